@@ -1,0 +1,44 @@
+// The addon's entry: what binding.d.ts declares, for the environment that loads it.
+#include <napi.h>
+
+#include "binding/device_object.h"
+#include "binding/environment.h"
+#include "binding/event_object.h"
+#include "binding/model_object.h"
+#include "binding/pin.h"
+#include "binding/timer_object.h"
+#include "cpu/cpu_device.h"
+
+namespace tensorlane {
+namespace {
+
+Napi::Value list_devices(const Napi::CallbackInfo& info) {
+  Napi::Array devices = Napi::Array::New(info.Env(), 1);
+  devices.Set(std::uint32_t{0}, describe_device(info.Env(), CpuDevice::describe()));
+  return devices;
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  Environment::attach(env);
+  const auto environment = Environment::of(env);
+  const Napi::Function device = DeviceObject::define(env);
+  const Napi::Function model = ModelObject::define(env);
+  const Napi::Function event = EventObject::define(env);
+  environment->device_class = Napi::Persistent(device);
+  environment->model_class = Napi::Persistent(model);
+  environment->event_class = Napi::Persistent(event);
+  exports.Set("Device", device);
+  exports.Set("Model", model);
+  exports.Set("Event", event);
+  exports.Set("Timer", TimerObject::define(env));
+  exports.Set("listDevices", Napi::Function::New(env, list_devices, "listDevices"));
+  exports.Set("version", TENSORLANE_VERSION);
+  exports.Set("copyUpTo", static_cast<double>(Pin::kCopyUpTo));
+  return exports;
+}
+
+}  // namespace
+}  // namespace tensorlane
+
+static Napi::Object tensorlane_init(Napi::Env env, Napi::Object exports) { return tensorlane::init(env, exports); }
+NODE_API_MODULE(tensorlane, tensorlane_init)

@@ -1,0 +1,47 @@
+// The JS class Device: a device with its lanes.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "binding/environment.h"
+#include "core/lane.h"
+#include "device.h"
+
+namespace tensorlane {
+
+class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
+ public:
+  static Napi::Function define(Napi::Env env);
+
+  explicit DeviceObject(const Napi::CallbackInfo& info);
+
+ private:
+  static Napi::Value open(const Napi::CallbackInfo& info);
+
+  Napi::Value describe(const Napi::CallbackInfo& info);
+  Napi::Value counters(const Napi::CallbackInfo& info);
+  Napi::Value svd(const Napi::CallbackInfo& info);
+  Napi::Value matmul(const Napi::CallbackInfo& info);
+  Napi::Value solve(const Napi::CallbackInfo& info);
+  Napi::Value load_model(const Napi::CallbackInfo& info);
+  Napi::Value record(const Napi::CallbackInfo& info);
+  void wait(const Napi::CallbackInfo& info);
+  Napi::Value synchronize(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& info);
+
+  // Errors: Disposed.
+  [[nodiscard]] const std::shared_ptr<LanePool>& pool() const;
+  // -1 is any lane. Errors: Argument.
+  [[nodiscard]] std::size_t lane_index(const Napi::Value& value) const;
+
+  std::shared_ptr<Environment> environment_;
+  std::shared_ptr<Device> device_;
+  std::shared_ptr<LanePool> pool_;
+};
+
+// A device's description as a plain object, as `Device.open` and `listDevices` give it.
+Napi::Object describe_device(Napi::Env env, const DeviceInfo& info);
+
+}  // namespace tensorlane

@@ -1,0 +1,106 @@
+#include "binding/environment.h"
+
+#include <cstdlib>
+#include <mutex>
+
+#ifdef __linux__
+#include <unistd.h>
+#endif
+
+#include "core/timer.h"
+#include "onnx/model.h"
+
+namespace tensorlane {
+namespace {
+
+// process.exit() runs the destructors of shared libraries while lanes may still be inside them, which crashes in BLAS or
+// ONNX Runtime. So at exit no task is started any more and running ones get a moment to end; if they do not, the process
+// ends without those destructors. (An environment that ends in an orderly way has joined its lanes already.)
+#ifdef __GLIBC__
+void leave_safely(int status, void* /*unused*/) {
+  constexpr unsigned kGraceMilliseconds = 250;
+  if (!LanePool::quiesce_all(kGraceMilliseconds)) _exit(status);
+}
+
+void install_exit_handler() {
+  static std::once_flag once;
+  std::call_once(once, [] { on_exit(leave_safely, nullptr); });
+}
+#else
+void leave_safely() { LanePool::quiesce_all(10'000); }
+
+void install_exit_handler() {
+  static std::once_flag once;
+  std::call_once(once, [] { std::atexit(leave_safely); });
+}
+#endif
+
+}  // namespace
+
+void Environment::attach(Napi::Env env) {
+  install_exit_handler();
+  auto environment = std::make_shared<Environment>();
+  environment->settle_ = Settle::New(env, "tensorlane", 0, 1, environment.get());
+  environment->settle_.Unref(env);
+  // Registered after the thread-safe function, so it runs before that one's own hook: hooks run last in, first out.
+  env.AddCleanupHook([environment] { environment->close(); });
+  env.SetInstanceData(new std::shared_ptr<Environment>(environment));
+}
+
+std::shared_ptr<Environment> Environment::of(Napi::Env env) {
+  return *env.GetInstanceData<std::shared_ptr<Environment>>();
+}
+
+void Environment::begin(Napi::Env env) {
+  if (in_flight_++ == 0) settle_.Ref(env);
+}
+
+void Environment::end(Napi::Env env) {
+  if (--in_flight_ == 0) settle_.Unref(env);
+}
+
+void Environment::complete(std::unique_ptr<Completion> completion) noexcept {
+  if (settle_.NonBlockingCall(completion.get()) == napi_ok) {
+    static_cast<void>(completion.release());  // now owned by the queue; call_js takes it back
+  }
+}
+
+void Environment::call_js(Napi::Env env, Napi::Function /*callback*/, Environment* context, Completion* data) {
+  const std::unique_ptr<Completion> completion(data);
+  if (static_cast<napi_env>(env) == nullptr) return;  // the environment is going: only destroy it
+  context->end(env);
+  completion->settle(env);
+}
+
+namespace {
+
+template <typename T>
+void remember(std::vector<std::weak_ptr<T>>& watched, const std::shared_ptr<T>& one) {
+  std::erase_if(watched, [](const auto& other) { return other.expired(); });
+  watched.push_back(one);
+}
+
+}  // namespace
+
+void Environment::watch(const std::shared_ptr<LanePool>& pool) { remember(pools_, pool); }
+void Environment::watch(const std::shared_ptr<Model>& model) { remember(models_, model); }
+void Environment::watch(const std::shared_ptr<Timer>& timer) { remember(timers_, timer); }
+
+void Environment::close() noexcept {
+  for (const auto& watched : models_) {
+    if (const auto model = watched.lock()) model->terminate();
+  }
+  for (const auto& watched : pools_) {
+    if (const auto pool = watched.lock()) pool->stop();
+  }
+  for (const auto& watched : timers_) {
+    if (const auto timer = watched.lock()) timer->stop();
+  }
+  settle_.Abort();
+  // The environment frees its own references.
+  device_class.SuppressDestruct();
+  model_class.SuppressDestruct();
+  event_class.SuppressDestruct();
+}
+
+}  // namespace tensorlane

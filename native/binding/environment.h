@@ -1,0 +1,69 @@
+// What one JS environment (the main thread, or one worker_thread) owns of this addon. The rules it keeps:
+//
+// 1. Completions reach the JS thread through one typed thread-safe function. It keeps the event loop alive exactly while
+//    something is in flight, so a pending promise is always settled and an idle device never holds the process.
+// 2. When the environment ends, its cleanup hook stops every lane pool before any JS object or thread-safe function goes
+//    away. After that no thread of ours can reach into it.
+// 3. Whoever may outlive the environment (a wrapped object that is finalised late) holds it by shared_ptr.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <vector>
+
+#include "core/lane.h"
+
+namespace tensorlane {
+
+class Model;
+class Timer;
+
+// Something that ended on another thread and has a promise or a callback to serve on the JS thread.
+class Completion {
+ public:
+  virtual ~Completion() = default;
+  virtual void settle(Napi::Env env) = 0;
+};
+
+class Environment : public std::enable_shared_from_this<Environment> {
+ public:
+  static void attach(Napi::Env env);
+  static std::shared_ptr<Environment> of(Napi::Env env);
+
+  Environment() = default;
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+  ~Environment() = default;
+
+  // On the JS thread, around everything that will call complete().
+  void begin(Napi::Env env);
+  void end(Napi::Env env);
+
+  // From any thread. The completion is settled on the JS thread, or destroyed if the environment has ended.
+  void complete(std::unique_ptr<Completion> completion) noexcept;
+
+  // Pools and timers are stopped, and running models told to return early, when the environment ends.
+  void watch(const std::shared_ptr<LanePool>& pool);
+  void watch(const std::shared_ptr<Model>& model);
+  void watch(const std::shared_ptr<Timer>& timer);
+
+  // The constructors of the addon's classes, for the workers that make instances.
+  Napi::FunctionReference device_class;
+  Napi::FunctionReference model_class;
+  Napi::FunctionReference event_class;
+
+ private:
+  static void call_js(Napi::Env env, Napi::Function callback, Environment* context, Completion* data);
+  using Settle = Napi::TypedThreadSafeFunction<Environment, Completion, call_js>;
+
+  void close() noexcept;
+
+  Settle settle_;
+  std::size_t in_flight_ = 0;  // JS thread only
+  std::vector<std::weak_ptr<LanePool>> pools_;
+  std::vector<std::weak_ptr<Model>> models_;
+  std::vector<std::weak_ptr<Timer>> timers_;
+};
+
+}  // namespace tensorlane

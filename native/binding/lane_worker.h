@@ -1,0 +1,95 @@
+// Napi::AsyncWorker's shape on a lane: Execute() on the lane's thread, then OnOK() or OnError() on the JS thread, which
+// settle one promise. Every operation that runs on a lane is one of these.
+//
+// Where it may be destroyed: on the JS thread, always. Either after it settled its promise, or (its environment having
+// ended) by the cleanup hook that discards what is queued, or when the thread-safe function hands it back.
+#pragma once
+
+#include <napi.h>
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "binding/convert.h"
+#include "binding/environment.h"
+#include "core/error.h"
+#include "core/lane.h"
+
+namespace tensorlane {
+
+class LaneWorker : public Task, public Completion {
+ public:
+  // Hands the worker to the pool; the promise it will settle. Rejects with Disposed when the pool has been stopped.
+  static Napi::Promise queue(std::unique_ptr<LaneWorker> worker, const std::shared_ptr<LanePool>& pool,
+                             std::size_t lane = LanePool::kAnyLane) {
+    const Napi::Env env = worker->env_;
+    worker->pool_ = pool;
+    const Napi::Promise promise = worker->deferred_.Promise();
+    const std::shared_ptr<Environment> environment = worker->environment_;
+    environment->begin(env);
+    std::unique_ptr<Task> task(std::move(worker));
+    if (!pool->submit(task, lane)) {
+      environment->end(env);
+      auto& refused = static_cast<LaneWorker&>(*task);
+      refused.deferred_.Reject(to_js(env, Error(Code::Disposed, "the device has been disposed")).Value());
+    }
+    return promise;
+  }
+
+ protected:
+  explicit LaneWorker(Napi::Env env)
+      : env_(env), deferred_(Napi::Promise::Deferred::New(env)), environment_(Environment::of(env)) {}
+
+  // On the lane's thread. What it throws rejects the promise.
+  virtual void Execute(Lane& lane) = 0;
+
+  // On the JS thread: what the promise resolves to.
+  virtual Napi::Value Result(Napi::Env env) { return env.Undefined(); }
+
+  virtual void OnOK(Napi::Env env) { deferred_.Resolve(Result(env)); }
+  virtual void OnError(Napi::Env env, const Error& error) { deferred_.Reject(to_js(env, error).Value()); }
+
+ private:
+  void run(Lane& lane) noexcept final {
+    try {
+      Execute(lane);
+    } catch (const Error& error) {
+      error_ = error;
+    } catch (const std::bad_alloc&) {
+      error_ = Error(Code::OutOfMemory, "out of host memory");
+    } catch (const std::exception& error) {
+      error_ = Error(Code::Internal, error.what());
+    }
+  }
+
+  void finished(std::unique_ptr<Task> self) noexcept final {
+    Environment& environment = *environment_;
+    static_cast<void>(self.release());
+    environment.complete(std::unique_ptr<Completion>(this));
+  }
+
+  void settle(Napi::Env env) final {
+    const Napi::HandleScope scope(env);
+    try {
+      if (error_.has_value()) {
+        OnError(env, *error_);
+      } else {
+        OnOK(env);
+      }
+    } catch (const Napi::Error& error) {
+      deferred_.Reject(error.Value());
+    } catch (const std::exception& error) {
+      deferred_.Reject(to_js(env, Error(Code::Internal, error.what())).Value());
+    }
+  }
+
+  Napi::Env env_;
+  Napi::Promise::Deferred deferred_;
+  std::shared_ptr<Environment> environment_;
+  std::shared_ptr<LanePool> pool_;  // a device that is collected while it works goes on until its promises are settled
+  std::optional<Error> error_;
+};
+
+}  // namespace tensorlane

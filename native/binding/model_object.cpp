@@ -1,0 +1,173 @@
+#include "binding/model_object.h"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "binding/convert.h"
+#include "binding/lane_worker.h"
+#include "binding/pin.h"
+#include "binding/run_worker.h"
+
+namespace tensorlane {
+namespace {
+
+struct Loaded {
+  std::shared_ptr<LanePool> pool;
+  std::shared_ptr<Model> model;
+  std::int64_t bytes = 0;
+};
+
+class LoadWorker final : public Napi::AsyncWorker {
+ public:
+  LoadWorker(Napi::Env env, std::shared_ptr<LanePool> pool, const Napi::Value& source, const Napi::Object& options)
+      : AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)) {
+    loaded_.pool = std::move(pool);
+    runtime_ = options.Get("runtime").ToString();
+    options_.threads = static_cast<unsigned>(to_int(options.Get("threads"), "threads"));
+    options_.spin = options.Get("spin").ToBoolean();
+    if (source.IsString()) {
+      path_ = source.ToString();
+    } else {
+      bytes_ = Pin::input(source);
+    }
+  }
+
+  [[nodiscard]] Napi::Promise promise() const { return deferred_.Promise(); }
+
+ private:
+  void Execute() override {
+    try {
+      const ort::Runtime& runtime = ort::Runtime::open(runtime_);
+      if (bytes_.has_value()) {
+        loaded_.model = std::make_shared<Model>(runtime, bytes_->bytes(), options_);
+        loaded_.bytes = static_cast<std::int64_t>(bytes_->bytes().size());
+      } else {
+        loaded_.model = std::make_shared<Model>(runtime, path_, options_);
+        std::error_code missing;
+        const auto size = std::filesystem::file_size(path_, missing);
+        if (!missing) loaded_.bytes = static_cast<std::int64_t>(size);
+      }
+    } catch (const Error& error) {
+      error_ = error;
+    } catch (const std::bad_alloc&) {
+      error_ = Error(Code::OutOfMemory, "out of host memory while loading the model");
+    }
+  }
+
+  void OnOK() override {
+    if (error_.has_value()) {
+      deferred_.Reject(to_js(Env(), *error_).Value());
+      return;
+    }
+    const auto environment = Environment::of(Env());
+    deferred_.Resolve(environment->model_class.New({Napi::External<Loaded>::New(Env(), &loaded_)}));
+  }
+
+  void OnError(const Napi::Error& error) override {
+    deferred_.Reject(to_js(Env(), Error(Code::Internal, error.Message())).Value());
+  }
+
+  Napi::Promise::Deferred deferred_;
+  std::string runtime_;
+  std::string path_;
+  std::optional<Pin> bytes_;
+  ModelOptions options_;
+  Loaded loaded_;
+  std::optional<Error> error_;
+};
+
+// Frees a model on a lane, because ONNX Runtime takes milliseconds to free a large one.
+class ReleaseWorker final : public LaneWorker {
+ public:
+  ReleaseWorker(Napi::Env env, std::shared_ptr<Model> model) : LaneWorker(env), model_(std::move(model)) {}
+
+ private:
+  void Execute(Lane& /*lane*/) override { model_.reset(); }
+
+  std::shared_ptr<Model> model_;
+};
+
+Napi::Array describe_values(Napi::Env env, const std::vector<ValueInfo>& values) {
+  Napi::Array array = Napi::Array::New(env, values.size());
+  for (std::uint32_t i = 0; i < values.size(); ++i) {
+    const ValueInfo& value = values[i];
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("name", value.name);
+    object.Set("type", from_view(env, dtype_name(value.type)));
+    object.Set("dims", from_ints(env, value.dims));
+    Napi::Array names = Napi::Array::New(env, value.dim_names.size());
+    for (std::uint32_t d = 0; d < value.dim_names.size(); ++d) {
+      names.Set(d, value.dim_names[d].empty() ? env.Undefined() : Napi::String::New(env, value.dim_names[d]));
+    }
+    object.Set("dimNames", names);
+    array.Set(i, object);
+  }
+  return array;
+}
+
+}  // namespace
+
+Napi::Promise queue_load(Napi::Env env, std::shared_ptr<LanePool> pool, const Napi::Value& source,
+                         const Napi::Object& options) {
+  auto* worker = new LoadWorker(env, std::move(pool), source, options);
+  const Napi::Promise promise = worker->promise();
+  worker->Queue();
+  return promise;
+}
+
+Napi::Function ModelObject::define(Napi::Env env) {
+  return DefineClass(env, "Model",
+                     {
+                         InstanceMethod<&ModelObject::describe>("describe"),
+                         InstanceMethod<&ModelObject::run>("run"),
+                         InstanceMethod<&ModelObject::close>("close"),
+                     });
+}
+
+ModelObject::ModelObject(const Napi::CallbackInfo& info)
+    : ObjectWrap(info), environment_(Environment::of(info.Env())) {
+  if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "models are made by Device.loadModel()");
+  Loaded& loaded = *info[0].As<Napi::External<Loaded>>().Data();
+  pool_ = std::move(loaded.pool);
+  model_ = std::move(loaded.model);
+  bytes_ = loaded.bytes;
+  environment_->watch(model_);
+  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), bytes_);
+}
+
+ModelObject::~ModelObject() {
+  if (bytes_ != 0) Napi::MemoryManagement::AdjustExternalMemory(Env(), -bytes_);
+}
+
+Napi::Value ModelObject::describe(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (model_ == nullptr) throw Error(Code::Disposed, "the model has been disposed");
+    Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("inputs", describe_values(info.Env(), model_->inputs()));
+    object.Set("outputs", describe_values(info.Env(), model_->outputs()));
+    return object;
+  });
+}
+
+Napi::Value ModelObject::run(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (model_ == nullptr) throw Error(Code::Disposed, "the model has been disposed");
+    return LaneWorker::queue(make_run_worker(info.Env(), model_, to_object(info[0], "request")), pool_);
+  });
+}
+
+Napi::Value ModelObject::close(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (model_ == nullptr) throw Error(Code::Disposed, "the model has been disposed");
+    if (bytes_ != 0) Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -bytes_);
+    bytes_ = 0;
+    auto worker = std::make_unique<ReleaseWorker>(info.Env(), std::move(model_));
+    const std::shared_ptr<LanePool> pool = std::move(pool_);
+    return LaneWorker::queue(std::move(worker), pool);
+  });
+}
+
+}  // namespace tensorlane

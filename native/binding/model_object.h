@@ -1,0 +1,39 @@
+// The JS class Model: a loaded model, run on its device's lanes.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "binding/environment.h"
+#include "core/lane.h"
+#include "onnx/model.h"
+
+namespace tensorlane {
+
+class ModelObject : public Napi::ObjectWrap<ModelObject> {
+ public:
+  static Napi::Function define(Napi::Env env);
+
+  explicit ModelObject(const Napi::CallbackInfo& info);
+  ~ModelObject() override;
+  ModelObject(const ModelObject&) = delete;
+  ModelObject& operator=(const ModelObject&) = delete;
+
+ private:
+  Napi::Value describe(const Napi::CallbackInfo& info);
+  Napi::Value run(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<Environment> environment_;
+  std::shared_ptr<LanePool> pool_;
+  std::shared_ptr<Model> model_;
+  std::int64_t bytes_ = 0;  // what V8 was told that this object holds
+};
+
+// Reads and loads a model on a libuv thread; `source` is a path or bytes. The promise resolves to a Model.
+Napi::Promise queue_load(Napi::Env env, std::shared_ptr<LanePool> pool, const Napi::Value& source,
+                         const Napi::Object& options);
+
+}  // namespace tensorlane

@@ -1,0 +1,81 @@
+#include "binding/pin.h"
+
+#include <dlfcn.h>
+
+#include "core/error.h"
+
+namespace tensorlane {
+namespace {
+
+// std::shared_ptr<v8::BackingStore> v8::ArrayBuffer::GetBackingStore(). By the C++ ABI of Linux and macOS a member function
+// is called like a free one whose first argument is `this`, and a shared_ptr has one layout whatever it points to. A
+// napi_value is the v8::Local it stands for, whose address is what V8 takes for `this`.
+using GetBackingStore = std::shared_ptr<void> (*)(void* array_buffer);
+
+GetBackingStore find_get_backing_store() {
+  return reinterpret_cast<GetBackingStore>(dlsym(RTLD_DEFAULT, "_ZN2v811ArrayBuffer15GetBackingStoreEv"));
+}
+
+std::shared_ptr<void> backing_store(const Napi::ArrayBuffer& buffer) {
+  static const GetBackingStore get = find_get_backing_store();
+  return get == nullptr ? nullptr : get(static_cast<napi_value>(buffer));
+}
+
+struct View {
+  Napi::Value buffer;
+  std::span<std::byte> bytes;
+};
+
+View look_at(const Napi::Value& value) {
+  if (!value.IsTypedArray()) throw Error(Code::Argument, "a typed array was expected");
+  const auto array = value.As<Napi::TypedArray>();
+  View view;
+  napi_typedarray_type type{};
+  std::size_t length = 0;
+  std::size_t offset = 0;
+  void* data = nullptr;
+  napi_value buffer = nullptr;
+  if (napi_get_typedarray_info(value.Env(), array, &type, &length, &data, &buffer, &offset) != napi_ok) {
+    throw Error(Code::Argument, "the typed array cannot be read");
+  }
+  view.buffer = Napi::Value(value.Env(), buffer);
+  view.bytes = {static_cast<std::byte*>(data), length * array.ElementSize()};
+  return view;
+}
+
+// Only a plain ArrayBuffer of fixed length keeps its size for good.
+bool can_pin(const Napi::Value& buffer) {
+  return buffer.IsArrayBuffer() && !buffer.As<Napi::Object>().Get("resizable").ToBoolean();
+}
+
+}  // namespace
+
+Pin Pin::make(const Napi::Value& value, bool copy) {
+  const View view = look_at(value);
+  Pin pin;
+  if (!copy && !view.bytes.empty() && can_pin(view.buffer)) {
+    pin.store_ = backing_store(view.buffer.As<Napi::ArrayBuffer>());
+  }
+  if (pin.store_ != nullptr) {
+    pin.bytes_ = view.bytes;
+  } else {
+    pin.copy_.assign(view.bytes.begin(), view.bytes.end());
+    pin.bytes_ = pin.copy_;
+  }
+  return pin;
+}
+
+Pin Pin::input(const Napi::Value& value) { return make(value, look_at(value).bytes.size() <= kCopyUpTo); }
+
+Pin Pin::part(const Napi::Value& value) { return make(value, false); }
+
+Pin Pin::own(const Napi::Value& value) {
+  const View view = look_at(value);
+  Pin pin;
+  pin.bytes_ = view.bytes;
+  if (!view.bytes.empty()) pin.store_ = backing_store(view.buffer.As<Napi::ArrayBuffer>());
+  if (pin.store_ == nullptr) pin.value_ = Napi::Persistent(value.As<Napi::Object>());
+  return pin;
+}
+
+}  // namespace tensorlane

@@ -1,0 +1,213 @@
+#include "binding/run_worker.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "binding/pin.h"
+
+namespace tensorlane {
+namespace {
+
+struct Free {
+  void operator()(void* memory) const noexcept { std::free(memory); }
+};
+using Block = std::unique_ptr<void, Free>;
+
+Block allocate(std::size_t bytes) {
+  Block block(std::malloc(std::max<std::size_t>(bytes, 1)));
+  if (block == nullptr) throw std::bad_alloc();
+  return block;
+}
+
+// A JS buffer over native memory, which `owner` frees. Where V8 refuses foreign memory (Electron), a copy.
+template <typename Owner>
+Napi::Value external_buffer(Napi::Env env, void* data, std::size_t bytes, std::unique_ptr<Owner> owner) {
+  napi_value buffer = nullptr;
+  const napi_status status = napi_create_external_arraybuffer(
+      env, data, bytes, [](napi_env, void*, void* hint) { delete static_cast<Owner*>(hint); }, owner.get(), &buffer);
+  if (status == napi_ok) {
+    static_cast<void>(owner.release());
+    return {env, buffer};
+  }
+  Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, bytes);
+  std::memcpy(copy.Data(), data, bytes);
+  return copy;
+}
+
+// One output on its way to JS, in exactly one of four forms.
+struct Delivery {
+  explicit Delivery(Output result) : output(std::move(result)) {}
+
+  Output output;
+  bool staged = false;        // the bytes were written to the buffer that lib/ lent
+  std::vector<Block> blocks;  // one for each caller; or the whole, as one block
+  std::vector<std::size_t> block_bytes;
+  bool parted = false;
+  // else: the bytes of `output`, or its strings
+};
+
+class RunWorker final : public LaneWorker {
+ public:
+  RunWorker(Napi::Env env, std::shared_ptr<Model> model, const Napi::Object& request)
+      : LaneWorker(env), model_(std::move(model)) {
+    const Napi::Array inputs = to_array(request.Get("inputs"), "inputs");
+    if (inputs.Length() != model_->inputs().size()) throw Error(Code::Argument, "every input is needed, in order");
+    for (std::uint32_t i = 0; i < inputs.Length(); ++i) {
+      add_input(to_object(inputs.Get(i), "an input"), model_->inputs()[i]);
+    }
+    for (const std::int64_t index : to_ints(request.Get("outputs"), "outputs")) {
+      if (static_cast<std::size_t>(index) >= model_->outputs().size()) throw Error(Code::Argument, "no such output");
+      wanted_.push_back(static_cast<std::size_t>(index));
+    }
+    rows_ = to_ints(request.Get("rows"), "rows");
+    const Napi::Array staging = to_array(request.Get("staging"), "staging");
+    staging_.resize(wanted_.size());
+    for (std::uint32_t i = 0; i < std::min<std::size_t>(staging.Length(), wanted_.size()); ++i) {
+      if (const Napi::Value buffer = staging.Get(i); !buffer.IsUndefined()) staging_[i] = Pin::own(buffer);
+    }
+  }
+
+ private:
+  void add_input(const Napi::Object& input, const ValueInfo& info) {
+    InputParts parts;
+    parts.dims = to_ints(input.Get("dims"), "dims");
+    const Napi::Array given = to_array(input.Get("parts"), "parts");
+    if (info.type == DType::String) {
+      for (std::uint32_t i = 0; i < given.Length(); ++i) parts.strings.push_back(given.Get(i).ToString());
+      std::int64_t elements = 1;
+      for (const std::int64_t dim : parts.dims) elements = checked_product({elements, dim});
+      if (static_cast<std::size_t>(elements) != parts.strings.size()) throw Error(Code::Shape, "strings are missing");
+    } else {
+      for (std::uint32_t i = 0; i < given.Length(); ++i) {
+        pins_.push_back(Pin::part(given.Get(i)));
+        parts.parts.push_back(pins_.back().bytes());
+      }
+    }
+    inputs_.push_back(std::move(parts));
+  }
+
+  void Execute(Lane& lane) override {
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<Output> outputs = model_->run(lane, inputs_, wanted_);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      deliveries_.push_back(std::make_unique<Delivery>(std::move(outputs[i])));
+      deliver(*deliveries_.back(), i, lane.workspace());
+    }
+    microseconds_ = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+  }
+
+  void deliver(Delivery& delivery, std::size_t index, Workspace& workspace) {
+    const Output& output = delivery.output;
+    if (output.type == DType::String) return;
+    const std::size_t bytes = output.bytes.size();
+    const std::int64_t total = std::accumulate(rows_.begin(), rows_.end(), std::int64_t{0});
+    const bool by_rows = rows_.size() > 1 && !output.dims.empty() && output.dims[0] == total && total > 0;
+    if (by_rows && bytes / rows_.size() > Pin::kCopyUpTo) {
+      const std::size_t row = bytes / static_cast<std::size_t>(total);
+      const std::byte* from = output.bytes.data();
+      for (const std::int64_t rows : rows_) add_block(delivery, from, row * static_cast<std::size_t>(rows));
+      delivery.parted = true;
+      delivery.output.value.reset();
+      return;
+    }
+    std::optional<Pin>& staging = staging_[index];
+    if (staging.has_value() && bytes <= staging->bytes().size()) {
+      std::memcpy(staging->bytes().data(), output.bytes.data(), bytes);
+      delivery.staged = true;
+      delivery.output.value.reset();
+      return;
+    }
+    // A graph may pass an input, or one value twice, straight through: that memory is not this output's alone.
+    if (is_shared(output, index, workspace)) {
+      const std::byte* from = output.bytes.data();
+      add_block(delivery, from, bytes);
+    }
+  }
+
+  static void add_block(Delivery& delivery, const std::byte*& from, std::size_t bytes) {
+    Block block = allocate(bytes);
+    std::memcpy(block.get(), from, bytes);
+    from += bytes;
+    delivery.blocks.push_back(std::move(block));
+    delivery.block_bytes.push_back(bytes);
+  }
+
+  [[nodiscard]] bool is_shared(const Output& output, std::size_t index, Workspace& workspace) const {
+    const auto within = [&output](const std::byte* begin, std::size_t bytes) {
+      return output.bytes.data() >= begin && output.bytes.data() < begin + bytes;
+    };
+    if (within(workspace.take(0), workspace.capacity())) return true;
+    for (const Pin& pin : pins_) {
+      if (within(pin.bytes().data(), pin.bytes().size())) return true;
+    }
+    for (std::size_t i = 0; i < index; ++i) {
+      if (deliveries_[i]->output.bytes.data() == output.bytes.data()) return true;
+    }
+    return false;
+  }
+
+  Napi::Value Result(Napi::Env env) override {
+    Napi::Array outputs = Napi::Array::New(env, deliveries_.size());
+    for (std::uint32_t i = 0; i < deliveries_.size(); ++i) {
+      Napi::Object object = Napi::Object::New(env);
+      object.Set("dims", from_ints(env, deliveries_[i]->output.dims));
+      object.Set("data", data_of(env, std::move(deliveries_[i])));
+      outputs.Set(i, object);
+    }
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("outputs", outputs);
+    result.Set("microseconds", microseconds_);
+    return result;
+  }
+
+  static Napi::Value data_of(Napi::Env env, std::unique_ptr<Delivery> delivery) {
+    if (delivery->output.type == DType::String) {
+      Napi::Array strings = Napi::Array::New(env, delivery->output.strings.size());
+      for (std::uint32_t i = 0; i < delivery->output.strings.size(); ++i) {
+        strings.Set(i, delivery->output.strings[i]);
+      }
+      return strings;
+    }
+    if (delivery->staged) return env.Undefined();
+    if (!delivery->blocks.empty()) {
+      Napi::Array parts = Napi::Array::New(env, delivery->blocks.size());
+      for (std::uint32_t i = 0; i < delivery->blocks.size(); ++i) {
+        auto block = std::make_unique<Block>(std::move(delivery->blocks[i]));
+        void* data = block->get();
+        parts.Set(i, external_buffer(env, data, delivery->block_bytes[i], std::move(block)));
+      }
+      return delivery->parted ? static_cast<Napi::Value>(parts) : parts.Get(std::uint32_t{0});
+    }
+    const std::span<const std::byte> bytes = delivery->output.bytes;
+    if (bytes.size() > Pin::kCopyUpTo) {
+      auto* data = const_cast<std::byte*>(bytes.data());
+      return external_buffer(env, data, bytes.size(), std::move(delivery));
+    }
+    Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, bytes.size());
+    if (!bytes.empty()) std::memcpy(copy.Data(), bytes.data(), bytes.size());
+    return copy;
+  }
+
+  std::shared_ptr<Model> model_;
+  std::vector<Pin> pins_;
+  std::vector<InputParts> inputs_;
+  std::vector<std::size_t> wanted_;
+  std::vector<std::int64_t> rows_;
+  std::vector<std::optional<Pin>> staging_;
+  std::vector<std::unique_ptr<Delivery>> deliveries_;
+  double microseconds_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<LaneWorker> make_run_worker(Napi::Env env, std::shared_ptr<Model> model, const Napi::Object& request) {
+  return std::make_unique<RunWorker>(env, std::move(model), request);
+}
+
+}  // namespace tensorlane

@@ -1,0 +1,17 @@
+// One run of a model on a lane: gathers the callers' rows, runs, and parts large outputs among the callers, all off the JS
+// thread.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "binding/lane_worker.h"
+#include "onnx/model.h"
+
+namespace tensorlane {
+
+// `request` is binding.d.ts's RunRequest. Errors: Argument, Shape, DType.
+std::unique_ptr<LaneWorker> make_run_worker(Napi::Env env, std::shared_ptr<Model> model, const Napi::Object& request);
+
+}  // namespace tensorlane

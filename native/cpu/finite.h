@@ -1,0 +1,33 @@
+// Copies a matrix and says whether all of it is finite, in one pass.
+//
+// LAPACK may loop for ever on an Inf and silently drop a NaN, so nothing reaches it unchecked. It is the copy that is
+// checked: the source may be memory that its owner changes meanwhile.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+namespace tensorlane {
+
+template <typename T>
+[[nodiscard]] bool copy_finite(const T* from, T* to, std::size_t count) {
+  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>);
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  constexpr Bits kExponent = sizeof(T) == 4 ? Bits{0x7f800000U} : static_cast<Bits>(0x7ff0000000000000ULL);
+  constexpr std::size_t kBlock = 4096;  // stays in the first-level cache between the copy and the check
+  Bits bad = 0;
+  for (std::size_t start = 0; start < count; start += kBlock) {
+    const std::size_t size = count - start < kBlock ? count - start : kBlock;
+    std::memcpy(to + start, from + start, size * sizeof(T));
+    for (std::size_t i = 0; i < size; ++i) {
+      Bits bits;
+      std::memcpy(&bits, to + start + i, sizeof(T));
+      bad |= static_cast<Bits>((bits & kExponent) == kExponent);  // all exponent bits set: NaN or infinite
+    }
+  }
+  return bad == 0;
+}
+
+}  // namespace tensorlane

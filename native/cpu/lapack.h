@@ -1,0 +1,50 @@
+// The LAPACK routines used, by their Fortran names, as overloads on the element type. 32-bit integers (LP64), which is
+// what distributions build OpenBLAS with.
+#pragma once
+
+#include <cblas.h>
+
+#include <cstdint>
+
+namespace tensorlane::lapack {
+
+using Int = std::int32_t;
+
+extern "C" {
+void sgesdd_(const char* jobz, const Int* m, const Int* n, float* a, const Int* lda, float* s, float* u, const Int* ldu,
+             float* vt, const Int* ldvt, float* work, const Int* lwork, Int* iwork, Int* info);
+void dgesdd_(const char* jobz, const Int* m, const Int* n, double* a, const Int* lda, double* s, double* u,
+             const Int* ldu, double* vt, const Int* ldvt, double* work, const Int* lwork, Int* iwork, Int* info);
+void sgetrf_(const Int* m, const Int* n, float* a, const Int* lda, Int* ipiv, Int* info);
+void dgetrf_(const Int* m, const Int* n, double* a, const Int* lda, Int* ipiv, Int* info);
+void sgetrs_(const char* trans, const Int* n, const Int* nrhs, const float* a, const Int* lda, const Int* ipiv, float* b,
+             const Int* ldb, Int* info);
+void dgetrs_(const char* trans, const Int* n, const Int* nrhs, const double* a, const Int* lda, const Int* ipiv,
+             double* b, const Int* ldb, Int* info);
+}
+
+inline void gesdd(char jobz, Int m, Int n, float* a, Int lda, float* s, float* u, Int ldu, float* vt, Int ldvt,
+                  float* work, Int lwork, Int* iwork, Int* info) {
+  sgesdd_(&jobz, &m, &n, a, &lda, s, u, &ldu, vt, &ldvt, work, &lwork, iwork, info);
+}
+inline void gesdd(char jobz, Int m, Int n, double* a, Int lda, double* s, double* u, Int ldu, double* vt, Int ldvt,
+                  double* work, Int lwork, Int* iwork, Int* info) {
+  dgesdd_(&jobz, &m, &n, a, &lda, s, u, &ldu, vt, &ldvt, work, &lwork, iwork, info);
+}
+inline void getrf(Int n, float* a, Int* ipiv, Int* info) { sgetrf_(&n, &n, a, &n, ipiv, info); }
+inline void getrf(Int n, double* a, Int* ipiv, Int* info) { dgetrf_(&n, &n, a, &n, ipiv, info); }
+inline void getrs(char trans, Int n, Int nrhs, const float* a, const Int* ipiv, float* b, Int* info) {
+  sgetrs_(&trans, &n, &nrhs, a, &n, ipiv, b, &n, info);
+}
+inline void getrs(char trans, Int n, Int nrhs, const double* a, const Int* ipiv, double* b, Int* info) {
+  dgetrs_(&trans, &n, &nrhs, a, &n, ipiv, b, &n, info);
+}
+
+inline void gemm(Int m, Int n, Int k, const float* a, const float* b, float* c) {
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0F, a, k, b, n, 0.0F, c, n);
+}
+inline void gemm(Int m, Int n, Int k, const double* a, const double* b, double* c) {
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0, a, k, b, n, 0.0, c, n);
+}
+
+}  // namespace tensorlane::lapack

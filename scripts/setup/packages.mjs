@@ -1,0 +1,169 @@
+// The system packages: what each purpose needs, what of it is missing, and how it gets here.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { inRoot, run, SetupError, step } from './run.mjs';
+
+const libraryDirs = [
+  '/usr/lib64',
+  '/usr/lib',
+  '/usr/local/lib',
+  '/opt/homebrew/opt/openblas/lib',
+  '/usr/local/opt/openblas/lib',
+];
+const triplet = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' }[process.arch];
+if (triplet) libraryDirs.unshift(`/usr/lib/${triplet}`);
+const libraries = (name) => libraryDirs.flatMap((dir) => [`${dir}/${name}.so`, `${dir}/${name}.dylib`]);
+const headers = (name) =>
+  ['/usr/include', '/usr/local/include', '/opt/homebrew/include'].map((dir) => `${dir}/${name}`);
+
+// A need is met by any of its programs on the PATH or any of its files: what was not installed by apt counts as well.
+const needs = {
+  base: [
+    { apt: 'g++', brew: '', what: 'a C++20 compiler', programs: ['c++', 'g++', 'clang++'] },
+    { apt: 'cmake', brew: 'cmake', what: 'CMake', programs: ['cmake'] },
+    { apt: 'ninja-build', brew: 'ninja', what: 'Ninja', programs: ['ninja'] },
+    { apt: 'libopenblas-dev', brew: 'openblas', what: 'OpenBLAS with its headers', files: libraries('libopenblas') },
+  ],
+  test: [
+    {
+      apt: 'doctest-dev',
+      brew: 'doctest',
+      what: 'doctest (the C++ test library)',
+      files: headers('doctest/doctest.h'),
+    },
+  ],
+  demo: [],
+  bench: [],
+  lint: [{ apt: 'clang-tidy', brew: 'llvm', what: 'clang-tidy', programs: ['clang-tidy'] }],
+};
+export const purposes = Object.keys(needs);
+
+// The demo draws with those of these fonts that are here, so a missing one is fetched where that is easy and never an error.
+const fonts = JSON.parse(readFileSync(new URL('./fonts.json', import.meta.url), 'utf8'));
+const fontPackages = ['fontconfig', ...new Set(fonts.map((font) => font.package))];
+const unavailableFile = inRoot('build', '.setup', 'fonts-not-available');
+
+export function packages(purpose) {
+  const wanted = [...needs.base, ...(purpose === 'base' ? [] : needs[purpose])];
+  const missing = () => wanted.filter((need) => !isMet(need));
+  const missingFonts = () => (purpose === 'demo' && findProgram('apt-get') ? notInstalled(fontPackages) : []);
+  return {
+    done: () => missing().length === 0 && missingFonts().length === 0,
+    async run() {
+      const list = missing();
+      const asRoot = findProgram('apt-get') ? rootPrefix() : undefined;
+      if (!asRoot && list.length > 0) throw new SetupError(byHand(list));
+      if (!asRoot) return;
+      const apt = list.map((need) => need.apt);
+      const extra = missingFonts();
+      await step(`installed ${[...apt, ...extra].join(' ')}`, async () => {
+        await update(asRoot);
+        if (apt.length > 0) await install(asRoot, apt);
+        if (extra.length > 0) await installFonts(asRoot, extra);
+      });
+    },
+  };
+}
+
+function isMet({ programs = [], files = [], apt }) {
+  if (programs.some(findProgram) || files.some((file) => existsSync(file))) return true;
+  // A file may lie where it was not looked for; the package database knows of all that it brought.
+  return files.length > 0 && findProgram('dpkg-query') !== undefined && notInstalled([apt]).length === 0;
+}
+
+export function findProgram(name) {
+  for (const dir of (process.env.PATH || '').split(path.delimiter)) {
+    for (const suffix of process.platform === 'win32' ? ['.exe', '.cmd'] : ['']) {
+      const file = path.join(dir, name + suffix);
+      try {
+        accessSync(file, constants.X_OK);
+        if (dir && statSync(file).isFile()) return file;
+      } catch {
+        // Not in this directory.
+      }
+    }
+  }
+  return undefined;
+}
+
+function notInstalled(names) {
+  const query = spawnSync('dpkg-query', ['-W', '-f', '$' + '{Package} $' + '{db:Status-Status}\n', ...names], {
+    encoding: 'utf8',
+  });
+  const installed = new Set((query.stdout || '').split('\n').map((line) => line.replace(/ installed$/, '')));
+  const unavailable = existsSync(unavailableFile) ? readFileSync(unavailableFile, 'utf8').split('\n') : [];
+  return names.filter((name) => !installed.has(name) && !unavailable.includes(name));
+}
+
+/** What goes before a command to run it as root: nothing, or sudo. Undefined where neither will do. */
+function rootPrefix() {
+  if (process.getuid?.() === 0) return [];
+  if (!findProgram('sudo')) return undefined;
+  if (spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0) return ['sudo', '-n'];
+  return process.stdin.isTTY ? ['sudo'] : undefined;
+}
+
+async function aptGet(prefix, args) {
+  const command = [
+    ...prefix,
+    'env',
+    'DEBIAN_FRONTEND=noninteractive',
+    'apt-get',
+    '-o',
+    'DPkg::Lock::Timeout=300',
+    ...args,
+  ];
+  await run('packages', command[0], command.slice(1), {
+    hint: 'Put that right and run this again. (On Ubuntu, these packages need the "universe" component.)',
+  });
+}
+
+async function update(prefix) {
+  try {
+    await aptGet(prefix, ['update']).catch(() => aptGet(prefix, ['update']));
+  } catch {
+    // One broken third-party source fails the whole update, while the packages wanted here may well be found: installing will tell.
+  }
+}
+
+const install = (prefix, names) => aptGet(prefix, ['install', '-y', '--no-install-recommends', ...names]);
+
+async function installFonts(prefix, names) {
+  const unavailable = [];
+  await install(prefix, names).catch(async (error) => {
+    // apt-get installs all or none, and not every distribution has every font.
+    for (const name of names) await install(prefix, [name]).catch(() => unavailable.push(name));
+    if (unavailable.length === names.length) throw error;
+  });
+  if (unavailable.length === 0) return;
+  mkdirSync(path.dirname(unavailableFile), { recursive: true });
+  writeFileSync(unavailableFile, unavailable.join('\n'));
+}
+
+function byHand(list) {
+  const lines = [
+    'setup: these are missing and cannot be installed from here:',
+    ...list.map((need) => `  - ${need.what}`),
+  ];
+  if (findProgram('apt-get')) {
+    lines.push('There is neither root nor a sudo that works without a terminal. Have root run this, then try again:');
+    lines.push(
+      `  apt-get update && apt-get install -y --no-install-recommends ${list.map((need) => need.apt).join(' ')}`,
+    );
+  } else if (process.platform === 'darwin') {
+    lines.push('Install the compiler with "xcode-select --install", the rest with Homebrew, then try again:');
+    lines.push(
+      `  brew install ${list
+        .map((need) => need.brew)
+        .filter(Boolean)
+        .join(' ')}`,
+    );
+  } else {
+    lines.push(
+      "Only Debian and Ubuntu are set up by themselves. Install these with this system's own means, then try again.",
+    );
+    lines.push(`Debian calls them: ${list.map((need) => need.apt).join(' ')}`);
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,128 @@
+// The three steps after the system packages: npm's dependencies, the native addon, the compiled TypeScript.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { inRoot, run, step } from './run.mjs';
+
+const tool = (...parts) => inRoot('node_modules', ...parts);
+
+/** npm writes node_modules/.package-lock.json last, so what it lists is really there: no stamp of our own is needed. */
+export const dependencies = {
+  done() {
+    const listed = readJson(inRoot('package-lock.json'))?.packages;
+    const installed = readJson(tool('.package-lock.json'))?.packages;
+    if (!listed || !installed) return false;
+    const same = (a, b) => a !== undefined && a.version === b.version && a.integrity === b.integrity;
+    return (
+      Object.keys(installed).every((name) => same(listed[name], installed[name])) &&
+      // Optional ones are for other platforms.
+      Object.keys(listed).every((name) => name === '' || listed[name].optional || same(installed[name], listed[name]))
+    );
+  },
+  run: () =>
+    step('installed the npm dependencies', () => {
+      // The dev dependencies are needed whatever NODE_ENV says. onnxruntime-node's install script would download its CUDA
+      // provider wherever it sees nvcc, and fail the whole installation where it can't.
+      const args = ['ci', '--include=dev', '--no-audit', '--no-fund'];
+      const options = {
+        env: { ONNXRUNTIME_NODE_INSTALL: 'skip' },
+        hint: 'Most often the npm registry could not be reached, or package.json was changed without package-lock.json.',
+      };
+      const cli = process.env.npm_execpath;
+      if (cli && path.basename(cli) === 'npm-cli.js') return run('npm', process.execPath, [cli, ...args], options);
+      return run('npm', 'npm', args, options);
+    }),
+};
+
+export const addon = stamped({
+  name: 'addon',
+  title: 'built the native addon',
+  inputs: ['CMakeLists.txt', 'native', 'package-lock.json'],
+  output: 'build/Release/tensorlane.node',
+  async work() {
+    forgetMovedBuild();
+    const cmakeJs = tool('cmake-js', 'bin', 'cmake-js');
+    const hint = 'If the sources are as they should be, remove build/ and run this again.';
+    // Configured each time: cmake-js itself does so only once, and would miss a new Node.js or new paths.
+    await run('build', process.execPath, [cmakeJs, 'configure', '--config', 'Release'], { hint });
+    await run(
+      'build',
+      process.execPath,
+      [cmakeJs, 'build', '--config', 'Release', '--parallel', `${availableParallelism()}`],
+      { hint },
+    );
+  },
+});
+
+export const typescript = stamped({
+  name: 'typescript',
+  title: 'compiled the TypeScript',
+  inputs: ['lib', 'binding.d.ts', 'tsconfig.json', 'package-lock.json'],
+  output: 'dist/index.js',
+  async work() {
+    await run('typescript', process.execPath, [tool('typescript', 'bin', 'tsc'), '-p', 'tsconfig.json']);
+    // What a source that is gone had left behind would still be published.
+    for (const file of filesUnder(inRoot('dist'))) {
+      const source = path.relative(inRoot('dist'), file).replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts');
+      if (!existsSync(inRoot('lib', source))) rmSync(file);
+    }
+  },
+});
+
+/** A step that is done when its inputs are those of the last time it ended well, and its output is there. */
+function stamped({ name, title, inputs, output, work }) {
+  const stamp = inRoot('build', '.setup', name);
+  return {
+    done: () => existsSync(inRoot(output)) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash(inputs),
+    async run() {
+      // Taken first: a source that changes during the work makes the step run again.
+      const before = hash(inputs);
+      rmSync(stamp, { force: true });
+      await step(title, work);
+      mkdirSync(path.dirname(stamp), { recursive: true });
+      writeFileSync(stamp, before);
+    },
+  };
+}
+
+function hash(inputs) {
+  const sum = createHash('sha256').update(`${process.platform} ${process.arch}`);
+  for (const input of inputs) {
+    for (const file of filesUnder(inRoot(input)))
+      sum.update(`\0${path.relative(inRoot(), file)}\0`).update(readFileSync(file));
+  }
+  return sum.digest('hex');
+}
+
+/** The files of a folder and its subfolders in a stable order; a file itself; nothing if there is nothing. */
+function filesUnder(where) {
+  try {
+    const entries = readdirSync(where, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return entries.flatMap((entry) =>
+      entry.isDirectory() ? filesUnder(path.join(where, entry.name)) : [path.join(where, entry.name)],
+    );
+  } catch (error) {
+    if (error.code === 'ENOTDIR') return [where];
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** CMake refuses a build folder that was configured somewhere else, as after the whole directory was moved or copied. */
+function forgetMovedBuild() {
+  const cache = inRoot('build', 'CMakeCache.txt');
+  if (!existsSync(cache)) return;
+  const home = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(readFileSync(cache, 'utf8'))?.[1];
+  if (home && path.resolve(home) === path.resolve(inRoot())) return;
+  rmSync(cache);
+  rmSync(inRoot('build', 'CMakeFiles'), { recursive: true, force: true });
+}
+
+function readJson(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,45 @@
+// The C++ tests, built and run under a sanitizer: 'address' (with undefined behaviour) or 'thread'.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { runProgram } from '../processes.mjs';
+import { findProgram } from '../setup/packages.mjs';
+import { inRoot, run, SetupError, step } from '../setup/run.mjs';
+
+export async function runNativeTests(sanitizer) {
+  const build = inRoot('build', `native-${sanitizer}`);
+  try {
+    const source = inRoot('test', 'native');
+    const work = async () => {
+      await run('native-tests', 'cmake', ['-S', source, '-B', build, '-G', 'Ninja', `-DSANITIZE=${sanitizer}`]);
+      await run('native-tests', 'cmake', ['--build', build]);
+    };
+    await step(`built the native tests for the ${sanitizer} sanitizer`, work, 'test');
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    console.error(error.message);
+    return { passed: 0, failed: 1 };
+  }
+  // Newer kernels spread addresses wider than older ThreadSanitizer runtimes can map. Containers may forbid turning that off.
+  const fixed = findProgram('setarch') && spawnSync('setarch', ['-R', 'true'], { stdio: 'ignore' }).status === 0;
+  const command = [...(fixed ? ['setarch', '-R'] : []), `${build}/tensorlane_tests`];
+  const { ok, output } = await runProgram(command, { env: options(), keep: true, timeout: 10 * 60_000 });
+  const summary = /\[doctest\] test cases:\s*\d+\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed/.exec(output);
+  const passed = Number(summary?.[1] ?? 0);
+  const failed = Number(summary?.[2] ?? 0);
+  // A sanitizer's report or a crash fails no test case of its own, and neither does a run without any.
+  const silent = failed === 0 && (!ok || passed === 0);
+  if (silent)
+    console.error(`The native tests under the ${sanitizer} sanitizer failed outside of a test case; see above.`);
+  return { passed, failed: failed + (silent ? 1 : 0) };
+}
+
+function options() {
+  const suppressions = (name) =>
+    existsSync(inRoot('test', 'native', name)) ? `:suppressions=${inRoot('test', 'native', name)}` : '';
+  return {
+    ASAN_OPTIONS: 'detect_stack_use_after_return=1:strict_string_checks=1',
+    LSAN_OPTIONS: `print_suppressions=0${suppressions('lsan.supp')}`,
+    TSAN_OPTIONS: `second_deadlock_stack=1${suppressions('tsan.supp')}`,
+    UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
+  };
+}

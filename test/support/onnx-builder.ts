@@ -1,0 +1,371 @@
+// Builds ONNX models in memory, so that tests and benchmarks need no model files.
+//
+// The low-level part (value, initializer, node, model) mirrors ONNX's own structure. The ready-made models below it
+// are each the smallest graph that shows one behaviour.
+
+import proto from 'onnx-proto';
+
+const { onnx } = proto;
+
+/** Element types and their numbers in ONNX's TensorProto.DataType. */
+const ELEMENT_TYPES = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  string: 8,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  uint32: 12,
+  uint64: 13,
+  complex64: 14,
+  complex128: 15,
+  bfloat16: 16,
+  float8e4m3fn: 17,
+  float8e4m3fnuz: 18,
+  float8e5m2: 19,
+  float8e5m2fnuz: 20,
+  uint4: 21,
+  int4: 22,
+} as const;
+
+export type ElementType = keyof typeof ELEMENT_TYPES;
+export const elementTypes = Object.keys(ELEMENT_TYPES) as ElementType[];
+
+/** A number is fixed, a string is a named free dimension, null a free dimension without a name. */
+export type Dim = number | string | null;
+
+export interface Value {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly dims: readonly Dim[];
+}
+
+export interface Initializer {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly dims: readonly number[];
+  /** Elements in row-major order as ONNX stores them: little-endian, 4-bit types packed two a byte. */
+  readonly data: ArrayBufferView | readonly string[];
+}
+
+export interface Graph {
+  readonly name?: string;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  readonly nodes: readonly Node[];
+  readonly initializers?: readonly Initializer[];
+}
+
+export interface Node {
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Readonly<Record<string, Attribute>>;
+  readonly domain?: string;
+}
+
+// A bare JS number does not say whether ONNX wants an int or a float, so attributes carry their kind.
+export type Attribute =
+  | { readonly int: number | bigint }
+  | { readonly ints: readonly number[] }
+  | { readonly float: number }
+  | { readonly floats: readonly number[] }
+  | { readonly string: string }
+  | { readonly strings: readonly string[] }
+  | { readonly tensor: Initializer }
+  | { readonly graph: Graph };
+
+export interface ModelOptions {
+  /** 21 is the first with every element type above, and ONNX Runtime 1.20 and later accept it. */
+  readonly opset?: number;
+  readonly irVersion?: number;
+}
+
+export function value(name: string, type: ElementType, dims: readonly Dim[]): Value {
+  return { name, type, dims };
+}
+
+export function initializer(
+  name: string,
+  type: ElementType,
+  dims: readonly number[],
+  data: Initializer['data'],
+): Initializer {
+  return { name, type, dims, data };
+}
+
+export function node(
+  op: string,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  attributes: Readonly<Record<string, Attribute>> = {},
+): Node {
+  return { op, inputs, outputs, attributes };
+}
+
+/** Serialises a graph. The bytes own their whole ArrayBuffer, so they can be transferred. */
+export function model(graph: Graph, { opset = 21, irVersion = 10 }: ModelOptions = {}): Uint8Array {
+  const bytes = onnx.ModelProto.encode({
+    irVersion,
+    producerName: 'tensorlane-onnx-builder',
+    opsetImport: [{ domain: '', version: opset }],
+    graph: encodeGraph(graph),
+  }).finish();
+  // protobufjs takes small results from Node's shared pool.
+  return bytes.byteLength === bytes.buffer.byteLength
+    ? new Uint8Array(bytes.buffer)
+    : Uint8Array.from(bytes);
+}
+
+function encodeGraph(graph: Graph): proto.onnx.IGraphProto {
+  return {
+    name: graph.name ?? 'graph',
+    input: graph.inputs.map(encodeValue),
+    output: graph.outputs.map(encodeValue),
+    node: graph.nodes.map(encodeNode),
+    initializer: (graph.initializers ?? []).map(encodeTensor),
+  };
+}
+
+function encodeValue({ name, type, dims }: Value): proto.onnx.IValueInfoProto {
+  const dim = dims.map((d) =>
+    d === null ? {} : typeof d === 'string' ? { dimParam: d } : { dimValue: d },
+  );
+  return { name, type: { tensorType: { elemType: ELEMENT_TYPES[type], shape: { dim } } } };
+}
+
+function encodeTensor({ name, type, dims, data }: Initializer): proto.onnx.ITensorProto {
+  const header = { name, dataType: ELEMENT_TYPES[type], dims: [...dims] };
+  if (!ArrayBuffer.isView(data)) {
+    return { ...header, stringData: data.map((s) => Buffer.from(s)) };
+  }
+  // A view, not a copy: weights can be hundreds of megabytes.
+  return { ...header, rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
+}
+
+function encodeNode({ op, inputs, outputs, attributes, domain }: Node): proto.onnx.INodeProto {
+  return {
+    name: outputs[0] ?? op,
+    opType: op,
+    domain: domain ?? '',
+    input: [...inputs],
+    output: [...outputs],
+    attribute: Object.entries(attributes).map(([name, a]) => ({ name, ...encodeAttribute(a) })),
+  };
+}
+
+function encodeAttribute(a: Attribute): proto.onnx.IAttributeProto {
+  const { AttributeType } = onnx.AttributeProto;
+  if ('int' in a) return { type: AttributeType.INT, i: Number(a.int) };
+  if ('ints' in a) return { type: AttributeType.INTS, ints: [...a.ints] };
+  if ('float' in a) return { type: AttributeType.FLOAT, f: a.float };
+  if ('floats' in a) return { type: AttributeType.FLOATS, floats: [...a.floats] };
+  if ('string' in a) return { type: AttributeType.STRING, s: Buffer.from(a.string) };
+  if ('strings' in a) {
+    return { type: AttributeType.STRINGS, strings: a.strings.map((s) => Buffer.from(s)) };
+  }
+  if ('tensor' in a) return { type: AttributeType.TENSOR, t: encodeTensor(a.tensor) };
+  return { type: AttributeType.GRAPH, g: encodeGraph(a.graph) };
+}
+
+/** Uniform floats in (-scale, scale); the same seed gives the same floats everywhere (xorshift32). */
+export function randomFloats(length: number, seed: number, scale = 1): Float32Array<ArrayBuffer> {
+  const out = new Float32Array(length);
+  let state = Math.imul(seed, 0x9e3779b1) | 1;
+  for (let i = 0; i < length; i++) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    out[i] = (state / 0x80000000) * scale;
+  }
+  return out;
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Ready-made models. Unless said otherwise the input is `x`, the output `y`, both float32, and 'N' is the batch.
+
+/** y = x, for any type (ONNX Runtime refuses to load the complex ones). */
+export function identity(type: ElementType, dims: readonly Dim[], options?: ModelOptions): Uint8Array {
+  // ONNX Runtime has no Identity for 4-bit types, but its Transpose takes them; this one leaves every axis in place.
+  const copy = type.endsWith('int4')
+    ? node('Transpose', ['x'], ['y'], { perm: { ints: dims.map((_, axis) => axis) } })
+    : node('Identity', ['x'], ['y']);
+  return model(
+    { inputs: [value('x', type, dims)], outputs: [value('y', type, dims)], nodes: [copy] },
+    options,
+  );
+}
+
+/** y = x * x, over ['N', features]. Next to no work: it measures what surrounds a model. */
+export function square({ features = 16 } = {}): Uint8Array {
+  return squareOver(['N', features]);
+}
+
+/** y = x * x over [1, features]: a model whose batch dimension is not free. */
+export function fixedBatch({ batch = 1, features = 4 } = {}): Uint8Array {
+  return squareOver([batch, features]);
+}
+
+function squareOver(dims: readonly Dim[]): Uint8Array {
+  return model({
+    inputs: [value('x', 'float32', dims)],
+    outputs: [value('y', 'float32', dims)],
+    nodes: [node('Mul', ['x', 'x'], ['y'])],
+  });
+}
+
+/** c = a + b over ['N', features]: two inputs. */
+export function add({ features = 4 } = {}): Uint8Array {
+  const dims = ['N', features];
+  return model({
+    inputs: [value('a', 'float32', dims), value('b', 'float32', dims)],
+    outputs: [value('c', 'float32', dims)],
+    nodes: [node('Add', ['a', 'b'], ['c'])],
+  });
+}
+
+/** Dense layers of width x width (4 bytes each weight), with ReLU: 4 of 2048 are 67 MB and bound by reading them. */
+export function dense({ layers = 4, width = 2048, seed = 1 } = {}): Uint8Array {
+  // He's bound keeps the size of activations the same from layer to layer.
+  const bound = Math.sqrt(6 / width);
+  const nodes: Node[] = [];
+  const initializers: Initializer[] = [];
+  for (let layer = 0; layer < layers; layer++) {
+    const input = layer === 0 ? 'x' : `relu${layer - 1}`;
+    const output = layer === layers - 1 ? 'y' : `relu${layer}`;
+    const weights = randomFloats(width * width, seed * 1000 + 2 * layer, bound);
+    const bias = randomFloats(width, seed * 1000 + 2 * layer + 1, 0.1);
+    initializers.push(
+      initializer(`w${layer}`, 'float32', [width, width], weights),
+      initializer(`b${layer}`, 'float32', [width], bias),
+    );
+    nodes.push(
+      node('Gemm', [input, `w${layer}`, `b${layer}`], [`gemm${layer}`]),
+      node('Relu', [`gemm${layer}`], [output]),
+    );
+  }
+  return model({
+    inputs: [value('x', 'float32', ['N', width])],
+    outputs: [value('y', 'float32', ['N', width])],
+    nodes,
+    initializers,
+  });
+}
+
+/**
+ * y = x W with x: ['N', 'K'] and W: [inner, outer] of ones, so each y is the row's sum. 'K' is declared free: a row of
+ * another length passes every check against the declaration and fails inside ONNX Runtime, during the run.
+ */
+export function matmul({ inner = 4, outer = 3 } = {}): Uint8Array {
+  return model({
+    inputs: [value('x', 'float32', ['N', 'K'])],
+    outputs: [value('y', 'float32', ['N', outer])],
+    nodes: [node('MatMul', ['x', 'w'], ['y'])],
+    initializers: [initializer('w', 'float32', [inner, outer], new Float32Array(inner * outer).fill(1))],
+  });
+}
+
+/** y = a b with every dimension free: b's leading dimension is no batch. */
+export function matmulPair(): Uint8Array {
+  return model({
+    inputs: [value('a', 'float32', ['N', null]), value('b', 'float32', [null, 'M'])],
+    outputs: [value('y', 'float32', ['N', 'M'])],
+    nodes: [node('MatMul', ['a', 'b'], ['y'])],
+  });
+}
+
+/**
+ * y = table[index] with index: int64 ['N', 1], y: ['N', 1, features], table[i] = [i, i, ...]. An index outside the
+ * table fails the whole run: one bad request among good ones.
+ */
+export function lookup({ rows = 10, features = 2 } = {}): Uint8Array {
+  const table = Float32Array.from({ length: rows * features }, (_, i) => Math.floor(i / features));
+  return model({
+    inputs: [value('index', 'int64', ['N', 1])],
+    outputs: [value('y', 'float32', ['N', 1, features])],
+    nodes: [node('Gather', ['table', 'index'], ['y'], { axis: { int: 0 } })],
+    initializers: [initializer('table', 'float32', [rows, features], table)],
+  });
+}
+
+/**
+ * A model that takes its time: `iterations` rounds of tanh(x W) over ['N', width]. The time is proportional to
+ * `iterations`: 200 of them take about a millisecond for one row of 256 on a current core, three times that for eight.
+ */
+export function slow({ iterations = 1000, width = 256, seed = 7 } = {}): Uint8Array {
+  const dims = ['N', width];
+  const body: Graph = {
+    name: 'body',
+    inputs: [value('i', 'int64', []), value('going', 'bool', []), value('h', 'float32', dims)],
+    outputs: [value('goOn', 'bool', []), value('next', 'float32', dims)],
+    nodes: [
+      node('Identity', ['going'], ['goOn']),
+      node('MatMul', ['h', 'w'], ['product']),
+      node('Tanh', ['product'], ['next']),
+    ],
+  };
+  const weights = randomFloats(width * width, seed, Math.sqrt(6 / width));
+  return model({
+    inputs: [value('x', 'float32', dims)],
+    outputs: [value('y', 'float32', dims)],
+    nodes: [node('Loop', ['iterations', '', 'x'], ['y'], { body: { graph: body } })],
+    initializers: [
+      initializer('iterations', 'int64', [], BigInt64Array.of(BigInt(iterations))),
+      initializer('w', 'float32', [width, width], weights),
+    ],
+  });
+}
+
+/** Two outputs of different shapes: `doubled` = 2x over ['N', features], `total` = each row's sum over ['N', 1]. */
+export function twoOutputs({ features = 4 } = {}): Uint8Array {
+  return model({
+    inputs: [value('x', 'float32', ['N', features])],
+    outputs: [value('doubled', 'float32', ['N', features]), value('total', 'float32', ['N', 1])],
+    nodes: [
+      node('Add', ['x', 'x'], ['doubled']),
+      node('ReduceSum', ['x', 'axes'], ['total'], { keepdims: { int: 1 } }),
+    ],
+    initializers: [initializer('axes', 'int64', [1], BigInt64Array.of(1n))],
+  });
+}
+
+/** Strings through unchanged, over ['N', features]. */
+export function strings({ features = 1 } = {}): Uint8Array {
+  return identity('string', ['N', features]);
+}
+
+/** Strings to upper case, over [1, 'C'] (all that ONNX's StringNormalizer allows besides ['C']). */
+export function upperCase(): Uint8Array {
+  return model({
+    inputs: [value('x', 'string', [1, 'C'])],
+    outputs: [value('y', 'string', [1, 'C'])],
+    nodes: [
+      node('StringNormalizer', ['x'], ['y'], { case_change_action: { string: 'UPPER' }, locale: { string: 'C' } }),
+    ],
+  });
+}
+
+/**
+ * y = the rows of x whose sum is positive: y's leading dimension is free but is not the batch, so rows of y cannot be
+ * given back to the callers they came from.
+ */
+export function crossRow({ features = 4 } = {}): Uint8Array {
+  return model({
+    inputs: [value('x', 'float32', ['N', features])],
+    outputs: [value('y', 'float32', ['kept', features])],
+    nodes: [
+      node('ReduceSum', ['x', 'axes'], ['sums'], { keepdims: { int: 0 } }),
+      node('Greater', ['sums', 'zero'], ['positive']),
+      node('Compress', ['x', 'positive'], ['y'], { axis: { int: 0 } }),
+    ],
+    initializers: [
+      initializer('axes', 'int64', [1], BigInt64Array.of(1n)),
+      initializer('zero', 'float32', [], Float32Array.of(0)),
+    ],
+  });
+}
