@@ -1,0 +1,61 @@
+// What each element type is made of in JS, and how to tell whether given data is of it.
+
+import type { DType, TypedData } from './types.js';
+
+export type NumericDType = Exclude<DType, 'string'>;
+export type NumericArray = TypedData[NumericDType];
+
+export interface NumericArrayClass {
+  readonly name: string;
+  readonly BYTES_PER_ELEMENT: number;
+  new (length: number): NumericArray;
+  new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): NumericArray;
+}
+
+/** The array class of each type; strings are plain arrays. */
+export const arrayClasses: Readonly<Record<NumericDType, NumericArrayClass>> = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  float8e4m3fn: Uint8Array,
+  float8e4m3fnuz: Uint8Array,
+  float8e5m2: Uint8Array,
+  float8e5m2fnuz: Uint8Array,
+  int8: Int8Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+  int4: Int8Array,
+  uint4: Uint8Array,
+  bool: Uint8Array,
+};
+
+export function isDType(value: unknown): value is DType {
+  return typeof value === 'string' && (value === 'string' || Object.hasOwn(arrayClasses, value));
+}
+
+/** How many array elements hold `count` tensor elements: half as many for the four-bit types. */
+export function storedLength(type: DType, count: number): number {
+  return type === 'int4' || type === 'uint4' ? Math.ceil(count / 2) : count;
+}
+
+/** The name of an array's class, which also holds across realms (vm contexts, test runners), where instanceof does not. */
+export function arrayKind(data: unknown): string {
+  if (Array.isArray(data)) return 'Array';
+  if (ArrayBuffer.isView(data)) return (data as unknown as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? 'DataView';
+  return data === null ? 'null' : typeof data;
+}
+
+/** Whether `data` can hold elements of `type`. Float16Array, where the engine has it, is also taken for float16. */
+export function holds(type: DType, data: unknown): boolean {
+  if (type === 'string') return Array.isArray(data);
+  const expected = arrayClasses[type];
+  if ((data as { constructor?: unknown } | undefined)?.constructor === expected) return true;
+  const kind = arrayKind(data);
+  return kind === expected.name || (type === 'float16' && kind === 'Float16Array');
+}

@@ -1,0 +1,56 @@
+// Finding and opening devices.
+
+import { Device, type DeviceInfo } from './device.js';
+import { TensorlaneError, toTensorlaneError } from './errors.js';
+import { refuseUnknown, wholeNumber } from './model/options.js';
+import { native } from './native.js';
+
+export type DeviceName = 'cpu' | 'cuda' | `cuda:${number}`;
+
+export interface OpenOptions {
+  /** By default the best that works here. */
+  device?: DeviceName;
+  /** Streams (lanes) of the device; by default one for each core, two at least. */
+  streams?: number;
+  /** CPU: cores that one operation may use; by default all that this process may run on. One setting for the process. */
+  threads?: number;
+  /** Path of ONNX Runtime's shared library; by default the one inside onnxruntime-node. The first of a process is kept. */
+  onnxruntime?: string;
+}
+
+const names = new Set(['device', 'streams', 'threads', 'onnxruntime']);
+const noCuda = 'this build of tensorlane has no CUDA device';
+
+/**
+ * Opens a device: the best GPU that works here, else the CPU, unless one is named.
+ *
+ * Errors: ERR_NO_DEVICE, ERR_ARGUMENT.
+ */
+export async function open(options: DeviceName | OpenOptions = {}): Promise<Device> {
+  const given: OpenOptions = typeof options === 'string' ? { device: options } : options;
+  if (given === null || typeof given !== 'object') {
+    throw new TensorlaneError('ERR_ARGUMENT', `open: expected a device name or options, got ${String(given)}`);
+  }
+  refuseUnknown(given, names, 'open');
+  const { device } = given;
+  if (device !== undefined && device !== 'cpu') {
+    if (typeof device === 'string' && /^cuda(:\d+)?$/.test(device)) {
+      throw new TensorlaneError('ERR_NO_DEVICE', `open: '${device}' cannot be opened: ${noCuda}; use 'cpu'`);
+    }
+    throw new TensorlaneError('ERR_ARGUMENT', `open: device must be 'cpu', 'cuda' or 'cuda:N', got '${String(device)}'`);
+  }
+  const lanes = wholeNumber('open: streams', given.streams, 0, 1);
+  const threads = wholeNumber('open: threads', given.threads, 0, 1);
+  try {
+    const opened = await native.Device.open({ lanes, threads });
+    const fallbackReason = device === undefined ? noCuda : undefined;
+    return new Device(opened, { runtime: given.onnxruntime, fallbackReason });
+  } catch (reason) {
+    throw toTensorlaneError(reason, 'open: ');
+  }
+}
+
+/** The devices of this machine. */
+export async function listDevices(): Promise<DeviceInfo[]> {
+  return native.listDevices();
+}
