@@ -1,6 +1,6 @@
 // An open device: its algebra, its models, its streams.
 
-import type { Device as NativeDevice, LaneCounters } from '../binding.js';
+import type { LaneCounters, Device as NativeDevice } from '../binding.js';
 import { TensorlaneError, toTensorlaneError } from './errors.js';
 import { LinearAlgebra } from './linalg/linalg.js';
 import { Model } from './model/model.js';

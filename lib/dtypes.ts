@@ -47,7 +47,8 @@ export function storedLength(type: DType, count: number): number {
 /** The name of an array's class, which also holds across realms (vm contexts, test runners), where instanceof does not. */
 export function arrayKind(data: unknown): string {
   if (Array.isArray(data)) return 'Array';
-  if (ArrayBuffer.isView(data)) return (data as unknown as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? 'DataView';
+  if (ArrayBuffer.isView(data))
+    return (data as unknown as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? 'DataView';
   return data === null ? 'null' : typeof data;
 }
 

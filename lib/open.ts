@@ -37,7 +37,10 @@ export async function open(options: DeviceName | OpenOptions = {}): Promise<Devi
     if (typeof device === 'string' && /^cuda(:\d+)?$/.test(device)) {
       throw new TensorlaneError('ERR_NO_DEVICE', `open: '${device}' cannot be opened: ${noCuda}; use 'cpu'`);
     }
-    throw new TensorlaneError('ERR_ARGUMENT', `open: device must be 'cpu', 'cuda' or 'cuda:N', got '${String(device)}'`);
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `open: device must be 'cpu', 'cuda' or 'cuda:N', got '${String(device)}'`,
+    );
   }
   const lanes = wholeNumber('open: streams', given.streams, 0, 1);
   const threads = wholeNumber('open: threads', given.threads, 0, 1);

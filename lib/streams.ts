@@ -33,7 +33,10 @@ export class Stream implements Disposable {
   /** Marks the point that this stream's queue has reached. Errors: ERR_DISPOSED. */
   record(): StreamEvent {
     const lane = this.laneOn(this.#device, 'record');
-    return new StreamEvent(this.#device, translated(() => this.#device.record(lane)));
+    return new StreamEvent(
+      this.#device,
+      translated(() => this.#device.record(lane)),
+    );
   }
 
   /** What is put on this stream from now on starts after the event. Returns at once. Errors: ERR_ARGUMENT, ERR_DISPOSED. */

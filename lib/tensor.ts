@@ -1,6 +1,14 @@
 // Host tensors: making them, and checking those that users hand in.
 
-import { arrayClasses, arrayKind, holds, isDType, type NumericArray, type NumericDType, storedLength } from './dtypes.js';
+import {
+  arrayClasses,
+  arrayKind,
+  holds,
+  isDType,
+  type NumericArray,
+  type NumericDType,
+  storedLength,
+} from './dtypes.js';
 import { TensorlaneError } from './errors.js';
 import type { DType, Tensor, TypedData } from './types.js';
 
@@ -60,10 +68,14 @@ export function tensor(data: unknown, second?: unknown, third?: unknown): Tensor
     return checkTensor({ type, data, dims: [...dims] }, 'tensor');
   }
   if (!Array.isArray(data)) {
-    throw new TensorlaneError('ERR_ARGUMENT', `tensor: expected a typed array or nested arrays, got ${arrayKind(data)}`);
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `tensor: expected a typed array or nested arrays, got ${arrayKind(data)}`,
+    );
   }
   const isText = wanted === 'string' || (wanted === undefined && typeof data[0] === 'string');
-  if (isText) return checkTensor({ type: 'string', data: data as string[], dims: [...(given ?? [data.length])] }, 'tensor');
+  if (isText)
+    return checkTensor({ type: 'string', data: data as string[], dims: [...(given ?? [data.length])] }, 'tensor');
   return fromNested(data, wanted ?? 'float32', given);
 }
 
@@ -116,11 +128,17 @@ export function elementCount(dims: readonly number[], what: string): number {
 /** Checks that a value has a tensor's shape and says of it what it says. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function checkTensor(value: unknown, what: string): Tensor {
   if (value === null || typeof value !== 'object') {
-    throw new TensorlaneError('ERR_ARGUMENT', `${what}: expected a tensor { type, data, dims }, got ${arrayKind(value)}`);
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `${what}: expected a tensor { type, data, dims }, got ${arrayKind(value)}`,
+    );
   }
   const { type, data, dims } = value as { type?: unknown; data?: unknown; dims?: unknown };
   if (!isDType(type)) {
-    throw new TensorlaneError('ERR_DTYPE', `${what}: '${String(type)}' is not an element type; a tensor is { type, data, dims }`);
+    throw new TensorlaneError(
+      'ERR_DTYPE',
+      `${what}: '${String(type)}' is not an element type; a tensor is { type, data, dims }`,
+    );
   }
   if (!Array.isArray(dims)) {
     throw new TensorlaneError('ERR_SHAPE', `${what}: dims must be an array of numbers, got ${arrayKind(dims)}`);

@@ -26,8 +26,8 @@ struct DeviceInfo {
 
 enum class SvdMode { Thin, Full, Values };
 
-// A batch of `batch` matrices of m x n. With k = min(m, n): u is m x k (thin) or m x m (full), s is k, vt is k x n or n x n.
-// u and vt are null for SvdMode::Values.
+// A batch of `batch` matrices of m x n. With k = min(m, n): u is m x k (thin) or m x m (full), s is k, vt is k x n or n
+// x n. u and vt are null for SvdMode::Values.
 struct SvdArgs {
   DType type;
   SvdMode mode;

@@ -12,7 +12,9 @@ export function floats(type: FloatType, count: number, what: string): FloatArray
   try {
     return type === 'float32' ? new Float32Array(count) : new Float64Array(count);
   } catch (cause) {
-    throw new TensorlaneError('ERR_OUT_OF_MEMORY', `${what}: no memory for a result of ${count} ${type} elements`, { cause });
+    throw new TensorlaneError('ERR_OUT_OF_MEMORY', `${what}: no memory for a result of ${count} ${type} elements`, {
+      cause,
+    });
   }
 }
 

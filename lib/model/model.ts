@@ -51,15 +51,19 @@ export class Model implements AsyncDisposable {
     this.outputs = this.#signature.outputs;
     this.concurrency = settings.concurrency;
     this.#batchable =
-      settings.batching === false
+      settings.batching === 'off'
         ? { enabled: false, reason: 'batching was switched off when the model was loaded' }
-        : this.#signature.batchable();
+        : this.#signature.batchable(settings.batching === 'asked');
     const executor = new ModelExecutor(native, this.#signature, settings.concurrency + 1);
     executor.onDisproved = (reason) => {
       this.#batchable = { enabled: false, reason };
     };
     const { maxBatchSize, maxQueueDelayMicros } = settings;
-    this.#batcher = new Batcher(executor, { maxBatchSize, maxQueueDelayMicros, concurrency: settings.concurrency }, systemClock);
+    this.#batcher = new Batcher(
+      executor,
+      { maxBatchSize, maxQueueDelayMicros, concurrency: settings.concurrency },
+      systemClock,
+    );
   }
 
   get batching(): ModelBatching {

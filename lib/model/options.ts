@@ -13,7 +13,10 @@ export interface BatchingOptions {
 }
 
 export interface LoadModelOptions {
-  /** false runs every request alone. */
+  /**
+   * How requests share batches; false runs every request alone. By default a model is batched where all its inputs and
+   * outputs have a free leading dimension that is surely the batch; options, even empty ones, say that it is.
+   */
   batching?: BatchingOptions | false;
   /** Batches in flight at once, each on a lane of its own, over one copy of the weights; 2 by default. */
   concurrency?: number;
@@ -22,7 +25,7 @@ export interface LoadModelOptions {
 }
 
 export interface ModelSettings {
-  readonly batching: boolean;
+  readonly batching: 'off' | 'asked' | 'found';
   readonly maxBatchSize: number;
   readonly maxQueueDelayMicros: number;
   readonly concurrency: number;
@@ -38,14 +41,18 @@ export function completeOptions(options: LoadModelOptions, deviceThreads: number
   const batching = options.batching ?? {};
   if (batching !== false) {
     if (batching === null || typeof batching !== 'object') {
-      throw new TensorlaneError('ERR_ARGUMENT', `loadModel: batching must be an object or false, got ${String(batching)}`);
+      throw new TensorlaneError(
+        'ERR_ARGUMENT',
+        `loadModel: batching must be an object or false, got ${String(batching)}`,
+      );
     }
     refuseUnknown(batching, batchingNames, 'loadModel: batching');
   }
+  const sizes: BatchingOptions = batching === false ? {} : batching;
   return {
-    batching: batching !== false,
-    maxBatchSize: wholeNumber('batching.maxBatchSize', (batching || {}).maxBatchSize, 32, 1),
-    maxQueueDelayMicros: wholeNumber('batching.maxQueueDelayMicros', (batching || {}).maxQueueDelayMicros, 0, 0),
+    batching: batching === false ? 'off' : options.batching === undefined ? 'found' : 'asked',
+    maxBatchSize: wholeNumber('batching.maxBatchSize', sizes.maxBatchSize, 32, 1),
+    maxQueueDelayMicros: wholeNumber('batching.maxQueueDelayMicros', sizes.maxQueueDelayMicros, 0, 0),
     concurrency: wholeNumber('concurrency', options.concurrency, 2, 1),
     threads: wholeNumber('threads', options.threads, deviceThreads, 1),
   };
@@ -60,6 +67,9 @@ export function wholeNumber(name: string, value: number | undefined, otherwise: 
 export function refuseUnknown(options: object, known: ReadonlySet<string>, what: string): void {
   for (const name of Object.keys(options)) {
     if (known.has(name)) continue;
-    throw new TensorlaneError('ERR_ARGUMENT', `${what}: there is no option '${name}'; there is ${[...known].join(', ')}`);
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `${what}: there is no option '${name}'; there is ${[...known].join(', ')}`,
+    );
   }
 }

@@ -39,20 +39,35 @@ export class Signature {
   }
 
   /**
-   * Whether requests can share a batch: every input and output needs a free leading dimension. That the rows do not
-   * influence one another is the model's promise; that an output has as many rows as went in is checked on every batch.
+   * Whether requests can share a batch: every input and output needs a free leading dimension, and where there are several
+   * inputs the model must give these one name, or the user must have asked for batches. That the rows do not influence one
+   * another is the model's promise; that an output has as many rows as went in is checked on every batch.
    */
-  batchable(): Batchable {
+  batchable(asked: boolean): Batchable {
     if (this.inputs.length === 0) return { enabled: false, reason: 'the model has no inputs' };
     for (const [kind, values] of [['input', this.inputs] as const, ['output', this.outputs] as const]) {
       for (const { name, type, dims } of values) {
         const shape = `[${dims.join(', ')}]`;
         if (dims.length === 0) return { enabled: false, reason: `${kind} '${name}' is a scalar and has no batch axis` };
-        if (dims[0] !== -1) return { enabled: false, reason: `${kind} '${name}' has a fixed leading dimension: ${shape}` };
+        if (dims[0] !== -1)
+          return { enabled: false, reason: `${kind} '${name}' has a fixed leading dimension: ${shape}` };
         if (type === 'int4' || type === 'uint4') {
-          return { enabled: false, reason: `${kind} '${name}' packs two ${type} elements a byte, so rows cannot be joined` };
+          return {
+            enabled: false,
+            reason: `${kind} '${name}' packs two ${type} elements a byte, so rows cannot be joined`,
+          };
         }
       }
+    }
+    const [first, ...others] = this.inputs;
+    const stranger = others.find(({ dimNames }) => dimNames[0] === undefined || dimNames[0] !== first!.dimNames[0]);
+    if (stranger !== undefined && !asked) {
+      return {
+        enabled: false,
+        reason:
+          `inputs '${first!.name}' and '${stranger.name}' have free leading dimensions that the model does not name alike, ` +
+          'so they may not be one batch; if they are, load the model with batching: {}',
+      };
     }
     return { enabled: true };
   }
@@ -60,7 +75,10 @@ export class Signature {
   /** Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
   check(feeds: unknown, batched: boolean): Checked {
     if (feeds === null || typeof feeds !== 'object') {
-      throw new TensorlaneError('ERR_ARGUMENT', `run: expected an object of tensors by input name, got ${arrayKind(feeds)}`);
+      throw new TensorlaneError(
+        'ERR_ARGUMENT',
+        `run: expected an object of tensors by input name, got ${arrayKind(feeds)}`,
+      );
     }
     const given = feeds as Record<string, unknown>;
     const tensors: Tensor[] = [];
@@ -105,7 +123,10 @@ function checkInput(spec: InputSpec, tensor: Tensor | undefined, given: object, 
   if (tensor === undefined || tensor === null || typeof tensor !== 'object') throw missing(spec, given, inputs);
   const { type, data, dims } = tensor;
   if (type !== spec.type) {
-    throw new TensorlaneError('ERR_DTYPE', `run: input '${spec.name}' takes ${spec.type}, but was given ${String(type)}`);
+    throw new TensorlaneError(
+      'ERR_DTYPE',
+      `run: input '${spec.name}' takes ${spec.type}, but was given ${String(type)}`,
+    );
   }
   if (!holds(type, data)) {
     const expected = spec.arrayClass?.name ?? 'Array';
@@ -138,7 +159,10 @@ function shapeOf(spec: InputSpec): string {
 
 function wrongShape(spec: InputSpec, tensor: Tensor): TensorlaneError {
   const given = Array.isArray(tensor.dims) ? `[${tensor.dims.join(', ')}]` : arrayKind(tensor.dims);
-  return new TensorlaneError('ERR_SHAPE', `run: input '${spec.name}' takes dims ${shapeOf(spec)}, but was given ${given}`);
+  return new TensorlaneError(
+    'ERR_SHAPE',
+    `run: input '${spec.name}' takes dims ${shapeOf(spec)}, but was given ${given}`,
+  );
 }
 
 function missing(spec: InputSpec, given: object, inputs: readonly InputSpec[]): TensorlaneError {
@@ -146,8 +170,14 @@ function missing(spec: InputSpec, given: object, inputs: readonly InputSpec[]): 
     return new TensorlaneError('ERR_ARGUMENT', `run: input '${spec.name}' must be a tensor { type, data, dims }`);
   }
   const known = inputs.map(({ name }) => `'${name}'`).join(', ');
-  const names = Object.keys(given).map((name) => `'${name}'`).join(', ') || 'nothing';
-  return new TensorlaneError('ERR_ARGUMENT', `run: input '${spec.name}' is missing; the model takes ${known}, given was ${names}`);
+  const names =
+    Object.keys(given)
+      .map((name) => `'${name}'`)
+      .join(', ') || 'nothing';
+  return new TensorlaneError(
+    'ERR_ARGUMENT',
+    `run: input '${spec.name}' is missing; the model takes ${known}, given was ${names}`,
+  );
 }
 
 function unknownName(given: object, inputs: readonly InputSpec[]): TensorlaneError {

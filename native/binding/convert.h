@@ -1,5 +1,5 @@
-// Between JS values and ours. Types and ranges are checked here for the binding's own safety; the messages that users are
-// meant to see come from lib/, which checks first.
+// Between JS values and ours. Types and ranges are checked here for the binding's own safety; the messages that users
+// are meant to see come from lib/, which checks first.
 #pragma once
 
 #include <napi.h>

@@ -38,7 +38,8 @@ class OpenWorker final : public Napi::AsyncWorker {
   }
 
   void OnError(const Napi::Error& error) override {
-    deferred_.Reject(to_js(Env(), Error(Code::NoDevice, "the CPU device could not be opened: " + error.Message())).Value());
+    deferred_.Reject(
+        to_js(Env(), Error(Code::NoDevice, "the CPU device could not be opened: " + error.Message())).Value());
   }
 
   Napi::Promise::Deferred deferred_;
@@ -188,8 +189,9 @@ Napi::Value DeviceObject::solve(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value DeviceObject::load_model(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(),
-                 [&]() -> Napi::Value { return queue_load(info.Env(), pool(), info[0], to_object(info[1], "options")); });
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return queue_load(info.Env(), pool(), info[0], to_object(info[1], "options"));
+  });
 }
 
 Napi::Value DeviceObject::record(const Napi::CallbackInfo& info) {

@@ -13,9 +13,9 @@
 namespace tensorlane {
 namespace {
 
-// process.exit() runs the destructors of shared libraries while lanes may still be inside them, which crashes in BLAS or
-// ONNX Runtime. So at exit no task is started any more and running ones get a moment to end; if they do not, the process
-// ends without those destructors. (An environment that ends in an orderly way has joined its lanes already.)
+// process.exit() runs the destructors of shared libraries while lanes may still be inside them, which crashes in BLAS
+// or ONNX Runtime. So at exit no task is started any more and running ones get a moment to end; if they do not, the
+// process ends without those destructors. (An environment that ends in an orderly way has joined its lanes already.)
 #ifdef __GLIBC__
 void leave_safely(int status, void* /*unused*/) {
   constexpr unsigned kGraceMilliseconds = 250;

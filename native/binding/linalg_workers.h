@@ -1,5 +1,5 @@
-// The workers of the linear-algebra operations. Sizes are checked against the buffers here, once more than in lib/, because
-// a wrong one would be a wild write.
+// The workers of the linear-algebra operations. Sizes are checked against the buffers here, once more than in lib/,
+// because a wrong one would be a wild write.
 #pragma once
 
 #include <napi.h>

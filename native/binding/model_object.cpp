@@ -127,8 +127,7 @@ Napi::Function ModelObject::define(Napi::Env env) {
                      });
 }
 
-ModelObject::ModelObject(const Napi::CallbackInfo& info)
-    : ObjectWrap(info), environment_(Environment::of(info.Env())) {
+ModelObject::ModelObject(const Napi::CallbackInfo& info) : ObjectWrap(info), environment_(Environment::of(info.Env())) {
   if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "models are made by Device.loadModel()");
   Loaded& loaded = *info[0].As<Napi::External<Loaded>>().Data();
   pool_ = std::move(loaded.pool);

@@ -7,9 +7,9 @@
 namespace tensorlane {
 namespace {
 
-// std::shared_ptr<v8::BackingStore> v8::ArrayBuffer::GetBackingStore(). By the C++ ABI of Linux and macOS a member function
-// is called like a free one whose first argument is `this`, and a shared_ptr has one layout whatever it points to. A
-// napi_value is the v8::Local it stands for, whose address is what V8 takes for `this`.
+// std::shared_ptr<v8::BackingStore> v8::ArrayBuffer::GetBackingStore(). By the C++ ABI of Linux and macOS a member
+// function is called like a free one whose first argument is `this`, and a shared_ptr has one layout whatever it points
+// to. A napi_value is the v8::Local it stands for, whose address is what V8 takes for `this`.
 using GetBackingStore = std::shared_ptr<void> (*)(void* array_buffer);
 
 GetBackingStore find_get_backing_store() {

@@ -1,9 +1,10 @@
 // Keeps a JS buffer's memory in place while another thread reads or writes it.
 //
-// A reference to the typed array does not do that: its buffer can be transferred (postMessage, structuredClone) and then
-// freed by whoever received it. What holds is a share in the buffer's backing store, which V8 hands out but Node-API does
-// not. So V8's function is looked up at run time, and nothing of ours is bound to a V8 version; where it is not found, or
-// where the memory could still shrink under us (a resizable buffer), the bytes are copied at once instead.
+// A reference to the typed array does not do that: its buffer can be transferred (postMessage, structuredClone) and
+// then freed by whoever received it. What holds is a share in the buffer's backing store, which V8 hands out but
+// Node-API does not. So V8's function is looked up at run time, and nothing of ours is bound to a V8 version; where it
+// is not found, or where the memory could still shrink under us (a resizable buffer), the bytes are copied at once
+// instead.
 #pragma once
 
 #include <napi.h>
@@ -35,9 +36,9 @@ class Pin {
   static Pin make(const Napi::Value& view, bool copy);
 
   std::span<std::byte> bytes_;
-  std::shared_ptr<void> store_;    // the backing store, or
-  std::vector<std::byte> copy_;    // the bytes themselves, or
-  Napi::ObjectReference value_;    // for lib/'s buffers where V8's function is missing
+  std::shared_ptr<void> store_;  // the backing store, or
+  std::vector<std::byte> copy_;  // the bytes themselves, or
+  Napi::ObjectReference value_;  // for lib/'s buffers where V8's function is missing
 };
 
 }  // namespace tensorlane

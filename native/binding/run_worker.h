@@ -1,5 +1,5 @@
-// One run of a model on a lane: gathers the callers' rows, runs, and parts large outputs among the callers, all off the JS
-// thread.
+// One run of a model on a lane: gathers the callers' rows, runs, and parts large outputs among the callers, all off the
+// JS thread.
 #pragma once
 
 #include <napi.h>

@@ -51,10 +51,9 @@ Napi::Value TimerObject::schedule(const Napi::CallbackInfo& info) {
     const std::chrono::microseconds delay(to_int(info[0], "microseconds"));
     if (!info[1].IsFunction()) throw Error(Code::Argument, "a callback was expected");
     if (timer_ == nullptr) {
-      timer_ = std::make_shared<Timer>(
-          [environment = environment_.get(), callbacks = std::weak_ptr(callbacks_)](Timer::Id id) {
-            environment->complete(std::make_unique<Fired>(callbacks, id));
-          });
+      timer_ =
+          std::make_shared<Timer>([environment = environment_.get(), callbacks = std::weak_ptr(callbacks_)](
+                                      Timer::Id id) { environment->complete(std::make_unique<Fired>(callbacks, id)); });
       environment_->watch(timer_);
     }
     environment_->begin(info.Env());
@@ -67,7 +66,8 @@ Napi::Value TimerObject::schedule(const Napi::CallbackInfo& info) {
 Napi::Value TimerObject::cancel(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto id = static_cast<Timer::Id>(to_int(info[0], "id"));
-    if (timer_ != nullptr && timer_->cancel(id)) environment_->end(info.Env());  // else it fired, and ends as it arrives
+    if (timer_ != nullptr && timer_->cancel(id))
+      environment_->end(info.Env());  // else it fired, and ends as it arrives
     return Napi::Boolean::New(info.Env(), callbacks_->erase(id) != 0);
   });
 }

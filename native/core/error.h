@@ -71,4 +71,12 @@ class Error : public std::runtime_error {
   std::vector<std::int64_t> indices_;
 };
 
+// For an operation on `total` matrices of which those at `indices` failed, where any did.
+inline void throw_for(const std::vector<std::int64_t>& indices, std::int64_t total, Code code,
+                      const std::string& what) {
+  if (indices.empty()) return;
+  throw Error(code, what + " (" + std::to_string(indices.size()) + " of " + std::to_string(total) + " in the batch)",
+              indices);
+}
+
 }  // namespace tensorlane

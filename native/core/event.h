@@ -1,7 +1,7 @@
 // A point in a lane's queue that other lanes can wait for, like a CUDA event.
 //
-// It cannot deadlock: an event exists only once its signal is queued, so a wait always comes after the signal in the order
-// of submission, and every lane has a thread of its own.
+// It cannot deadlock: an event exists only once its signal is queued, so a wait always comes after the signal in the
+// order of submission, and every lane has a thread of its own.
 #pragma once
 
 #include <condition_variable>

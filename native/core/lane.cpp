@@ -114,7 +114,8 @@ void LanePool::stop() {
       lane->wake_.notify_all();
     }
   }
-  // Destroying a task that would have signalled an event signals it, so a lane that waits for it is let go before the join.
+  // Destroying a task that would have signalled an event signals it, so a lane that waits for it is let go before the
+  // join.
   discarded.clear();
   for (auto& lane : lanes_) {
     if (lane->thread_.joinable()) lane->thread_.join();

@@ -1,9 +1,11 @@
 // Lanes: the threads that do all the work. The rules they keep:
 //
 // 1. A lane is one thread; what it owns (its workspace, and on a GPU its stream and handles) is touched by no other.
-// 2. Tasks start in the order in which they were submitted: a task for one particular lane when that lane is free, a task
+// 2. Tasks start in the order in which they were submitted: a task for one particular lane when that lane is free, a
+// task
 //    for any lane as soon as some lane is. A lane chooses the older of its own head and the common head.
-// 3. Every accepted task ends exactly once: it runs and is then handed to Task::finished, or the pool is stopped first and
+// 3. Every accepted task ends exactly once: it runs and is then handed to Task::finished, or the pool is stopped first
+// and
 //    it is destroyed unrun on the thread that stopped the pool.
 // 4. No task starts after stop() was called, and none runs once stop() has returned.
 #pragma once
@@ -86,7 +88,8 @@ class LanePool {
   [[nodiscard]] std::size_t size() const noexcept { return lanes_.size(); }
   [[nodiscard]] LaneCounters counters();
 
-  // For the end of the process: no pool starts another task; true when no task is running any more, within `milliseconds`.
+  // For the end of the process: no pool starts another task; true when no task is running any more, within
+  // `milliseconds`.
   static bool quiesce_all(unsigned milliseconds) noexcept;
 
  private:

@@ -1,6 +1,7 @@
 // A clock that can wait for less than the millisecond of JS timers: one thread that sleeps until the earliest deadline.
 //
-// Rules: a timer fires at most once; after cancel() returned it does not fire; fire() is called on the timer's own thread.
+// Rules: a timer fires at most once; after cancel() returned it does not fire; fire() is called on the timer's own
+// thread.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// Scratch memory that belongs to one lane: it only grows, so the steady state allocates nothing. What take() returned is
-// valid until the next take().
+// Scratch memory that belongs to one lane: it only grows, so the steady state allocates nothing. What take() returned
+// is valid until the next take().
 #pragma once
 
 #include <cstddef>

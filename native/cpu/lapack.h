@@ -17,8 +17,8 @@ void dgesdd_(const char* jobz, const Int* m, const Int* n, double* a, const Int*
              const Int* ldu, double* vt, const Int* ldvt, double* work, const Int* lwork, Int* iwork, Int* info);
 void sgetrf_(const Int* m, const Int* n, float* a, const Int* lda, Int* ipiv, Int* info);
 void dgetrf_(const Int* m, const Int* n, double* a, const Int* lda, Int* ipiv, Int* info);
-void sgetrs_(const char* trans, const Int* n, const Int* nrhs, const float* a, const Int* lda, const Int* ipiv, float* b,
-             const Int* ldb, Int* info);
+void sgetrs_(const char* trans, const Int* n, const Int* nrhs, const float* a, const Int* lda, const Int* ipiv,
+             float* b, const Int* ldb, Int* info);
 void dgetrs_(const char* trans, const Int* n, const Int* nrhs, const double* a, const Int* lda, const Int* ipiv,
              double* b, const Int* ldb, Int* info);
 }

@@ -1,7 +1,7 @@
 // Linear systems by LU factorisation with partial pivoting (LAPACK's getrf and getrs).
 //
-// The buffer of the row-major A is the column-major A^T, so A^T is what is factorised and getrs solves with its transpose.
-// The right-hand sides must be columns: one vector already is, several are transposed in and out.
+// The buffer of the row-major A is the column-major A^T, so A^T is what is factorised and getrs solves with its
+// transpose. The right-hand sides must be columns: one vector already is, several are transposed in and out.
 #include <limits>
 #include <string>
 #include <vector>
@@ -44,40 +44,33 @@ void solve_batch(Lane& lane, const SolveArgs& args) {
   std::vector<std::int64_t> not_finite;
   std::vector<std::int64_t> singular;
   std::int64_t batch = 0;
-  for_each_batch(
-      args.batch_dims, args.a_strides, args.b_strides, [&](std::int64_t i, std::int64_t ai, std::int64_t bi) {
-        ++batch;
-        const bool finite_a = copy_finite(static_cast<const T*>(args.a) + ai * n * n, lu, a_elements);
-        if (!copy_finite(static_cast<const T*>(args.b) + bi * n * nrhs, rows, b_elements) || !finite_a) {
-          not_finite.push_back(i);
-          return;
-        }
-        Int info = 0;
-        lapack::getrf(static_cast<Int>(n), lu, pivots, &info);
-        if (info > 0) {
-          singular.push_back(i);
-          return;
-        }
-        T* x = static_cast<T*>(args.x) + i * n * nrhs;
-        T* right = rows;
-        if (nrhs > 1) {
-          transpose(rows, n, nrhs, columns);
-          right = columns;
-        }
-        lapack::getrs('T', static_cast<Int>(n), static_cast<Int>(nrhs), lu, pivots, right, &info);
-        if (info != 0) throw Error(Code::Internal, "solve: getrs rejected argument " + std::to_string(-info));
-        transpose(right, nrhs, n, x);
-      });
-  if (!not_finite.empty()) {
-    throw Error(Code::NotFinite, "solve: the input has a NaN or an infinity in " + std::to_string(not_finite.size()) +
-                                     " of " + std::to_string(batch) + " systems",
-                std::move(not_finite));
-  }
-  if (!singular.empty()) {
-    throw Error(Code::Singular, "solve: the matrix is singular in " + std::to_string(singular.size()) + " of " +
-                                    std::to_string(batch) + " systems",
-                std::move(singular));
-  }
+  for_each_batch(args.batch_dims, args.a_strides, args.b_strides,
+                 [&](std::int64_t i, std::int64_t ai, std::int64_t bi) {
+                   ++batch;
+                   const bool finite_a = copy_finite(static_cast<const T*>(args.a) + ai * n * n, lu, a_elements);
+                   if (!copy_finite(static_cast<const T*>(args.b) + bi * n * nrhs, rows, b_elements) || !finite_a) {
+                     not_finite.push_back(i);
+                     return;
+                   }
+                   Int info = 0;
+                   lapack::getrf(static_cast<Int>(n), lu, pivots, &info);
+                   if (info > 0) {
+                     singular.push_back(i);
+                     return;
+                   }
+                   T* x = static_cast<T*>(args.x) + i * n * nrhs;
+                   T* right = rows;
+                   if (nrhs > 1) {
+                     transpose(rows, n, nrhs, columns);
+                     right = columns;
+                   }
+                   lapack::getrs('T', static_cast<Int>(n), static_cast<Int>(nrhs), lu, pivots, right, &info);
+                   if (info != 0)
+                     throw Error(Code::Internal, "solve: getrs rejected argument " + std::to_string(-info));
+                   transpose(right, nrhs, n, x);
+                 });
+  throw_for(not_finite, batch, Code::NotFinite, "solve: the input has a NaN or an infinity");
+  throw_for(singular, batch, Code::Singular, "solve: the matrix is singular");
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
 // The singular value decomposition by divide and conquer (LAPACK's gesdd).
 //
-// Row-major without a transpose: the buffer of a row-major m x n matrix A is that of the column-major n x m matrix A^T, and
-// A^T = U' S V'^T means A = V' S U'^T. So gesdd's "VT" buffer, read row-major, is our u, and its "U" buffer is our vt.
+// Row-major without a transpose: the buffer of a row-major m x n matrix A is that of the column-major n x m matrix A^T,
+// and A^T = U' S V'^T means A = V' S U'^T. So gesdd's "VT" buffer, read row-major, is our u, and its "U" buffer is our
+// vt.
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -92,16 +93,8 @@ void svd_batch(Lane& lane, const SvdArgs& args) {
     if (info > 0) not_converged.push_back(i);
     if (info < 0) throw Error(Code::Internal, "svd: gesdd rejected argument " + std::to_string(-info));
   }
-  if (!not_finite.empty()) {
-    throw Error(Code::NotFinite, "svd: the input has a NaN or an infinity in " + std::to_string(not_finite.size()) +
-                                     " of " + std::to_string(args.batch) + " matrices",
-                std::move(not_finite));
-  }
-  if (!not_converged.empty()) {
-    throw Error(Code::NotConverged, "svd: the iteration did not converge for " + std::to_string(not_converged.size()) +
-                                        " of " + std::to_string(args.batch) + " matrices",
-                std::move(not_converged));
-  }
+  throw_for(not_finite, args.batch, Code::NotFinite, "svd: the input has a NaN or an infinity");
+  throw_for(not_converged, args.batch, Code::NotConverged, "svd: the iteration did not converge");
 }
 
 }  // namespace

@@ -44,8 +44,9 @@ ValueInfo read_value_info(const ort::Runtime& runtime, std::string name, const o
   const ort::TensorTypeInfo* tensor = nullptr;  // part of `type`
   if (kind == ort::kTypeTensor) runtime.check(api.CastTypeInfoToTensorInfo(type, &tensor), "reading the model");
   if (tensor == nullptr) {
-    throw Error(Code::Model, "'" + info.name + "' is not a tensor (a sequence, a map or an optional); "
-                                               "only tensors can be a model's inputs and outputs");
+    throw Error(Code::Model, "'" + info.name +
+                                 "' is not a tensor (a sequence, a map or an optional); "
+                                 "only tensors can be a model's inputs and outputs");
   }
   int element = 0;
   runtime.check(api.GetTensorElementType(tensor, &element), "reading the model");
@@ -108,9 +109,9 @@ ort::OwnedValue Model::make_input(const ValueInfo& info, const InputParts& input
   ort::OwnedValue value(api);
   const auto type = static_cast<int>(info.type);
   if (info.type == DType::String) {
-    runtime_->check(api.CreateTensorAsOrtValue(runtime_->allocator, input.dims.data(), input.dims.size(), type,
-                                               value.out()),
-                    "making an input");
+    runtime_->check(
+        api.CreateTensorAsOrtValue(runtime_->allocator, input.dims.data(), input.dims.size(), type, value.out()),
+        "making an input");
     for (std::size_t i = 0; i < input.strings.size(); ++i) {
       const std::string& text = input.strings[i];
       char* to = nullptr;

@@ -18,8 +18,7 @@ struct ApiBase {
 Api read_table(const void* table) {
   const auto* slots = static_cast<void* const*>(table);
   Api api;
-#define TENSORLANE_ORT_READ(name, slot, result, arguments) \
-  api.name = reinterpret_cast<decltype(api.name)>(slots[slot]);
+#define TENSORLANE_ORT_READ(name, slot, result, arguments) api.name = reinterpret_cast<decltype(api.name)>(slots[slot]);
   TENSORLANE_ORT_FUNCTIONS(TENSORLANE_ORT_READ)
 #undef TENSORLANE_ORT_READ
   return api;
@@ -40,7 +39,8 @@ Runtime::Runtime(const std::string& library) : path(library) {
   }
   auto get_base = reinterpret_cast<const ApiBase* (*)()>(dlsym(handle, "OrtGetApiBase"));
   const ApiBase* base = get_base == nullptr ? nullptr : get_base();
-  if (base == nullptr) throw Error(Code::NoRuntime, library + " is not an ONNX Runtime library: it has no OrtGetApiBase");
+  if (base == nullptr)
+    throw Error(Code::NoRuntime, library + " is not an ONNX Runtime library: it has no OrtGetApiBase");
   version = base->get_version_string();
   const void* table = base->get_api(kApiVersion);
   if (table == nullptr) {

@@ -37,58 +37,56 @@ inline constexpr int kArenaAllocator = 1;
 inline constexpr int kMemTypeDefault = 0;
 
 // X(name, slot in the table, result, arguments)
-#define TENSORLANE_ORT_FUNCTIONS(X)                                                                                  \
-  X(GetErrorCode, 1, int, (const Status*))                                                                           \
-  X(GetErrorMessage, 2, const char*, (const Status*))                                                                \
-  X(CreateEnv, 3, Status*, (int log_level, const char* log_id, Env**))                                               \
-  X(CreateSession, 7, Status*, (const Env*, const char* path, const SessionOptions*, Session**))                     \
-  X(CreateSessionFromArray, 8, Status*,                                                                              \
-    (const Env*, const void* bytes, std::size_t length, const SessionOptions*, Session**))                           \
-  X(Run, 9, Status*,                                                                                                 \
+#define TENSORLANE_ORT_FUNCTIONS(X)                                                                                    \
+  X(GetErrorCode, 1, int, (const Status*))                                                                             \
+  X(GetErrorMessage, 2, const char*, (const Status*))                                                                  \
+  X(CreateEnv, 3, Status*, (int log_level, const char* log_id, Env**))                                                 \
+  X(CreateSession, 7, Status*, (const Env*, const char* path, const SessionOptions*, Session**))                       \
+  X(CreateSessionFromArray, 8, Status*,                                                                                \
+    (const Env*, const void* bytes, std::size_t length, const SessionOptions*, Session**))                             \
+  X(Run, 9, Status*,                                                                                                   \
     (Session*, const RunOptions*, const char* const* input_names, const Value* const* inputs, std::size_t input_count, \
-     const char* const* output_names, std::size_t output_count, Value** outputs))                                    \
-  X(CreateSessionOptions, 10, Status*, (SessionOptions**))                                                           \
-  X(SetIntraOpNumThreads, 24, Status*, (SessionOptions*, int))                                                       \
-  X(SetInterOpNumThreads, 25, Status*, (SessionOptions*, int))                                                       \
-  X(SessionGetInputCount, 30, Status*, (const Session*, std::size_t*))                                               \
-  X(SessionGetOutputCount, 31, Status*, (const Session*, std::size_t*))                                              \
-  X(SessionGetInputTypeInfo, 33, Status*, (const Session*, std::size_t index, TypeInfo**))                           \
-  X(SessionGetOutputTypeInfo, 34, Status*, (const Session*, std::size_t index, TypeInfo**))                          \
-  X(SessionGetInputName, 36, Status*, (const Session*, std::size_t index, Allocator*, char**))                       \
-  X(SessionGetOutputName, 37, Status*, (const Session*, std::size_t index, Allocator*, char**))                      \
-  X(CreateRunOptions, 39, Status*, (RunOptions**))                                                                   \
-  X(RunOptionsSetTerminate, 46, Status*, (RunOptions*))                                                              \
-  X(CreateTensorAsOrtValue, 48, Status*,                                                                             \
-    (Allocator*, const std::int64_t* dims, std::size_t rank, int type, Value**))                                     \
-  X(CreateTensorWithDataAsOrtValue, 49, Status*,                                                                     \
+     const char* const* output_names, std::size_t output_count, Value** outputs))                                      \
+  X(CreateSessionOptions, 10, Status*, (SessionOptions**))                                                             \
+  X(SetIntraOpNumThreads, 24, Status*, (SessionOptions*, int))                                                         \
+  X(SetInterOpNumThreads, 25, Status*, (SessionOptions*, int))                                                         \
+  X(SessionGetInputCount, 30, Status*, (const Session*, std::size_t*))                                                 \
+  X(SessionGetOutputCount, 31, Status*, (const Session*, std::size_t*))                                                \
+  X(SessionGetInputTypeInfo, 33, Status*, (const Session*, std::size_t index, TypeInfo**))                             \
+  X(SessionGetOutputTypeInfo, 34, Status*, (const Session*, std::size_t index, TypeInfo**))                            \
+  X(SessionGetInputName, 36, Status*, (const Session*, std::size_t index, Allocator*, char**))                         \
+  X(SessionGetOutputName, 37, Status*, (const Session*, std::size_t index, Allocator*, char**))                        \
+  X(CreateRunOptions, 39, Status*, (RunOptions**))                                                                     \
+  X(RunOptionsSetTerminate, 46, Status*, (RunOptions*))                                                                \
+  X(CreateTensorAsOrtValue, 48, Status*, (Allocator*, const std::int64_t* dims, std::size_t rank, int type, Value**))  \
+  X(CreateTensorWithDataAsOrtValue, 49, Status*,                                                                       \
     (const MemoryInfo*, void* data, std::size_t bytes, const std::int64_t* dims, std::size_t rank, int type, Value**)) \
-  X(IsTensor, 50, Status*, (const Value*, int*))                                                                     \
-  X(GetTensorMutableData, 51, Status*, (Value*, void**))                                                             \
-  X(GetStringTensorDataLength, 53, Status*, (const Value*, std::size_t* bytes))                                      \
-  X(GetStringTensorContent, 54, Status*,                                                                             \
-    (const Value*, void* text, std::size_t bytes, std::size_t* offsets, std::size_t count))                          \
-  X(CastTypeInfoToTensorInfo, 55, Status*, (const TypeInfo*, const TensorTypeInfo**))                                \
-  X(GetOnnxTypeFromTypeInfo, 56, Status*, (const TypeInfo*, int*))                                                   \
-  X(GetTensorElementType, 60, Status*, (const TensorTypeInfo*, int*))                                                \
-  X(GetDimensionsCount, 61, Status*, (const TensorTypeInfo*, std::size_t*))                                          \
-  X(GetDimensions, 62, Status*, (const TensorTypeInfo*, std::int64_t*, std::size_t))                                 \
-  X(GetSymbolicDimensions, 63, Status*, (const TensorTypeInfo*, const char**, std::size_t))                          \
-  X(GetTensorTypeAndShape, 65, Status*, (const Value*, TensorTypeInfo**))                                            \
-  X(CreateCpuMemoryInfo, 69, Status*, (int allocator_type, int mem_type, MemoryInfo**))                              \
-  X(AllocatorFree, 76, Status*, (Allocator*, void*))                                                                 \
-  X(GetAllocatorWithDefaultOptions, 78, Status*, (Allocator**))                                                      \
-  X(ReleaseEnv, 92, void, (Env*))                                                                                    \
-  X(ReleaseStatus, 93, void, (Status*))                                                                              \
-  X(ReleaseMemoryInfo, 94, void, (MemoryInfo*))                                                                      \
-  X(ReleaseSession, 95, void, (Session*))                                                                            \
-  X(ReleaseValue, 96, void, (Value*))                                                                                \
-  X(ReleaseRunOptions, 97, void, (RunOptions*))                                                                      \
-  X(ReleaseTypeInfo, 98, void, (TypeInfo*))                                                                          \
-  X(ReleaseTensorTypeAndShapeInfo, 99, void, (TensorTypeInfo*))                                                      \
-  X(ReleaseSessionOptions, 100, void, (SessionOptions*))                                                             \
-  X(AddSessionConfigEntry, 130, Status*, (SessionOptions*, const char* key, const char* value))                      \
-  X(GetResizedStringTensorElementBuffer, 252, Status*,                                                               \
-    (Value*, std::size_t index, std::size_t bytes, char** text))
+  X(IsTensor, 50, Status*, (const Value*, int*))                                                                       \
+  X(GetTensorMutableData, 51, Status*, (Value*, void**))                                                               \
+  X(GetStringTensorDataLength, 53, Status*, (const Value*, std::size_t* bytes))                                        \
+  X(GetStringTensorContent, 54, Status*,                                                                               \
+    (const Value*, void* text, std::size_t bytes, std::size_t* offsets, std::size_t count))                            \
+  X(CastTypeInfoToTensorInfo, 55, Status*, (const TypeInfo*, const TensorTypeInfo**))                                  \
+  X(GetOnnxTypeFromTypeInfo, 56, Status*, (const TypeInfo*, int*))                                                     \
+  X(GetTensorElementType, 60, Status*, (const TensorTypeInfo*, int*))                                                  \
+  X(GetDimensionsCount, 61, Status*, (const TensorTypeInfo*, std::size_t*))                                            \
+  X(GetDimensions, 62, Status*, (const TensorTypeInfo*, std::int64_t*, std::size_t))                                   \
+  X(GetSymbolicDimensions, 63, Status*, (const TensorTypeInfo*, const char**, std::size_t))                            \
+  X(GetTensorTypeAndShape, 65, Status*, (const Value*, TensorTypeInfo**))                                              \
+  X(CreateCpuMemoryInfo, 69, Status*, (int allocator_type, int mem_type, MemoryInfo**))                                \
+  X(AllocatorFree, 76, Status*, (Allocator*, void*))                                                                   \
+  X(GetAllocatorWithDefaultOptions, 78, Status*, (Allocator**))                                                        \
+  X(ReleaseEnv, 92, void, (Env*))                                                                                      \
+  X(ReleaseStatus, 93, void, (Status*))                                                                                \
+  X(ReleaseMemoryInfo, 94, void, (MemoryInfo*))                                                                        \
+  X(ReleaseSession, 95, void, (Session*))                                                                              \
+  X(ReleaseValue, 96, void, (Value*))                                                                                  \
+  X(ReleaseRunOptions, 97, void, (RunOptions*))                                                                        \
+  X(ReleaseTypeInfo, 98, void, (TypeInfo*))                                                                            \
+  X(ReleaseTensorTypeAndShapeInfo, 99, void, (TensorTypeInfo*))                                                        \
+  X(ReleaseSessionOptions, 100, void, (SessionOptions*))                                                               \
+  X(AddSessionConfigEntry, 130, Status*, (SessionOptions*, const char* key, const char* value))                        \
+  X(GetResizedStringTensorElementBuffer, 252, Status*, (Value*, std::size_t index, std::size_t bytes, char** text))
 
 struct Api {
 #define TENSORLANE_ORT_MEMBER(name, slot, result, arguments) result(*name) arguments = nullptr;

@@ -117,9 +117,7 @@ export function model(graph: Graph, { opset = 21, irVersion = 10 }: ModelOptions
     graph: encodeGraph(graph),
   }).finish();
   // protobufjs takes small results from Node's shared pool.
-  return bytes.byteLength === bytes.buffer.byteLength
-    ? new Uint8Array(bytes.buffer)
-    : Uint8Array.from(bytes);
+  return bytes.byteLength === bytes.buffer.byteLength ? new Uint8Array(bytes.buffer) : Uint8Array.from(bytes);
 }
 
 function encodeGraph(graph: Graph): proto.onnx.IGraphProto {
@@ -133,9 +131,7 @@ function encodeGraph(graph: Graph): proto.onnx.IGraphProto {
 }
 
 function encodeValue({ name, type, dims }: Value): proto.onnx.IValueInfoProto {
-  const dim = dims.map((d) =>
-    d === null ? {} : typeof d === 'string' ? { dimParam: d } : { dimValue: d },
-  );
+  const dim = dims.map((d) => (d === null ? {} : typeof d === 'string' ? { dimParam: d } : { dimValue: d }));
   return { name, type: { tensorType: { elemType: ELEMENT_TYPES[type], shape: { dim } } } };
 }
 
@@ -195,10 +191,7 @@ export function identity(type: ElementType, dims: readonly Dim[], options?: Mode
   const copy = type.endsWith('int4')
     ? node('Transpose', ['x'], ['y'], { perm: { ints: dims.map((_, axis) => axis) } })
     : node('Identity', ['x'], ['y']);
-  return model(
-    { inputs: [value('x', type, dims)], outputs: [value('y', type, dims)], nodes: [copy] },
-    options,
-  );
+  return model({ inputs: [value('x', type, dims)], outputs: [value('y', type, dims)], nodes: [copy] }, options);
 }
 
 /** y = x * x, over ['N', features]. Next to no work: it measures what surrounds a model. */

@@ -1,0 +1,306 @@
+// The algebra through the public surface. What LAPACK itself must get right is tested in test/native.
+
+import { type Device, type FloatTensor, open, type Tensor, tensor } from 'tensorlane';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expectError } from '../support/errors.js';
+import { randomFloats } from '../support/onnx-builder.js';
+
+let device: Device;
+beforeAll(async () => {
+  device = await open('cpu');
+});
+afterAll(() => device.dispose());
+
+type Type = 'float32' | 'float64';
+const arrays = { float32: Float32Array, float64: Float64Array };
+const epsilon = { float32: 2 ** -23, float64: 2 ** -52 };
+
+function random(type: Type, dims: number[], seed = 1): FloatTensor {
+  const count = dims.reduce((a, b) => a * b, 1);
+  return { type, data: arrays[type].from(randomFloats(count, seed)), dims } as FloatTensor;
+}
+
+/** Matrix `index` of a batch, as rows of numbers. */
+function matrix(t: Tensor, index = 0): number[][] {
+  const [rows, columns] = t.dims.slice(-2) as [number, number];
+  const start = index * rows * columns;
+  return Array.from({ length: rows }, (_, i) =>
+    Array.from({ length: columns }, (_, j) => Number(t.data[start + i * columns + j])),
+  );
+}
+
+function multiply(a: number[][], b: number[][]): number[][] {
+  return a.map((row) => (b[0] ?? []).map((_, j) => row.reduce((sum, x, k) => sum + x * b[k]![j]!, 0)));
+}
+
+function largestDifference(a: number[][], b: number[][]): number {
+  return Math.max(0, ...a.flatMap((row, i) => row.map((x, j) => Math.abs(x - b[i]![j]!))));
+}
+
+const transpose = (a: number[][]) => (a[0] ?? []).map((_, j) => a.map((row) => row[j]!));
+const identity = (n: number) =>
+  Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => Number(i === j)));
+
+describe('svd', () => {
+  const shapes = [
+    [5, 5],
+    [7, 3],
+    [3, 7],
+    [1, 4],
+    [40, 33],
+  ] as const;
+
+  test.each(
+    (['float32', 'float64'] as const).flatMap((type) =>
+      shapes.flatMap(([m, n]) => (['thin', 'full'] as const).map((mode) => ({ type, m, n, mode }))),
+    ),
+  )('$mode of $m x $n $type in a batch', async ({ type, m, n, mode }) => {
+    const a = random(type, [2, 2, m, n]);
+    const { u, s, vt } = await device.linalg.svd(a, { mode });
+    const k = Math.min(m, n);
+    expect(u.dims).toEqual([2, 2, m, mode === 'full' ? m : k]);
+    expect(s.dims).toEqual([2, 2, k]);
+    expect(vt.dims).toEqual([2, 2, mode === 'full' ? n : k, n]);
+    const bound = 50 * Math.max(m, n) * epsilon[type];
+    for (let i = 0; i < 4; i++) {
+      const values = Array.from(s.data.subarray(i * k, (i + 1) * k) as Float64Array);
+      const left = matrix(u, i);
+      const right = matrix(vt, i);
+      const scaled = left.map((row) => values.map((value, j) => row[j]! * value));
+      const product = multiply(scaled, right.slice(0, k));
+      expect(largestDifference(product, matrix(a, i)), `u s vt of matrix ${i} is not a`).toBeLessThan(
+        bound * values[0]!,
+      );
+      expect(
+        largestDifference(multiply(transpose(left), left), identity(left[0]!.length)),
+        `u of matrix ${i} is not orthogonal`,
+      ).toBeLessThan(bound);
+      expect(
+        largestDifference(multiply(right, transpose(right)), identity(right.length)),
+        `v of matrix ${i} is not orthogonal`,
+      ).toBeLessThan(bound);
+      expect(values, `the singular values of matrix ${i} are not sorted`).toEqual([...values].sort((x, y) => y - x));
+    }
+    const { s: only } = await device.linalg.svd(a, { mode: 'values' });
+    only.data.forEach((value, i) => {
+      expect(Math.abs(Number(value) - Number(s.data[i])), `values-only differs at ${i}`).toBeLessThan(
+        bound * Number(s.data[0]),
+      );
+    });
+  });
+
+  test('empty matrices and batches have empty or identity factors', async () => {
+    const { u, s, vt } = await device.linalg.svd(random('float64', [2, 0, 3]), { mode: 'full' });
+    expect([u.dims, s.dims, vt.dims]).toEqual([
+      [2, 0, 0],
+      [2, 0],
+      [2, 3, 3],
+    ]);
+    expect(matrix(vt, 1)).toEqual(identity(3));
+    const none = await device.linalg.svd(random('float32', [0, 4, 3]));
+    expect([none.u.dims, none.s.dims, none.vt.dims]).toEqual([
+      [0, 4, 3],
+      [0, 3],
+      [0, 3, 3],
+    ]);
+  });
+
+  test('the same input gives the same bits on every stream', async () => {
+    const a = random('float64', [70, 70]);
+    const runs = await Promise.all(
+      Array.from({ length: 6 }, () => device.streams.use((stream) => device.linalg.svd(a, { stream }))),
+    );
+    for (const { u, s, vt } of runs) {
+      expect(Buffer.from(u.data.buffer).equals(Buffer.from(runs[0]!.u.data.buffer)), 'u differs').toBe(true);
+      expect(Buffer.from(s.data.buffer).equals(Buffer.from(runs[0]!.s.data.buffer)), 's differs').toBe(true);
+      expect(Buffer.from(vt.data.buffer).equals(Buffer.from(runs[0]!.vt.data.buffer)), 'vt differs').toBe(true);
+    }
+  });
+
+  test('refuses what it cannot decompose, and names the culprits', async () => {
+    const bad = random('float64', [3, 4, 4]);
+    bad.data[17] = Number.NaN;
+    bad.data[40] = Number.POSITIVE_INFINITY;
+    const error = await expectError(device.linalg.svd(bad), 'ERR_NOT_FINITE', /2 of 3/);
+    expect(error.indices).toEqual([1, 2]);
+    expect(error.stack).toContain('linalg.test.ts');
+    await expectError(device.linalg.svd(tensor([1, 2]) as never), 'ERR_SHAPE', /2 dimensions/);
+    await expectError(device.linalg.svd(tensor([[1]], { type: 'int32' }) as never), 'ERR_DTYPE', /int32/);
+    await expectError(device.linalg.svd(bad, { mode: 'economy' as never }), 'ERR_ARGUMENT', /economy/);
+    await expectError(device.linalg.svd(undefined as never), 'ERR_ARGUMENT', /tensor/);
+    expect((await device.linalg.svd(tensor([[-2]]))).s.data).toEqual(Float32Array.of(2));
+  });
+});
+
+describe('matmul', () => {
+  // numpy.matmul's rules for shapes.
+  test.each([
+    [
+      [2, 3],
+      [3, 4],
+      [2, 4],
+    ],
+    [[3], [3, 4], [4]],
+    [[2, 3], [3], [2]],
+    [[3], [3], []],
+    [
+      [5, 2, 3],
+      [3, 4],
+      [5, 2, 4],
+    ],
+    [
+      [2, 3],
+      [5, 3, 4],
+      [5, 2, 4],
+    ],
+    [
+      [5, 1, 2, 3],
+      [7, 3, 4],
+      [5, 7, 2, 4],
+    ],
+    [
+      [0, 3],
+      [3, 4],
+      [0, 4],
+    ],
+    [
+      [2, 0],
+      [0, 4],
+      [2, 4],
+    ],
+    [
+      [0, 2, 3],
+      [1, 3, 4],
+      [0, 2, 4],
+    ],
+  ])('%j times %j is %j', async (aDims, bDims, expected) => {
+    for (const type of ['float32', 'float64'] as const) {
+      const a = random(type, aDims, 3);
+      const b = random(type, bDims, 4);
+      const c = await device.linalg.matmul(a as Tensor<'float64'>, b as Tensor<'float64'>);
+      expect(c.dims).toEqual(expected);
+      const left = { ...a, dims: aDims.length === 1 ? [1, ...aDims] : aDims } as Tensor;
+      const right = { ...b, dims: bDims.length === 1 ? [...bDims, 1] : bDims } as Tensor;
+      const [m, n] = [left.dims.at(-2)!, right.dims.at(-1)!];
+      const lead = expected.slice(0, expected.length - Number(aDims.length > 1) - Number(bDims.length > 1));
+      const total = lead.reduce((x, y) => x * y, 1);
+      for (let i = 0; i < total; i++) {
+        const product = multiply(
+          matrix(left, sourceIndex(i, lead, left.dims.slice(0, -2))),
+          matrix(right, sourceIndex(i, lead, right.dims.slice(0, -2))),
+        );
+        const ours = matrix({ ...c, dims: [...lead, m, n] } as Tensor, i);
+        expect(
+          largestDifference(ours, product.length > 0 && product[0]!.length > 0 ? product : ours),
+          `matrix ${i}`,
+        ).toBeLessThan(1e-5);
+      }
+    }
+  });
+
+  /** Which matrix of an operand broadcasting takes for matrix `index` of the result. */
+  function sourceIndex(index: number, dims: readonly number[], own: readonly number[]): number {
+    let rest = index;
+    let stride = 1;
+    let source = 0;
+    for (let back = 1; back <= dims.length; back++) {
+      const at = rest % dims.at(-back)!;
+      rest = Math.floor(rest / dims.at(-back)!);
+      const dim = own.at(-back) ?? 1;
+      source += dim === 1 ? 0 : at * stride;
+      stride *= dim;
+    }
+    return source;
+  }
+
+  test('refuses operands that do not fit', async () => {
+    await expectError(
+      device.linalg.matmul(random('float32', [2, 3]), random('float32', [2, 3])),
+      'ERR_SHAPE',
+      /3 columns.*2 rows/,
+    );
+    await expectError(
+      device.linalg.matmul(random('float32', [2, 2, 3]), random('float32', [5, 3, 3])),
+      'ERR_SHAPE',
+      /\[2\] and \[5\] do not broadcast/,
+    );
+    await expectError(
+      device.linalg.matmul(random('float32', [2, 2]), random('float64', [2, 2]) as never),
+      'ERR_DTYPE',
+      /float32 and b is float64/,
+    );
+  });
+});
+
+describe('solve', () => {
+  test.each([
+    [[4, 4], [4], [4]],
+    [
+      [4, 4],
+      [4, 3],
+      [4, 3],
+    ],
+    [
+      [5, 4, 4],
+      [4, 2],
+      [5, 4, 2],
+    ],
+    [
+      [4, 4],
+      [5, 4, 2],
+      [5, 4, 2],
+    ],
+    [
+      [3, 1, 4, 4],
+      [2, 4, 1],
+      [3, 2, 4, 1],
+    ],
+    [
+      [0, 0],
+      [0, 2],
+      [0, 2],
+    ],
+  ])('a %j with b %j gives x %j', async (aDims, bDims, expected) => {
+    const a = random('float64', aDims, 5);
+    const b = random('float64', bDims, 6);
+    const x = await device.linalg.solve(a as Tensor<'float64'>, b as Tensor<'float64'>);
+    expect(x.dims).toEqual(expected);
+    const back = await device.linalg.matmul(a as Tensor<'float64'>, x);
+    back.data.forEach((value, i) => {
+      expect(Math.abs(value - Number(b.data[i % b.data.length])), `a x differs from b at ${i}`).toBeLessThan(1e-10);
+    });
+  });
+
+  test('names the singular matrices of a batch', async () => {
+    const a = tensor(
+      [
+        [
+          [1, 0],
+          [0, 1],
+        ],
+        [
+          [1, 2],
+          [2, 4],
+        ],
+        [
+          [0, 0],
+          [0, 0],
+        ],
+      ],
+      { type: 'float64' },
+    );
+    const error = await expectError(
+      device.linalg.solve(a, tensor([1, 1], { type: 'float64' })),
+      'ERR_SINGULAR',
+      /2 of 3/,
+    );
+    expect(error.indices).toEqual([1, 2]);
+  });
+
+  test('refuses operands that do not fit', async () => {
+    await expectError(device.linalg.solve(random('float64', [2, 3]), random('float64', [2])), 'ERR_SHAPE', /square/);
+    const bad = random('float64', [2, 2]);
+    bad.data[3] = Number.NaN;
+    await expectError(device.linalg.solve(bad, random('float64', [2])), 'ERR_NOT_FINITE');
+  });
+});

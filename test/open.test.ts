@@ -1,0 +1,53 @@
+import { listDevices, open } from 'tensorlane';
+import { expect, test } from 'vitest';
+import { expectError } from './support/errors.js';
+
+test('open() falls back to the CPU and says why', async () => {
+  await using device = await open();
+  expect(device.info).toMatchObject({ kind: 'cpu', index: 0 });
+  expect(device.info.name).not.toBe('');
+  expect(device.info.memoryBytes).toBeGreaterThan(2 ** 28);
+  expect(device.info.library).toMatch(/OpenBLAS \d/);
+  expect(device.info.fallbackReason).toMatch(/CUDA/);
+});
+
+test("open('cpu') gives the CPU without an excuse", async () => {
+  await using device = await open('cpu');
+  expect(device.info.fallbackReason).toBeUndefined();
+});
+
+test('streams sets how many there are', async () => {
+  await using device = await open({ device: 'cpu', streams: 3 });
+  expect(device.streams.size).toBe(3);
+  expect(device.stats().streams).toEqual({ size: 3, busy: 0, queued: 0, completed: 0 });
+});
+
+test('listDevices lists the CPU', async () => {
+  expect((await listDevices()).map(({ kind }) => kind)).toContain('cpu');
+});
+
+test('refuses what it does not have or know', async () => {
+  await expectError(open('cuda'), 'ERR_NO_DEVICE', /'cuda' cannot be opened/);
+  await expectError(open('cuda:1'), 'ERR_NO_DEVICE', /cuda:1/);
+  await expectError(open('tpu' as never), 'ERR_ARGUMENT', /'cpu', 'cuda' or 'cuda:N', got 'tpu'/);
+  await expectError(open({ lanes: 2 } as never), 'ERR_ARGUMENT', /no option 'lanes'/);
+  await expectError(open({ streams: 0 }), 'ERR_ARGUMENT', /at least 1, got 0/);
+  await expectError(open({ threads: 1.5 }), 'ERR_ARGUMENT', /integer/);
+  await expectError(open(null as never), 'ERR_ARGUMENT', /null/);
+});
+
+test('a library that is not there is named when a model is loaded', async () => {
+  // In a process of its own, because a process keeps the first runtime that it opened.
+  const { execFileSync } = await import('node:child_process');
+  const script = `
+    import { open } from 'tensorlane';
+    const device = await open({ device: 'cpu', onnxruntime: '/nowhere/libonnxruntime.so' });
+    await device.loadModel(new Uint8Array(8)).catch((error) => console.log(error.code, error.message));
+    await device.dispose();`;
+  const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: new URL('..', import.meta.url),
+    encoding: 'utf8',
+  });
+  expect(output).toMatch(/^ERR_NO_RUNTIME loadModel: .*\/nowhere\/libonnxruntime\.so/);
+  expect(output).toMatch(/TENSORLANE_ONNXRUNTIME/);
+});

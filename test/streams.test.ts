@@ -1,0 +1,93 @@
+import { type Device, open, type Tensor } from 'tensorlane';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expectError } from './support/errors.js';
+import { randomFloats } from './support/onnx-builder.js';
+
+let device: Device;
+beforeAll(async () => {
+  device = await open({ device: 'cpu', streams: 2 });
+});
+afterAll(() => device.dispose());
+
+const large = (): Tensor<'float64'> => ({
+  type: 'float64',
+  data: Float64Array.from(randomFloats(300 * 300, 1)),
+  dims: [300, 300],
+});
+const small: Tensor<'float64'> = { type: 'float64', data: Float64Array.of(1, 2, 3, 4), dims: [2, 2] };
+
+test('operations on one stream run in order', async () => {
+  await device.streams.use(async (stream) => {
+    const order: string[] = [];
+    await Promise.all([
+      device.linalg.svd(large(), { stream }).then(() => order.push('large')),
+      device.linalg.svd(small, { stream }).then(() => order.push('small')),
+    ]);
+    expect(order).toEqual(['large', 'small']);
+  });
+});
+
+test('streams run side by side', async () => {
+  using one = await device.streams.acquire();
+  using two = await device.streams.acquire();
+  const order: string[] = [];
+  await Promise.all([
+    device.linalg.svd(large(), { stream: one }).then(() => order.push('large')),
+    device.linalg.svd(small, { stream: two }).then(() => order.push('small')),
+  ]);
+  expect(order).toEqual(['small', 'large']);
+});
+
+test('a stream that waits for an event starts after it', async () => {
+  using one = await device.streams.acquire();
+  using two = await device.streams.acquire();
+  const order: string[] = [];
+  const first = device.linalg.svd(large(), { stream: one }).then(() => order.push('large'));
+  const event = one.record();
+  expect(event.done).toBe(false);
+  two.wait(event);
+  const second = device.linalg.svd(small, { stream: two }).then(() => order.push('small'));
+  await two.synchronize();
+  expect(event.done).toBe(true);
+  await Promise.all([first, second]);
+  expect(order).toEqual(['large', 'small']);
+});
+
+test('acquire waits for its turn, first come first served', async () => {
+  const held = [await device.streams.acquire(), await device.streams.acquire()];
+  expect(device.streams.available).toBe(0);
+  const order: number[] = [];
+  const waiting = [1, 2].map(async (n) => {
+    using _ = await device.streams.acquire();
+    order.push(n);
+  });
+  await new Promise(setImmediate);
+  expect(order).toEqual([]);
+  held[0]!.release();
+  held[0]!.release(); // a second time changes nothing
+  await Promise.all(waiting);
+  expect(order).toEqual([1, 2]);
+  expect(device.streams.available).toBe(1);
+  held[1]!.release();
+  expect(device.streams.available).toBe(2);
+});
+
+test('use gives the stream back when the work fails', async () => {
+  await expect(device.streams.use(() => Promise.reject(new Error('work')))).rejects.toThrow('work');
+  expect(device.streams.available).toBe(2);
+});
+
+test('a stream that was released, or is of another device, is refused', async () => {
+  const stream = await device.streams.acquire();
+  stream.release();
+  await expectError(device.linalg.svd(small, { stream }), 'ERR_DISPOSED', /released/);
+  await expectError(stream.synchronize(), 'ERR_DISPOSED', /released/);
+  await using other = await open('cpu');
+  await other.streams.use(async (foreign) => {
+    await expectError(device.linalg.svd(small, { stream: foreign }), 'ERR_ARGUMENT', /another device/);
+    await device.streams.use((own) => {
+      expect(() => own.wait(foreign.record())).toThrow(/same device/);
+      expect(() => own.wait({} as never)).toThrow(/expected an event/);
+    });
+  });
+});

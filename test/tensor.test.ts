@@ -1,0 +1,71 @@
+import { TensorlaneError, tensor } from 'tensorlane';
+import { describe, expect, test } from 'vitest';
+
+const failure = (make: () => unknown): TensorlaneError => {
+  try {
+    make();
+  } catch (error) {
+    expect(error).toBeInstanceOf(TensorlaneError);
+    return error as TensorlaneError;
+  }
+  throw new Error('expected a TensorlaneError, but nothing was thrown');
+};
+
+describe('tensor', () => {
+  test('takes nested arrays as float32, with their shape', () => {
+    const t = tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
+    expect(t).toEqual({ type: 'float32', data: Float32Array.of(1, 2, 3, 4, 5, 6), dims: [2, 3] });
+  });
+
+  test('converts nested arrays to the type that is asked for', () => {
+    expect(tensor([1.5, 2], { type: 'float64' }).data).toEqual(Float64Array.of(1.5, 2));
+    expect(tensor([[1], [2]], { type: 'int64' }).data).toEqual(BigInt64Array.of(1n, 2n));
+    expect(tensor([], { type: 'int8' })).toEqual({ type: 'int8', data: new Int8Array(0), dims: [0] });
+  });
+
+  test('wraps a typed array without copying it', () => {
+    const data = new Float64Array(6);
+    expect(tensor(data, [2, 3])).toEqual({ type: 'float64', data, dims: [2, 3] });
+    expect(tensor(data, [2, 3]).data).toBe(data);
+    expect(tensor(data).dims).toEqual([6]);
+    expect(tensor(new BigUint64Array(2)).type).toBe('uint64');
+    expect(tensor(new Uint16Array(2), [2], { type: 'float16' }).type).toBe('float16');
+    expect(tensor(new Uint8Array(2), [2], { type: 'bool' }).type).toBe('bool');
+    expect(tensor(new Int8Array(2), undefined, { type: 'int4' }).dims).toEqual([4]);
+  });
+
+  test('takes strings', () => {
+    expect(tensor(['a', 'b'], [2, 1])).toEqual({ type: 'string', data: ['a', 'b'], dims: [2, 1] });
+  });
+
+  test('is not tied to the array it was given dims in', () => {
+    const dims = [2];
+    const t = tensor(new Float32Array(2), dims);
+    dims[0] = 7;
+    expect(t.dims).toEqual([2]);
+  });
+
+  test.each([
+    [
+      'too few elements',
+      () => tensor(new Float32Array(5), [2, 3]),
+      'ERR_SHAPE',
+      /\[2, 3\] need 6 elements, but data has 5/,
+    ],
+    ['a negative dim', () => tensor(new Float32Array(5), [-5]), 'ERR_SHAPE', /at least 0/],
+    ['a fraction', () => tensor(new Float32Array(5), [2.5, 2]), 'ERR_SHAPE', /integers/],
+    ['ragged arrays', () => tensor([[1, 2], [3]]), 'ERR_SHAPE', /ragged/],
+    ['a hole of text', () => tensor([1, 'x' as unknown as number]), 'ERR_SHAPE', /number/],
+    ['the wrong class', () => tensor(new Float32Array(2), [2], { type: 'int32' } as never), 'ERR_DTYPE', /Int32Array/],
+    ['an unknown type', () => tensor([1], { type: 'float128' as never }), 'ERR_DTYPE', /float128/],
+    ['a DataView', () => tensor(new DataView(new ArrayBuffer(8)) as never), 'ERR_DTYPE', /DataView/],
+    ['no array', () => tensor(5 as never), 'ERR_ARGUMENT', /typed array or nested arrays/],
+  ])('refuses %s', (_, make, code, message) => {
+    const error = failure(make);
+    expect(error.code).toBe(code);
+    expect(error.message).toMatch(message);
+  });
+});
