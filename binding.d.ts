@@ -68,8 +68,6 @@ export interface LoadOptions {
   runtime: string;
   /** Cores one run may use; 0 leaves it to ONNX Runtime. */
   threads: number;
-  /** Whether ONNX Runtime's threads spin while they wait. */
-  spin: boolean;
 }
 
 export interface LaneCounters {

@@ -69,7 +69,7 @@ export class Device implements AsyncDisposable {
     }
     const settings = completeOptions(options, this.info.threads);
     const runtime = findRuntime(this.#runtime);
-    const loading = device.loadModel(source, { runtime, threads: settings.threads, spin: false });
+    const loading = device.loadModel(source, { runtime, threads: settings.threads });
     this.#loading.add(loading);
     try {
       const loaded = await loading;

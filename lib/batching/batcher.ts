@@ -272,6 +272,14 @@ export class Batcher<Payload, Result> {
     if (this.#open.get(batch.key) === batch) this.#open.delete(batch.key);
     else this.#full = this.#full.filter((other) => other !== batch);
     batch.assembly.release();
+    this.#cancelIdleTimer();
+  }
+
+  /** Without an open batch nothing waits for a delay, and a timer left running would keep the process alive. */
+  #cancelIdleTimer(): void {
+    if (this.#open.size > 0) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
   }
 
   #close(batch: Batch<Payload, Result>, reason: CloseReason): void {
@@ -317,10 +325,7 @@ export class Batcher<Payload, Result> {
 
   async #run(batch: Batch<Payload, Result>): Promise<void> {
     this.#running++;
-    if (this.#open.size === 0 && this.#cancelTimer !== undefined) {
-      this.#cancelTimer();
-      this.#cancelTimer = undefined;
-    }
+    this.#cancelIdleTimer();
     const started = this.#clock.now();
     const places: number[] = [];
     for (let i = 0; i < batch.requests.length; i++) {

@@ -6,7 +6,7 @@ import { systemClock } from '../clock.js';
 import { TensorlaneError, toTensorlaneError } from '../errors.js';
 import type { Tensor, ValueInfo } from '../types.js';
 import { ModelExecutor, type Outputs, type Request } from './assembly.js';
-import type { ModelSettings } from './options.js';
+import { checkRunOptions, type ModelSettings } from './options.js';
 import { type Batchable, Signature } from './signature.js';
 
 export interface RunOptions {
@@ -87,6 +87,7 @@ export class Model implements AsyncDisposable {
     const batched = this.#batchable.enabled;
     const checked = this.#signature.check(feeds, batched);
     const outputs = this.#signature.outputIndices(options?.outputs);
+    if (options) checkRunOptions(options);
     const outcome = await this.#batcher.submit(
       { checked, outputs },
       {

@@ -73,3 +73,14 @@ export function refuseUnknown(options: object, known: ReadonlySet<string>, what:
     );
   }
 }
+
+/** What `run` was given besides its inputs; checked before the request is queued. Errors: ERR_ARGUMENT. */
+export function checkRunOptions({ signal, timeoutMicros }: { signal?: unknown; timeoutMicros?: unknown }): void {
+  if (signal !== undefined && typeof (signal as AbortSignal | null)?.addEventListener !== 'function') {
+    throw new TensorlaneError('ERR_ARGUMENT', `run: signal must be an AbortSignal, got ${String(signal)}`);
+  }
+  const isTime = (value: unknown) => typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+  if (timeoutMicros !== undefined && !isTime(timeoutMicros)) {
+    throw new TensorlaneError('ERR_ARGUMENT', `run: timeoutMicros must be a number of at least 0, got ${String(timeoutMicros)}`);
+  }
+}

@@ -27,7 +27,6 @@ class LoadWorker final : public Napi::AsyncWorker {
     loaded_.pool = std::move(pool);
     runtime_ = options.Get("runtime").ToString();
     options_.threads = static_cast<unsigned>(to_int(options.Get("threads"), "threads"));
-    options_.spin = options.Get("spin").ToBoolean();
     if (source.IsString()) {
       path_ = source.ToString();
     } else {

@@ -26,9 +26,14 @@ Registry& registry() {
 LanePool::LanePool(std::size_t lanes) {
   lanes_.reserve(lanes);
   for (std::size_t i = 0; i < lanes; ++i) lanes_.push_back(std::make_unique<Lane>(i));
-  for (auto& lane : lanes_) lane->thread_ = std::thread([this, &lane = *lane] { work(lane); });
-  const std::lock_guard lock(registry().mutex);
-  registry().pools.push_back(this);
+  try {
+    for (auto& lane : lanes_) lane->thread_ = std::thread([this, &lane = *lane] { work(lane); });
+    const std::lock_guard lock(registry().mutex);
+    registry().pools.push_back(this);
+  } catch (...) {
+    stop();  // the destructor will not run, and threads that are not joined end the process
+    throw;
+  }
 }
 
 LanePool::~LanePool() {
@@ -77,7 +82,12 @@ std::unique_ptr<Task> LanePool::next(Lane& lane, std::unique_lock<std::mutex>& l
       queue.pop_front();
       return task;
     }
-    if (lane.workspace_.capacity() > kIdleWorkspaceBytes) lane.workspace_.trim(kIdleWorkspaceBytes);
+    if (lane.workspace_.capacity() > kIdleWorkspaceBytes) {
+      lock.unlock();  // giving back gigabytes takes a while, and whoever submits waits for this mutex
+      lane.workspace_.trim(kIdleWorkspaceBytes);
+      lock.lock();
+      continue;  // something may have been submitted meanwhile
+    }
     lane.idle_ = true;
     lane.wake_.wait(lock);  // no predicate: a lane whose task another lane took first must go back on the idle list
     lane.idle_ = false;

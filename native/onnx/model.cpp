@@ -29,8 +29,9 @@ ort::OwnedSessionOptions make_session_options(const ort::Runtime& runtime, const
                   "loading the model");
   }
   runtime.check(api.SetInterOpNumThreads(session_options.get(), 1), "loading the model");
-  const char* spin = options.spin ? "1" : "0";
-  runtime.check(api.AddSessionConfigEntry(session_options.get(), "session.intra_op.allow_spinning", spin),
+  // The runtime's threads may spin while a run needs them again and again, but not between runs, when the cores belong to
+  // whoever has work.
+  runtime.check(api.AddSessionConfigEntry(session_options.get(), "session.force_spinning_stop", "1"),
                 "loading the model");
   return session_options;
 }

@@ -27,7 +27,6 @@ struct ValueInfo {
 
 struct ModelOptions {
   unsigned threads = 0;  // cores one run may use; 0 leaves it to the runtime
-  bool spin = false;     // whether the runtime's threads wait for work by spinning
 };
 
 // One input of a run: its elements lie in `parts`, one after the other, in memory that outlives the run; or they are
