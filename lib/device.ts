@@ -41,7 +41,8 @@ export class Device implements AsyncDisposable {
   readonly streams: StreamPool;
   readonly #native: NativeDevice;
   readonly #runtime: string | undefined;
-  readonly #models = new Set<Model>();
+  /** Held weakly: a model that its user has lost, undisposed, is left to the garbage collector. */
+  readonly #models = new Set<WeakRef<Model>>();
   readonly #loading = new Set<Promise<unknown>>();
   #lastCounters: LaneCounters | undefined;
   #disposal: Promise<void> | undefined;
@@ -77,11 +78,14 @@ export class Device implements AsyncDisposable {
         await loaded.close();
         throw new TensorlaneError('ERR_DISPOSED', 'loadModel: the device was disposed meanwhile');
       }
-      const model = new Model(loaded, settings, () => this.#models.delete(model));
-      this.#models.add(model);
+      const model: Model = new Model(loaded, settings, () => this.#models.delete(kept));
+      const kept = new WeakRef(model);
+      this.#liveModels(); // forgets those that were collected
+      this.#models.add(kept);
       return model;
     } catch (reason) {
-      throw toTensorlaneError(reason, reason instanceof TensorlaneError ? '' : 'loadModel: ');
+      const what = typeof source === 'string' ? `loadModel: '${source}': ` : 'loadModel: ';
+      throw toTensorlaneError(reason, reason instanceof TensorlaneError ? '' : what);
     } finally {
       this.#loading.delete(loading);
     }
@@ -91,7 +95,7 @@ export class Device implements AsyncDisposable {
   stats(): DeviceStats {
     if (this.#disposal === undefined) this.#lastCounters = this.#native.counters();
     const { lanes: size, busy, queued, completed } = this.#lastCounters as LaneCounters;
-    return { streams: { size, busy, queued, completed }, models: this.#models.size };
+    return { streams: { size, busy, queued, completed }, models: this.#liveModels().length };
   }
 
   /** Refuses new work, lets what was accepted finish, disposes the models, and frees the device. May be called again. */
@@ -108,10 +112,20 @@ export class Device implements AsyncDisposable {
     this.streams.close();
     const lanes = Array.from({ length: this.streams.size }, (_, lane) => lane);
     await Promise.allSettled(this.#loading);
-    await Promise.all([...this.#models].map((model) => model.dispose()));
+    await Promise.all(this.#liveModels().map((model) => model.dispose()));
     await Promise.all(lanes.map((lane) => this.#native.synchronize(lane)));
     this.#lastCounters = this.#native.counters();
     this.#native.close();
+  }
+
+  #liveModels(): Model[] {
+    const live: Model[] = [];
+    for (const kept of this.#models) {
+      const model = kept.deref();
+      if (model === undefined) this.#models.delete(kept);
+      else live.push(model);
+    }
+    return live;
   }
 
   #open(): NativeDevice {

@@ -12,7 +12,11 @@ export interface OpenOptions {
   device?: DeviceName;
   /** Streams (lanes) of the device; by default one for each core, two at least. */
   streams?: number;
-  /** CPU: cores that one operation may use; by default all that this process may run on. One setting for the process. */
+  /**
+   * CPU: cores that linear algebra may use, shared among the operations that run at once; by default all that this process
+   * may run on. There is one such number a process, so the device opened last decides. With 1, results are the same to the
+   * last bit whatever else runs.
+   */
   threads?: number;
   /** Path of ONNX Runtime's shared library; by default the one inside onnxruntime-node. The first of a process is kept. */
   onnxruntime?: string;

@@ -10,7 +10,9 @@ endif()
 
 add_library(tensorlane_core STATIC
   ${CMAKE_CURRENT_LIST_DIR}/core/lane.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/process_exit.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/timer.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/cpu/blas_share.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/cpu_device.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/matmul.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/solve.cpp

@@ -2,7 +2,7 @@
 
 import type { Device as NativeDevice } from '../../binding.js';
 import { TensorlaneError, toTensorlaneError } from '../errors.js';
-import type { Stream } from '../streams.js';
+import { Stream } from '../streams.js';
 import type { FloatTensor, FloatType, Tensor } from '../types.js';
 import { broadcast, checkFloat, checkSameType, floats, product } from './shapes.js';
 
@@ -51,6 +51,7 @@ export class LinearAlgebra {
   async svd<T extends FloatType>(a: Tensor<T>, options?: SvdOptions): Promise<Svd<T>>;
   async svd(a: FloatTensor, options: SvdOptions = {}): Promise<Svd | Pick<Svd, 's'>> {
     const { type, data, dims } = checkFloat(a, 'svd', 2);
+    checkOptions(options, 'svd');
     const { mode = 'thin' } = options;
     if (mode !== 'thin' && mode !== 'full' && mode !== 'values') {
       throw new TensorlaneError('ERR_ARGUMENT', `svd: mode must be 'thin', 'full' or 'values', got ${String(mode)}`);
@@ -142,6 +143,7 @@ export class LinearAlgebra {
     options: OperationOptions,
     call: (device: NativeDevice, lane: number | undefined) => Promise<void>,
   ): Promise<void> {
+    checkOptions(options, what);
     const device = this.#device();
     const lane = options.stream?.laneOn(device, what);
     try {
@@ -149,5 +151,15 @@ export class LinearAlgebra {
     } catch (reason) {
       throw toTensorlaneError(reason);
     }
+  }
+}
+
+/** Errors: ERR_ARGUMENT. */
+function checkOptions(options: OperationOptions, what: string): void {
+  if (options === null || typeof options !== 'object') {
+    throw new TensorlaneError('ERR_ARGUMENT', `${what}: options must be an object, got ${String(options)}`);
+  }
+  if (options.stream !== undefined && !(options.stream instanceof Stream)) {
+    throw new TensorlaneError('ERR_ARGUMENT', `${what}: stream must be a stream acquired from device.streams`);
   }
 }

@@ -6,7 +6,7 @@
 
 import type { Model as NativeModel, RunInput, RunOutput } from '../../binding.js';
 import type { Assembly, Executor } from '../batching/batcher.js';
-import { arrayClasses, type NumericArray } from '../dtypes.js';
+import { arrayClasses, type NumericArray, type NumericArrayClass } from '../dtypes.js';
 import { TensorlaneError } from '../errors.js';
 import { native } from '../native.js';
 import type { Tensor } from '../types.js';
@@ -26,11 +26,16 @@ class InputSlab {
   array: NumericArray | undefined;
   used = 0;
 
-  append(data: NumericArray): number {
+  constructor(readonly arrayClass: NumericArrayClass | undefined) {}
+
+  append(given: NumericArray): number {
+    const Class = this.arrayClass!;
+    // The bits of a Buffer, of a Float16Array, or of another realm's array are taken as they are.
+    const data = given.constructor === Class ? given : new Class(given.buffer, given.byteOffset, given.length);
     const start = this.used;
     const end = start + data.length;
     if (this.array === undefined || end > this.array.length) {
-      const grown = new (data.constructor as new (length: number) => NumericArray)(Math.max(end * 2, 64));
+      const grown = new Class(Math.max(end * 2, 64));
       if (this.array !== undefined) (grown as Float32Array).set(this.array.subarray(0, start) as Float32Array);
       this.array = grown;
     }
@@ -66,6 +71,10 @@ class ModelAssembly implements Assembly<Request, Outputs> {
   readonly #slabs: InputSlab[];
   /** Of each input, where each request's elements are. */
   readonly #placed: Placed[][];
+  /** As many array elements as each request had of each input: callers may change their tensors after the call. */
+  readonly #lengths: number[][];
+  /** Of each input, the first request's dims; the others' differ in the leading one at most. */
+  readonly #dims: (readonly number[])[] = [];
   /** Whether some input of some request is not in its slab. */
   #scattered = false;
   /** A buffer for each output of the model, as large as the last batch needed. */
@@ -73,8 +82,9 @@ class ModelAssembly implements Assembly<Request, Outputs> {
 
   constructor(executor: ModelExecutor) {
     this.#executor = executor;
-    this.#slabs = executor.signature.inputs.map(() => new InputSlab());
+    this.#slabs = executor.signature.inputs.map(({ arrayClass }) => new InputSlab(arrayClass));
     this.#placed = executor.signature.inputs.map(() => []);
+    this.#lengths = executor.signature.inputs.map(() => []);
   }
 
   add(request: Request): void {
@@ -87,6 +97,8 @@ class ModelAssembly implements Assembly<Request, Outputs> {
       else place = this.#slabs[i]!.append(tensor.data);
       if (typeof place !== 'number') this.#scattered = true;
       this.#placed[i]!.push(place);
+      this.#lengths[i]!.push(tensor.data.length);
+      if (this.#requests.length === 0) this.#dims[i] = tensor.dims.slice();
     }
     this.#requests.push(request);
   }
@@ -95,6 +107,7 @@ class ModelAssembly implements Assembly<Request, Outputs> {
     this.#requests.length = 0;
     for (const slab of this.#slabs) slab.used = 0;
     for (const placed of this.#placed) placed.length = 0;
+    for (const lengths of this.#lengths) lengths.length = 0;
     this.#scattered = false;
     this.#executor.recycle(this);
   }
@@ -107,7 +120,7 @@ class ModelAssembly implements Assembly<Request, Outputs> {
     const wanted = this.#wanted(places);
     const several = places.length > 1;
     const result = await model.run({
-      inputs: this.#slabs.map((_, input) => this.#input(input, places, total, several)),
+      inputs: this.#slabs.map((_, input) => this.#input(input, places, total)),
       outputs: wanted,
       rows,
       staging: several ? wanted.map((output) => this.#staging[output]) : [],
@@ -116,11 +129,13 @@ class ModelAssembly implements Assembly<Request, Outputs> {
     return this.#part(places, wanted, result.outputs, rows, total);
   }
 
-  #input(input: number, places: readonly number[], total: number, several: boolean): RunInput {
+  #input(input: number, places: readonly number[], total: number): RunInput {
     const placed = this.#placed[input]!;
-    const first = this.#requests[places[0]!]!.checked.tensors[input]!;
-    const dims = several ? [total, ...first.dims.slice(1)] : first.dims;
-    if (first.type === 'string') {
+    const lengths = this.#lengths[input]!;
+    const first = this.#dims[input]!;
+    const dims = this.#requests.length > 1 ? [total, ...first.slice(1)] : first;
+    const { name, type } = this.#executor.signature.inputs[input]!;
+    if (type === 'string') {
       return { dims, parts: places.flatMap((place) => placed[place] as string[]) };
     }
     const slab = this.#slabs[input]!;
@@ -141,11 +156,11 @@ class ModelAssembly implements Assembly<Request, Outputs> {
           flush();
           start = at;
         }
-        end = at + this.#requests[place]!.checked.tensors[input]!.data.length;
+        end = at + lengths[place]!;
       } else {
         flush();
         start = end = 0;
-        parts.push(at as NumericArray);
+        parts.push(stillWhole(at as NumericArray, lengths[place]!, name));
       }
     }
     flush();
@@ -218,4 +233,15 @@ class ModelAssembly implements Assembly<Request, Outputs> {
     this.#executor.onDisproved?.(reason);
     return new TensorlaneError('ERR_MODEL', reason);
   }
+}
+
+/** A caller's own array at the moment when it is read: its buffer may have been transferred or resized. Errors: ERR_SHAPE. */
+function stillWhole(data: NumericArray, length: number, name: string): NumericArray {
+  if (data.length === length) return data;
+  if (data.length > length) return data.subarray(0, length);
+  throw new TensorlaneError(
+    'ERR_SHAPE',
+    `input '${name}' had ${length} elements when it was given, but ${data.length} when it was needed: its buffer was ` +
+      'transferred or resized; inputs above 64 KiB must stay as they are until the promise settles',
+  );
 }

@@ -37,6 +37,9 @@ const names = new Set(['batching', 'concurrency', 'threads']);
 
 /** Errors: ERR_ARGUMENT, naming the option, its value and what is allowed. */
 export function completeOptions(options: LoadModelOptions, deviceThreads: number): ModelSettings {
+  if (options === null || typeof options !== 'object') {
+    throw new TensorlaneError('ERR_ARGUMENT', `loadModel: options must be an object, got ${String(options)}`);
+  }
   refuseUnknown(options, names, 'loadModel');
   const batching = options.batching ?? {};
   if (batching !== false) {
@@ -81,6 +84,9 @@ export function checkRunOptions({ signal, timeoutMicros }: { signal?: unknown; t
   }
   const isTime = (value: unknown) => typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
   if (timeoutMicros !== undefined && !isTime(timeoutMicros)) {
-    throw new TensorlaneError('ERR_ARGUMENT', `run: timeoutMicros must be a number of at least 0, got ${String(timeoutMicros)}`);
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `run: timeoutMicros must be a number of at least 0, got ${String(timeoutMicros)}`,
+    );
   }
 }

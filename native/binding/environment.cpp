@@ -1,44 +1,15 @@
 #include "binding/environment.h"
 
-#include <cstdlib>
 #include <mutex>
 
-#ifdef __linux__
-#include <unistd.h>
-#endif
-
+#include "core/process_exit.h"
 #include "core/timer.h"
 #include "onnx/model.h"
 
 namespace tensorlane {
-namespace {
-
-// process.exit() runs the destructors of shared libraries while lanes may still be inside them, which crashes in BLAS
-// or ONNX Runtime. So at exit no task is started any more and running ones get a moment to end; if they do not, the
-// process ends without those destructors. (An environment that ends in an orderly way has joined its lanes already.)
-#ifdef __GLIBC__
-void leave_safely(int status, void* /*unused*/) {
-  constexpr unsigned kGraceMilliseconds = 250;
-  if (!LanePool::quiesce_all(kGraceMilliseconds)) _exit(status);
-}
-
-void install_exit_handler() {
-  static std::once_flag once;
-  std::call_once(once, [] { on_exit(leave_safely, nullptr); });
-}
-#else
-void leave_safely() { LanePool::quiesce_all(10'000); }
-
-void install_exit_handler() {
-  static std::once_flag once;
-  std::call_once(once, [] { std::atexit(leave_safely); });
-}
-#endif
-
-}  // namespace
-
 void Environment::attach(Napi::Env env) {
-  install_exit_handler();
+  static std::once_flag once;
+  std::call_once(once, guard_process_exit);
   auto environment = std::make_shared<Environment>();
   environment->settle_ = Settle::New(env, "tensorlane", 0, 1, environment.get());
   environment->settle_.Unref(env);

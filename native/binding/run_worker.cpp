@@ -78,15 +78,22 @@ class RunWorker final : public LaneWorker {
     InputParts parts;
     parts.dims = to_ints(input.Get("dims"), "dims");
     const Napi::Array given = to_array(input.Get("parts"), "parts");
+    std::int64_t elements = 1;
+    for (const std::int64_t dim : parts.dims) elements = checked_product({elements, dim});
     if (info.type == DType::String) {
       for (std::uint32_t i = 0; i < given.Length(); ++i) parts.strings.push_back(given.Get(i).ToString());
-      std::int64_t elements = 1;
-      for (const std::int64_t dim : parts.dims) elements = checked_product({elements, dim});
       if (static_cast<std::size_t>(elements) != parts.strings.size()) throw Error(Code::Shape, "strings are missing");
     } else {
+      std::size_t bytes = 0;
       for (std::uint32_t i = 0; i < given.Length(); ++i) {
         pins_.push_back(Pin::part(given.Get(i)));
         parts.parts.push_back(pins_.back().bytes());
+        bytes += pins_.back().bytes().size();
+      }
+      // The runtime takes more than it needs, which would push the rows of one caller into another's.
+      if (bytes != byte_size(info.type, static_cast<std::size_t>(elements))) {
+        throw Error(Code::Shape,
+                    "input '" + info.name + "' has " + std::to_string(bytes) + " bytes, which its dims do not fit");
       }
     }
     inputs_.push_back(std::move(parts));

@@ -9,6 +9,8 @@
 #include <string>
 #include <thread>
 
+#include "cpu/blas_share.h"
+
 namespace tensorlane {
 namespace {
 
@@ -50,7 +52,7 @@ DeviceInfo CpuDevice::describe() {
 
 CpuDevice::CpuDevice(unsigned threads) : info_(describe()) {
   if (threads != 0) info_.threads = threads;
-  openblas_set_num_threads(static_cast<int>(info_.threads));
+  BlasShare::set_cores(info_.threads);
 }
 
 std::size_t CpuDevice::default_lanes() const { return std::max(2U, info_.threads); }

@@ -7,8 +7,8 @@ namespace tensorlane {
 
 class CpuDevice final : public Device {
  public:
-  // `threads` is how many cores one operation may use; 0 means all that this process may run on. OpenBLAS keeps one
-  // such number a process, so the device opened last decides.
+  // `threads` is how many cores the operations that run at once may use together; 0 means all that this process may run
+  // on. There is one such number a process (see BlasShare), so the device opened last decides.
   explicit CpuDevice(unsigned threads);
 
   // What opening a CPU device would give, without opening one.

@@ -6,6 +6,7 @@
 
 #include "core/batch_dims.h"
 #include "core/error.h"
+#include "cpu/blas_share.h"
 #include "cpu/cpu_device.h"
 #include "cpu/lapack.h"
 
@@ -52,6 +53,7 @@ void matmul_batch(const MatmulArgs& args) {
 }  // namespace
 
 void CpuDevice::matmul(Lane& /*lane*/, const MatmulArgs& args) {
+  const BlasShare share;
   if (args.type == DType::Float32) {
     matmul_batch<float>(args);
   } else {

@@ -8,6 +8,7 @@
 
 #include "core/batch_dims.h"
 #include "core/error.h"
+#include "cpu/blas_share.h"
 #include "cpu/cpu_device.h"
 #include "cpu/finite.h"
 #include "cpu/lapack.h"
@@ -76,6 +77,7 @@ void solve_batch(Lane& lane, const SolveArgs& args) {
 }  // namespace
 
 void CpuDevice::solve(Lane& lane, const SolveArgs& args) {
+  const BlasShare share;
   if (args.type == DType::Float32) {
     solve_batch<float>(lane, args);
   } else {

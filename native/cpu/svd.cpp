@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "cpu/blas_share.h"
 #include "cpu/cpu_device.h"
 #include "cpu/finite.h"
 #include "cpu/lapack.h"
@@ -100,6 +101,7 @@ void svd_batch(Lane& lane, const SvdArgs& args) {
 }  // namespace
 
 void CpuDevice::svd(Lane& lane, const SvdArgs& args) {
+  const BlasShare share;
   if (args.type == DType::Float32) {
     svd_batch<float>(lane, args);
   } else {

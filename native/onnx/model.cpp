@@ -14,6 +14,21 @@ constexpr std::size_t round_up(std::size_t bytes) {
   return (bytes + Workspace::kAlignment - 1) / Workspace::kAlignment * Workspace::kAlignment;
 }
 
+// A caller may change a large input while it is read. Floating-point elements are then merely other numbers, but the
+// runtime checks indices and counts conditions before it uses them, so these must not change in between: it is given a
+// copy.
+bool used_in_place(DType type, std::size_t parts) {
+  switch (type) {
+    case DType::Float32:
+    case DType::Float64:
+    case DType::Float16:
+    case DType::BFloat16:
+      return parts == 1;
+    default:
+      return false;
+  }
+}
+
 std::size_t total_bytes(const InputParts& input) {
   std::size_t bytes = 0;
   for (const auto& part : input.parts) bytes += part.size();
@@ -29,8 +44,8 @@ ort::OwnedSessionOptions make_session_options(const ort::Runtime& runtime, const
                   "loading the model");
   }
   runtime.check(api.SetInterOpNumThreads(session_options.get(), 1), "loading the model");
-  // The runtime's threads may spin while a run needs them again and again, but not between runs, when the cores belong to
-  // whoever has work.
+  // The runtime's threads may spin while a run needs them again and again, but not between runs, when the cores belong
+  // to whoever has work.
   runtime.check(api.AddSessionConfigEntry(session_options.get(), "session.force_spinning_stop", "1"),
                 "loading the model");
   return session_options;
@@ -121,10 +136,9 @@ ort::OwnedValue Model::make_input(const ValueInfo& info, const InputParts& input
     }
     return value;
   }
-  // One part is used where it lies; several are gathered.
   const std::size_t bytes = total_bytes(input);
   std::byte* data = staging;
-  if (input.parts.size() == 1) {
+  if (used_in_place(info.type, input.parts.size())) {
     data = const_cast<std::byte*>(input.parts.front().data());  // the API has no const; inputs are not written
   } else {
     for (const auto& part : input.parts) {
@@ -179,8 +193,8 @@ void Model::read_output(Output& output) const {
 std::vector<Output> Model::run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted) {
   const ort::Api& api = runtime_->api;
   std::size_t staged = 0;
-  for (const InputParts& input : inputs) {
-    if (input.parts.size() != 1) staged += round_up(total_bytes(input));
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!used_in_place(inputs_.at(i).type, inputs[i].parts.size())) staged += round_up(total_bytes(inputs[i]));
   }
   // At least one byte, so that an empty tensor has an address too.
   std::byte* staging = lane.workspace().take(std::max<std::size_t>(staged, 1));

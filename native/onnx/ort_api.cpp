@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "core/error.h"
+#include "core/process_exit.h"
 
 namespace tensorlane::ort {
 namespace {
@@ -37,6 +38,7 @@ Runtime::Runtime(const std::string& library) : path(library) {
                     ". Install the package onnxruntime-node, or name the library in the environment variable "
                     "TENSORLANE_ONNXRUNTIME or in open({ onnxruntime })");
   }
+  guard_process_exit();
   auto get_base = reinterpret_cast<const ApiBase* (*)()>(dlsym(handle, "OrtGetApiBase"));
   const ApiBase* base = get_base == nullptr ? nullptr : get_base();
   if (base == nullptr)
@@ -49,6 +51,8 @@ Runtime::Runtime(const std::string& library) : path(library) {
   api = read_table(table);
   // Errors come back as statuses and are thrown; the runtime's own log would only repeat them on stderr.
   check(api.CreateEnv(kLogFatal, "tensorlane", &env), "starting ONNX Runtime");
+  // Since 1.29 the library reports each session to its maker, and keeps some kilobytes of every report for ever.
+  check(api.DisableTelemetryEvents(env), "starting ONNX Runtime");
   check(api.CreateCpuMemoryInfo(kArenaAllocator, kMemTypeDefault, &host_memory), "starting ONNX Runtime");
   check(api.GetAllocatorWithDefaultOptions(&allocator), "starting ONNX Runtime");
 }

@@ -41,6 +41,7 @@ inline constexpr int kMemTypeDefault = 0;
   X(GetErrorCode, 1, int, (const Status*))                                                                             \
   X(GetErrorMessage, 2, const char*, (const Status*))                                                                  \
   X(CreateEnv, 3, Status*, (int log_level, const char* log_id, Env**))                                                 \
+  X(DisableTelemetryEvents, 6, Status*, (const Env*))                                                                  \
   X(CreateSession, 7, Status*, (const Env*, const char* path, const SessionOptions*, Session**))                       \
   X(CreateSessionFromArray, 8, Status*,                                                                                \
     (const Env*, const void* bytes, std::size_t length, const SessionOptions*, Session**))                             \

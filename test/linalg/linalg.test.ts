@@ -105,16 +105,32 @@ describe('svd', () => {
     ]);
   });
 
-  test('the same input gives the same bits on every stream', async () => {
+  test('with one thread, the same input gives the same bits on every stream, whatever else runs', async () => {
+    await using single = await open({ device: 'cpu', threads: 1, streams: 3 });
     const a = random('float64', [70, 70]);
     const runs = await Promise.all(
-      Array.from({ length: 6 }, () => device.streams.use((stream) => device.linalg.svd(a, { stream }))),
+      Array.from({ length: 6 }, () => single.streams.use((stream) => single.linalg.svd(a, { stream }))),
     );
-    for (const { u, s, vt } of runs) {
-      expect(Buffer.from(u.data.buffer).equals(Buffer.from(runs[0]!.u.data.buffer)), 'u differs').toBe(true);
-      expect(Buffer.from(s.data.buffer).equals(Buffer.from(runs[0]!.s.data.buffer)), 's differs').toBe(true);
-      expect(Buffer.from(vt.data.buffer).equals(Buffer.from(runs[0]!.vt.data.buffer)), 'vt differs').toBe(true);
+    for (const part of ['u', 's', 'vt'] as const) {
+      const first = Buffer.from(runs[0]![part].data.buffer);
+      for (const run of runs) expect(first.equals(Buffer.from(run[part].data.buffer)), `${part} differs`).toBe(true);
     }
+    await (await open('cpu')).dispose(); // gives the process all its cores back
+  });
+
+  test('more callers than cores share them, instead of spinning for one another', async () => {
+    const a = random('float64', [200, 200]);
+    const time = async (streams: number) => {
+      await using crowded = await open({ device: 'cpu', streams });
+      await crowded.linalg.svd(a);
+      const start = performance.now();
+      await Promise.all(Array.from({ length: 16 }, () => crowded.linalg.svd(a)));
+      return performance.now() - start;
+    };
+    const few = Math.min(await time(1), await time(1));
+    const many = Math.min(await time(8), await time(8));
+    // Without sharing, eight callers on two cores take fifty times as long as one.
+    expect(many / few, `${many} ms on eight streams, ${few} ms on one`).toBeLessThan(6);
   });
 
   test('refuses what it cannot decompose, and names the culprits', async () => {

@@ -1,0 +1,68 @@
+// Memory stays flat over many rounds: what one round leaves behind shows as growth after a warm-up.
+//
+// The rounds run in plain Node, without a test runner's own garbage, and with few malloc arenas, because what memory is
+// scattered over arenas is no leak.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { expectOutcome, modelFiles, spawnChild } from '../reliability/support.js';
+import { dense } from '../support/onnx-builder.js';
+
+const files = modelFiles();
+beforeAll(() => {
+  // 160 kB, so that one which is not freed is seen at once.
+  writeFileSync(join(files.folder, 'dense.onnx'), dense({ layers: 1, width: 200 }));
+});
+
+interface Sample {
+  readonly rss: number;
+  readonly external: number;
+  readonly arrayBuffers: number;
+}
+
+/** Twenty samples over the rounds; the first four (a fifth of the rounds) are the warm-up. */
+async function samplesOf(kind: string, rounds: number): Promise<readonly Sample[]> {
+  const outcome = await spawnChild('flat-memory.mjs', {
+    args: [kind, files.folder, String(rounds)],
+    nodeArgs: ['--expose-gc'],
+    env: { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '0' },
+    limitMs: 200_000,
+  });
+  expectOutcome(outcome, { code: 0, printed: ['done'] });
+  return JSON.parse(outcome.stdout.split('\n')[0]!) as Sample[];
+}
+
+const mean = (samples: readonly Sample[], key: keyof Sample) =>
+  samples.reduce((total, sample) => total + sample[key], 0) / samples.length;
+
+const cases: readonly [kind: string, rounds: number, bytesARound: number, title: string][] = [
+  ['load', 1250, 4096, '1,000 rounds of loading, running and disposing a model'],
+  ['drop', 500, 8192, '400 rounds of loading and running a model that is left to the garbage collector'],
+  ['svd', 2500, 1024, '2,000 SVDs, small and above 64 KiB'],
+  ['open', 250, 8192, '200 rounds of opening and disposing a device'],
+  ['run', 750, 4096, '600 rounds of batched model runs with small and large outputs'],
+  ['fail', 1250, 2048, '1,000 rounds of requests that fail, expire and are aborted'],
+];
+
+describe('memory stays flat over', () => {
+  for (const [kind, rounds, bytesARound, title] of cases) {
+    it(title, async () => {
+      const samples = await samplesOf(kind, rounds);
+      const [early, late] = [samples.slice(4, 8), samples.slice(16, 20)];
+      // From the middle of the one window to that of the other.
+      const between = (rounds / 20) * 12;
+      const growth = (mean(late, 'rss') - mean(early, 'rss')) / between;
+      const curve = samples.map(({ rss }) => Math.round(rss / 2 ** 20)).join(' ');
+      expect(growth, `RSS grew by ${Math.round(growth)} bytes a round; over time, in MB: ${curve}`).toBeLessThan(
+        bytesARound,
+      );
+      for (const key of ['external', 'arrayBuffers'] as const) {
+        const change = mean(late, key) - mean(early, key);
+        expect(change, `${key} must return to its level, but grew by ${Math.round(change)} bytes`).toBeLessThan(
+          64 * 1024,
+        );
+      }
+    });
+  }
+});

@@ -1,0 +1,233 @@
+// What the reliability tests share: children that may crash or hang without harm, and failures that say what broke.
+
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { type Svd, type Tensor, TensorlaneError } from 'tensorlane';
+import { afterAll } from 'vitest';
+import { slow, square } from '../support/onnx-builder.js';
+
+// -------------------------------------------------------------------------------------------------------------- children
+
+export interface ChildOptions {
+  readonly args?: readonly string[];
+  readonly nodeArgs?: readonly string[];
+  /** After this long the child is killed, and counts as one that never exited. */
+  readonly limitMs?: number;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Sent when the child has printed "ready". */
+  readonly signalWhenReady?: NodeJS.Signals;
+}
+
+export interface ChildOutcome {
+  readonly script: string;
+  readonly args: readonly string[];
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly timedOut: boolean;
+  readonly limitMs: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** From the child's "ready" (which it prints just before it ends) to its end; undefined where it printed none. */
+  readonly endingMs: number | undefined;
+}
+
+/** Runs a script of ./children with plain node, as a user's program would be run. */
+export function spawnChild(script: string, options: ChildOptions = {}): Promise<ChildOutcome> {
+  const { args = [], nodeArgs = [], limitMs = 20_000, signalWhenReady } = options;
+  const path = fileURLToPath(new URL(`./children/${script}`, import.meta.url));
+  return new Promise((resolve, reject) => {
+    // Without vitest's own NODE_OPTIONS and the like, and with warnings on, so that one fails the test.
+    const { PATH, HOME, TENSORLANE_ONNXRUNTIME } = process.env;
+    const env = { PATH, HOME, TENSORLANE_ONNXRUNTIME, ...options.env };
+    const child = spawn(process.execPath, [...nodeArgs, path, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let stdout = '';
+    let stderr = '';
+    let timedOut = false;
+    let readyAt: number | undefined;
+    const limit = setTimeout(() => {
+      timedOut = true;
+      child.kill('SIGKILL');
+    }, limitMs);
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      if (readyAt === undefined && /^ready$/m.test(stdout)) {
+        readyAt = performance.now();
+        if (signalWhenReady !== undefined) child.kill(signalWhenReady);
+      }
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+    });
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      clearTimeout(limit);
+      const endingMs = readyAt === undefined ? undefined : performance.now() - readyAt;
+      resolve({ script, args, code, signal, timedOut, limitMs, stdout, stderr, endingMs });
+    });
+  });
+}
+
+export interface Expected {
+  readonly code?: number;
+  readonly signal?: NodeJS.Signals;
+  /** Lines that the child must have printed. */
+  readonly printed?: readonly string[];
+  /** What its stderr must contain; otherwise stderr must be empty. */
+  readonly stderr?: RegExp;
+  /** The most that may pass between "ready" and the end. */
+  readonly endsWithinMs?: number;
+}
+
+/** Fails with everything that is known of the child, the likely kind of fault first. */
+export function expectOutcome(outcome: ChildOutcome, expected: Expected): void {
+  const { code = null, signal = null, printed = [], endsWithinMs = Number.POSITIVE_INFINITY } = expected;
+  const missing = printed.filter((line) => !outcome.stdout.split('\n').includes(line));
+  const fail = (kind: string): never => {
+    const ran = `node ${outcome.script} ${outcome.args.join(' ')}`;
+    throw new Error(
+      `${kind}\n  ran: ${ran}\n  exit code: ${outcome.code}, signal: ${outcome.signal}` +
+        `\n  stdout: ${indented(outcome.stdout)}\n  stderr: ${indented(outcome.stderr)}`,
+    );
+  };
+  if (outcome.timedOut) {
+    if (missing.length > 0) fail(`WORK UNFINISHED: after ${outcome.limitMs} ms it had not printed ${quoted(missing)}`);
+    fail(`NEVER EXITED: its work was done, but something kept it alive for more than ${outcome.limitMs} ms`);
+  }
+  if (outcome.signal !== null && outcome.signal !== signal) fail(`CRASHED: killed by ${outcome.signal}`);
+  if (outcome.code !== code || outcome.signal !== signal) {
+    fail(`WRONG END: expected exit code ${code} and signal ${signal}`);
+  }
+  if (missing.length > 0) fail(`ENDED EARLY: it exited without having printed ${quoted(missing)}`);
+  if (expected.stderr === undefined ? outcome.stderr !== '' : !expected.stderr.test(outcome.stderr)) {
+    fail(`WRONG STDERR: expected ${expected.stderr ?? 'nothing'}`);
+  }
+  if (outcome.endingMs !== undefined && outcome.endingMs > endsWithinMs) {
+    fail(`SLOW END: it took ${Math.round(outcome.endingMs)} ms to end, more than ${endsWithinMs} ms`);
+  }
+}
+
+function quoted(lines: readonly string[]): string {
+  return lines.map((line) => `"${line}"`).join(', ');
+}
+
+function indented(text: string): string {
+  return text === '' ? '(nothing)' : text.trimEnd().replaceAll('\n', '\n    ');
+}
+
+/** Runs something `count` times, a few at once: races show rarely, and more often on busy cores. */
+export async function repeatedly(count: number, atOnce: number, run: (round: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const line = async () => {
+    while (next < count) await run(next++);
+  };
+  await Promise.all(Array.from({ length: atOnce }, line));
+}
+
+// ---------------------------------------------------------------------------------------------------------------- models
+
+/** Model files for the children, which cannot build models themselves; removed when the calling file's tests are over. */
+export function modelFiles(): { readonly square: string; readonly slow: string; readonly folder: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'tensorlane-reliability-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const files = { folder, square: join(folder, 'square.onnx'), slow: join(folder, 'slow.onnx') };
+  writeFileSync(files.square, square({ features: 16 }));
+  // Some 20 ms a run, long enough for a batch to be surely in flight.
+  writeFileSync(files.slow, slow({ iterations: 4000, width: 64 }));
+  return files;
+}
+
+// ---------------------------------------------------------------------------------------------------------------- errors
+
+/** The TensorlaneError with which a call rejects. Anything else fails: success, another error, a synchronous throw. */
+export async function rejection(call: () => Promise<unknown>): Promise<TensorlaneError> {
+  let promise: Promise<unknown>;
+  try {
+    promise = call();
+  } catch (thrown) {
+    throw new Error('THREW SYNCHRONOUSLY: the call should have returned a promise that rejects', { cause: thrown });
+  }
+  let value: unknown;
+  try {
+    value = await promise;
+  } catch (error) {
+    if (error instanceof TensorlaneError) return error;
+    throw new Error(`WRONG ERROR: expected a TensorlaneError, got ${String(error)}`, { cause: error });
+  }
+  throw new Error(`SUCCEEDED: expected a TensorlaneError, got ${Object.keys(value ?? {}).join(', ') || String(value)}`);
+}
+
+/** Fails where a promise is still pending after `limitMs`, which a test's own timeout would not tell apart. */
+export async function within<T>(limitMs: number, what: string, promise: Promise<T>): Promise<T> {
+  const control = new AbortController();
+  const late = sleep(limitMs, undefined, { signal: control.signal }).then(() => {
+    throw new Error(`NEVER SETTLED: ${what} was still pending after ${limitMs} ms`);
+  });
+  late.catch(() => {}); // aborted below
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    control.abort();
+  }
+}
+
+// --------------------------------------------------------------------------------------------------------------- numbers
+
+/** Reproducible values in [-1, 1), different for every seed. */
+export function values(length: number, seed: number): Float64Array<ArrayBuffer> {
+  const out = new Float64Array(length);
+  let state = (seed * 2654435761 + 12345) >>> 0;
+  for (let i = 0; i < length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    out[i] = state / 2 ** 31 - 1;
+  }
+  return out;
+}
+
+export function matrix(
+  rows: number,
+  columns: number,
+  seed: number,
+): Tensor<'float64'> & { data: Float64Array<ArrayBuffer> } {
+  return { type: 'float64', data: values(rows * columns, seed), dims: [rows, columns] };
+}
+
+/** The largest difference between a matrix and the product of its factors (thin mode). */
+export function svdError(data: ArrayLike<number>, { u, s, vt }: Svd): number {
+  const [rows, rank] = u.dims as [number, number];
+  const columns = vt.dims[1]!;
+  let worst = 0;
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) {
+      let sum = 0;
+      for (let k = 0; k < rank; k++) sum += u.data[i * rank + k]! * s.data[k]! * vt.data[k * columns + j]!;
+      worst = Math.max(worst, Math.abs(sum - data[i * columns + j]!));
+    }
+  }
+  return worst;
+}
+
+export function row(features: number, seed: number): Tensor<'float32'> & { data: Float32Array<ArrayBuffer> } {
+  return { type: 'float32', data: Float32Array.from(values(features, seed)), dims: [1, features] };
+}
+
+export function squares(data: Float32Array): number[] {
+  return Array.from(data, (x) => Math.fround(x * x));
+}
+
+// ---------------------------------------------------------------------------------------------------------------- memory
+
+/** Collects all garbage. Finalizers of native objects run between the turns of the event loop, so it takes a few. */
+export async function collectGarbage(): Promise<void> {
+  const { gc } = globalThis;
+  if (gc === undefined) throw new Error('the test must run with --expose-gc');
+  for (let i = 0; i < 4; i++) {
+    gc();
+    await new Promise<void>((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+}
