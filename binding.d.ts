@@ -80,8 +80,8 @@ export interface LaneCounters {
 /** A device with its lanes. `lane` is an index below `describe().lanes`, or undefined for whichever is free first. */
 export class Device {
   private constructor();
-  /** 0 lets the device choose. */
-  static open(options: { lanes: number; threads: number }): Promise<Device>;
+  /** 0 lanes or threads lets the device choose; niceness is that of the lanes' threads, 0 to 19. */
+  static open(options: { lanes: number; threads: number; niceness: number }): Promise<Device>;
   describe(): DeviceDescription & { lanes: number };
   counters(): LaneCounters;
   svd(request: SvdRequest, lane?: number): Promise<void>;

@@ -18,11 +18,16 @@ export interface OpenOptions {
    * last bit whatever else runs.
    */
   threads?: number;
+  /**
+   * Linux: how far the lanes stand back behind the process's other threads, from 0 to 19 as nice(1) has it; 19 by default,
+   * so that they take what the JS thread and libuv's leave. With less, event-loop delay and fs latency rise under load.
+   */
+  niceness?: number;
   /** Path of ONNX Runtime's shared library; by default the one inside onnxruntime-node. The first of a process is kept. */
   onnxruntime?: string;
 }
 
-const names = new Set(['device', 'streams', 'threads', 'onnxruntime']);
+const names = new Set(['device', 'streams', 'threads', 'niceness', 'onnxruntime']);
 const noCuda = 'this build of tensorlane has no CUDA device';
 
 /**
@@ -48,8 +53,10 @@ export async function open(options: DeviceName | OpenOptions = {}): Promise<Devi
   }
   const lanes = wholeNumber('open: streams', given.streams, 0, 1);
   const threads = wholeNumber('open: threads', given.threads, 0, 1);
+  const niceness = wholeNumber('open: niceness', given.niceness, 19, 0);
+  if (niceness > 19) throw new TensorlaneError('ERR_ARGUMENT', `open: niceness must be at most 19, got ${niceness}`);
   try {
-    const opened = await native.Device.open({ lanes, threads });
+    const opened = await native.Device.open({ lanes, threads, niceness });
     const fallbackReason = device === undefined ? noCuda : undefined;
     return new Device(opened, { runtime: given.onnxruntime, fallbackReason });
   } catch (reason) {

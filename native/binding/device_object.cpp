@@ -21,15 +21,19 @@ struct Opened {
 
 class OpenWorker final : public Napi::AsyncWorker {
  public:
-  OpenWorker(Napi::Env env, std::size_t lanes, unsigned threads)
-      : AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), lanes_(lanes), threads_(threads) {}
+  OpenWorker(Napi::Env env, std::size_t lanes, unsigned threads, int niceness)
+      : AsyncWorker(env),
+        deferred_(Napi::Promise::Deferred::New(env)),
+        lanes_(lanes),
+        threads_(threads),
+        niceness_(niceness) {}
 
   [[nodiscard]] Napi::Promise promise() const { return deferred_.Promise(); }
 
  private:
   void Execute() override {
     opened_.device = std::make_shared<CpuDevice>(threads_);
-    opened_.pool = std::make_shared<LanePool>(lanes_ == 0 ? opened_.device->default_lanes() : lanes_);
+    opened_.pool = std::make_shared<LanePool>(lanes_ == 0 ? opened_.device->default_lanes() : lanes_, niceness_);
   }
 
   void OnOK() override {
@@ -45,6 +49,7 @@ class OpenWorker final : public Napi::AsyncWorker {
   Napi::Promise::Deferred deferred_;
   std::size_t lanes_;
   unsigned threads_;
+  int niceness_;
   Opened opened_;
 };
 
@@ -128,7 +133,8 @@ Napi::Value DeviceObject::open(const Napi::CallbackInfo& info) {
     const Napi::Object options = to_object(info[0], "options");
     const auto lanes = static_cast<std::size_t>(to_int(options.Get("lanes"), "lanes"));
     const auto threads = static_cast<unsigned>(to_int(options.Get("threads"), "threads"));
-    auto* worker = new OpenWorker(info.Env(), lanes, threads);
+    const auto niceness = static_cast<int>(to_int(options.Get("niceness"), "niceness"));
+    auto* worker = new OpenWorker(info.Env(), lanes, threads, niceness);
     const Napi::Promise promise = worker->promise();
     worker->Queue();
     return promise;

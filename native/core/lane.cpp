@@ -1,5 +1,10 @@
 #include "core/lane.h"
 
+#ifdef __linux__
+#include <sys/resource.h>
+#include <unistd.h>
+#endif
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -21,13 +26,24 @@ Registry& registry() {
   return *instance;
 }
 
+// A lane computes for as long as it can, while the JS thread and libuv's threads want a core often and briefly. With
+// equal priorities these wait for a lane's time slice to end, milliseconds each time. Linux has a niceness for every
+// thread; elsewhere it belongs to the process, whose priority is not ours to change.
+void stand_back(int niceness) {
+#ifdef __linux__
+  if (niceness > 0) setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), niceness);
+#else
+  static_cast<void>(niceness);
+#endif
+}
+
 }  // namespace
 
-LanePool::LanePool(std::size_t lanes) {
+LanePool::LanePool(std::size_t lanes, int niceness) {
   lanes_.reserve(lanes);
   for (std::size_t i = 0; i < lanes; ++i) lanes_.push_back(std::make_unique<Lane>(i));
   try {
-    for (auto& lane : lanes_) lane->thread_ = std::thread([this, &lane = *lane] { work(lane); });
+    for (auto& lane : lanes_) lane->thread_ = std::thread([this, &lane = *lane, niceness] { work(lane, niceness); });
     const std::lock_guard lock(registry().mutex);
     registry().pools.push_back(this);
   } catch (...) {
@@ -94,7 +110,8 @@ std::unique_ptr<Task> LanePool::next(Lane& lane, std::unique_lock<std::mutex>& l
   }
 }
 
-void LanePool::work(Lane& lane) {
+void LanePool::work(Lane& lane, int niceness) {
+  stand_back(niceness);
   std::unique_lock lock(mutex_);
   while (std::unique_ptr<Task> task = next(lane, lock)) {
     ++busy_;

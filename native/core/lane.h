@@ -74,7 +74,8 @@ class LanePool {
  public:
   static constexpr std::size_t kAnyLane = static_cast<std::size_t>(-1);
 
-  explicit LanePool(std::size_t lanes);
+  // `niceness` (0 to 19, where the system has it) is how far the lanes stand back behind the process's other threads.
+  explicit LanePool(std::size_t lanes, int niceness = 0);
   ~LanePool();
   LanePool(const LanePool&) = delete;
   LanePool& operator=(const LanePool&) = delete;
@@ -93,7 +94,7 @@ class LanePool {
   static bool quiesce_all(unsigned milliseconds) noexcept;
 
  private:
-  void work(Lane& lane);
+  void work(Lane& lane, int niceness);
   std::unique_ptr<Task> next(Lane& lane, std::unique_lock<std::mutex>& lock);
 
   std::mutex mutex_;
