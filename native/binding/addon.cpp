@@ -1,6 +1,9 @@
 // The addon's entry: what binding.d.ts declares, for the environment that loads it.
 #include <napi.h>
 
+#include <cstdlib>
+#include <mutex>
+
 #include "binding/device_object.h"
 #include "binding/environment.h"
 #include "binding/event_object.h"
@@ -18,7 +21,15 @@ Napi::Value list_devices(const Napi::CallbackInfo& info) {
   return devices;
 }
 
+// ONNX Runtime 1.30 and later send telemetry and keep files for it, unless this is set before the library starts. A
+// server must not report to anyone by surprise; whoever wants it sets the variable to 0.
+void opt_out_of_telemetry() {
+  static std::once_flag once;
+  std::call_once(once, [] { setenv("ORT_DISABLE_TELEMETRY", "1", 0); });
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  opt_out_of_telemetry();
   Environment::attach(env);
   const auto environment = Environment::of(env);
   const Napi::Function device = DeviceObject::define(env);
