@@ -29,10 +29,13 @@ export interface SvdRequest {
   m: number;
   n: number;
   a: Float32Array | Float64Array;
-  /** Filled in; absent for mode 'values'. */
-  u?: Float32Array | Float64Array;
-  s: Float32Array | Float64Array;
-  vt?: Float32Array | Float64Array;
+}
+
+/** The elements of the factors; `u` and `vt` are absent for mode 'values'. */
+export interface SvdResult {
+  u?: ArrayBuffer;
+  s: ArrayBuffer;
+  vt?: ArrayBuffer;
 }
 
 /** How two operands share their leading dimensions: strides count matrices, 0 broadcasts. */
@@ -49,8 +52,6 @@ export interface MatmulRequest extends BatchWalk {
   n: number;
   a: Float32Array | Float64Array;
   b: Float32Array | Float64Array;
-  /** Filled in. */
-  c: Float32Array | Float64Array;
 }
 
 export interface SolveRequest extends BatchWalk {
@@ -59,8 +60,6 @@ export interface SolveRequest extends BatchWalk {
   nrhs: number;
   a: Float32Array | Float64Array;
   b: Float32Array | Float64Array;
-  /** Filled in. */
-  x: Float32Array | Float64Array;
 }
 
 export interface LoadOptions {
@@ -68,6 +67,8 @@ export interface LoadOptions {
   runtime: string;
   /** Cores one run may use; 0 leaves it to ONNX Runtime. */
   threads: number;
+  /** Of ONNX Runtime's threads, 0 to 19. */
+  niceness: number;
 }
 
 export interface LaneCounters {
@@ -84,9 +85,9 @@ export class Device {
   static open(options: { lanes: number; threads: number; niceness: number }): Promise<Device>;
   describe(): DeviceDescription & { lanes: number };
   counters(): LaneCounters;
-  svd(request: SvdRequest, lane?: number): Promise<void>;
-  matmul(request: MatmulRequest, lane?: number): Promise<void>;
-  solve(request: SolveRequest, lane?: number): Promise<void>;
+  svd(request: SvdRequest, lane?: number): Promise<SvdResult>;
+  matmul(request: MatmulRequest, lane?: number): Promise<ArrayBuffer>;
+  solve(request: SolveRequest, lane?: number): Promise<ArrayBuffer>;
   loadModel(source: string | Uint8Array, options: LoadOptions): Promise<Model>;
   /** Marks the point that the lane's queue has reached. */
   record(lane: number): Event;

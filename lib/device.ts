@@ -41,6 +41,7 @@ export class Device implements AsyncDisposable {
   readonly streams: StreamPool;
   readonly #native: NativeDevice;
   readonly #runtime: string | undefined;
+  readonly #niceness: number;
   /** Held weakly: a model that its user has lost, undisposed, is left to the garbage collector. */
   readonly #models = new Set<WeakRef<Model>>();
   readonly #loading = new Set<Promise<unknown>>();
@@ -48,9 +49,13 @@ export class Device implements AsyncDisposable {
   #disposal: Promise<void> | undefined;
 
   /** Devices are made by `open`. */
-  constructor(native: NativeDevice, options: { runtime?: string | undefined; fallbackReason?: string | undefined }) {
+  constructor(
+    native: NativeDevice,
+    options: { niceness: number; runtime?: string | undefined; fallbackReason?: string | undefined },
+  ) {
     this.#native = native;
     this.#runtime = options.runtime;
+    this.#niceness = options.niceness;
     const { lanes, ...description } = native.describe();
     this.info =
       options.fallbackReason === undefined ? description : { ...description, fallbackReason: options.fallbackReason };
@@ -70,7 +75,7 @@ export class Device implements AsyncDisposable {
     }
     const settings = completeOptions(options, this.info.threads);
     const runtime = findRuntime(this.#runtime);
-    const loading = device.loadModel(source, { runtime, threads: settings.threads });
+    const loading = device.loadModel(source, { runtime, threads: settings.threads, niceness: this.#niceness });
     this.#loading.add(loading);
     try {
       const loaded = await loading;

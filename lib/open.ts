@@ -58,7 +58,7 @@ export async function open(options: DeviceName | OpenOptions = {}): Promise<Devi
   try {
     const opened = await native.Device.open({ lanes, threads, niceness });
     const fallbackReason = device === undefined ? noCuda : undefined;
-    return new Device(opened, { runtime: given.onnxruntime, fallbackReason });
+    return new Device(opened, { niceness, runtime: given.onnxruntime, fallbackReason });
   } catch (reason) {
     throw toTensorlaneError(reason, 'open: ');
   }

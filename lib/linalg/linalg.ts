@@ -4,7 +4,7 @@ import type { Device as NativeDevice } from '../../binding.js';
 import { TensorlaneError, toTensorlaneError } from '../errors.js';
 import { Stream } from '../streams.js';
 import type { FloatTensor, FloatType, Tensor } from '../types.js';
-import { broadcast, checkFloat, checkSameType, floats, product } from './shapes.js';
+import { broadcast, checkFloat, checkSameType, floatTensor, product } from './shapes.js';
 
 export interface OperationOptions {
   /** The stream to run on; by default whichever is free. */
@@ -61,21 +61,13 @@ export class LinearAlgebra {
     const [m, n] = dims.slice(-2) as [number, number];
     const k = Math.min(m, n);
     const request = { type, mode, batch, m, n, a: data };
-    const s = floats(type, batch * k, 'svd');
-    const values = { type, data: s, dims: [...lead, k] } as FloatTensor;
-    if (mode === 'values') {
-      await this.#run('svd', options, (device, lane) => device.svd({ ...request, s }, lane));
-      return { s: values };
-    }
-    const columns = mode === 'full' ? m : k;
-    const rows = mode === 'full' ? n : k;
-    const u = floats(type, batch * m * columns, 'svd');
-    const vt = floats(type, batch * rows * n, 'svd');
-    await this.#run('svd', options, (device, lane) => device.svd({ ...request, u, s, vt }, lane));
+    const { u, s, vt } = await this.#run('svd', options, (device, lane) => device.svd(request, lane));
+    const values = floatTensor(type, s, [...lead, k]);
+    if (u === undefined || vt === undefined) return { s: values };
     return {
-      u: { type, data: u, dims: [...lead, m, columns] } as FloatTensor,
+      u: floatTensor(type, u, [...lead, m, mode === 'full' ? m : k]),
       s: values,
-      vt: { type, data: vt, dims: [...lead, rows, n] } as FloatTensor,
+      vt: floatTensor(type, vt, [...lead, mode === 'full' ? n : k, n]),
     };
   }
 
@@ -100,13 +92,12 @@ export class LinearAlgebra {
     }
     const walk = broadcast(aDims.slice(0, -2), bDims.slice(0, -2), 'matmul');
     const { type } = left;
-    const c = floats(type, product(walk.batchDims) * m * n, 'matmul');
-    const request = { ...walk, type, m, k, n, a: left.data, b: right.data, c };
-    await this.#run('matmul', options, (device, lane) => device.matmul(request, lane));
+    const request = { ...walk, type, m, k, n, a: left.data, b: right.data };
+    const c = await this.#run('matmul', options, (device, lane) => device.matmul(request, lane));
     const dims = [...walk.batchDims];
     if (left.dims.length > 1) dims.push(m);
     if (right.dims.length > 1) dims.push(n);
-    return { type, data: c, dims } as FloatTensor;
+    return floatTensor(type, c, dims);
   }
 
   /**
@@ -131,23 +122,22 @@ export class LinearAlgebra {
     }
     const walk = broadcast(left.dims.slice(0, -2), bDims.slice(0, -2), 'solve');
     const { type } = left;
-    const x = floats(type, product(walk.batchDims) * n * nrhs, 'solve');
-    const request = { ...walk, type, n, nrhs, a: left.data, b: right.data, x };
-    await this.#run('solve', options, (device, lane) => device.solve(request, lane));
+    const request = { ...walk, type, n, nrhs, a: left.data, b: right.data };
+    const x = await this.#run('solve', options, (device, lane) => device.solve(request, lane));
     const dims = right.dims.length === 1 ? [...walk.batchDims, n] : [...walk.batchDims, n, nrhs];
-    return { type, data: x, dims } as FloatTensor;
+    return floatTensor(type, x, dims);
   }
 
-  async #run(
+  async #run<T>(
     what: string,
     options: OperationOptions,
-    call: (device: NativeDevice, lane: number | undefined) => Promise<void>,
-  ): Promise<void> {
+    call: (device: NativeDevice, lane: number | undefined) => Promise<T>,
+  ): Promise<T> {
     checkOptions(options, what);
     const device = this.#device();
     const lane = options.stream?.laneOn(device, what);
     try {
-      await call(device, lane);
+      return await call(device, lane);
     } catch (reason) {
       throw toTensorlaneError(reason);
     }

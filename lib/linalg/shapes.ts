@@ -5,17 +5,9 @@ import { TensorlaneError } from '../errors.js';
 import { checkTensor } from '../tensor.js';
 import type { FloatTensor, FloatType } from '../types.js';
 
-export type FloatArray = Float32Array | Float64Array;
-
-/** A new array for `count` elements. Errors: ERR_OUT_OF_MEMORY. */
-export function floats(type: FloatType, count: number, what: string): FloatArray {
-  try {
-    return type === 'float32' ? new Float32Array(count) : new Float64Array(count);
-  } catch (cause) {
-    throw new TensorlaneError('ERR_OUT_OF_MEMORY', `${what}: no memory for a result of ${count} ${type} elements`, {
-      cause,
-    });
-  }
+/** A tensor over the elements that the device gave. */
+export function floatTensor(type: FloatType, buffer: ArrayBuffer, dims: readonly number[]): FloatTensor {
+  return { type, data: type === 'float32' ? new Float32Array(buffer) : new Float64Array(buffer), dims } as FloatTensor;
 }
 
 /** A float32 or float64 tensor of at least `rank` dimensions. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */

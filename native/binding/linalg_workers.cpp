@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "binding/host_block.h"
 #include "binding/pin.h"
 
 namespace tensorlane {
@@ -57,102 +58,133 @@ void check_operand(const Pin& pin, DType type, std::int64_t elements, const char
                                std::to_string(bytes));
 }
 
+std::size_t bytes_of(DType type, std::int64_t elements) {
+  return static_cast<std::size_t>(checked_product({elements, static_cast<std::int64_t>(byte_size(type, 1))}));
+}
+
 class SvdWorker final : public LaneWorker {
  public:
   SvdWorker(Napi::Env env, std::shared_ptr<Device> device, const Napi::Object& options)
-      : LaneWorker(env), device_(std::move(device)), a_(Pin::input(options.Get("a"))), s_(Pin::own(options.Get("s"))) {
+      : LaneWorker(env), device_(std::move(device)), a_(Pin::input(options.Get("a"))) {
     args_.type = float_type(options);
     const std::string mode = options.Get("mode").ToString();
     args_.mode = mode == "values" ? SvdMode::Values : (mode == "full" ? SvdMode::Full : SvdMode::Thin);
     args_.batch = to_int(options.Get("batch"), "batch");
     args_.m = to_int(options.Get("m"), "m");
     args_.n = to_int(options.Get("n"), "n");
-    const std::int64_t k = std::min(args_.m, args_.n);
     check_bytes(a_, args_.type, checked_product({args_.batch, args_.m, args_.n}), "a");
-    check_bytes(s_, args_.type, checked_product({args_.batch, k}), "s");
-    args_.a = a_.bytes().data();
-    args_.s = s_.bytes().data();
-    args_.u = nullptr;
-    args_.vt = nullptr;
-    if (args_.mode == SvdMode::Values) return;
+    const std::int64_t k = std::min(args_.m, args_.n);
     const bool full = args_.mode == SvdMode::Full;
-    u_ = Pin::own(options.Get("u"));
-    vt_ = Pin::own(options.Get("vt"));
-    check_bytes(u_, args_.type, checked_product({args_.batch, args_.m, full ? args_.m : k}), "u");
-    check_bytes(vt_, args_.type, checked_product({args_.batch, full ? args_.n : k, args_.n}), "vt");
-    args_.u = u_.bytes().data();
-    args_.vt = vt_.bytes().data();
+    s_bytes_ = bytes_of(args_.type, checked_product({args_.batch, k}));
+    if (args_.mode == SvdMode::Values) return;
+    u_bytes_ = bytes_of(args_.type, checked_product({args_.batch, args_.m, full ? args_.m : k}));
+    vt_bytes_ = bytes_of(args_.type, checked_product({args_.batch, full ? args_.n : k, args_.n}));
   }
 
  private:
-  void Execute(Lane& lane) override { device_->svd(lane, args_); }
+  void Execute(Lane& lane) override {
+    s_ = HostBlock(s_bytes_);
+    u_ = HostBlock(u_bytes_);
+    vt_ = HostBlock(vt_bytes_);
+    const bool vectors = args_.mode != SvdMode::Values;
+    args_.a = a_.bytes().data();
+    args_.s = s_.data();
+    args_.u = vectors ? u_.data() : nullptr;
+    args_.vt = vectors ? vt_.data() : nullptr;
+    device_->svd(lane, args_);
+  }
+
+  Napi::Value Result(Napi::Env env) override {
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("s", give_to_js(env, std::move(s_)));
+    if (args_.mode == SvdMode::Values) return result;
+    result.Set("u", give_to_js(env, std::move(u_)));
+    result.Set("vt", give_to_js(env, std::move(vt_)));
+    return result;
+  }
 
   std::shared_ptr<Device> device_;
-  Pin a_, u_, s_, vt_;
+  Pin a_;
+  std::size_t s_bytes_ = 0, u_bytes_ = 0, vt_bytes_ = 0;
+  HostBlock s_, u_, vt_;
   SvdArgs args_{};
 };
 
-class MatmulWorker final : public LaneWorker {
- public:
-  MatmulWorker(Napi::Env env, std::shared_ptr<Device> device, const Napi::Object& options)
+// An operation on two operands whose leading dimensions broadcast, with one result.
+template <typename Args>
+class TwoOperandWorker : public LaneWorker {
+ protected:
+  TwoOperandWorker(Napi::Env env, std::shared_ptr<Device> device, const Napi::Object& options)
       : LaneWorker(env),
         device_(std::move(device)),
         a_(Pin::input(options.Get("a"))),
-        b_(Pin::input(options.Get("b"))),
-        c_(Pin::own(options.Get("c"))) {
-    Broadcast batch(options);
+        b_(Pin::input(options.Get("b"))) {
     args_.type = float_type(options);
+  }
+
+  // The rows and columns of one matrix of each.
+  struct Shape {
+    std::int64_t rows, columns;
+  };
+
+  void set_shapes(const Napi::Object& options, Shape a, Shape b, Shape result) {
+    Broadcast batch(options);
+    check_operand(a_, args_.type, checked_product({batch.matrices(batch.a_strides), a.rows, a.columns}), "a");
+    check_operand(b_, args_.type, checked_product({batch.matrices(batch.b_strides), b.rows, b.columns}), "b");
+    result_bytes_ = bytes_of(args_.type, checked_product({batch.total, result.rows, result.columns}));
+    args_.batch_dims = std::move(batch.dims);
+    args_.a_strides = std::move(batch.a_strides);
+    args_.b_strides = std::move(batch.b_strides);
+  }
+
+  void prepare() {
+    result_ = HostBlock(result_bytes_);
+    args_.a = a_.bytes().data();
+    args_.b = b_.bytes().data();
+  }
+
+  Napi::Value Result(Napi::Env env) override { return give_to_js(env, std::move(result_)); }
+
+  std::shared_ptr<Device> device_;
+  Pin a_, b_;
+  std::size_t result_bytes_ = 0;
+  HostBlock result_;
+  Args args_{};
+};
+
+class MatmulWorker final : public TwoOperandWorker<MatmulArgs> {
+ public:
+  MatmulWorker(Napi::Env env, std::shared_ptr<Device> device, const Napi::Object& options)
+      : TwoOperandWorker(env, std::move(device), options) {
     args_.m = to_int(options.Get("m"), "m");
     args_.k = to_int(options.Get("k"), "k");
     args_.n = to_int(options.Get("n"), "n");
-    check_operand(a_, args_.type, checked_product({batch.matrices(batch.a_strides), args_.m, args_.k}), "a");
-    check_operand(b_, args_.type, checked_product({batch.matrices(batch.b_strides), args_.k, args_.n}), "b");
-    check_bytes(c_, args_.type, checked_product({batch.total, args_.m, args_.n}), "c");
-    args_.batch_dims = std::move(batch.dims);
-    args_.a_strides = std::move(batch.a_strides);
-    args_.b_strides = std::move(batch.b_strides);
-    args_.a = a_.bytes().data();
-    args_.b = b_.bytes().data();
-    args_.c = c_.bytes().data();
+    set_shapes(options, {args_.m, args_.k}, {args_.k, args_.n}, {args_.m, args_.n});
   }
 
  private:
-  void Execute(Lane& lane) override { device_->matmul(lane, args_); }
-
-  std::shared_ptr<Device> device_;
-  Pin a_, b_, c_;
-  MatmulArgs args_{};
+  void Execute(Lane& lane) override {
+    prepare();
+    args_.c = result_.data();
+    device_->matmul(lane, args_);
+  }
 };
 
-class SolveWorker final : public LaneWorker {
+class SolveWorker final : public TwoOperandWorker<SolveArgs> {
  public:
   SolveWorker(Napi::Env env, std::shared_ptr<Device> device, const Napi::Object& options)
-      : LaneWorker(env),
-        device_(std::move(device)),
-        a_(Pin::input(options.Get("a"))),
-        b_(Pin::input(options.Get("b"))),
-        x_(Pin::own(options.Get("x"))) {
-    Broadcast batch(options);
-    args_.type = float_type(options);
+      : TwoOperandWorker(env, std::move(device), options) {
     args_.n = to_int(options.Get("n"), "n");
     args_.nrhs = to_int(options.Get("nrhs"), "nrhs");
-    check_operand(a_, args_.type, checked_product({batch.matrices(batch.a_strides), args_.n, args_.n}), "a");
-    check_operand(b_, args_.type, checked_product({batch.matrices(batch.b_strides), args_.n, args_.nrhs}), "b");
-    check_bytes(x_, args_.type, checked_product({batch.total, args_.n, args_.nrhs}), "x");
-    args_.batch_dims = std::move(batch.dims);
-    args_.a_strides = std::move(batch.a_strides);
-    args_.b_strides = std::move(batch.b_strides);
-    args_.a = a_.bytes().data();
-    args_.b = b_.bytes().data();
-    args_.x = x_.bytes().data();
+    set_shapes(options, {args_.n, args_.n}, {args_.n, args_.nrhs}, {args_.n, args_.nrhs});
   }
 
  private:
-  void Execute(Lane& lane) override { device_->solve(lane, args_); }
-
-  std::shared_ptr<Device> device_;
-  Pin a_, b_, x_;
-  SolveArgs args_{};
+  void Execute(Lane& lane) override {
+    prepare();
+    args_.x = result_.data();
+    device_->solve(lane, args_);
+  }
 };
 
 }  // namespace

@@ -27,6 +27,7 @@ class LoadWorker final : public Napi::AsyncWorker {
     loaded_.pool = std::move(pool);
     runtime_ = options.Get("runtime").ToString();
     options_.threads = static_cast<unsigned>(to_int(options.Get("threads"), "threads"));
+    options_.niceness = static_cast<int>(to_int(options.Get("niceness"), "niceness"));
     if (source.IsString()) {
       path_ = source.ToString();
     } else {

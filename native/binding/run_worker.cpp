@@ -2,52 +2,25 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
 #include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "binding/host_block.h"
 #include "binding/pin.h"
 
 namespace tensorlane {
 namespace {
-
-struct Free {
-  void operator()(void* memory) const noexcept { std::free(memory); }
-};
-using Block = std::unique_ptr<void, Free>;
-
-Block allocate(std::size_t bytes) {
-  Block block(std::malloc(std::max<std::size_t>(bytes, 1)));
-  if (block == nullptr) throw std::bad_alloc();
-  return block;
-}
-
-// A JS buffer over native memory, which `owner` frees. Where V8 refuses foreign memory (Electron), a copy.
-template <typename Owner>
-Napi::Value external_buffer(Napi::Env env, void* data, std::size_t bytes, std::unique_ptr<Owner> owner) {
-  napi_value buffer = nullptr;
-  const napi_status status = napi_create_external_arraybuffer(
-      env, data, bytes, [](napi_env, void*, void* hint) { delete static_cast<Owner*>(hint); }, owner.get(), &buffer);
-  if (status == napi_ok) {
-    static_cast<void>(owner.release());
-    return {env, buffer};
-  }
-  Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, bytes);
-  std::memcpy(copy.Data(), data, bytes);
-  return copy;
-}
 
 // One output on its way to JS, in exactly one of four forms.
 struct Delivery {
   explicit Delivery(Output result) : output(std::move(result)) {}
 
   Output output;
-  bool staged = false;        // the bytes were written to the buffer that lib/ lent
-  std::vector<Block> blocks;  // one for each caller; or the whole, as one block
-  std::vector<std::size_t> block_bytes;
+  bool staged = false;            // the bytes were written to the buffer that lib/ lent
+  std::vector<HostBlock> blocks;  // one for each caller; or the whole, as one block
   bool parted = false;
   // else: the bytes of `output`, or its strings
 };
@@ -138,11 +111,10 @@ class RunWorker final : public LaneWorker {
   }
 
   static void add_block(Delivery& delivery, const std::byte*& from, std::size_t bytes) {
-    Block block = allocate(bytes);
-    std::memcpy(block.get(), from, bytes);
+    HostBlock block(bytes);
+    std::memcpy(block.data(), from, bytes);
     from += bytes;
     delivery.blocks.push_back(std::move(block));
-    delivery.block_bytes.push_back(bytes);
   }
 
   [[nodiscard]] bool is_shared(const Output& output, std::size_t index, Workspace& workspace) const {
@@ -185,20 +157,12 @@ class RunWorker final : public LaneWorker {
     if (!delivery->blocks.empty()) {
       Napi::Array parts = Napi::Array::New(env, delivery->blocks.size());
       for (std::uint32_t i = 0; i < delivery->blocks.size(); ++i) {
-        auto block = std::make_unique<Block>(std::move(delivery->blocks[i]));
-        void* data = block->get();
-        parts.Set(i, external_buffer(env, data, delivery->block_bytes[i], std::move(block)));
+        parts.Set(i, give_to_js(env, std::move(delivery->blocks[i])));
       }
       return delivery->parted ? static_cast<Napi::Value>(parts) : parts.Get(std::uint32_t{0});
     }
     const std::span<const std::byte> bytes = delivery->output.bytes;
-    if (bytes.size() > Pin::kCopyUpTo) {
-      auto* data = const_cast<std::byte*>(bytes.data());
-      return external_buffer(env, data, bytes.size(), std::move(delivery));
-    }
-    Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, bytes.size());
-    if (!bytes.empty()) std::memcpy(copy.Data(), bytes.data(), bytes.size());
-    return copy;
+    return give_to_js(env, bytes.data(), bytes.size(), std::move(delivery));
   }
 
   std::shared_ptr<Model> model_;

@@ -1,13 +1,10 @@
 #include "core/lane.h"
 
-#ifdef __linux__
-#include <sys/resource.h>
-#include <unistd.h>
-#endif
-
 #include <algorithm>
 #include <chrono>
 #include <utility>
+
+#include "core/niceness.h"
 
 namespace tensorlane {
 namespace {
@@ -24,17 +21,6 @@ struct Registry {
 Registry& registry() {
   static auto* instance = new Registry;
   return *instance;
-}
-
-// A lane computes for as long as it can, while the JS thread and libuv's threads want a core often and briefly. With
-// equal priorities these wait for a lane's time slice to end, milliseconds each time. Linux has a niceness for every
-// thread; elsewhere it belongs to the process, whose priority is not ours to change.
-void stand_back(int niceness) {
-#ifdef __linux__
-  if (niceness > 0) setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), niceness);
-#else
-  static_cast<void>(niceness);
-#endif
 }
 
 }  // namespace

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <numeric>
 #include <string>
+#include <thread>
 
 #include "core/error.h"
+#include "core/niceness.h"
 
 namespace tensorlane {
 namespace {
@@ -35,6 +38,19 @@ std::size_t total_bytes(const InputParts& input) {
   return bytes;
 }
 
+// The niceness travels in the pointer that the runtime hands through.
+void* create_thread(void* niceness, void (*work)(void*), void* argument) {
+  return new std::thread([=] {
+    stand_back(static_cast<int>(reinterpret_cast<std::intptr_t>(niceness)));
+    work(argument);
+  });
+}
+
+void join_thread(void* thread) {
+  const std::unique_ptr<std::thread> owner(static_cast<std::thread*>(thread));
+  owner->join();
+}
+
 ort::OwnedSessionOptions make_session_options(const ort::Runtime& runtime, const ModelOptions& options) {
   const ort::Api& api = runtime.api;
   ort::OwnedSessionOptions session_options(api);
@@ -48,6 +64,12 @@ ort::OwnedSessionOptions make_session_options(const ort::Runtime& runtime, const
   // to whoever has work.
   runtime.check(api.AddSessionConfigEntry(session_options.get(), "session.force_spinning_stop", "1"),
                 "loading the model");
+  // Its threads stand back as far as the lanes do.
+  runtime.check(api.SessionOptionsSetCustomCreateThreadFn(session_options.get(), create_thread), "loading the model");
+  runtime.check(api.SessionOptionsSetCustomThreadCreationOptions(
+                    session_options.get(), reinterpret_cast<void*>(static_cast<std::intptr_t>(options.niceness))),
+                "loading the model");
+  runtime.check(api.SessionOptionsSetCustomJoinThreadFn(session_options.get(), join_thread), "loading the model");
   return session_options;
 }
 

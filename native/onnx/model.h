@@ -27,6 +27,7 @@ struct ValueInfo {
 
 struct ModelOptions {
   unsigned threads = 0;  // cores one run may use; 0 leaves it to the runtime
+  int niceness = 0;      // of the runtime's threads
 };
 
 // One input of a run: its elements lie in `parts`, one after the other, in memory that outlives the run; or they are

@@ -25,6 +25,10 @@ struct TensorTypeInfo;
 struct MemoryInfo;
 struct Allocator;
 
+// OrtCustomCreateThreadFn, which starts a thread that calls `work(argument)`, and OrtCustomJoinThreadFn.
+using CreateThread = void* (*)(void* options, void (*work)(void*), void* argument);
+using JoinThread = void (*)(void* thread);
+
 // OrtErrorCode: the ones that are told apart.
 inline constexpr int kNoSuchFile = 3;
 
@@ -87,6 +91,9 @@ inline constexpr int kMemTypeDefault = 0;
   X(ReleaseTensorTypeAndShapeInfo, 99, void, (TensorTypeInfo*))                                                        \
   X(ReleaseSessionOptions, 100, void, (SessionOptions*))                                                               \
   X(AddSessionConfigEntry, 130, Status*, (SessionOptions*, const char* key, const char* value))                        \
+  X(SessionOptionsSetCustomCreateThreadFn, 196, Status*, (SessionOptions*, CreateThread))                              \
+  X(SessionOptionsSetCustomThreadCreationOptions, 197, Status*, (SessionOptions*, void*))                              \
+  X(SessionOptionsSetCustomJoinThreadFn, 198, Status*, (SessionOptions*, JoinThread))                                  \
   X(GetResizedStringTensorElementBuffer, 252, Status*, (Value*, std::size_t index, std::size_t bytes, char** text))
 
 struct Api {
