@@ -1,0 +1,100 @@
+// npm run bench [-- NAME...] [-- --short]
+//
+// Runs the named suites (all by default), prints one table, and writes bench/results/latest.json.
+// --short takes few rounds: it shows that every suite still works and gives every figure, and missed targets are only
+// shown. A full run that misses a target ends with exit status 1; a crash, a wrong output or a missing figure always does.
+
+import { parseArgs } from 'node:util';
+import { machine, packageVersions } from './machine.js';
+import { watchOthers } from './noise.js';
+import { printReport, type Report, writeReport } from './report.js';
+import { Context, type Figure, type Suite } from './suite.js';
+import { dense } from './suites/dense.js';
+import { latency } from './suites/latency.js';
+import { ops } from './suites/ops.js';
+import { parity } from './suites/parity.js';
+import { square } from './suites/square.js';
+import { svd } from './suites/svd.js';
+import { waiting } from './suites/waiting.js';
+
+const SUITES: readonly Suite[] = [parity, dense, square, latency, svd, waiting, ops];
+
+function usage(): string {
+  const list = SUITES.map((suite) => `  ${suite.name.padEnd(9)} ${suite.about}`);
+  return ['Usage: npm run bench [-- NAME...] [-- --short]', 'Suites:', ...list].join('\n');
+}
+
+function choose(names: readonly string[]): readonly Suite[] {
+  if (names.length === 0) return SUITES;
+  return names.map((name) => {
+    const suite = SUITES.find((candidate) => candidate.name === name);
+    if (suite === undefined) throw new UsageError(`There is no benchmark suite "${name}".`);
+    return suite;
+  });
+}
+
+class UsageError extends Error {}
+
+/** The figures of a suite, and what went wrong with it, if anything did. */
+async function runSuite(suite: Suite, short: boolean, versions: Record<string, string>) {
+  const context = new Context(suite.name, short, (line) => console.error(`  ${line}`));
+  const problems: string[] = [];
+  console.error(`${suite.name}: ${suite.about}`);
+  const start = performance.now();
+  const othersUsed = watchOthers();
+  try {
+    await suite.run(context);
+    const measured = new Set(context.figures.map((figure) => figure.name));
+    problems.push(...suite.figures.filter((name) => !measured.has(name)).map((name) => `no figure "${name}"`));
+  } catch (error) {
+    problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+  Object.assign(versions, context.versions);
+  console.error(`  ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  return {
+    figures: context.figures,
+    others: othersUsed() ?? null,
+    problems: problems.map((problem) => `${suite.name}: ${problem}`),
+  };
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    options: { short: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  });
+  if (values.help) {
+    console.log(usage());
+    return 0;
+  }
+  const suites = choose(positionals);
+  const versions = packageVersions();
+  const figures: Figure[] = [];
+  const problems: string[] = [];
+  const usedByOthers: Record<string, number | null> = {};
+  for (const suite of suites) {
+    const outcome = await runSuite(suite, values.short, versions);
+    figures.push(...outcome.figures);
+    problems.push(...outcome.problems);
+    usedByOthers[suite.name] = outcome.others;
+  }
+
+  const mode = values.short ? 'short' : 'full';
+  const date = new Date().toISOString();
+  const report: Report = { date, mode, machine: machine(), versions, usedByOthers, figures };
+  printReport(report);
+  console.log(`\nWritten to ${writeReport(report)}`);
+  for (const problem of problems) console.error(`\nFAILED ${problem}`);
+  const short = figures.filter((figure) => figure.verdict === 'short');
+  if (short.length > 0) console.error(`\nShort of the target: ${short.map((f) => `${f.suite}/${f.name}`).join(', ')}`);
+  return problems.length > 0 || (!values.short && short.length > 0) ? 1 : 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const expected = error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
+  if (!expected) throw error;
+  console.error(`${(error as Error).message}\n${usage()}`);
+  process.exitCode = 1;
+}

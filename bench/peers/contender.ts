@@ -1,0 +1,47 @@
+// What a library must be able to do to be measured as a model server.
+
+export interface HostTensor {
+  readonly type: 'float32' | 'int64';
+  readonly data: Float32Array | BigInt64Array;
+  readonly dims: readonly number[];
+}
+
+export type HostTensors = Readonly<Record<string, HostTensor>>;
+
+export interface LoadOptions {
+  /** Used by libraries that batch; others ignore both. */
+  readonly maxBatchSize?: number;
+  readonly concurrency?: number;
+}
+
+export interface Batches {
+  readonly count: number;
+  readonly rows: number;
+}
+
+export interface LoadedModel {
+  /**
+   * Brings inputs into the library's own form. It is not measured: a load program prepares once what it sends many
+   * times, so no library pays for its tensor objects.
+   */
+  prepare(inputs: HostTensors): unknown;
+  run(prepared: unknown): Promise<HostTensors>;
+  /** Batches run so far and the rows in them, of a library that batches. */
+  batches(): Batches | undefined;
+  close(): Promise<void>;
+}
+
+export interface Contender {
+  readonly name: ContenderName;
+  load(path: string, options?: LoadOptions): Promise<LoadedModel>;
+  close(): Promise<void>;
+}
+
+export const CONTENDERS = ['tensorlane', 'onnxruntime-node'] as const;
+export type ContenderName = (typeof CONTENDERS)[number];
+
+/** Loads only the library asked for: a process that measures one must not carry the other's threads. */
+export async function openContender(name: ContenderName): Promise<Contender> {
+  if (name === 'tensorlane') return (await import('./tensorlane.js')).openTensorlane();
+  return (await import('./onnxruntime.js')).openOnnxRuntime();
+}

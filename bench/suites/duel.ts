@@ -1,0 +1,55 @@
+// What the suites that set one library's models against the other's have in common.
+
+import { Child } from '../load/child.js';
+import type { ModelSpec, ModelWorker } from '../load/model-worker.js';
+import { CONTENDERS, type ContenderName } from '../peers/contender.js';
+import { maxAbsError } from '../stats.js';
+
+type Side = Child<ModelWorker>;
+
+/** One child process a library, each with the same models loaded. */
+export class Duel {
+  readonly #sides: ReadonlyMap<ContenderName, Side>;
+
+  private constructor(sides: ReadonlyMap<ContenderName, Side>) {
+    this.#sides = sides;
+  }
+
+  static async run<T>(specs: Readonly<Record<string, ModelSpec>>, body: (duel: Duel) => Promise<T>): Promise<T> {
+    const script = new URL('../load/model-worker.ts', import.meta.url);
+    const sides = new Map(CONTENDERS.map((name) => [name, new Child<ModelWorker>(script, name)]));
+    try {
+      for (const [name, side] of sides) {
+        await side.call('open', name);
+        for (const [key, spec] of Object.entries(specs)) await side.call('load', { key, spec });
+      }
+      const duel = new Duel(sides);
+      for (const key of Object.keys(specs)) await duel.#checkAnswers(key);
+      return await body(duel);
+    } finally {
+      for (const side of sides.values()) await side.close();
+    }
+  }
+
+  /**
+   * `rounds` times: one measurement of each library, in turns and the other way round every second time, so that
+   * neither always has the machine in the state the other left it in.
+   */
+  async alternate<T>(rounds: number, measure: (side: Side) => Promise<T>): Promise<Record<ContenderName, T[]>> {
+    const results: Record<ContenderName, T[]> = { tensorlane: [], 'onnxruntime-node': [] };
+    for (let round = 0; round < rounds; round++) {
+      const order = round % 2 === 0 ? CONTENDERS : CONTENDERS.toReversed();
+      for (const name of order) results[name].push(await measure(this.#sides.get(name) as Side));
+    }
+    return results;
+  }
+
+  /** A fast wrong answer is worth nothing. Sums of thousands of terms differ in their last digits, by batch size too. */
+  async #checkAnswers(key: string): Promise<void> {
+    const [ours, theirs] = await Promise.all([...this.#sides.values()].map((side) => side.call('answers', key)));
+    for (const [i, answer] of (theirs ?? []).entries()) {
+      const error = maxAbsError(ours?.[i] ?? [], answer);
+      if (error > 1e-4) throw new Error(`${key}: request ${i} got an answer that is off by ${error}`);
+    }
+  }
+}

