@@ -61,7 +61,7 @@ export function verdict({ rows }: Findings): string {
     ratio > 1.05
       ? `Batching paid here: ${rate}.`
       : ratio < 0.95
-        ? `Batching did not pay here: ${rate}. On this device a batch of these models costs more than its items one by one, so maxBatchSize 1 is the better choice for them.`
+        ? `Batching did not pay here: ${rate}. For these models on this device maxBatchSize 1 is the better choice.`
         : `Batching made no difference here: ${rate}.`;
   const calmer = peer.measured.loop.p99 / batched.measured.loop.p99;
   return `${batching} The event loop's p99 delay was ${calmer.toFixed(1)} times as long with onnxruntime-node as with batches on tensorlane.`;

@@ -54,7 +54,7 @@ function header(findings: Findings): string {
     ...Object.entries(versions),
     ['run', `${findings.when.toISOString().slice(0, 16).replace('T', ' ')} UTC${findings.short ? ', short form' : ''}`],
   ];
-  return `<header><h1>OCR in batches and an SVD, off the JS thread</h1>
+  return `<header><h1>OCR for ${batched.measured.inFlight} callers and an SVD, off the JS thread</h1>
 <p class="lead">One Node process served ${batched.measured.requests} OCR requests, ${batched.measured.inFlight} at a time, through three ONNX models with <b>tensorlane</b>,
 then compressed a picture by its singular values. Every figure below was measured in this run.</p>
 <ul class="facts">${facts.map(([name, value]) => `<li>${inHtml(name ?? '')} <b>${inHtml(value ?? '')}</b></li>`).join('')}</ul>
@@ -139,7 +139,7 @@ function load(findings: Findings): string {
       )
       .join('')}</tr>`;
   return `<section><h2>One at a time, and together</h2>
-<p>${verdict(findings)}</p>
+<p class="verdict">${verdict(findings)}</p>
 <p class="quiet">A request is one picture: detect the line, classify its direction, recognise its characters. The clock runs from handing over decoded pixels to having the text;
 decoding the JPEG files came before it, for every row alike. Every row was warmed up first and runs the same pipeline on the same pictures.</p>
 <div class="charts">
@@ -171,7 +171,7 @@ function pictures(findings: Findings, original: string, ranks: readonly { rank: 
   return `<section><h2>One picture by its singular values</h2>
 <p class="quiet">Each colour channel is a ${compression.height} x ${compression.width} matrix; all three were decomposed in one call, <code>device.linalg.svd</code>, in ${(compression.svdMillis / 1000).toFixed(2)} s,
 with the event loop's delay at ${millis(compression.svdLoop.p99)} ms (p99) and ${millis(compression.svdLoop.max)} ms (longest). Each rank was put together again by <code>device.linalg.matmul</code>.
-It shows what an SVD does; as an image format, JPEG is far better.</p>
+It shows what an SVD does; it is not meant as an image format.</p>
 <div class="pick" role="radiogroup" aria-label="rank">${ranks.map(({ rank }) => `<label><input type="radio" name="rank" value="${rank}"${rank === middle?.rank ? ' checked' : ''}>rank ${rank}</label>`).join('')}</div>
 <div class="svd"><div class="compare"><img src="${original}" alt="the original"><img class="rank" src="${middle?.source ?? ''}" alt="the picture of the chosen rank"><div class="edge"></div>
 <span class="tag left" style="left:12px">rank ${middle?.rank}</span><span class="tag" style="right:12px">original</span><input type="range" min="0" max="100" value="50" aria-label="where the picture is cut"></div>

@@ -26,7 +26,7 @@ main { max-width: 1180px; margin: 0 auto; padding: 44px 28px 80px; }
 h1 { font-size: 40px; line-height: 1.1; letter-spacing: -.02em; margin: 0 0 10px; font-weight: 700; }
 h2 { font-size: 25px; letter-spacing: -.01em; margin: 56px 0 6px; font-weight: 650; }
 h3 { font-size: 15px; margin: 0 0 2px; font-weight: 650; }
-p { margin: 6px 0; max-width: 72ch; } p.quiet, p.note { max-width: 112ch; }
+p { margin: 6px 0; max-width: 72ch; } p.quiet, p.note, p.verdict { max-width: 112ch; }
 .lead { font-size: 18px; max-width: 92ch; }
 .quiet, figcaption, .note { color: var(--quiet); font-size: 14px; line-height: 1.45; }
 code { font: .92em ui-monospace, "DejaVu Sans Mono", monospace; }
