@@ -10,6 +10,7 @@ endif()
 
 add_library(tensorlane_core STATIC
   ${CMAKE_CURRENT_LIST_DIR}/core/lane.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/niceness.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/process_exit.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/timer.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/blas_share.cpp

@@ -4,21 +4,10 @@
 // equal priorities these wait for a lane's time slice to end, milliseconds each time.
 #pragma once
 
-#ifdef __linux__
-#include <sys/resource.h>
-#include <unistd.h>
-#endif
-
 namespace tensorlane {
 
-// For the calling thread; 0 to 19, as nice(1) has it. Only Linux has a niceness for every thread: elsewhere it belongs
-// to the process, whose priority is not ours to change.
-inline void stand_back(int niceness) {
-#ifdef __linux__
-  if (niceness > 0) setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), niceness);
-#else
-  static_cast<void>(niceness);
-#endif
-}
+// For the calling thread; 0 to 19, as nice(1) has it, and 0 changes nothing. Only Linux has a niceness for every
+// thread: elsewhere it belongs to the process, whose priority is not ours to change.
+void stand_back(int niceness);
 
 }  // namespace tensorlane

@@ -46,8 +46,7 @@ BlasShare::BlasShare() {
 BlasShare::~BlasShare() {
   State& shared = state();
   const std::lock_guard lock(shared.mutex);
-  --shared.callers;
-  shared.divide();
+  --shared.callers;  // whoever comes next divides anew
   shared.left.notify_one();
 }
 

@@ -4,6 +4,10 @@
 // each other's way: they wait for the pool spinning, and with more callers than cores they take its only cores from it
 // (eight SVDs of 400 x 400 on two cores: 0.5 s with one thread each, 23 s with two). So whoever calls holds a BlasShare
 // meanwhile, and each gets its part of the cores: all of them for a caller that is alone, one for each of many.
+//
+// The cores are divided when a caller comes, not when one goes: between two operations of a busy lane there is a moment
+// with a caller less, and a thread of OpenBLAS's that is woken in that moment spins for tens of milliseconds
+// afterwards.
 #pragma once
 
 namespace tensorlane {
