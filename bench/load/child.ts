@@ -89,7 +89,7 @@ export function serve(methods: Methods, close: () => Promise<void>): void {
     } catch (error) {
       answer = { id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
     }
-    process.send?.(answer);
+    if (process.connected) process.send?.(answer); // A parent that was ended wants no answer.
   });
   process.once('disconnect', close);
 }

@@ -10,10 +10,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
-#include <new>
+#include <string>
 #include <utility>
 
 #include "binding/pin.h"
+#include "core/error.h"
 
 namespace tensorlane {
 
@@ -21,7 +22,9 @@ class HostBlock {
  public:
   HostBlock() = default;
   explicit HostBlock(std::size_t bytes) : memory_(std::malloc(bytes == 0 ? 1 : bytes)), bytes_(bytes) {
-    if (memory_ == nullptr) throw std::bad_alloc();
+    if (memory_ == nullptr) {
+      throw Error(Code::OutOfMemory, "no memory for a result of " + std::to_string(bytes) + " bytes");
+    }
   }
 
   [[nodiscard]] void* data() const noexcept { return memory_.get(); }

@@ -54,13 +54,13 @@ class RunWorker final : public LaneWorker {
     std::int64_t elements = 1;
     for (const std::int64_t dim : parts.dims) elements = checked_product({elements, dim});
     if (info.type == DType::String) {
-      for (std::uint32_t i = 0; i < given.Length(); ++i) parts.strings.push_back(given.Get(i).ToString());
+      for (std::uint32_t i = 0; i < given.Length(); ++i) parts.strings.emplace_back(given.Get(i).ToString());
       if (static_cast<std::size_t>(elements) != parts.strings.size()) throw Error(Code::Shape, "strings are missing");
     } else {
       std::size_t bytes = 0;
       for (std::uint32_t i = 0; i < given.Length(); ++i) {
         pins_.push_back(Pin::part(given.Get(i)));
-        parts.parts.push_back(pins_.back().bytes());
+        parts.parts.emplace_back(pins_.back().bytes());
         bytes += pins_.back().bytes().size();
       }
       // The runtime takes more than it needs, which would push the rows of one caller into another's.

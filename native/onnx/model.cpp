@@ -1,6 +1,7 @@
 #include "onnx/model.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
 #include <numeric>
@@ -38,10 +39,16 @@ std::size_t total_bytes(const InputParts& input) {
   return bytes;
 }
 
-// The niceness travels in the pointer that the runtime hands through.
+// What the runtime hands through to create_thread is a pointer, so here is an int to point at for every niceness.
+constexpr auto kNiceness = [] {
+  std::array<int, 20> values{};
+  std::iota(values.begin(), values.end(), 0);
+  return values;
+}();
+
 void* create_thread(void* niceness, void (*work)(void*), void* argument) {
   return new std::thread([=] {
-    stand_back(static_cast<int>(reinterpret_cast<std::intptr_t>(niceness)));
+    stand_back(*static_cast<const int*>(niceness));
     work(argument);
   });
 }
@@ -67,7 +74,7 @@ ort::OwnedSessionOptions make_session_options(const ort::Runtime& runtime, const
   // Its threads stand back as far as the lanes do.
   runtime.check(api.SessionOptionsSetCustomCreateThreadFn(session_options.get(), create_thread), "loading the model");
   runtime.check(api.SessionOptionsSetCustomThreadCreationOptions(
-                    session_options.get(), reinterpret_cast<void*>(static_cast<std::intptr_t>(options.niceness))),
+                    session_options.get(), const_cast<int*>(&kNiceness.at(static_cast<std::size_t>(options.niceness)))),
                 "loading the model");
   runtime.check(api.SessionOptionsSetCustomJoinThreadFn(session_options.get(), join_thread), "loading the model");
   return session_options;
@@ -154,7 +161,7 @@ ort::OwnedValue Model::make_input(const ValueInfo& info, const InputParts& input
       const std::string& text = input.strings[i];
       char* to = nullptr;
       runtime_->check(api.GetResizedStringTensorElementBuffer(value.get(), i, text.size(), &to), "making an input");
-      std::memcpy(to, text.data(), text.size());  // by length, since a string may hold a zero
+      std::ranges::copy(text, to);  // by length, since a string may hold a zero
     }
     return value;
   }

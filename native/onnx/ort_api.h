@@ -97,6 +97,7 @@ inline constexpr int kMemTypeDefault = 0;
   X(GetResizedStringTensorElementBuffer, 252, Status*, (Value*, std::size_t index, std::size_t bytes, char** text))
 
 struct Api {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): names and types cannot stand in parentheses
 #define TENSORLANE_ORT_MEMBER(name, slot, result, arguments) result(*name) arguments = nullptr;
   TENSORLANE_ORT_FUNCTIONS(TENSORLANE_ORT_MEMBER)
 #undef TENSORLANE_ORT_MEMBER
