@@ -10,32 +10,63 @@ export const version: string;
 export const copyUpTo: number;
 
 export interface DeviceDescription {
-  kind: 'cpu';
+  kind: 'cpu' | 'cuda';
   name: string;
   index: number;
   memoryBytes: number;
   /** The algebra library with its version. */
   library: string;
-  /** Cores one operation may use. */
+  /** Cores that all operations together may use. */
   threads: number;
+  /** CUDA: '9.0'. */
+  computeCapability?: string;
+  /** CUDA: the newest CUDA version that the driver supports, '13.0'. */
+  driver?: string;
+  /** CUDA: the version of the runtime that is built in, '13.0'. */
+  runtime?: string;
 }
 
-export function listDevices(): DeviceDescription[];
+/** The best device first, the CPU last; `noCuda` says why there is no CUDA device. */
+export function findDevices(): Promise<{ devices: DeviceDescription[]; noCuda?: string }>;
 
-export interface SvdRequest {
-  type: 'float32' | 'float64';
-  mode: 'thin' | 'full' | 'values';
+type FloatType = 'float32' | 'float64';
+
+/** Memory of a device. It is freed after its last use when it is released or collected. */
+export class Buffer {
+  private constructor();
+  bytes(): number;
+  release(): Promise<void>;
+}
+
+export interface BufferPart {
+  buffer: Buffer;
+  offset: number;
+  bytes: number;
+}
+
+/** Elements in host memory or in a buffer of the same device. */
+export type Operand = ArrayBufferView | BufferPart;
+
+interface Request {
+  /** Whether results are buffers of the device, rather than ArrayBuffers. */
+  onDevice: boolean;
+}
+
+/** `batch` matrices of m x n. */
+interface MatrixRequest extends Request {
+  type: FloatType;
   batch: number;
   m: number;
   n: number;
-  a: Float32Array | Float64Array;
+  a: Operand;
 }
 
-/** The elements of the factors; `u` and `vt` are absent for mode 'values'. */
-export interface SvdResult {
-  u?: ArrayBuffer;
-  s: ArrayBuffer;
-  vt?: ArrayBuffer;
+/** `batch` matrices of n x n. */
+interface SquareRequest extends Request {
+  type: FloatType;
+  batch: number;
+  n: number;
+  a: Operand;
 }
 
 /** How two operands share their leading dimensions: strides count matrices, 0 broadcasts. */
@@ -45,21 +76,78 @@ export interface BatchWalk {
   bStrides: readonly number[];
 }
 
-export interface MatmulRequest extends BatchWalk {
-  type: 'float32' | 'float64';
-  m: number;
-  k: number;
-  n: number;
-  a: Float32Array | Float64Array;
-  b: Float32Array | Float64Array;
+interface PairRequest extends Request, BatchWalk {
+  type: FloatType;
+  a: Operand;
+  b: Operand;
 }
 
-export interface SolveRequest extends BatchWalk {
-  type: 'float32' | 'float64';
-  n: number;
-  nrhs: number;
-  a: Float32Array | Float64Array;
-  b: Float32Array | Float64Array;
+/** What each operation is given; behind it, the results it gives, in order. */
+export interface Operations {
+  /** s; u and vt unless the mode is 'values'. A rank of 0 is all. */
+  svd: MatrixRequest & {
+    mode: 'thin' | 'full' | 'values';
+    driver: 'auto' | 'gesvd' | 'gesvdj' | 'gesvdp' | 'gesvdr' | 'gesvda';
+    rank: number;
+  };
+  /** w; v if `vectors`. */
+  eigh: SquareRequest & { vectors: boolean };
+  /** c. */
+  matmul: PairRequest & { m: number; k: number; n: number; tf32: boolean };
+  /** x. */
+  solve: PairRequest & { n: number; nrhs: number };
+  /** r; q unless the mode is 'r'. */
+  qr: MatrixRequest & { mode: 'reduced' | 'complete' | 'r' };
+  /** l. */
+  cholesky: SquareRequest;
+  /** The inverse. */
+  inv: SquareRequest;
+  /** The determinant; if `log`, its sign and the logarithm of its absolute value. */
+  det: SquareRequest & { log: boolean };
+  /** The bytes, on the device or in host memory. */
+  copy: Request & { from: Operand; bytes: number };
+  /** Nothing: gives back to the system what memory the device keeps for reuse. */
+  trim: object;
+}
+
+export interface LaunchRequest {
+  kernel: Kernel;
+  grid: readonly [number, number, number];
+  block: readonly [number, number, number];
+  sharedBytes: number;
+  /** Scalars as their bytes; buffers with whether the kernel may write them. */
+  arguments: readonly (Uint8Array | (BufferPart & { writes: boolean }))[];
+}
+
+/** A compiled kernel; it lives as long as its device. */
+export class Kernel {
+  private constructor();
+}
+
+/** In bytes. */
+export interface MemoryStats {
+  limit: number;
+  used: number;
+  peak: number;
+  reserved: number;
+  tensors: number;
+  workspaces: number;
+  pinned: number;
+  pinnedUsed: number;
+}
+
+export interface OpenOptions {
+  kind: 'cpu' | 'cuda';
+  index: number;
+  /** 0 lets the device choose, here and for threads. */
+  lanes: number;
+  /** The last so many lanes have a higher priority. */
+  highPriority: number;
+  threads: number;
+  /** Of the other lanes' threads, 0 to 19. */
+  niceness: number;
+  /** For a CUDA device. A limit or fraction of 0 is none. */
+  memory: { limitBytes: number; fraction: number; growth: boolean };
 }
 
 export interface LoadOptions {
@@ -69,6 +157,8 @@ export interface LoadOptions {
   threads: number;
   /** Of ONNX Runtime's threads, 0 to 19. */
   niceness: number;
+  /** The GPU to run on where this ONNX Runtime can. */
+  cudaDevice?: number;
 }
 
 export interface LaneCounters {
@@ -81,13 +171,13 @@ export interface LaneCounters {
 /** A device with its lanes. `lane` is an index below `describe().lanes`, or undefined for whichever is free first. */
 export class Device {
   private constructor();
-  /** 0 lanes or threads lets the device choose; niceness is that of the lanes' threads, 0 to 19. */
-  static open(options: { lanes: number; threads: number; niceness: number }): Promise<Device>;
+  static open(options: OpenOptions): Promise<Device>;
   describe(): DeviceDescription & { lanes: number };
   counters(): LaneCounters;
-  svd(request: SvdRequest, lane?: number): Promise<SvdResult>;
-  matmul(request: MatmulRequest, lane?: number): Promise<ArrayBuffer>;
-  solve(request: SolveRequest, lane?: number): Promise<ArrayBuffer>;
+  memory(): MemoryStats;
+  run<K extends keyof Operations>(name: K, request: Operations[K], lane?: number): Promise<(ArrayBuffer | Buffer)[]>;
+  compile(request: { source: string; name: string; options: readonly string[] }): Promise<Kernel>;
+  launch(request: LaunchRequest, lane?: number): Promise<void>;
   loadModel(source: string | Uint8Array, options: LoadOptions): Promise<Model>;
   /** Marks the point that the lane's queue has reached. */
   record(lane: number): Event;
@@ -149,7 +239,13 @@ export interface RunResult {
 
 export class Model {
   private constructor();
-  describe(): { inputs: ValueDescription[]; outputs: ValueDescription[] };
+  describe(): {
+    inputs: ValueDescription[];
+    outputs: ValueDescription[];
+    provider: 'cpu' | 'cuda';
+    /** Why not on the GPU, where one was wanted. */
+    fallbackReason?: string;
+  };
   run(request: RunRequest): Promise<RunResult>;
   /** Frees the model on a lane; only when no run is in flight. */
   close(): Promise<void>;

@@ -15,7 +15,8 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/long/**'],
+          // What only a CUDA device has: vitest.cuda.config.ts.
+          exclude: ['test/long/**', 'test/cuda/**'],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },

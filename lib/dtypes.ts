@@ -35,6 +35,34 @@ export const arrayClasses: Readonly<Record<NumericDType, NumericArrayClass>> = {
   bool: Uint8Array,
 };
 
+/** Bits an element. */
+export const bitsOf: Readonly<Record<NumericDType, number>> = {
+  float32: 32,
+  float64: 64,
+  float16: 16,
+  bfloat16: 16,
+  float8e4m3fn: 8,
+  float8e4m3fnuz: 8,
+  float8e5m2: 8,
+  float8e5m2fnuz: 8,
+  int8: 8,
+  int16: 16,
+  int32: 32,
+  int64: 64,
+  uint8: 8,
+  uint16: 16,
+  uint32: 32,
+  uint64: 64,
+  int4: 4,
+  uint4: 4,
+  bool: 8,
+};
+
+/** The bytes that so many elements take, packed. */
+export function byteSize(type: NumericDType, elements: number): number {
+  return Math.ceil((elements * bitsOf[type]) / 8);
+}
+
 export function isDType(value: unknown): value is DType {
   return typeof value === 'string' && (value === 'string' || Object.hasOwn(arrayClasses, value));
 }
@@ -52,11 +80,15 @@ export function arrayKind(data: unknown): string {
   return data === null ? 'null' : typeof data;
 }
 
-/** Whether `data` can hold elements of `type`. Float16Array, where the engine has it, is also taken for float16. */
+/**
+ * Whether `data` can hold elements of `type`. Float16Array, where the engine has it, is also taken for float16, and Uint8Array
+ * for int4: onnxruntime-common declares Int8Array for it, and makes Uint8Array.
+ */
 export function holds(type: DType, data: unknown): boolean {
   if (type === 'string') return Array.isArray(data);
   const expected = arrayClasses[type];
   if ((data as { constructor?: unknown } | undefined)?.constructor === expected) return true;
   const kind = arrayKind(data);
+  if (type === 'int4' && kind === 'Uint8Array') return true;
   return kind === expected.name || (type === 'float16' && kind === 'Float16Array');
 }

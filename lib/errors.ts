@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'ERR_NOT_FINITE'
   | 'ERR_NOT_CONVERGED'
   | 'ERR_SINGULAR'
+  | 'ERR_NOT_POSITIVE_DEFINITE'
   | 'ERR_QUEUE_FULL'
   | 'ERR_TIMEOUT'
   | 'ERR_ABORTED'
@@ -17,6 +18,8 @@ export type ErrorCode =
   | 'ERR_OUT_OF_MEMORY'
   | 'ERR_DEVICE_LOST'
   | 'ERR_MODEL'
+  | 'ERR_KERNEL'
+  | 'ERR_NOT_SUPPORTED'
   | 'ERR_NO_DEVICE'
   | 'ERR_NO_RUNTIME'
   | 'ERR_INTERNAL';

@@ -1,13 +1,39 @@
 // tensorlane's public surface.
 
 export type { BatcherStats as BatchingStats, CloseReason } from './batching/batcher.js';
-export { Device, type DeviceInfo, type DeviceStats } from './device.js';
+export { Device, type DeviceInfo, type DeviceStats, type MemoryStats } from './device.js';
+export { DeviceTensor } from './device-tensor.js';
+export type { NumericDType } from './dtypes.js';
 export { type ErrorCode, TensorlaneError } from './errors.js';
-export { LinearAlgebra, type OperationOptions, type Svd, type SvdMode, type SvdOptions } from './linalg/linalg.js';
+export {
+  Kernel,
+  type KernelArgument,
+  type KernelArguments,
+  type KernelOptions,
+  type KernelParameter,
+  type LaunchOptions,
+  type ScalarType,
+  type Size3,
+} from './kernel.js';
+export {
+  type Eigh,
+  LinearAlgebra,
+  type MatmulOptions,
+  type Qr,
+  type QrMode,
+  type QrOptions,
+  type Slogdet,
+  type Svd,
+  type SvdDriver,
+  type SvdMode,
+  type SvdOptions,
+} from './linalg/linalg.js';
+export type { FloatOperand, ResultOf } from './linalg/shapes.js';
 export { Model, type ModelBatching, type ModelStats, type RunOptions } from './model/model.js';
 export type { BatchingOptions, LoadModelOptions } from './model/options.js';
-export { type DeviceName, listDevices, type OpenOptions, open } from './open.js';
+export { type DeviceName, listDevices, type MemoryOptions, type OpenOptions, open } from './open.js';
+export type { Operand, OperationOptions } from './operations.js';
 export type { LatencySummary } from './stats.js';
-export { Stream, StreamEvent, StreamPool } from './streams.js';
+export { type AcquireOptions, Stream, StreamEvent, StreamPool, type StreamPriority } from './streams.js';
 export { type Nested, type TensorOptions, tensor } from './tensor.js';
 export type { DType, FloatTensor, FloatType, Tensor, TypedData, ValueInfo } from './types.js';

@@ -24,7 +24,12 @@ export class Stream implements Disposable {
   #lane: number | undefined;
 
   /** Streams are given by `device.streams`. */
-  constructor(device: NativeDevice, lane: number, onRelease: (lane: number) => void) {
+  constructor(
+    device: NativeDevice,
+    lane: number,
+    readonly priority: StreamPriority,
+    onRelease: (lane: number) => void,
+  ) {
     this.#device = device;
     this.#lane = lane;
     this.#onRelease = onRelease;
@@ -78,44 +83,87 @@ export class Stream implements Disposable {
   }
 }
 
+export type StreamPriority = 'normal' | 'high';
+
+export interface AcquireOptions {
+  /** 'normal' by default. A device has as many 'high' ones as `open({ highPriorityStreams })` asked for. */
+  priority?: StreamPriority;
+}
+
+interface Waiter {
+  resolve: (stream: Stream) => void;
+  reject: (reason: TensorlaneError) => void;
+}
+
+/** The streams of one priority: those that nobody holds, and who waits for one. */
+class Shelf {
+  readonly free: number[];
+  readonly waiting: Waiter[] = [];
+
+  constructor(
+    readonly priority: StreamPriority,
+    first: number,
+    readonly size: number,
+  ) {
+    // Operations without a stream prefer the low lanes, so streams are handed out from the top.
+    this.free = Array.from({ length: size }, (_, i) => first + i);
+  }
+}
+
 export class StreamPool {
   /** How many streams the device has. */
   readonly size: number;
   readonly #device: NativeDevice;
-  readonly #free: number[];
-  readonly #waiting: { resolve: (stream: Stream) => void; reject: (reason: TensorlaneError) => void }[] = [];
+  readonly #shelves: Readonly<Record<StreamPriority, Shelf>>;
   #closed = false;
 
-  /** @internal */
-  constructor(device: NativeDevice, size: number) {
+  /** @internal The last `high` of them have the high priority. */
+  constructor(device: NativeDevice, size: number, high: number) {
     this.#device = device;
     this.size = size;
-    // Operations without a stream prefer the low lanes, so streams are handed out from the top.
-    this.#free = Array.from({ length: size }, (_, lane) => lane);
+    this.#shelves = { normal: new Shelf('normal', 0, size - high), high: new Shelf('high', size - high, high) };
   }
 
   /** Streams that nobody holds. */
   get available(): number {
-    return this.#free.length;
+    return this.#shelves.normal.free.length + this.#shelves.high.free.length;
   }
 
-  /** Waits for a stream that nobody holds; first come, first served. Release it, or declare it with `using`. */
-  async acquire(): Promise<Stream> {
+  /**
+   * Waits for a stream that nobody holds; first come, first served. Release it, or declare it with `using`.
+   *
+   * Errors: ERR_ARGUMENT (a priority that the device has no stream of), ERR_DISPOSED.
+   */
+  async acquire(options: AcquireOptions = {}): Promise<Stream> {
     if (this.#closed) throw new TensorlaneError('ERR_DISPOSED', 'acquire: the device has been disposed');
-    const lane = this.#free.pop();
-    if (lane !== undefined) return this.#hold(lane);
+    const priority = options?.priority ?? 'normal';
+    const shelf = Object.hasOwn(this.#shelves, priority) ? this.#shelves[priority] : undefined;
+    if (shelf === undefined) {
+      throw new TensorlaneError(
+        'ERR_ARGUMENT',
+        `acquire: priority must be 'normal' or 'high', got ${String(priority)}`,
+      );
+    }
+    if (shelf.size === 0) {
+      throw new TensorlaneError(
+        'ERR_ARGUMENT',
+        `acquire: the device has no stream of ${priority} priority; open({ streams, highPriorityStreams }) says how many`,
+      );
+    }
+    const lane = shelf.free.pop();
+    if (lane !== undefined) return this.#hold(shelf, lane);
     try {
       return await new Promise<Stream>((resolve, reject) => {
-        this.#waiting.push({ resolve, reject });
+        shelf.waiting.push({ resolve, reject });
       });
     } catch (reason) {
       throw toTensorlaneError(reason);
     }
   }
 
-  /** Holds a stream for as long as `work` takes, and gives what it gives. */
-  async use<T>(work: (stream: Stream) => T | Promise<T>): Promise<T> {
-    const stream = await this.acquire();
+  /** Holds a stream for as long as `work` takes, and gives what it gives. Errors: those of `acquire`, and those of `work`. */
+  async use<T>(work: (stream: Stream) => T | Promise<T>, options: AcquireOptions = {}): Promise<T> {
+    const stream = await this.acquire(options);
     try {
       return await work(stream);
     } finally {
@@ -126,16 +174,18 @@ export class StreamPool {
   /** @internal */
   close(): void {
     this.#closed = true;
-    for (const { reject } of this.#waiting.splice(0)) {
-      reject(new TensorlaneError('ERR_DISPOSED', 'acquire: the device has been disposed'));
+    for (const shelf of Object.values(this.#shelves)) {
+      for (const { reject } of shelf.waiting.splice(0)) {
+        reject(new TensorlaneError('ERR_DISPOSED', 'acquire: the device has been disposed'));
+      }
     }
   }
 
-  #hold(lane: number): Stream {
-    return new Stream(this.#device, lane, (released) => {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free.push(released);
-      else next.resolve(this.#hold(released));
+  #hold(shelf: Shelf, lane: number): Stream {
+    return new Stream(this.#device, lane, shelf.priority, (released) => {
+      const next = shelf.waiting.shift();
+      if (next === undefined) shelf.free.push(released);
+      else next.resolve(this.#hold(shelf, released));
     });
   }
 }

@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const addon = createRequire(import.meta.url)('node-gyp-build')(root) as Record<string, unknown>;
+const require = createRequire(import.meta.url);
+const addon: Record<string, unknown> = process.env.TENSORLANE_ADDON
+  ? require(process.env.TENSORLANE_ADDON)
+  : require('node-gyp-build')(root);
 const text = readFileSync(new URL('../binding.d.ts', import.meta.url), 'utf8').replaceAll(/\/\*[\s\S]*?\*\//g, '');
 
 const ofEveryFunction = ['length', 'name', 'prototype', 'arguments', 'caller'];
@@ -25,14 +28,14 @@ test('the addon exports what binding.d.ts declares, and no more', () => {
 
 test.each([...classes])('class %s has exactly the declared methods', (name, body) => {
   const actual = addon[name] as { prototype: object } & object;
-  const methods = names(/^ {2}(\w+)\(/gm, body).filter((method) => method !== 'constructor');
+  const methods = names(/^ {2}(\w+)[<(]/gm, body).filter((method) => method !== 'constructor');
   const statics = names(/^ {2}static (\w+)\(/gm, body);
   expect(Object.getOwnPropertyNames(actual.prototype).sort()).toEqual(['constructor', ...methods].sort());
   expect(Object.getOwnPropertyNames(actual).filter((key) => !ofEveryFunction.includes(key))).toEqual(statics);
 });
 
 test('a class that only the addon makes refuses to be made, and a method refuses a foreign this', () => {
-  for (const name of ['Device', 'Model', 'Event']) {
+  for (const name of ['Device', 'Model', 'Event', 'Buffer', 'Kernel']) {
     const Class = addon[name] as new () => object;
     expect(() => new Class(), name).toThrow(/made by/);
   }

@@ -1,82 +1,163 @@
 // Linear algebra on a device: numpy.linalg's operations, row-major, batched over the leading dimensions.
 
-import type { Device as NativeDevice } from '../../binding.js';
-import { TensorlaneError, toTensorlaneError } from '../errors.js';
-import { Stream } from '../streams.js';
-import type { FloatTensor, FloatType, Tensor } from '../types.js';
-import { broadcast, checkFloat, checkSameType, floatTensor, product } from './shapes.js';
-
-export interface OperationOptions {
-  /** The stream to run on; by default whichever is free. */
-  stream?: Stream;
-}
+import { TensorlaneError } from '../errors.js';
+import type { OperationOptions, Runner } from '../operations.js';
+import {
+  broadcast,
+  checkFloat,
+  checkMatrices,
+  checkSameType,
+  checkSquare,
+  checkWord,
+  type FloatOperand,
+  type ResultOf,
+} from './shapes.js';
 
 export type SvdMode = 'thin' | 'full' | 'values';
+/** cuSOLVER's drivers; the CPU device takes 'auto' alone. */
+export type SvdDriver = 'auto' | 'gesvd' | 'gesvdj' | 'gesvdp' | 'gesvdr' | 'gesvda';
 
 export interface SvdOptions extends OperationOptions {
   /** 'thin' (default): k = min(m, n) singular vectors of each kind; 'full': all m and n; 'values': none. */
   mode?: SvdMode;
+  /**
+   * CUDA: who computes it. 'auto' (default) chooses by shape and type. 'gesvd': QR iteration. 'gesvdj': Jacobi. 'gesvdp': polar
+   * decomposition. 'gesvdr': randomized, of the first `rank` values. 'gesvda': from the eigenvalues of aᵀa, for batches of tall
+   * matrices; it loses half of the digits.
+   */
+  driver?: SvdDriver;
+  /** For the driver 'gesvdr': how many of the largest singular values and their vectors; k is then this. */
+  rank?: number;
 }
 
-export interface Svd<T extends FloatType = FloatType> {
+export interface Svd<R> {
   /** [..., m, k], or [..., m, m] in full mode: the left singular vectors, as columns. */
-  readonly u: Tensor<T>;
+  readonly u: R;
   /** [..., k]: the singular values, largest first, none negative. */
-  readonly s: Tensor<T>;
+  readonly s: R;
   /** [..., k, n], or [..., n, n] in full mode: the right singular vectors, as rows. */
-  readonly vt: Tensor<T>;
+  readonly vt: R;
+}
+
+export interface MatmulOptions extends OperationOptions {
+  /** CUDA: whether float32 products may be computed as TF32 (10 bits of mantissa), which tensor cores do faster. */
+  tf32?: boolean;
+}
+
+export type QrMode = 'reduced' | 'complete' | 'r';
+
+export interface QrOptions extends OperationOptions {
+  /** 'reduced' (default): q has k = min(m, n) columns and r k rows; 'complete': both m; 'r': the reduced r alone. */
+  mode?: QrMode;
+}
+
+export interface Qr<R> {
+  /** [..., m, k]: orthonormal columns. */
+  readonly q: R;
+  /** [..., k, n]: upper triangular. */
+  readonly r: R;
+}
+
+export interface Eigh<R> {
+  /** [..., n]: the eigenvalues, smallest first. */
+  readonly eigenvalues: R;
+  /** [..., n, n]: the eigenvectors, as columns. */
+  readonly eigenvectors: R;
+}
+
+export interface Slogdet<R> {
+  /** [...]: -1, 0 or 1. */
+  readonly sign: R;
+  /** [...]: the logarithm of the determinant's absolute value; -Infinity where it is 0. */
+  readonly logabsdet: R;
 }
 
 /**
- * Operands of up to 64 KiB may be reused as soon as a call returns; larger ones are read until its promise settles.
- * Every operation rejects with ERR_ARGUMENT, ERR_DTYPE or ERR_SHAPE for operands it cannot take, ERR_DISPOSED once its
- * device is gone, and ERR_OUT_OF_MEMORY.
+ * Operands are host tensors or device tensors; where one is on the device, so are the results. Host operands of up to 64 KiB
+ * may be reused as soon as a call returns; larger ones are read until its promise settles. Matrices are the last two
+ * dimensions, and `indices` of an error count them through the leading ones.
+ *
+ * Every operation rejects with ERR_ARGUMENT, ERR_DTYPE or ERR_SHAPE for operands it cannot take, ERR_NOT_FINITE for a NaN or an
+ * infinity (but matmul, which lets them through), ERR_DISPOSED once its device is gone, ERR_OUT_OF_MEMORY, ERR_DEVICE_LOST, and
+ * ERR_NO_RUNTIME where the device's algebra libraries are missing.
  */
 export class LinearAlgebra {
-  readonly #device: () => NativeDevice;
+  readonly #runner: Runner;
 
-  /** @internal `device` gives the open device, or throws ERR_DISPOSED. */
-  constructor(device: () => NativeDevice) {
-    this.#device = device;
+  /** @internal */
+  constructor(runner: Runner) {
+    this.#runner = runner;
   }
 
   /**
-   * Singular value decomposition: a = u · diag(s) · vt, for `a` of dims [..., m, n], float32 or float64.
+   * Singular value decomposition: a = u · diag(s) · vt, for `a` of dims [..., m, n].
    *
-   * On the CPU by divide and conquer, LAPACK's gesdd (Gu and Eisenstat, SIAM J. Matrix Anal. Appl. 16(1), 1995).
+   * On the CPU by divide and conquer, LAPACK's gesdd (Gu and Eisenstat, SIAM J. Matrix Anal. Appl. 16(1), 1995); on CUDA by the
+   * driver that is named.
    *
-   * Errors: ERR_NOT_FINITE and ERR_NOT_CONVERGED, with the indices of the matrices in the flattened batch.
+   * Errors: ERR_NOT_CONVERGED.
    */
-  async svd<T extends FloatType>(a: Tensor<T>, options: SvdOptions & { mode: 'values' }): Promise<Pick<Svd<T>, 's'>>;
-  async svd<T extends FloatType>(a: Tensor<T>, options?: SvdOptions): Promise<Svd<T>>;
-  async svd(a: FloatTensor, options: SvdOptions = {}): Promise<Svd | Pick<Svd, 's'>> {
-    const { type, data, dims } = checkFloat(a, 'svd', 2);
-    checkOptions(options, 'svd');
-    const { mode = 'thin' } = options;
-    if (mode !== 'thin' && mode !== 'full' && mode !== 'values') {
-      throw new TensorlaneError('ERR_ARGUMENT', `svd: mode must be 'thin', 'full' or 'values', got ${String(mode)}`);
-    }
-    const lead = dims.slice(0, -2);
-    const batch = product(lead);
-    const [m, n] = dims.slice(-2) as [number, number];
-    const k = Math.min(m, n);
-    const request = { type, mode, batch, m, n, a: data };
-    const { u, s, vt } = await this.#run('svd', options, (device, lane) => device.svd(request, lane));
-    const values = floatTensor(type, s, [...lead, k]);
-    if (u === undefined || vt === undefined) return { s: values };
-    return {
-      u: floatTensor(type, u, [...lead, m, mode === 'full' ? m : k]),
-      s: values,
-      vt: floatTensor(type, vt, [...lead, mode === 'full' ? n : k, n]),
-    };
+  async svd<A extends FloatOperand>(
+    a: A,
+    options: SvdOptions & { mode: 'values' },
+  ): Promise<Pick<Svd<ResultOf<A>>, 's'>>;
+  async svd<A extends FloatOperand>(a: A, options?: SvdOptions): Promise<Svd<ResultOf<A>>>;
+  async svd(a: FloatOperand, options: SvdOptions = {}): Promise<unknown> {
+    const { operand, type, lead, batch, m, n } = checkMatrices(a, 'svd');
+    const { mode = 'thin', driver = 'auto' } = options ?? {};
+    checkWord(mode, ['thin', 'full', 'values'], 'svd: mode');
+    checkWord(driver, ['auto', 'gesvd', 'gesvdj', 'gesvdp', 'gesvdr', 'gesvda'], 'svd: driver');
+    const least = Math.min(m, n);
+    const rank = checkRank(options?.rank, driver, mode, least);
+    const k = rank === 0 ? least : rank;
+    const dims = [[...lead, k]];
+    if (mode !== 'values') dims.push([...lead, m, mode === 'full' ? m : k], [...lead, mode === 'full' ? n : k, n]);
+    const request = { type, mode, driver, rank, batch, m, n };
+    const results = dims.map((one) => ({ type, dims: one }));
+    const [s, u, vt] = await this.#runner.run('svd', { a: operand }, request, results, options);
+    return mode === 'values' ? { s } : { u, s, vt };
+  }
+
+  /** The singular values of `a` [..., m, n], largest first: [..., min(m, n)]. Errors: ERR_NOT_CONVERGED. */
+  async svdvals<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
+    return (await this.svd(a, { ...options, mode: 'values' })).s;
+  }
+
+  /**
+   * Eigenvalues and eigenvectors of symmetric matrices [..., n, n], of which only the lower triangle is read. By divide and
+   * conquer (LAPACK's and cuSOLVER's syevd).
+   *
+   * Errors: ERR_NOT_CONVERGED.
+   */
+  async eigh<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<Eigh<ResultOf<A>>> {
+    const { operand, type, lead, batch, n } = checkSquare(a, 'eigh');
+    const shapes = [
+      { type, dims: [...lead, n] },
+      { type, dims: [...lead, n, n] },
+    ];
+    const request = { type, vectors: true, batch, n };
+    const [eigenvalues, eigenvectors] = await this.#runner.run('eigh', { a: operand }, request, shapes, options);
+    return { eigenvalues, eigenvectors } as Eigh<ResultOf<A>>;
+  }
+
+  /** The eigenvalues alone, smallest first: [..., n]. Errors: ERR_NOT_CONVERGED. */
+  async eigvalsh<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
+    const { operand, type, lead, batch, n } = checkSquare(a, 'eigvalsh');
+    const shapes = [{ type, dims: [...lead, n] }];
+    const request = { type, vectors: false, batch, n };
+    const [eigenvalues] = await this.#runner.run('eigh', { a: operand }, request, shapes, options);
+    return eigenvalues as ResultOf<A>;
   }
 
   /**
    * Matrix product of `a` [..., m, k] and `b` [..., k, n]: [..., m, n]. Leading dimensions broadcast, and a vector counts
    * as a row on the left or a column on the right whose dimension is dropped from the result, as in numpy.matmul.
    */
-  async matmul<T extends FloatType>(a: Tensor<T>, b: Tensor<T>, options?: OperationOptions): Promise<Tensor<T>>;
-  async matmul(a: FloatTensor, b: FloatTensor, options: OperationOptions = {}): Promise<FloatTensor> {
+  async matmul<A extends FloatOperand, B extends FloatOperand>(
+    a: A,
+    b: B,
+    options: MatmulOptions = {},
+  ): Promise<ResultOf<A | B>> {
     const left = checkFloat(a, 'matmul: a', 1);
     const right = checkFloat(b, 'matmul: b', 1);
     checkSameType(left, right, 'matmul');
@@ -92,22 +173,25 @@ export class LinearAlgebra {
     }
     const walk = broadcast(aDims.slice(0, -2), bDims.slice(0, -2), 'matmul');
     const { type } = left;
-    const request = { ...walk, type, m, k, n, a: left.data, b: right.data };
-    const c = await this.#run('matmul', options, (device, lane) => device.matmul(request, lane));
     const dims = [...walk.batchDims];
     if (left.dims.length > 1) dims.push(m);
     if (right.dims.length > 1) dims.push(n);
-    return floatTensor(type, c, dims);
+    const request = { ...walk, type, m, k, n, tf32: options?.tf32 === true };
+    const [c] = await this.#runner.run('matmul', { a: left, b: right }, request, [{ type, dims }], options);
+    return c as ResultOf<A | B>;
   }
 
   /**
    * Solves a · x = b for `a` [..., n, n] and `b` either one vector [n] or [..., n, k], as numpy.linalg.solve does. Leading
-   * dimensions broadcast. By LU factorisation with partial pivoting (LAPACK's getrf and getrs on the CPU).
+   * dimensions broadcast. By LU factorisation with partial pivoting (getrf and getrs).
    *
-   * Errors: ERR_NOT_FINITE and ERR_SINGULAR (an exactly singular matrix), with the indices in the flattened batch.
+   * Errors: ERR_SINGULAR (an exactly singular matrix).
    */
-  async solve<T extends FloatType>(a: Tensor<T>, b: Tensor<T>, options?: OperationOptions): Promise<Tensor<T>>;
-  async solve(a: FloatTensor, b: FloatTensor, options: OperationOptions = {}): Promise<FloatTensor> {
+  async solve<A extends FloatOperand, B extends FloatOperand>(
+    a: A,
+    b: B,
+    options: OperationOptions = {},
+  ): Promise<ResultOf<A | B>> {
     const left = checkFloat(a, 'solve: a', 2);
     const right = checkFloat(b, 'solve: b', 1);
     checkSameType(left, right, 'solve');
@@ -122,34 +206,76 @@ export class LinearAlgebra {
     }
     const walk = broadcast(left.dims.slice(0, -2), bDims.slice(0, -2), 'solve');
     const { type } = left;
-    const request = { ...walk, type, n, nrhs, a: left.data, b: right.data };
-    const x = await this.#run('solve', options, (device, lane) => device.solve(request, lane));
     const dims = right.dims.length === 1 ? [...walk.batchDims, n] : [...walk.batchDims, n, nrhs];
-    return floatTensor(type, x, dims);
+    const request = { ...walk, type, n, nrhs };
+    const [x] = await this.#runner.run('solve', { a: left, b: right }, request, [{ type, dims }], options);
+    return x as ResultOf<A | B>;
   }
 
-  async #run<T>(
-    what: string,
-    options: OperationOptions,
-    call: (device: NativeDevice, lane: number | undefined) => Promise<T>,
-  ): Promise<T> {
-    checkOptions(options, what);
-    const device = this.#device();
-    const lane = options.stream?.laneOn(device, what);
-    try {
-      return await call(device, lane);
-    } catch (reason) {
-      throw toTensorlaneError(reason);
-    }
+  /** The inverses of square matrices [..., n, n], by LU factorisation. Errors: ERR_SINGULAR. */
+  async inv<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
+    const { operand, type, batch, n } = checkSquare(a, 'inv');
+    const shapes = [{ type, dims: [...operand.dims] }];
+    const [inverse] = await this.#runner.run('inv', { a: operand }, { type, batch, n }, shapes, options);
+    return inverse as ResultOf<A>;
+  }
+
+  /**
+   * The lower triangular l with a = l · lᵀ, for symmetric positive definite matrices [..., n, n], of which only the lower
+   * triangle is read. Errors: ERR_NOT_POSITIVE_DEFINITE.
+   */
+  async cholesky<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
+    const { operand, type, batch, n } = checkSquare(a, 'cholesky');
+    const shapes = [{ type, dims: [...operand.dims] }];
+    const [l] = await this.#runner.run('cholesky', { a: operand }, { type, batch, n }, shapes, options);
+    return l as ResultOf<A>;
+  }
+
+  /** a = q · r for `a` [..., m, n], by Householder reflections (geqrf); the signs are LAPACK's. */
+  async qr<A extends FloatOperand>(a: A, options: QrOptions & { mode: 'r' }): Promise<Pick<Qr<ResultOf<A>>, 'r'>>;
+  async qr<A extends FloatOperand>(a: A, options?: QrOptions): Promise<Qr<ResultOf<A>>>;
+  async qr(a: FloatOperand, options: QrOptions = {}): Promise<unknown> {
+    const { operand, type, lead, batch, m, n } = checkMatrices(a, 'qr');
+    const { mode = 'reduced' } = options ?? {};
+    checkWord(mode, ['reduced', 'complete', 'r'], 'qr: mode');
+    const k = mode === 'complete' ? m : Math.min(m, n);
+    const shapes = [{ type, dims: [...lead, k, n] }];
+    if (mode !== 'r') shapes.push({ type, dims: [...lead, m, k] });
+    const [r, q] = await this.#runner.run('qr', { a: operand }, { type, mode, batch, m, n }, shapes, options);
+    return mode === 'r' ? { r } : { q, r };
+  }
+
+  /** The determinants of square matrices [..., n, n]: [...]. By LU factorisation. */
+  async det<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
+    const { operand, type, lead, batch, n } = checkSquare(a, 'det');
+    const request = { type, log: false, batch, n };
+    const [det] = await this.#runner.run('det', { a: operand }, request, [{ type, dims: lead }], options);
+    return det as ResultOf<A>;
+  }
+
+  /** The determinants' signs and the logarithms of their absolute values, where they themselves could overflow. */
+  async slogdet<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<Slogdet<ResultOf<A>>> {
+    const { operand, type, lead, batch, n } = checkSquare(a, 'slogdet');
+    const request = { type, log: true, batch, n };
+    const shapes = [
+      { type, dims: lead },
+      { type, dims: lead },
+    ];
+    const [sign, logabsdet] = await this.#runner.run('det', { a: operand }, request, shapes, options);
+    return { sign, logabsdet } as Slogdet<ResultOf<A>>;
   }
 }
 
 /** Errors: ERR_ARGUMENT. */
-function checkOptions(options: OperationOptions, what: string): void {
-  if (options === null || typeof options !== 'object') {
-    throw new TensorlaneError('ERR_ARGUMENT', `${what}: options must be an object, got ${String(options)}`);
+function checkRank(rank: number | undefined, driver: SvdDriver, mode: SvdMode, least: number): number {
+  if (driver !== 'gesvdr') {
+    if (rank === undefined) return 0;
+    throw new TensorlaneError('ERR_ARGUMENT', `svd: rank is for the driver 'gesvdr', not for '${driver}'`);
   }
-  if (options.stream !== undefined && !(options.stream instanceof Stream)) {
-    throw new TensorlaneError('ERR_ARGUMENT', `${what}: stream must be a stream acquired from device.streams`);
-  }
+  if (mode === 'full') throw new TensorlaneError('ERR_ARGUMENT', `svd: the driver 'gesvdr' has no mode 'full'`);
+  if (Number.isSafeInteger(rank) && rank! >= 1 && rank! <= least) return rank!;
+  throw new TensorlaneError(
+    'ERR_ARGUMENT',
+    `svd: the driver 'gesvdr' needs a rank from 1 to min(m, n) = ${least}, got ${String(rank)}`,
+  );
 }

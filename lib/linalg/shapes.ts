@@ -1,33 +1,67 @@
 // Checks and shapes shared by the linear-algebra operations.
 
 import type { BatchWalk } from '../../binding.js';
+import { DeviceTensor } from '../device-tensor.js';
 import { TensorlaneError } from '../errors.js';
+import type { Operand } from '../operations.js';
 import { checkTensor } from '../tensor.js';
-import type { FloatTensor, FloatType } from '../types.js';
+import type { FloatType, Tensor } from '../types.js';
 
-/** A tensor over the elements that the device gave. */
-export function floatTensor(type: FloatType, buffer: ArrayBuffer, dims: readonly number[]): FloatTensor {
-  return { type, data: type === 'float32' ? new Float32Array(buffer) : new Float64Array(buffer), dims } as FloatTensor;
-}
+/** What linear algebra takes: a tensor of float32 or float64, in host memory or on the device. */
+export type FloatOperand = Operand<FloatType>;
+
+/** What comes of operands: device tensors if one of them is on the device, of their element type. */
+export type ResultOf<A extends FloatOperand> = [Extract<A, DeviceTensor>] extends [never]
+  ? Tensor<A['type']>
+  : DeviceTensor<A['type']>;
 
 /** A float32 or float64 tensor of at least `rank` dimensions. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
-export function checkFloat(value: unknown, what: string, rank: number): FloatTensor {
-  const tensor = checkTensor(value, what);
-  if (tensor.type !== 'float32' && tensor.type !== 'float64') {
-    throw new TensorlaneError('ERR_DTYPE', `${what}: linear algebra takes float32 or float64, not ${tensor.type}`);
+export function checkFloat(value: unknown, what: string, rank: number): FloatOperand {
+  const operand = value instanceof DeviceTensor ? value : checkTensor(value, what);
+  const { type, dims } = operand;
+  if (type !== 'float32' && type !== 'float64') {
+    throw new TensorlaneError('ERR_DTYPE', `${what}: linear algebra takes float32 or float64, not ${type}`);
   }
-  if (tensor.dims.length < rank) {
+  if (dims.length < rank) {
     throw new TensorlaneError(
       'ERR_SHAPE',
-      `${what}: expected at least ${rank} dimension${rank === 1 ? '' : 's'}, got dims [${tensor.dims.join(', ')}]`,
+      `${what}: expected at least ${rank} dimension${rank === 1 ? '' : 's'}, got dims [${dims.join(', ')}]`,
     );
   }
-  return tensor;
+  return operand as FloatOperand;
 }
 
-export function checkSameType(a: FloatTensor, b: FloatTensor, what: string): void {
+/** A batch of matrices. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
+export function checkMatrices(value: unknown, what: string) {
+  const operand = checkFloat(value, what, 2);
+  const lead = operand.dims.slice(0, -2);
+  const [m, n] = operand.dims.slice(-2) as [number, number];
+  return { operand, type: operand.type, lead, batch: product(lead), m, n };
+}
+
+/** A batch of square matrices. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
+export function checkSquare(value: unknown, what: string) {
+  const matrices = checkMatrices(value, what);
+  if (matrices.m !== matrices.n) {
+    throw new TensorlaneError(
+      'ERR_SHAPE',
+      `${what}: expected square matrices, got dims [${matrices.operand.dims.join(', ')}]`,
+    );
+  }
+  return matrices;
+}
+
+export function checkSameType(a: FloatOperand, b: FloatOperand, what: string): void {
   if (a.type === b.type) return;
   throw new TensorlaneError('ERR_DTYPE', `${what}: a is ${a.type} and b is ${b.type}; convert one of them`);
+}
+
+/** One of a few words. Errors: ERR_ARGUMENT. */
+export function checkWord<T extends string>(value: T, words: readonly T[], what: string): T {
+  if (words.includes(value)) return value;
+  const quoted = words.map((word) => `'${word}'`);
+  const list = `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
+  throw new TensorlaneError('ERR_ARGUMENT', `${what} must be ${list}, got ${String(value)}`);
 }
 
 /** Broadcasts leading dimensions as numpy does. Errors: ERR_SHAPE. */

@@ -33,6 +33,10 @@ export class Model implements AsyncDisposable {
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
   readonly concurrency: number;
+  /** What ONNX Runtime runs it on. */
+  readonly provider: 'cpu' | 'cuda';
+  /** Why a model of a CUDA device does not run on the GPU. */
+  readonly fallbackReason: string | undefined;
   readonly #native: NativeModel;
   readonly #signature: Signature;
   readonly #batcher: Batcher<Request, Outputs>;
@@ -46,7 +50,10 @@ export class Model implements AsyncDisposable {
     this.#native = native;
     this.#onDisposed = onDisposed;
     this.#settings = settings;
-    this.#signature = new Signature(native.describe());
+    const description = native.describe();
+    this.provider = description.provider;
+    this.fallbackReason = description.fallbackReason;
+    this.#signature = new Signature(description);
     this.inputs = this.#signature.inputs.map(({ name, type, dims, dimNames }) => ({ name, type, dims, dimNames }));
     this.outputs = this.#signature.outputs;
     this.concurrency = settings.concurrency;

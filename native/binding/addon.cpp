@@ -4,22 +4,20 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "binding/buffer_object.h"
 #include "binding/device_object.h"
+#include "binding/device_open.h"
 #include "binding/environment.h"
 #include "binding/event_object.h"
+#include "binding/kernel_object.h"
 #include "binding/model_object.h"
 #include "binding/pin.h"
 #include "binding/timer_object.h"
-#include "cpu/cpu_device.h"
 
 namespace tensorlane {
 namespace {
 
-Napi::Value list_devices(const Napi::CallbackInfo& info) {
-  Napi::Array devices = Napi::Array::New(info.Env(), 1);
-  devices.Set(std::uint32_t{0}, describe_device(info.Env(), CpuDevice::describe()));
-  return devices;
-}
+Napi::Value find_devices(const Napi::CallbackInfo& info) { return queue_find_devices(info.Env()); }
 
 // ONNX Runtime 1.30 and later send telemetry and keep files for it, unless this is set before the library starts. A
 // server must not report to anyone by surprise; whoever wants it sets the variable to 0.
@@ -38,11 +36,17 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   environment->device_class = Napi::Persistent(device);
   environment->model_class = Napi::Persistent(model);
   environment->event_class = Napi::Persistent(event);
+  const Napi::Function buffer = BufferObject::define(env);
+  const Napi::Function kernel = KernelObject::define(env);
+  environment->buffer_class = Napi::Persistent(buffer);
+  environment->kernel_class = Napi::Persistent(kernel);
   exports.Set("Device", device);
   exports.Set("Model", model);
   exports.Set("Event", event);
+  exports.Set("Buffer", buffer);
+  exports.Set("Kernel", kernel);
   exports.Set("Timer", TimerObject::define(env));
-  exports.Set("listDevices", Napi::Function::New(env, list_devices, "listDevices"));
+  exports.Set("findDevices", Napi::Function::New(env, find_devices, "findDevices"));
   exports.Set("version", TENSORLANE_VERSION);
   exports.Set("copyUpTo", static_cast<double>(Pin::kCopyUpTo));
   return exports;

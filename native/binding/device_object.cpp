@@ -4,86 +4,17 @@
 #include <utility>
 
 #include "binding/convert.h"
+#include "binding/device_open.h"
+#include "binding/environment.h"
 #include "binding/event_object.h"
+#include "binding/kernel_object.h"
 #include "binding/lane_worker.h"
-#include "binding/linalg_workers.h"
 #include "binding/model_object.h"
-#include "cpu/cpu_device.h"
+#include "binding/operations.h"
+#include "binding/stream_tasks.h"
 
 namespace tensorlane {
 namespace {
-
-// What a DeviceObject is made of, on its way from the worker that opened it to the constructor.
-struct Opened {
-  std::shared_ptr<Device> device;
-  std::shared_ptr<LanePool> pool;
-};
-
-class OpenWorker final : public Napi::AsyncWorker {
- public:
-  OpenWorker(Napi::Env env, std::size_t lanes, unsigned threads, int niceness)
-      : AsyncWorker(env),
-        deferred_(Napi::Promise::Deferred::New(env)),
-        lanes_(lanes),
-        threads_(threads),
-        niceness_(niceness) {}
-
-  [[nodiscard]] Napi::Promise promise() const { return deferred_.Promise(); }
-
- private:
-  void Execute() override {
-    opened_.device = std::make_shared<CpuDevice>(threads_);
-    opened_.pool = std::make_shared<LanePool>(lanes_ == 0 ? opened_.device->default_lanes() : lanes_, niceness_);
-  }
-
-  void OnOK() override {
-    const auto environment = Environment::of(Env());
-    deferred_.Resolve(environment->device_class.New({Napi::External<Opened>::New(Env(), &opened_)}));
-  }
-
-  void OnError(const Napi::Error& error) override {
-    deferred_.Reject(
-        to_js(Env(), Error(Code::NoDevice, "the CPU device could not be opened: " + error.Message())).Value());
-  }
-
-  Napi::Promise::Deferred deferred_;
-  std::size_t lanes_;
-  unsigned threads_;
-  int niceness_;
-  Opened opened_;
-};
-
-class SynchronizeWorker final : public LaneWorker {
- public:
-  explicit SynchronizeWorker(Napi::Env env) : LaneWorker(env) {}
-
- private:
-  void Execute(Lane& /*lane*/) override {}  // having been reached is the point
-};
-
-// Signals when it is destroyed, so that whoever waits is also let go when the task is discarded unrun.
-class RecordTask final : public Task {
- public:
-  explicit RecordTask(std::shared_ptr<Event> event) : event_(std::move(event)) {}
-  RecordTask(const RecordTask&) = delete;
-  RecordTask& operator=(const RecordTask&) = delete;
-  ~RecordTask() override { event_->signal(); }
-
- private:
-  void run(Lane& /*lane*/) noexcept override {}
-
-  std::shared_ptr<Event> event_;
-};
-
-class WaitTask final : public Task {
- public:
-  explicit WaitTask(std::shared_ptr<Event> event) : event_(std::move(event)) {}
-
- private:
-  void run(Lane& /*lane*/) noexcept override { event_->wait(); }
-
-  std::shared_ptr<Event> event_;
-};
 
 void submit(LanePool& pool, std::unique_ptr<Task> task, std::size_t lane) {
   if (!pool.submit(task, lane)) throw Error(Code::Disposed, "the device has been disposed");
@@ -91,26 +22,16 @@ void submit(LanePool& pool, std::unique_ptr<Task> task, std::size_t lane) {
 
 }  // namespace
 
-Napi::Object describe_device(Napi::Env env, const DeviceInfo& info) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("kind", info.kind);
-  object.Set("name", info.name);
-  object.Set("index", info.index);
-  object.Set("memoryBytes", static_cast<double>(info.memory_bytes));
-  object.Set("library", info.library);
-  object.Set("threads", info.threads);
-  return object;
-}
-
 Napi::Function DeviceObject::define(Napi::Env env) {
   return DefineClass(env, "Device",
                      {
                          StaticMethod<&DeviceObject::open>("open"),
                          InstanceMethod<&DeviceObject::describe>("describe"),
                          InstanceMethod<&DeviceObject::counters>("counters"),
-                         InstanceMethod<&DeviceObject::svd>("svd"),
-                         InstanceMethod<&DeviceObject::matmul>("matmul"),
-                         InstanceMethod<&DeviceObject::solve>("solve"),
+                         InstanceMethod<&DeviceObject::memory>("memory"),
+                         InstanceMethod<&DeviceObject::run>("run"),
+                         InstanceMethod<&DeviceObject::compile>("compile"),
+                         InstanceMethod<&DeviceObject::launch>("launch"),
                          InstanceMethod<&DeviceObject::load_model>("loadModel"),
                          InstanceMethod<&DeviceObject::record>("record"),
                          InstanceMethod<&DeviceObject::wait>("wait"),
@@ -119,26 +40,16 @@ Napi::Function DeviceObject::define(Napi::Env env) {
                      });
 }
 
-DeviceObject::DeviceObject(const Napi::CallbackInfo& info)
-    : ObjectWrap(info), environment_(Environment::of(info.Env())) {
+DeviceObject::DeviceObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "devices are made by Device.open()");
   Opened& opened = *info[0].As<Napi::External<Opened>>().Data();
   device_ = std::move(opened.device);
   pool_ = std::move(opened.pool);
-  environment_->watch(pool_);
+  Environment::of(info.Env())->watch(pool_);
 }
 
 Napi::Value DeviceObject::open(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const Napi::Object options = to_object(info[0], "options");
-    const auto lanes = static_cast<std::size_t>(to_int(options.Get("lanes"), "lanes"));
-    const auto threads = static_cast<unsigned>(to_int(options.Get("threads"), "threads"));
-    const auto niceness = static_cast<int>(to_int(options.Get("niceness"), "niceness"));
-    auto* worker = new OpenWorker(info.Env(), lanes, threads, niceness);
-    const Napi::Promise promise = worker->promise();
-    worker->Queue();
-    return promise;
-  });
+  return guarded(info.Env(), [&]() -> Napi::Value { return queue_open(info.Env(), to_object(info[0], "options")); });
 }
 
 const std::shared_ptr<LanePool>& DeviceObject::pool() const {
@@ -173,23 +84,40 @@ Napi::Value DeviceObject::counters(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value DeviceObject::svd(const Napi::CallbackInfo& info) {
+Napi::Value DeviceObject::memory(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    auto worker = make_svd_worker(info.Env(), device_, to_object(info[0], "options"));
-    return LaneWorker::queue(std::move(worker), pool(), lane_index(info[1]));
+    static_cast<void>(pool());
+    const MemoryStats stats = device_->memory();
+    Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("limit", static_cast<double>(stats.limit));
+    object.Set("used", static_cast<double>(stats.used));
+    object.Set("peak", static_cast<double>(stats.peak));
+    object.Set("reserved", static_cast<double>(stats.reserved));
+    object.Set("tensors", static_cast<double>(stats.tensors));
+    object.Set("workspaces", static_cast<double>(stats.workspaces));
+    object.Set("pinned", static_cast<double>(stats.pinned));
+    object.Set("pinnedUsed", static_cast<double>(stats.pinned_used));
+    return object;
   });
 }
 
-Napi::Value DeviceObject::matmul(const Napi::CallbackInfo& info) {
+Napi::Value DeviceObject::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    auto worker = make_matmul_worker(info.Env(), device_, to_object(info[0], "options"));
-    return LaneWorker::queue(std::move(worker), pool(), lane_index(info[1]));
+    Operation operation = read_operation(info[0].ToString(), to_object(info[1], "request"));
+    auto worker = make_operation_worker(info.Env(), device_, pool(), std::move(operation));
+    return LaneWorker::queue(std::move(worker), pool(), lane_index(info[2]));
   });
 }
 
-Napi::Value DeviceObject::solve(const Napi::CallbackInfo& info) {
+Napi::Value DeviceObject::compile(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    auto worker = make_solve_worker(info.Env(), device_, to_object(info[0], "options"));
+    return LaneWorker::queue(make_compile_worker(info.Env(), device_, to_object(info[0], "request")), pool());
+  });
+}
+
+Napi::Value DeviceObject::launch(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto worker = make_launch_worker(info.Env(), device_, to_object(info[0], "request"));
     return LaneWorker::queue(std::move(worker), pool(), lane_index(info[1]));
   });
 }
@@ -229,6 +157,7 @@ void DeviceObject::close(const Napi::CallbackInfo& /*info*/) {
   if (pool_ == nullptr) return;
   pool_->stop();
   pool_.reset();
+  device_.reset();
 }
 
 }  // namespace tensorlane

@@ -5,7 +5,6 @@
 
 #include <memory>
 
-#include "binding/environment.h"
 #include "core/lane.h"
 #include "device.h"
 
@@ -22,9 +21,10 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
 
   Napi::Value describe(const Napi::CallbackInfo& info);
   Napi::Value counters(const Napi::CallbackInfo& info);
-  Napi::Value svd(const Napi::CallbackInfo& info);
-  Napi::Value matmul(const Napi::CallbackInfo& info);
-  Napi::Value solve(const Napi::CallbackInfo& info);
+  Napi::Value memory(const Napi::CallbackInfo& info);
+  Napi::Value run(const Napi::CallbackInfo& info);
+  Napi::Value compile(const Napi::CallbackInfo& info);
+  Napi::Value launch(const Napi::CallbackInfo& info);
   Napi::Value load_model(const Napi::CallbackInfo& info);
   Napi::Value record(const Napi::CallbackInfo& info);
   void wait(const Napi::CallbackInfo& info);
@@ -36,12 +36,8 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   // -1 is any lane. Errors: Argument.
   [[nodiscard]] std::size_t lane_index(const Napi::Value& value) const;
 
-  std::shared_ptr<Environment> environment_;
   std::shared_ptr<Device> device_;
   std::shared_ptr<LanePool> pool_;
 };
-
-// A device's description as a plain object, as `Device.open` and `listDevices` give it.
-Napi::Object describe_device(Napi::Env env, const DeviceInfo& info);
 
 }  // namespace tensorlane

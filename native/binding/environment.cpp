@@ -72,6 +72,8 @@ void Environment::close() noexcept {
   device_class.SuppressDestruct();
   model_class.SuppressDestruct();
   event_class.SuppressDestruct();
+  buffer_class.SuppressDestruct();
+  kernel_class.SuppressDestruct();
 }
 
 }  // namespace tensorlane

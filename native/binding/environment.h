@@ -54,6 +54,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   Napi::FunctionReference device_class;
   Napi::FunctionReference model_class;
   Napi::FunctionReference event_class;
+  Napi::FunctionReference buffer_class;
+  Napi::FunctionReference kernel_class;
 
  private:
   static void call_js(Napi::Env env, Napi::Function callback, Environment* context, Completion* data);

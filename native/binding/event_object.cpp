@@ -36,7 +36,7 @@ std::shared_ptr<Event> EventObject::unwrap(const Napi::Value& value) {
 }
 
 Napi::Value EventObject::query(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), event_->signalled());
+  return Napi::Boolean::New(info.Env(), event_->done());
 }
 
 }  // namespace tensorlane

@@ -1,5 +1,6 @@
 // Napi::AsyncWorker's shape on a lane: Execute() on the lane's thread, then OnOK() or OnError() on the JS thread, which
-// settle one promise. Every operation that runs on a lane is one of these.
+// settle one promise. Every operation that runs on a lane is one of these. Where the device works behind its lane, the
+// promise is settled when the device has done what Execute() handed it.
 //
 // Where it may be destroyed: on the JS thread, always. Either after it settled its promise, or (its environment having
 // ended) by the cleanup hook that discards what is queued, or when the thread-safe function hands it back.
@@ -11,16 +12,24 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "binding/convert.h"
 #include "binding/environment.h"
 #include "core/error.h"
 #include "core/lane.h"
+#include "core/use_order.h"
 
 namespace tensorlane {
 
 class LaneWorker : public Task, public Completion {
  public:
+  LaneWorker(const LaneWorker&) = delete;
+  LaneWorker& operator=(const LaneWorker&) = delete;
+  ~LaneWorker() override {
+    if (mine_ != nullptr) mine_->mark_recorded();  // also of a worker that was discarded unrun
+  }
+
   // Hands the worker to the pool; the promise it will settle. Rejects with Disposed when the pool has been stopped.
   static Napi::Promise queue(std::unique_ptr<LaneWorker> worker, const std::shared_ptr<LanePool>& pool,
                              std::size_t lane = LanePool::kAnyLane) {
@@ -42,6 +51,16 @@ class LaneWorker : public Task, public Completion {
   explicit LaneWorker(Napi::Env env)
       : env_(env), deferred_(Napi::Promise::Deferred::New(env)), environment_(Environment::of(env)) {}
 
+  // Before it is queued: that it uses a buffer, in the order in which workers say so.
+  void uses(UseOrder& order, bool writes) {
+    if (mine_ == nullptr) mine_ = std::make_shared<Event>();
+    if (writes) {
+      order.write(mine_, after_);
+    } else {
+      order.read(mine_, after_);
+    }
+  }
+
   // On the lane's thread. What it throws rejects the promise.
   virtual void Execute(Lane& lane) = 0;
 
@@ -53,15 +72,35 @@ class LaneWorker : public Task, public Completion {
 
  private:
   void run(Lane& lane) noexcept final {
-    try {
+    for (const auto& use : after_) use->wait_recorded();
+    attempt([&] {
+      if (lane.state() != nullptr) lane.state()->begin();
       Execute(lane);
+    });
+  }
+
+  void handed_over() noexcept final {
+    if (mine_ != nullptr) mine_->mark_recorded();
+  }
+
+  void completed(Pending& pending) noexcept final {
+    attempt([&] { pending.complete(); });
+  }
+
+  // The first failure is the one that is told.
+  template <typename Work>
+  void attempt(Work work) noexcept {
+    std::optional<Error> failure;
+    try {
+      work();
     } catch (const Error& error) {
-      error_ = error;
+      failure = error;
     } catch (const std::bad_alloc&) {
-      error_ = Error(Code::OutOfMemory, "out of host memory");
+      failure = Error(Code::OutOfMemory, "out of host memory");
     } catch (const std::exception& error) {
-      error_ = Error(Code::Internal, error.what());
+      failure = Error(Code::Internal, error.what());
     }
+    if (!error_.has_value()) error_ = std::move(failure);
   }
 
   void finished(std::unique_ptr<Task> self) noexcept final {
@@ -89,6 +128,8 @@ class LaneWorker : public Task, public Completion {
   Napi::Promise::Deferred deferred_;
   std::shared_ptr<Environment> environment_;
   std::shared_ptr<LanePool> pool_;  // a device that is collected while it works goes on until its promises are settled
+  std::shared_ptr<Event> mine_;     // recorded when others may use the buffers that this uses
+  UseOrder::Uses after_;
   std::optional<Error> error_;
 };
 

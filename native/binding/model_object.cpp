@@ -8,6 +8,7 @@
 
 #include "binding/convert.h"
 #include "binding/lane_worker.h"
+#include "binding/one_off_worker.h"
 #include "binding/pin.h"
 #include "binding/run_worker.h"
 
@@ -20,14 +21,16 @@ struct Loaded {
   std::int64_t bytes = 0;
 };
 
-class LoadWorker final : public Napi::AsyncWorker {
+class LoadWorker final : public OneOffWorker {
  public:
   LoadWorker(Napi::Env env, std::shared_ptr<LanePool> pool, const Napi::Value& source, const Napi::Object& options)
-      : AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)) {
+      : OneOffWorker(env) {
     loaded_.pool = std::move(pool);
     runtime_ = options.Get("runtime").ToString();
     options_.threads = static_cast<unsigned>(to_int(options.Get("threads"), "threads"));
     options_.niceness = static_cast<int>(to_int(options.Get("niceness"), "niceness"));
+    const Napi::Value cuda = options.Get("cudaDevice");
+    if (!cuda.IsUndefined()) options_.cuda_device = static_cast<int>(to_int(cuda, "cudaDevice"));
     if (source.IsString()) {
       path_ = source.ToString();
     } else {
@@ -35,48 +38,29 @@ class LoadWorker final : public Napi::AsyncWorker {
     }
   }
 
-  [[nodiscard]] Napi::Promise promise() const { return deferred_.Promise(); }
-
  private:
-  void Execute() override {
-    try {
-      const ort::Runtime& runtime = ort::Runtime::open(runtime_);
-      if (bytes_.has_value()) {
-        loaded_.model = std::make_shared<Model>(runtime, bytes_->bytes(), options_);
-        loaded_.bytes = static_cast<std::int64_t>(bytes_->bytes().size());
-      } else {
-        loaded_.model = std::make_shared<Model>(runtime, path_, options_);
-        std::error_code missing;
-        const auto size = std::filesystem::file_size(path_, missing);
-        if (!missing) loaded_.bytes = static_cast<std::int64_t>(size);
-      }
-    } catch (const Error& error) {
-      error_ = error;
-    } catch (const std::bad_alloc&) {
-      error_ = Error(Code::OutOfMemory, "out of host memory while loading the model");
+  void Work() override {
+    const ort::Runtime& runtime = ort::Runtime::open(runtime_);
+    if (bytes_.has_value()) {
+      loaded_.model = std::make_shared<Model>(runtime, bytes_->bytes(), options_);
+      loaded_.bytes = static_cast<std::int64_t>(bytes_->bytes().size());
+    } else {
+      loaded_.model = std::make_shared<Model>(runtime, path_, options_);
+      std::error_code missing;
+      const auto size = std::filesystem::file_size(path_, missing);
+      if (!missing) loaded_.bytes = static_cast<std::int64_t>(size);
     }
   }
 
-  void OnOK() override {
-    if (error_.has_value()) {
-      deferred_.Reject(to_js(Env(), *error_).Value());
-      return;
-    }
-    const auto environment = Environment::of(Env());
-    deferred_.Resolve(environment->model_class.New({Napi::External<Loaded>::New(Env(), &loaded_)}));
+  Napi::Value Result(Napi::Env env) override {
+    return Environment::of(env)->model_class.New({Napi::External<Loaded>::New(env, &loaded_)});
   }
 
-  void OnError(const Napi::Error& error) override {
-    deferred_.Reject(to_js(Env(), Error(Code::Internal, error.Message())).Value());
-  }
-
-  Napi::Promise::Deferred deferred_;
   std::string runtime_;
   std::string path_;
   std::optional<Pin> bytes_;
   ModelOptions options_;
   Loaded loaded_;
-  std::optional<Error> error_;
 };
 
 // Frees a model on a lane, because ONNX Runtime takes milliseconds to free a large one.
@@ -112,10 +96,7 @@ Napi::Array describe_values(Napi::Env env, const std::vector<ValueInfo>& values)
 
 Napi::Promise queue_load(Napi::Env env, std::shared_ptr<LanePool> pool, const Napi::Value& source,
                          const Napi::Object& options) {
-  auto* worker = new LoadWorker(env, std::move(pool), source, options);
-  const Napi::Promise promise = worker->promise();
-  worker->Queue();
-  return promise;
+  return OneOffWorker::queue(std::make_unique<LoadWorker>(env, std::move(pool), source, options));
 }
 
 Napi::Function ModelObject::define(Napi::Env env) {
@@ -127,13 +108,13 @@ Napi::Function ModelObject::define(Napi::Env env) {
                      });
 }
 
-ModelObject::ModelObject(const Napi::CallbackInfo& info) : ObjectWrap(info), environment_(Environment::of(info.Env())) {
+ModelObject::ModelObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "models are made by Device.loadModel()");
   Loaded& loaded = *info[0].As<Napi::External<Loaded>>().Data();
   pool_ = std::move(loaded.pool);
   model_ = std::move(loaded.model);
   bytes_ = loaded.bytes;
-  environment_->watch(model_);
+  Environment::of(info.Env())->watch(model_);
   Napi::MemoryManagement::AdjustExternalMemory(info.Env(), bytes_);
 }
 
@@ -147,6 +128,8 @@ Napi::Value ModelObject::describe(const Napi::CallbackInfo& info) {
     Napi::Object object = Napi::Object::New(info.Env());
     object.Set("inputs", describe_values(info.Env(), model_->inputs()));
     object.Set("outputs", describe_values(info.Env(), model_->outputs()));
+    object.Set("provider", model_->provider());
+    if (!model_->fallback_reason().empty()) object.Set("fallbackReason", model_->fallback_reason());
     return object;
   });
 }

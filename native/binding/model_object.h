@@ -26,7 +26,6 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
   Napi::Value run(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
-  std::shared_ptr<Environment> environment_;
   std::shared_ptr<LanePool> pool_;
   std::shared_ptr<Model> model_;
   std::int64_t bytes_ = 0;  // what V8 was told that this object holds

@@ -17,11 +17,15 @@ enum class Code {
   NotFinite,
   NotConverged,
   Singular,
+  NotPositiveDefinite,
   Disposed,
   OutOfMemory,
+  DeviceLost,
   NoDevice,
   NoRuntime,
   Model,
+  Kernel,
+  NotSupported,
   Internal,
 };
 
@@ -39,16 +43,24 @@ constexpr const char* code_string(Code code) {
       return "ERR_NOT_CONVERGED";
     case Code::Singular:
       return "ERR_SINGULAR";
+    case Code::NotPositiveDefinite:
+      return "ERR_NOT_POSITIVE_DEFINITE";
     case Code::Disposed:
       return "ERR_DISPOSED";
     case Code::OutOfMemory:
       return "ERR_OUT_OF_MEMORY";
+    case Code::DeviceLost:
+      return "ERR_DEVICE_LOST";
     case Code::NoDevice:
       return "ERR_NO_DEVICE";
     case Code::NoRuntime:
       return "ERR_NO_RUNTIME";
     case Code::Model:
       return "ERR_MODEL";
+    case Code::Kernel:
+      return "ERR_KERNEL";
+    case Code::NotSupported:
+      return "ERR_NOT_SUPPORTED";
     case Code::Internal:
       break;
   }

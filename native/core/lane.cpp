@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
+#include <future>
 #include <utility>
 
 #include "core/niceness.h"
@@ -11,6 +13,10 @@ namespace {
 
 // Workspaces above this size are given back when their lane falls idle.
 constexpr std::size_t kIdleWorkspaceBytes = std::size_t{64} << 20U;
+
+// Tasks of one lane that the device has not done yet. Enough to keep a GPU busy with small kernels; a bound on what
+// fails together when it is lost.
+constexpr std::size_t kMostUnfinished = 64;
 
 // All live pools, for the end of the process. Never destroyed: lanes may outlive static destructors.
 struct Registry {
@@ -25,11 +31,40 @@ Registry& registry() {
 
 }  // namespace
 
-LanePool::LanePool(std::size_t lanes, int niceness) {
-  lanes_.reserve(lanes);
-  for (std::size_t i = 0; i < lanes; ++i) lanes_.push_back(std::make_unique<Lane>(i));
+void Task::completed(Pending& pending) noexcept {
   try {
-    for (auto& lane : lanes_) lane->thread_ = std::thread([this, &lane = *lane, niceness] { work(lane, niceness); });
+    pending.complete();
+  } catch (...) {
+    // A task that nobody waits for has nobody to tell.
+  }
+}
+
+LanePool::LanePool(const LaneOptions& options) {
+  const std::size_t ordinary = options.lanes - std::min(options.high_priority, options.lanes);
+  lanes_.reserve(options.lanes);
+  for (std::size_t i = 0; i < options.lanes; ++i) {
+    lanes_.push_back(std::make_unique<Lane>(i));
+    lanes_.back()->serves_common_ = i < ordinary || ordinary == 0;
+  }
+  try {
+    std::vector<std::future<void>> ready;
+    for (auto& owned : lanes_) {
+      Lane& lane = *owned;
+      std::promise<void> started;
+      ready.push_back(started.get_future());
+      const int niceness = lane.index_ < ordinary ? options.niceness : 0;
+      lane.thread_ = std::thread([this, &lane, niceness, make = options.state, started = std::move(started)]() mutable {
+        try {
+          if (make) lane.state_ = make(lane.index_);
+          started.set_value();
+        } catch (...) {
+          started.set_exception(std::current_exception());
+        }
+        work(lane, niceness);
+        lane.state_.reset();
+      });
+    }
+    for (auto& one : ready) one.get();
     const std::lock_guard lock(registry().mutex);
     registry().pools.push_back(this);
   } catch (...) {
@@ -56,7 +91,7 @@ bool LanePool::submit(std::unique_ptr<Task>& task, std::size_t index) {
       common_.push_back({order, std::move(task)});
       // The lowest idle lane, so that under light load the same thread, with its warm cache, gets all the work.
       for (const auto& lane : lanes_) {
-        if (lane->idle_) {
+        if (lane->idle_ && lane->serves_common_) {
           wake = lane.get();
           break;
         }
@@ -73,45 +108,91 @@ bool LanePool::submit(std::unique_ptr<Task>& task, std::size_t index) {
   return true;
 }
 
-std::unique_ptr<Task> LanePool::next(Lane& lane, std::unique_lock<std::mutex>& lock) {
-  for (;;) {
-    if (stopping_) return nullptr;
-    const bool own = !lane.queue_.empty();
-    if (own || !common_.empty()) {
-      const bool take_own = own && (common_.empty() || lane.queue_.front().order < common_.front().order);
-      auto& queue = take_own ? lane.queue_ : common_;
-      std::unique_ptr<Task> task = std::move(queue.front().task);
-      queue.pop_front();
-      return task;
-    }
-    if (lane.workspace_.capacity() > kIdleWorkspaceBytes) {
-      lock.unlock();  // giving back gigabytes takes a while, and whoever submits waits for this mutex
-      lane.workspace_.trim(kIdleWorkspaceBytes);
-      lock.lock();
-      continue;  // something may have been submitted meanwhile
-    }
-    lane.idle_ = true;
-    lane.wake_.wait(lock);  // no predicate: a lane whose task another lane took first must go back on the idle list
-    lane.idle_ = false;
+std::unique_ptr<Task> LanePool::take(Lane& lane) {
+  if (stopping_) return nullptr;
+  const bool own = !lane.queue_.empty();
+  const bool common = lane.serves_common_ && !common_.empty();
+  if (!own && !common) return nullptr;
+  const bool take_own = own && (!common || lane.queue_.front().order < common_.front().order);
+  auto& queue = take_own ? lane.queue_ : common_;
+  // One that has to wait for what is pending here stays queued: stop() discards it there, and where it is for any lane
+  // another may take it.
+  const std::size_t keep = queue.front().task->pipelines() ? kMostUnfinished - 1 : 0;
+  if (lane.unfinished_.size() > keep) return nullptr;
+  std::unique_ptr<Task> task = std::move(queue.front().task);
+  queue.pop_front();
+  ++lane.in_flight_;
+  ++in_flight_;
+  return task;
+}
+
+void LanePool::sleep(Lane& lane, std::unique_lock<std::mutex>& lock) {
+  if (lane.stirred_) {
+    lock.unlock();  // giving back gigabytes takes a while, and whoever submits waits for this mutex
+    lane.workspace_.trim(kIdleWorkspaceBytes);
+    if (lane.state_ != nullptr) lane.state_->idle();
+    lane.stirred_ = false;
+    lock.lock();
+    return;  // something may have been submitted meanwhile
   }
+  lane.idle_ = true;
+  lane.wake_.wait(lock);  // no predicate: a lane whose task another lane took first must go back on the idle list
+  lane.idle_ = false;
 }
 
 void LanePool::work(Lane& lane, int niceness) {
   stand_back(niceness);
   std::unique_lock lock(mutex_);
-  while (std::unique_ptr<Task> task = next(lane, lock)) {
-    ++busy_;
+  for (;;) {
+    std::unique_ptr<Task> task = take(lane);
+    if (task == nullptr && lane.unfinished_.empty()) {
+      if (stopping_) return;
+      sleep(lane, lock);
+      continue;
+    }
     lock.unlock();
-    task->run(lane);
-    lock.lock();
-    --busy_;
-    ++completed_;
-    if (stopping_) became_idle_.notify_all();
-    lock.unlock();
-    Task& finished = *task;
-    finished.finished(std::move(task));
+    if (task != nullptr) {
+      run(lane, std::move(task));
+    } else {
+      finish_oldest(lane);
+    }
     lock.lock();
   }
+}
+
+void LanePool::run(Lane& lane, std::unique_ptr<Task> task) {
+  lane.stirred_ = true;
+  while (!lane.unfinished_.empty() && lane.unfinished_.front().pending->done()) finish_oldest(lane);
+  task->run(lane);
+  std::unique_ptr<Pending> pending = lane.state_ != nullptr ? lane.state_->end() : nullptr;
+  task->handed_over();
+  if (pending != nullptr) {
+    lane.unfinished_.push_back({std::move(task), std::move(pending)});
+  } else {
+    while (!lane.unfinished_.empty()) finish_oldest(lane);  // they end in order
+    finish(lane, std::move(task));
+  }
+}
+
+void LanePool::finish_oldest(Lane& lane) {
+  Lane::Unfinished oldest = std::move(lane.unfinished_.front());
+  lane.unfinished_.pop_front();
+  oldest.pending->wait();
+  oldest.task->completed(*oldest.pending);
+  oldest.pending.reset();
+  finish(lane, std::move(oldest.task));
+}
+
+void LanePool::finish(Lane& lane, std::unique_ptr<Task> task) {
+  {
+    const std::lock_guard lock(mutex_);
+    --lane.in_flight_;
+    --in_flight_;
+    ++completed_;
+    if (stopping_) became_idle_.notify_all();
+  }
+  Task& finished = *task;
+  finished.finished(std::move(task));
 }
 
 void LanePool::stop() {
@@ -139,7 +220,8 @@ LaneCounters LanePool::counters() {
   const std::lock_guard lock(mutex_);
   std::size_t queued = common_.size();
   for (const auto& lane : lanes_) queued += lane->queue_.size();
-  return {lanes_.size(), busy_, queued, completed_};
+  const auto busy = std::ranges::count_if(lanes_, [](const auto& lane) { return lane->in_flight_ > 0; });
+  return {lanes_.size(), static_cast<std::size_t>(busy), queued, completed_};
 }
 
 bool LanePool::quiesce_all(unsigned milliseconds) noexcept {
@@ -149,7 +231,7 @@ bool LanePool::quiesce_all(unsigned milliseconds) noexcept {
   for (LanePool* pool : registry().pools) {
     std::unique_lock lock(pool->mutex_);
     pool->stopping_ = true;
-    idle = pool->became_idle_.wait_until(lock, deadline, [pool] { return pool->busy_ == 0; }) && idle;
+    idle = pool->became_idle_.wait_until(lock, deadline, [pool] { return pool->in_flight_ == 0; }) && idle;
   }
   return idle;
 }

@@ -2,12 +2,11 @@
 //
 // 1. A lane is one thread; what it owns (its workspace, and on a GPU its stream and handles) is touched by no other.
 // 2. Tasks start in the order in which they were submitted: a task for one particular lane when that lane is free, a
-// task
-//    for any lane as soon as some lane is. A lane chooses the older of its own head and the common head.
-// 3. Every accepted task ends exactly once: it runs and is then handed to Task::finished, or the pool is stopped first
-// and
-//    it is destroyed unrun on the thread that stopped the pool.
-// 4. No task starts after stop() was called, and none runs once stop() has returned.
+//    task for any lane as soon as some lane is. A lane chooses the older of its own head and the common head.
+// 3. Every accepted task ends exactly once: it runs, the device ends what it was handed, and the task is then handed to
+//    Task::finished; or the pool is stopped first and it is destroyed unrun on the thread that stopped the pool.
+// 4. The tasks of one lane end in the order in which they ran.
+// 5. No task starts after stop() was called, and none is unfinished once stop() has returned.
 #pragma once
 
 #include <atomic>
@@ -15,11 +14,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "core/lane_state.h"
 #include "core/workspace.h"
 
 namespace tensorlane {
@@ -36,7 +37,17 @@ class Task {
 
   virtual void run(Lane& lane) noexcept = 0;
 
-  // What becomes of the task after run(), still on the lane's thread. By default it is destroyed there.
+  // Whether run() only hands work to the device, so that it may come while the tasks before it are still pending there.
+  // A task that waits for the device itself would keep them from being finished.
+  [[nodiscard]] virtual bool pipelines() const noexcept { return false; }
+
+  // After run(), when what it put on the device is there for others to wait for.
+  virtual void handed_over() noexcept {}
+
+  // Once the device has done what run() handed it, if it handed it anything; on the lane's thread.
+  virtual void completed(Pending& pending) noexcept;
+
+  // What becomes of the task when all is done, still on the lane's thread. By default it is destroyed there.
   virtual void finished(std::unique_ptr<Task> self) noexcept { self.reset(); }
 };
 
@@ -45,7 +56,10 @@ class Lane {
   explicit Lane(std::size_t index) : index_(index) {}
 
   [[nodiscard]] std::size_t index() const noexcept { return index_; }
+  // In host memory.
   [[nodiscard]] Workspace& workspace() noexcept { return workspace_; }
+  // Null where the device has none.
+  [[nodiscard]] LaneState* state() noexcept { return state_.get(); }
 
  private:
   friend class LanePool;
@@ -55,11 +69,21 @@ class Lane {
     std::unique_ptr<Task> task;
   };
 
+  struct Unfinished {
+    std::unique_ptr<Task> task;
+    std::unique_ptr<Pending> pending;
+  };
+
   std::size_t index_;
   Workspace workspace_;
-  std::deque<Queued> queue_;      // guarded by LanePool::mutex_
-  std::condition_variable wake_;  // waits on LanePool::mutex_
-  bool idle_ = false;             // guarded by LanePool::mutex_
+  std::unique_ptr<LaneState> state_;
+  std::deque<Unfinished> unfinished_;  // oldest first
+  bool stirred_ = false;               // has worked since it last gave back what only a busy lane needs
+  bool serves_common_ = true;          // takes tasks that are for any lane
+  std::deque<Queued> queue_;           // guarded by LanePool::mutex_
+  std::condition_variable wake_;       // waits on LanePool::mutex_
+  bool idle_ = false;                  // guarded by LanePool::mutex_
+  std::size_t in_flight_ = 0;          // tasks taken and not finished; guarded by LanePool::mutex_
   std::thread thread_;
 };
 
@@ -70,12 +94,24 @@ struct LaneCounters {
   std::uint64_t completed = 0;
 };
 
+struct LaneOptions {
+  std::size_t lanes = 1;
+  // The last so many of the lanes have a higher priority: they take no task that is for any lane (unless all of them
+  // are such), and stand back behind no other thread.
+  std::size_t high_priority = 0;
+  // 0 to 19, where the system has it: how far the other lanes stand back behind the process's other threads.
+  int niceness = 0;
+  // Makes a lane's state, on its thread; none where it is empty or gives null.
+  std::function<std::unique_ptr<LaneState>(std::size_t lane)> state;
+};
+
 class LanePool {
  public:
   static constexpr std::size_t kAnyLane = static_cast<std::size_t>(-1);
 
-  // `niceness` (0 to 19, where the system has it) is how far the lanes stand back behind the process's other threads.
-  explicit LanePool(std::size_t lanes, int niceness = 0);
+  // Throws what making a lane's state throws.
+  explicit LanePool(const LaneOptions& options);
+  explicit LanePool(std::size_t lanes, int niceness = 0) : LanePool(LaneOptions{lanes, 0, niceness, {}}) {}
   ~LanePool();
   LanePool(const LanePool&) = delete;
   LanePool& operator=(const LanePool&) = delete;
@@ -95,7 +131,11 @@ class LanePool {
 
  private:
   void work(Lane& lane, int niceness);
-  std::unique_ptr<Task> next(Lane& lane, std::unique_lock<std::mutex>& lock);
+  std::unique_ptr<Task> take(Lane& lane);
+  void sleep(Lane& lane, std::unique_lock<std::mutex>& lock);
+  void run(Lane& lane, std::unique_ptr<Task> task);
+  void finish_oldest(Lane& lane);
+  void finish(Lane& lane, std::unique_ptr<Task> task);
 
   std::mutex mutex_;
   std::condition_variable became_idle_;
@@ -103,7 +143,7 @@ class LanePool {
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::uint64_t next_order_ = 0;
   std::uint64_t completed_ = 0;
-  std::size_t busy_ = 0;
+  std::size_t in_flight_ = 0;
   bool stopping_ = false;
 };
 

@@ -5,10 +5,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <thread>
+#include <utility>
 
+#include "core/error.h"
+#include "core/workspace.h"
 #include "cpu/blas_share.h"
 
 namespace tensorlane {
@@ -34,6 +41,45 @@ std::string cpu_name() {
   return "CPU";
 }
 
+// Counts itself in a counter that it shares with its device, which it may outlive.
+class HostBuffer final : public Buffer {
+ public:
+  HostBuffer(std::size_t bytes, std::shared_ptr<std::atomic<std::uint64_t>> counter)
+      : memory_(allocate(bytes)), bytes_(bytes), counter_(std::move(counter)) {
+    *counter_ += bytes_;
+  }
+  ~HostBuffer() override { *counter_ -= bytes_; }
+
+  [[nodiscard]] std::byte* data() const noexcept override { return memory_.get(); }
+  [[nodiscard]] std::size_t bytes() const noexcept override { return bytes_; }
+
+ private:
+  static std::byte* allocate(std::size_t bytes) {
+    constexpr std::size_t kAlignment = Workspace::kAlignment;
+    void* memory = nullptr;
+    if (bytes <= std::numeric_limits<std::size_t>::max() - kAlignment) {
+      const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
+      memory = std::aligned_alloc(kAlignment, rounded);
+    }
+    if (memory == nullptr) {
+      throw Error(Code::OutOfMemory, "no memory for a tensor of " + std::to_string(bytes) +
+                                         " bytes; dispose of tensors that are no longer needed, or use smaller ones");
+    }
+    return static_cast<std::byte*>(memory);
+  }
+
+  struct Free {
+    void operator()(std::byte* memory) const noexcept { std::free(memory); }
+  };
+  std::unique_ptr<std::byte, Free> memory_;
+  std::size_t bytes_;
+  std::shared_ptr<std::atomic<std::uint64_t>> counter_;
+};
+
+Error no_kernels(const std::string& wanted) {
+  return {Code::NotSupported, "kernels need a CUDA device; the CPU device cannot " + wanted};
+}
+
 }  // namespace
 
 DeviceInfo CpuDevice::describe() {
@@ -56,5 +102,32 @@ CpuDevice::CpuDevice(unsigned threads) : info_(describe()) {
 }
 
 std::size_t CpuDevice::default_lanes() const { return std::max(2U, info_.threads); }
+
+MemoryStats CpuDevice::memory() {
+  MemoryStats stats;
+  stats.tensors = buffer_bytes_->load();
+  stats.used = stats.tensors;
+  return stats;
+}
+
+std::unique_ptr<LaneState> CpuDevice::lane_state(std::size_t /*lane*/) { return nullptr; }
+
+std::shared_ptr<Buffer> CpuDevice::allocate(Lane& /*lane*/, std::size_t bytes) {
+  return std::make_shared<HostBuffer>(bytes, buffer_bytes_);
+}
+
+void CpuDevice::copy(Lane& /*lane*/, const Operand& from, const Operand& to) {
+  const std::size_t bytes = std::min(from.bytes, to.bytes);
+  if (bytes != 0) std::memmove(to.data, from.data, bytes);  // both may be parts of one buffer
+}
+
+void CpuDevice::trim(Lane& /*lane*/) {}
+
+std::shared_ptr<Kernel> CpuDevice::compile(Lane& /*lane*/, const std::string& /*source*/, const std::string& name,
+                                           const std::vector<std::string>& /*options*/) {
+  throw no_kernels("compile '" + name + "'");
+}
+
+void CpuDevice::launch(Lane& /*lane*/, const LaunchArgs& /*args*/) { throw no_kernels("launch one"); }
 
 }  // namespace tensorlane

@@ -1,6 +1,13 @@
 // The CPU as a device: OpenBLAS does the algebra, ONNX Runtime's CPU provider the models.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "device.h"
 
 namespace tensorlane {
@@ -17,12 +24,30 @@ class CpuDevice final : public Device {
   [[nodiscard]] const DeviceInfo& info() const override { return info_; }
   [[nodiscard]] std::size_t default_lanes() const override;
 
+  // What the buffers hold; the rest of a machine's memory has other keepers.
+  [[nodiscard]] MemoryStats memory() override;
+  std::unique_ptr<LaneState> lane_state(std::size_t lane) override;
+
+  std::shared_ptr<Buffer> allocate(Lane& lane, std::size_t bytes) override;
+  void copy(Lane& lane, const Operand& from, const Operand& to) override;
+  void trim(Lane& lane) override;
+
   void svd(Lane& lane, const SvdArgs& args) override;
+  void eigh(Lane& lane, const EighArgs& args) override;
   void matmul(Lane& lane, const MatmulArgs& args) override;
   void solve(Lane& lane, const SolveArgs& args) override;
+  void inv(Lane& lane, const InvArgs& args) override;
+  void cholesky(Lane& lane, const CholeskyArgs& args) override;
+  void qr(Lane& lane, const QrArgs& args) override;
+  void det(Lane& lane, const DetArgs& args) override;
+
+  std::shared_ptr<Kernel> compile(Lane& lane, const std::string& source, const std::string& name,
+                                  const std::vector<std::string>& options) override;
+  void launch(Lane& lane, const LaunchArgs& args) override;
 
  private:
   DeviceInfo info_;
+  std::shared_ptr<std::atomic<std::uint64_t>> buffer_bytes_ = std::make_shared<std::atomic<std::uint64_t>>(0);
 };
 
 }  // namespace tensorlane

@@ -4,6 +4,7 @@
 // checked: the source may be memory that its owner changes meanwhile.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -28,6 +29,17 @@ template <typename T>
     }
   }
   return bad == 0;
+}
+
+// The same for the lower triangle of a row-major square matrix alone; zeros go where the upper one would.
+template <typename T>
+[[nodiscard]] bool copy_finite_lower(const T* from, T* to, std::size_t size) {
+  bool finite = true;
+  for (std::size_t row = 0; row < size; ++row) {
+    finite = copy_finite(from + row * size, to + row * size, row + 1) && finite;
+    std::fill_n(to + row * size + row + 1, size - row - 1, T{0});
+  }
+  return finite;
 }
 
 }  // namespace tensorlane

@@ -21,6 +21,22 @@ void sgetrs_(const char* trans, const Int* n, const Int* nrhs, const float* a, c
              float* b, const Int* ldb, Int* info);
 void dgetrs_(const char* trans, const Int* n, const Int* nrhs, const double* a, const Int* lda, const Int* ipiv,
              double* b, const Int* ldb, Int* info);
+void sgetri_(const Int* n, float* a, const Int* lda, const Int* ipiv, float* work, const Int* lwork, Int* info);
+void dgetri_(const Int* n, double* a, const Int* lda, const Int* ipiv, double* work, const Int* lwork, Int* info);
+void spotrf_(const char* uplo, const Int* n, float* a, const Int* lda, Int* info);
+void dpotrf_(const char* uplo, const Int* n, double* a, const Int* lda, Int* info);
+void sgelqf_(const Int* m, const Int* n, float* a, const Int* lda, float* tau, float* work, const Int* lwork,
+             Int* info);
+void dgelqf_(const Int* m, const Int* n, double* a, const Int* lda, double* tau, double* work, const Int* lwork,
+             Int* info);
+void sorglq_(const Int* m, const Int* n, const Int* k, float* a, const Int* lda, const float* tau, float* work,
+             const Int* lwork, Int* info);
+void dorglq_(const Int* m, const Int* n, const Int* k, double* a, const Int* lda, const double* tau, double* work,
+             const Int* lwork, Int* info);
+void ssyevd_(const char* jobz, const char* uplo, const Int* n, float* a, const Int* lda, float* w, float* work,
+             const Int* lwork, Int* iwork, const Int* liwork, Int* info);
+void dsyevd_(const char* jobz, const char* uplo, const Int* n, double* a, const Int* lda, double* w, double* work,
+             const Int* lwork, Int* iwork, const Int* liwork, Int* info);
 }
 
 inline void gesdd(char jobz, Int m, Int n, float* a, Int lda, float* s, float* u, Int ldu, float* vt, Int ldvt,
@@ -38,6 +54,34 @@ inline void getrs(char trans, Int n, Int nrhs, const float* a, const Int* ipiv, 
 }
 inline void getrs(char trans, Int n, Int nrhs, const double* a, const Int* ipiv, double* b, Int* info) {
   dgetrs_(&trans, &n, &nrhs, a, &n, ipiv, b, &n, info);
+}
+inline void getri(Int n, float* a, const Int* ipiv, float* work, Int lwork, Int* info) {
+  sgetri_(&n, a, &n, ipiv, work, &lwork, info);
+}
+inline void getri(Int n, double* a, const Int* ipiv, double* work, Int lwork, Int* info) {
+  dgetri_(&n, a, &n, ipiv, work, &lwork, info);
+}
+inline void potrf(char uplo, Int n, float* a, Int* info) { spotrf_(&uplo, &n, a, &n, info); }
+inline void potrf(char uplo, Int n, double* a, Int* info) { dpotrf_(&uplo, &n, a, &n, info); }
+inline void gelqf(Int m, Int n, float* a, float* tau, float* work, Int lwork, Int* info) {
+  sgelqf_(&m, &n, a, &m, tau, work, &lwork, info);
+}
+inline void gelqf(Int m, Int n, double* a, double* tau, double* work, Int lwork, Int* info) {
+  dgelqf_(&m, &n, a, &m, tau, work, &lwork, info);
+}
+inline void orglq(Int m, Int n, Int k, float* a, const float* tau, float* work, Int lwork, Int* info) {
+  sorglq_(&m, &n, &k, a, &m, tau, work, &lwork, info);
+}
+inline void orglq(Int m, Int n, Int k, double* a, const double* tau, double* work, Int lwork, Int* info) {
+  dorglq_(&m, &n, &k, a, &m, tau, work, &lwork, info);
+}
+inline void syevd(char jobz, char uplo, Int n, float* a, float* w, float* work, Int lwork, Int* iwork, Int liwork,
+                  Int* info) {
+  ssyevd_(&jobz, &uplo, &n, a, &n, w, work, &lwork, iwork, &liwork, info);
+}
+inline void syevd(char jobz, char uplo, Int n, double* a, double* w, double* work, Int lwork, Int* iwork, Int liwork,
+                  Int* info) {
+  dsyevd_(&jobz, &uplo, &n, a, &n, w, work, &lwork, iwork, &liwork, info);
 }
 
 inline void gemm(Int m, Int n, Int k, const float* a, const float* b, float* c) {

@@ -6,9 +6,9 @@
 
 #include "core/batch_dims.h"
 #include "core/error.h"
-#include "cpu/blas_share.h"
 #include "cpu/cpu_device.h"
 #include "cpu/lapack.h"
+#include "cpu/operation.h"
 
 namespace tensorlane {
 namespace {
@@ -22,9 +22,9 @@ void matmul_batch(const MatmulArgs& args) {
   const std::int64_t m = args.m;
   const std::int64_t k = args.k;
   const std::int64_t n = args.n;
-  const auto* a = static_cast<const T*>(args.a);
-  const auto* b = static_cast<const T*>(args.b);
-  auto* c = static_cast<T*>(args.c);
+  const auto* a = elements<const T>(args.a);
+  const auto* b = elements<const T>(args.b);
+  auto* c = elements<T>(args.c);
   const std::int64_t batch = std::accumulate(args.batch_dims.begin(), args.batch_dims.end(), std::int64_t{1},
                                              [](std::int64_t x, std::int64_t y) { return x * y; });
   if (batch == 0 || m == 0 || n == 0) return;
@@ -53,12 +53,7 @@ void matmul_batch(const MatmulArgs& args) {
 }  // namespace
 
 void CpuDevice::matmul(Lane& /*lane*/, const MatmulArgs& args) {
-  const BlasShare share;
-  if (args.type == DType::Float32) {
-    matmul_batch<float>(args);
-  } else {
-    matmul_batch<double>(args);
-  }
+  with_blas(args.type, [&](auto element) { matmul_batch<decltype(element)>(args); });
 }
 
 }  // namespace tensorlane

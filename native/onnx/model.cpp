@@ -113,18 +113,41 @@ ValueInfo read_value_info(const ort::Runtime& runtime, std::string name, const o
 
 }  // namespace
 
+ort::OwnedSessionOptions Model::session_options(const ModelOptions& options) {
+  auto made = make_session_options(*runtime_, options);
+  if (options.cuda_device >= 0) use_cuda(made.get(), options.cuda_device);
+  return made;
+}
+
+// A runtime without CUDA, or one whose CUDA libraries are missing, still runs the model on the CPU.
+void Model::use_cuda(ort::SessionOptions* session_options, int device) {
+  const ort::Api& api = runtime_->api;
+  const std::string index = std::to_string(device);
+  const std::array<const char*, 1> keys{"device_id"};
+  const std::array<const char*, 1> values{index.c_str()};
+  try {
+    ort::OwnedCudaProviderOptions cuda(api);
+    runtime_->check(api.CreateCudaProviderOptions(cuda.out()), "choosing the GPU");
+    runtime_->check(api.UpdateCudaProviderOptions(cuda.get(), keys.data(), values.data(), keys.size()),
+                    "choosing the GPU");
+    runtime_->check(api.SessionOptionsAppendCudaProvider(session_options, cuda.get()), "choosing the GPU");
+    provider_ = "cuda";
+  } catch (const Error& error) {
+    fallback_reason_ = error.what();
+  }
+}
+
 Model::Model(const ort::Runtime& runtime, const std::string& path, const ModelOptions& options)
     : runtime_(&runtime), session_(runtime.api) {
-  const auto session_options = make_session_options(runtime, options);
-  runtime.check(runtime.api.CreateSession(runtime.env, path.c_str(), session_options.get(), session_.out()),
-                "loading the model");
+  const auto made = session_options(options);
+  runtime.check(runtime.api.CreateSession(runtime.env, path.c_str(), made.get(), session_.out()), "loading the model");
   describe();
 }
 
 Model::Model(const ort::Runtime& runtime, std::span<const std::byte> bytes, const ModelOptions& options)
     : runtime_(&runtime), session_(runtime.api) {
-  const auto session_options = make_session_options(runtime, options);
-  runtime.check(runtime.api.CreateSessionFromArray(runtime.env, bytes.data(), bytes.size(), session_options.get(),
+  const auto made = session_options(options);
+  runtime.check(runtime.api.CreateSessionFromArray(runtime.env, bytes.data(), bytes.size(), made.get(),
                                                    session_.out()),
                 "loading the model");
   describe();

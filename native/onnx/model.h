@@ -28,6 +28,7 @@ struct ValueInfo {
 struct ModelOptions {
   unsigned threads = 0;  // cores one run may use; 0 leaves it to the runtime
   int niceness = 0;      // of the runtime's threads
+  int cuda_device = -1;  // the GPU to run on where the runtime can; -1: none
 };
 
 // One input of a run: its elements lie in `parts`, one after the other, in memory that outlives the run; or they are
@@ -58,6 +59,10 @@ class Model {
   [[nodiscard]] const std::vector<ValueInfo>& inputs() const noexcept { return inputs_; }
   [[nodiscard]] const std::vector<ValueInfo>& outputs() const noexcept { return outputs_; }
 
+  // "cuda" or "cpu"; and why not cuda where a GPU was wanted.
+  [[nodiscard]] const std::string& provider() const noexcept { return provider_; }
+  [[nodiscard]] const std::string& fallback_reason() const noexcept { return fallback_reason_; }
+
   // Runs on the calling lane; `wanted` are indices of outputs. Errors: Model, OutOfMemory.
   std::vector<Output> run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted);
 
@@ -65,12 +70,16 @@ class Model {
   void terminate();
 
  private:
+  ort::OwnedSessionOptions session_options(const ModelOptions& options);
+  void use_cuda(ort::SessionOptions* session_options, int device);
   void describe();
   ort::OwnedValue make_input(const ValueInfo& info, const InputParts& input, std::byte*& staging) const;
   void read_output(Output& output) const;
 
   const ort::Runtime* runtime_;
   ort::OwnedSession session_;
+  std::string provider_ = "cpu";
+  std::string fallback_reason_;
   std::vector<ValueInfo> inputs_;
   std::vector<ValueInfo> outputs_;
 

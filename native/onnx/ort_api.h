@@ -24,6 +24,7 @@ struct TypeInfo;
 struct TensorTypeInfo;
 struct MemoryInfo;
 struct Allocator;
+struct CudaProviderOptions;
 
 // OrtCustomCreateThreadFn, which starts a thread that calls `work(argument)`, and OrtCustomJoinThreadFn.
 using CreateThread = void* (*)(void* options, void (*work)(void*), void* argument);
@@ -94,6 +95,11 @@ inline constexpr int kMemTypeDefault = 0;
   X(SessionOptionsSetCustomCreateThreadFn, 196, Status*, (SessionOptions*, CreateThread))                              \
   X(SessionOptionsSetCustomThreadCreationOptions, 197, Status*, (SessionOptions*, void*))                              \
   X(SessionOptionsSetCustomJoinThreadFn, 198, Status*, (SessionOptions*, JoinThread))                                  \
+  X(SessionOptionsAppendCudaProvider, 204, Status*, (SessionOptions*, const CudaProviderOptions*))                     \
+  X(CreateCudaProviderOptions, 205, Status*, (CudaProviderOptions**))                                                  \
+  X(UpdateCudaProviderOptions, 206, Status*,                                                                           \
+    (CudaProviderOptions*, const char* const* keys, const char* const* values, std::size_t count))                     \
+  X(ReleaseCudaProviderOptions, 208, void, (CudaProviderOptions*))                                                     \
   X(GetResizedStringTensorElementBuffer, 252, Status*, (Value*, std::size_t index, std::size_t bytes, char** text))
 
 struct Api {
@@ -163,6 +169,7 @@ using OwnedSession = Owned<Session, &Api::ReleaseSession>;
 using OwnedSessionOptions = Owned<SessionOptions, &Api::ReleaseSessionOptions>;
 using OwnedRunOptions = Owned<RunOptions, &Api::ReleaseRunOptions>;
 using OwnedValue = Owned<Value, &Api::ReleaseValue>;
+using OwnedCudaProviderOptions = Owned<CudaProviderOptions, &Api::ReleaseCudaProviderOptions>;
 using OwnedTypeInfo = Owned<TypeInfo, &Api::ReleaseTypeInfo>;
 using OwnedTensorTypeInfo = Owned<TensorTypeInfo, &Api::ReleaseTensorTypeAndShapeInfo>;
 

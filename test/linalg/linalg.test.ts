@@ -1,45 +1,16 @@
 // The algebra through the public surface. What LAPACK itself must get right is tested in test/native.
 
-import { type Device, type FloatTensor, open, type Tensor, tensor } from 'tensorlane';
+import { type Device, open, type Tensor, tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
-import { randomFloats } from '../support/onnx-builder.js';
+import { epsilon, identity, largestDifference, matrix, multiply, random, transpose } from '../support/matrices.js';
 
 let device: Device;
 beforeAll(async () => {
-  device = await open('cpu');
+  device = await open(testDevice);
 });
 afterAll(() => device.dispose());
-
-type Type = 'float32' | 'float64';
-const arrays = { float32: Float32Array, float64: Float64Array };
-const epsilon = { float32: 2 ** -23, float64: 2 ** -52 };
-
-function random(type: Type, dims: number[], seed = 1): FloatTensor {
-  const count = dims.reduce((a, b) => a * b, 1);
-  return { type, data: arrays[type].from(randomFloats(count, seed)), dims } as FloatTensor;
-}
-
-/** Matrix `index` of a batch, as rows of numbers. */
-function matrix(t: Tensor, index = 0): number[][] {
-  const [rows, columns] = t.dims.slice(-2) as [number, number];
-  const start = index * rows * columns;
-  return Array.from({ length: rows }, (_, i) =>
-    Array.from({ length: columns }, (_, j) => Number(t.data[start + i * columns + j])),
-  );
-}
-
-function multiply(a: number[][], b: number[][]): number[][] {
-  return a.map((row) => (b[0] ?? []).map((_, j) => row.reduce((sum, x, k) => sum + x * b[k]![j]!, 0)));
-}
-
-function largestDifference(a: number[][], b: number[][]): number {
-  return Math.max(0, ...a.flatMap((row, i) => row.map((x, j) => Math.abs(x - b[i]![j]!))));
-}
-
-const transpose = (a: number[][]) => (a[0] ?? []).map((_, j) => a.map((row) => row[j]!));
-const identity = (n: number) =>
-  Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => Number(i === j)));
 
 describe('svd', () => {
   const shapes = [
@@ -106,7 +77,7 @@ describe('svd', () => {
   });
 
   test('with one thread, the same input gives the same bits on every stream, whatever else runs', async () => {
-    await using single = await open({ device: 'cpu', threads: 1, streams: 3 });
+    await using single = await open({ device: testDevice, threads: 1, streams: 3 });
     const a = random('float64', [70, 70]);
     const runs = await Promise.all(
       Array.from({ length: 6 }, () => single.streams.use((stream) => single.linalg.svd(a, { stream }))),
@@ -115,13 +86,13 @@ describe('svd', () => {
       const first = Buffer.from(runs[0]![part].data.buffer);
       for (const run of runs) expect(first.equals(Buffer.from(run[part].data.buffer)), `${part} differs`).toBe(true);
     }
-    await (await open('cpu')).dispose(); // gives the process all its cores back
+    await (await open(testDevice)).dispose(); // gives the process all its cores back
   });
 
   test('more callers than cores share them, instead of spinning for one another', async () => {
     const a = random('float64', [200, 200]);
     const time = async (streams: number) => {
-      await using crowded = await open({ device: 'cpu', streams });
+      await using crowded = await open({ device: testDevice, streams });
       await crowded.linalg.svd(a);
       const start = performance.now();
       await Promise.all(Array.from({ length: 16 }, () => crowded.linalg.svd(a)));

@@ -1,12 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { type Device, open, type Tensor, tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { onCuda, testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
 import * as models from '../support/onnx-builder.js';
 
 let device: Device;
 beforeAll(async () => {
-  device = await open('cpu');
+  device = await open(testDevice);
 });
 afterAll(() => device.dispose());
 
@@ -269,4 +270,10 @@ test('stats count what happened and when', async () => {
   expect([queueMicros.count, computeMicros.count, totalMicros.count]).toEqual([10, 1, 10]);
   expect(totalMicros.p50).toBeGreaterThanOrEqual(computeMicros.p50 * 0.9);
   expect(device.stats().models).toBeGreaterThanOrEqual(1);
+});
+
+test('says what it runs on, and on a CUDA device why not on the GPU', async () => {
+  await using model = await device.loadModel(models.square());
+  if (onCuda && model.provider === 'cpu') expect(model.fallbackReason).toMatch(/CUDA/i);
+  else expect([model.provider, model.fallbackReason]).toEqual([onCuda ? 'cuda' : 'cpu', undefined]);
 });

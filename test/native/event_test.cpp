@@ -1,4 +1,4 @@
-// Events between lanes, by tasks like those of binding/device_object.cpp: one signals when it is destroyed, one waits.
+// Events between lanes, by tasks like those of binding/stream_tasks.h: one marks when it is destroyed, one waits.
 #include "core/event.h"
 
 #include <doctest/doctest.h>
@@ -22,7 +22,7 @@ namespace {
 class RecordTask final : public Task {
  public:
   explicit RecordTask(std::shared_ptr<Event> event) : event_(std::move(event)) {}
-  ~RecordTask() override { event_->signal(); }
+  ~RecordTask() override { event_->mark_done(); }
   void run(Lane& /*lane*/) noexcept override {}
 
  private:
@@ -32,7 +32,7 @@ class RecordTask final : public Task {
 class WaitTask final : public Task {
  public:
   explicit WaitTask(std::shared_ptr<Event> event) : event_(std::move(event)) {}
-  void run(Lane& /*lane*/) noexcept override { event_->wait(); }
+  void run(Lane& /*lane*/) noexcept override { event_->wait_done(); }
 
  private:
   std::shared_ptr<Event> event_;
@@ -51,14 +51,54 @@ bool wait(LanePool& pool, std::size_t lane, std::shared_ptr<Event> event) {
 
 }  // namespace
 
-TEST_CASE("an event starts unsignalled, and stays signalled") {
+TEST_CASE("an event starts with nothing done, and stays done") {
   Event event;
-  CHECK_FALSE(event.signalled());
-  event.signal();
-  CHECK(event.signalled());
-  event.wait();
-  event.signal();
-  CHECK(event.signalled());
+  CHECK_FALSE(event.done());
+  event.mark_done();
+  CHECK(event.done());
+  event.wait_recorded();
+  event.wait_done();
+  event.mark_done();
+  CHECK(event.done());
+}
+
+TEST_CASE("an event that the lane has come to is not done yet") {
+  Event event;
+  Gate came;
+  Gate passed;
+  std::thread waiting([&] {
+    event.wait_recorded();
+    came.open();
+    event.wait_done();
+    passed.open();
+  });
+  event.mark_recorded();
+  const bool saw_record = came.wait();
+  const bool done = event.done();
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const bool early = passed.is_open();
+  event.mark_done();
+  waiting.join();
+  CHECK_MESSAGE(saw_record, "wait_recorded() did not return");
+  CHECK_FALSE_MESSAGE(done, "the record alone made the event done");
+  CHECK_FALSE_MESSAGE(early, "wait_done() returned before the event was done");
+}
+
+// What a device keeps in an event must be there for whoever waits for the record.
+TEST_CASE("whoever waits for the record finds the device's event") {
+  for (int round = 0; round < 50; ++round) {
+    CAPTURE(round);
+    Event event;
+    std::shared_ptr<void> seen;
+    std::thread waiting([&] {
+      event.wait_recorded();
+      seen = event.device;
+    });
+    event.device = std::make_shared<int>(round);  // ThreadSanitizer is the judge
+    event.mark_recorded();
+    waiting.join();
+    REQUIRE(seen == event.device);
+  }
 }
 
 TEST_CASE("a lane that waits for another's event sees what was written before it") {
@@ -102,16 +142,16 @@ TEST_CASE("an event holds back the lane that waits, and no other") {
   REQUIRE(submit(
       pool,
       [&](Lane& /*lane*/) {
-        too_early = !event->signalled();
+        too_early = !event->done();
         behind.open();
       },
       1));
   REQUIRE(submit(pool, [&](Lane& /*lane*/) { elsewhere.open(); }, 2));
   const bool free_lane_ran = elsewhere.wait();
-  const bool early = event->signalled();
+  const bool early = event->done();
   gate.open();
   CHECK_MESSAGE(free_lane_ran, "a lane that waits for nothing was held back");
-  CHECK_FALSE_MESSAGE(early, "the event was signalled before the work that precedes it ended");
+  CHECK_FALSE_MESSAGE(early, "the event was done before the work that precedes it ended");
   CHECK(behind.wait());
   CHECK_FALSE(too_early);
 }
@@ -141,27 +181,27 @@ TEST_CASE("stop() lets go who waits for an event that will not be reached") {
       pool,
       [&](Lane& /*lane*/) {
         waiting.open();
-        event->wait();
+        event->wait_done();
       },
       1));
   REQUIRE(waiting.wait());
   std::thread stopper([&] { pool.stop(); });
-  // Lane 0 is still busy: it is the discarding that signals.
-  const bool signalled = eventually([&] { return event->signalled(); });
+  // Lane 0 is still busy: it is the discarding that lets go.
+  const bool done = eventually([&] { return event->done(); });
   gate.open();
   stopper.join();
-  CHECK_MESSAGE(signalled, "the discarded record did not signal its event");
+  CHECK_MESSAGE(done, "the event of the discarded record was not done");
 }
 
-TEST_CASE("an event whose record was refused is signalled") {
+TEST_CASE("an event whose record was refused is done") {
   LanePool pool(1);
   pool.stop();
   auto event = std::make_shared<Event>();
   std::unique_ptr<Task> task = std::make_unique<RecordTask>(event);
   REQUIRE_FALSE(pool.submit(task));
-  CHECK_FALSE(event->signalled());
+  CHECK_FALSE(event->done());
   task.reset();
-  CHECK(event->signalled());
+  CHECK(event->done());
 }
 
 // A wait always comes after its record in the order of submission, so no cycle can form, however they are mixed.
@@ -187,6 +227,6 @@ TEST_CASE("random records and waits never deadlock") {
                   "the lanes stand still after " << pool.counters().completed << " of 2000 tasks");
   for (std::size_t i = 0; i < events.size(); ++i) {
     CAPTURE(i);
-    CHECK(eventually([&] { return events[i]->signalled(); }));
+    CHECK(eventually([&] { return events[i]->done(); }));
   }
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 using tensorlane::copy_finite;
+using tensorlane::copy_finite_lower;
 
 // The lengths and places around the blocks in which the check goes.
 TEST_CASE_TEMPLATE("a single NaN or infinity is found wherever it is, and everything is copied", T, float, double) {
@@ -51,4 +52,19 @@ TEST_CASE_TEMPLATE("nothing beyond the count is read or written", T, float, doub
   std::vector<T> to(3, T{9});
   CHECK(copy_finite(from.data(), to.data(), 2));
   CHECK(to[2] == T{9});
+}
+
+TEST_CASE_TEMPLATE("of a lower triangle the upper one is neither read nor copied", T, float, double) {
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  const std::vector<T> from{1, nan, nan, 2, 3, nan, 4, 5, 6};
+  std::vector<T> to(10, T{9});
+  CHECK(copy_finite_lower(from.data(), to.data(), 3));
+  CHECK((to == std::vector<T>{1, 0, 0, 2, 3, 0, 4, 5, 6, 9}));
+  for (const std::size_t at : {0U, 3U, 4U, 6U, 7U, 8U}) {
+    CAPTURE(at);
+    std::vector<T> bad = from;
+    bad[at] = nan;
+    CHECK_FALSE(copy_finite_lower(bad.data(), to.data(), 3));
+  }
+  CHECK(copy_finite_lower(from.data(), to.data(), 0));
 }

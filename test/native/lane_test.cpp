@@ -71,16 +71,6 @@ bool run_on(LanePool& pool, std::size_t lane, std::function<void(Lane&)> functio
   return submit(pool, task, lane) && done->wait();
 }
 
-// Keeps one lane busy until the gate opens, and returns once the lane is.
-bool occupy(LanePool& pool, std::size_t lane, Gate& gate) {
-  const auto reached = std::make_shared<Gate>();
-  const auto task = [&gate, reached](Lane& /*lane*/) {
-    reached->open();
-    gate.wait();
-  };
-  return submit(pool, task, lane) && reached->wait();
-}
-
 }  // namespace
 
 TEST_CASE("a lane runs its tasks in the order in which they were submitted") {

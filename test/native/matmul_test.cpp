@@ -10,6 +10,7 @@
 #include "cpu/cpu_device.h"
 #include "support/broadcast.h"
 #include "support/matrices.h"
+#include "support/operands.h"
 
 using namespace tensorlane;
 using namespace tensorlane::test;
@@ -31,8 +32,8 @@ void check_product(Device& device, Lane& lane, const Dims& a_batch, const Dims& 
   const std::vector<T> a = random_values<T>(random, product(a_batch) * m * k);
   const std::vector<T> b = random_values<T>(random, product(b_batch) * k * n);
   // NaN where nothing is written, and where what was there before is added to.
-  std::vector<T> c(static_cast<std::size_t>(product(shape.dims) * m * n), std::numeric_limits<T>::quiet_NaN());
-  device.matmul(lane, {kDType<T>, m, k, n, shape.dims, shape.a, shape.b, a.data(), b.data(), c.data()});
+  std::vector<T> c = unset<T>(product(shape.dims) * m * n);
+  device.matmul(lane, {kDType<T>, m, k, n, shape.dims, shape.a, shape.b, false, operand(a), operand(b), operand(c)});
 
   double worst = 0;
   // Its own way through the batch has its own test.
@@ -87,7 +88,7 @@ TEST_CASE_TEMPLATE("matmul: both operands repeated", T, float, double) {
   const std::vector<T> a{1, 2, 3, 4};
   const std::vector<T> b{5, 6};
   std::vector<T> c(6, T{0});
-  device.matmul(lane, {kDType<T>, 2, 2, 1, {3}, {0}, {0}, a.data(), b.data(), c.data()});
+  device.matmul(lane, {kDType<T>, 2, 2, 1, {3}, {0}, {0}, false, operand(a), operand(b), operand(c)});
   CHECK((c == std::vector<T>{17, 39, 17, 39, 17, 39}));
 }
 
@@ -112,7 +113,7 @@ TEST_CASE_TEMPLATE("matmul: NaN and infinity pass through", T, float, double) {
   const std::vector<T> a{nan, 1, infinity, 2, 1, 1};  // 3 x 2
   const std::vector<T> b{1, 0, 3, 1};                 // 2 x 2
   std::vector<T> c(6, T{0});
-  device.matmul(lane, {kDType<T>, 3, 2, 2, {}, {}, {}, a.data(), b.data(), c.data()});
+  device.matmul(lane, {kDType<T>, 3, 2, 2, {}, {}, {}, false, operand(a), operand(b), operand(c)});
   CHECK(std::isnan(c[0]));
   CHECK_MESSAGE(std::isnan(c[1]), "NaN times zero is NaN");
   CHECK(c[2] == infinity);

@@ -19,6 +19,7 @@
 
 #include "core/error.h"
 #include "onnx/model.h"
+#include "support/failure.h"
 #include "support/tasks.h"
 
 using namespace tensorlane;
@@ -32,16 +33,6 @@ namespace {
 // One core a run, so that a run stays on its lane's thread: the runtime's own threads hand work to each other by means
 // that ThreadSanitizer cannot see, the library not being instrumented.
 constexpr ModelOptions kOneThread{1};
-
-template <typename Function>
-std::optional<Error> failure(Function function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error;
-  }
-  return std::nullopt;
-}
 
 // A process holds one ONNX Runtime, and once it is open every path gives it. So what fails is tried first, whatever the
 // order in which the tests run.

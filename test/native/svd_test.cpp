@@ -12,7 +12,9 @@
 
 #include "core/error.h"
 #include "cpu/cpu_device.h"
+#include "support/failure.h"
 #include "support/matrices.h"
+#include "support/operands.h"
 #include "support/tasks.h"
 
 using namespace tensorlane;
@@ -38,13 +40,10 @@ Svd<T> decompose(Device& device, Lane& lane, const std::vector<T>& a, std::int64
   const std::int64_t u_columns = mode == SvdMode::Full ? m : k;
   const std::int64_t vt_rows = mode == SvdMode::Full ? n : k;
   const bool vectors = mode != SvdMode::Values;
-  // Anything that is not written stays NaN, and no ratio of NaN is below the threshold.
-  const auto unset = [](std::int64_t size) {
-    return std::vector<T>(static_cast<std::size_t>(size), std::numeric_limits<T>::quiet_NaN());
-  };
-  Svd<T> result{unset(vectors ? batch * m * u_columns : 0), unset(batch * k), unset(vectors ? batch * vt_rows * n : 0)};
-  device.svd(lane, {kDType<T>, mode, batch, m, n, a.data(), vectors ? result.u.data() : nullptr, result.s.data(),
-                    vectors ? result.vt.data() : nullptr});
+  Svd<T> result{unset<T>(vectors ? batch * m * u_columns : 0), unset<T>(batch * k),
+                unset<T>(vectors ? batch * vt_rows * n : 0)};
+  device.svd(lane, {kDType<T>, mode, SvdDriver::Auto, 0, batch, m, n, operand(a), operand(result.u), operand(result.s),
+                    operand(result.vt)});
   return result;
 }
 
@@ -53,12 +52,6 @@ struct Case {
   Matrix a;
   std::vector<double> spectrum;  // the singular values if they are known, in descending order
 };
-
-// How far the columns of q are from orthonormal.
-double orthogonality(const Matrix& q, double eps) {
-  if (q.data.empty()) return 0;
-  return norm(subtract(multiply(transpose(q), q), identity(q.n))) / (static_cast<double>(q.m) * eps);
-}
 
 // Checks one matrix's factors. Everything is scaled by a power of two first (which is exact), so that the measuring
 // itself neither overflows nor underflows.
@@ -394,20 +387,34 @@ TEST_CASE_TEMPLATE("svd: a NaN or an infinity is an error that names its matrice
       std::vector<T> a = narrow<T>(random_matrix(random, 6 * 4, 3));
       a[1 * 12 + 11] = bad;
       a[4 * 12] = bad;
-      std::optional<Error> error;
-      try {
-        static_cast<void>(decompose(device, lane, a, 6, 4, 3, mode));
-      } catch (const Error& caught) {
-        error = caught;
-      }
-      REQUIRE_MESSAGE(error.has_value(), "no error was reported");
-      CHECK(error->code() == Code::NotFinite);
-      CHECK_MESSAGE((error->indices() == std::vector<std::int64_t>{1, 4}), "the wrong matrices were named");
-      CHECK(std::string(error->what()).find("2 of 6") != std::string::npos);
+      check_fails([&] { static_cast<void>(decompose(device, lane, a, 6, 4, 3, mode)); }, Code::NotFinite, {1, 4}, 6);
     }
   }
   // And the lane is none the worse for it.
   check_case<T>(device, lane, {"after an error", random_matrix(random, 10, 6), {}});
+}
+
+TEST_CASE("svd: what belongs to cuSOLVER is refused by name") {
+  CpuDevice device(1);
+  Lane lane(0);
+  const std::vector<float> a(4, 1.0F);
+  std::vector<float> s(2);
+  const auto refused = [&](SvdDriver driver, std::int64_t rank) -> std::string {
+    const auto error = failure([&] {
+      device.svd(lane, {DType::Float32, SvdMode::Values, driver, rank, 1, 2, 2, operand(a), {}, operand(s), {}});
+    });
+    REQUIRE_MESSAGE(error.has_value(), "no error was reported");
+    CHECK(error->code() == Code::Argument);
+    return error->what();
+  };
+  for (const auto& [driver, name] : std::vector<std::pair<SvdDriver, std::string>>{{SvdDriver::Gesvd, "gesvd"},
+                                                                                   {SvdDriver::Gesvdj, "gesvdj"},
+                                                                                   {SvdDriver::Gesvdp, "gesvdp"},
+                                                                                   {SvdDriver::Gesvdr, "gesvdr"},
+                                                                                   {SvdDriver::Gesvda, "gesvda"}}) {
+    CHECK(refused(driver, 0) == "svd: driver '" + name + "' is cuSOLVER's; the CPU device takes 'auto'");
+  }
+  CHECK(refused(SvdDriver::Auto, 3).find("rank 3") != std::string::npos);
 }
 
 namespace {

@@ -3,6 +3,7 @@
 import { getEventListeners } from 'node:events';
 import { type Device, type Model, open } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testDevice } from '../support/device.js';
 import { slow, square } from '../support/onnx-builder.js';
 import { rejection, row, within } from './support.js';
 
@@ -13,7 +14,7 @@ let single: Model;
 let patient: Model;
 
 beforeAll(async () => {
-  device = await open({ device: 'cpu', streams: 2 });
+  device = await open({ device: testDevice, streams: 2 });
   single = await device.loadModel(slow({ iterations: 4000, width: 64 }), {
     concurrency: 1,
     batching: { maxBatchSize: 1 },

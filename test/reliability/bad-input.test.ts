@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Device, type ErrorCode, type Model, open, type Tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testDevice } from '../support/device.js';
 import {
   add,
   crossRow,
@@ -26,7 +27,7 @@ let sum: Model;
 let fixed: Model;
 
 beforeAll(async () => {
-  device = await open({ device: 'cpu', streams: 2 });
+  device = await open({ device: testDevice, streams: 2 });
   model = await device.loadModel(square({ features: 16 }));
   sum = await device.loadModel(add({ features: 4 }));
   fixed = await device.loadModel(fixedBatch({ batch: 1, features: 4 }));
@@ -470,7 +471,12 @@ describeCases('linear algebra refuses', [
 ]);
 
 describeCases('open refuses', [
-  { what: 'a GPU where there is none', call: () => open('cuda'), code: 'ERR_NO_DEVICE', says: [/'cuda'/, /'cpu'/] },
+  {
+    what: 'a GPU where there is none',
+    call: () => open('cuda:99'),
+    code: 'ERR_NO_DEVICE',
+    says: [/'cuda:99'/, /'cpu'/],
+  },
   { what: 'an unknown device', call: () => open(any('tpu')), code: 'ERR_ARGUMENT', says: [/'tpu'/, /'cpu'/] },
   { what: 'null', call: () => open(any(null)), code: 'ERR_ARGUMENT', says: [/null/] },
   { what: 'an unknown option', call: () => open(any({ lanes: 2 })), code: 'ERR_ARGUMENT', says: [/lanes/, /streams/] },

@@ -2,6 +2,7 @@
 
 import { type Device, open } from 'tensorlane';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { testDevice } from '../support/device.js';
 import { slow, square } from '../support/onnx-builder.js';
 import { collectGarbage, matrix, rejection, row, squares, svdError, within } from './support.js';
 
@@ -11,7 +12,7 @@ const slowModel = slow({ iterations: 1000, width: 64 });
 
 let device: Device;
 beforeEach(async () => {
-  device = await open({ device: 'cpu', streams: 2 });
+  device = await open({ device: testDevice, streams: 2 });
 });
 afterEach(() => device.dispose());
 
@@ -59,7 +60,7 @@ describe('a device', () => {
   it('is disposed by await using', async () => {
     let kept: Device;
     {
-      await using scoped = await open('cpu');
+      await using scoped = await open(testDevice);
       kept = scoped;
       await scoped.linalg.svd(matrix(5, 5, 1));
     }
@@ -97,7 +98,7 @@ describe('a device', () => {
 
   it('rejects a load that it overtakes', async () => {
     for (let i = 0; i < 10; i++) {
-      const own = await open('cpu');
+      const own = await open(testDevice);
       const loading = own.loadModel(slowModel);
       // Sometimes before the load has begun, sometimes in the midst of it.
       for (let turn = 0; turn < i; turn++) await new Promise((resolve) => setImmediate(resolve));
@@ -128,7 +129,7 @@ describe('a device', () => {
   });
 
   it('does not disturb another one', async () => {
-    const other = await open('cpu');
+    const other = await open(testDevice);
     const a = matrix(60, 60, 3);
     const svd = other.linalg.svd(a);
     await device.dispose();
@@ -220,7 +221,7 @@ describe('a stream', () => {
   });
 
   it('of another device is refused', async () => {
-    const other = await open('cpu');
+    const other = await open(testDevice);
     const stream = await other.streams.acquire();
     const refused = await rejection(() => device.linalg.svd(matrix(4, 4, 1), { stream }));
     expect(refused.code).toBe('ERR_ARGUMENT');
@@ -235,7 +236,7 @@ describe('without disposal', () => {
       const work: Promise<unknown>[] = [];
       const abandoned: WeakRef<object>[] = [];
       await (async () => {
-        const dropped = await open({ device: 'cpu', streams: 2 });
+        const dropped = await open({ device: testDevice, streams: 2 });
         const model = await dropped.loadModel(slowModel, { concurrency: 1, batching: { maxBatchSize: 2 } });
         const delayed = await dropped.loadModel(squareModel, { batching: { maxQueueDelayMicros: 20_000 } });
         const a = matrix(120, 120, round);
@@ -257,7 +258,7 @@ describe('without disposal', () => {
   });
 
   it('a load whose device was dropped still settles', async () => {
-    const loading = (await open('cpu')).loadModel(slowModel);
+    const loading = (await open(testDevice)).loadModel(slowModel);
     await collectGarbage();
     const model = await within(10_000, 'the load', loading);
     await collectGarbage();

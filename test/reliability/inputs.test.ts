@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Device, type Model, open, type Tensor, TensorlaneError } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { testDevice } from '../support/device.js';
 import { add, identity, lookup, node, model as onnx, square, twoOutputs, value } from '../support/onnx-builder.js';
 import { expectOutcome, matrix, modelFiles, row, spawnChild, squares, svdError, values, within } from './support.js';
 
@@ -18,7 +19,7 @@ let squareModel: Model;
 let wide: Model;
 
 beforeAll(async () => {
-  device = await open({ device: 'cpu', streams: 2 });
+  device = await open({ device: testDevice, streams: 2 });
   squareModel = await device.loadModel(square({ features: 16 }));
   wide = await device.loadModel(
     onnx({

@@ -41,8 +41,8 @@ export function spawnChild(script: string, options: ChildOptions = {}): Promise<
   const path = fileURLToPath(new URL(`./children/${script}`, import.meta.url));
   return new Promise((resolve, reject) => {
     // Without vitest's own NODE_OPTIONS and the like, and with warnings on, so that one fails the test.
-    const { PATH, HOME, TENSORLANE_ONNXRUNTIME } = process.env;
-    const env = { PATH, HOME, TENSORLANE_ONNXRUNTIME, ...options.env };
+    const kept = Object.entries(process.env).filter(([name]) => /^(PATH|HOME|TENSORLANE_.*|EMULATION_.*)$/.test(name));
+    const env = { ...Object.fromEntries(kept), ...options.env };
     const child = spawn(process.execPath, [...nodeArgs, path, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
@@ -196,7 +196,7 @@ export function matrix(
 }
 
 /** The largest difference between a matrix and the product of its factors (thin mode). */
-export function svdError(data: ArrayLike<number>, { u, s, vt }: Svd): number {
+export function svdError(data: ArrayLike<number>, { u, s, vt }: Svd<Tensor<'float64'>>): number {
   const [rows, rank] = u.dims as [number, number];
   const columns = vt.dims[1]!;
   let worst = 0;

@@ -84,6 +84,12 @@ inline Matrix identity(std::int64_t size) {
   return result;
 }
 
+// How far the columns of q are from orthonormal: LAPACK's ratio |q^T q - 1| / (m eps).
+inline double orthogonality(const Matrix& q, double eps) {
+  if (q.data.empty()) return 0;
+  return norm(subtract(multiply(transpose(q), q), identity(q.n))) / (static_cast<double>(q.m) * eps);
+}
+
 inline Matrix diagonal(std::int64_t m, std::int64_t n, const std::vector<double>& values) {
   Matrix result(m, n);
   for (std::size_t i = 0; i < values.size(); ++i) {

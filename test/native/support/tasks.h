@@ -50,6 +50,7 @@ class Gate {
  public:
   void open() { opened_.add(); }
   bool wait() { return opened_.wait_for(1); }
+  bool is_open() { return opened_.value() > 0; }
 
  private:
   Count opened_;
@@ -68,6 +69,20 @@ inline bool submit(LanePool& pool, std::function<void(Lane&)> function, std::siz
   std::unique_ptr<Task> task = std::make_unique<FunctionTask>(std::move(function));
   return pool.submit(task, lane);
 }
+
+// Keeps one lane busy until the gate opens, and returns once the lane is: what is submitted meanwhile is all there when
+// the lane looks again. The gate must outlive the pool.
+inline bool occupy(LanePool& pool, std::size_t lane, Gate& gate) {
+  const auto reached = std::make_shared<Gate>();
+  const auto task = [&gate, reached](Lane& /*lane*/) {
+    reached->open();
+    gate.wait();
+  };
+  return submit(pool, task, lane) && reached->wait();
+}
+
+// Long enough for a lane to do what it must not.
+inline void give_time() { std::this_thread::sleep_for(std::chrono::milliseconds(10)); }
 
 // Whether `condition` came to hold, asked again and again, for what has no signal to wait for.
 inline bool eventually(const std::function<bool()>& condition) {

@@ -2,13 +2,14 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { open } from 'tensorlane';
+import { testDevice } from './device.mjs';
 import { keepBusy, matrix, row } from './work.mjs';
 
 const { way, square, slow, milliseconds = 0, size = 400 } = workerData;
 
 if (way === 'natural') {
   // Everything that was begun is settled before the thread ends, though nobody disposes anything.
-  const device = await open({ device: 'cpu', streams: 2 });
+  const device = await open({ device: testDevice, streams: 2 });
   const model = await device.loadModel(square, { batching: { maxQueueDelayMicros: 20_000 } });
   const work = [
     ...Array.from({ length: 6 }, () => device.linalg.svd(matrix(150))),

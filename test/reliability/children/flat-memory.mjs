@@ -3,11 +3,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { open } from 'tensorlane';
+import { testDevice } from './device.mjs';
 import { matrix, row } from './work.mjs';
 
 const [kind, folder, roundsText] = process.argv.slice(2);
 const rounds = Number(roundsText);
-const device = await open({ device: 'cpu', streams: 2 });
+const device = await open({ device: testDevice, streams: 2 });
 
 async function collect() {
   for (let i = 0; i < 4; i++) {
@@ -46,7 +47,7 @@ const kinds = {
   async open() {
     const a = matrix(10);
     return async () => {
-      const other = await open({ device: 'cpu', streams: 2 });
+      const other = await open({ device: testDevice, streams: 2 });
       await other.linalg.svd(a);
       await other.dispose();
     };

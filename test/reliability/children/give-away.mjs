@@ -7,10 +7,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { open, TensorlaneError } from 'tensorlane';
+import { testDevice } from './device.mjs';
 import { matrix } from './work.mjs';
 
 const [how, folder] = process.argv.slice(2);
-const device = await open({ device: 'cpu', streams: 2 });
+const device = await open({ device: testDevice, streams: 2 });
 const load = (name, options) => device.loadModel(join(folder, name), options);
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));

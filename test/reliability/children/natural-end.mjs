@@ -3,6 +3,7 @@
 // What is pending must keep the process alive until it has printed "done"; what is idle must not keep it alive after.
 
 import { open } from 'tensorlane';
+import { testDevice } from './device.mjs';
 import { matrix, row } from './work.mjs';
 
 const [what, square, slow] = process.argv.slice(2);
@@ -15,18 +16,18 @@ const done = () => {
 
 const cases = {
   async idleDevice() {
-    const device = await open('cpu');
+    const device = await open(testDevice);
     await device.linalg.svd(matrix(20));
     done();
   },
   async idleModel() {
-    const device = await open('cpu');
+    const device = await open(testDevice);
     const model = await device.loadModel(square, { batching: { maxQueueDelayMicros: 1000 } });
     await model.run({ x: row() }, { timeoutMicros: 60e6 });
     done();
   },
   async heldStream() {
-    const device = await open('cpu');
+    const device = await open(testDevice);
     const stream = await device.streams.acquire();
     stream.wait(stream.record());
     await device.linalg.svd(matrix(20), { stream });
@@ -34,28 +35,28 @@ const cases = {
     done();
   },
   async pendingOpen() {
-    open('cpu').then(done);
+    open(testDevice).then(done);
   },
   async pendingSvd() {
-    const device = await open('cpu');
+    const device = await open(testDevice);
     device.linalg.svd(matrix(300)).then(done);
   },
   async pendingLoad() {
-    const device = await open('cpu');
+    const device = await open(testDevice);
     device.loadModel(slow).then(done);
   },
   async pendingRun() {
-    const device = await open('cpu');
+    const device = await open(testDevice);
     const model = await device.loadModel(slow);
     model.run({ x: row(64) }).then(done);
   },
   async pendingDelay() {
-    const device = await open('cpu');
+    const device = await open(testDevice);
     const model = await device.loadModel(square, { batching: { maxQueueDelayMicros: 300_000 } });
     model.run({ x: row() }).then(done);
   },
   async pendingTimeout() {
-    const device = await open('cpu');
+    const device = await open(testDevice);
     const model = await device.loadModel(square, { batching: { maxQueueDelayMicros: 60e6 } });
     model.run({ x: row() }, { timeoutMicros: 300_000 }).then(
       () => console.error('ran before its timeout'),
@@ -63,14 +64,14 @@ const cases = {
     );
   },
   async pendingDisposal() {
-    const device = await open('cpu');
+    const device = await open(testDevice);
     const model = await device.loadModel(slow);
     model.run({ x: row(64) });
     device.linalg.svd(matrix(300));
     device.dispose().then(done);
   },
   async pendingSynchronize() {
-    const device = await open('cpu');
+    const device = await open(testDevice);
     const stream = await device.streams.acquire();
     device.linalg.svd(matrix(300), { stream });
     stream.synchronize().then(done);

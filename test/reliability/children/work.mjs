@@ -1,6 +1,7 @@
 // Work of every kind, kept going for as long as the environment lives: what is in flight when something ends.
 
 import { open } from 'tensorlane';
+import { testDevice } from './device.mjs';
 
 export function matrix(rows, columns = rows) {
   return { type: 'float64', data: Float64Array.from({ length: rows * columns }, Math.random), dims: [rows, columns] };
@@ -45,7 +46,7 @@ export async function checkWorks(device, squareModel) {
  * wait for a delay, long model runs, loads. Resolves once all of it has begun. A rejection is reported on stderr.
  */
 export async function keepBusy(models, { size = 1500, ...options } = {}) {
-  const device = await open({ device: 'cpu', streams: 2, ...options });
+  const device = await open({ device: testDevice, streams: 2, ...options });
   const delayed = await device.loadModel(models.square, { batching: { maxBatchSize: 8, maxQueueDelayMicros: 300 } });
   const long = await device.loadModel(models.slow);
   const settled = [];

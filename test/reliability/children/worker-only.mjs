@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 
 const worker = new Worker(
   `import('tensorlane').then(async ({ open, tensor }) => {
-     const device = await open('cpu');
+     const device = await open(process.env.TENSORLANE_TEST_DEVICE ?? 'cpu');
      await device.linalg.svd(tensor([[1, 2], [3, 4]]));
      await device.dispose();
    });`,

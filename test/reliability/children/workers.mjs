@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { open } from 'tensorlane';
+import { testDevice } from './device.mjs';
 import { checkWorks } from './work.mjs';
 
 const [scenario, square, slow, rounds = '1'] = process.argv.slice(2);
@@ -88,7 +89,7 @@ const scenarios = {
 };
 
 // A device of the main thread's own, which must not notice.
-const device = await open({ device: 'cpu', streams: 2 });
+const device = await open({ device: testDevice, streams: 2 });
 const model = await device.loadModel(square);
 for (let round = 0; round < Number(rounds); round++) {
   await scenarios[scenario]();

@@ -1,0 +1,31 @@
+#include "binding/operand.h"
+
+#include <string>
+#include <utility>
+
+#include "binding/buffer_object.h"
+#include "binding/convert.h"
+
+namespace tensorlane {
+
+Input::Input(const Napi::Value& value, std::size_t least, const char* what) {
+  if (value.IsTypedArray()) {
+    pin_ = Pin::input(value);
+    operand_.data = pin_->bytes().data();
+    operand_.bytes = pin_->bytes().size();
+  } else {
+    BufferObject::Part part = BufferObject::part(value, what);
+    operand_ = std::move(part.operand);
+    order_ = part.order;
+  }
+  if (operand_.bytes < least) {
+    throw Error(Code::Shape, std::string(what) + " has " + std::to_string(operand_.bytes) + " bytes, fewer than " +
+                                 std::to_string(least));
+  }
+}
+
+std::size_t bytes_of(DType type, std::int64_t elements) {
+  return static_cast<std::size_t>(checked_product({elements, static_cast<std::int64_t>(byte_size(type, 1))}));
+}
+
+}  // namespace tensorlane

@@ -1,0 +1,38 @@
+// Small things that are done to whole matrices.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+namespace tensorlane {
+
+template <typename T>
+void set_identity(T* matrix, std::int64_t size) {
+  std::fill_n(matrix, size * size, T{0});
+  for (std::int64_t i = 0; i < size; ++i) matrix[i * size + i] = T{1};
+}
+
+template <typename T>
+void transpose(const T* from, std::int64_t rows, std::int64_t columns, T* to) {
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j) to[j * rows + i] = from[i * columns + j];
+  }
+}
+
+// In tiles, of which two stay in the first-level cache while they are exchanged.
+template <typename T>
+void transpose_in_place(T* matrix, std::int64_t size) {
+  constexpr std::int64_t kTile = 32;
+  for (std::int64_t top = 0; top < size; top += kTile) {
+    const std::int64_t bottom = std::min(top + kTile, size);
+    for (std::int64_t left = 0; left <= top; left += kTile) {
+      for (std::int64_t i = top; i < bottom; ++i) {
+        const std::int64_t right = std::min(left + kTile, i);
+        for (std::int64_t j = left; j < right; ++j) std::swap(matrix[i * size + j], matrix[j * size + i]);
+      }
+    }
+  }
+}
+
+}  // namespace tensorlane

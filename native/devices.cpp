@@ -1,0 +1,37 @@
+#include "devices.h"
+
+#include "core/error.h"
+#include "cpu/cpu_device.h"
+#ifdef TENSORLANE_WITH_CUDA
+#include "cuda/cuda_device.h"
+#endif
+
+namespace tensorlane {
+
+DeviceList list_devices() {
+  DeviceList list;
+#ifdef TENSORLANE_WITH_CUDA
+  list.devices = cuda::CudaDevice::list();
+  if (list.devices.empty()) list.no_cuda = cuda::CudaDevice::missing();
+#else
+  list.no_cuda = "this build of tensorlane has no CUDA device (npm run build:cuda makes one that has)";
+#endif
+  list.devices.push_back(CpuDevice::describe());
+  return list;
+}
+
+std::shared_ptr<Device> open_device(const DeviceOptions& options) {
+  if (options.kind == "cpu") return std::make_shared<CpuDevice>(options.threads);
+#ifdef TENSORLANE_WITH_CUDA
+  cuda::CudaOptions chosen;
+  chosen.index = options.index;
+  chosen.lanes = options.lanes;
+  chosen.high_priority = options.high_priority;
+  chosen.memory = {options.memory.limit_bytes, options.memory.fraction, options.memory.growth};
+  return std::make_shared<cuda::CudaDevice>(chosen);
+#else
+  throw Error(Code::NoDevice, list_devices().no_cuda);
+#endif
+}
+
+}  // namespace tensorlane

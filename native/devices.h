@@ -1,0 +1,39 @@
+// Which devices there are, of the kinds that this build knows.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "device.h"
+
+namespace tensorlane {
+
+// How a CUDA device's memory is taken.
+struct MemoryOptions {
+  std::uint64_t limit_bytes = 0;  // 0: no limit of ours
+  double fraction = 0;            // of the device's memory, as a limit; 0: none
+  bool growth = true;             // take memory as it is needed; false: the limit (or what is free) at once
+};
+
+struct DeviceOptions {
+  std::string kind;  // "cpu" | "cuda"
+  int index = 0;
+  std::size_t lanes = 0;          // 0: the device chooses
+  std::size_t high_priority = 0;  // the last so many of them
+  unsigned threads = 0;           // CPU: see CpuDevice
+  MemoryOptions memory;
+};
+
+struct DeviceList {
+  std::vector<DeviceInfo> devices;  // the best first, the CPU last
+  std::string no_cuda;              // why there is no CUDA device, with what was tried and what to install
+};
+
+DeviceList list_devices();
+
+// Errors: NoDevice, OutOfMemory.
+std::shared_ptr<Device> open_device(const DeviceOptions& options);
+
+}  // namespace tensorlane

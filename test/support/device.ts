@@ -1,0 +1,7 @@
+// The device that the tests run on: the CPU, or what TENSORLANE_TEST_DEVICE names. The same tests run on the CPU, on the emulated
+// CUDA device and on a GPU.
+
+import type { DeviceName } from 'tensorlane';
+
+export const testDevice = (process.env.TENSORLANE_TEST_DEVICE ?? 'cpu') as DeviceName;
+export const onCuda = testDevice.startsWith('cuda');
