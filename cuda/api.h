@@ -1,0 +1,74 @@
+// Failures of CUDA's calls as typed errors, and the end of a device.
+//
+// Some failures ("sticky" ones) are the end of a device: every later call of this process fails with the same. Its
+// Health keeps the first such cause, so that whatever comes after is refused with what went wrong, not with what it
+// met.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <atomic>
+#include <mutex>
+#include <string>
+
+namespace tensorlane::cuda {
+
+// Whether no call of this process on the device can succeed after this one. Leaves nothing in cudaGetLastError.
+[[nodiscard]] bool is_sticky(cudaError_t error) noexcept;
+
+class Health {
+ public:
+  explicit Health(int device) : device_(device) {}
+  Health(const Health&) = delete;
+  Health& operator=(const Health&) = delete;
+
+  [[nodiscard]] bool lost() const noexcept { return lost_.load(std::memory_order_acquire); }
+  // The first cause counts.
+  void lose(const std::string& cause) noexcept;
+  // For what cannot throw: loses the device where the error is sticky, and leaves nothing in cudaGetLastError.
+  void note(cudaError_t error, const char* what) noexcept;
+  // Errors: DeviceLost, with the first cause.
+  void check() const;
+
+ private:
+  int device_;
+  std::atomic<bool> lost_{false};
+  mutable std::mutex mutex_;
+  std::string cause_;
+};
+
+// While it lives, check() on this thread loses this device when it meets a sticky error; and the device is the one that
+// CUDA's calls of this thread are for.
+class OnDevice {
+ public:
+  OnDevice(int device, Health& health) noexcept;
+  ~OnDevice();
+  OnDevice(const OnDevice&) = delete;
+  OnDevice& operator=(const OnDevice&) = delete;
+
+ private:
+  int device_before_ = -1;
+  Health* health_before_;
+};
+
+// The same for a thread that works for one device only, until it is called again. Null: none.
+void watch_this_thread(Health* health) noexcept;
+
+// Errors: DeviceLost for sticky errors, OutOfMemory, else Internal. None of them stays in cudaGetLastError.
+void check(cudaError_t error, const char* what);
+
+// "cudaMalloc: cudaErrorMemoryAllocation (out of memory)"
+[[nodiscard]] std::string describe(cudaError_t error, const char* what);
+
+// For a call that gives something back: tried once more where that may help. Not where the device is lost: then what it
+// held is gone, and a handle may be as well.
+template <typename Release>
+void give_back(Release release) noexcept {
+  const cudaError_t error = release();
+  if (error != cudaSuccess && !is_sticky(error)) static_cast<void>(is_sticky(release()));
+}
+
+// After a call of a library failed: if it failed because the device did, throws DeviceLost.
+void check_device_after(const char* what);
+
+}  // namespace tensorlane::cuda

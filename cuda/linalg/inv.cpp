@@ -1,0 +1,31 @@
+// Inverses by LU factors. The buffer of a row-major matrix is its transpose, and the inverse of the transpose is the
+// transpose of the inverse: nothing needs to be transposed.
+#include <array>
+
+#include "cuda/batch.h"
+#include "cuda/kernels/finite.h"
+#include "cuda/linalg/common.h"
+#include "cuda/linalg/linalg.h"
+#include "cuda/linalg/lu.h"
+
+namespace tensorlane::cuda {
+
+void inv(CudaLane& lane, const InvArgs& args) {
+  const std::int64_t elements = args.n * args.n;
+  if (args.batch == 0 || elements == 0) return;
+  StatusWords not_finite(lane, args.batch);
+  StatusWords singular(lane, args.batch);
+  const std::size_t bytes = bytes_of(args.type, elements);
+  const std::array inputs{BatchOperand{&args.a, bytes}};
+  const std::array outputs{BatchOperand{&args.inverse, bytes}};
+  run_batch(lane, args.batch, inputs, outputs, [&](const Chunk& chunk) {
+    const Temporary a = lane.temporary(bytes * static_cast<std::size_t>(chunk.count));
+    copy_finite(lane.stream(), args.type, chunk.inputs[0], a.as(), chunk.count, elements, not_finite.at(chunk.first));
+    const LuFactors lu(lane, args.type, args.n, chunk.count, a.as(), singular.at(chunk.first));
+    lu.invert(chunk.outputs[0]);
+  });
+  not_finite.check(Code::NotFinite, "inv: the input has a NaN or an infinity");
+  check_info(singular, Code::Singular, "inv: the matrix is singular");
+}
+
+}  // namespace tensorlane::cuda

@@ -1,0 +1,52 @@
+// LU factors with partial pivoting, of one large matrix or of a batch of small ones.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/dtype.h"
+#include "cuda/lane.h"
+
+namespace tensorlane::cuda {
+
+// Of matrices as the libraries see them, by columns: the buffer of a row-major matrix is its transpose.
+class LuFactors {
+ public:
+  // Factorises `count` packed n x n matrices where they are; they must stay there. info[i] > 0: matrix i is exactly
+  // singular. n and count are not 0. Errors: OutOfMemory.
+  LuFactors(CudaLane& lane, DType type, std::int64_t n, std::int64_t count, void* a, int* info);
+
+  // For the matrices from `first` on: replaces the `columns` right-hand sides of each, n x columns by columns, packed,
+  // by the solutions of the transposed (or not) systems.
+  void solve(bool transposed, std::int64_t first, std::int64_t count, std::int64_t columns, void* b) const;
+
+  // All inverses, packed.
+  void invert(void* inverses) const;
+
+  // 1-based, n a matrix.
+  [[nodiscard]] const void* pivots() const noexcept { return pivots_.as(); }
+  [[nodiscard]] std::size_t pivot_bytes() const noexcept { return batched_ ? sizeof(int) : sizeof(std::int64_t); }
+
+ private:
+  void factorise_batch(int* info);
+  void factorise_each(int* info);
+
+  CudaLane& lane_;
+  DType type_;
+  std::int64_t n_;
+  std::int64_t count_;
+  void* a_;
+  bool batched_;
+  Temporary pivots_;
+  Temporary pointers_;  // of the matrices, where batched
+};
+
+// An array of `count` pointers on the device, `step` elements apart.
+[[nodiscard]] Temporary pointers_to(CudaLane& lane, DType type, void* base, std::int64_t step, std::int64_t count);
+
+// Batches of matrices up to this size go to the batched routines, of larger ones one after the other. From PyTorch,
+// which draws the line for LU factors there; not measured here.
+inline constexpr std::int64_t kLargestBatched = 511;
+inline bool goes_batched(std::int64_t n, std::int64_t count) { return count > 1 && n <= kLargestBatched; }
+
+}  // namespace tensorlane::cuda

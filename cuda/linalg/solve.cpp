@@ -1,0 +1,133 @@
+// Linear systems by LU factors. The buffer of a row-major A is A^T, so that is what is factorised, and the systems are
+// solved with its transpose. Right-hand sides must be columns: one vector already is, several are transposed in and
+// out.
+//
+// Each different matrix is factorised once, however many systems it serves.
+#include <array>
+#include <memory>
+#include <optional>
+
+#include "core/batch_dims.h"
+#include "cuda/batch.h"
+#include "cuda/kernels/finite.h"
+#include "cuda/kernels/transpose.h"
+#include "cuda/linalg/batch_walk.h"
+#include "cuda/linalg/common.h"
+#include "cuda/linalg/linalg.h"
+#include "cuda/linalg/lu.h"
+
+namespace tensorlane::cuda {
+namespace {
+
+// Which systems use what failed.
+struct Systems {
+  std::vector<std::int64_t> dims, a_strides, b_strides;
+
+  [[nodiscard]] std::vector<std::int64_t> with(const std::vector<int>* a, const std::vector<int>* b) const {
+    const auto bad = [](const std::vector<int>* words, std::int64_t i) {
+      return words != nullptr && (*words)[static_cast<std::size_t>(i)] != 0;
+    };
+    std::vector<std::int64_t> systems;
+    for_each_batch(dims, a_strides, b_strides, [&](std::int64_t i, std::int64_t ai, std::int64_t bi) {
+      if (bad(a, ai) || bad(b, bi)) systems.push_back(i);
+    });
+    return systems;
+  }
+};
+
+// Puts the right-hand sides of the items from `first` on below each other, by columns.
+void gather_right_sides(CudaLane& lane, const SolveArgs& args, const BatchWalk& walk, const Chunk& chunk, void* to) {
+  const std::int64_t elements = args.n * args.nrhs;
+  const void* b = chunk.inputs[1];
+  const auto put = [&](std::int64_t item, std::int64_t size, std::int64_t from, std::int64_t step) {
+    transpose(lane.stream(), size_of(args.type), at(args.type, b, from * elements), step * elements,
+              at(args.type, to, (item - chunk.first) * elements), elements, size, args.n, args.nrhs);
+  };
+  if (walk.b_is_item()) {
+    put(chunk.first, chunk.count, 0, 1);  // the chunk's own part of b
+  } else {
+    walk.for_each_run(chunk.first, chunk.count,
+                      [&](std::int64_t item, std::int64_t size, std::int64_t, std::int64_t from) {
+                        put(item, size, from, walk.b_step());
+                      });
+  }
+}
+
+void solve_items(const SolveArgs& args, const BatchWalk& walk, const Chunk& chunk, const LuFactors& lu, void* b) {
+  if (walk.a_is_item()) {
+    lu.solve(true, 0, chunk.count, args.nrhs, b);
+    return;
+  }
+  walk.for_each_run(chunk.first, chunk.count, [&](std::int64_t item, std::int64_t size, std::int64_t a, std::int64_t) {
+    void* right = at(args.type, b, (item - chunk.first) * args.n * args.nrhs);
+    if (walk.a_step() == 0) {
+      lu.solve(true, a, 1, size * args.nrhs, right);  // one matrix: their columns lie side by side
+    } else {
+      lu.solve(true, a, size, args.nrhs, right);  // a contiguous operand advances by one
+    }
+  });
+}
+
+}  // namespace
+
+void solve(CudaLane& lane, const SolveArgs& args) {
+  const BatchWalk walk(args.batch_dims, args.a_strides, args.b_strides);
+  const std::int64_t a_elements = args.n * args.n;
+  const std::int64_t b_elements = args.n * args.nrhs;
+  if (walk.total() == 0 || b_elements == 0) return;
+  const DType type = args.type;
+  const std::size_t a_bytes = bytes_of(type, a_elements);
+  const std::size_t b_bytes = bytes_of(type, b_elements);
+  const auto a_count = static_cast<std::int64_t>(args.a.bytes / a_bytes);
+  const auto b_count = static_cast<std::int64_t>(args.b.bytes / b_bytes);
+
+  StatusWords a_not_finite(lane, a_count);
+  StatusWords b_not_finite(lane, b_count);
+  StatusWords singular(lane, a_count);
+  Temporary a;
+  std::optional<LuFactors> lu;
+  const auto factorise = [&](const void* from, std::int64_t first, std::int64_t count) {
+    lu.reset();
+    a = lane.temporary(a_bytes * static_cast<std::size_t>(count));
+    copy_finite(lane.stream(), type, from, a.as(), count, a_elements, a_not_finite.at(first));
+    lu.emplace(lane, type, args.n, count, a.as(), singular.at(first));
+  };
+
+  const std::array inputs{BatchOperand{&args.a, walk.a_is_item() ? a_bytes : 0},
+                          BatchOperand{&args.b, walk.b_is_item() ? b_bytes : 0}};
+  const std::array outputs{BatchOperand{&args.x, b_bytes}};
+  run_batch(lane, walk.total(), inputs, outputs, [&](const Chunk& chunk) {
+    if (walk.a_is_item()) {
+      factorise(chunk.inputs[0], chunk.first, chunk.count);
+    } else if (chunk.first == 0) {
+      factorise(chunk.inputs[0], 0, a_count);
+    }
+    if (walk.b_is_item()) {
+      find_not_finite(lane.stream(), type, chunk.inputs[1], chunk.count, b_elements, b_not_finite.at(chunk.first));
+    } else if (chunk.first == 0) {
+      find_not_finite(lane.stream(), type, chunk.inputs[1], b_count, b_elements, b_not_finite.at(0));
+    }
+    void* x = chunk.outputs[0];
+    Temporary columns;
+    if (args.nrhs > 1) columns = lane.temporary(b_bytes * static_cast<std::size_t>(chunk.count));
+    void* right = args.nrhs > 1 ? columns.as() : x;
+    gather_right_sides(lane, args, walk, chunk, right);
+    solve_items(args, walk, chunk, *lu, right);
+    if (args.nrhs > 1) transpose(lane.stream(), size_of(type), right, x, chunk.count, args.nrhs, args.n);
+  });
+
+  const Systems systems{args.batch_dims, args.a_strides, args.b_strides};
+  const auto a_words = std::make_shared<std::vector<int>>();
+  a_not_finite.check([a_words](std::span<const int> words) { a_words->assign(words.begin(), words.end()); });
+  b_not_finite.check([a_words, systems, total = walk.total()](std::span<const int> words) {
+    const std::vector<int> b_words(words.begin(), words.end());
+    throw_for(systems.with(a_words.get(), &b_words), total, Code::NotFinite,
+              "solve: the input has a NaN or an infinity");
+  });
+  singular.check([systems, total = walk.total()](std::span<const int> words) {
+    const std::vector<int> info(words.begin(), words.end());
+    throw_for(systems.with(&info, nullptr), total, Code::Singular, "solve: the matrix is singular");
+  });
+}
+
+}  // namespace tensorlane::cuda
