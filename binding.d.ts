@@ -119,9 +119,10 @@ export interface LaunchRequest {
   arguments: readonly (Uint8Array | (BufferPart & { writes: boolean }))[];
 }
 
-/** A compiled kernel; it lives as long as its device. */
+/** A compiled kernel. */
 export class Kernel {
   private constructor();
+  release(): void;
 }
 
 /** In bytes. */

@@ -153,7 +153,10 @@ export class Device implements AsyncDisposable {
       );
     }
     try {
-      return new Kernel(await device.compile({ source, name, options }), this.#runner, name, parameters);
+      const compiled = await device.compile({ source, name, options });
+      const kernel = new Kernel(compiled, this.#runner, name, parameters);
+      this.#runner.keep(kernel);
+      return kernel;
     } catch (reason) {
       throw toTensorlaneError(reason);
     }
@@ -246,7 +249,8 @@ export class Device implements AsyncDisposable {
     const lanes = Array.from({ length: this.streams.size }, (_, lane) => lane);
     await Promise.allSettled(this.#loading);
     await Promise.all(this.#liveModels().map((model) => model.dispose()));
-    await Promise.all(lanes.map((lane) => this.#native.synchronize(lane)));
+    // A device that was lost cannot be waited for, and whoever used it has been told.
+    await Promise.allSettled(lanes.map((lane) => this.#native.synchronize(lane)));
     await this.#runner.close();
     this.#count();
     this.#native.close();

@@ -56,8 +56,8 @@ export interface KernelOptions {
   options?: readonly string[];
 }
 
-/** A compiled kernel. It stays with its device until that is disposed. */
-export class Kernel<P extends readonly KernelParameter[] = readonly KernelParameter[]> {
+/** A compiled kernel. */
+export class Kernel<P extends readonly KernelParameter[] = readonly KernelParameter[]> implements Disposable {
   readonly name: string;
   readonly parameters: P;
   readonly #native: NativeKernel;
@@ -69,6 +69,15 @@ export class Kernel<P extends readonly KernelParameter[] = readonly KernelParame
     this.#runner = runner;
     this.name = name;
     this.parameters = parameters;
+  }
+
+  /** Lets go of it; launches that were asked for go on. Disposing the device does so as well. May be called again. */
+  dispose(): void {
+    this.#native.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 
   /**

@@ -30,6 +30,7 @@ type Rest<K extends keyof Operations> = Omit<Operations[K], 'onDevice' | 'a' | '
 export class Runner {
   readonly #device: () => NativeDevice;
   readonly #storages = new Set<WeakRef<Storage>>();
+  readonly #kernels = new Set<WeakRef<Disposable>>();
 
   /** `device` gives the open device, or throws ERR_DISPOSED. */
   constructor(device: () => NativeDevice) {
@@ -104,8 +105,15 @@ export class Runner {
     }
   }
 
-  /** Lets go of all tensors' memory, for a device that is being disposed: no operation is in flight. */
+  /** A kernel that is to be disposed with the device. */
+  keep(kernel: Disposable): void {
+    for (const kept of this.#kernels) if (kept.deref() === undefined) this.#kernels.delete(kept);
+    this.#kernels.add(new WeakRef(kernel));
+  }
+
+  /** Lets go of all tensors' memory and of all kernels, for a device that is being disposed: no operation is in flight. */
   async close(): Promise<void> {
+    for (const kept of this.#kernels) kept.deref()?.[Symbol.dispose]();
     const live = [...this.#storages].flatMap((kept) => kept.deref() ?? []);
     await Promise.all(live.map((storage) => storage.free()));
   }

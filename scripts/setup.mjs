@@ -5,13 +5,20 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { packages, purposes } from './setup/packages.mjs';
 import { inRoot, SetupError, takeLock } from './setup/run.mjs';
-import { addon, dependencies, typescript } from './setup/steps.mjs';
+import { addon, dependencies, emulatedAddon, typescript } from './setup/steps.mjs';
 
 /** Does whatever is still missing for a purpose ('base' builds and no more). Throws a SetupError that says what to do. */
 export async function setUp(purpose = 'base') {
-  checkNode();
   // Sources that do not compile yet can be formatted all the same.
-  const steps = purpose === 'format' ? [dependencies] : [packages(purpose), dependencies, addon, typescript];
+  if (purpose === 'format') return doSteps([dependencies]);
+  const system = packages(purpose === 'emulation' ? 'test' : purpose);
+  const emulated = purpose === 'emulation' ? [emulatedAddon] : [];
+  return doSteps([system, dependencies, addon, ...emulated, typescript]);
+}
+
+/** Does those of the steps that are not done yet, one set-up at a time. */
+export async function doSteps(steps) {
+  checkNode();
   if (steps.every((step) => step.done())) return;
   const release = await takeLock();
   try {
@@ -23,9 +30,11 @@ export async function setUp(purpose = 'base') {
 }
 
 /** For the scripts that begin with a set-up: a failure is told in plain words, without a stack. */
-export async function setUpOrExit(purpose) {
+export const setUpOrExit = (purpose) => orExit(() => setUp(purpose));
+
+export async function orExit(work) {
   try {
-    await setUp(purpose);
+    return await work();
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     console.error(error.message);

@@ -1,27 +1,31 @@
 // All tests that need no GPU: `npm test`, which is also what CI runs.
-//   node scripts/test.mjs            everything: the TypeScript tests, then the C++ tests under the sanitizers
-//   node scripts/test.mjs --fast     the TypeScript tests without test/long
-//   node scripts/test.mjs --native   only the C++ tests
-//   node scripts/test.mjs ARGS...    the TypeScript tests, with these arguments given to vitest
+//   node scripts/test.mjs              everything
+//   node scripts/test.mjs --fast       the TypeScript tests without test/long
+//   node scripts/test.mjs --native     only the C++ tests, under the sanitizers
+//   node scripts/test.mjs --emulation  only those of the CUDA device, on the emulated GPU: C++ under the sanitizers, TypeScript
+//   node scripts/test.mjs ARGS...      the TypeScript tests, with these arguments given to vitest
 // The last line is the sum: `N passed, N failed`.
 
 import { setUpOrExit } from './setup.mjs';
 import { runNativeTests } from './test/native.mjs';
 import { runVitest } from './test/vitest.mjs';
 
-const own = ['--fast', '--native'];
+const own = ['--fast', '--native', '--emulation'];
 const args = process.argv.slice(2);
-const only = (flag) => args.includes(flag);
 const vitestArgs = args.filter((arg) => !own.includes(arg));
+const asked = (flag) => args.includes(flag);
+const all = args.length === 0;
 
-await setUpOrExit('test');
+await setUpOrExit(all || asked('--emulation') ? 'emulation' : 'test');
 
 const results = [];
-if (!only('--native'))
-  results.push(await runVitest(only('--fast') ? [...vitestArgs, '--project', 'fast'] : vitestArgs));
-if (only('--native') || args.length === 0) {
-  for (const sanitizer of ['address', 'thread']) results.push(await runNativeTests(sanitizer));
+if (all || asked('--fast') || vitestArgs.length > 0)
+  results.push(await runVitest(asked('--fast') ? [...vitestArgs, '--project', 'fast'] : vitestArgs));
+for (const suite of ['native', 'emulation']) {
+  if (!all && !asked(`--${suite}`)) continue;
+  for (const sanitizer of ['address', 'thread']) results.push(await runNativeTests(suite, sanitizer));
 }
+if (all || asked('--emulation')) results.push(await runVitest(['--config', 'vitest.cuda.config.ts']));
 
 const sum = (key) => results.reduce((total, result) => total + result[key], 0);
 const passed = sum('passed');

@@ -25,6 +25,7 @@ class ReleaseWorker final : public LaneWorker {
 
  private:
   void Execute(Lane& /*lane*/) override { buffer_.reset(); }
+  [[nodiscard]] bool needs_device() const noexcept override { return false; }
 
   std::shared_ptr<Buffer> buffer_;
 };

@@ -94,7 +94,9 @@ class LaunchWorker final : public LaneWorker {
 
 }  // namespace
 
-Napi::Function KernelObject::define(Napi::Env env) { return DefineClass(env, "Kernel", {}); }
+Napi::Function KernelObject::define(Napi::Env env) {
+  return DefineClass(env, "Kernel", {InstanceMethod<&KernelObject::release>("release")});
+}
 
 KernelObject::KernelObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "kernels are made by Device.compile()");
@@ -106,8 +108,12 @@ std::shared_ptr<Kernel> KernelObject::unwrap(const Napi::Value& value) {
   if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kKernelTag)) {
     throw Error(Code::Argument, "a kernel made by Device.compile() was expected");
   }
-  return Unwrap(value.As<Napi::Object>())->kernel_;
+  std::shared_ptr<Kernel> kernel = Unwrap(value.As<Napi::Object>())->kernel_;
+  if (kernel == nullptr) throw Error(Code::Disposed, "the kernel has been disposed");
+  return kernel;
 }
+
+void KernelObject::release(const Napi::CallbackInfo& /*info*/) { kernel_.reset(); }
 
 std::unique_ptr<LaneWorker> make_compile_worker(Napi::Env env, std::shared_ptr<Device> device,
                                                 const Napi::Object& request) {

@@ -16,10 +16,12 @@ class KernelObject : public Napi::ObjectWrap<KernelObject> {
 
   explicit KernelObject(const Napi::CallbackInfo& info);
 
-  // Errors: Argument.
+  // Errors: Argument, Disposed.
   static std::shared_ptr<Kernel> unwrap(const Napi::Value& value);
 
  private:
+  void release(const Napi::CallbackInfo& info);
+
   std::shared_ptr<Kernel> kernel_;
 };
 

@@ -64,6 +64,9 @@ class LaneWorker : public Task, public Completion {
   // On the lane's thread. What it throws rejects the promise.
   virtual void Execute(Lane& lane) = 0;
 
+  // Whether it is refused when the device is lost. What gives something back is not.
+  [[nodiscard]] virtual bool needs_device() const noexcept { return true; }
+
   // On the JS thread: what the promise resolves to.
   virtual Napi::Value Result(Napi::Env env) { return env.Undefined(); }
 
@@ -74,7 +77,7 @@ class LaneWorker : public Task, public Completion {
   void run(Lane& lane) noexcept final {
     for (const auto& use : after_) use->wait_recorded();
     attempt([&] {
-      if (lane.state() != nullptr) lane.state()->begin();
+      if (lane.state() != nullptr && needs_device()) lane.state()->begin();
       Execute(lane);
     });
   }

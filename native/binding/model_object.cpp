@@ -70,6 +70,7 @@ class ReleaseWorker final : public LaneWorker {
 
  private:
   void Execute(Lane& /*lane*/) override { model_.reset(); }
+  [[nodiscard]] bool needs_device() const noexcept override { return false; }
 
   std::shared_ptr<Model> model_;
 };

@@ -35,6 +35,10 @@ const needs = {
   ],
   demo: [],
   bench: [],
+  // For a toolkit that is not here: cuda.mjs asks only then.
+  cuda: [
+    { apt: 'python3-pip', brew: 'python', what: 'pip for Python 3, or a CUDA toolkit', programs: ['pip3', 'pip'] },
+  ],
   lint: [{ apt: 'clang-tidy', brew: 'llvm', what: 'clang-tidy', programs: ['clang-tidy'] }],
 };
 export const purposes = Object.keys(needs);

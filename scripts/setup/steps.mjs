@@ -1,4 +1,5 @@
-// The three steps after the system packages: npm's dependencies, the native addon, the compiled TypeScript.
+// The steps after the system packages: npm's dependencies, the native addon (plain, with CUDA, or emulating it), the compiled
+// TypeScript.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -40,20 +41,42 @@ export const addon = stamped({
   title: 'built the native addon',
   inputs: ['CMakeLists.txt', 'native', 'package-lock.json'],
   output: 'build/Release/tensorlane.node',
-  async work() {
-    forgetMovedBuild();
-    const cmakeJs = tool('cmake-js', 'bin', 'cmake-js');
-    const hint = 'If the sources are as they should be, remove build/ and run this again.';
-    // Configured each time: cmake-js itself does so only once, and would miss a new Node.js or new paths.
-    await run('build', process.execPath, [cmakeJs, 'configure', '--config', 'Release'], { hint });
-    await run(
-      'build',
-      process.execPath,
-      [cmakeJs, 'build', '--config', 'Release', '--parallel', `${availableParallelism()}`],
-      { hint },
-    );
-  },
+  work: () => buildAddon('build'),
 });
+
+/** The addon with the CUDA device; `toolkit` is a step of setup/cuda.mjs that is done before. */
+export function cudaAddon(toolkit, folder = 'build/cuda') {
+  const { nvcc, include } = toolkit.toolkit();
+  const options = [`CMAKE_CUDA_COMPILER=${nvcc}`, ...(include ? [`TENSORLANE_CUDA_INCLUDE=${include}`] : [])];
+  return stamped({
+    name: path.basename(folder),
+    title: `built the native addon with its CUDA device in ${folder}`,
+    inputs: ['CMakeLists.txt', 'native', 'cuda', 'test/gpu', 'test/emulation/tests', 'bench/gpu', 'package-lock.json'],
+    also: options.join(' '),
+    output: `${folder}/Release/tensorlane.node`,
+    work: () => buildAddon(folder, ['TENSORLANE_CUDA=nvcc', ...options]),
+  });
+}
+
+/** The addon with the CUDA device on an emulated GPU, in build/emulation: for tests where there is no GPU. */
+export const emulatedAddon = stamped({
+  name: 'emulation',
+  title: 'built the native addon with its CUDA device on an emulated GPU',
+  inputs: ['CMakeLists.txt', 'native', 'cuda', 'test/emulation', 'package-lock.json'],
+  output: 'build/emulation/Release/tensorlane.node',
+  work: () => buildAddon('build/emulation', ['TENSORLANE_CUDA=emulated']),
+});
+
+async function buildAddon(folder, options = []) {
+  forgetOtherBuild(inRoot(folder), options);
+  const cmakeJs = tool('cmake-js', 'bin', 'cmake-js');
+  const log = folder.replaceAll('/', '-');
+  const hint = `If the sources are as they should be, remove ${folder}/ and run this again.`;
+  const common = ['--out', inRoot(folder), '--config', 'Release', ...options.map((option) => `--CD${option}`)];
+  // Configured each time: cmake-js itself does so only once, and would miss a new Node.js or new paths.
+  await run(log, process.execPath, [cmakeJs, 'configure', ...common], { hint });
+  await run(log, process.execPath, [cmakeJs, 'build', ...common, '--parallel', `${availableParallelism()}`], { hint });
+}
 
 export const typescript = stamped({
   name: 'typescript',
@@ -71,13 +94,13 @@ export const typescript = stamped({
 });
 
 /** A step that is done when its inputs are those of the last time it ended well, and its output is there. */
-function stamped({ name, title, inputs, output, work }) {
+function stamped({ name, title, inputs, also = '', output, work }) {
   const stamp = inRoot('build', '.setup', name);
   return {
-    done: () => existsSync(inRoot(output)) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash(inputs),
+    done: () => existsSync(inRoot(output)) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash(inputs, also),
     async run() {
       // Taken first: a source that changes during the work makes the step run again.
-      const before = hash(inputs);
+      const before = hash(inputs, also);
       rmSync(stamp, { force: true });
       await step(title, work);
       mkdirSync(path.dirname(stamp), { recursive: true });
@@ -86,8 +109,8 @@ function stamped({ name, title, inputs, output, work }) {
   };
 }
 
-function hash(inputs) {
-  const sum = createHash('sha256').update(`${process.platform} ${process.arch}`);
+function hash(inputs, also) {
+  const sum = createHash('sha256').update(`${process.platform} ${process.arch}${also && ` ${also}`}`);
   for (const input of inputs) {
     for (const file of filesUnder(inRoot(input)))
       sum.update(`\0${path.relative(inRoot(), file)}\0`).update(readFileSync(file));
@@ -109,14 +132,20 @@ function filesUnder(where) {
   }
 }
 
-/** CMake refuses a build folder that was configured somewhere else, as after the whole directory was moved or copied. */
-function forgetMovedBuild() {
-  const cache = inRoot('build', 'CMakeCache.txt');
+/**
+ * CMake refuses a build folder that was configured somewhere else, as after the whole directory was moved or copied, and
+ * never changes the compiler of one.
+ */
+function forgetOtherBuild(folder, options) {
+  const cache = path.join(folder, 'CMakeCache.txt');
   if (!existsSync(cache)) return;
-  const home = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(readFileSync(cache, 'utf8'))?.[1];
-  if (home && path.resolve(home) === path.resolve(inRoot())) return;
+  const entry = (name) => new RegExp(`^${name}:[A-Z]+=(.*)$`, 'm').exec(readFileSync(cache, 'utf8'))?.[1];
+  const home = entry('CMAKE_HOME_DIRECTORY');
+  const nvcc = options.find((option) => option.startsWith('CMAKE_CUDA_COMPILER='))?.replace(/^.*?=/, '');
+  const same = (a, b) => !a || !b || path.resolve(a) === path.resolve(b);
+  if (same(home, inRoot()) && same(nvcc, entry('CMAKE_CUDA_COMPILER'))) return;
   rmSync(cache);
-  rmSync(inRoot('build', 'CMakeFiles'), { recursive: true, force: true });
+  rmSync(path.join(folder, 'CMakeFiles'), { recursive: true, force: true });
 }
 
 function readJson(file) {

@@ -5,15 +5,26 @@ import { runProgram } from '../processes.mjs';
 import { findProgram } from '../setup/packages.mjs';
 import { inRoot, run, SetupError, step } from '../setup/run.mjs';
 
-export async function runNativeTests(sanitizer) {
-  const build = inRoot('build', `native-${sanitizer}`);
+/** Where the tests are, the program that they make, and their name. */
+export const suites = {
+  native: { source: 'test/native', program: 'tensorlane_tests', title: 'native tests' },
+  emulation: {
+    source: 'test/emulation/tests',
+    program: 'emulation_tests',
+    title: 'tests of the CUDA device on the emulated GPU',
+  },
+};
+
+export async function runNativeTests(name, sanitizer) {
+  const { source, program, title } = suites[name];
+  const build = inRoot('build', `${name}-${sanitizer}`);
+  const log = `${name}-tests`;
   try {
-    const source = inRoot('test', 'native');
     const work = async () => {
-      await run('native-tests', 'cmake', ['-S', source, '-B', build, '-G', 'Ninja', `-DSANITIZE=${sanitizer}`]);
-      await run('native-tests', 'cmake', ['--build', build]);
+      await run(log, 'cmake', ['-S', inRoot(source), '-B', build, '-G', 'Ninja', `-DSANITIZE=${sanitizer}`]);
+      await run(log, 'cmake', ['--build', build]);
     };
-    await step(`built the native tests for the ${sanitizer} sanitizer`, work, 'test');
+    await step(`built the ${title} for the ${sanitizer} sanitizer`, work, 'test');
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     console.error(error.message);
@@ -21,15 +32,14 @@ export async function runNativeTests(sanitizer) {
   }
   // Newer kernels spread addresses wider than older ThreadSanitizer runtimes can map. Containers may forbid turning that off.
   const fixed = findProgram('setarch') && spawnSync('setarch', ['-R', 'true'], { stdio: 'ignore' }).status === 0;
-  const command = [...(fixed ? ['setarch', '-R'] : []), `${build}/tensorlane_tests`];
+  const command = [...(fixed ? ['setarch', '-R'] : []), `${build}/${program}`];
   const { ok, output } = await runProgram(command, { env: options(), keep: true, timeout: 10 * 60_000 });
   const summary = /\[doctest\] test cases:\s*\d+\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed/.exec(output);
   const passed = Number(summary?.[1] ?? 0);
   const failed = Number(summary?.[2] ?? 0);
   // A sanitizer's report or a crash fails no test case of its own, and neither does a run without any.
   const silent = failed === 0 && (!ok || passed === 0);
-  if (silent)
-    console.error(`The native tests under the ${sanitizer} sanitizer failed outside of a test case; see above.`);
+  if (silent) console.error(`The ${title} under the ${sanitizer} sanitizer failed outside of a test case; see above.`);
   return { passed, failed: failed + (silent ? 1 : 0) };
 }
 

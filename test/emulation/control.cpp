@@ -16,6 +16,11 @@ Napi::Value plan_fault(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value clear_faults(const Napi::CallbackInfo& info) {
+  emulation::clear_faults();
+  return info.Env().Undefined();
+}
+
 Napi::Value clear(const Napi::CallbackInfo& info) {
   emulation::clear_faults();
   emulation::reset_errors();
@@ -40,6 +45,7 @@ Napi::Value live(const Napi::CallbackInfo& info) {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("planFault", Napi::Function::New(env, plan_fault));
+  exports.Set("clearFaults", Napi::Function::New(env, clear_faults));
   exports.Set("clear", Napi::Function::New(env, clear));
   exports.Set("calls", Napi::Function::New(env, calls));
   exports.Set("live", Napi::Function::New(env, live));

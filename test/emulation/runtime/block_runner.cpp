@@ -117,7 +117,7 @@ class Runner {
   cudaError_t error_ = cudaSuccess;
 
   Thread threads_[kMaxThreads];
-  Warp warps_[kWarps];
+  Warp warps_[kWarps]{};
   std::size_t running_ = 0;
   std::size_t started_ = 0;
   std::size_t finished_ = 0;

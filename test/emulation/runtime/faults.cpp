@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "runtime/pools.h"
 #include "runtime/streams.h"
 
 namespace emulation {
@@ -167,6 +168,7 @@ void fail_device(int device, cudaError_t error) {
 
 void reset_errors() {
   wait_for_all_streams();
+  reclaim_orphans();
   const Quiet quiet;
   for (const auto& device : state().devices)
     if (device != nullptr) device->sticky = cudaSuccess;

@@ -204,6 +204,36 @@ Live live() {
   return now;
 }
 
+void reclaim_orphans() {
+  std::vector<Allocation> orphans;
+  {
+    const Quiet quiet;
+    for (const auto& [address, allocation] : state().allocations) {
+      const bool orphan = allocation.pool != nullptr && !state().pools.contains(allocation.pool.get());
+      if (orphan && allocation.device->sticky != cudaSuccess) orphans.push_back(allocation);
+    }
+    for (auto at = state().pending_frees.begin(); at != state().pending_frees.end();) {
+      const auto next = std::next(at);
+      const PendingFree& pending = **at;
+      if (pending.allocation.device->sticky != cudaSuccess) {
+        if (!pending.taken) orphans.push_back(pending.allocation);
+        state().pending_frees.erase(at);
+      }
+      at = next;
+    }
+  }
+  for (Allocation& orphan : orphans) {
+    {
+      const Quiet quiet;
+      state().allocations.erase(orphan.block.address);
+    }
+    end_life(orphan.block, orphan.bytes);
+    const Quiet quiet;
+    forget(orphan);
+    orphan.pool.reset();
+  }
+}
+
 }  // namespace emulation
 
 using emulation::Quiet;

@@ -36,4 +36,8 @@ void trim_pools(Device& device);
 // What an allocation counts for.
 std::size_t counted_bytes(std::size_t bytes);
 
+// On a device that failed, the call that did may have been the one to free something: what is left of pools that are
+// gone.
+void reclaim_orphans();
+
 }  // namespace emulation

@@ -1,0 +1,207 @@
+// What the same calls cost from C++, for bench/gpu/main.ts to compare with: kernels, copies and the libraries' routines
+// by themselves, on one stream, with everything allocated before. Prints a JSON object of microseconds; exits with 1
+// where there is no GPU.
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "cuda/api.h"
+#include "cuda/kernels/finite.h"
+#include "cuda/libraries/libraries.h"
+
+namespace {
+
+using tensorlane::cuda::check;
+
+double now_us() {
+  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// The median time of `work`, which ends with the stream's work done.
+double median_us(int rounds, const std::function<void()>& work) {
+  work();
+  std::vector<double> times;
+  for (int i = 0; i < rounds; ++i) {
+    const double start = now_us();
+    work();
+    times.push_back(now_us() - start);
+  }
+  std::nth_element(times.begin(), times.begin() + rounds / 2, times.end());
+  return times[static_cast<std::size_t>(rounds / 2)];
+}
+
+template <typename T>
+T* device_array(std::size_t count) {
+  void* memory = nullptr;
+  check(cudaMalloc(&memory, count * sizeof(T)), "cudaMalloc");
+  return static_cast<T*>(memory);
+}
+
+template <typename T>
+void fill_random(T* device, std::size_t count) {
+  std::vector<T> host(count);
+  unsigned state = 1;
+  for (T& value : host) {
+    state = state * 1664525U + 1013904223U;
+    value = static_cast<T>(state) / static_cast<T>(2147483648.0) - T{1};
+  }
+  check(cudaMemcpy(device, host.data(), count * sizeof(T), cudaMemcpyHostToDevice), "cudaMemcpy");
+}
+
+void require(int status, const char* what) {
+  if (status != 0)
+    throw tensorlane::Error(tensorlane::Code::Internal, std::string(what) + ": " + std::to_string(status));
+}
+
+void print(const char* name, double value, bool last = false) {
+  std::printf("  \"%s\": %.3f%s\n", name, value, last ? "" : ",");
+}
+
+void run() {
+  int devices = 0;
+  check(cudaGetDeviceCount(&devices), "cudaGetDeviceCount");
+  cudaStream_t stream = nullptr;
+  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+  const auto synchronize = [stream] { check(cudaStreamSynchronize(stream), "cudaStreamSynchronize"); };
+  std::printf("{\n");
+
+  // The smallest kernel of tensorlane's own, launched and waited for.
+  int* flag = device_array<int>(1);
+  auto* values = device_array<float>(1024);
+  fill_random(values, 1024);
+  print("launch", median_us(2000, [&] {
+          tensorlane::cuda::find_not_finite(stream, tensorlane::DType::Float32, values, 1, 1024, flag);
+          synchronize();
+        }));
+
+  constexpr std::size_t kCopied = std::size_t{256} << 20U;
+  void* pinned = nullptr;
+  check(cudaHostAlloc(&pinned, kCopied, cudaHostAllocDefault), "cudaHostAlloc");
+  auto* copied = device_array<char>(kCopied);
+  print("copy in, 256 MiB", median_us(7, [&] {
+          check(cudaMemcpyAsync(copied, pinned, kCopied, cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync");
+          synchronize();
+        }));
+  print("copy out, 256 MiB", median_us(7, [&] {
+          check(cudaMemcpyAsync(pinned, copied, kCopied, cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync");
+          synchronize();
+        }));
+
+  const auto& api = tensorlane::cuda::cusolver();
+  cusolverDnHandle_t solver = nullptr;
+  cusolverDnParams_t params = nullptr;
+  require(api.cusolverDnCreate(&solver), "cusolverDnCreate");
+  require(api.cusolverDnCreateParams(&params), "cusolverDnCreateParams");
+  require(api.cusolverDnSetStream(solver, stream), "cusolverDnSetStream");
+
+  const auto factor = [&](const char* name, std::int64_t n, int rounds, auto size, auto call) {
+    auto* a = device_array<double>(static_cast<std::size_t>(n * n));
+    auto* original = device_array<double>(static_cast<std::size_t>(n * n));
+    fill_random(original, static_cast<std::size_t>(n * n));
+    std::size_t device_bytes = 0;
+    std::size_t host_bytes = 0;
+    size(n, a, &device_bytes, &host_bytes);
+    auto* work = device_array<char>(device_bytes + 1);
+    std::vector<char> host_work(host_bytes + 1);
+    print(name, median_us(rounds, [&] {
+            // The call destroys its input, so each has to copy, as tensorlane must.
+            check(cudaMemcpyAsync(a, original, static_cast<std::size_t>(n * n) * sizeof(double),
+                                  cudaMemcpyDeviceToDevice, stream),
+                  "cudaMemcpyAsync");
+            call(n, a, work, device_bytes, host_work.data(), host_bytes);
+            synchronize();
+          }));
+    check(cudaFree(a), "cudaFree");
+    check(cudaFree(original), "cudaFree");
+    check(cudaFree(work), "cudaFree");
+  };
+
+  constexpr std::int64_t kSvd = 1024;
+  auto* s = device_array<double>(kSvd);
+  auto* u = device_array<double>(kSvd * kSvd);
+  auto* vt = device_array<double>(kSvd * kSvd);
+  factor(
+      "gesvd, 1024 x 1024 f64", kSvd, 5,
+      [&](std::int64_t n, double* a, std::size_t* device_bytes, std::size_t* host_bytes) {
+        require(
+            api.cusolverDnXgesvd_bufferSize(solver, params, 'S', 'S', n, n, CUDA_R_64F, a, n, CUDA_R_64F, s, CUDA_R_64F,
+                                            u, n, CUDA_R_64F, vt, n, CUDA_R_64F, device_bytes, host_bytes),
+            "cusolverDnXgesvd_bufferSize");
+      },
+      [&](std::int64_t n, double* a, void* work, std::size_t device_bytes, void* host_work, std::size_t host_bytes) {
+        require(api.cusolverDnXgesvd(solver, params, 'S', 'S', n, n, CUDA_R_64F, a, n, CUDA_R_64F, s, CUDA_R_64F, u, n,
+                                     CUDA_R_64F, vt, n, CUDA_R_64F, work, device_bytes, host_work, host_bytes, flag),
+                "cusolverDnXgesvd");
+      });
+
+  auto* pivots = device_array<std::int64_t>(4096);
+  factor(
+      "getrf, 4096 x 4096 f64", 4096, 7,
+      [&](std::int64_t n, double* a, std::size_t* device_bytes, std::size_t* host_bytes) {
+        require(api.cusolverDnXgetrf_bufferSize(solver, params, n, n, CUDA_R_64F, a, n, CUDA_R_64F, device_bytes,
+                                                host_bytes),
+                "cusolverDnXgetrf_bufferSize");
+      },
+      [&](std::int64_t n, double* a, void* work, std::size_t device_bytes, void* host_work, std::size_t host_bytes) {
+        require(api.cusolverDnXgetrf(solver, params, n, n, CUDA_R_64F, a, n, pivots, CUDA_R_64F, work, device_bytes,
+                                     host_work, host_bytes, flag),
+                "cusolverDnXgetrf");
+      });
+
+  const auto& lt = tensorlane::cuda::cublas_lt();
+  cublasLtHandle_t blas = nullptr;
+  require(lt.cublasLtCreate(&blas), "cublasLtCreate");
+  constexpr std::uint64_t kProduct = 4096;
+  constexpr std::size_t kWorkspace = std::size_t{32} << 20U;
+  auto* left = device_array<float>(kProduct * kProduct);
+  auto* right = device_array<float>(kProduct * kProduct);
+  auto* product = device_array<float>(kProduct * kProduct);
+  auto* workspace = device_array<char>(kWorkspace);
+  fill_random(left, kProduct * kProduct);
+  fill_random(right, kProduct * kProduct);
+  cublasLtMatmulDesc_t description = nullptr;
+  cublasLtMatrixLayout_t layout = nullptr;
+  cublasLtMatmulPreference_t preference = nullptr;
+  require(lt.cublasLtMatmulDescCreate(&description, CUBLAS_COMPUTE_32F, CUDA_R_32F), "cublasLtMatmulDescCreate");
+  require(lt.cublasLtMatrixLayoutCreate(&layout, CUDA_R_32F, kProduct, kProduct, kProduct),
+          "cublasLtMatrixLayoutCreate");
+  require(lt.cublasLtMatmulPreferenceCreate(&preference), "cublasLtMatmulPreferenceCreate");
+  require(lt.cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &kWorkspace,
+                                                  sizeof(kWorkspace)),
+          "cublasLtMatmulPreferenceSetAttribute");
+  cublasLtMatmulHeuristicResult_t choice{};
+  int found = 0;
+  require(lt.cublasLtMatmulAlgoGetHeuristic(blas, description, layout, layout, layout, layout, preference, 1, &choice,
+                                            &found),
+          "cublasLtMatmulAlgoGetHeuristic");
+  const float one = 1;
+  const float zero = 0;
+  print("matmul, 4096 x 4096 f32",
+        median_us(15,
+                  [&] {
+                    require(lt.cublasLtMatmul(blas, description, &one, right, layout, left, layout, &zero, product,
+                                              layout, product, layout, &choice.algo, workspace, kWorkspace, stream),
+                            "cublasLtMatmul");
+                    synchronize();
+                  }),
+        true);
+  std::printf("}\n");
+}
+
+}  // namespace
+
+int main() {
+  try {
+    run();
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "raw: %s\n", error.what());
+    return 1;
+  }
+}

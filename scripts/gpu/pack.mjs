@@ -1,0 +1,193 @@
+// Packs what checks a real GPU into build/gpu/tensorlane-gpu.tar.xz: Node, the addon and the libraries it links, the tests and
+// the benchmarks with the packages they import. scripts/gpu/check.sh unpacks and runs it, where nothing of that may be.
+//   node scripts/gpu/pack.mjs [--addon FILE]     another addon than build/cuda/Release/tensorlane.node, to try this out
+//
+// What is carried: test/cuda/** and bench/gpu/** with whatever they import, and the programs in build/cuda/tests and
+// build/cuda/bench: see cuda/cuda.cmake.
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import path from 'node:path';
+import { readToolkitOptions } from '../setup/cuda.mjs';
+import { findProgram, packages } from '../setup/packages.mjs';
+import { inRoot, run, SetupError, step } from '../setup/run.mjs';
+import { cudaAddon, dependencies, typescript } from '../setup/steps.mjs';
+import { doSteps, orExit } from '../setup.mjs';
+
+const limit = 60e6;
+const stage = inRoot('build', 'gpu', 'tensorlane-gpu');
+const archive = inRoot('build', 'gpu', 'tensorlane-gpu.tar.xz');
+
+const args = process.argv.slice(2);
+const given = args.includes('--addon') ? args[args.indexOf('--addon') + 1] : undefined;
+
+await orExit(async () => {
+  if (given) {
+    await doSteps([packages('base'), dependencies, typescript]);
+  } else {
+    const { step: toolkit } = readToolkitOptions([]);
+    await doSteps([packages(toolkit.purpose), dependencies, toolkit, cudaAddon(toolkit), typescript]);
+  }
+  await step('collected the files', collect, 'pack');
+  await step('packed them', compress, 'pack');
+  const size = statSync(archive).size;
+  console.log(`pack: ${path.relative(process.cwd(), archive)}, ${(size / 1e6).toFixed(1)} MB`);
+  if (size > limit) throw new SetupError(`That is more than ${limit / 1e6} MB. Before packing:\n${largest()}`);
+});
+
+function collect() {
+  rmSync(path.dirname(stage), { recursive: true, force: true });
+  mkdirSync(stage, { recursive: true });
+  const addon = given ? path.resolve(given) : inRoot('build', 'cuda', 'Release', 'tensorlane.node');
+  copyProgram(realpathSync(process.execPath), 'bin/node');
+  copyProgram(addon, 'build/Release/tensorlane.node');
+  for (const library of linked(addon)) copyProgram(realpathSync(library), `libraries/${path.basename(library)}`);
+  for (const folder of given ? [] : ['build/cuda/tests', 'build/cuda/bench'])
+    for (const name of programsIn(folder)) copyProgram(inRoot(folder, name), `${folder}/${name}`);
+
+  for (const name of [
+    'package.json',
+    'tsconfig.json',
+    'tsconfig.dev.json',
+    'vitest.config.ts',
+    'LICENSE',
+    'dist',
+    'lib',
+  ])
+    copy(name);
+  copy('scripts/gpu/run.mjs');
+  const sources = reachable(['test/cuda', 'bench/gpu', 'test/linalg', 'test/tensor.test.ts'].flatMap(filesIn));
+  for (const source of sources) copy(source);
+  const imported = sources.filter((source) => source.endsWith('.ts')).flatMap((source) => importsOf(source));
+  for (const folder of packageFolders(['vitest', 'tsx', 'node-gyp-build', 'onnxruntime-node', ...imported]))
+    copyPackage(folder);
+}
+
+function programsIn(folder) {
+  if (!existsSync(inRoot(folder))) return [];
+  const entries = readdirSync(inRoot(folder), { withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
+}
+
+function copy(name) {
+  cpSync(inRoot(name), path.join(stage, name), { recursive: true });
+}
+
+/** A program or shared library, without the symbols that only a debugger needs. */
+function copyProgram(from, to) {
+  const file = path.join(stage, to);
+  mkdirSync(path.dirname(file), { recursive: true });
+  cpSync(from, file, { dereference: true });
+  chmodSync(file, 0o755);
+  if (findProgram('strip')) spawnSync('strip', ['--strip-unneeded', file], { stdio: 'ignore' });
+}
+
+/** The shared libraries that the addon links, but for those of every Linux. */
+function linked(addon) {
+  const everywhere = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s)\.so)/;
+  const lines = spawnSync('ldd', [addon], { encoding: 'utf8' }).stdout.split('\n');
+  return lines
+    .map((line) => /=> (\/\S+)/.exec(line)?.[1])
+    .filter((file) => file && !everywhere.test(path.basename(file)));
+}
+
+function filesIn(name) {
+  if (!existsSync(inRoot(name))) return [];
+  if (!statSync(inRoot(name)).isDirectory()) return [name];
+  return readdirSync(inRoot(name), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(inRoot(), path.join(entry.parentPath, entry.name)));
+}
+
+/** These files and all that they import from this repository. */
+function reachable(files) {
+  const found = new Set(files);
+  for (const file of found) {
+    if (!file.endsWith('.ts')) continue;
+    for (const name of importsOf(file)) {
+      if (!name.startsWith('.')) continue;
+      const source = path.join(path.dirname(file), name).replace(/\.js$/, '.ts');
+      if (existsSync(inRoot(source))) found.add(source);
+    }
+  }
+  return [...found];
+}
+
+function importsOf(file) {
+  const statement = /^(?!import type).*?\b(?:from|import)\s*\(?['"]([^'"]+)['"]/gm;
+  return [...readFileSync(inRoot(file), 'utf8').matchAll(statement)].map(([, name]) => name);
+}
+
+/** The folders in node_modules of these packages and all that they depend on. */
+function packageFolders(names) {
+  const { packages: listed } = JSON.parse(readFileSync(inRoot('package-lock.json'), 'utf8'));
+  const found = new Set();
+  const add = (name, from) => {
+    for (let at = from; ; at = at.includes('/node_modules/') ? at.slice(0, at.lastIndexOf('/node_modules/')) : '') {
+      const folder = `${at ? `${at}/` : ''}node_modules/${name}`;
+      const entry = listed[folder];
+      if (entry) {
+        if (found.has(folder) || !existsSync(inRoot(folder))) return;
+        found.add(folder);
+        const optional = Object.entries(entry.peerDependenciesMeta ?? {}).filter(([, meta]) => meta.optional);
+        const skipped = new Set(
+          name === 'onnxruntime-node' ? ['adm-zip', 'global-agent'] : optional.map(([peer]) => peer),
+        );
+        const { dependencies, optionalDependencies, peerDependencies } = entry;
+        for (const next of Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies }))
+          if (!skipped.has(next)) add(next, folder);
+        return;
+      }
+      if (!at) return;
+    }
+  };
+  for (const name of names) {
+    if (name.startsWith('.') || name.startsWith('node:') || name === 'tensorlane') continue;
+    add(name.split('/', name.startsWith('@') ? 2 : 1).join('/'), '');
+  }
+  return found;
+}
+
+function copyPackage(folder) {
+  const name = folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length);
+  // Command lines of packages of which the libraries are used, and what only people and compilers read.
+  const unused = /^(protobufjs\/cli|esbuild\/bin|[^/].*\.(map|md|d\.[cm]?ts))$/;
+  const platform = path.join('/', process.platform, process.arch, '/');
+  cpSync(inRoot(folder), path.join(stage, folder), {
+    recursive: true,
+    filter(from) {
+      const inside = path.relative(inRoot(folder), from);
+      if (inside === 'node_modules' || unused.test(`${name}/${inside}`)) return false;
+      // Of ONNX Runtime, only this platform's library: its binding for Node is not used.
+      if (name !== 'onnxruntime-node' || !/^bin\/.*\.\w+$/.test(inside)) return true;
+      return inside.includes(platform) && !inside.endsWith('.node');
+    },
+  });
+}
+
+async function compress() {
+  const tar = ['-C', path.dirname(stage), '--sort=name', '--owner=0', '--group=0', '-cf', '-', path.basename(stage)];
+  // Machine code packs better when its jumps are rewritten first.
+  const filter = process.arch === 'x64' ? '--x86 --lzma2=preset=9' : '-9';
+  const command = 'archive=$1; shift; tar "$@" | xz -T0 --block-size=128MiB $FILTER > "$archive"';
+  await run('pack', 'bash', ['-o', 'pipefail', '-c', command, 'bash', archive, ...tar], { env: { FILTER: filter } });
+}
+
+function largest() {
+  const { stdout } = spawnSync('du', ['-am', stage], { encoding: 'utf8' });
+  const lines = stdout.split('\n').filter((line) => /\.(so[.\d]*|node|js|mjs)$|\/(node|tests\/.*|bin\/.*)$/.test(line));
+  return lines
+    .sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))
+    .slice(0, 12)
+    .map((line) => `  ${line.replace(/^(\d+)\s+.*tensorlane-gpu\//, '$1 MB  ')}`)
+    .join('\n');
+}

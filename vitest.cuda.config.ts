@@ -1,0 +1,41 @@
+// The suite of the CUDA device, on the emulated GPU, or on a real one where TENSORLANE_REAL_GPU is set: what the CPU device is
+// tested with, and what only a CUDA device has.
+
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const emulated = !process.env.TENSORLANE_REAL_GPU;
+const build = fileURLToPath(new URL('build/emulation/', import.meta.url));
+
+const emulation = {
+  TENSORLANE_ADDON: `${build}Release/tensorlane.node`,
+  TENSORLANE_EMULATION: `${build}Release/emulation_control.node`,
+  TENSORLANE_CUDA_LIBRARIES: `${build}emulated-cuda/lib`,
+  EMULATION_DEVICES: '2',
+};
+
+export default defineConfig({
+  test: {
+    name: emulated ? 'emulation' : 'cuda',
+    environment: 'node',
+    pool: 'forks',
+    execArgv: ['--expose-gc'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+    include: [
+      'test/cuda/**/*.test.ts',
+      'test/device/**/*.test.ts',
+      'test/linalg/**/*.test.ts',
+      'test/model/**/*.test.ts',
+      'test/reliability/**/*.test.ts',
+      'test/binding.test.ts',
+      'test/open.test.ts',
+      'test/streams.test.ts',
+    ],
+    env: {
+      TENSORLANE_TEST_DEVICE: process.env.TENSORLANE_TEST_DEVICE ?? 'cuda',
+      ...(emulated && emulation),
+    },
+  },
+});
