@@ -147,8 +147,7 @@ Model::Model(const ort::Runtime& runtime, const std::string& path, const ModelOp
 Model::Model(const ort::Runtime& runtime, std::span<const std::byte> bytes, const ModelOptions& options)
     : runtime_(&runtime), session_(runtime.api) {
   const auto made = session_options(options);
-  runtime.check(runtime.api.CreateSessionFromArray(runtime.env, bytes.data(), bytes.size(), made.get(),
-                                                   session_.out()),
+  runtime.check(runtime.api.CreateSessionFromArray(runtime.env, bytes.data(), bytes.size(), made.get(), session_.out()),
                 "loading the model");
   describe();
 }

@@ -33,7 +33,7 @@ export async function runNativeTests(name, sanitizer) {
   // Newer kernels spread addresses wider than older ThreadSanitizer runtimes can map. Containers may forbid turning that off.
   const fixed = findProgram('setarch') && spawnSync('setarch', ['-R', 'true'], { stdio: 'ignore' }).status === 0;
   const command = [...(fixed ? ['setarch', '-R'] : []), `${build}/${program}`];
-  const { ok, output } = await runProgram(command, { env: options(), keep: true, timeout: 10 * 60_000 });
+  const { ok, output } = await runProgram(command, { env: options(), keep: true, timeout: 20 * 60_000 });
   const summary = /\[doctest\] test cases:\s*\d+\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed/.exec(output);
   const passed = Number(summary?.[1] ?? 0);
   const failed = Number(summary?.[2] ?? 0);

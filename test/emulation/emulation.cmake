@@ -61,6 +61,11 @@ if(cuda_sources AND NOT EMULATION_ONLY)
       LANGUAGE CXX COMPILE_OPTIONS "-x;c++;-Wno-uninitialized;-Wno-maybe-uninitialized")
   endif()
   add_library(tensorlane_cuda_emulated STATIC ${cuda_sources})
+  target_precompile_headers(tensorlane_cuda_emulated PRIVATE
+    <algorithm> <functional> <memory> <string> <vector> <cuda_runtime.h>)
+  if(cuda_kernels)
+    set_source_files_properties(${cuda_kernels} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+  endif()
   # Nobody measures the emulation: quickly built is what counts.
   target_compile_options(tensorlane_cuda_emulated PRIVATE -O1)
   target_include_directories(tensorlane_cuda_emulated BEFORE PUBLIC ${CMAKE_CURRENT_LIST_DIR}/include)

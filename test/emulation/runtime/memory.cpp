@@ -338,10 +338,12 @@ cudaError_t cudaMallocHost(void** ptr, std::size_t size) {
                                 [&](emulation::Device&) { return emulation::allocate_pinned(ptr, size); });
 }
 
-// It does not wait for the device: a copy that still uses the memory is an error, and AddressSanitizer's to report.
+// It does not wait for the device: a copy that still uses the memory is an error, and AddressSanitizer's to report. But
+// a device that failed does nothing any more, and whoever was told so need not wait for it.
 cudaError_t cudaFreeHost(void* ptr) {
-  return emulation::releasing_call("cudaFreeHost", [&](emulation::Device&) {
+  return emulation::releasing_call("cudaFreeHost", [&](emulation::Device& device) {
     if (ptr == nullptr) return cudaSuccess;
+    if (emulation::sticky(device.ordinal) != cudaSuccess) emulation::wait_for_device(device);
     {
       const Quiet quiet;
       if (state().pinned.erase(reinterpret_cast<std::uintptr_t>(ptr)) == 0) return cudaErrorInvalidValue;

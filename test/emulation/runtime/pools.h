@@ -36,8 +36,8 @@ void trim_pools(Device& device);
 // What an allocation counts for.
 std::size_t counted_bytes(std::size_t bytes);
 
-// On a device that failed, the call that did may have been the one to free something: what is left of pools that are
-// gone.
+// On a device that failed: what is left of pools that are gone, because the call that failed was the one to free it,
+// and what its streams did not come to free.
 void reclaim_orphans();
 
 }  // namespace emulation
