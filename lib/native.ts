@@ -1,22 +1,24 @@
-// Loads the addon: the one that TENSORLANE_ADDON names, the one with CUDA if it was built here (npm run build:cuda), the one
+// Loads the addon: the one that TENSORLANE_ADDON names, the one that was built here last, with CUDA (npm run build:cuda) or
 // without, or the prebuilt one for this platform.
 
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type * as Binding from '../binding.js';
 import { TensorlaneError } from './errors.js';
 
 const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL('..', import.meta.url));
-const withCuda = fileURLToPath(new URL('../build/cuda/Release/tensorlane.node', import.meta.url));
+const withCuda = join(root, 'build', 'cuda', 'Release', 'tensorlane.node');
+const plain = join(root, 'build', 'Release', 'tensorlane.node');
 
 function load(): typeof Binding {
   const choose = require('node-gyp-build') as (folder: string) => typeof Binding;
-  const built = process.env.TENSORLANE_ADDON || withCuda;
   try {
-    if (built !== withCuda || existsSync(built)) return require(built) as typeof Binding;
-    return choose(root);
+    const named = process.env.TENSORLANE_ADDON;
+    if (named) return require(named) as typeof Binding;
+    return builtAt(withCuda) > builtAt(plain) ? (require(withCuda) as typeof Binding) : choose(root);
   } catch (cause) {
     throw new TensorlaneError(
       'ERR_NO_DEVICE',
@@ -26,6 +28,10 @@ function load(): typeof Binding {
       { cause },
     );
   }
+}
+
+function builtAt(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
 export const native: typeof Binding = load();

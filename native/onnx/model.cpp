@@ -127,10 +127,11 @@ void Model::use_cuda(ort::SessionOptions* session_options, int device) {
   const std::array<const char*, 1> values{index.c_str()};
   try {
     ort::OwnedCudaProviderOptions cuda(api);
-    runtime_->check(api.CreateCudaProviderOptions(cuda.out()), "choosing the GPU");
+    runtime_->check(api.CreateCudaProviderOptions(cuda.out()), "ONNX Runtime cannot use CUDA here");
     runtime_->check(api.UpdateCudaProviderOptions(cuda.get(), keys.data(), values.data(), keys.size()),
-                    "choosing the GPU");
-    runtime_->check(api.SessionOptionsAppendCudaProvider(session_options, cuda.get()), "choosing the GPU");
+                    "ONNX Runtime cannot use CUDA here");
+    runtime_->check(api.SessionOptionsAppendCudaProvider(session_options, cuda.get()),
+                    "ONNX Runtime cannot use CUDA here");
     provider_ = "cuda";
   } catch (const Error& error) {
     fallback_reason_ = error.what();

@@ -47,7 +47,13 @@ export const addon = stamped({
 /** The addon with the CUDA device; `toolkit` is a step of setup/cuda.mjs that is done before. */
 export function cudaAddon(toolkit, folder = 'build/cuda') {
   const { nvcc, include } = toolkit.toolkit();
-  const options = [`CMAKE_CUDA_COMPILER=${nvcc}`, ...(include ? [`TENSORLANE_CUDA_INCLUDE=${include}`] : [])];
+  // Of these, all that nvcc knows; fewer are built sooner.
+  const architectures = process.env.TENSORLANE_CUDA_ARCHITECTURES || '75;80;86;89;90;100;120';
+  const options = [
+    `CMAKE_CUDA_COMPILER=${nvcc}`,
+    ...(include ? [`TENSORLANE_CUDA_INCLUDE=${include}`] : []),
+    `TENSORLANE_CUDA_ARCHITECTURES=${architectures}`,
+  ];
   return stamped({
     name: path.basename(folder),
     title: `built the native addon with its CUDA device in ${folder}`,
