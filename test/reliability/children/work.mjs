@@ -41,11 +41,14 @@ export async function checkWorks(device, squareModel) {
   });
 }
 
+/** One that runs for a good part of a second; cuSOLVER's routines are slower where LAPACK emulates them. */
+const longSvd = process.env.TENSORLANE_EMULATION ? 300 : 1500;
+
 /**
  * Opens a device and keeps it busy: SVDs that run long, SVDs that end all the time, queued ones, batched model runs that
  * wait for a delay, long model runs, loads. Resolves once all of it has begun. A rejection is reported on stderr.
  */
-export async function keepBusy(models, { size = 1500, ...options } = {}) {
+export async function keepBusy(models, { size = longSvd, ...options } = {}) {
   const device = await open({ device: testDevice, streams: 2, ...options });
   const delayed = await device.loadModel(models.square, { batching: { maxBatchSize: 8, maxQueueDelayMicros: 300 } });
   const long = await device.loadModel(models.slow);
