@@ -1,6 +1,7 @@
 // The C++ tests, built and run under a sanitizer: 'address' (with undefined behaviour) or 'thread'.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { runProgram } from '../processes.mjs';
 import { findProgram } from '../setup/packages.mjs';
 import { inRoot, run, SetupError, step } from '../setup/run.mjs';
@@ -33,7 +34,7 @@ export async function runNativeTests(name, sanitizer) {
   // Newer kernels spread addresses wider than older ThreadSanitizer runtimes can map. Containers may forbid turning that off.
   const fixed = findProgram('setarch') && spawnSync('setarch', ['-R', 'true'], { stdio: 'ignore' }).status === 0;
   const command = [...(fixed ? ['setarch', '-R'] : []), `${build}/${program}`];
-  const { ok, output } = await runProgram(command, { env: options(), keep: true, timeout: 20 * 60_000 });
+  const { ok, output } = await runProgram(command, { env: options(name, build), keep: true, timeout: 20 * 60_000 });
   const summary = /\[doctest\] test cases:\s*\d+\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed/.exec(output);
   const passed = Number(summary?.[1] ?? 0);
   const failed = Number(summary?.[2] ?? 0);
@@ -43,13 +44,18 @@ export async function runNativeTests(name, sanitizer) {
   return { passed, failed: failed + (silent ? 1 : 0) };
 }
 
-function options() {
-  const suppressions = (name) =>
-    existsSync(inRoot('test', 'native', name)) ? `:suppressions=${inRoot('test', 'native', name)}` : '';
+function options(name, build) {
+  const suppressions = (file) =>
+    existsSync(inRoot('test', 'native', file)) ? `:suppressions=${inRoot('test', 'native', file)}` : '';
   return {
     ASAN_OPTIONS: 'detect_stack_use_after_return=1:strict_string_checks=1',
     LSAN_OPTIONS: `print_suppressions=0${suppressions('lsan.supp')}`,
     TSAN_OPTIONS: `second_deadlock_stack=1${suppressions('tsan.supp')}`,
     UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
+    // Where the emulated GPU's libraries are, which call OpenBLAS from every stream: its threads would spin for one another.
+    ...(name === 'emulation' && {
+      TENSORLANE_CUDA_LIBRARIES: path.join(build, 'emulated-cuda', 'lib'),
+      OPENBLAS_NUM_THREADS: '1',
+    }),
   };
 }

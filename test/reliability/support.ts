@@ -41,7 +41,9 @@ export function spawnChild(script: string, options: ChildOptions = {}): Promise<
   const path = fileURLToPath(new URL(`./children/${script}`, import.meta.url));
   return new Promise((resolve, reject) => {
     // Without vitest's own NODE_OPTIONS and the like, and with warnings on, so that one fails the test.
-    const kept = Object.entries(process.env).filter(([name]) => /^(PATH|HOME|TENSORLANE_.*|EMULATION_.*)$/.test(name));
+    const kept = Object.entries(process.env).filter(([name]) =>
+      /^(PATH|HOME|TENSORLANE_.*|EMULATION_.*|OPENBLAS_.*)$/.test(name),
+    );
     const env = { ...Object.fromEntries(kept), ...options.env };
     const child = spawn(process.execPath, [...nodeArgs, path, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
