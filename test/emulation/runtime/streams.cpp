@@ -88,9 +88,13 @@ void run_stream(const StreamPointer& stream) {
   }
 }
 
+// Streams that were destroyed and have done all their work: whoever waits for a device waits for that as well.
+char order_of_the_ended = 0;
+
 void stream_thread(StreamPointer stream) {
   run_stream(stream);
   release_block_runner();
+  release(&order_of_the_ended);
   const Quiet quiet;
   state().all_streams.erase(stream);
   stream.reset();
@@ -126,6 +130,7 @@ void wait_for_streams(Choose choose) {
       if (choose(*stream)) waited.emplace_back(stream, stream->submitted);
   }
   for (const auto& [stream, position] : waited) wait_for_stream(*stream, position);
+  acquire(&order_of_the_ended);
   const Quiet quiet;
   waited.clear();
 }

@@ -102,7 +102,7 @@ inline std::int64_t between(Random& random, std::int64_t low, std::int64_t high)
 }
 
 // How many random cases to try.
-constexpr int some(int cases) { return kSpeed == 0 ? (cases + 2) / 3 : cases; }
+constexpr int some(int cases) { return kSpeed == 0 ? (cases + 5) / 6 : cases; }
 
 // Sizes of all kinds: none, one, small ones, those around powers of two, large ones.
 inline std::int64_t any_size(Random& random, std::int64_t most) {
