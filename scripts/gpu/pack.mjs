@@ -24,6 +24,8 @@ import { cudaAddon, dependencies, typescript } from '../setup/steps.mjs';
 import { doSteps, orExit } from '../setup.mjs';
 
 const limit = 60e6;
+// Without ONNX Runtime, so without what loads models.
+const carried = ['test/cuda', 'test/device', 'test/linalg', 'test/streams.test.ts', 'test/tensor.test.ts', 'bench/gpu'];
 const stage = inRoot('build', 'gpu', 'tensorlane-gpu');
 const archive = inRoot('build', 'gpu', 'tensorlane-gpu.tar.xz');
 
@@ -59,17 +61,17 @@ function collect() {
     'tsconfig.json',
     'tsconfig.dev.json',
     'vitest.config.ts',
+    'vitest.cuda.config.ts',
     'LICENSE',
     'dist',
     'lib',
   ])
     copy(name);
   copy('scripts/gpu/run.mjs');
-  const sources = reachable(['test/cuda', 'bench/gpu', 'test/linalg', 'test/tensor.test.ts'].flatMap(filesIn));
+  const sources = reachable(carried.flatMap(filesIn));
   for (const source of sources) copy(source);
   const imported = sources.filter((source) => source.endsWith('.ts')).flatMap((source) => importsOf(source));
-  for (const folder of packageFolders(['vitest', 'tsx', 'node-gyp-build', 'onnxruntime-node', ...imported]))
-    copyPackage(folder);
+  for (const folder of packageFolders(['vitest', 'tsx', 'node-gyp-build', ...imported])) copyPackage(folder);
 }
 
 function programsIn(folder) {
