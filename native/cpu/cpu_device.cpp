@@ -41,14 +41,18 @@ std::string cpu_name() {
   return "CPU";
 }
 
-// Counts itself in a counter that it shares with its device, which it may outlive.
+// Counts itself for its device.
 class HostBuffer final : public Buffer {
  public:
-  HostBuffer(std::size_t bytes, std::shared_ptr<std::atomic<std::uint64_t>> counter)
+  HostBuffer(std::size_t bytes, std::shared_ptr<BufferBytes> counter)
       : memory_(allocate(bytes)), bytes_(bytes), counter_(std::move(counter)) {
-    *counter_ += bytes_;
+    const std::uint64_t now = counter_->now += bytes_;
+    std::uint64_t peak = counter_->peak;
+    while (peak < now && !counter_->peak.compare_exchange_weak(peak, now)) {
+      // Another lane was quicker: `peak` is what it left.
+    }
   }
-  ~HostBuffer() override { *counter_ -= bytes_; }
+  ~HostBuffer() override { counter_->now -= bytes_; }
 
   [[nodiscard]] std::byte* data() const noexcept override { return memory_.get(); }
   [[nodiscard]] std::size_t bytes() const noexcept override { return bytes_; }
@@ -73,7 +77,7 @@ class HostBuffer final : public Buffer {
   };
   std::unique_ptr<std::byte, Free> memory_;
   std::size_t bytes_;
-  std::shared_ptr<std::atomic<std::uint64_t>> counter_;
+  std::shared_ptr<BufferBytes> counter_;
 };
 
 Error no_kernels(const std::string& wanted) {
@@ -105,7 +109,8 @@ std::size_t CpuDevice::default_lanes() const { return std::max(2U, info_.threads
 
 MemoryStats CpuDevice::memory() {
   MemoryStats stats;
-  stats.tensors = buffer_bytes_->load();
+  stats.tensors = buffer_bytes_->now;
+  stats.peak = buffer_bytes_->peak;
   stats.used = stats.tensors;
   return stats;
 }

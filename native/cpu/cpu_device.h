@@ -12,6 +12,11 @@
 
 namespace tensorlane {
 
+struct BufferBytes {
+  std::atomic<std::uint64_t> now{0};
+  std::atomic<std::uint64_t> peak{0};
+};
+
 class CpuDevice final : public Device {
  public:
   // `threads` is how many cores the operations that run at once may use together; 0 means all that this process may run
@@ -47,7 +52,8 @@ class CpuDevice final : public Device {
 
  private:
   DeviceInfo info_;
-  std::shared_ptr<std::atomic<std::uint64_t>> buffer_bytes_ = std::make_shared<std::atomic<std::uint64_t>>(0);
+  // What buffers hold, which may outlive the device.
+  std::shared_ptr<BufferBytes> buffer_bytes_ = std::make_shared<BufferBytes>();
 };
 
 }  // namespace tensorlane

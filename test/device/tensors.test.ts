@@ -170,6 +170,7 @@ describe('disposal', () => {
     const before = device.stats().memory.tensorBytes;
     const held = await device.put(floats([1000]));
     expect(device.stats().memory.tensorBytes).toBeGreaterThanOrEqual(before + 4000);
+    expect(device.stats().memory.peakBytes).toBeGreaterThanOrEqual(before + 4000);
     const count = device.stats().tensors;
     await Promise.all([held.dispose(), held.dispose()]);
     expect(held.disposed).toBe(true);
