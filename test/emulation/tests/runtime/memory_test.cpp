@@ -46,9 +46,11 @@ void keep_all(cudaMemPool_t pool) {
 }  // namespace
 
 // Of which no other test keeps memory: some lose a device with what it held.
+constexpr int kOwnDevice = 3;
+
 static void use_own_device() {
-  emulation::config().devices = 4;
-  OK(cudaSetDevice(3));
+  emulation::config().devices = kOwnDevice + 1;
+  OK(cudaSetDevice(kOwnDevice));
 }
 
 TEST_CASE("fresh memory is not zero, and freed memory is gone") {
@@ -121,7 +123,7 @@ TEST_CASE("a pool keeps what it was given up to its threshold") {
   use_own_device();
   emulation::config().memory_bytes = 64 * kMiB;
   const Stream stream;
-  const cudaMemPool_t pool = make_pool();
+  const cudaMemPool_t pool = make_pool(kOwnDevice);
   void* memory = nullptr;
   OK(cudaMallocFromPoolAsync(&memory, 9 * kMiB, pool, stream));
   CHECK_EQ(attribute(pool, cudaMemPoolAttrUsedMemCurrent), 9 * kMiB);
