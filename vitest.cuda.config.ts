@@ -12,6 +12,8 @@ const emulation = {
   TENSORLANE_EMULATION: `${build}Release/emulation_control.node`,
   TENSORLANE_CUDA_LIBRARIES: `${build}emulated-cuda/lib`,
   EMULATION_DEVICES: '2',
+  // Streams dawdle at random, from this seed on.
+  EMULATION_DELAYS: process.env.EMULATION_DELAYS ?? '1',
   // Its libraries call OpenBLAS from every stream, whose threads would spin for one another.
   OPENBLAS_NUM_THREADS: '1',
 };
