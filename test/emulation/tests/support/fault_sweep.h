@@ -86,7 +86,7 @@ inline void run_with_fault(const std::function<void(Rig&)>& operation, const Cud
 // ThreadSanitizer looks for races, of which every call that fails is a chance among many; AddressSanitizer's run takes
 // all.
 #ifdef __SANITIZE_THREAD__
-inline constexpr std::uint64_t kSweepStride = 5;
+inline constexpr std::uint64_t kSweepStride = 20;
 #else
 inline constexpr std::uint64_t kSweepStride = 1;
 #endif
