@@ -1,7 +1,6 @@
 import { models } from '../models.js';
-import { ratios } from '../stats.js';
 import type { Suite } from '../suite.js';
-import { Duel } from './duel.js';
+import { closedLoopDuel } from './duel.js';
 
 const WIDTH = 2048;
 const CALLERS = 64;
@@ -12,35 +11,21 @@ export const dense: Suite = {
   about: `four dense layers of ${WIDTH}, ${CALLERS} callers, against onnxruntime-node`,
   figures: ['throughput ratio', 'event-loop delay p99'],
   async run(context) {
-    const spec = {
+    const { ours, theirs, throughput } = await closedLoopDuel(context, 'dense', {
       path: models.dense(WIDTH),
-      input: 'x',
       dims: [1, WIDTH],
-      requests: CALLERS,
-      options: { maxBatchSize: CALLERS },
-    };
-    const load = {
-      key: 'dense',
       callers: CALLERS,
-      warmupMs: context.rounds(1000, 300),
-      durationMs: context.rounds(4000, 700),
-    };
-    const results = await Duel.run({ dense: spec }, (duel) =>
-      duel.alternate(context.rounds(5, 2), (side) => side.call('closedLoop', load)),
-    );
-
-    const ours = results.tensorlane;
-    const theirs = results['onnxruntime-node'];
-    const throughput = (rounds: typeof ours) => rounds.map((round) => round.throughput);
+      durationMs: 4000,
+    });
     const delay = (rounds: typeof ours) => rounds.map((round) => round.loop.p99);
     const remark = `maxBatchSize ${CALLERS}, otherwise default options`;
-    context.add('throughput ratio', 'x', ratios(throughput(ours), throughput(theirs)), {
+    context.add('throughput ratio', 'x', throughput.ratio, {
       target: { is: '>=', value: 5 },
       remark,
     });
     context.add('event-loop delay p99', 'ms', delay(ours), { target: { is: '<=', value: 3 } });
-    context.add('tensorlane', '/s', throughput(ours));
-    context.add('onnxruntime-node', '/s', throughput(theirs));
+    context.add('tensorlane', '/s', throughput.ours);
+    context.add('onnxruntime-node', '/s', throughput.theirs);
     context.add(
       'tensorlane rows a batch',
       '',

@@ -3,7 +3,8 @@
 import { Child } from '../load/child.js';
 import type { ModelSpec, ModelWorker } from '../load/model-worker.js';
 import { CONTENDERS, type ContenderName } from '../peers/contender.js';
-import { maxAbsError } from '../stats.js';
+import { maxAbsError, ratios } from '../stats.js';
+import type { Context } from '../suite.js';
 
 type Side = Child<ModelWorker>;
 
@@ -52,4 +53,26 @@ export class Duel {
       if (error > 1e-4) throw new Error(`${key}: request ${i} got an answer that is off by ${error}`);
     }
   }
+}
+
+export interface ClosedLoop {
+  readonly path: string;
+  /** Of one request. */
+  readonly dims: number[];
+  /** Each asks again as soon as it has its answer. A batch has room for all of them. */
+  readonly callers: number;
+  readonly durationMs: number;
+}
+
+/** Both libraries under a closed loop, in turns: what each round gave, and our throughput as a multiple of theirs. */
+export async function closedLoopDuel(context: Context, key: string, { path, dims, callers, durationMs }: ClosedLoop) {
+  const spec = { path, input: 'x', dims, requests: callers, options: { maxBatchSize: callers } };
+  const load = { key, callers, warmupMs: context.rounds(1000, 300), durationMs: context.rounds(durationMs, 700) };
+  const results = await Duel.run({ [key]: spec }, (duel) =>
+    duel.alternate(context.rounds(5, 2), (side) => side.call('closedLoop', load)),
+  );
+  const { tensorlane: ours, 'onnxruntime-node': theirs } = results;
+  const throughput = (rounds: typeof ours) => rounds.map((round) => round.throughput);
+  const [our, their] = [throughput(ours), throughput(theirs)];
+  return { ours, theirs, throughput: { ours: our, theirs: their, ratio: ratios(our, their) } };
 }
