@@ -1,18 +1,20 @@
 // An open device: its algebra, its models, its streams.
 
+import { basename } from 'node:path';
 import type {
   LaneCounters,
   Device as NativeDevice,
   MemoryStats as NativeMemoryStats,
   Model as NativeModel,
 } from '../binding.js';
+import { Limiter } from './batching/limiter.js';
 import type { DeviceTensor } from './device-tensor.js';
 import type { NumericDType } from './dtypes.js';
 import { TensorlaneError, toTensorlaneError } from './errors.js';
 import { checkParameters, Kernel, type KernelOptions, type KernelParameter } from './kernel.js';
 import { LinearAlgebra } from './linalg/linalg.js';
 import { Model } from './model/model.js';
-import { completeOptions, type LoadModelOptions } from './model/options.js';
+import { completeOptions, type LoadModelOptions, type ModelSettings } from './model/options.js';
 import { type OperationOptions, Runner } from './operations.js';
 import { findRuntime } from './runtime.js';
 import { StreamPool } from './streams.js';
@@ -85,6 +87,7 @@ export class Device implements AsyncDisposable {
   readonly #models = new Set<WeakRef<Model>>();
   readonly #loading = new Set<Promise<unknown>>();
   readonly #runner: Runner;
+  readonly #limiter: Limiter;
   #lastCounters: LaneCounters | undefined;
   #lastMemory: NativeMemoryStats | undefined;
   #disposal: Promise<void> | undefined;
@@ -95,6 +98,7 @@ export class Device implements AsyncDisposable {
     options: {
       niceness: number;
       highPriority: number;
+      resources?: number | undefined;
       runtime?: string | undefined;
       fallbackReason?: string | undefined;
     },
@@ -106,6 +110,7 @@ export class Device implements AsyncDisposable {
     this.info =
       options.fallbackReason === undefined ? description : { ...description, fallbackReason: options.fallbackReason };
     this.streams = new StreamPool(native, lanes, options.highPriority);
+    this.#limiter = new Limiter(options.resources ?? lanes);
     this.#runner = new Runner(() => this.#open());
     this.linalg = new LinearAlgebra(this.#runner);
   }
@@ -171,14 +176,14 @@ export class Device implements AsyncDisposable {
    * Loads an ONNX model from a path or from its bytes. On a CUDA device it runs on the GPU where ONNX Runtime has its CUDA
    * provider, else on the CPU; `model.provider` says which, `model.fallbackReason` why.
    *
-   * Errors: ERR_MODEL (no such file, not a model, not supported), ERR_NO_RUNTIME, ERR_ARGUMENT, ERR_DISPOSED.
+   * Errors: ERR_MODEL (no such file, not a model, not supported; a warm-up that fails), ERR_NO_RUNTIME, ERR_ARGUMENT, ERR_DISPOSED.
    */
   async loadModel(source: string | Uint8Array, options: LoadModelOptions = {}): Promise<Model> {
     const device = this.#open();
     if (typeof source !== 'string' && !(source instanceof Uint8Array)) {
       throw new TensorlaneError('ERR_ARGUMENT', `loadModel: expected a path or a Uint8Array, got ${typeof source}`);
     }
-    const settings = completeOptions(options, this.info.threads);
+    const settings = completeOptions(options, { threads: this.info.threads, resources: this.#limiter.resources });
     const runtime = findRuntime(this.#runtime);
     const loading = device.loadModel(source, {
       runtime,
@@ -193,11 +198,11 @@ export class Device implements AsyncDisposable {
         await loaded.close();
         throw new TensorlaneError('ERR_DISPOSED', 'loadModel: the device was disposed meanwhile');
       }
-      const model: Model = new Model(loaded, settings, () => this.#models.delete(kept));
-      const kept = new WeakRef(model);
-      this.#liveModels(); // forgets those that were collected
-      this.#models.add(kept);
-      return model;
+      return await this.#make(
+        loaded,
+        settings,
+        options.name ?? (typeof source === 'string' ? basename(source) : 'model'),
+      );
     } catch (reason) {
       const what = typeof source === 'string' ? `loadModel: '${source}': ` : 'loadModel: ';
       throw toTensorlaneError(reason, reason instanceof TensorlaneError ? '' : what);
@@ -236,6 +241,24 @@ export class Device implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
+  }
+
+  async #make(loaded: NativeModel, settings: ModelSettings, name: string): Promise<Model> {
+    let kept: WeakRef<Model> | undefined;
+    try {
+      const onDisposed = () => kept && this.#models.delete(kept);
+      const model = new Model(loaded, settings, { name, limiter: this.#limiter, onDisposed });
+      kept = new WeakRef(model);
+      this.#liveModels(); // forgets those that were collected
+      this.#models.add(kept);
+      await model.warmUp();
+      return model;
+    } catch (reason) {
+      // What was loaded is not left behind, whatever the options or the warm-up did.
+      if (kept === undefined) await loaded.close();
+      else await kept.deref()?.dispose();
+      throw reason;
+    }
   }
 
   #count(): void {

@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'ERR_SINGULAR'
   | 'ERR_NOT_POSITIVE_DEFINITE'
   | 'ERR_QUEUE_FULL'
+  | 'ERR_OVERLOADED'
   | 'ERR_TIMEOUT'
   | 'ERR_ABORTED'
   | 'ERR_DISPOSED'
@@ -27,6 +28,8 @@ export type ErrorCode =
 export interface ErrorDetails {
   /** For a batched operation: which matrices of the batch failed. */
   indices?: readonly number[];
+  /** ERR_OVERLOADED: after how many microseconds a new attempt may succeed. */
+  retryAfterMicros?: number;
   cause?: unknown;
 }
 
@@ -35,11 +38,14 @@ export class TensorlaneError extends Error {
   readonly code: ErrorCode;
   /** For a batched operation: which matrices of the batch failed. */
   readonly indices?: readonly number[];
+  /** ERR_OVERLOADED: after how many microseconds a new attempt may succeed. */
+  readonly retryAfterMicros?: number;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     if (details.indices !== undefined) this.indices = details.indices;
+    if (details.retryAfterMicros !== undefined) this.retryAfterMicros = details.retryAfterMicros;
   }
 }
 

@@ -1,6 +1,9 @@
 // tensorlane's public surface.
 
-export type { BatcherStats as BatchingStats, CloseReason } from './batching/batcher.js';
+export type { BatchEvent, RequestEvent } from './batching/events.js';
+export type { CloseReason } from './batching/forming.js';
+export type { QueuePolicy } from './batching/options.js';
+export type { BatcherStats as BatchingStats } from './batching/stats.js';
 export { Device, type DeviceInfo, type DeviceStats, type MemoryStats } from './device.js';
 export { DeviceTensor } from './device-tensor.js';
 export type { NumericDType } from './dtypes.js';
@@ -30,7 +33,15 @@ export {
 } from './linalg/linalg.js';
 export type { FloatOperand, ResultOf } from './linalg/shapes.js';
 export { Model, type ModelBatching, type ModelStats, type RunOptions } from './model/model.js';
-export type { BatchingOptions, LoadModelOptions } from './model/options.js';
+export type {
+  BatchAxisOptions,
+  BatchingOptions,
+  LoadModelOptions,
+  PaddingOptions,
+  RateLimiterOptions,
+  WarmupOptions,
+} from './model/options.js';
+export type { Sequence, SequenceOptions } from './model/sequence.js';
 export { type DeviceName, listDevices, type MemoryOptions, type OpenOptions, open } from './open.js';
 export type { Operand, OperationOptions } from './operations.js';
 export type { LatencySummary } from './stats.js';

@@ -3,8 +3,8 @@
 import type { OpenOptions as NativeOptions } from '../binding.js';
 import { Device, type DeviceInfo } from './device.js';
 import { TensorlaneError, toTensorlaneError } from './errors.js';
-import { refuseUnknown, wholeNumber } from './model/options.js';
 import { native } from './native.js';
+import { refuseUnknown, wholeNumber } from './options.js';
 
 export type DeviceName = 'cpu' | 'cuda' | `cuda:${number}`;
 
@@ -34,6 +34,11 @@ export interface OpenOptions {
    * without a stream do not run on them. On CUDA the device prefers their work, on the CPU they stand back behind no thread.
    */
   highPriorityStreams?: number;
+  /**
+   * What the batches of all models share: each takes `rateLimiter.resources` of its model, 1 by default, while it runs. As many
+   * as there are streams by default.
+   */
+  resources?: number;
   /** For a CUDA device. */
   memory?: MemoryOptions;
   /**
@@ -52,7 +57,16 @@ export interface OpenOptions {
   onnxruntime?: string;
 }
 
-const names = new Set(['device', 'streams', 'highPriorityStreams', 'memory', 'threads', 'niceness', 'onnxruntime']);
+const names = new Set([
+  'device',
+  'streams',
+  'highPriorityStreams',
+  'resources',
+  'memory',
+  'threads',
+  'niceness',
+  'onnxruntime',
+]);
 const memoryNames = new Set(['limitBytes', 'fraction', 'growth']);
 
 /**
@@ -90,7 +104,10 @@ export async function listDevices(): Promise<DeviceInfo[]> {
   return (await native.findDevices()).devices;
 }
 
-type Settings = Omit<NativeOptions, 'kind' | 'index' | 'niceness'> & { niceness: number | undefined };
+type Settings = Omit<NativeOptions, 'kind' | 'index' | 'niceness'> & {
+  niceness: number | undefined;
+  resources: number | undefined;
+};
 
 /** Errors: ERR_ARGUMENT. */
 function complete(given: OpenOptions): Settings {
@@ -126,6 +143,7 @@ function complete(given: OpenOptions): Settings {
   return {
     lanes,
     highPriority,
+    resources: given.resources === undefined ? undefined : wholeNumber('open: resources', given.resources, 1, 1),
     threads,
     niceness,
     memory: { limitBytes, fraction: fraction ?? 0, growth: growth ?? true },
@@ -139,11 +157,12 @@ async function openOne(
   given: OpenOptions,
   fallbackReason?: string,
 ): Promise<Device> {
+  const { resources, ...others } = settings;
+  const { highPriority } = settings;
   const niceness = settings.niceness ?? (kind === 'cpu' ? 19 : 0);
   try {
-    const opened = await native.Device.open({ ...settings, kind, index, niceness });
-    const { highPriority } = settings;
-    return new Device(opened, { niceness, highPriority, runtime: given.onnxruntime, fallbackReason });
+    const opened = await native.Device.open({ ...others, kind, index, niceness });
+    return new Device(opened, { niceness, highPriority, resources, runtime: given.onnxruntime, fallbackReason });
   } catch (reason) {
     const failure = toTensorlaneError(reason, `open: '${given.device ?? kind}' cannot be opened: `);
     if (kind === 'cpu' || failure.code !== 'ERR_NO_DEVICE') throw failure;

@@ -1,40 +1,28 @@
 // Dynamic batching: requests that fit together and wait at the same time run as one. It knows nothing of models: an
-// executor says how requests are put together, run and taken apart.
+// executor runs the batches.
 //
 // The rules it keeps:
-// 1. Every accepted request is settled exactly once, and one that was cancelled or expired while queued never runs.
-// 2. There is one open batch for each key (shape), so requests of one shape never close another's batch.
-// 3. While all slots are busy, open batches grow; when one comes free, the oldest batch that may run takes it. A batch may
-//    run when it is full, when its oldest request has waited for the maximum delay, or at once where that is 0.
-// 4. With a slot free and no delay, a batch runs at the end of the turn in which its first request came, so that callers
+// 1. Every accepted request is settled exactly once, and one that was given up while queued never runs.
+// 2. Requests wait in a bucket for each key (shape), so those of one shape never close another's batch. Of a batch it is
+//    decided what is in it at the moment when it starts; until then it grows.
+// 3. When a lane comes free, the bucket whose next request came first may start a batch: when it has a full one, when its
+//    oldest request has waited for the maximum delay, or at once where that is 0.
+// 4. With a lane free and no delay, a batch starts at the end of the turn in which its first request came, so that callers
 //    of the same turn share it. That waits for nothing but code which is running anyway.
-// 5. When a batch of several requests fails, each is run again alone, so that only the culprit fails.
+// 5. When a batch of several requests fails, each is run again alone, so that only the culprits fail.
 
-import { LatencyHistogram, type LatencySummary } from '../stats.js';
+import { Adaptive } from './adaptive.js';
+import { Bucket } from './bucket.js';
 import type { Clock } from './clock.js';
-
-/** The requests of one batch, being put together. `Payload` is what a request brings, `Result` what it gets. */
-export interface Assembly<Payload, Result> {
-  /** Takes over a request, which is from now on known by its place: the n-th added is n. */
-  add(payload: Payload): void;
-  /** Runs the requests at these places, in this order, and gives one result for each. */
-  run(places: readonly number[]): Promise<Result[]>;
-  /** Nothing of this batch is needed any more; its memory may serve another. */
-  release(): void;
-}
-
-export interface Executor<Payload, Result> {
-  open(): Assembly<Payload, Result>;
-}
-
-export interface BatcherOptions {
-  /** Rows, not requests. A request with more runs as a batch of its own. */
-  maxBatchSize: number;
-  /** How long a batch may wait for more requests while a slot is free; 0 never waits on purpose. */
-  maxQueueDelayMicros: number;
-  /** Batches that run at once. */
-  concurrency: number;
-}
+import { Deadlines } from './deadlines.js';
+import { channels } from './events.js';
+import { type Batch, type Executor, Failure, type FailureReason } from './executor.js';
+import { type CloseReason, plan } from './forming.js';
+import type { Limiter, Share } from './limiter.js';
+import type { BatcherSettings, Policy } from './options.js';
+import { Ordered } from './ordered.js';
+import { Request } from './request.js';
+import { type BatcherStats, Counters } from './stats.js';
 
 export interface SubmitOptions {
   key: string;
@@ -42,107 +30,57 @@ export interface SubmitOptions {
   /** Shares its batch with nobody. */
   alone?: boolean;
   signal?: AbortSignal | undefined;
+  /** From 1, the highest. */
+  priority?: number | undefined;
   timeoutMicros?: number | undefined;
 }
 
-export type FailureReason = 'cancelled' | 'expired' | 'failed';
-
-/** What a request that did not succeed resolves to. It is no rejection: whoever awaits it makes the error, and its stack. */
-export class Failure {
-  constructor(
-    readonly reason: FailureReason,
-    readonly cause: unknown,
-  ) {}
+export interface BatcherParts {
+  readonly clock: Clock;
+  /** Names it in events. */
+  readonly name?: string | undefined;
+  /** The device that it shares with others, and what one of its batches takes of it. */
+  readonly limiter?: { readonly of: Limiter; readonly resources: number; readonly weight: number } | undefined;
 }
 
-export type CloseReason = 'full' | 'delay' | 'slotFree' | 'alone';
-
-export interface BatcherStats {
-  /** accepted = completed + failed + cancelled + expired + pending */
-  readonly requests: {
-    readonly accepted: number;
-    readonly completed: number;
-    readonly failed: number;
-    readonly cancelled: number;
-    readonly expired: number;
-    readonly pending: number;
-  };
-  readonly batches: {
-    readonly count: number;
-    readonly rows: number;
-    readonly running: number;
-    /** How many batches ran with so many rows. */
-    readonly sizes: Readonly<Record<number, number>>;
-    /** Why batches stopped growing. */
-    readonly closed: Readonly<Record<CloseReason, number>>;
-  };
-  /** From a request's arrival to the start of its batch, in microseconds. */
-  readonly queueMicros: LatencySummary;
-  /** From the start of a batch to its end, in microseconds. */
-  readonly computeMicros: LatencySummary;
-  /** From a request's arrival to its settlement, in microseconds. */
-  readonly totalMicros: LatencySummary;
-}
-
-class Pending<Result> {
-  settled = false;
-  /** Removes the abort listener and the expiry timer, where the request has one. */
-  forget: (() => void) | undefined;
-
-  constructor(
-    readonly batch: Batch<unknown, Result>,
-    readonly rows: number,
-    readonly arrived: number,
-    readonly resolve: (outcome: Result | Failure) => void,
-  ) {}
-}
-
-class Batch<Payload, Result> {
-  readonly requests: Pending<Result>[] = [];
-  rows = 0;
-
-  constructor(
-    readonly key: string,
-    /** Batches are numbered as they are opened. */
-    readonly order: number,
-    readonly opened: number,
-    readonly assembly: Assembly<Payload, Result>,
-  ) {}
+interface Running {
+  readonly started: number;
+  readonly rows: number;
 }
 
 export class Batcher<Payload, Result> {
-  readonly options: Readonly<BatcherOptions>;
+  readonly settings: BatcherSettings;
+  readonly name: string;
   readonly #executor: Executor<Payload, Result>;
   readonly #clock: Clock;
+  readonly #adaptive: Adaptive | undefined;
+  readonly #share: Share | undefined;
+  readonly #deadlines: Deadlines<Request<Payload, Result>>;
+  readonly #ordered: Ordered<Request<Payload, Result>> | undefined;
 
-  /** Still growing, by key; in the order in which they were opened. */
-  readonly #open = new Map<string, Batch<Payload, Result>>();
-  /** Full, in the order in which they were closed. */
-  #full: Batch<Payload, Result>[] = [];
-  #running = 0;
-  #opened = 0;
+  readonly #buckets = new Map<string, Bucket<Payload, Result>>();
+  readonly #running = new Set<Running>();
+  /** Requests that are queued, for each level. */
+  readonly #queued: number[];
+  #queuedRows = 0;
   #pumpPending = false;
   #cancelTimer: (() => void) | undefined;
   #closed = false;
   #onIdle: (() => void)[] = [];
+  readonly #counters = new Counters();
 
-  #accepted = 0;
-  #completed = 0;
-  #failed = 0;
-  #cancelled = 0;
-  #expired = 0;
-  #batches = 0;
-  #rows = 0;
-  readonly #sizes: Record<number, number> = {};
-  readonly #closeReasons: Record<CloseReason, number> = { full: 0, delay: 0, slotFree: 0, alone: 0 };
-  readonly #queueMicros = new LatencyHistogram();
-  readonly #computeMicros = new LatencyHistogram();
-  readonly #totalMicros = new LatencyHistogram();
-
-  constructor(executor: Executor<Payload, Result>, options: BatcherOptions, clock: Clock) {
+  constructor(executor: Executor<Payload, Result>, settings: BatcherSettings, { clock, name, limiter }: BatcherParts) {
     this.#executor = executor;
-    this.options = options;
+    this.settings = settings;
+    this.name = name ?? '';
     this.#clock = clock;
+    this.#queued = settings.policies.map(() => 0);
+    this.#deadlines = new Deadlines(clock, (request) => this.#onDeadline(request));
+    if (settings.preserveOrdering) this.#ordered = new Ordered();
+    const { targetLatencyMicros: targetMicros, maxBatchSize, concurrency } = settings;
+    if (targetMicros !== undefined) this.#adaptive = new Adaptive({ targetMicros, maxBatchSize, concurrency });
+    const start = () => this.#start();
+    if (limiter) this.#share = limiter.of.share({ weight: limiter.weight, resources: limiter.resources, start });
   }
 
   get closed(): boolean {
@@ -150,142 +88,217 @@ export class Batcher<Payload, Result> {
   }
 
   get pending(): number {
-    return this.#accepted - this.#completed - this.#failed - this.#cancelled - this.#expired;
+    return this.#counters.pending;
   }
 
-  /** Queues a request; the payload is taken over before this returns. Not to be called once the batcher is closed. */
+  /**
+   * Queues a request; the payload is taken over before this returns. Not to be called once the batcher is closed, nor with a
+   * priority that there is not.
+   */
   submit(payload: Payload, options: SubmitOptions): Promise<Result | Failure> {
-    if (options.signal?.aborted) return Promise.resolve(new Failure('cancelled', options.signal.reason));
-    const { rows, alone = false } = options;
-    const { maxBatchSize } = this.options;
+    const { signal, rows, alone = false } = options;
+    if (signal?.aborted) return Promise.resolve(new Failure('cancelled', signal.reason));
+    const { maxBatchSize, splitOversize } = this.settings;
+    const level = (options.priority ?? this.settings.defaultPriority) - 1;
+    const policy = this.settings.policies[level]!;
+    const oversize = rows > maxBatchSize && !alone;
     const now = this.#clock.now();
-    let batch = this.#open.get(options.key);
-    if (batch !== undefined && (alone || batch.rows + rows > maxBatchSize)) {
-      this.#close(batch, 'full');
-      batch = undefined;
+    if (oversize && !splitOversize) return this.#refuse('oversize', maxBatchSize);
+    if (policy.maxQueueSize > 0 && this.#queued[level]! >= policy.maxQueueSize) {
+      return this.#refuse('queueFull', policy.maxQueueSize);
     }
-    if (batch === undefined) {
-      batch = new Batch(options.key, this.#opened++, now, this.#executor.open());
-      this.#open.set(options.key, batch);
-    }
-    const target = batch;
+    const excess = this.#adaptive?.excess(rows, this.#rowsBefore(level), this.#running, now) ?? 0;
+    if (excess > 0) return this.#refuse('overloaded', Math.ceil(excess));
     try {
-      target.assembly.add(payload);
+      this.#executor.hold?.(payload);
     } catch (cause) {
-      if (target.requests.length === 0) this.#drop(target);
+      this.#counters.accepted++;
+      this.#counters.failures.failed++;
       return Promise.resolve(new Failure('failed', cause));
     }
-    this.#accepted++;
-    target.rows += rows;
+
+    this.#counters.accepted++;
+    const bucket = this.#bucket(options.key);
     const promise = new Promise<Result | Failure>((resolve) => {
-      const request = new Pending<Result>(target as Batch<unknown, Result>, rows, now, resolve);
-      target.requests.push(request);
-      if (options.signal !== undefined || options.timeoutMicros !== undefined) this.#watch(request, options);
+      const request = new Request<Payload, Result>(payload, options.key, rows, 0, alone, level, now, resolve);
+      this.#ordered?.came(request);
+      if (oversize) for (const part of split(request, maxBatchSize)) this.#queue(bucket, part);
+      else this.#queue(bucket, request);
+      this.#watch(request, policy, signal, options.timeoutMicros);
     });
-    if (alone || target.rows >= maxBatchSize) {
-      this.#close(target, alone ? 'alone' : 'full');
-      this.#pump();
-    } else if (!this.#pumpPending && this.#running < this.options.concurrency) {
+    if (alone || bucket.rows >= this.#limit) this.#pump();
+    else if (!this.#pumpPending && this.#running.size < this.#lanes) {
       this.#pumpPending = true;
       this.#clock.endOfTurn(this.#pumpAtEndOfTurn);
     }
     return promise;
   }
 
+  /**
+   * Runs a payload of so many rows by itself, now and beside everything else, and teaches the adaptive scheduler how long
+   * that took; statistics do not know of it.
+   */
+  async warmUp(payload: Payload, rows: number): Promise<void> {
+    const { padded } = this.#padding(rows);
+    this.#executor.hold?.(payload);
+    try {
+      const started = this.#clock.now();
+      const batch = { payloads: [payload], rows: [rows], starts: undefined, total: rows, padded };
+      const [result] = await this.#executor.run(batch);
+      if (result instanceof Failure) throw result.cause;
+      this.#adaptive?.ended(rows, 1, this.#clock.now() - started, 0);
+    } finally {
+      this.#executor.release?.(payload);
+    }
+  }
+
   /** Refuses new requests; resolves when those that were accepted are settled. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#pump(); // nothing more will come, so nothing waits for its delay
-    while (this.pending > 0 || this.#running > 0) {
+    while (this.pending > 0 || this.#running.size > 0) {
       await new Promise<void>((resolve) => {
         this.#onIdle.push(resolve);
       });
     }
+    this.#share?.close();
   }
 
   stats(): BatcherStats {
-    return {
-      requests: {
-        accepted: this.#accepted,
-        completed: this.#completed,
-        failed: this.#failed,
-        cancelled: this.#cancelled,
-        expired: this.#expired,
-        pending: this.pending,
-      },
-      batches: {
-        count: this.#batches,
-        rows: this.#rows,
-        running: this.#running,
-        sizes: { ...this.#sizes },
-        closed: { ...this.#closeReasons },
-      },
-      queueMicros: this.#queueMicros.summary(),
-      computeMicros: this.#computeMicros.summary(),
-      totalMicros: this.#totalMicros.summary(),
-    };
+    const stats = this.#counters.stats(this.#running.size);
+    if (this.#adaptive === undefined) return stats;
+    const { budgetMicros, rows, atOnce } = this.#adaptive;
+    return { ...stats, adaptive: { targetMicros: this.settings.targetLatencyMicros!, budgetMicros, rows, atOnce } };
   }
 
-  /** Cancels a queued request when its signal says so, or its time is up. */
-  #watch(request: Pending<Result>, options: SubmitOptions): void {
-    const { signal, timeoutMicros } = options;
-    const onAbort = () => this.#settle(request, new Failure('cancelled', signal?.reason));
-    signal?.addEventListener('abort', onAbort, { once: true });
-    const cancelTimer =
-      timeoutMicros === undefined
-        ? undefined
-        : this.#clock.after(timeoutMicros, () => this.#settle(request, new Failure('expired', undefined)));
-    request.forget = () => {
-      signal?.removeEventListener('abort', onAbort);
-      cancelTimer?.();
-    };
+  /** The most rows of a batch, for now. */
+  get #limit(): number {
+    return this.#adaptive?.rows ?? this.settings.maxBatchSize;
   }
 
-  #settle(request: Pending<Result>, outcome: Result | Failure): void {
+  /** The most batches at once, for now. */
+  get #lanes(): number {
+    return this.#adaptive?.atOnce ?? this.settings.concurrency;
+  }
+
+  #refuse(reason: FailureReason, cause: number): Promise<Failure> {
+    this.#counters.failures[reason]++;
+    return Promise.resolve(new Failure(reason, cause));
+  }
+
+  #rowsBefore(level: number): number {
+    if (this.#queued.length === 1) return this.#queuedRows;
+    let rows = 0;
+    for (const bucket of this.#buckets.values()) rows += bucket.rowsUpTo(level);
+    return rows;
+  }
+
+  #bucket(key: string): Bucket<Payload, Result> {
+    let bucket = this.#buckets.get(key);
+    if (bucket === undefined) {
+      bucket = new Bucket(key, this.#queued.length, this.settings.priorityAgingMicros);
+      this.#buckets.set(key, bucket);
+    }
+    return bucket;
+  }
+
+  #queue(bucket: Bucket<Payload, Result>, request: Request<Payload, Result>): void {
+    bucket.push(request);
+    this.#queuedRows += request.rows;
+    this.#queued[request.level]!++;
+    this.#counters.queued++;
+  }
+
+  /** The request is not queued any more. */
+  #unqueue(request: Request<Payload, Result>): void {
+    const bucket = this.#buckets.get(request.key)!;
+    bucket.remove(request);
+    this.#queuedRows -= request.rows;
+    this.#queued[request.level]!--;
+    this.#counters.queued--;
+    if (bucket.requests === 0) {
+      this.#buckets.delete(request.key);
+      if (this.#buckets.size === 0) this.#disarm();
+    }
+  }
+
+  /** Gives a queued request up when its signal says so, or its time is over. */
+  #watch(
+    request: Request<Payload, Result>,
+    { defaultTimeoutMicros, allowTimeoutOverride }: Policy,
+    signal: AbortSignal | undefined,
+    override: number | undefined,
+  ): void {
+    if (signal !== undefined) {
+      const onAbort = () => this.#giveUp(request, new Failure('cancelled', signal.reason));
+      signal.addEventListener('abort', onAbort, { once: true });
+      request.unlisten = () => signal.removeEventListener('abort', onAbort);
+    }
+    const own = allowTimeoutOverride ? override : undefined;
+    if (defaultTimeoutMicros === 0 && own === undefined) return;
+    const timeout = Math.min(own ?? Number.POSITIVE_INFINITY, defaultTimeoutMicros || Number.POSITIVE_INFINITY);
+    request.timeoutMicros = timeout;
+    this.#deadlines.add(request, request.arrived, timeout);
+  }
+
+  /** It runs now, or was settled: neither its signal nor its timeout means anything any more. */
+  #unwatch(request: Request<Payload, Result>): void {
+    if (request.unlisten !== undefined) {
+      request.unlisten();
+      request.unlisten = undefined;
+    }
+    if (request.timeoutMicros !== Number.POSITIVE_INFINITY) {
+      this.#deadlines.remove(request);
+      request.timeoutMicros = Number.POSITIVE_INFINITY;
+    }
+  }
+
+  #onDeadline(request: Request<Payload, Result>): void {
+    if (this.settings.policies[request.level]!.timeoutAction === 'reject') {
+      this.#giveUp(request, new Failure('expired', request.timeoutMicros));
+      return;
+    }
+    request.timeoutMicros = Number.POSITIVE_INFINITY;
+    const bucket = this.#buckets.get(request.key);
+    for (const part of request.parts ?? [request]) if (part.list !== undefined) bucket!.putOff(part);
+  }
+
+  #giveUp(request: Request<Payload, Result>, failure: Failure): void {
+    this.#settle(request, failure);
+    this.#pump(); // a batch that waited for its size may have lost it, and a timer its reason
+  }
+
+  /** Settles a request as a whole. What of it is still queued will not run. */
+  #settle(request: Request<Payload, Result>, outcome: Result | Failure): void {
     if (request.settled) return;
     request.settled = true;
-    request.forget?.();
-    if (outcome instanceof Failure) {
-      if (outcome.reason === 'failed') {
-        this.#failed++;
-      } else {
-        if (outcome.reason === 'cancelled') this.#cancelled++;
-        else this.#expired++;
-        this.#leave(request);
-      }
+    this.#unwatch(request);
+    if (request.parts === undefined) {
+      if (request.list !== undefined) this.#unqueue(request);
     } else {
-      this.#completed++;
-      this.#totalMicros.record(this.#clock.now() - request.arrived);
+      for (const part of request.parts) if (part.list !== undefined) this.#unqueue(part);
     }
-    request.resolve(outcome);
+    if (outcome instanceof Failure) {
+      this.#counters.failures[outcome.reason]++;
+      if (outcome.reason === 'overloaded') this.#counters.shed++;
+    } else {
+      this.#counters.completed++;
+      this.#counters.totalMicros.record(this.#clock.now() - request.arrived);
+    }
+    if (channels.request.hasSubscribers) this.#publish(request, outcome);
+    this.#release(request);
+    if (this.#ordered === undefined) request.resolve(outcome);
+    else if (outcome instanceof Failure && outcome.reason !== 'failed') {
+      request.resolve(outcome);
+      this.#ordered.left(request);
+    } else this.#ordered.ended(request, () => request.resolve(outcome));
     if (this.#onIdle.length > 0) this.#wakeIdle();
   }
 
-  /** A queued request is gone: its rows make room, and a batch that nobody waits for goes too. */
-  #leave(request: Pending<Result>): void {
-    const batch = request.batch as Batch<Payload, Result>;
-    batch.rows -= request.rows;
-    if (batch.rows === 0) this.#drop(batch);
-  }
-
-  #drop(batch: Batch<Payload, Result>): void {
-    if (this.#open.get(batch.key) === batch) this.#open.delete(batch.key);
-    else this.#full = this.#full.filter((other) => other !== batch);
-    batch.assembly.release();
-    this.#cancelIdleTimer();
-  }
-
-  /** Without an open batch nothing waits for a delay, and a timer left running would keep the process alive. */
-  #cancelIdleTimer(): void {
-    if (this.#open.size > 0) return;
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-  }
-
-  #close(batch: Batch<Payload, Result>, reason: CloseReason): void {
-    this.#closeReasons[reason]++;
-    this.#open.delete(batch.key);
-    if (reason === 'full' || reason === 'alone') this.#full.push(batch);
+  #release(request: Request<Payload, Result>): void {
+    if (!request.settled || request.running > 0 || request.released) return;
+    request.released = true;
+    this.#executor.release?.(request.payload);
   }
 
   readonly #pumpAtEndOfTurn = (): void => {
@@ -295,77 +308,219 @@ export class Batcher<Payload, Result> {
 
   /** Starts whatever may start. */
   #pump(): void {
-    while (this.#running < this.options.concurrency) {
-      const batch = this.#next();
-      if (batch === undefined) return;
-      void this.#run(batch);
+    if (this.#share === undefined) {
+      while (this.#start());
+    } else if (this.#ready() !== undefined) {
+      this.#share.want();
     }
   }
 
-  /** The oldest batch that may run, taken off its list; or a timer for the moment when one may. */
-  #next(): Batch<Payload, Result> | undefined {
-    const full = this.#full[0];
-    const open = this.#open.values().next().value;
-    if (full !== undefined && (open === undefined || full.order < open.order)) return this.#full.shift();
-    if (open === undefined) return undefined;
-    const delay = this.#closed ? 0 : this.options.maxQueueDelayMicros;
-    const wait = delay === 0 ? 0 : open.opened + delay - this.#clock.now();
-    if (wait <= 0) {
-      this.#close(open, delay === 0 ? 'slotFree' : 'delay');
-      return open;
+  /** Starts one batch, if one may. */
+  #start(): boolean {
+    const bucket = this.#ready();
+    if (bucket === undefined) return false;
+    const now = this.#clock.now();
+    this.#dropOverdue(bucket, now);
+    const next = this.#plan(bucket, now);
+    if (typeof next === 'number' || next.requests.length === 0) return this.#start();
+    for (const request of next.requests) this.#unqueue(request);
+    this.#counters.closed[next.reason]++;
+    void this.#run(next.requests, next.reason, now, this.#share?.usual ?? 0);
+    if (this.#share !== undefined && this.#ready() !== undefined) this.#share.want();
+    return true;
+  }
+
+  /** Of the buckets that may start a batch now, the one whose next request came first; or a timer for when one may. */
+  #ready(): Bucket<Payload, Result> | undefined {
+    if (this.#running.size >= this.#lanes || this.#buckets.size === 0) return undefined;
+    const now = this.#clock.now();
+    let ready: Bucket<Payload, Result> | undefined;
+    let rank = Number.POSITIVE_INFINITY;
+    let readyAt = Number.POSITIVE_INFINITY;
+    for (const bucket of this.#buckets.values()) {
+      const at = this.#readyAt(bucket, now);
+      if (at > now) readyAt = Math.min(readyAt, at);
+      else if (this.#buckets.size === 1) ready = bucket;
+      else if (ready === undefined || bucket.rank() < rank) {
+        ready = bucket;
+        rank = bucket.rank();
+      }
     }
-    // The oldest open batch is the first whose delay ends, so one timer does for all.
-    this.#cancelTimer?.();
-    this.#cancelTimer = this.#clock.after(wait, () => {
+    if (ready === undefined) this.#arm(readyAt, now);
+    return ready;
+  }
+
+  /** When a bucket may start a batch, if nothing else comes. */
+  #readyAt(bucket: Bucket<Payload, Result>, now: number): number {
+    const { maxQueueDelayMicros, preferredBatchSizes } = this.settings;
+    if (this.#closed || maxQueueDelayMicros === 0 || bucket.rows >= this.#limit) return now;
+    const readyAt = bucket.oldest() + maxQueueDelayMicros;
+    if (readyAt <= now || (preferredBatchSizes === undefined && !bucket.first()!.alone)) return readyAt;
+    const next = this.#plan(bucket, now);
+    return typeof next === 'number' ? next : now;
+  }
+
+  #plan(bucket: Bucket<Payload, Result>, now: number) {
+    const { maxBatchSize, maxQueueDelayMicros, preferredBatchSizes } = this.settings;
+    return plan(bucket, {
+      maxBatchSize,
+      limit: this.#limit,
+      preferredBatchSizes,
+      delayMicros: this.#closed ? 0 : maxQueueDelayMicros,
+      others: this.#buckets.size > 1,
+      now,
+    });
+  }
+
+  /** Gives up what of the next batch may not or need not run any more: timers come late. */
+  #dropOverdue(bucket: Bucket<Payload, Result>, now: number): void {
+    if (this.#adaptive === undefined && this.#deadlines.size === 0) return;
+    const limit = this.#limit;
+    const hopelessRows = Math.min(bucket.rows, limit);
+    const queue = bucket.inOrder();
+    let rows = 0;
+    for (let request = queue.next(); request !== undefined && rows < limit; request = queue.next()) {
+      const { whole } = request;
+      if (whole.arrived + whole.timeoutMicros <= now) {
+        this.#deadlines.remove(whole);
+        this.#onDeadline(whole);
+      } else if (bucket.requests > 1 && this.#adaptive?.isHopeless(whole.arrived, hopelessRows, now)) {
+        this.#settle(whole, new Failure('overloaded', 0));
+      } else {
+        rows += request.rows;
+      }
+    }
+  }
+
+  #arm(readyAt: number, now: number): void {
+    this.#disarm();
+    if (readyAt === Number.POSITIVE_INFINITY) return;
+    this.#cancelTimer = this.#clock.after(readyAt - now, () => {
       this.#cancelTimer = undefined;
       this.#pump();
     });
-    return this.#full.shift();
   }
 
-  async #run(batch: Batch<Payload, Result>): Promise<void> {
-    this.#running++;
-    this.#cancelIdleTimer();
-    const started = this.#clock.now();
-    const places: number[] = [];
-    for (let i = 0; i < batch.requests.length; i++) {
-      const request = batch.requests[i]!;
-      if (request.settled) continue;
-      // From here on it runs, and is no longer cancelled.
-      request.forget?.();
-      request.forget = undefined;
-      this.#queueMicros.record(started - request.arrived);
-      places.push(i);
-    }
-    this.#batches++;
-    this.#rows += batch.rows;
-    this.#sizes[batch.rows] = (this.#sizes[batch.rows] ?? 0) + 1;
+  /** Without a request nothing waits for a delay, and a timer left running would keep the process alive. */
+  #disarm(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
 
-    let results: (Result | Failure)[];
-    try {
-      results = await batch.assembly.run(places);
-      this.#computeMicros.record(this.#clock.now() - started);
-    } catch (cause) {
-      results = places.length === 1 ? [new Failure('failed', cause)] : await this.#runApart(batch, places);
+  async #run(
+    requests: Request<Payload, Result>[],
+    reason: CloseReason,
+    started: number,
+    charged: number,
+  ): Promise<void> {
+    const batch = this.#batch(requests);
+    const running = { started, rows: batch.padded };
+    this.#running.add(running);
+    const atOnce = this.#running.size;
+    let first = started;
+    for (const request of requests) {
+      const { whole } = request;
+      this.#unwatch(whole);
+      whole.running++;
+      this.#counters.queueMicros.record(started - request.arrived);
+      if (request.arrived < first) first = request.arrived;
     }
-    this.#running--;
+    this.#counters.formingMicros.record(started - first);
+
+    const results = await this.#execute(batch, requests);
+    const now = this.#clock.now();
+    this.#running.delete(running);
+    const failed = results.length > 0 && results.every((result) => result instanceof Failure);
+    if (!failed)
+      this.#adaptive?.ended(batch.padded, Math.min(atOnce, this.settings.concurrency), now - started, now - first);
+    this.#share?.ended(now - started, charged, this.#ready() !== undefined);
     // The next batch goes to the device before the callers of this one are told.
     this.#pump();
-    for (let i = 0; i < places.length; i++) this.#settle(batch.requests[places[i]!]!, results[i]!);
-    batch.assembly.release();
+    for (let i = 0; i < requests.length; i++) this.#finish(requests[i]!, results[i]!);
+    if (channels.batch.hasSubscribers) {
+      const { total: rows, padded } = batch;
+      channels.batch.publish({
+        batcher: this.name,
+        reason,
+        requests: requests.length,
+        rows,
+        paddedRows: padded - rows,
+        formingMicros: started - first,
+        computeMicros: now - started,
+        failed,
+      });
+    }
     if (this.#onIdle.length > 0) this.#wakeIdle();
   }
 
-  async #runApart(batch: Batch<Payload, Result>, places: readonly number[]): Promise<(Result | Failure)[]> {
-    const results: (Result | Failure)[] = [];
-    for (const place of places) {
-      try {
-        results.push((await batch.assembly.run([place]))[0]!);
-      } catch (cause) {
-        results.push(new Failure('failed', cause));
-      }
+  #batch(requests: readonly Request<Payload, Result>[]): Batch<Payload> {
+    const payloads = new Array<Payload>(requests.length);
+    const rows = new Array<number>(requests.length);
+    let starts: number[] | undefined;
+    let total = 0;
+    for (let i = 0; i < requests.length; i++) {
+      const request = requests[i]!;
+      payloads[i] = request.payload;
+      rows[i] = request.rows;
+      total += request.rows;
+      if (request.whole !== request) starts = requests.map(({ start }) => start);
     }
+    return { payloads, rows, starts, ...this.#padding(total) };
+  }
+
+  #padding(total: number): { total: number; padded: number } {
+    const { allowedBatchSizes } = this.settings;
+    return { total, padded: allowedBatchSizes?.find((size) => size >= total) ?? total };
+  }
+
+  async #execute(batch: Batch<Payload>, requests: Request<Payload, Result>[]): Promise<readonly (Result | Failure)[]> {
+    const started = this.#clock.now();
+    try {
+      this.#counters.executed(batch.total, batch.padded);
+      const results = await this.#executor.run(batch);
+      this.#counters.computeMicros.record(this.#clock.now() - started);
+      if (results.length === requests.length) return results;
+      throw new TypeError(
+        `the executor gave ${results.length} results for ${requests.length} requests; it has to give one for each, in order`,
+      );
+    } catch (cause) {
+      if (requests.length === 1) return [new Failure('failed', cause)];
+    }
+    this.#counters.retried++;
+    const results: (Result | Failure)[] = [];
+    for (const request of requests) results.push(...(await this.#execute(this.#batch([request]), [request])));
     return results;
+  }
+
+  /** A part of a request has run, or all of it. */
+  #finish(request: Request<Payload, Result>, result: Result | Failure): void {
+    const { whole } = request;
+    whole.running--;
+    if (whole === request || result instanceof Failure) this.#settle(whole, result);
+    else {
+      request.result = result;
+      request.settled = true;
+      if (whole.parts!.every(({ settled }) => settled)) this.#settle(whole, this.#joined(whole.parts!));
+    }
+    this.#release(whole);
+  }
+
+  #joined(parts: readonly Request<Payload, Result>[]): Result | Failure {
+    try {
+      return this.#executor.join!(parts.map(({ result }) => result!));
+    } catch (cause) {
+      return new Failure('failed', cause);
+    }
+  }
+
+  #publish(request: Request<Payload, Result>, outcome: Result | Failure): void {
+    channels.request.publish({
+      batcher: this.name,
+      outcome: outcome instanceof Failure ? outcome.reason : 'completed',
+      rows: request.rows,
+      priority: request.level + 1,
+      totalMicros: this.#clock.now() - request.arrived,
+    });
   }
 
   #wakeIdle(): void {
@@ -373,4 +528,17 @@ export class Batcher<Payload, Result> {
     this.#onIdle = [];
     for (const resolve of waiting) resolve();
   }
+}
+
+/** The parts of a request with more rows than a batch may have. */
+function split<Payload, Result>(whole: Request<Payload, Result>, maxRows: number): Request<Payload, Result>[] {
+  whole.parts = [];
+  for (let start = 0; start < whole.rows; start += maxRows) {
+    const rows = Math.min(maxRows, whole.rows - start);
+    const { payload, key, level, arrived, resolve } = whole;
+    const part = new Request<Payload, Result>(payload, key, rows, start, false, level, arrived, resolve);
+    part.whole = whole;
+    whole.parts.push(part);
+  }
+  return whole.parts;
 }

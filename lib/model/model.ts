@@ -1,21 +1,26 @@
 // A loaded model behind its batcher.
 
 import type { Model as NativeModel } from '../../binding.js';
-import { Batcher, type BatcherStats, Failure } from '../batching/batcher.js';
+import { Batcher } from '../batching/batcher.js';
+import { errorOf } from '../batching/errors.js';
+import { Failure } from '../batching/executor.js';
+import type { Limiter } from '../batching/limiter.js';
+import { checkRequestOptions, type RequestOptions } from '../batching/request-options.js';
+import type { BatcherStats } from '../batching/stats.js';
 import { systemClock } from '../clock.js';
-import { TensorlaneError, toTensorlaneError } from '../errors.js';
+import { TensorlaneError } from '../errors.js';
 import type { Tensor, ValueInfo } from '../types.js';
-import { ModelExecutor, type Outputs, type Request } from './assembly.js';
-import { checkRunOptions, type ModelSettings } from './options.js';
-import { type Batchable, Signature } from './signature.js';
+import { ModelExecutor, type Outputs } from './executor.js';
+import { type Batchable, Layout } from './layout.js';
+import type { ModelSettings } from './options.js';
+import type { Request } from './page.js';
+import { Sequence, type SequenceOptions } from './sequence.js';
+import { Signature } from './signature.js';
+import { warmUp } from './warmup.js';
 
-export interface RunOptions {
-  /** Cancels the request while it is queued (ERR_ABORTED). A batch that has started runs to its end. */
-  signal?: AbortSignal;
-  /** How long the request may be queued before it is given up (ERR_TIMEOUT). */
-  timeoutMicros?: number;
+export interface RunOptions extends RequestOptions {
   /** The outputs that are wanted; all by default. */
-  outputs?: readonly string[];
+  outputs?: readonly string[] | undefined;
 }
 
 export interface ModelBatching {
@@ -30,6 +35,9 @@ export interface ModelBatching {
 export type ModelStats = BatcherStats;
 
 export class Model implements AsyncDisposable {
+  /** In events and metrics. */
+  readonly name: string;
+  /** What `run` takes: an input that the library makes (`padVariableLength`) is not among them. */
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
   readonly concurrency: number;
@@ -38,6 +46,7 @@ export class Model implements AsyncDisposable {
   /** Why a model of a CUDA device does not run on the GPU. */
   readonly fallbackReason: string | undefined;
   readonly #native: NativeModel;
+  readonly #layout: Layout;
   readonly #signature: Signature;
   readonly #batcher: Batcher<Request, Outputs>;
   readonly #settings: ModelSettings;
@@ -45,36 +54,38 @@ export class Model implements AsyncDisposable {
   #batchable: Batchable;
   #disposal: Promise<void> | undefined;
 
-  /** Models are made by `device.loadModel`. */
-  constructor(native: NativeModel, settings: ModelSettings, onDisposed: () => void) {
+  /** Models are made by `device.loadModel`. Errors: ERR_ARGUMENT, for options that the model contradicts. */
+  constructor(
+    native: NativeModel,
+    settings: ModelSettings,
+    { name, limiter, onDisposed }: { name: string; limiter: Limiter; onDisposed: () => void },
+  ) {
+    this.name = name;
     this.#native = native;
     this.#onDisposed = onDisposed;
     this.#settings = settings;
     const description = native.describe();
     this.provider = description.provider;
     this.fallbackReason = description.fallbackReason;
-    this.#signature = new Signature(description);
-    this.inputs = this.#signature.inputs.map(({ name, type, dims, dimNames }) => ({ name, type, dims, dimNames }));
-    this.outputs = this.#signature.outputs;
-    this.concurrency = settings.concurrency;
+    this.#layout = new Layout(description, settings.batchAxis, settings.padding);
+    this.#signature = new Signature(this.#layout);
+    this.inputs = this.#layout.given.map(valueInfo);
+    this.outputs = this.#layout.outputs.map(valueInfo);
+    this.concurrency = settings.batcher.concurrency;
     this.#batchable =
       settings.batching === 'off'
         ? { enabled: false, reason: 'batching was switched off when the model was loaded' }
-        : this.#signature.batchable(settings.batching === 'asked');
-    const executor = new ModelExecutor(native, this.#signature, settings.concurrency + 1);
+        : this.#layout.batchable(settings.batching === 'asked');
+    const executor = new ModelExecutor(native, this.#layout, settings.batcher);
     executor.onDisproved = (reason) => {
       this.#batchable = { enabled: false, reason };
     };
-    const { maxBatchSize, maxQueueDelayMicros } = settings;
-    this.#batcher = new Batcher(
-      executor,
-      { maxBatchSize, maxQueueDelayMicros, concurrency: settings.concurrency },
-      systemClock,
-    );
+    const share = { of: limiter, ...settings.rateLimiter };
+    this.#batcher = new Batcher(executor, settings.batcher, { clock: systemClock, name, limiter: share });
   }
 
   get batching(): ModelBatching {
-    const { maxBatchSize, maxQueueDelayMicros } = this.#settings;
+    const { maxBatchSize, maxQueueDelayMicros } = this.#settings.batcher;
     return this.#batchable.enabled
       ? { enabled: true, maxBatchSize, maxQueueDelayMicros }
       : { enabled: false, reason: this.#batchable.reason, maxBatchSize: 1, maxQueueDelayMicros: 0 };
@@ -86,31 +97,57 @@ export class Model implements AsyncDisposable {
    * Inputs of up to 64 KiB may be reused at once; larger ones are read until the promise settles. The outputs belong to
    * the caller alone.
    *
-   * Errors: ERR_ARGUMENT (a name), ERR_DTYPE, ERR_SHAPE, ERR_ABORTED, ERR_TIMEOUT, ERR_DISPOSED, ERR_MODEL (the model's
-   * own), ERR_OUT_OF_MEMORY.
+   * Errors: ERR_ARGUMENT (a name), ERR_DTYPE, ERR_SHAPE, ERR_ABORTED, ERR_TIMEOUT, ERR_QUEUE_FULL, ERR_OVERLOADED (with
+   * `retryAfterMicros`), ERR_DISPOSED, ERR_MODEL (the model's own), ERR_OUT_OF_MEMORY.
    */
   async run(feeds: Readonly<Record<string, Tensor>>, options?: RunOptions): Promise<Outputs> {
     if (this.#batcher.closed) throw new TensorlaneError('ERR_DISPOSED', 'run: the model has been disposed');
     const batched = this.#batchable.enabled;
     const checked = this.#signature.check(feeds, batched);
     const outputs = this.#signature.outputIndices(options?.outputs);
-    if (options) checkRunOptions(options);
+    if (options) checkRequestOptions(options, this.#settings.batcher, 'run');
     const outcome = await this.#batcher.submit(
-      { checked, outputs },
+      { checked, outputs, alone: !batched, page: undefined, place: 0 },
       {
         key: checked.key,
         rows: checked.rows,
         alone: !batched,
         signal: options?.signal,
+        priority: options?.priority,
         timeoutMicros: options?.timeoutMicros,
       },
     );
-    if (outcome instanceof Failure) throw errorOf(outcome, options);
+    if (outcome instanceof Failure) throw errorOf(outcome, 'run');
     return outcome;
   }
 
+  /**
+   * A sequence of runs that carries state from each to the next: of `states`, each output of a run becomes the input of the
+   * next. Runs of one sequence keep their order; those of different sequences share batches.
+   *
+   * Errors: ERR_ARGUMENT, ERR_DISPOSED.
+   */
+  sequence(options: SequenceOptions): Sequence {
+    if (this.#batcher.closed) throw new TensorlaneError('ERR_DISPOSED', 'sequence: the model has been disposed');
+    return new Sequence(this, options);
+  }
+
+  /** Counters and histograms, cheap enough to poll. */
   stats(): ModelStats {
     return this.#batcher.stats();
+  }
+
+  /** @internal `loadModel` waits for it. */
+  async warmUp(): Promise<void> {
+    const { warmup, batcher } = this.#settings;
+    if (warmup === undefined) return;
+    const alone = !this.#batchable.enabled;
+    const sizes = warmup.batchSizes ?? batcher.allowedBatchSizes ?? [1, batcher.maxBatchSize];
+    for (const { rows, feeds } of warmUp(this.#layout.given, alone ? [1] : sizes, warmup)) {
+      const checked = this.#signature.check(feeds, !alone);
+      const request = { checked, outputs: this.#signature.allOutputs, alone, page: undefined, place: 0 };
+      await this.#batcher.warmUp(request, rows);
+    }
   }
 
   /** Refuses new requests, lets the accepted ones finish, and frees the model. May be called again. */
@@ -130,13 +167,6 @@ export class Model implements AsyncDisposable {
   }
 }
 
-function errorOf(failure: Failure, options: RunOptions | undefined): TensorlaneError {
-  switch (failure.reason) {
-    case 'cancelled':
-      return new TensorlaneError('ERR_ABORTED', 'run: aborted by its signal', { cause: failure.cause });
-    case 'expired':
-      return new TensorlaneError('ERR_TIMEOUT', `run: not started within ${options?.timeoutMicros} microseconds`);
-    case 'failed':
-      return toTensorlaneError(failure.cause, 'run: ');
-  }
+function valueInfo({ name, type, dims, dimNames }: ValueInfo): ValueInfo {
+  return { name, type, dims, dimNames };
 }

@@ -1,15 +1,58 @@
 // The options of loadModel, checked and completed.
 
+import {
+  type BatcherOptions,
+  type BatcherSettings,
+  batcherOptionNames,
+  completeBatcherOptions,
+} from '../batching/options.js';
 import { TensorlaneError } from '../errors.js';
+import { flag, plainObject, refuseUnknown, shown, wholeNumber } from '../options.js';
+import type { Tensor } from '../types.js';
 
-export interface BatchingOptions {
-  /** The most rows of a batch; 32 by default. A request with more rows runs as a batch of its own. */
-  maxBatchSize?: number;
+export interface BatchingOptions extends Omit<BatcherOptions, 'concurrency'> {
+  /** Which axes are the batch, where they are not the leading ones. */
+  batchAxis?: BatchAxisOptions;
+  /** Lets requests of different lengths share batches. */
+  padVariableLength?: PaddingOptions;
+}
+
+/** By name, for inputs and outputs. null: not of the batch. An input like that (a sampling rate) shares batches with equal ones. */
+export interface BatchAxisOptions {
+  inputs?: Readonly<Record<string, number | null>>;
+  outputs?: Readonly<Record<string, number | null>>;
+}
+
+export interface PaddingOptions {
+  /** Inputs with a length that differs between requests, the same one in all of them: its axis, and what to fill up with, 0 by default. */
+  inputs: Readonly<Record<string, { axis: number; value?: number }>>;
   /**
-   * How long a batch may wait for more rows while a lane is free, in microseconds; fractions of a millisecond work. 0, the
-   * default, never waits on purpose: batches grow only while the ones before them run.
+   * Outputs with that length, by name, with its axis: they are cut to the request's own. Without this, all that the model
+   * gives the same name of a dimension as the padded inputs.
    */
-  maxQueueDelayMicros?: number;
+  outputs?: Readonly<Record<string, number>>;
+  /** The lengths to pad to, ascending; powers of two by default. A longer request keeps its own length. */
+  lengths?: readonly number[];
+  /** An input of the model, [rows, length], that gets 1 where elements are a request's own and 0 where they are padding. */
+  maskInput?: string;
+  /** An input of the model, [rows], that gets each row's own length. */
+  lengthInput?: string;
+}
+
+export interface RateLimiterOptions {
+  /** What one batch takes of the device's resources (`open({ resources })`) while it runs; 1 by default. */
+  resources?: number;
+  /** How much of the device's time the model gets beside others, where all want more than there is; 1 by default. */
+  weight?: number;
+}
+
+export interface WarmupOptions {
+  /** One row of each input; zeros by default, with 1 for what is free of its dims. */
+  inputs?: Readonly<Record<string, Tensor>>;
+  /** Sizes, in rows; `allowedBatchSizes` by default, or 1 and `maxBatchSize`. */
+  batchSizes?: readonly number[];
+  /** Runs of each size; 1 by default. */
+  count?: number;
 }
 
 export interface LoadModelOptions {
@@ -22,71 +65,128 @@ export interface LoadModelOptions {
   concurrency?: number;
   /** Cores that one run may use; the device's by default. */
   threads?: number;
+  /** How the model shares the device with others. */
+  rateLimiter?: RateLimiterOptions;
+  /** Runs the model before `loadModel` resolves, so that the first requests do not pay for what is done once. */
+  warmup?: WarmupOptions | boolean;
+  /** Names the model in events and metrics; its file's name by default. */
+  name?: string;
 }
 
 export interface ModelSettings {
   readonly batching: 'off' | 'asked' | 'found';
-  readonly maxBatchSize: number;
-  readonly maxQueueDelayMicros: number;
-  readonly concurrency: number;
+  readonly batcher: BatcherSettings;
+  readonly batchAxis: BatchAxisOptions;
+  readonly padding: PaddingOptions | undefined;
   readonly threads: number;
+  readonly rateLimiter: { readonly resources: number; readonly weight: number };
+  readonly warmup: WarmupOptions | undefined;
 }
 
-const batchingNames = new Set(['maxBatchSize', 'maxQueueDelayMicros']);
-const names = new Set(['batching', 'concurrency', 'threads']);
+const names = new Set(['batching', 'concurrency', 'threads', 'rateLimiter', 'warmup', 'name']);
+const batchingNames = new Set([
+  ...batcherOptionNames.filter((name) => name !== 'concurrency'),
+  'batchAxis',
+  'padVariableLength',
+]);
 
 /** Errors: ERR_ARGUMENT, naming the option, its value and what is allowed. */
-export function completeOptions(options: LoadModelOptions, deviceThreads: number): ModelSettings {
-  if (options === null || typeof options !== 'object') {
-    throw new TensorlaneError('ERR_ARGUMENT', `loadModel: options must be an object, got ${String(options)}`);
-  }
-  refuseUnknown(options, names, 'loadModel');
+export function completeOptions(
+  options: LoadModelOptions,
+  device: { threads: number; resources: number },
+): ModelSettings {
+  refuseUnknown(plainObject('loadModel: options', options), names, 'loadModel');
   const batching = options.batching ?? {};
   if (batching !== false) {
-    if (batching === null || typeof batching !== 'object') {
+    if (typeof batching !== 'object' || Array.isArray(batching)) {
       throw new TensorlaneError(
         'ERR_ARGUMENT',
-        `loadModel: batching must be an object or false, got ${String(batching)}`,
+        `loadModel: batching must be an object or false, got ${shown(batching)}`,
       );
     }
     refuseUnknown(batching, batchingNames, 'loadModel: batching');
   }
-  const sizes: BatchingOptions = batching === false ? {} : batching;
+  if (options.name !== undefined && typeof options.name !== 'string') {
+    throw new TensorlaneError('ERR_ARGUMENT', `loadModel: name must be a string, got ${shown(options.name)}`);
+  }
+  const { batchAxis = {}, padVariableLength, ...batcher }: BatchingOptions = batching === false ? {} : batching;
+  const concurrency = wholeNumber('concurrency', options.concurrency, 2, 1);
+  const settings = completeBatcherOptions({ ...batcher, concurrency }, 'batching');
   return {
     batching: batching === false ? 'off' : options.batching === undefined ? 'found' : 'asked',
-    maxBatchSize: wholeNumber('batching.maxBatchSize', sizes.maxBatchSize, 32, 1),
-    maxQueueDelayMicros: wholeNumber('batching.maxQueueDelayMicros', sizes.maxQueueDelayMicros, 0, 0),
-    concurrency: wholeNumber('concurrency', options.concurrency, 2, 1),
-    threads: wholeNumber('threads', options.threads, deviceThreads, 1),
+    batcher: settings,
+    batchAxis: checkedAxes(batchAxis),
+    padding: padVariableLength && checkedPadding(padVariableLength),
+    threads: wholeNumber('threads', options.threads, device.threads, 1),
+    rateLimiter: checkedRateLimiter(options.rateLimiter ?? {}, device.resources),
+    warmup: checkedWarmup(options.warmup ?? false, settings),
   };
 }
 
-export function wholeNumber(name: string, value: number | undefined, otherwise: number, least: number): number {
-  if (value === undefined) return otherwise;
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new TensorlaneError('ERR_ARGUMENT', `${name} must be an integer of at least ${least}, got ${String(value)}`);
+function checkedAxes(axes: BatchAxisOptions): BatchAxisOptions {
+  const name = 'batching.batchAxis';
+  refuseUnknown(plainObject(name, axes), new Set(['inputs', 'outputs']), name);
+  for (const kind of ['inputs', 'outputs'] as const) {
+    const given = axes[kind];
+    if (given === undefined) continue;
+    for (const [value, axis] of Object.entries(plainObject(`${name}.${kind}`, given))) {
+      if (axis !== null) wholeNumber(`${name}.${kind}.${value}`, axis, 0, 0);
+    }
+  }
+  return axes;
 }
 
-export function refuseUnknown(options: object, known: ReadonlySet<string>, what: string): void {
-  for (const name of Object.keys(options)) {
-    if (known.has(name)) continue;
+function checkedPadding(padding: PaddingOptions): PaddingOptions {
+  const name = 'batching.padVariableLength';
+  const known = new Set(['inputs', 'outputs', 'lengths', 'maskInput', 'lengthInput']);
+  refuseUnknown(plainObject(name, padding), known, name);
+  const inputs = Object.entries(plainObject(`${name}.inputs`, padding.inputs));
+  if (inputs.length === 0) throw new TensorlaneError('ERR_ARGUMENT', `${name}.inputs must name at least one input`);
+  for (const [input, how] of inputs) {
+    const what = `${name}.inputs.${input}`;
+    refuseUnknown(plainObject(what, how), new Set(['axis', 'value']), what);
+    wholeNumber(`${what}.axis`, how.axis ?? Number.NaN, 0, 0);
+    if (how.value !== undefined && typeof how.value !== 'number') {
+      throw new TensorlaneError('ERR_ARGUMENT', `${what}.value must be a number, got ${shown(how.value)}`);
+    }
+  }
+  for (const [output, axis] of Object.entries(plainObject(`${name}.outputs`, padding.outputs ?? {})))
+    wholeNumber(`${name}.outputs.${output}`, axis, 0, 0);
+  const { lengths } = padding;
+  const ascending = (length: number, i: number) => Number.isSafeInteger(length) && length > (lengths![i - 1] ?? 0);
+  if (lengths !== undefined && !(Array.isArray(lengths) && lengths.every(ascending))) {
     throw new TensorlaneError(
       'ERR_ARGUMENT',
-      `${what}: there is no option '${name}'; there is ${[...known].join(', ')}`,
+      `${name}.lengths must be ascending positive integers, got ${shown(lengths)}`,
     );
   }
+  for (const role of ['maskInput', 'lengthInput'] as const) {
+    const input = padding[role];
+    if (input === undefined || typeof input === 'string') continue;
+    throw new TensorlaneError('ERR_ARGUMENT', `${name}.${role} must be the name of an input, got ${shown(input)}`);
+  }
+  return padding;
 }
 
-/** What `run` was given besides its inputs; checked before the request is queued. Errors: ERR_ARGUMENT. */
-export function checkRunOptions({ signal, timeoutMicros }: { signal?: unknown; timeoutMicros?: unknown }): void {
-  if (signal !== undefined && typeof (signal as AbortSignal | null)?.addEventListener !== 'function') {
-    throw new TensorlaneError('ERR_ARGUMENT', `run: signal must be an AbortSignal, got ${String(signal)}`);
+function checkedRateLimiter(options: RateLimiterOptions, resources: number) {
+  const name = 'rateLimiter';
+  refuseUnknown(plainObject(name, options), new Set(['resources', 'weight']), name);
+  const { weight = 1 } = options;
+  if (typeof weight !== 'number' || !(weight > 0 && weight < Number.POSITIVE_INFINITY)) {
+    throw new TensorlaneError('ERR_ARGUMENT', `${name}.weight must be a number above 0, got ${shown(weight)}`);
   }
-  const isTime = (value: unknown) => typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
-  if (timeoutMicros !== undefined && !isTime(timeoutMicros)) {
-    throw new TensorlaneError(
-      'ERR_ARGUMENT',
-      `run: timeoutMicros must be a number of at least 0, got ${String(timeoutMicros)}`,
-    );
+  return { weight, resources: wholeNumber(`${name}.resources`, options.resources, 1, 1, resources) };
+}
+
+function checkedWarmup(options: WarmupOptions | boolean, batcher: BatcherSettings): WarmupOptions | undefined {
+  if (typeof options === 'boolean') return flag('warmup', options, false) ? {} : undefined;
+  refuseUnknown(plainObject('warmup', options), new Set(['inputs', 'batchSizes', 'count']), 'warmup');
+  wholeNumber('warmup.count', options.count, 1, 1);
+  plainObject('warmup.inputs', options.inputs ?? {});
+  const { batchSizes } = options;
+  if (batchSizes !== undefined && !Array.isArray(batchSizes)) {
+    throw new TensorlaneError('ERR_ARGUMENT', `warmup.batchSizes must be an array, got ${shown(batchSizes)}`);
   }
+  for (const size of batchSizes ?? []) wholeNumber('warmup.batchSizes', size ?? Number.NaN, 1, 1, batcher.maxBatchSize);
+  return options;
 }

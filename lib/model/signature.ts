@@ -1,75 +1,30 @@
-// What a model takes and gives: checks what callers hand in against it, and finds the batch axis.
+// Checks what callers hand in against what the model takes, and finds the rows and the key of each request.
 
-import type { ValueDescription } from '../../binding.js';
-import { arrayClasses, arrayKind, holds, type NumericArrayClass, storedLength } from '../dtypes.js';
+import { arrayKind, holds, storedLength } from '../dtypes.js';
 import { TensorlaneError } from '../errors.js';
-import type { Tensor, ValueInfo } from '../types.js';
+import type { Tensor } from '../types.js';
+import type { InputLayout, Layout } from './layout.js';
 
-export interface InputSpec extends ValueDescription {
-  /** undefined for strings. */
-  readonly arrayClass: NumericArrayClass | undefined;
-  /** Axes other than the batch's whose size is free: these make up the key that requests of one batch share. */
-  readonly freeAxes: readonly number[];
-}
-
-export type Batchable = { readonly enabled: true } | { readonly enabled: false; readonly reason: string };
-
-/** A request that has been checked: tensors in the model's order. */
+/** A request that has been checked. */
 export interface Checked {
+  /** Of the inputs that callers give, in the model's order. */
   readonly tensors: readonly Tensor[];
   readonly rows: number;
   readonly key: string;
+  /** Along the padded axis, where there is one: the request's own, and the one that it is padded to. */
+  readonly length: number;
+  readonly padded: number;
 }
 
 export class Signature {
-  readonly inputs: readonly InputSpec[];
-  readonly outputs: readonly ValueInfo[];
+  readonly #layout: Layout;
   readonly allOutputs: readonly number[];
   readonly #outputIndex: ReadonlyMap<string, number>;
 
-  constructor(described: { inputs: ValueDescription[]; outputs: ValueDescription[] }) {
-    this.inputs = described.inputs.map((input) => ({
-      ...input,
-      arrayClass: input.type === 'string' ? undefined : arrayClasses[input.type],
-      freeAxes: input.dims.flatMap((dim, axis) => (dim === -1 && axis > 0 ? [axis] : [])),
-    }));
-    this.outputs = described.outputs;
-    this.allOutputs = this.outputs.map((_, index) => index);
-    this.#outputIndex = new Map(this.outputs.map((output, index) => [output.name, index]));
-  }
-
-  /**
-   * Whether requests can share a batch: every input and output needs a free leading dimension, and where there are several
-   * inputs the model must give these one name, or the user must have asked for batches. That the rows do not influence one
-   * another is the model's promise; that an output has as many rows as went in is checked on every batch.
-   */
-  batchable(asked: boolean): Batchable {
-    if (this.inputs.length === 0) return { enabled: false, reason: 'the model has no inputs' };
-    for (const [kind, values] of [['input', this.inputs] as const, ['output', this.outputs] as const]) {
-      for (const { name, type, dims } of values) {
-        const shape = `[${dims.join(', ')}]`;
-        if (dims.length === 0) return { enabled: false, reason: `${kind} '${name}' is a scalar and has no batch axis` };
-        if (dims[0] !== -1)
-          return { enabled: false, reason: `${kind} '${name}' has a fixed leading dimension: ${shape}` };
-        if (type === 'int4' || type === 'uint4') {
-          return {
-            enabled: false,
-            reason: `${kind} '${name}' packs two ${type} elements a byte, so rows cannot be joined`,
-          };
-        }
-      }
-    }
-    const [first, ...others] = this.inputs;
-    const stranger = others.find(({ dimNames }) => dimNames[0] === undefined || dimNames[0] !== first!.dimNames[0]);
-    if (stranger !== undefined && !asked) {
-      return {
-        enabled: false,
-        reason:
-          `inputs '${first!.name}' and '${stranger.name}' have free leading dimensions that the model does not name alike, ` +
-          'so they may not be one batch; if they are, load the model with batching: {}',
-      };
-    }
-    return { enabled: true };
+  constructor(layout: Layout) {
+    this.#layout = layout;
+    this.allOutputs = layout.outputs.map((_, index) => index);
+    this.#outputIndex = new Map(layout.outputs.map((output, index) => [output.name, index]));
   }
 
   /** Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
@@ -81,26 +36,40 @@ export class Signature {
       );
     }
     const given = feeds as Record<string, unknown>;
+    const inputs = this.#layout.given;
     const tensors: Tensor[] = [];
     let key = '';
-    let rows = 1;
-    for (let i = 0; i < this.inputs.length; i++) {
-      const spec = this.inputs[i]!;
-      const tensor = given[spec.name] as Tensor | undefined;
-      checkInput(spec, tensor, given, this.inputs);
-      const { dims } = tensor as Tensor;
-      if (batched) {
-        if (i === 0) rows = dims[0]!;
-        else if (dims[0] !== rows) throw unequalRows(this.inputs, tensors, tensor as Tensor);
-        for (let f = 0; f < spec.freeAxes.length; f++) key += `${dims[spec.freeAxes[f]!]},`;
+    let rows = -1;
+    let length = -1;
+    for (let i = 0; i < inputs.length; i++) {
+      const input = inputs[i]!;
+      const tensor = given[input.name] as Tensor;
+      checkInput(input, tensor, given, inputs);
+      const { dims } = tensor;
+      if (input.padding !== undefined) {
+        if (length !== -1 && dims[input.padding.axis] !== length) throw unequal('length', inputs, given, input);
+        length = dims[input.padding.axis]!;
       }
-      tensors.push(tensor as Tensor);
+      if (batched) {
+        if (input.axis === undefined) key += `${sharedKey(tensor)};`;
+        else {
+          if (rows !== -1 && dims[input.axis] !== rows) throw unequal('rows', inputs, given, input);
+          rows = dims[input.axis]!;
+        }
+        for (let f = 0; f < input.freeAxes.length; f++) key += `${dims[input.freeAxes[f]!]},`;
+      }
+      tensors.push(tensor);
     }
     let names = 0;
     for (const _ in given) names++;
-    if (names !== this.inputs.length) throw unknownName(given, this.inputs);
+    if (names !== inputs.length) throw unknownName(given, inputs);
     if (rows === 0) throw new TensorlaneError('ERR_SHAPE', 'run: the batch axis has size 0; give at least one row');
-    return { tensors, rows, key };
+    let padded = length;
+    if (this.#layout.pads && batched) {
+      padded = this.#layout.paddedLength(length);
+      key += padded;
+    }
+    return { tensors, rows: batched ? rows : 1, key, length, padded };
   }
 
   /** Errors: ERR_ARGUMENT. */
@@ -112,14 +81,19 @@ export class Signature {
     return [...new Set(wanted)].map((name) => {
       const index = this.#outputIndex.get(name);
       if (index !== undefined) return index;
-      const known = this.outputs.map((output) => `'${output.name}'`).join(', ');
+      const known = this.#layout.outputs.map((output) => `'${output.name}'`).join(', ');
       throw new TensorlaneError('ERR_ARGUMENT', `run: the model has no output '${name}'; it has ${known}`);
     });
   }
 }
 
 /** On the way of every request: the messages are made elsewhere. */
-function checkInput(spec: InputSpec, tensor: Tensor | undefined, given: object, inputs: readonly InputSpec[]): void {
+function checkInput(
+  spec: InputLayout,
+  tensor: Tensor | undefined,
+  given: object,
+  inputs: readonly InputLayout[],
+): void {
   if (tensor === undefined || tensor === null || typeof tensor !== 'object') throw missing(spec, given, inputs);
   const { type, data, dims } = tensor;
   if (type !== spec.type) {
@@ -153,11 +127,11 @@ function checkInput(spec: InputSpec, tensor: Tensor | undefined, given: object, 
   }
 }
 
-function shapeOf(spec: InputSpec): string {
+function shapeOf(spec: InputLayout): string {
   return `[${spec.dims.map((dim, axis) => (dim === -1 ? (spec.dimNames[axis] ?? 'any') : dim)).join(', ')}]`;
 }
 
-function wrongShape(spec: InputSpec, tensor: Tensor): TensorlaneError {
+function wrongShape(spec: InputLayout, tensor: Tensor): TensorlaneError {
   const given = Array.isArray(tensor.dims) ? `[${tensor.dims.join(', ')}]` : arrayKind(tensor.dims);
   return new TensorlaneError(
     'ERR_SHAPE',
@@ -165,7 +139,7 @@ function wrongShape(spec: InputSpec, tensor: Tensor): TensorlaneError {
   );
 }
 
-function missing(spec: InputSpec, given: object, inputs: readonly InputSpec[]): TensorlaneError {
+function missing(spec: InputLayout, given: object, inputs: readonly InputLayout[]): TensorlaneError {
   if (Object.hasOwn(given, spec.name)) {
     return new TensorlaneError('ERR_ARGUMENT', `run: input '${spec.name}' must be a tensor { type, data, dims }`);
   }
@@ -180,7 +154,7 @@ function missing(spec: InputSpec, given: object, inputs: readonly InputSpec[]): 
   );
 }
 
-function unknownName(given: object, inputs: readonly InputSpec[]): TensorlaneError {
+function unknownName(given: object, inputs: readonly InputLayout[]): TensorlaneError {
   const known = new Set(inputs.map(({ name }) => name));
   const stray = Object.keys(given).filter((name) => !known.has(name));
   return new TensorlaneError(
@@ -189,11 +163,38 @@ function unknownName(given: object, inputs: readonly InputSpec[]): TensorlaneErr
   );
 }
 
-function unequalRows(inputs: readonly InputSpec[], before: readonly Tensor[], tensor: Tensor): TensorlaneError {
-  const spec = inputs[before.length]!;
+function unequal(
+  what: 'rows' | 'length',
+  inputs: readonly InputLayout[],
+  given: Readonly<Record<string, unknown>>,
+  second: InputLayout,
+): TensorlaneError {
+  const axisOf = (input: InputLayout) => (what === 'rows' ? input.axis : input.padding?.axis);
+  const sizeOf = (input: InputLayout) => (given[input.name] as Tensor).dims[axisOf(input)!];
+  const first = inputs.find((input) => axisOf(input) !== undefined)!;
+  if (what === 'length') {
+    return new TensorlaneError(
+      'ERR_SHAPE',
+      `run: input '${first.name}' has length ${sizeOf(first)}, but input '${second.name}' has ${sizeOf(second)}; ` +
+        'inputs that are padded together must have one length',
+    );
+  }
   return new TensorlaneError(
     'ERR_SHAPE',
-    `run: input '${inputs[0]!.name}' has ${before[0]!.dims[0]} rows, but input '${spec.name}' has ${tensor.dims[0]}; ` +
-      'the leading dimension is the batch and must be the same for all inputs',
+    `run: input '${first.name}' has ${sizeOf(first)} rows, but input '${second.name}' has ${sizeOf(second)}; ` +
+      'the batch axis must have the same size in all inputs',
   );
 }
+
+/** What an input that is not of the batch must have in common with another request's for both to share a batch. */
+function sharedKey({ type, data, dims }: Tensor): string {
+  if (data.length <= sharedUpTo)
+    return `${dims.join()}:${type === 'string' ? JSON.stringify(data) : (data as Float32Array).join()}`;
+  throw new TensorlaneError(
+    'ERR_SHAPE',
+    `run: an input that is not of the batch may have ${sharedUpTo} elements, got ${data.length}; ` +
+      'give it a batch axis, or load the model with batching: false',
+  );
+}
+
+const sharedUpTo = 1024;

@@ -1,7 +1,9 @@
 // A clock that only moves when told to, and an executor whose batches end when told to.
 
-import type { Assembly, Executor } from '../../lib/batching/batcher.js';
+import { Batcher, type SubmitOptions } from '../../lib/batching/batcher.js';
 import type { Clock } from '../../lib/batching/clock.js';
+import type { Batch, Executor } from '../../lib/batching/executor.js';
+import { type BatcherOptions, completeBatcherOptions } from '../../lib/batching/options.js';
 
 export class FakeClock implements Clock {
   #now = 0;
@@ -51,54 +53,77 @@ export class FakeClock implements Clock {
 
 export interface FakeBatch {
   readonly items: readonly string[];
+  readonly rows: number;
   readonly startedAt: number;
-  finish(): Promise<void>;
+  /** With these results, or each item in capitals. */
+  finish(results?: string[]): Promise<void>;
   fail(reason: Error): Promise<void>;
 }
 
 export class FakeExecutor implements Executor<string, string> {
   /** Batches that run, oldest first. */
   readonly running: FakeBatch[] = [];
-  /** What was run, in order. */
+  /** What was run, in order; of a payload that is there in part, with its rows: 'a[2..4]'. */
   readonly log: string[][] = [];
-  opened = 0;
+  /** Rows with which each batch was to run, padding included. */
+  readonly padded: number[] = [];
+  readonly held = new Map<string, number>();
   released = 0;
 
   constructor(readonly clock: FakeClock) {}
 
-  open(): Assembly<string, string> {
-    this.opened++;
-    const items: string[] = [];
-    let held = true;
-    return {
-      add: (item) => {
-        if (item === 'refused') throw new Error('refused');
-        items.push(item);
-      },
-      run: (places) => {
-        if (!held) throw new Error('a batch ran after it was released');
-        const mine = places.map((place) => items[place] as string);
-        this.log.push(mine);
-        return new Promise((resolve, reject) => {
-          const done = (settle: () => void) => {
-            this.running.splice(this.running.indexOf(batch), 1);
-            settle();
-            return this.clock.turn();
-          };
-          const batch: FakeBatch = {
-            items: mine,
-            startedAt: this.clock.now(),
-            finish: () => done(() => resolve(mine.map((item) => item.toUpperCase()))),
-            fail: (reason) => done(() => reject(reason)),
-          };
-          this.running.push(batch);
-        });
-      },
-      release: () => {
-        if (!held) throw new Error('a batch was released twice');
-        held = false;
-        this.released++;
-      },
-    };
+  hold(item: string): void {
+    if (item === 'refused') throw new Error('refused');
+    this.held.set(item, (this.held.get(item) ?? 0) + 1);
   }
+
+  run({ payloads, rows, starts, total, padded }: Batch<string>): Promise<string[]> {
+    const sum = rows.reduce((a, b) => a + b, 0);
+    if (sum !== total || padded < total) throw new Error(`a batch of ${rows} says that it has ${total} rows`);
+    for (const item of payloads) if (!this.held.get(item)) throw new Error(`'${item}' ran after it was released`);
+    const mine = payloads.map((item, i) =>
+      starts === undefined ? item : `${item}[${starts[i]}..${starts[i]! + rows[i]!}]`,
+    );
+    this.log.push(mine);
+    this.padded.push(padded);
+    return new Promise((resolve, reject) => {
+      const done = (settle: () => void) => {
+        this.running.splice(this.running.indexOf(batch), 1);
+        settle();
+        return this.clock.turn();
+      };
+      const batch: FakeBatch = {
+        items: mine,
+        rows: total,
+        startedAt: this.clock.now(),
+        finish: (results) => done(() => resolve(results ?? mine.map((item) => item.toUpperCase()))),
+        fail: (reason) => done(() => reject(reason)),
+      };
+      this.running.push(batch);
+    });
+  }
+
+  join(results: readonly string[]): string {
+    return results.join('+');
+  }
+
+  release(item: string): void {
+    const held = this.held.get(item);
+    if (!held) throw new Error(`'${item}' was released twice`);
+    if (held === 1) this.held.delete(item);
+    else this.held.set(item, held - 1);
+    this.released++;
+  }
+}
+
+/** A batcher on a clock that the test moves: batches of four, one at a time, unless the options say otherwise. */
+export function setUp(options: BatcherOptions = {}) {
+  const clock = new FakeClock();
+  const executor = new FakeExecutor(clock);
+  const sizes = options.allowedBatchSizes === undefined ? { maxBatchSize: 4 } : {};
+  const settings = completeBatcherOptions({ ...sizes, concurrency: 1, ...options }, 'batching');
+  const batcher = new Batcher(executor, settings, { clock });
+  const submit = (item: string, options: Partial<SubmitOptions> = {}) =>
+    batcher.submit(item, { key: 'shape', rows: 1, ...options });
+  return { clock, executor, batcher, submit };
 }

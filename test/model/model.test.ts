@@ -57,7 +57,7 @@ describe('batches', () => {
       expect(y!.dims).toEqual([rows[i], 1]);
       expect(y!.data).toEqual(new Float32Array(rows[i]!).fill(i * i));
     });
-    expect(model.stats().batches.sizes).toEqual({ 4: 3, 7: 1 });
+    expect(model.stats().batches.sizes).toEqual({ 3: 1, 4: 4 });
   });
 
   test('shapes make batches of their own', async () => {
@@ -265,7 +265,17 @@ test('stats count what happened and when', async () => {
   const x = tensor(new Float32Array(256), [1, 256]);
   await Promise.all(Array.from({ length: 10 }, () => model.run({ x })));
   const { requests, batches, queueMicros, computeMicros, totalMicros } = model.stats();
-  expect(requests).toEqual({ accepted: 10, completed: 10, failed: 0, cancelled: 0, expired: 0, pending: 0 });
+  expect(requests).toEqual({
+    accepted: 10,
+    completed: 10,
+    failed: 0,
+    cancelled: 0,
+    expired: 0,
+    shed: 0,
+    pending: 0,
+    queued: 0,
+    refused: { queueFull: 0, overloaded: 0, oversize: 0 },
+  });
   expect(batches).toMatchObject({ count: 1, rows: 10, running: 0 });
   expect([queueMicros.count, computeMicros.count, totalMicros.count]).toEqual([10, 1, 10]);
   expect(totalMicros.p50).toBeGreaterThanOrEqual(computeMicros.p50 * 0.9);

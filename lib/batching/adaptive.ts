@@ -1,0 +1,145 @@
+// Chooses how many rows a batch has, how many batches run at once, and whether a request is let in, so that throughput is
+// the highest that keeps 99 of 100 requests within a target latency.
+//
+// The reasoning. A request waits for a lane and then for its own batch. Where batches of n rows take T(n) and k of them run
+// in turns, a lane comes free every T(n) / k, so what a full load waits for is T(n) / k + T(n). Of all k, and all n for which
+// that stays within the budget, the best is the one with the most rows a second, k n / T(n). T is learned for each k by
+// itself, because batches at once slow each other down. A lane that is free and a queue that is empty mean that nothing is
+// gained by waiting, so nothing waits.
+//
+// The budget is the target less what it takes to keep it: it shrinks when requests are late, and recovers slowly while they
+// are not, so that about one batch in a hundred has a late one, whatever the model of T overlooks.
+
+import { LatencyModel } from './latency-model.js';
+
+/** A budget below this part of the target would mean that latencies have little to do with the batches. */
+const leastBudget = 0.25;
+const shrinks = 0.96;
+const recovers = 1.0004;
+/** Batches after which a number of batches at once that was not used is tried again, and for how many. */
+const forgets = 400;
+const tries = 6;
+/** So much more throughput must another batch at once give to be worth the latency. */
+const worthwhile = 1.03;
+
+export class Adaptive {
+  readonly #target: number;
+  readonly #maxRows: number;
+  /** For each number of batches at once, from 1. */
+  readonly #models: LatencyModel[];
+  /** For each number of batches at once, the batch that was last measured with it. */
+  readonly #measured: number[];
+  #budget: number;
+  #batches = 0;
+  #trialEnds = 0;
+  #rows: number;
+  #atOnce: number;
+
+  constructor(options: { targetMicros: number; maxBatchSize: number; concurrency: number }) {
+    this.#target = options.targetMicros;
+    this.#maxRows = options.maxBatchSize;
+    this.#budget = options.targetMicros;
+    this.#models = Array.from({ length: options.concurrency }, () => new LatencyModel());
+    this.#measured = this.#models.map(() => Number.NEGATIVE_INFINITY);
+    this.#rows = options.maxBatchSize;
+    this.#atOnce = options.concurrency;
+  }
+
+  /** The most rows that a batch is to have. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** The most batches that are to run at once. */
+  get atOnce(): number {
+    return this.#atOnce;
+  }
+
+  get budgetMicros(): number {
+    return this.#budget;
+  }
+
+  /** How long a batch of so many rows takes, with so many at once; 0 where nothing is known yet. */
+  predict(rows: number, atOnce = this.#atOnce): number {
+    const model = this.#models[atOnce - 1]!;
+    return model.known || this.#batches === 0 ? model.predict(rows) : this.#nearest(atOnce).predict(rows);
+  }
+
+  /**
+   * How much longer than the budget a request would take, in microseconds, that comes now, with so many rows queued before
+   * it and the running batches started then; 0 or less where it can be let in.
+   */
+  excess(rows: number, queued: number, running: ReadonlySet<{ started: number; rows: number }>, now: number): number {
+    // With nothing before it there is no better moment, however long it takes; and it teaches how long that is.
+    if (running.size < this.#atOnce && queued === 0) return 0;
+    const full = this.predict(this.#rows);
+    let free = 0;
+    if (running.size >= this.#atOnce) {
+      free = Number.POSITIVE_INFINITY;
+      for (const batch of running) free = Math.min(free, batch.started + this.predict(batch.rows) - now);
+    }
+    const before = Math.floor((queued + rows - 1) / this.#rows);
+    const own = this.predict(Math.min(this.#rows, Math.max(rows, queued + rows - before * this.#rows)));
+    return Math.max(0, free) + (before * full) / this.#atOnce + own - this.#budget;
+  }
+
+  /** Whether a request that came then is late even if it runs now, in a batch of so many rows. */
+  isHopeless(arrived: number, rows: number, now: number): boolean {
+    return now - arrived + this.predict(rows) > this.#target;
+  }
+
+  /** A batch has ended: how many ran at once when it started, itself among them, and the longest latency of a request in it. */
+  ended(rows: number, atOnce: number, micros: number, longest: number): void {
+    this.#batches++;
+    this.#models[atOnce - 1]!.learn(rows, micros);
+    this.#measured[atOnce - 1] = this.#batches;
+    this.#budget *= longest > this.#target ? shrinks : recovers;
+    this.#budget = Math.min(this.#target, Math.max(this.#target * leastBudget, this.#budget));
+    this.#choose();
+  }
+
+  #choose(): void {
+    if (this.#batches >= this.#trialEnds) this.#decide();
+    const tried = this.#staleNeighbour();
+    if (tried !== undefined) {
+      this.#measured[tried - 1] = this.#batches;
+      this.#trialEnds = this.#batches + tries;
+      this.#atOnce = tried;
+    }
+    const own = this.#models[this.#atOnce - 1]!;
+    this.#rows = this.#rowsWithin(own.known ? own : this.#nearest(this.#atOnce), this.#atOnce);
+  }
+
+  #decide(): void {
+    let best = 0;
+    for (let k = 1; k <= this.#models.length; k++) {
+      const model = this.#models[k - 1]!;
+      if (!model.known) continue;
+      const rows = this.#rowsWithin(model, k);
+      const throughput = (k * rows) / model.predict(rows);
+      if (throughput < best * worthwhile) continue;
+      best = throughput;
+      this.#atOnce = k;
+    }
+  }
+
+  /** One batch at once more or less than now, of which it is not known, or not any more, what it would do. */
+  #staleNeighbour(): number | undefined {
+    if (this.#batches < this.#trialEnds) return undefined;
+    for (const k of [this.#atOnce + 1, this.#atOnce - 1]) {
+      if (k < 1 || k > this.#models.length) continue;
+      if (this.#batches - this.#measured[k - 1]! > forgets) return k;
+    }
+    return undefined;
+  }
+
+  #nearest(k: number): LatencyModel {
+    return this.#models.slice(0, k).findLast((model) => model.known) ?? this.#models.find((model) => model.known)!;
+  }
+
+  /** The most rows with which a full load stays within the budget, with k batches at once. */
+  #rowsWithin(model: LatencyModel, k: number): number {
+    const most = model.rowsWithin(this.#budget / (1 + 1 / k));
+    return Math.max(1, Math.min(this.#maxRows, most));
+  }
+}

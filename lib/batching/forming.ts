@@ -1,0 +1,74 @@
+// Decides whether a bucket's requests may run now, and which of them make the next batch.
+
+import type { Bucket } from './bucket.js';
+import type { Request } from './request.js';
+
+/** Why a batch stopped growing. */
+export type CloseReason =
+  /** The next request would not have fitted. */
+  | 'full'
+  /** It had a preferred size. */
+  | 'preferred'
+  /** Its oldest request had waited for the maximum delay. */
+  | 'delay'
+  /** A lane was free, and all that waited was in it. */
+  | 'laneFree'
+  /** A lane was free, and what else waited has another shape. */
+  | 'shape'
+  /** More rows would have taken longer than the target latency allows. */
+  | 'adaptive'
+  /** Its request shares with nobody. */
+  | 'alone';
+
+export interface FormingRules {
+  /** The most rows, by the options. */
+  readonly maxBatchSize: number;
+  /** The most rows for now: less where the target latency wants it so. */
+  readonly limit: number;
+  readonly preferredBatchSizes: ReadonlySet<number> | undefined;
+  readonly delayMicros: number;
+  /** Whether requests of other buckets wait. */
+  readonly others: boolean;
+  readonly now: number;
+}
+
+export interface Plan<Payload, Result> {
+  readonly requests: Request<Payload, Result>[];
+  readonly rows: number;
+  readonly reason: CloseReason;
+}
+
+/** The next batch of a bucket, whose requests stay in it; or the time at which there will be one. */
+export function plan<Payload, Result>(
+  bucket: Bucket<Payload, Result>,
+  { maxBatchSize, limit, preferredBatchSizes, delayMicros, others, now }: FormingRules,
+): Plan<Payload, Result> | number {
+  const requests: Request<Payload, Result>[] = [];
+  let rows = 0;
+  let preferred = 0;
+  let preferredRows = 0;
+  let ended = false;
+  const queue = bucket.inOrder();
+  for (let request = queue.next(); request !== undefined; request = queue.next()) {
+    if (request.alone && requests.length === 0) return { requests: [request], rows: request.rows, reason: 'alone' };
+    // A request may have more rows than the limit of the moment, but it has no more than a batch may have.
+    ended = request.alone || (rows > 0 && rows + request.rows > limit);
+    if (ended) break;
+    requests.push(request);
+    rows += request.rows;
+    if (preferredBatchSizes?.has(rows)) {
+      preferred = requests.length;
+      preferredRows = rows;
+    }
+    ended = rows >= limit;
+    if (ended) break;
+  }
+  if (preferred > 0) {
+    requests.length = preferred;
+    return { requests, rows: preferredRows, reason: 'preferred' };
+  }
+  if (ended) return { requests, rows, reason: limit < maxBatchSize ? 'adaptive' : 'full' };
+  if (delayMicros === 0) return { requests, rows, reason: others ? 'shape' : 'laneFree' };
+  const readyAt = bucket.oldest() + delayMicros;
+  return readyAt <= now ? { requests, rows, reason: 'delay' } : readyAt;
+}

@@ -1,0 +1,10 @@
+// tensorlane/batching: the scheduler by itself, for functions of one's own.
+
+export { Batched, type BatchedOptions, batched } from './batched.js';
+export type { Clock } from './clock.js';
+export type { BatchEvent, RequestEvent } from './events.js';
+export { type Batch, type Executor, Failure, type FailureReason } from './executor.js';
+export type { CloseReason } from './forming.js';
+export type { BatcherOptions, QueuePolicy } from './options.js';
+export type { RequestOptions } from './request-options.js';
+export type { BatcherStats } from './stats.js';

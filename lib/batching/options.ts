@@ -1,0 +1,194 @@
+// The options of the scheduler, checked and completed. They mean what Triton's of the same names mean: docs/batching.md
+// has the table, TensorFlow Serving's names beside it.
+
+import { TensorlaneError } from '../errors.js';
+import { flag, oneOf, plainObject, refuseUnknown, shown, wholeNumber } from '../options.js';
+
+/** How requests may queue. With priorities, each level may have its own. */
+export interface QueuePolicy {
+  /** Requests that may be queued, not counting those that run; more are refused at once (ERR_QUEUE_FULL). 0, the default: any number. */
+  maxQueueSize?: number;
+  /** How long a request may be queued, in microseconds. 0, the default: as long as it takes. */
+  defaultTimeoutMicros?: number;
+  /**
+   * What becomes of a request whose timeout is over: 'reject', the default, gives it up (ERR_TIMEOUT); 'delay' lets it run
+   * when all others of its shape have.
+   */
+  timeoutAction?: 'reject' | 'delay';
+  /** Whether a request may bring a timeout of its own, which shortens the default and never lengthens it; true by default. */
+  allowTimeoutOverride?: boolean;
+}
+
+export interface BatcherOptions extends QueuePolicy {
+  /** The most rows of a batch, not requests; 32 by default, or the largest of `allowedBatchSizes`. */
+  maxBatchSize?: number;
+  /**
+   * How long a batch may wait for more rows while a lane is free, in microseconds; fractions of a millisecond work. 0, the
+   * default, never waits on purpose: batches grow only while the ones before them run.
+   */
+  maxQueueDelayMicros?: number;
+  /** Sizes, in rows, with which a batch runs as soon as it has one of them, the largest that there is. */
+  preferredBatchSizes?: readonly number[];
+  /** The sizes, in rows and ascending, that batches may run with. Others are filled up to the next with padding that no caller sees. */
+  allowedBatchSizes?: readonly number[];
+  /** Whether a request with more rows than `maxBatchSize` runs in several batches (the default), or is refused (ERR_SHAPE). */
+  splitOversize?: boolean;
+  /** Batches in flight at once; 2 by default. */
+  concurrency?: number;
+  /** Priorities that a request may have, from 1, the highest; 1 by default. */
+  priorityLevels?: number;
+  /** The priority of a request that names none; the middle one by default. */
+  defaultPriority?: number;
+  /** By how much later than it came a request counts as having come, for each level below the highest; a second by default. */
+  priorityAgingMicros?: number;
+  /** Policies of levels that differ from the one above. */
+  queuePolicies?: Readonly<Record<number, QueuePolicy>>;
+  /** Whether requests are answered in the order in which they came; false by default. */
+  preserveOrdering?: boolean;
+  /**
+   * The latency, in microseconds, that 99 of 100 requests are to stay within. With it the scheduler learns how long batches
+   * take, has as many rows in each and as many batches in flight as give the highest throughput within the target, and
+   * refuses at once (ERR_OVERLOADED, with `retryAfterMicros`) what could not be answered in time.
+   */
+  targetLatencyMicros?: number;
+}
+
+export type Policy = Required<QueuePolicy>;
+
+export interface BatcherSettings {
+  readonly maxBatchSize: number;
+  readonly maxQueueDelayMicros: number;
+  readonly preferredBatchSizes: ReadonlySet<number> | undefined;
+  readonly allowedBatchSizes: readonly number[] | undefined;
+  readonly splitOversize: boolean;
+  readonly concurrency: number;
+  /** From the highest priority to the lowest. */
+  readonly policies: readonly Policy[];
+  readonly defaultPriority: number;
+  readonly priorityAgingMicros: number;
+  readonly preserveOrdering: boolean;
+  readonly targetLatencyMicros: number | undefined;
+}
+
+const policyNames = ['maxQueueSize', 'defaultTimeoutMicros', 'timeoutAction', 'allowTimeoutOverride'] as const;
+
+export const batcherOptionNames: readonly string[] = [
+  'maxBatchSize',
+  'maxQueueDelayMicros',
+  'preferredBatchSizes',
+  'allowedBatchSizes',
+  'splitOversize',
+  'concurrency',
+  'priorityLevels',
+  'defaultPriority',
+  'priorityAgingMicros',
+  'queuePolicies',
+  'preserveOrdering',
+  'targetLatencyMicros',
+  ...policyNames,
+];
+
+/** `what` names the options in messages. Errors: ERR_ARGUMENT, naming the option, its value and what is allowed. */
+export function completeBatcherOptions(options: BatcherOptions, what: string): BatcherSettings {
+  const named = (name: string) => `${what}.${name}`;
+  const allowed = sizes(named('allowedBatchSizes'), options.allowedBatchSizes);
+  const maxBatchSize = wholeNumber(named('maxBatchSize'), options.maxBatchSize, allowed?.at(-1) ?? 32, 1);
+  if (allowed !== undefined && allowed.at(-1) !== maxBatchSize) {
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `${named('allowedBatchSizes')} must end with maxBatchSize, ${maxBatchSize}, got ${shown(allowed)}`,
+    );
+  }
+  const preferred = sizes(named('preferredBatchSizes'), options.preferredBatchSizes);
+  if (preferred !== undefined && preferred.at(-1)! > maxBatchSize) {
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `${named('preferredBatchSizes')} must not be above maxBatchSize, ${maxBatchSize}, got ${shown(preferred)}`,
+    );
+  }
+  const maxQueueDelayMicros = wholeNumber(named('maxQueueDelayMicros'), options.maxQueueDelayMicros, 0, 0);
+  const levels = wholeNumber(named('priorityLevels'), options.priorityLevels, 1, 1, 100);
+  const general = policy(options, noPolicy, what, maxQueueDelayMicros);
+  const target = options.targetLatencyMicros;
+  return {
+    maxBatchSize,
+    maxQueueDelayMicros,
+    preferredBatchSizes: preferred && new Set(preferred),
+    allowedBatchSizes: allowed,
+    splitOversize: flag(named('splitOversize'), options.splitOversize, true),
+    concurrency: wholeNumber(named('concurrency'), options.concurrency, 2, 1),
+    policies: policies(named('queuePolicies'), options.queuePolicies ?? {}, levels, general, maxQueueDelayMicros),
+    defaultPriority: wholeNumber(named('defaultPriority'), options.defaultPriority, Math.ceil(levels / 2), 1, levels),
+    priorityAgingMicros: wholeNumber(named('priorityAgingMicros'), options.priorityAgingMicros, 1e6, 0),
+    preserveOrdering: flag(named('preserveOrdering'), options.preserveOrdering, false),
+    targetLatencyMicros: target === undefined ? undefined : wholeNumber(named('targetLatencyMicros'), target, 0, 1),
+  };
+}
+
+const noPolicy: Policy = {
+  maxQueueSize: 0,
+  defaultTimeoutMicros: 0,
+  timeoutAction: 'reject',
+  allowTimeoutOverride: true,
+};
+
+function policy(given: QueuePolicy, otherwise: Policy, what: string, delay: number): Policy {
+  const timeout = wholeNumber(
+    `${what}.defaultTimeoutMicros`,
+    given.defaultTimeoutMicros,
+    otherwise.defaultTimeoutMicros,
+    0,
+  );
+  if (timeout > 0 && timeout <= delay) {
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `${what}.defaultTimeoutMicros must be above maxQueueDelayMicros, ${delay}, or every lone request would expire; got ${timeout}`,
+    );
+  }
+  return {
+    maxQueueSize: wholeNumber(`${what}.maxQueueSize`, given.maxQueueSize, otherwise.maxQueueSize, 0),
+    defaultTimeoutMicros: timeout,
+    timeoutAction: oneOf(`${what}.timeoutAction`, given.timeoutAction, otherwise.timeoutAction, ['reject', 'delay']),
+    allowTimeoutOverride: flag(
+      `${what}.allowTimeoutOverride`,
+      given.allowTimeoutOverride,
+      otherwise.allowTimeoutOverride,
+    ),
+  };
+}
+
+function policies(
+  name: string,
+  given: Readonly<Record<number, QueuePolicy>>,
+  levels: number,
+  general: Policy,
+  delay: number,
+): Policy[] {
+  plainObject(name, given);
+  for (const key of Object.keys(given)) {
+    const level = Number(key);
+    if (Number.isInteger(level) && level >= 1 && level <= levels) continue;
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `${name} is for priorities from 1 to ${levels}, got one for ${shown(key)}`,
+    );
+  }
+  return Array.from({ length: levels }, (_, index) => {
+    const own = given[index + 1];
+    if (own === undefined) return general;
+    const what = `${name}[${index + 1}]`;
+    refuseUnknown(plainObject(what, own), new Set(policyNames), what);
+    return policy(own, general, what, delay);
+  });
+}
+
+/** Ascending positive integers; undefined where there are none. */
+function sizes(name: string, given: readonly number[] | undefined): readonly number[] | undefined {
+  if (given === undefined) return undefined;
+  const ascending =
+    Array.isArray(given) &&
+    given.length > 0 &&
+    given.every((size, i) => Number.isSafeInteger(size) && size > (i === 0 ? 0 : given[i - 1]!));
+  if (ascending) return [...given];
+  throw new TensorlaneError('ERR_ARGUMENT', `${name} must be ascending positive integers, got ${shown(given)}`);
+}

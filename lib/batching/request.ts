@@ -1,0 +1,67 @@
+// A request on its way through the batcher, and the lists that it waits in.
+
+import type { Failure } from './executor.js';
+
+/**
+ * What is queued and put into batches. A request with more rows than a batch may have is queued as several parts, which
+ * share its payload; of the request itself they know as `whole`, and it is settled when they are.
+ */
+export class Request<Payload = unknown, Result = unknown> {
+  /** Neighbours in the list that it waits in. */
+  previous: Request<Payload, Result> | undefined;
+  next: Request<Payload, Result> | undefined;
+  list: RequestList<Payload, Result> | undefined;
+
+  /** How long it may be queued. */
+  timeoutMicros = Number.POSITIVE_INFINITY;
+  /** Its timeout was over, and it runs when all others have. */
+  delayed = false;
+  settled = false;
+  /** How many batches with it, or with parts of it, run. */
+  running = 0;
+  released = false;
+  /** Stops listening to the signal. */
+  unlisten: (() => void) | undefined;
+
+  whole: Request<Payload, Result> = this;
+  parts: Request<Payload, Result>[] | undefined;
+  result: Result | undefined;
+
+  constructor(
+    readonly payload: Payload,
+    readonly key: string,
+    readonly rows: number,
+    /** The first of its payload's rows. */
+    readonly start: number,
+    /** Shares its batch with nobody. */
+    readonly alone: boolean,
+    /** From 0, the highest. */
+    readonly level: number,
+    readonly arrived: number,
+    readonly resolve: (outcome: Result | Failure) => void,
+  ) {}
+}
+
+/** First in, first out; and out of the middle as quickly. A request is in one list at most. */
+export class RequestList<Payload = unknown, Result = unknown> {
+  head: Request<Payload, Result> | undefined;
+  #tail: Request<Payload, Result> | undefined;
+
+  push(request: Request<Payload, Result>): void {
+    request.list = this;
+    request.previous = this.#tail;
+    if (this.#tail === undefined) this.head = request;
+    else this.#tail.next = request;
+    this.#tail = request;
+  }
+
+  remove(request: Request<Payload, Result>): void {
+    const { previous, next } = request;
+    if (previous === undefined) this.head = next;
+    else previous.next = next;
+    if (next === undefined) this.#tail = previous;
+    else next.previous = previous;
+    // What is taken out must not keep its old neighbours alive.
+    request.previous = request.next = request.list = undefined;
+  }
+}

@@ -1,0 +1,192 @@
+// Runs batches of a model: finds their inputs in pages, makes one native call, and takes the outputs apart.
+//
+// Pages and output buffers are pooled, so a steady load allocates nothing but what its callers keep.
+
+import type { Model as NativeModel, RunOutput } from '../../binding.js';
+import type { Batch, Executor } from '../batching/executor.js';
+import { arrayClasses } from '../dtypes.js';
+import { TensorlaneError } from '../errors.js';
+import type { Tensor } from '../types.js';
+import { cut, type Elements, join } from './blocks.js';
+import type { Layout, OutputLayout } from './layout.js';
+import { Page, type Request } from './page.js';
+
+export type Outputs = Record<string, Tensor>;
+
+/** A buffer for each output of the model, as large as batches have needed. */
+type Staging = (Uint8Array | undefined)[];
+
+export class ModelExecutor implements Executor<Request, Outputs> {
+  /** Called when a batch shows that the batch axis of an output is none. */
+  onDisproved: ((reason: string) => void) | undefined;
+  readonly #model: NativeModel;
+  readonly #layout: Layout;
+  readonly #maxBatchSize: number;
+  /** As many as may be in use at once. */
+  readonly #keep: number;
+  /** Those that still take requests, by key. */
+  readonly #open = new Map<string, Page>();
+  readonly #freePages: Page[] = [];
+  readonly #freeStagings: Staging[] = [];
+
+  constructor(model: NativeModel, layout: Layout, options: { maxBatchSize: number; concurrency: number }) {
+    this.#model = model;
+    this.#layout = layout;
+    this.#maxBatchSize = options.maxBatchSize;
+    this.#keep = options.concurrency + 1;
+  }
+
+  hold(request: Request): void {
+    const { key, rows } = request.checked;
+    let page = request.alone ? undefined : this.#open.get(key);
+    if (page !== undefined && page.rows + rows > this.#maxBatchSize) page = undefined;
+    if (page === undefined) {
+      page = this.#freePages.pop() ?? new Page(this.#layout);
+      if (!request.alone) this.#open.set(key, page);
+    }
+    page.add(request);
+  }
+
+  release({ page, checked }: Request): void {
+    if (--page!.live > 0) return;
+    if (this.#open.get(checked.key) === page) this.#open.delete(checked.key);
+    page!.clear();
+    if (this.#freePages.length < this.#keep) this.#freePages.push(page!);
+  }
+
+  async run(batch: Batch<Request>): Promise<Outputs[]> {
+    const { payloads } = batch;
+    this.#seal(payloads);
+    const page = payloads[0]!.page!;
+    const isWhole = page.isAllOf(batch);
+    const wanted = this.#wanted(payloads);
+    const parted = payloads.length > 1 || batch.padded > batch.total || batch.starts !== undefined;
+    const staging = this.#freeStagings.pop() ?? [];
+    try {
+      const { outputs } = await this.#model.run({
+        inputs: this.#layout.inputs.map((_, index) => page.input(index, batch, isWhole)),
+        outputs: wanted,
+        rows: parted ? this.#rows(batch, wanted) : batch.rows,
+        staging: parted ? wanted.map((output) => staging[output]) : [],
+      });
+      return parted ? this.#part(batch, wanted, outputs, staging) : [this.#whole(payloads[0]!, wanted, outputs)];
+    } finally {
+      if (this.#freeStagings.length < this.#keep) this.#freeStagings.push(staging);
+    }
+  }
+
+  join(results: readonly Outputs[]): Outputs {
+    const joined: Outputs = {};
+    for (const name of Object.keys(results[0]!)) {
+      const { axis } = this.#layout.outputs.find((output) => output.name === name)!;
+      joined[name] =
+        axis === undefined
+          ? results[0]![name]!
+          : join(
+              results.map((result) => result[name]!),
+              axis,
+            );
+    }
+    return joined;
+  }
+
+  /** What runs is not added to. */
+  #seal(payloads: readonly Request[]): void {
+    let sealed: Page | undefined;
+    for (const { page, checked } of payloads) {
+      if (page === sealed) continue;
+      sealed = page;
+      if (this.#open.get(checked.key) === page) this.#open.delete(checked.key);
+    }
+  }
+
+  /** Requests that want different outputs share a batch, which then gives all that anyone wants. */
+  #wanted(payloads: readonly Request[]): readonly number[] {
+    const first = payloads[0]!.outputs;
+    let same = true;
+    for (let i = 1; i < payloads.length && same; i++) same = payloads[i]!.outputs === first;
+    if (same) return first;
+    return [...new Set(payloads.flatMap(({ outputs }) => outputs))].sort((a, b) => a - b);
+  }
+
+  /** The rows by which native code may part large outputs: of each request, and of the padding. None where an axis is not the first. */
+  #rows({ rows, total, padded }: Batch<Request>, wanted: readonly number[]): readonly number[] {
+    if (wanted.some((output) => this.#layout.outputs[output]!.axis !== 0)) return [];
+    return padded > total ? [...rows, padded - total] : rows;
+  }
+
+  #whole({ checked }: Request, wanted: readonly number[], results: readonly RunOutput[]): Outputs {
+    const outputs: Outputs = {};
+    for (let i = 0; i < wanted.length; i++) {
+      const layout = this.#layout.outputs[wanted[i]!]!;
+      const { dims, data } = results[i]!;
+      const elements =
+        layout.type === 'string' ? (data as string[]) : new arrayClasses[layout.type](data as ArrayBuffer);
+      outputs[layout.name] = trimmed(layout, elements, dims, checked);
+    }
+    return outputs;
+  }
+
+  #part(batch: Batch<Request>, wanted: readonly number[], results: readonly RunOutput[], staging: Staging): Outputs[] {
+    const { payloads, rows, padded } = batch;
+    const parted: Outputs[] = payloads.map(() => ({}));
+    for (let i = 0; i < wanted.length; i++) {
+      const output = wanted[i]!;
+      const layout = this.#layout.outputs[output]!;
+      const { name, type, axis } = layout;
+      const { dims, data } = results[i]!;
+      if (axis !== undefined && dims[axis] !== padded) throw this.#disprove(layout, dims, padded);
+      let whole: Elements | undefined;
+      if (type === 'string') whole = data as string[];
+      else if (data === undefined) whole = new arrayClasses[type](staging[output]!.buffer);
+      else if (!Array.isArray(data)) {
+        whole = new arrayClasses[type](data);
+        // Next time there is room for as much, and half as much again.
+        staging[output] = new Uint8Array(Math.ceil((data.byteLength * 1.5) / 64) * 64);
+      }
+      let row = 0;
+      for (let p = 0; p < payloads.length; p++) {
+        const request = payloads[p]!;
+        const count = rows[p]!;
+        if (request.outputs === wanted || request.outputs.includes(output)) {
+          const own = dims.slice();
+          if (axis !== undefined) own[axis] = count;
+          let elements: Elements;
+          if (whole === undefined) elements = new arrayClasses[type as 'float32']((data as ArrayBuffer[])[p]!);
+          else if (axis === undefined)
+            elements = whole.slice(
+              0,
+              own.reduce((product, dim) => product * dim, 1),
+            );
+          else elements = cut(whole, dims, axis, row, count);
+          parted[p]![name] = trimmed(layout, elements, own, request.checked);
+        }
+        row += count;
+      }
+    }
+    return parted;
+  }
+
+  #disprove({ name, axis }: OutputLayout, dims: readonly number[], rows: number): TensorlaneError {
+    const reason =
+      `output '${name}' has ${dims[axis!] ?? 'no'} rows where ${rows} went in, ` +
+      `so its ${axis === 0 ? 'leading dimension' : `dimension ${axis}`} is not the batch`;
+    this.onDisproved?.(reason);
+    return new TensorlaneError('ERR_MODEL', reason);
+  }
+}
+
+/** An output that is as long as the batch was padded to is cut to the request's own length. */
+function trimmed(
+  { type, paddedAxis: axis }: OutputLayout,
+  elements: Elements,
+  dims: readonly number[],
+  { length, padded }: { length: number; padded: number },
+): Tensor {
+  if (axis === undefined || length === padded || dims[axis] !== padded) {
+    return { type, data: elements, dims } as Tensor;
+  }
+  const own = dims.slice();
+  own[axis] = length;
+  return { type, data: cut(elements, dims, axis, 0, length), dims: own } as Tensor;
+}

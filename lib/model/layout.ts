@@ -1,0 +1,169 @@
+// How the rows of requests lie in a model's inputs and outputs: which axis is the batch, what is padded, what is shared.
+
+import type { ValueDescription } from '../../binding.js';
+import { arrayClasses, type NumericArrayClass } from '../dtypes.js';
+import { TensorlaneError } from '../errors.js';
+import type { ValueInfo } from '../types.js';
+import type { BatchAxisOptions, PaddingOptions } from './options.js';
+
+export interface InputLayout extends ValueDescription {
+  readonly index: number;
+  /** undefined for strings. */
+  readonly arrayClass: NumericArrayClass | undefined;
+  /** undefined where the input is not of the batch: one for all its requests. */
+  readonly axis: number | undefined;
+  /** Other free axes, but the padded one: their sizes are a part of the key that requests of one batch share. */
+  readonly freeAxes: readonly number[];
+  /** The axis that is filled up to the length of the batch, and with what. */
+  readonly padding: { readonly axis: number; readonly value: number } | undefined;
+  /** What the library feeds it with, where callers do not. */
+  readonly made: 'mask' | 'lengths' | undefined;
+}
+
+export interface OutputLayout extends ValueInfo {
+  /** undefined where the output is not of the batch: all requests get the same. */
+  readonly axis: number | undefined;
+  /** The axis that is cut to the request's own length. */
+  readonly paddedAxis: number | undefined;
+}
+
+export type Batchable = { readonly enabled: true } | { readonly enabled: false; readonly reason: string };
+
+export class Layout {
+  readonly inputs: readonly InputLayout[];
+  readonly outputs: readonly OutputLayout[];
+  /** The inputs that callers give. */
+  readonly given: readonly InputLayout[];
+  /** Ascending; undefined: powers of two. */
+  readonly lengths: readonly number[] | undefined;
+  readonly pads: boolean;
+
+  /** Errors: ERR_ARGUMENT, for options that name what the model has not, or cannot be. */
+  constructor(
+    described: { inputs: ValueDescription[]; outputs: ValueDescription[] },
+    axes: BatchAxisOptions = {},
+    padding?: PaddingOptions,
+  ) {
+    checkNames('batching.batchAxis.inputs', Object.keys(axes.inputs ?? {}), described.inputs);
+    checkNames('batching.batchAxis.outputs', Object.keys(axes.outputs ?? {}), described.outputs);
+    if (padding !== undefined) checkPadding(padding, described);
+    this.inputs = described.inputs.map((input, index) => {
+      const axis = axisOf(axes.inputs?.[input.name]);
+      const padded = padding?.inputs[input.name];
+      checkAxis('batching.batchAxis.inputs', input, axis);
+      return {
+        ...input,
+        index,
+        arrayClass: input.type === 'string' ? undefined : arrayClasses[input.type],
+        axis,
+        freeAxes: input.dims.flatMap((dim, at) => (dim === -1 && at !== axis && at !== padded?.axis ? [at] : [])),
+        padding: padded && { axis: padded.axis, value: padded.value ?? 0 },
+        made: input.name === padding?.maskInput ? 'mask' : input.name === padding?.lengthInput ? 'lengths' : undefined,
+      };
+    });
+    this.given = this.inputs.filter(({ made }) => made === undefined);
+    const paddedNames = new Set(
+      this.inputs.flatMap(({ padding: how, dimNames }) => (how && dimNames[how.axis] ? [dimNames[how.axis]] : [])),
+    );
+    this.outputs = described.outputs.map((output) => {
+      const axis = axisOf(axes.outputs?.[output.name]);
+      checkAxis('batching.batchAxis.outputs', output, axis);
+      const named = output.dimNames.findIndex((name, at) => at !== axis && paddedNames.has(name));
+      const paddedAxis =
+        padding?.outputs === undefined ? (named < 0 ? undefined : named) : padding.outputs[output.name];
+      return { ...output, axis, paddedAxis };
+    });
+    this.lengths = padding?.lengths;
+    this.pads = padding !== undefined;
+  }
+
+  /** The length that a request of this one is padded to. */
+  paddedLength(length: number): number {
+    if (this.lengths === undefined) return length <= 1 ? length : 2 ** Math.ceil(Math.log2(length));
+    return this.lengths.find((padded) => padded >= length) ?? length;
+  }
+
+  /**
+   * Whether requests can share a batch: every input and output needs a free batch axis, or none, and where there are several
+   * inputs the model must give theirs one name, or the user must have asked for batches. That the rows do not influence one
+   * another is the model's promise; that an output has as many rows as went in is checked on every batch.
+   */
+  batchable(asked: boolean): Batchable {
+    const batched = this.inputs.filter(({ axis }) => axis !== undefined);
+    if (batched.length === 0) return { enabled: false, reason: 'the model has no inputs with a batch axis' };
+    for (const [kind, values] of [['input', this.inputs] as const, ['output', this.outputs] as const]) {
+      for (const value of values) {
+        const reason = whyNot(value);
+        if (reason !== undefined) return { enabled: false, reason: `${kind} '${value.name}' ${reason}` };
+      }
+    }
+    const nameOf = ({ dimNames, axis }: InputLayout) => dimNames[axis!];
+    const [first, ...others] = batched;
+    const stranger = others.find((other) => nameOf(other) === undefined || nameOf(other) !== nameOf(first!));
+    if (stranger !== undefined && !asked) {
+      return {
+        enabled: false,
+        reason:
+          `inputs '${first!.name}' and '${stranger.name}' have free leading dimensions that the model does not name alike, ` +
+          'so they may not be one batch; if they are, load the model with batching: {}',
+      };
+    }
+    return { enabled: true };
+  }
+}
+
+function axisOf(axis: number | null | undefined): number | undefined {
+  return axis === null ? undefined : (axis ?? 0);
+}
+
+function whyNot({ type, dims, axis }: InputLayout | OutputLayout): string | undefined {
+  if (axis === undefined) return undefined;
+  if (dims.length === 0) return 'is a scalar and has no batch axis';
+  if (dims[axis] !== -1) {
+    const which = axis === 0 ? 'leading dimension' : `dimension ${axis}`;
+    return `has a fixed ${which}: [${dims.join(', ')}]`;
+  }
+  if (type === 'int4' || type === 'uint4') return `packs two ${type} elements a byte, so rows cannot be joined`;
+  return undefined;
+}
+
+function checkNames(what: string, names: readonly string[], values: readonly { name: string }[]): void {
+  for (const name of names) {
+    if (values.some((value) => value.name === name)) continue;
+    const known = values.map((value) => `'${value.name}'`).join(', ');
+    throw new TensorlaneError('ERR_ARGUMENT', `${what}: the model has no '${name}'; it has ${known}`);
+  }
+}
+
+function checkAxis(what: string, { name, dims }: ValueDescription, axis: number | undefined): void {
+  if (axis === undefined || axis === 0 || axis < dims.length) return;
+  const shape = `[${dims.join(', ')}]`;
+  throw new TensorlaneError('ERR_ARGUMENT', `${what}.${name} must be an axis of ${shape} or null, got ${axis}`);
+}
+
+function checkPadding(padding: PaddingOptions, described: { inputs: ValueDescription[]; outputs: ValueDescription[] }) {
+  const what = 'batching.padVariableLength';
+  const { maskInput, lengthInput } = padding;
+  checkNames(`${what}.inputs`, Object.keys(padding.inputs), described.inputs);
+  checkNames(`${what}.outputs`, Object.keys(padding.outputs ?? {}), described.outputs);
+  for (const [role, name, rank] of [['maskInput', maskInput, 2] as const, ['lengthInput', lengthInput, 1] as const]) {
+    if (name === undefined) continue;
+    checkNames(`${what}.${role}`, [name], described.inputs);
+    const { type, dims } = described.inputs.find((input) => input.name === name)!;
+    if (type === 'string' || dims.length !== rank || name in padding.inputs) {
+      throw new TensorlaneError(
+        'ERR_ARGUMENT',
+        `${what}.${role} must be an input of numbers with ${rank} dimensions that is not padded itself; ` +
+          `'${name}' is ${type} [${dims.join(', ')}]`,
+      );
+    }
+  }
+  for (const { name, type, dims } of described.inputs) {
+    const axis = padding.inputs[name]?.axis;
+    if (axis === undefined || (dims[axis] === -1 && type !== 'string')) continue;
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `${what}.inputs.${name}.axis must be a free axis of numbers, got ${axis} of ${type} [${dims.join(', ')}]`,
+    );
+  }
+}

@@ -1,0 +1,272 @@
+// Where requests of one key put their inputs while they wait, so that a batch finds them together.
+//
+// Small inputs are copied into a slab at once, so their owner may reuse them; large ones (above `copyUpTo` bytes) are kept
+// by reference and gathered on the lane. A page takes requests until one of them runs; so requests that run in the order in
+// which they came, as they do without priorities, are a batch that lies in its slabs as it is.
+
+import type { RunInput } from '../../binding.js';
+import type { Batch } from '../batching/executor.js';
+import type { NumericArray, NumericArrayClass } from '../dtypes.js';
+import { TensorlaneError } from '../errors.js';
+import { native } from '../native.js';
+import type { Tensor } from '../types.js';
+import { blocksOf } from './blocks.js';
+import type { InputLayout, Layout } from './layout.js';
+import type { Checked } from './signature.js';
+
+export interface Request {
+  readonly checked: Checked;
+  /** Indices of the wanted outputs. */
+  readonly outputs: readonly number[];
+  /** Runs by itself, whatever its shape. */
+  readonly alone: boolean;
+  page: Page | undefined;
+  /** Its place in the page. */
+  place: number;
+}
+
+/** Where the elements of one input are: in the slab from `start` on, or in the caller's own array. */
+type Placed = number | NumericArray | readonly string[];
+
+class Slab {
+  array: NumericArray | undefined;
+  used = 0;
+
+  constructor(readonly arrayClass: NumericArrayClass | undefined) {}
+
+  /** Room for so many elements more, which the caller fills. */
+  reserve(count: number): number {
+    const start = this.used;
+    const end = start + count;
+    if (this.array === undefined || end > this.array.length) {
+      const grown = new this.arrayClass!(Math.max(end * 2, 64));
+      if (this.array !== undefined) (grown as Float32Array).set(this.array.subarray(0, start) as Float32Array);
+      this.array = grown;
+    }
+    this.used = end;
+    return start;
+  }
+
+  append(given: NumericArray): number {
+    const Class = this.arrayClass!;
+    // The bits of a Buffer, of a Float16Array, or of another realm's array are taken as they are.
+    const data = given.constructor === Class ? given : new Class(given.buffer, given.byteOffset, given.length);
+    const start = this.reserve(data.length);
+    (this.array as Float32Array).set(data as Float32Array, start);
+    return start;
+  }
+
+  fill(start: number, end: number, value: number): void {
+    const big = this.array instanceof BigInt64Array || this.array instanceof BigUint64Array;
+    (this.array as Float32Array).fill((big ? BigInt(value) : value) as number, start, end);
+  }
+}
+
+export class Page {
+  rows = 0;
+  /** Requests in it that are not settled. */
+  live = 0;
+  #count = 0;
+  /** Whether some input of some request is not in its slab. */
+  #scattered = false;
+  readonly #layout: Layout;
+  readonly #slabs: Slab[];
+  /** Of each input, where each request's elements are, and how many: callers may change their tensors after the call. */
+  readonly #placed: Placed[][];
+  readonly #lengths: number[][];
+  /** Of each input, the first request's dims; others differ in the batch axis at most. */
+  readonly #dims: number[][];
+
+  constructor(layout: Layout) {
+    this.#layout = layout;
+    this.#slabs = layout.inputs.map(({ arrayClass }) => new Slab(arrayClass));
+    this.#placed = layout.inputs.map(() => []);
+    this.#lengths = layout.inputs.map(() => []);
+    this.#dims = layout.inputs.map(() => []);
+  }
+
+  add(request: Request): void {
+    const { checked } = request;
+    const { tensors } = checked;
+    let given = 0;
+    for (let i = 0; i < this.#layout.inputs.length; i++) {
+      const input = this.#layout.inputs[i]!;
+      if (input.made !== undefined) this.#make(input, checked, tensors);
+      else this.#take(input, tensors[given++]!, checked);
+    }
+    request.page = this;
+    request.place = this.#count++;
+    this.rows += checked.rows;
+    this.live++;
+  }
+
+  /** Makes room for others. */
+  clear(): void {
+    this.rows = 0;
+    this.#count = 0;
+    this.#scattered = false;
+    for (const slab of this.#slabs) slab.used = 0;
+    for (const placed of this.#placed) placed.length = 0;
+    for (const lengths of this.#lengths) lengths.length = 0;
+  }
+
+  /** One input of a batch whose requests lie in this page and in others of the same key. */
+  input(index: number, batch: Batch<Request>, isWhole: boolean): RunInput {
+    const { axis, type } = this.#layout.inputs[index]!;
+    const { alone, place } = batch.payloads[0]!;
+    const dims = this.#dims[index]!.slice();
+    if (alone || axis === undefined) {
+      const part = this.#part(index, place, 0, this.#lengths[index]![place]!);
+      return { dims, parts: type === 'string' ? [...(part as string[])] : [part as NumericArray] };
+    }
+    dims[axis] = batch.padded;
+    if (isWhole && axis === 0 && type !== 'string' && !this.#scattered) {
+      const { array, used } = this.#slabs[index]!;
+      return { dims, parts: array === undefined ? [] : [array.subarray(0, used)] };
+    }
+    const parts = this.#segments(index, axis, batch);
+    return { dims, parts: type === 'string' ? (parts as string[][]).flat() : (parts as NumericArray[]) };
+  }
+
+  /** Whether a batch is all that the page has. */
+  isAllOf({ payloads, starts, total, padded }: Batch<Request>): boolean {
+    if (payloads.length !== this.#count || starts !== undefined || total !== padded) return false;
+    for (let i = 0; i < payloads.length; i++) {
+      if (payloads[i]!.page !== this || payloads[i]!.place !== i) return false;
+    }
+    return true;
+  }
+
+  #take(input: InputLayout, tensor: Tensor, { length, padded }: Checked): void {
+    const { index, padding } = input;
+    const pads = padding !== undefined && padded !== length;
+    const dims = this.#dims[index]!;
+    if (this.#count === 0) {
+      dims.length = 0;
+      dims.push(...tensor.dims);
+      if (pads) dims[padding.axis] = padded;
+    }
+    let place: Placed;
+    if (tensor.type === 'string') place = tensor.data.slice();
+    else if (pads) place = this.#pad(input, tensor, padded);
+    else if (tensor.data.byteLength > native.copyUpTo) place = tensor.data;
+    else place = this.#slabs[index]!.append(tensor.data);
+    this.#place(index, place, pads ? (tensor.data.length / length) * padded || 0 : tensor.data.length);
+  }
+
+  #place(index: number, place: Placed, length: number): void {
+    if (typeof place !== 'number') this.#scattered = true;
+    this.#placed[index]!.push(place);
+    this.#lengths[index]!.push(length);
+  }
+
+  /** Copies a tensor whatever its size, and fills it up along the padded axis. */
+  #pad({ index, padding }: InputLayout, { data, dims }: Tensor, padded: number): number {
+    const { axis, value } = padding!;
+    const { outer, inner } = blocksOf(dims, axis);
+    const slab = this.#slabs[index]!;
+    const start = slab.used;
+    const own = dims[axis]! * inner;
+    for (let o = 0; o < outer; o++) {
+      slab.append((data as NumericArray).subarray(o * own, (o + 1) * own));
+      const from = slab.reserve(padded * inner - own);
+      slab.fill(from, slab.used, value);
+    }
+    return start;
+  }
+
+  /** An input that callers do not give. */
+  #make({ index, made }: InputLayout, { length, padded }: Checked, tensors: readonly Tensor[]): void {
+    const slab = this.#slabs[index]!;
+    const first = this.#layout.given.findIndex(({ axis, padding }) => axis !== undefined && padding !== undefined);
+    const rows = tensors[first]!.dims[this.#layout.given[first]!.axis!]!;
+    const columns = made === 'mask' ? padded : 1;
+    const start = slab.reserve(rows * columns);
+    if (made === 'lengths') slab.fill(start, slab.used, length);
+    else {
+      for (let at = start; at < slab.used; at += padded) {
+        slab.fill(at, at + length, 1);
+        slab.fill(at + length, at + padded, 0);
+      }
+    }
+    if (this.#count === 0) this.#dims[index]!.splice(0, 2, rows, ...(made === 'mask' ? [padded] : []));
+    this.#place(index, start, rows * columns);
+  }
+
+  /** The rows of a batch, and its padding: the last row again. */
+  #segments(index: number, axis: number, { payloads, rows, starts, total, padded }: Batch<Request>): Placed[] {
+    const { outer, inner } = blocksOf(this.#dims[index]!, axis);
+    const parts = new Joined();
+    const last = payloads.length - 1;
+    for (let o = 0; o < outer; o++) {
+      for (let i = 0; i < payloads.length; i++) {
+        const { page, place, checked } = payloads[i]!;
+        const from = (o * checked.rows + (starts?.[i] ?? 0)) * inner;
+        page!.#addTo(parts, index, place, from, rows[i]! * inner);
+      }
+      const { page, place, checked } = payloads[last]!;
+      const lastRow = o * checked.rows + (starts?.[last] ?? 0) + rows[last]! - 1;
+      for (let row = total; row < padded; row++) page!.#addTo(parts, index, place, lastRow * inner, inner);
+    }
+    return parts.end();
+  }
+
+  #addTo(parts: Joined, index: number, place: number, from: number, count: number): void {
+    const at = this.#placed[index]![place]!;
+    if (typeof at === 'number') parts.addOf(this.#slabs[index]!.array!, at + from, count);
+    else parts.add(this.#part(index, place, from, count));
+  }
+
+  #part(index: number, place: number, from: number, count: number): NumericArray | readonly string[] {
+    const at = this.#placed[index]![place]!;
+    if (typeof at === 'number') return this.#slabs[index]!.array!.subarray(at + from, at + from + count);
+    const length = this.#lengths[index]![place]!;
+    if (Array.isArray(at)) return count === length ? at : at.slice(from, from + count);
+    const whole = stillWhole(at as NumericArray, length, this.#layout.inputs[index]!.name);
+    return count === length ? whole : whole.subarray(from, from + count);
+  }
+}
+
+/** Parts one after the other, in which neighbours in one slab are one part. */
+class Joined {
+  readonly #parts: Placed[] = [];
+  #array: NumericArray | undefined;
+  #start = 0;
+  #end = 0;
+
+  addOf(array: NumericArray, start: number, count: number): void {
+    if (array !== this.#array || start !== this.#end) {
+      this.#flush();
+      this.#array = array;
+      this.#start = start;
+    }
+    this.#end = start + count;
+  }
+
+  add(part: Placed): void {
+    this.#flush();
+    this.#parts.push(part);
+  }
+
+  end(): Placed[] {
+    this.#flush();
+    return this.#parts;
+  }
+
+  #flush(): void {
+    if (this.#array !== undefined && this.#end > this.#start)
+      this.#parts.push(this.#array.subarray(this.#start, this.#end));
+    this.#array = undefined;
+  }
+}
+
+/** A caller's own array at the moment when it is read: its buffer may have been transferred or resized. Errors: ERR_SHAPE. */
+function stillWhole(data: NumericArray, length: number, name: string): NumericArray {
+  if (data.length === length) return data;
+  if (data.length > length) return data.subarray(0, length);
+  throw new TensorlaneError(
+    'ERR_SHAPE',
+    `input '${name}' had ${length} elements when it was given, but ${data.length} when it was needed: its buffer was ` +
+      'transferred or resized; inputs above 64 KiB must stay as they are until the promise settles',
+  );
+}

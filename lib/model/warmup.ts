@@ -1,0 +1,43 @@
+// The requests that warm a model up: rows of zeros, or of what the user gives.
+
+import { arrayClasses, storedLength } from '../dtypes.js';
+import { TensorlaneError } from '../errors.js';
+import type { Tensor } from '../types.js';
+import { join } from './blocks.js';
+import type { InputLayout } from './layout.js';
+import type { WarmupOptions } from './options.js';
+
+export interface WarmupRequest {
+  readonly rows: number;
+  readonly feeds: Readonly<Record<string, Tensor>>;
+}
+
+/** Errors: ERR_ARGUMENT. What of the tensors the model does not take is found when they run. */
+export function* warmUp(
+  inputs: readonly InputLayout[],
+  sizes: readonly number[],
+  { inputs: given = {}, count = 1 }: WarmupOptions,
+): Generator<WarmupRequest> {
+  for (const name of Object.keys(given)) {
+    if (inputs.some((input) => input.name === name)) continue;
+    const known = inputs.map((input) => `'${input.name}'`).join(', ');
+    throw new TensorlaneError('ERR_ARGUMENT', `warmup.inputs: the model has no input '${name}'; it takes ${known}`);
+  }
+  for (const rows of new Set(sizes)) {
+    const feeds: Record<string, Tensor> = {};
+    for (const input of inputs) {
+      const row = given[input.name] ?? zeros(input);
+      const several = input.axis !== undefined && rows > 1;
+      feeds[input.name] = several ? join(new Array<Tensor>(rows).fill(row), input.axis) : row;
+    }
+    for (let i = 0; i < count; i++) yield { rows, feeds };
+  }
+}
+
+function zeros({ type, dims: described }: InputLayout): Tensor {
+  const dims = described.map((dim) => (dim === -1 ? 1 : dim));
+  const length = dims.reduce((product, dim) => product * dim, 1);
+  const data =
+    type === 'string' ? new Array<string>(length).fill('') : new arrayClasses[type](storedLength(type, length));
+  return { type, data, dims } as Tensor;
+}

@@ -1,0 +1,47 @@
+// Checks of options that users give. What is wrong is refused with the option's name, its value and what is allowed.
+
+import { TensorlaneError } from './errors.js';
+
+/** Errors: ERR_ARGUMENT. */
+export function wholeNumber(name: string, value: unknown, otherwise: number, least: number, most = Infinity): number {
+  if (value === undefined) return otherwise;
+  if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
+  const range = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`;
+  throw new TensorlaneError('ERR_ARGUMENT', `${name} must be an integer ${range}, got ${shown(value)}`);
+}
+
+/** Errors: ERR_ARGUMENT. */
+export function flag(name: string, value: unknown, otherwise: boolean): boolean {
+  if (value === undefined) return otherwise;
+  if (typeof value === 'boolean') return value;
+  throw new TensorlaneError('ERR_ARGUMENT', `${name} must be true or false, got ${shown(value)}`);
+}
+
+/** Errors: ERR_ARGUMENT. */
+export function oneOf<T extends string>(name: string, value: unknown, otherwise: T, known: readonly T[]): T {
+  if (value === undefined) return otherwise;
+  if (known.includes(value as T)) return value as T;
+  throw new TensorlaneError('ERR_ARGUMENT', `${name} must be '${known.join("' or '")}', got ${shown(value)}`);
+}
+
+/** Errors: ERR_ARGUMENT. */
+export function plainObject<T extends object>(name: string, value: T | undefined): T {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw new TensorlaneError('ERR_ARGUMENT', `${name} must be an object, got ${shown(value)}`);
+}
+
+/** Errors: ERR_ARGUMENT. */
+export function refuseUnknown(options: object, known: ReadonlySet<string>, what: string): void {
+  for (const name of Object.keys(options)) {
+    if (known.has(name)) continue;
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `${what}: there is no option '${name}'; there is ${[...known].join(', ')}`,
+    );
+  }
+}
+
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`;
+  return Array.isArray(value) ? `[${value.map(shown).join(', ')}]` : String(value);
+}
