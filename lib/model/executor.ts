@@ -9,7 +9,7 @@ import { TensorlaneError } from '../errors.js';
 import type { Tensor } from '../types.js';
 import { cut, type Elements, join } from './blocks.js';
 import type { Layout, OutputLayout } from './layout.js';
-import { Page, type Request } from './page.js';
+import { keptBytes, Page, type Request } from './page.js';
 
 export type Outputs = Record<string, Tensor>;
 
@@ -28,6 +28,7 @@ export class ModelExecutor implements Executor<Request, Outputs> {
   readonly #open = new Map<string, Page>();
   readonly #freePages: Page[] = [];
   readonly #freeStagings: Staging[] = [];
+  #disproved = false;
 
   constructor(model: NativeModel, layout: Layout, options: { maxBatchSize: number; concurrency: number }) {
     this.#model = model;
@@ -44,7 +45,12 @@ export class ModelExecutor implements Executor<Request, Outputs> {
       page = this.#freePages.pop() ?? new Page(this.#layout);
       if (!request.alone) this.#open.set(key, page);
     }
-    page.add(request);
+    try {
+      page.add(request);
+    } catch (failure) {
+      this.#open.delete(key);
+      throw failure;
+    }
   }
 
   release({ page, checked }: Request): void {
@@ -54,10 +60,13 @@ export class ModelExecutor implements Executor<Request, Outputs> {
     if (this.#freePages.length < this.#keep) this.#freePages.push(page!);
   }
 
-  async run(batch: Batch<Request>): Promise<Outputs[]> {
-    const { payloads } = batch;
+  async run(formed: Batch<Request>): Promise<Outputs[]> {
+    const { payloads } = formed;
     this.#seal(payloads);
-    const page = payloads[0]!.page!;
+    const { page, alone } = payloads[0]! as Request & { page: Page };
+    // What cannot share a batch cannot be filled up either: its outputs would not be parted again.
+    const bare = alone || (this.#disproved && payloads.length === 1);
+    const batch = bare ? { ...formed, padded: formed.total } : formed;
     const isWhole = page.isAllOf(batch);
     const wanted = this.#wanted(payloads);
     const parted = payloads.length > 1 || batch.padded > batch.total || batch.starts !== undefined;
@@ -71,6 +80,7 @@ export class ModelExecutor implements Executor<Request, Outputs> {
       });
       return parted ? this.#part(batch, wanted, outputs, staging) : [this.#whole(payloads[0]!, wanted, outputs)];
     } finally {
+      for (const output of wanted) if ((staging[output]?.byteLength ?? 0) > keptBytes) staging[output] = undefined;
       if (this.#freeStagings.length < this.#keep) this.#freeStagings.push(staging);
     }
   }
@@ -171,22 +181,36 @@ export class ModelExecutor implements Executor<Request, Outputs> {
     const reason =
       `output '${name}' has ${dims[axis!] ?? 'no'} rows where ${rows} went in, ` +
       `so its ${axis === 0 ? 'leading dimension' : `dimension ${axis}`} is not the batch`;
+    this.#disproved = true;
     this.onDisproved?.(reason);
     return new TensorlaneError('ERR_MODEL', reason);
   }
 }
 
-/** An output that is as long as the batch was padded to is cut to the request's own length. */
+/**
+ * An output that is as long as the batch was padded to is cut to the request's own length. Errors: ERR_MODEL, where it has
+ * another length, as what of it is padding is not known then.
+ */
 function trimmed(
-  { type, paddedAxis: axis }: OutputLayout,
-  elements: Elements,
-  dims: readonly number[],
+  { name, type, paddedAxes }: OutputLayout,
+  whole: Elements,
+  wholeDims: readonly number[],
   { length, padded }: { length: number; padded: number },
 ): Tensor {
-  if (axis === undefined || length === padded || dims[axis] !== padded) {
-    return { type, data: elements, dims } as Tensor;
+  let elements = whole;
+  let dims = wholeDims;
+  if (length !== padded) {
+    for (const axis of paddedAxes) {
+      if (dims[axis] !== padded) {
+        throw new TensorlaneError(
+          'ERR_MODEL',
+          `output '${name}' has dims [${wholeDims.join(', ')}], but its axis ${axis} was to be ${padded} long, as the padded ` +
+            'inputs are; name the outputs that have their length in padVariableLength.outputs',
+        );
+      }
+      elements = cut(elements, dims, axis, 0, length);
+      dims = dims.with(axis, length);
+    }
   }
-  const own = dims.slice();
-  own[axis] = length;
-  return { type, data: cut(elements, dims, axis, 0, length), dims: own } as Tensor;
+  return { type, data: elements, dims } as Tensor;
 }

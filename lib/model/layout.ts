@@ -4,6 +4,7 @@ import type { ValueDescription } from '../../binding.js';
 import { arrayClasses, type NumericArrayClass } from '../dtypes.js';
 import { TensorlaneError } from '../errors.js';
 import type { ValueInfo } from '../types.js';
+import { elementOf } from './fill.js';
 import type { BatchAxisOptions, PaddingOptions } from './options.js';
 
 export interface InputLayout extends ValueDescription {
@@ -14,8 +15,8 @@ export interface InputLayout extends ValueDescription {
   readonly axis: number | undefined;
   /** Other free axes, but the padded one: their sizes are a part of the key that requests of one batch share. */
   readonly freeAxes: readonly number[];
-  /** The axis that is filled up to the length of the batch, and with what. */
-  readonly padding: { readonly axis: number; readonly value: number } | undefined;
+  /** The axis that is filled up to the length of the batch, and with what element. */
+  readonly padding: { readonly axis: number; readonly value: number | bigint } | undefined;
   /** What the library feeds it with, where callers do not. */
   readonly made: 'mask' | 'lengths' | undefined;
 }
@@ -23,8 +24,8 @@ export interface InputLayout extends ValueDescription {
 export interface OutputLayout extends ValueInfo {
   /** undefined where the output is not of the batch: all requests get the same. */
   readonly axis: number | undefined;
-  /** The axis that is cut to the request's own length. */
-  readonly paddedAxis: number | undefined;
+  /** The axes that are cut to the request's own length. */
+  readonly paddedAxes: readonly number[];
 }
 
 export type Batchable = { readonly enabled: true } | { readonly enabled: false; readonly reason: string };
@@ -46,7 +47,7 @@ export class Layout {
   ) {
     checkNames('batching.batchAxis.inputs', Object.keys(axes.inputs ?? {}), described.inputs);
     checkNames('batching.batchAxis.outputs', Object.keys(axes.outputs ?? {}), described.outputs);
-    if (padding !== undefined) checkPadding(padding, described);
+    if (padding !== undefined) checkPadding(padding, axes, described);
     this.inputs = described.inputs.map((input, index) => {
       const axis = axisOf(axes.inputs?.[input.name]);
       const padded = padding?.inputs[input.name];
@@ -57,7 +58,7 @@ export class Layout {
         arrayClass: input.type === 'string' ? undefined : arrayClasses[input.type],
         axis,
         freeAxes: input.dims.flatMap((dim, at) => (dim === -1 && at !== axis && at !== padded?.axis ? [at] : [])),
-        padding: padded && { axis: padded.axis, value: padded.value ?? 0 },
+        padding: padded && { axis: padded.axis, value: elementOf(input.type as 'float32', padded.value ?? 0)! },
         made: input.name === padding?.maskInput ? 'mask' : input.name === padding?.lengthInput ? 'lengths' : undefined,
       };
     });
@@ -68,10 +69,9 @@ export class Layout {
     this.outputs = described.outputs.map((output) => {
       const axis = axisOf(axes.outputs?.[output.name]);
       checkAxis('batching.batchAxis.outputs', output, axis);
-      const named = output.dimNames.findIndex((name, at) => at !== axis && paddedNames.has(name));
-      const paddedAxis =
-        padding?.outputs === undefined ? (named < 0 ? undefined : named) : padding.outputs[output.name];
-      return { ...output, axis, paddedAxis };
+      const named = output.dimNames.flatMap((name, at) => (at !== axis && paddedNames.has(name) ? [at] : []));
+      const paddedAxes = padding?.outputs === undefined ? named : [padding.outputs[output.name] ?? []].flat();
+      return { ...output, axis, paddedAxes };
     });
     this.lengths = padding?.lengths;
     this.pads = padding !== undefined;
@@ -141,29 +141,65 @@ function checkAxis(what: string, { name, dims }: ValueDescription, axis: number 
   throw new TensorlaneError('ERR_ARGUMENT', `${what}.${name} must be an axis of ${shape} or null, got ${axis}`);
 }
 
-function checkPadding(padding: PaddingOptions, described: { inputs: ValueDescription[]; outputs: ValueDescription[] }) {
+function checkPadding(
+  padding: PaddingOptions,
+  axes: BatchAxisOptions,
+  described: { inputs: ValueDescription[]; outputs: ValueDescription[] },
+): void {
   const what = 'batching.padVariableLength';
-  const { maskInput, lengthInput } = padding;
   checkNames(`${what}.inputs`, Object.keys(padding.inputs), described.inputs);
   checkNames(`${what}.outputs`, Object.keys(padding.outputs ?? {}), described.outputs);
-  for (const [role, name, rank] of [['maskInput', maskInput, 2] as const, ['lengthInput', lengthInput, 1] as const]) {
-    if (name === undefined) continue;
-    checkNames(`${what}.${role}`, [name], described.inputs);
-    const { type, dims } = described.inputs.find((input) => input.name === name)!;
-    if (type === 'string' || dims.length !== rank || name in padding.inputs) {
-      throw new TensorlaneError(
-        'ERR_ARGUMENT',
-        `${what}.${role} must be an input of numbers with ${rank} dimensions that is not padded itself; ` +
-          `'${name}' is ${type} [${dims.join(', ')}]`,
+  checkMade(`${what}.maskInput`, padding.maskInput, 2, padding, axes, described.inputs);
+  checkMade(`${what}.lengthInput`, padding.lengthInput, 1, padding, axes, described.inputs);
+  for (const { name, type, dims } of described.inputs) {
+    const how = padding.inputs[name];
+    if (how === undefined) continue;
+    const batch = axisOf(axes.inputs?.[name]);
+    const shape = `${type} [${dims.join(', ')}]`;
+    if (dims[how.axis] !== -1 || type === 'string' || batch === undefined || how.axis === batch) {
+      const rows = batch === undefined ? 'which is not of the batch' : `whose axis ${batch} is the batch`;
+      throw argument(
+        `${what}.inputs.${name}.axis must be a free axis of numbers beside the batch's, got ${how.axis} of ${shape}, ${rows}`,
+      );
+    }
+    if (elementOf(type, how.value ?? 0) === undefined) {
+      throw argument(`${what}.inputs.${name}.value must be a number that ${type} can hold, got ${how.value}`);
+    }
+  }
+  for (const { name, dims } of described.outputs) {
+    const batch = axisOf(axes.outputs?.[name]);
+    for (const axis of [padding.outputs?.[name] ?? []].flat()) {
+      if (axis < dims.length && axis !== batch) continue;
+      const rows = batch === undefined ? 'which is not of the batch' : `whose axis ${batch} is the batch`;
+      throw argument(
+        `${what}.outputs.${name} must be an axis beside the batch's, got ${axis} of [${dims.join(', ')}], ${rows}`,
       );
     }
   }
-  for (const { name, type, dims } of described.inputs) {
-    const axis = padding.inputs[name]?.axis;
-    if (axis === undefined || (dims[axis] === -1 && type !== 'string')) continue;
-    throw new TensorlaneError(
-      'ERR_ARGUMENT',
-      `${what}.inputs.${name}.axis must be a free axis of numbers, got ${axis} of ${type} [${dims.join(', ')}]`,
+}
+
+/** Checks an input that the library feeds by itself: a row of each is as long as the batch, or one number. */
+function checkMade(
+  what: string,
+  name: string | undefined,
+  rank: number,
+  padding: PaddingOptions,
+  axes: BatchAxisOptions,
+  inputs: readonly ValueDescription[],
+): void {
+  if (name === undefined) return;
+  checkNames(what, [name], inputs);
+  const { type, dims } = inputs.find((input) => input.name === name)!;
+  const holds = type !== 'string' && elementOf(type, rank === 2 ? 1 : 2 ** 20 + 1) !== undefined;
+  if (!holds || dims.length !== rank || Object.hasOwn(padding.inputs, name) || axisOf(axes.inputs?.[name]) !== 0) {
+    throw argument(
+      `${what} must be an input of numbers with ${rank === 2 ? 'dims [rows, length]' : 'dims [rows], of 32 bits or more'}, ` +
+        `which is not padded itself and whose axis 0 is the batch; '${name}' is ${type} [${dims.join(', ')}]`,
     );
   }
+  if (padding.maskInput === padding.lengthInput) throw argument(`${what} must not be the input of both, got '${name}'`);
+}
+
+function argument(problem: string): TensorlaneError {
+  return new TensorlaneError('ERR_ARGUMENT', problem);
 }

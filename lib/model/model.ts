@@ -8,7 +8,7 @@ import type { Limiter } from '../batching/limiter.js';
 import { checkRequestOptions, type RequestOptions } from '../batching/request-options.js';
 import type { BatcherStats } from '../batching/stats.js';
 import { systemClock } from '../clock.js';
-import { TensorlaneError } from '../errors.js';
+import { TensorlaneError, toTensorlaneError } from '../errors.js';
 import type { Tensor, ValueInfo } from '../types.js';
 import { ModelExecutor, type Outputs } from './executor.js';
 import { type Batchable, Layout } from './layout.js';
@@ -123,7 +123,8 @@ export class Model implements AsyncDisposable {
 
   /**
    * A sequence of runs that carries state from each to the next: of `states`, each output of a run becomes the input of the
-   * next. Runs of one sequence keep their order; those of different sequences share batches.
+   * next. Runs of one sequence keep their order; those of different sequences share batches. The state stays in host memory
+   * between runs; on the CPU, that is where the model reads it.
    *
    * Errors: ERR_ARGUMENT, ERR_DISPOSED.
    */
@@ -143,10 +144,29 @@ export class Model implements AsyncDisposable {
     if (warmup === undefined) return;
     const alone = !this.#batchable.enabled;
     const sizes = warmup.batchSizes ?? batcher.allowedBatchSizes ?? [1, batcher.maxBatchSize];
-    for (const { rows, feeds } of warmUp(this.#layout.given, alone ? [1] : sizes, warmup)) {
+    const check = (row: Readonly<Record<string, Tensor>>) => this.#checkWarmupRow(row, alone);
+    for (const { rows, feeds } of warmUp(this.#layout.given, alone ? [1] : sizes, warmup, check)) {
       const checked = this.#signature.check(feeds, !alone);
       const request = { checked, outputs: this.#signature.allOutputs, alone, page: undefined, place: 0 };
-      await this.#batcher.warmUp(request, rows);
+      try {
+        await this.#batcher.warmUp(request, rows);
+      } catch (reason) {
+        if (this.#disposal === undefined) throw toTensorlaneError(reason, `warmup of ${rows} rows: `);
+      }
+      if (this.#disposal !== undefined) {
+        throw new TensorlaneError('ERR_DISPOSED', 'loadModel: the device was disposed while the model warmed up');
+      }
+    }
+  }
+
+  #checkWarmupRow(row: Readonly<Record<string, Tensor>>, alone: boolean): void {
+    try {
+      const { rows } = this.#signature.check(row, !alone);
+      if (rows === 1) return;
+      throw new TensorlaneError('ERR_SHAPE', `run: one row of each input is wanted, got ${rows}`);
+    } catch (reason) {
+      const { code, message } = reason as TensorlaneError;
+      throw new TensorlaneError(code, message.replace(/^run: /, 'warmup.inputs: '));
     }
   }
 
@@ -158,8 +178,11 @@ export class Model implements AsyncDisposable {
 
   async #dispose(): Promise<void> {
     await this.#batcher.close();
-    await this.#native.close();
-    this.#onDisposed();
+    try {
+      await this.#native.close();
+    } finally {
+      this.#onDisposed();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -7,7 +7,7 @@ import {
   completeBatcherOptions,
 } from '../batching/options.js';
 import { TensorlaneError } from '../errors.js';
-import { flag, plainObject, refuseUnknown, shown, wholeNumber } from '../options.js';
+import { plainObject, refuseUnknown, shown, wholeNumber } from '../options.js';
 import type { Tensor } from '../types.js';
 
 export interface BatchingOptions extends Omit<BatcherOptions, 'concurrency'> {
@@ -27,10 +27,10 @@ export interface PaddingOptions {
   /** Inputs with a length that differs between requests, the same one in all of them: its axis, and what to fill up with, 0 by default. */
   inputs: Readonly<Record<string, { axis: number; value?: number }>>;
   /**
-   * Outputs with that length, by name, with its axis: they are cut to the request's own. Without this, all that the model
-   * gives the same name of a dimension as the padded inputs.
+   * Outputs with that length, by name, with its axis or axes: they are cut to the request's own. Without this, all axes to
+   * which the model gives the same name as to the padded ones of inputs.
    */
-  outputs?: Readonly<Record<string, number>>;
+  outputs?: Readonly<Record<string, number | readonly number[]>>;
   /** The lengths to pad to, ascending; powers of two by default. A longer request keeps its own length. */
   lengths?: readonly number[];
   /** An input of the model, [rows, length], that gets 1 where elements are a request's own and 0 where they are padding. */
@@ -96,9 +96,9 @@ export function completeOptions(
   device: { threads: number; resources: number },
 ): ModelSettings {
   refuseUnknown(plainObject('loadModel: options', options), names, 'loadModel');
-  const batching = options.batching ?? {};
+  const batching = options.batching === undefined ? {} : options.batching;
   if (batching !== false) {
-    if (typeof batching !== 'object' || Array.isArray(batching)) {
+    if (typeof batching !== 'object' || batching === null || Array.isArray(batching)) {
       throw new TensorlaneError(
         'ERR_ARGUMENT',
         `loadModel: batching must be an object or false, got ${shown(batching)}`,
@@ -116,10 +116,10 @@ export function completeOptions(
     batching: batching === false ? 'off' : options.batching === undefined ? 'found' : 'asked',
     batcher: settings,
     batchAxis: checkedAxes(batchAxis),
-    padding: padVariableLength && checkedPadding(padVariableLength),
+    padding: padVariableLength === undefined ? undefined : checkedPadding(padVariableLength),
     threads: wholeNumber('threads', options.threads, device.threads, 1),
-    rateLimiter: checkedRateLimiter(options.rateLimiter ?? {}, device.resources),
-    warmup: checkedWarmup(options.warmup ?? false, settings),
+    rateLimiter: checkedRateLimiter(options.rateLimiter === undefined ? {} : options.rateLimiter, device.resources),
+    warmup: checkedWarmup(options.warmup, settings),
   };
 }
 
@@ -145,16 +145,18 @@ function checkedPadding(padding: PaddingOptions): PaddingOptions {
   for (const [input, how] of inputs) {
     const what = `${name}.inputs.${input}`;
     refuseUnknown(plainObject(what, how), new Set(['axis', 'value']), what);
-    wholeNumber(`${what}.axis`, how.axis ?? Number.NaN, 0, 0);
+    wholeNumber(`${what}.axis`, how.axis ?? null, 0, 0);
     if (how.value !== undefined && typeof how.value !== 'number') {
       throw new TensorlaneError('ERR_ARGUMENT', `${what}.value must be a number, got ${shown(how.value)}`);
     }
   }
-  for (const [output, axis] of Object.entries(plainObject(`${name}.outputs`, padding.outputs ?? {})))
-    wholeNumber(`${name}.outputs.${output}`, axis, 0, 0);
+  const outputs = padding.outputs === undefined ? {} : padding.outputs;
+  for (const [output, axes] of Object.entries(plainObject(`${name}.outputs`, outputs))) {
+    for (const axis of [axes].flat()) wholeNumber(`${name}.outputs.${output}`, axis ?? null, 0, 0);
+  }
   const { lengths } = padding;
   const ascending = (length: number, i: number) => Number.isSafeInteger(length) && length > (lengths![i - 1] ?? 0);
-  if (lengths !== undefined && !(Array.isArray(lengths) && lengths.every(ascending))) {
+  if (lengths !== undefined && !(Array.isArray(lengths) && lengths.length > 0 && lengths.every(ascending))) {
     throw new TensorlaneError(
       'ERR_ARGUMENT',
       `${name}.lengths must be ascending positive integers, got ${shown(lengths)}`,
@@ -178,15 +180,22 @@ function checkedRateLimiter(options: RateLimiterOptions, resources: number) {
   return { weight, resources: wholeNumber(`${name}.resources`, options.resources, 1, 1, resources) };
 }
 
-function checkedWarmup(options: WarmupOptions | boolean, batcher: BatcherSettings): WarmupOptions | undefined {
-  if (typeof options === 'boolean') return flag('warmup', options, false) ? {} : undefined;
-  refuseUnknown(plainObject('warmup', options), new Set(['inputs', 'batchSizes', 'count']), 'warmup');
+function checkedWarmup(
+  options: WarmupOptions | boolean | undefined,
+  batcher: BatcherSettings,
+): WarmupOptions | undefined {
+  if (options === undefined || options === false) return undefined;
+  if (options === true) return {};
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new TensorlaneError('ERR_ARGUMENT', `warmup must be true, false or an object, got ${shown(options)}`);
+  }
+  refuseUnknown(options, new Set(['inputs', 'batchSizes', 'count']), 'warmup');
   wholeNumber('warmup.count', options.count, 1, 1);
-  plainObject('warmup.inputs', options.inputs ?? {});
+  if (options.inputs !== undefined) plainObject('warmup.inputs', options.inputs);
   const { batchSizes } = options;
   if (batchSizes !== undefined && !Array.isArray(batchSizes)) {
     throw new TensorlaneError('ERR_ARGUMENT', `warmup.batchSizes must be an array, got ${shown(batchSizes)}`);
   }
-  for (const size of batchSizes ?? []) wholeNumber('warmup.batchSizes', size ?? Number.NaN, 1, 1, batcher.maxBatchSize);
+  for (const size of batchSizes ?? []) wholeNumber('warmup.batchSizes', size ?? null, 1, 1, batcher.maxBatchSize);
   return options;
 }

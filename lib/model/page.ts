@@ -11,6 +11,7 @@ import { TensorlaneError } from '../errors.js';
 import { native } from '../native.js';
 import type { Tensor } from '../types.js';
 import { blocksOf } from './blocks.js';
+import { elementOf } from './fill.js';
 import type { InputLayout, Layout } from './layout.js';
 import type { Checked } from './signature.js';
 
@@ -56,11 +57,19 @@ class Slab {
     return start;
   }
 
-  fill(start: number, end: number, value: number): void {
-    const big = this.array instanceof BigInt64Array || this.array instanceof BigUint64Array;
-    (this.array as Float32Array).fill((big ? BigInt(value) : value) as number, start, end);
+  fill(start: number, end: number, element: number | bigint): void {
+    (this.array as Float32Array).fill(element as number, start, end);
+  }
+
+  /** One large request must not keep its memory for good. */
+  clear(): void {
+    this.used = 0;
+    if (this.array !== undefined && this.array.byteLength > keptBytes) this.array = undefined;
   }
 }
+
+/** A buffer is kept for the next batch up to this size; making a larger one anew is little beside what is done with it. */
+export const keptBytes = 16 * 2 ** 20;
 
 export class Page {
   rows = 0;
@@ -85,14 +94,23 @@ export class Page {
     this.#dims = layout.inputs.map(() => []);
   }
 
+  /** Errors: ERR_OUT_OF_MEMORY, after which the page has what it had, and takes no more. */
   add(request: Request): void {
     const { checked } = request;
     const { tensors } = checked;
     let given = 0;
-    for (let i = 0; i < this.#layout.inputs.length; i++) {
-      const input = this.#layout.inputs[i]!;
-      if (input.made !== undefined) this.#make(input, checked, tensors);
-      else this.#take(input, tensors[given++]!, checked);
+    try {
+      for (let i = 0; i < this.#layout.inputs.length; i++) {
+        const input = this.#layout.inputs[i]!;
+        if (input.made !== undefined) this.#make(input, checked, tensors);
+        else this.#take(input, tensors[given++]!, checked);
+      }
+    } catch (cause) {
+      // Slabs may have elements of it, which are nobody's.
+      this.#scattered = true;
+      throw cause instanceof RangeError
+        ? new TensorlaneError('ERR_OUT_OF_MEMORY', `no memory for the request's inputs: ${cause.message}`, { cause })
+        : cause;
     }
     request.page = this;
     request.place = this.#count++;
@@ -105,7 +123,7 @@ export class Page {
     this.rows = 0;
     this.#count = 0;
     this.#scattered = false;
-    for (const slab of this.#slabs) slab.used = 0;
+    for (const slab of this.#slabs) slab.clear();
     for (const placed of this.#placed) placed.length = 0;
     for (const lengths of this.#lengths) lengths.length = 0;
   }
@@ -146,12 +164,14 @@ export class Page {
       dims.push(...tensor.dims);
       if (pads) dims[padding.axis] = padded;
     }
-    let place: Placed;
-    if (tensor.type === 'string') place = tensor.data.slice();
-    else if (pads) place = this.#pad(input, tensor, padded);
-    else if (tensor.data.byteLength > native.copyUpTo) place = tensor.data;
-    else place = this.#slabs[index]!.append(tensor.data);
-    this.#place(index, place, pads ? (tensor.data.length / length) * padded || 0 : tensor.data.length);
+    if (tensor.type === 'string') this.#place(index, tensor.data.slice(), tensor.data.length);
+    else if (pads) {
+      const start = this.#pad(input, tensor, padded);
+      this.#place(index, start, this.#slabs[index]!.used - start);
+    } else {
+      const { data } = tensor;
+      this.#place(index, data.byteLength > native.copyUpTo ? data : this.#slabs[index]!.append(data), data.length);
+    }
   }
 
   #place(index: number, place: Placed, length: number): void {
@@ -165,8 +185,9 @@ export class Page {
     const { axis, value } = padding!;
     const { outer, inner } = blocksOf(dims, axis);
     const slab = this.#slabs[index]!;
-    const start = slab.used;
     const own = dims[axis]! * inner;
+    const start = slab.reserve(outer * padded * inner);
+    slab.used = start;
     for (let o = 0; o < outer; o++) {
       slab.append((data as NumericArray).subarray(o * own, (o + 1) * own));
       const from = slab.reserve(padded * inner - own);
@@ -176,17 +197,19 @@ export class Page {
   }
 
   /** An input that callers do not give. */
-  #make({ index, made }: InputLayout, { length, padded }: Checked, tensors: readonly Tensor[]): void {
+  #make({ index, made, type }: InputLayout, { length, padded }: Checked, tensors: readonly Tensor[]): void {
     const slab = this.#slabs[index]!;
     const first = this.#layout.given.findIndex(({ axis, padding }) => axis !== undefined && padding !== undefined);
     const rows = tensors[first]!.dims[this.#layout.given[first]!.axis!]!;
     const columns = made === 'mask' ? padded : 1;
     const start = slab.reserve(rows * columns);
-    if (made === 'lengths') slab.fill(start, slab.used, length);
+    const element = elementOf(type as 'float32', made === 'mask' ? 1 : length)!;
+    if (made === 'lengths') slab.fill(start, slab.used, element);
     else {
+      const none = elementOf(type as 'float32', 0)!;
       for (let at = start; at < slab.used; at += padded) {
-        slab.fill(at, at + length, 1);
-        slab.fill(at + length, at + padded, 0);
+        slab.fill(at, at + length, element);
+        slab.fill(at + length, at + padded, none);
       }
     }
     if (this.#count === 0) this.#dims[index]!.splice(0, 2, rows, ...(made === 'mask' ? [padded] : []));

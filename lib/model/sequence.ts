@@ -1,10 +1,12 @@
 // A client's run after run of a model that keeps state: audio, text, a recurrent policy.
 //
 // The model itself stays stateless: what a run leaves in its state outputs is fed to the next run's state inputs, without the
-// caller seeing it. So a sequence costs nothing while nothing of it runs, and those of many clients share batches.
+// caller seeing it. So a sequence costs nothing while nothing of it runs, and those of many clients share batches. The state is
+// kept in host memory.
 
-import { arrayClasses } from '../dtypes.js';
+import { arrayClasses, storedLength } from '../dtypes.js';
 import { TensorlaneError } from '../errors.js';
+import { native } from '../native.js';
 import { plainObject, refuseUnknown, shown, wholeNumber } from '../options.js';
 import type { Tensor, ValueInfo } from '../types.js';
 import type { Outputs } from './executor.js';
@@ -13,20 +15,28 @@ import type { Model, RunOptions } from './model.js';
 export interface SequenceOptions {
   /** For each input that is state, the output that it comes from: { state: 'stateN' }. */
   states: Readonly<Record<string, string>>;
-  /** What the first run is fed with, by input; zeros by default, with 1 for what is free of its dims. */
+  /** What the first run is fed with, by input; zeros by default, with 1 for what is free of its dims. It is copied. */
   initial?: Readonly<Record<string, Tensor>>;
   /** After how long without a run the sequence ends by itself, and its state is freed; 0, the default: never. */
   idleTimeoutMicros?: number;
 }
 
+type Feeds = Readonly<Record<string, Tensor>>;
+
+/** The longest that a timer of Node's can wait. */
+const longestIdleMicros = (2 ** 31 - 1) * 1000;
+
 export class Sequence implements AsyncDisposable {
   readonly #model: Model;
-  readonly #states: ReadonlyMap<string, string>;
-  readonly #initial: ReadonlyMap<string, Tensor>;
-  #state: Map<string, Tensor>;
-  /** Settles when all runs so far have. */
-  #last: Promise<unknown> = Promise.resolve();
-  #queued = 0;
+  /** Each state input with its output. */
+  readonly #states: readonly (readonly [input: string, output: string])[];
+  /** The outputs that are no state. */
+  readonly #others: readonly string[];
+  #initial: Feeds;
+  #state: Feeds;
+  /** Settles when all that was accepted so far is done; undefined where nothing is left to do. */
+  #last: Promise<unknown> | undefined;
+  #pending = 0;
   #ended: 'disposed' | 'idle' | undefined;
   readonly #idleMicros: number;
   #timer: NodeJS.Timeout | undefined;
@@ -38,55 +48,63 @@ export class Sequence implements AsyncDisposable {
       new Set(['states', 'initial', 'idleTimeoutMicros']),
       'sequence',
     );
-    const initial = plainObject('sequence: initial', options.initial ?? {});
+    const initial = options.initial === undefined ? {} : plainObject('sequence: initial', options.initial);
     this.#model = model;
-    this.#states = new Map(Object.entries(plainObject('sequence: states', options.states)));
-    if (this.#states.size === 0) throw argument('states must name at least one input and its output');
+    this.#states = Object.entries(plainObject('sequence: states', options.states));
+    if (this.#states.length === 0) throw argument('states must name at least one input and its output, got none');
     for (const name of Object.keys(initial)) {
-      if (!this.#states.has(name)) throw argument(`initial names '${name}', which is not among the states`);
+      if (!Object.hasOwn(options.states, name)) {
+        throw argument(`initial names '${name}', which is not among the states`);
+      }
     }
-    this.#initial = new Map(
-      [...this.#states].map(([input, output]) => [input, initial[input] ?? zeros(model, input, output)]),
+    const outputs = new Set(this.#states.map(([, output]) => output));
+    this.#others = model.outputs.map(({ name }) => name).filter((name) => !outputs.has(name));
+    this.#initial = Object.fromEntries(
+      this.#states.map(([input, output]) => [input, initialState(model, input, output, initial[input])]),
     );
-    this.#state = new Map(this.#initial);
-    this.#idleMicros = wholeNumber('sequence: idleTimeoutMicros', options.idleTimeoutMicros, 0, 0);
+    this.#state = this.#initial;
+    this.#idleMicros = wholeNumber('sequence: idleTimeoutMicros', options.idleTimeoutMicros, 0, 0, longestIdleMicros);
     this.#rest();
   }
 
   /** Runs that are queued or running. */
   get pending(): number {
-    return this.#queued;
+    return this.#pending;
   }
 
   /**
-   * Runs the model once more, after the runs before it, on one row: `feeds` are its inputs but the state. The outputs that are
-   * wanted come back without the state, unless they name it. A run that fails leaves the state as it was; one that is
-   * cancelled while it waits for those before it is rejected when its turn comes.
+   * Runs the model once more, after the runs before it: `feeds` are its inputs but the state. What comes back are the outputs but
+   * the state, or those that are wanted. A run that fails leaves the state as it was, and those after it go on from there; one
+   * that is cancelled while it waits for those before it is rejected when its turn comes.
    *
-   * Errors: those of `model.run`; ERR_DISPOSED, where the sequence was disposed or idle for too long.
+   * Inputs of up to 64 KiB may be reused at once; larger ones are read until the promise settles.
+   *
+   * Errors: those of `model.run` (ERR_DISPOSED also where the model was disposed before the run's turn came); ERR_DISPOSED, where
+   * the sequence was disposed or idle for too long.
    */
-  async run(feeds: Readonly<Record<string, Tensor>>, options: RunOptions = {}): Promise<Outputs> {
+  async run(feeds: Feeds, options?: RunOptions): Promise<Outputs> {
     this.#check();
-    const run = this.#after(this.#last, feeds, options);
-    this.#last = run.catch(() => {});
     clearTimeout(this.#timer);
-    this.#queued++;
+    this.#pending++;
     try {
-      return await run;
+      const before = this.#last;
+      if (before === undefined) return await this.#follow(this.#step(feeds, options));
+      const kept = copied(feeds);
+      return await this.#follow(before.then(() => this.#step(kept, options)));
     } finally {
-      this.#queued--;
-      if (this.#queued === 0) this.#rest();
+      this.#pending--;
+      if (this.#pending === 0) this.#rest();
     }
   }
 
-  /** Starts anew: the next run is fed with the initial state. After the runs before. Errors: ERR_DISPOSED. */
+  /** Starts anew, after the runs before: the next one is fed with the initial state. Errors: ERR_DISPOSED. */
   async reset(): Promise<void> {
     this.#check();
-    const reset = this.#last.then(() => {
-      this.#state = new Map(this.#initial);
-    });
-    this.#last = reset;
-    await reset;
+    const reset = () => {
+      this.#state = this.#initial;
+    };
+    if (this.#last === undefined) reset();
+    else await this.#follow(this.#last.then(reset));
   }
 
   /** Refuses new runs, lets the accepted ones finish, and frees the state. May be called again. */
@@ -94,28 +112,40 @@ export class Sequence implements AsyncDisposable {
     this.#ended ??= 'disposed';
     clearTimeout(this.#timer);
     await this.#last;
-    this.#state.clear();
+    this.#free();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }
 
-  async #after(
-    before: Promise<unknown>,
-    feeds: Readonly<Record<string, Tensor>>,
-    { outputs, ...options }: RunOptions,
-  ): Promise<Outputs> {
-    await before;
-    const stateOutputs = [...this.#states.values()];
-    const others = this.#model.outputs.map(({ name }) => name).filter((name) => !stateOutputs.includes(name));
-    const wanted = outputs ?? others;
-    const all = await this.#model.run(
-      { ...feeds, ...Object.fromEntries(this.#state) },
-      { ...options, outputs: [...new Set([...wanted, ...stateOutputs])] },
-    );
-    for (const [input, output] of this.#states) this.#state.set(input, all[output]!);
-    return Object.fromEntries(wanted.map((name) => [name, all[name]!]));
+  async #step(feeds: Feeds, options: RunOptions = {}): Promise<Outputs> {
+    for (const [input] of this.#states) {
+      if (feeds !== null && typeof feeds === 'object' && Object.hasOwn(feeds, input)) {
+        throw argument(`run: input '${input}' is state, which the sequence feeds; give it as initial, or leave it out`);
+      }
+    }
+    const wanted = options.outputs ?? this.#others;
+    if (!Array.isArray(wanted)) throw argument(`run: outputs must be an array of names, got ${shown(wanted)}`);
+    const names = [...wanted];
+    for (const [, output] of this.#states) if (!names.includes(output)) names.push(output);
+    const all = await this.#model.run({ ...feeds, ...this.#state }, { ...options, outputs: names });
+    this.#state = Object.fromEntries(this.#states.map(([input, output]) => [input, all[output]!]));
+    const outputs: Outputs = {};
+    for (const name of wanted as readonly string[]) {
+      // What the caller does to an output must not change the state.
+      outputs[name] = this.#others.includes(name) ? all[name]! : copy(all[name]!);
+    }
+    return outputs;
+  }
+
+  /** What comes next waits for this, however it ends. */
+  #follow<T>(work: Promise<T>): Promise<T> {
+    const last = work.then(nothing, nothing).then(() => {
+      if (this.#last === last) this.#last = undefined;
+    });
+    this.#last = last;
+    return work;
   }
 
   #check(): void {
@@ -129,27 +159,69 @@ export class Sequence implements AsyncDisposable {
     if (this.#idleMicros === 0 || this.#ended !== undefined) return;
     this.#timer = setTimeout(() => {
       this.#ended = 'idle';
-      this.#state.clear();
+      this.#free();
     }, this.#idleMicros / 1000).unref();
+  }
+
+  #free(): void {
+    this.#state = {};
+    this.#initial = {};
   }
 }
 
+function nothing(): void {}
+
 function argument(problem: string): TensorlaneError {
   return new TensorlaneError('ERR_ARGUMENT', `sequence: ${problem}`);
+}
+
+/** What a caller may change while the run waits. What is no tensor is refused in its turn. */
+function copied(feeds: Feeds): Feeds {
+  if (feeds === null || typeof feeds !== 'object') return feeds;
+  return Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, copy(tensor, native.copyUpTo)]));
+}
+
+/** A copy of a tensor, with its own elements up to so many bytes. */
+function copy(tensor: Tensor, upTo = Number.POSITIVE_INFINITY): Tensor {
+  if (tensor === null || typeof tensor !== 'object') return tensor;
+  const { type, data, dims } = tensor;
+  const small = Array.isArray(data) || (ArrayBuffer.isView(data) && data.byteLength <= upTo);
+  // A Buffer's slice would be no copy.
+  const own = !small
+    ? data
+    : Array.isArray(data)
+      ? [...data]
+      : data.constructor === Buffer
+        ? Uint8Array.from(data as Uint8Array)
+        : data.slice();
+  return { type, data: own, dims: Array.isArray(dims) ? [...dims] : dims } as Tensor;
 }
 
 function find(values: readonly ValueInfo[], kind: string, name: string): ValueInfo {
   const value = values.find((candidate) => candidate.name === name);
   if (value !== undefined) return value;
   const known = values.map((candidate) => `'${candidate.name}'`).join(', ');
-  throw argument(`the model has no ${kind} ${shown(name)}; it has ${known}`);
+  throw argument(`states: the model has no ${kind} ${shown(name)}; it has ${known}`);
 }
 
-function zeros(model: Model, inputName: string, outputName: string): Tensor {
+/** Errors: ERR_ARGUMENT. What of a given tensor the model does not take is found when it runs, but for its type. */
+function initialState(model: Model, inputName: string, outputName: string, given: Tensor | undefined): Tensor {
   const { type, dims: described } = find(model.inputs, 'input', inputName);
   const output = find(model.outputs, 'output', outputName);
-  if (type !== output.type) throw argument(`'${inputName}' is ${type}, but '${outputName}' is ${output.type}`);
+  if (type !== output.type) {
+    throw argument(`states: '${inputName}' is ${type}, but '${outputName}' is ${output.type}`);
+  }
+  if (given !== undefined) {
+    const { type: own, dims } = plainObject(`sequence: initial.${inputName}`, given);
+    const fits = Array.isArray(dims) && dims.length === described.length;
+    if (own === type && fits && described.every((dim, axis) => dim === -1 || dim === dims[axis])) return copy(given);
+    throw argument(`initial.${inputName} must be ${type} [${described.join(', ')}], got ${shown(own)} ${shown(dims)}`);
+  }
   if (type === 'string') throw argument(`'${inputName}' is of strings, and needs an initial value`);
   const dims = described.map((dim) => (dim === -1 ? 1 : dim));
-  return { type, data: new arrayClasses[type](dims.reduce((product, dim) => product * dim, 1)), dims } as Tensor;
+  const length = storedLength(
+    type,
+    dims.reduce((product, dim) => product * dim, 1),
+  );
+  return { type, data: new arrayClasses[type](length), dims } as Tensor;
 }

@@ -20,6 +20,9 @@ export class Signature {
   readonly #layout: Layout;
   readonly allOutputs: readonly number[];
   readonly #outputIndex: ReadonlyMap<string, number>;
+  /** What was asked for last, and its indices: the same array for the same names, so that a batch sees at once that all agree. */
+  #lastNames: readonly string[] = [];
+  #lastIndices: readonly number[] = [];
 
   constructor(layout: Layout) {
     this.#layout = layout;
@@ -51,7 +54,7 @@ export class Signature {
         length = dims[input.padding.axis]!;
       }
       if (batched) {
-        if (input.axis === undefined) key += `${sharedKey(tensor)};`;
+        if (input.axis === undefined) key += sharedKey(input.name, tensor);
         else {
           if (rows !== -1 && dims[input.axis] !== rows) throw unequal('rows', inputs, given, input);
           rows = dims[input.axis]!;
@@ -78,12 +81,19 @@ export class Signature {
     if (!Array.isArray(wanted) || wanted.length === 0) {
       throw new TensorlaneError('ERR_ARGUMENT', 'run: outputs must be an array with at least one name');
     }
-    return [...new Set(wanted)].map((name) => {
+    const last = this.#lastNames;
+    let same = wanted.length === last.length;
+    for (let i = 0; i < last.length && same; i++) same = wanted[i] === last[i];
+    if (same) return this.#lastIndices;
+    const indices = [...new Set(wanted)].map((name) => {
       const index = this.#outputIndex.get(name);
       if (index !== undefined) return index;
       const known = this.#layout.outputs.map((output) => `'${output.name}'`).join(', ');
       throw new TensorlaneError('ERR_ARGUMENT', `run: the model has no output '${name}'; it has ${known}`);
     });
+    this.#lastNames = [...wanted];
+    this.#lastIndices = indices;
+    return indices;
   }
 }
 
@@ -186,15 +196,18 @@ function unequal(
   );
 }
 
-/** What an input that is not of the batch must have in common with another request's for both to share a batch. */
-function sharedKey({ type, data, dims }: Tensor): string {
-  if (data.length <= sharedUpTo)
-    return `${dims.join()}:${type === 'string' ? JSON.stringify(data) : (data as Float32Array).join()}`;
-  throw new TensorlaneError(
-    'ERR_SHAPE',
-    `run: an input that is not of the batch may have ${sharedUpTo} elements, got ${data.length}; ` +
-      'give it a batch axis, or load the model with batching: false',
-  );
+/** What an input that is not of the batch must have in common with another request's for both to share a batch: every bit. */
+function sharedKey(name: string, { type, data, dims }: Tensor): string {
+  if (data.length > sharedUpTo) {
+    throw new TensorlaneError(
+      'ERR_SHAPE',
+      `run: input '${name}' is not of the batch, and may have ${sharedUpTo} elements, got ${data.length}; ` +
+        'give it a batch axis, or load the model with batching: false',
+    );
+  }
+  if (type === 'string') return `${dims.join()}:${JSON.stringify(data)};`;
+  const { buffer, byteOffset, byteLength } = data as Uint8Array;
+  return `${dims.join()}:${Buffer.from(buffer, byteOffset, byteLength).toString('latin1')};`;
 }
 
 const sharedUpTo = 1024;

@@ -12,23 +12,25 @@ export interface WarmupRequest {
   readonly feeds: Readonly<Record<string, Tensor>>;
 }
 
-/** Errors: ERR_ARGUMENT. What of the tensors the model does not take is found when they run. */
+/** Errors: ERR_ARGUMENT, for inputs that the model has not; `check` refuses what of one row the model does not take. */
 export function* warmUp(
   inputs: readonly InputLayout[],
   sizes: readonly number[],
   { inputs: given = {}, count = 1 }: WarmupOptions,
+  check: (row: Readonly<Record<string, Tensor>>) => void,
 ): Generator<WarmupRequest> {
   for (const name of Object.keys(given)) {
     if (inputs.some((input) => input.name === name)) continue;
     const known = inputs.map((input) => `'${input.name}'`).join(', ');
     throw new TensorlaneError('ERR_ARGUMENT', `warmup.inputs: the model has no input '${name}'; it takes ${known}`);
   }
+  const row = Object.fromEntries(inputs.map((input) => [input.name, given[input.name] ?? zeros(input)]));
+  check(row);
   for (const rows of new Set(sizes)) {
     const feeds: Record<string, Tensor> = {};
-    for (const input of inputs) {
-      const row = given[input.name] ?? zeros(input);
-      const several = input.axis !== undefined && rows > 1;
-      feeds[input.name] = several ? join(new Array<Tensor>(rows).fill(row), input.axis) : row;
+    for (const { name, axis } of inputs) {
+      const several = axis !== undefined && rows > 1;
+      feeds[name] = several ? join(new Array<Tensor>(rows).fill(row[name]!), axis) : row[name]!;
     }
     for (let i = 0; i < count; i++) yield { rows, feeds };
   }

@@ -362,3 +362,84 @@ export function crossRow({ features = 4 } = {}): Uint8Array {
     ],
   });
 }
+
+/**
+ * y = x * k, and next = state + the sums of x's rows as [layers, N, width]: the state's batch is on axis 1, and k: [], float32,
+ * is not of the batch. A recurrent model in small.
+ */
+export function recurrent({ layers = 2, width = 3, features = 4 } = {}): Uint8Array {
+  const state = [layers, 'N', width];
+  return model({
+    inputs: [value('x', 'float32', ['N', features]), value('state', 'float32', state), value('k', 'float32', [])],
+    outputs: [value('y', 'float32', ['N', features]), value('next', 'float32', state)],
+    nodes: [
+      node('Mul', ['x', 'k'], ['y']),
+      node('ReduceSum', ['x', 'axes'], ['sums'], { keepdims: { int: 1 } }),
+      node('Add', ['state', 'sums'], ['next']),
+    ],
+    initializers: [initializer('axes', 'int64', [1], BigInt64Array.of(1n))],
+  });
+}
+
+/**
+ * Rows of different lengths, with features: `sums` ['N', features] = the sums over the positions that the mask has a 1 for,
+ * `y` ['N', 'L', features] = x + 1, `ones` ['N'] = how many of these there are. `mask` is ['N', 'L'] of a type of choice.
+ */
+export function masked({ features = 2, type = 'int64' as ElementType } = {}): Uint8Array {
+  return model({
+    inputs: [value('x', 'float32', ['N', 'L', features]), value('mask', type, ['N', 'L'])],
+    outputs: [
+      value('sums', 'float32', ['N', features]),
+      value('y', 'float32', ['N', 'L', features]),
+      value('ones', 'float32', ['N']),
+    ],
+    nodes: [
+      node('Cast', ['mask'], ['own'], { to: { int: ELEMENT_TYPES.float32 } }),
+      node('Unsqueeze', ['own', 'last'], ['columns']),
+      node('Mul', ['x', 'columns'], ['kept']),
+      node('ReduceSum', ['kept', 'middle'], ['sums'], { keepdims: { int: 0 } }),
+      node('Add', ['x', 'one'], ['y']),
+      node('ReduceSum', ['own', 'middle'], ['ones'], { keepdims: { int: 0 } }),
+    ],
+    initializers: [
+      initializer('last', 'int64', [1], BigInt64Array.of(2n)),
+      initializer('middle', 'int64', [1], BigInt64Array.of(1n)),
+      initializer('one', 'float32', [], Float32Array.of(1)),
+    ],
+  });
+}
+
+/**
+ * `y` ['N', 'L'] = x, `lengths` ['N'] = the lengths that it was given, `pairs` ['N', 'L', 'L'] = x_i x_j: outputs whose length is
+ * on one axis, on none, and on two.
+ */
+export function lengths({ type = 'int64' as ElementType } = {}): Uint8Array {
+  return model({
+    inputs: [value('x', 'float32', ['N', 'L']), value('length', type, ['N'])],
+    outputs: [
+      value('y', 'float32', ['N', 'L']),
+      value('lengths', type, ['N']),
+      value('pairs', 'float32', ['N', 'L', 'L']),
+    ],
+    nodes: [
+      node('Identity', ['x'], ['y']),
+      node('Identity', ['length'], ['lengths']),
+      node('Unsqueeze', ['x', 'last'], ['column']),
+      node('Unsqueeze', ['x', 'middle'], ['line']),
+      node('Mul', ['column', 'line'], ['pairs']),
+    ],
+    initializers: [
+      initializer('last', 'int64', [1], BigInt64Array.of(2n)),
+      initializer('middle', 'int64', [1], BigInt64Array.of(1n)),
+    ],
+  });
+}
+
+/** Two outputs with different axes: `y` = x over ['N', 3, 'M'], `t` = x with its axes turned, ['M', 3, 'N']. */
+export function turned({ type = 'float32' as ElementType } = {}): Uint8Array {
+  return model({
+    inputs: [value('x', type, ['N', 3, 'M'])],
+    outputs: [value('y', type, ['N', 3, 'M']), value('t', type, ['M', 3, 'N'])],
+    nodes: [node('Identity', ['x'], ['y']), node('Transpose', ['x'], ['t'], { perm: { ints: [2, 1, 0] } })],
+  });
+}
