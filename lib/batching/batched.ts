@@ -2,7 +2,7 @@
 
 import { systemClock } from '../clock.js';
 import { TensorlaneError } from '../errors.js';
-import { plainObject, refuseUnknown, wholeNumber } from '../options.js';
+import { plainObject, refuseUnknown, shown, wholeNumber } from '../options.js';
 import { Batcher } from './batcher.js';
 import type { Clock } from './clock.js';
 import { errorOf } from './errors.js';
@@ -40,9 +40,7 @@ export function batched<Item, Result>(
   run: (items: Item[]) => Promise<readonly (Result | Error)[]>,
   options: BatchedOptions<Item> = {},
 ): Batched<Item, Result> {
-  if (typeof run !== 'function') {
-    throw new TensorlaneError('ERR_ARGUMENT', `batched: expected a function of an array of items, got ${typeof run}`);
-  }
+  isFunction('batched: run', run);
   return new Batched<Item, Result>(
     {
       async run({ payloads }) {
@@ -70,6 +68,15 @@ export class Batched<Item, Result> implements AsyncDisposable {
   constructor(executor: Executor<Item, Result>, options: BatchedOptions<Item> = {}) {
     refuseUnknown(plainObject('batched: options', options), names, 'batched');
     const { rows, key, name = 'batched', clock = systemClock, ...others } = options;
+    isFunction('batched: executor.run', plainObject('batched: executor', executor).run);
+    if (rows !== undefined) isFunction('batched.rows', rows);
+    if (key !== undefined) isFunction('batched.key', key);
+    if (typeof name !== 'string') {
+      throw new TensorlaneError('ERR_ARGUMENT', `batched.name must be a string, got ${shown(name)}`);
+    }
+    for (const method of ['now', 'after', 'endOfTurn'] as const) {
+      isFunction(`batched.clock.${method}`, plainObject('batched.clock', clock)[method]);
+    }
     const settings = completeBatcherOptions(others, 'batched');
     if (settings.splitOversize && executor.join === undefined) {
       throw new TensorlaneError('ERR_ARGUMENT', 'batched.splitOversize needs an executor that can join results');
@@ -88,7 +95,7 @@ export class Batched<Item, Result> implements AsyncDisposable {
    */
   async run(item: Item, options: RequestOptions = {}): Promise<Result> {
     if (this.#batcher.closed) throw new TensorlaneError('ERR_DISPOSED', `${this.name}: it has been disposed`);
-    checkRequestOptions(options, this.#batcher.settings, this.name);
+    checkRequestOptions(plainObject(`${this.name}: options`, options), this.#batcher.settings, this.name);
     const rows = wholeNumber(`${this.name}: rows of an item`, this.#rows?.(item), 1, 1);
     const key = this.#key === undefined ? '' : String(this.#key(item));
     const { signal, priority, timeoutMicros } = options;
@@ -112,4 +119,9 @@ export class Batched<Item, Result> implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }
+}
+
+function isFunction(name: string, value: unknown): void {
+  if (typeof value === 'function') return;
+  throw new TensorlaneError('ERR_ARGUMENT', `${name} must be a function, got ${shown(value)}`);
 }

@@ -22,6 +22,7 @@ import type { Limiter, Share } from './limiter.js';
 import type { BatcherSettings, Policy } from './options.js';
 import { Ordered } from './ordered.js';
 import { Request } from './request.js';
+import { Signals } from './signals.js';
 import { type BatcherStats, Counters } from './stats.js';
 
 export interface SubmitOptions {
@@ -55,6 +56,10 @@ export class Batcher<Payload, Result> {
   readonly #clock: Clock;
   readonly #adaptive: Adaptive | undefined;
   readonly #share: Share | undefined;
+  readonly #signals = new Signals<Request<Payload, Result>>((request, reason) => {
+    this.#settle(request, new Failure('cancelled', reason));
+    this.#pumpSoon(); // a batch that waited for its size may have lost it, and a timer its reason
+  });
   readonly #deadlines: Deadlines<Request<Payload, Result>>;
   readonly #ordered: Ordered<Request<Payload, Result>> | undefined;
 
@@ -75,7 +80,10 @@ export class Batcher<Payload, Result> {
     this.name = name ?? '';
     this.#clock = clock;
     this.#queued = settings.policies.map(() => 0);
-    this.#deadlines = new Deadlines(clock, (request) => this.#onDeadline(request));
+    this.#deadlines = new Deadlines(clock, (request) => {
+      this.#onOverdue(request);
+      this.#pumpSoon();
+    });
     if (settings.preserveOrdering) this.#ordered = new Ordered();
     const { targetLatencyMicros: targetMicros, maxBatchSize, concurrency } = settings;
     if (targetMicros !== undefined) this.#adaptive = new Adaptive({ targetMicros, maxBatchSize, concurrency });
@@ -112,9 +120,11 @@ export class Batcher<Payload, Result> {
     try {
       this.#executor.hold?.(payload);
     } catch (cause) {
+      const failure = new Failure('failed', cause);
       this.#counters.accepted++;
       this.#counters.failures.failed++;
-      return Promise.resolve(new Failure('failed', cause));
+      if (channels.request.hasSubscribers) this.#publish({ rows, level, arrived: now }, failure);
+      return Promise.resolve(failure);
     }
 
     this.#counters.accepted++;
@@ -127,10 +137,7 @@ export class Batcher<Payload, Result> {
       this.#watch(request, policy, signal, options.timeoutMicros);
     });
     if (alone || bucket.rows >= this.#limit) this.#pump();
-    else if (!this.#pumpPending && this.#running.size < this.#lanes) {
-      this.#pumpPending = true;
-      this.#clock.endOfTurn(this.#pumpAtEndOfTurn);
-    }
+    else this.#pumpSoon();
     return promise;
   }
 
@@ -161,7 +168,7 @@ export class Batcher<Payload, Result> {
         this.#onIdle.push(resolve);
       });
     }
-    this.#share?.close();
+    this.#share?.leave();
   }
 
   stats(): BatcherStats {
@@ -205,17 +212,20 @@ export class Batcher<Payload, Result> {
   #queue(bucket: Bucket<Payload, Result>, request: Request<Payload, Result>): void {
     bucket.push(request);
     this.#queuedRows += request.rows;
+    if (request.whole.queuedParts++ > 0) return;
     this.#queued[request.level]!++;
     this.#counters.queued++;
   }
 
-  /** The request is not queued any more. */
+  /** The request, or the part of one, is not queued any more. */
   #unqueue(request: Request<Payload, Result>): void {
     const bucket = this.#buckets.get(request.key)!;
     bucket.remove(request);
     this.#queuedRows -= request.rows;
-    this.#queued[request.level]!--;
-    this.#counters.queued--;
+    if (--request.whole.queuedParts === 0) {
+      this.#queued[request.level]!--;
+      this.#counters.queued--;
+    }
     if (bucket.requests === 0) {
       this.#buckets.delete(request.key);
       if (this.#buckets.size === 0) this.#disarm();
@@ -230,9 +240,8 @@ export class Batcher<Payload, Result> {
     override: number | undefined,
   ): void {
     if (signal !== undefined) {
-      const onAbort = () => this.#giveUp(request, new Failure('cancelled', signal.reason));
-      signal.addEventListener('abort', onAbort, { once: true });
-      request.unlisten = () => signal.removeEventListener('abort', onAbort);
+      request.signal = signal;
+      this.#signals.add(request, signal);
     }
     const own = allowTimeoutOverride ? override : undefined;
     if (defaultTimeoutMicros === 0 && own === undefined) return;
@@ -241,11 +250,14 @@ export class Batcher<Payload, Result> {
     this.#deadlines.add(request, request.arrived, timeout);
   }
 
-  /** It runs now, or was settled: neither its signal nor its timeout means anything any more. */
+  /**
+   * It runs now, or was settled, and its timeout means nothing any more; nor does its signal, unless parts of it are queued
+   * that need not run.
+   */
   #unwatch(request: Request<Payload, Result>): void {
-    if (request.unlisten !== undefined) {
-      request.unlisten();
-      request.unlisten = undefined;
+    if (request.signal !== undefined && (request.settled || request.queuedParts === 0)) {
+      this.#signals.remove(request, request.signal);
+      request.signal = undefined;
     }
     if (request.timeoutMicros !== Number.POSITIVE_INFINITY) {
       this.#deadlines.remove(request);
@@ -253,19 +265,16 @@ export class Batcher<Payload, Result> {
     }
   }
 
-  #onDeadline(request: Request<Payload, Result>): void {
+  #onOverdue(request: Request<Payload, Result>): void {
+    if (request.timeoutMicros === Number.POSITIVE_INFINITY) return; // it was, with another part of it
     if (this.settings.policies[request.level]!.timeoutAction === 'reject') {
-      this.#giveUp(request, new Failure('expired', request.timeoutMicros));
+      this.#settle(request, new Failure('expired', request.timeoutMicros));
       return;
     }
+    this.#deadlines.remove(request);
     request.timeoutMicros = Number.POSITIVE_INFINITY;
     const bucket = this.#buckets.get(request.key);
     for (const part of request.parts ?? [request]) if (part.list !== undefined) bucket!.putOff(part);
-  }
-
-  #giveUp(request: Request<Payload, Result>, failure: Failure): void {
-    this.#settle(request, failure);
-    this.#pump(); // a batch that waited for its size may have lost it, and a timer its reason
   }
 
   /** Settles a request as a whole. What of it is still queued will not run. */
@@ -301,6 +310,12 @@ export class Batcher<Payload, Result> {
     this.#executor.release?.(request.payload);
   }
 
+  #pumpSoon(): void {
+    if (this.#pumpPending || this.#running.size >= this.#lanes) return;
+    this.#pumpPending = true;
+    this.#clock.endOfTurn(this.#pumpAtEndOfTurn);
+  }
+
   readonly #pumpAtEndOfTurn = (): void => {
     this.#pumpPending = false;
     this.#pump();
@@ -312,22 +327,25 @@ export class Batcher<Payload, Result> {
       while (this.#start());
     } else if (this.#ready() !== undefined) {
       this.#share.want();
+    } else {
+      this.#share.leave();
     }
   }
 
   /** Starts one batch, if one may. */
   #start(): boolean {
-    const bucket = this.#ready();
-    if (bucket === undefined) return false;
-    const now = this.#clock.now();
-    this.#dropOverdue(bucket, now);
-    const next = this.#plan(bucket, now);
-    if (typeof next === 'number' || next.requests.length === 0) return this.#start();
-    for (const request of next.requests) this.#unqueue(request);
-    this.#counters.closed[next.reason]++;
-    void this.#run(next.requests, next.reason, now, this.#share?.usual ?? 0);
-    if (this.#share !== undefined && this.#ready() !== undefined) this.#share.want();
-    return true;
+    for (let bucket = this.#ready(); bucket !== undefined; bucket = this.#ready()) {
+      const now = this.#clock.now();
+      this.#dropOverdue(bucket, now);
+      const next = this.#plan(bucket, now);
+      if (typeof next === 'number' || next.requests.length === 0) continue; // what it had was overdue
+      for (const request of next.requests) this.#unqueue(request);
+      this.#counters.closed[next.reason]++;
+      void this.#run(next.requests, next.reason, now, this.#share?.usual ?? 0);
+      if (this.#share !== undefined && this.#ready() !== undefined) this.#share.want();
+      return true;
+    }
+    return false;
   }
 
   /** Of the buckets that may start a batch now, the one whose next request came first; or a timer for when one may. */
@@ -378,18 +396,19 @@ export class Batcher<Payload, Result> {
     const limit = this.#limit;
     const hopelessRows = Math.min(bucket.rows, limit);
     const queue = bucket.inOrder();
+    const overdue: Request<Payload, Result>[] = [];
+    const hopeless: Request<Payload, Result>[] = [];
     let rows = 0;
     for (let request = queue.next(); request !== undefined && rows < limit; request = queue.next()) {
       const { whole } = request;
-      if (whole.arrived + whole.timeoutMicros <= now) {
-        this.#deadlines.remove(whole);
-        this.#onDeadline(whole);
-      } else if (bucket.requests > 1 && this.#adaptive?.isHopeless(whole.arrived, hopelessRows, now)) {
-        this.#settle(whole, new Failure('overloaded', 0));
-      } else {
-        rows += request.rows;
-      }
+      if (whole.arrived + whole.timeoutMicros <= now) overdue.push(whole);
+      else if (bucket.requests > 1 && this.#adaptive?.isHopeless(whole.arrived, hopelessRows, now))
+        hopeless.push(whole);
+      else rows += request.rows;
     }
+    // Only now: with one part of a request all others leave the queue.
+    for (const request of overdue) this.#onOverdue(request);
+    for (const request of hopeless) this.#settle(request, new Failure('overloaded', 0));
   }
 
   #arm(readyAt: number, now: number): void {
@@ -488,7 +507,10 @@ export class Batcher<Payload, Result> {
     }
     this.#counters.retried++;
     const results: (Result | Failure)[] = [];
-    for (const request of requests) results.push(...(await this.#execute(this.#batch([request]), [request])));
+    for (const request of requests) {
+      const isGone = request.whole.settled; // while another part of it, or the batch, was running
+      results.push(...(isGone ? [new Failure('cancelled')] : await this.#execute(this.#batch([request]), [request])));
+    }
     return results;
   }
 
@@ -496,7 +518,10 @@ export class Batcher<Payload, Result> {
   #finish(request: Request<Payload, Result>, result: Result | Failure): void {
     const { whole } = request;
     whole.running--;
-    if (whole === request || result instanceof Failure) this.#settle(whole, result);
+    if (result instanceof Failure) {
+      // The other reasons are the batcher's own, and it counts by them.
+      this.#settle(whole, result.reason === 'failed' ? result : new Failure('failed', result.cause));
+    } else if (whole === request) this.#settle(whole, result);
     else {
       request.result = result;
       request.settled = true;
@@ -513,13 +538,16 @@ export class Batcher<Payload, Result> {
     }
   }
 
-  #publish(request: Request<Payload, Result>, outcome: Result | Failure): void {
+  #publish(
+    { rows, level, arrived }: { rows: number; level: number; arrived: number },
+    outcome: Result | Failure,
+  ): void {
     channels.request.publish({
       batcher: this.name,
       outcome: outcome instanceof Failure ? outcome.reason : 'completed',
-      rows: request.rows,
-      priority: request.level + 1,
-      totalMicros: this.#clock.now() - request.arrived,
+      rows,
+      priority: level + 1,
+      totalMicros: this.#clock.now() - arrived,
     });
   }
 

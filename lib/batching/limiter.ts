@@ -48,8 +48,7 @@ export class Limiter {
 
   /** @internal */
   left(share: Share): void {
-    this.#waiting.delete(share);
-    this.#serve();
+    if (this.#waiting.delete(share)) this.#serve(); // others may have waited for it to go first
   }
 
   #serve(): void {
@@ -105,8 +104,8 @@ export class Share {
     this.#limiter.ended(this, more);
   }
 
-  /** Nothing will come any more. */
-  close(): void {
+  /** There is nothing to run any more, for now. */
+  leave(): void {
     this.#limiter.left(this);
   }
 

@@ -17,11 +17,13 @@ export class Request<Payload = unknown, Result = unknown> {
   /** Its timeout was over, and it runs when all others have. */
   delayed = false;
   settled = false;
+  /** How many parts of it are queued; a request that was not split is its own only part. */
+  queuedParts = 0;
   /** How many batches with it, or with parts of it, run. */
   running = 0;
   released = false;
-  /** Stops listening to the signal. */
-  unlisten: (() => void) | undefined;
+  /** What may still cancel it. */
+  signal: AbortSignal | undefined;
 
   whole: Request<Payload, Result> = this;
   parts: Request<Payload, Result>[] | undefined;

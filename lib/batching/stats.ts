@@ -18,7 +18,7 @@ export interface BatcherStats {
     readonly shed: number;
     /** Queued or running. */
     readonly pending: number;
-    /** Of the pending: those that do not run yet. */
+    /** Of the pending: those that do not run yet, or of which a part does not. */
     readonly queued: number;
     /** Not accepted, by reason. */
     readonly refused: { readonly queueFull: number; readonly overloaded: number; readonly oversize: number };

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Batcher } from '../../lib/batching/batcher.js';
 import { Failure } from '../../lib/batching/executor.js';
@@ -280,77 +279,4 @@ test('closing lets what was accepted finish', async () => {
   expect(await Promise.all(results)).toEqual([...'ABCDEF']);
   await closed;
   expect(batcher.pending).toBe(0);
-});
-
-test('random schedules: every request is settled once, with its own result, and nothing is left behind', async () => {
-  const step = fc.oneof(
-    {
-      weight: 5,
-      arbitrary: fc.record({
-        kind: fc.constant('submit' as const),
-        key: fc.constantFrom('k', 'l', 'm'),
-        rows: fc.integer({ min: 1, max: 6 }),
-        timeout: fc.option(fc.integer({ min: 0, max: 400 })),
-        cancellable: fc.boolean(),
-        alone: fc.boolean(),
-      }),
-    },
-    {
-      weight: 2,
-      arbitrary: fc.record({ kind: fc.constant('advance' as const), by: fc.integer({ min: 0, max: 300 }) }),
-    },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant('finish' as const), which: fc.nat(3) }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('fail' as const), which: fc.nat(3) }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('cancel' as const), which: fc.nat(30) }) },
-  );
-  const options = fc.record({
-    maxBatchSize: fc.integer({ min: 1, max: 5 }),
-    maxQueueDelayMicros: fc.constantFrom(0, 0, 100, 250),
-    concurrency: fc.integer({ min: 1, max: 3 }),
-  });
-  await fc.assert(
-    fc.asyncProperty(options, fc.array(step, { maxLength: 40 }), async (options, steps) => {
-      const { clock, executor, batcher, submit } = setUp(options);
-      const controllers: AbortController[] = [];
-      const outcomes: Promise<void>[] = [];
-      let settled = 0;
-      let submitted = 0;
-      for (const step of steps) {
-        if (step.kind === 'submit') {
-          const item = `item${submitted++}`;
-          const controller = new AbortController();
-          if (step.cancellable) controllers.push(controller);
-          const outcome = submit(item, {
-            key: step.key,
-            rows: step.rows,
-            alone: step.alone,
-            signal: step.cancellable ? controller.signal : undefined,
-            timeoutMicros: step.timeout ?? undefined,
-          });
-          outcomes.push(
-            outcome.then((result) => {
-              settled++;
-              if (!(result instanceof Failure)) expect(result).toMatch(new RegExp(`^${item.toUpperCase()}(\\[|$)`));
-            }),
-          );
-        } else if (step.kind === 'advance') await clock.advance(step.by);
-        else if (step.kind === 'finish') await executor.running[step.which]?.finish();
-        else if (step.kind === 'fail') await executor.running[step.which]?.fail(new Error('failed'));
-        else controllers[step.which]?.abort();
-        expect(executor.running.length).toBeLessThanOrEqual(options.concurrency);
-        expectBalance(batcher);
-      }
-      const closed = batcher.close();
-      for (let i = 0; i < 1000 && executor.running.length > 0; i++) await executor.running[0]!.finish();
-      await clock.turn();
-      await closed;
-      await Promise.all(outcomes);
-      expect(settled).toBe(submitted);
-      expect(batcher.pending).toBe(0);
-      expect(executor.held.size, 'requests were not released').toBe(0);
-      expect(clock.timers, 'timers were left behind').toBe(0);
-      for (const items of executor.log) expect(new Set(items).size).toBe(items.length);
-    }),
-    { numRuns: 1000 },
-  );
 });

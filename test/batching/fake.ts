@@ -1,8 +1,8 @@
 // A clock that only moves when told to, and an executor whose batches end when told to.
 
-import { Batcher, type SubmitOptions } from '../../lib/batching/batcher.js';
+import { Batcher, type BatcherParts, type SubmitOptions } from '../../lib/batching/batcher.js';
 import type { Clock } from '../../lib/batching/clock.js';
-import type { Batch, Executor } from '../../lib/batching/executor.js';
+import type { Batch, Executor, Failure } from '../../lib/batching/executor.js';
 import { type BatcherOptions, completeBatcherOptions } from '../../lib/batching/options.js';
 
 export class FakeClock implements Clock {
@@ -30,10 +30,24 @@ export class FakeClock implements Clock {
     return this.#timers.length;
   }
 
+  get isMidTurn(): boolean {
+    return this.#turnEnds.length > 0;
+  }
+
+  /** Whether a timer should have called back before now. */
+  get isLate(): boolean {
+    return this.#timers.some(({ at }) => at <= this.#now);
+  }
+
   /** Ends the turn: what was put off to its end runs, and then all promises that can settle. */
   async turn(): Promise<void> {
     for (const callback of this.#turnEnds.splice(0)) callback();
     for (let i = 0; i < 20; i++) await Promise.resolve();
+  }
+
+  /** Time passes in which nothing runs, as while the thread is blocked: the timers of that time come late. */
+  stall(microseconds: number): void {
+    this.#now += microseconds;
   }
 
   async advance(microseconds: number): Promise<void> {
@@ -56,7 +70,7 @@ export interface FakeBatch {
   readonly rows: number;
   readonly startedAt: number;
   /** With these results, or each item in capitals. */
-  finish(results?: string[]): Promise<void>;
+  finish(results?: readonly (string | Failure)[]): Promise<void>;
   fail(reason: Error): Promise<void>;
 }
 
@@ -68,6 +82,8 @@ export class FakeExecutor implements Executor<string, string> {
   /** Rows with which each batch was to run, padding included. */
   readonly padded: number[] = [];
   readonly held = new Map<string, number>();
+  /** Looks at each batch when it starts, or fails it by throwing, at once. */
+  onRun: ((items: readonly string[], batch: Batch<string>) => void) | undefined;
   released = 0;
 
   constructor(readonly clock: FakeClock) {}
@@ -77,7 +93,8 @@ export class FakeExecutor implements Executor<string, string> {
     this.held.set(item, (this.held.get(item) ?? 0) + 1);
   }
 
-  run({ payloads, rows, starts, total, padded }: Batch<string>): Promise<string[]> {
+  run(given: Batch<string>): Promise<readonly (string | Failure)[]> {
+    const { payloads, rows, starts, total, padded } = given;
     const sum = rows.reduce((a, b) => a + b, 0);
     if (sum !== total || padded < total) throw new Error(`a batch of ${rows} says that it has ${total} rows`);
     for (const item of payloads) if (!this.held.get(item)) throw new Error(`'${item}' ran after it was released`);
@@ -86,6 +103,7 @@ export class FakeExecutor implements Executor<string, string> {
     );
     this.log.push(mine);
     this.padded.push(padded);
+    this.onRun?.(mine, given);
     return new Promise((resolve, reject) => {
       const done = (settle: () => void) => {
         this.running.splice(this.running.indexOf(batch), 1);
@@ -117,13 +135,28 @@ export class FakeExecutor implements Executor<string, string> {
 }
 
 /** A batcher on a clock that the test moves: batches of four, one at a time, unless the options say otherwise. */
-export function setUp(options: BatcherOptions = {}) {
-  const clock = new FakeClock();
+export function setUp(options: BatcherOptions = {}, parts: Partial<BatcherParts & { clock: FakeClock }> = {}) {
+  const clock = parts.clock ?? new FakeClock();
   const executor = new FakeExecutor(clock);
   const sizes = options.allowedBatchSizes === undefined ? { maxBatchSize: 4 } : {};
   const settings = completeBatcherOptions({ ...sizes, concurrency: 1, ...options }, 'batching');
-  const batcher = new Batcher(executor, settings, { clock });
+  const batcher = new Batcher(executor, settings, { ...parts, clock });
   const submit = (item: string, options: Partial<SubmitOptions> = {}) =>
     batcher.submit(item, { key: 'shape', rows: 1, ...options });
-  return { clock, executor, batcher, submit };
+  /** Ends all batches that run, and those that start then, oldest first. */
+  const finishAll = async () => {
+    await clock.turn();
+    while (executor.running.length > 0) await executor.running[0]!.finish();
+  };
+  return { clock, executor, batcher, submit, finishAll };
+}
+
+/** What a promise has come to by now; undefined while it is not settled. */
+export async function now<T>(promise: Promise<T>): Promise<T | undefined> {
+  let result: T | undefined;
+  void promise.then((value) => {
+    result = value;
+  });
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+  return result;
 }
