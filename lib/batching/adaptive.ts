@@ -7,20 +7,40 @@
 // itself, because batches at once slow each other down. A lane that is free and a queue that is empty mean that nothing is
 // gained by waiting, so nothing waits.
 //
-// The budget is the target less what it takes to keep it: it shrinks when requests are late, and recovers slowly while they
-// are not, so that about one batch in a hundred has a late one, whatever the model of T overlooks.
+// The budget is the target less what it takes to keep it: each late request makes it smaller, and each that is in time makes it
+// larger by a small part of that, so that only that part is late, whatever the model of T overlooks (a quantile by stochastic
+// approximation, Robbins and Monro 1951).
 
 import { LatencyModel } from './latency-model.js';
 
 /** A budget below this part of the target would mean that latencies have little to do with the batches. */
 const leastBudget = 0.25;
-const shrinks = 0.96;
-const recovers = 1.0004;
+/** Of the target, what the budget begins with. */
+const firstBudget = 0.75;
+/**
+ * What part of the target a batch of late requests takes off the budget, and the share of requests that may be late. Late
+ * ones come a batch at a time; so that one in a hundred is late of any half second, and not only in the long run, fewer must
+ * be where half a second has few batches.
+ */
+const manyBatches = { step: 0.02, late: 0.004 };
+const fewBatches = { step: 0.08, late: 0.0007 };
+/** From so many batches in half a second they are many. */
+const many = 150;
+/** The first batches, whose requests were let in before anything was known. */
+const learns = 8;
 /** Batches after which a number of batches at once that was not used is tried again, and for how many. */
 const forgets = 400;
 const tries = 6;
 /** So much more throughput must another batch at once give to be worth the latency. */
 const worthwhile = 1.03;
+
+export interface Ended {
+  rows: number;
+  atOnce: number;
+  micros: number;
+  requests: number;
+  tooLate: number;
+}
 
 export class Adaptive {
   readonly #target: number;
@@ -38,7 +58,7 @@ export class Adaptive {
   constructor(options: { targetMicros: number; maxBatchSize: number; concurrency: number }) {
     this.#target = options.targetMicros;
     this.#maxRows = options.maxBatchSize;
-    this.#budget = options.targetMicros;
+    this.#budget = options.targetMicros * firstBudget;
     this.#models = Array.from({ length: options.concurrency }, () => new LatencyModel());
     this.#measured = this.#models.map(() => Number.NEGATIVE_INFINITY);
     this.#rows = options.maxBatchSize;
@@ -88,14 +108,22 @@ export class Adaptive {
     return now - arrived + this.predict(rows) > this.#target;
   }
 
-  /** A batch has ended: how many ran at once when it started, itself among them, and the longest latency of a request in it. */
-  ended(rows: number, atOnce: number, micros: number, longest: number): void {
+  /** A batch has ended: `atOnce` is the most that ran at once with it, itself among them; `tooLate` counts its late requests. */
+  ended({ rows, atOnce, micros, requests, tooLate }: Ended): void {
     this.#batches++;
     this.#models[atOnce - 1]!.learn(rows, micros);
     this.#measured[atOnce - 1] = this.#batches;
-    this.#budget *= longest > this.#target ? shrinks : recovers;
-    this.#budget = Math.min(this.#target, Math.max(this.#target * leastBudget, this.#budget));
+    // What a trial does to its requests says nothing about the budget.
+    if (this.#batches > Math.max(learns, this.#trialEnds + this.#models.length)) {
+      const { step, late } = (atOnce * 5e5) / micros >= many ? manyBatches : fewBatches;
+      this.#budget += this.#target * step * (late - tooLate / requests);
+      this.#budget = Math.min(this.#target, Math.max(this.#target * leastBudget, this.#budget));
+    }
     this.#choose();
+  }
+
+  get targetMicros(): number {
+    return this.#target;
   }
 
   #choose(): void {

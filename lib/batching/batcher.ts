@@ -47,6 +47,8 @@ export interface BatcherParts {
 interface Running {
   readonly started: number;
   readonly rows: number;
+  /** The most batches that ran at once since it started. */
+  atOnce: number;
 }
 
 export class Batcher<Payload, Result> {
@@ -153,7 +155,7 @@ export class Batcher<Payload, Result> {
       const batch = { payloads: [payload], rows: [rows], starts: undefined, total: rows, padded };
       const [result] = await this.#executor.run(batch);
       if (result instanceof Failure) throw result.cause;
-      this.#adaptive?.ended(rows, 1, this.#clock.now() - started, 0);
+      this.#adaptive?.ended({ rows, atOnce: 1, micros: this.#clock.now() - started, requests: 1, tooLate: 0 });
     } finally {
       this.#executor.release?.(payload);
     }
@@ -433,9 +435,9 @@ export class Batcher<Payload, Result> {
     charged: number,
   ): Promise<void> {
     const batch = this.#batch(requests);
-    const running = { started, rows: batch.padded };
+    const running: Running = { started, rows: batch.padded, atOnce: 0 };
     this.#running.add(running);
-    const atOnce = this.#running.size;
+    for (const other of this.#running) other.atOnce = Math.max(other.atOnce, this.#running.size);
     let first = started;
     for (const request of requests) {
       const { whole } = request;
@@ -450,8 +452,7 @@ export class Batcher<Payload, Result> {
     const now = this.#clock.now();
     this.#running.delete(running);
     const failed = results.length > 0 && results.every((result) => result instanceof Failure);
-    if (!failed)
-      this.#adaptive?.ended(batch.padded, Math.min(atOnce, this.settings.concurrency), now - started, now - first);
+    if (!failed) this.#learn(running, requests, now);
     this.#share?.ended(now - started, charged, this.#ready() !== undefined);
     // The next batch goes to the device before the callers of this one are told.
     this.#pump();
@@ -470,6 +471,20 @@ export class Batcher<Payload, Result> {
       });
     }
     if (this.#onIdle.length > 0) this.#wakeIdle();
+  }
+
+  #learn({ started, rows, atOnce }: Running, requests: readonly Request<Payload, Result>[], now: number): void {
+    if (this.#adaptive === undefined) return;
+    const { targetMicros } = this.#adaptive;
+    let tooLate = 0;
+    for (const { arrived } of requests) if (now - arrived > targetMicros) tooLate++;
+    this.#adaptive.ended({
+      rows,
+      atOnce: Math.min(atOnce, this.settings.concurrency),
+      micros: now - started,
+      requests: requests.length,
+      tooLate,
+    });
   }
 
   #batch(requests: readonly Request<Payload, Result>[]): Batch<Payload> {

@@ -1,0 +1,131 @@
+// What targetLatencyMicros makes of loads, in simulated time; test/long/adaptive.test.ts holds it against fixed settings.
+
+import { describe, expect, test } from 'vitest';
+import { Adaptive } from '../../lib/batching/adaptive.js';
+import { LatencyModel } from '../../lib/batching/latency-model.js';
+import { setUp } from './fake.js';
+import { type SimulatedModel, simulate } from './simulation.js';
+
+describe('the time of a batch as a function of its rows', () => {
+  test('is learned from sizes that differ', () => {
+    const model = new LatencyModel();
+    for (let i = 0; i < 200; i++) model.learn(1 + (i % 32), 500 + 20 * (1 + (i % 32)));
+    expect(model.predict(10) / 700).toBeCloseTo(1, 1);
+    expect(model.predict(32) / 1140).toBeCloseTo(1, 1);
+    expect(model.rowsWithin(900)).toBeGreaterThanOrEqual(19);
+    expect(model.rowsWithin(900)).toBeLessThanOrEqual(21);
+  });
+
+  test('is taken to grow with the rows where only one size was seen', () => {
+    const model = new LatencyModel();
+    for (let i = 0; i < 10; i++) model.learn(4, 400);
+    expect(model.predict(4)).toBeCloseTo(400);
+    expect(model.predict(8)).toBeCloseTo(800);
+  });
+
+  test('is not taught by a pause, but by a machine that stays slower', () => {
+    const model = new LatencyModel();
+    for (let i = 0; i < 100; i++) model.learn(1 + (i % 8), (100 + 10 * (1 + (i % 8))) * (i % 2 ? 1.02 : 0.98));
+    const before = model.predict(8);
+    model.learn(8, 50_000);
+    expect(model.predict(8), 'one pause changed the prediction').toBeLessThan(before * 1.1);
+    for (let i = 0; i < 100; i++) model.learn(1 + (i % 8), 3 * (100 + 10 * (1 + (i % 8))));
+    expect(model.predict(8), 'a slower machine did not').toBeGreaterThan(before * 2.5);
+  });
+});
+
+describe('the choice of rows and batches at once', () => {
+  const measured = (
+    options: { targetMicros: number; concurrency: number },
+    time: (rows: number, k: number) => number,
+  ) => {
+    const adaptive = new Adaptive({ maxBatchSize: 64, ...options });
+    const chosen: number[] = [];
+    for (let i = 0; i < 301; i++) {
+      const rows = 1 + ((i * 7) % adaptive.rows);
+      const { atOnce } = adaptive;
+      adaptive.ended({ rows, atOnce, micros: time(rows, atOnce), requests: rows, tooLate: 0 });
+      if (i >= 200) chosen.push(atOnce);
+    }
+    // Now and then it tries another number: the usual one is meant.
+    return { atOnce: chosen.sort()[50], rows: adaptive.rows };
+  };
+
+  test('is one batch where two at once are no faster', () => {
+    const adaptive = measured({ targetMicros: 100_000, concurrency: 2 }, (n, k) => (5000 + 100 * n) * k);
+    expect(adaptive.atOnce).toBe(1);
+    expect(adaptive.rows).toBe(64);
+  });
+
+  test('is all lanes where they do not slow each other down', () => {
+    const adaptive = measured({ targetMicros: 100_000, concurrency: 4 }, (n) => 5000 + 100 * n);
+    expect(adaptive.atOnce).toBe(4);
+  });
+
+  test('is fewer rows than the maximum where those would be too late', () => {
+    // With one batch at once a request waits for one batch and then for its own: 2 (1000 + 1000 n) <= 20000.
+    const adaptive = measured({ targetMicros: 20_000, concurrency: 1 }, (n) => 1000 + 1000 * n);
+    expect(adaptive.rows).toBeGreaterThanOrEqual(6);
+    expect(adaptive.rows).toBeLessThanOrEqual(9);
+  });
+});
+
+test('what could not be answered in time is refused at once, with a hint; what can is not', async () => {
+  const { clock, executor, batcher, submit } = setUp({ targetLatencyMicros: 1000, maxBatchSize: 4 });
+  for (let i = 0; i < 20; i++) {
+    void submit(`warm${i}`);
+    await clock.turn();
+    await clock.advance(300);
+    await executor.running[0]!.finish();
+  }
+  const results = Array.from({ length: 40 }, (_, i) => submit(`item${i}`));
+  const refused = batcher.stats().requests.refused.overloaded;
+  expect(refused, 'nothing was refused of ten batches where there is time for three').toBeGreaterThan(25);
+  expect(refused, 'everything was refused').toBeLessThan(40);
+  expect(await results.at(-1)).toMatchObject({ reason: 'overloaded', cause: expect.any(Number) });
+  expect((await results.at(-1)) as { cause: number }).toMatchObject({ cause: expect.toSatisfy((n: number) => n > 0) });
+  while (executor.running.length > 0) {
+    await clock.advance(300);
+    await executor.running[0]!.finish();
+  }
+  expect(batcher.stats().requests).toMatchObject({ pending: 0, accepted: 60 - refused });
+  expect(batcher.stats().adaptive).toMatchObject({ targetMicros: 1000 });
+});
+
+test('a request that has the device to itself is let in, however late it will be', async () => {
+  const { clock, executor, batcher, submit } = setUp({ targetLatencyMicros: 100 });
+  for (let i = 0; i < 5; i++) {
+    const result = submit(`item${i}`);
+    await clock.turn();
+    await clock.advance(5000);
+    await executor.running[0]!.finish();
+    expect(await result).toBe(`ITEM${i}`);
+  }
+  expect(batcher.stats().requests.completed).toBe(5);
+});
+
+const models: Readonly<Record<string, SimulatedModel>> = {
+  'one that reads its weights once a batch': { fixed: 5000, perRow: 60, shared: 1, noise: 0.08 },
+  'one that computes for each row': { fixed: 300, perRow: 1000, shared: 0.1, noise: 0.1 },
+};
+
+describe.each(Object.entries(models))('under twice the load that it can take, %s', (_name, model) => {
+  const targetMicros = 5 * (model.fixed + 16 * model.perRow);
+  // The best that a full load within the target could do: with k batches of n rows at once, see lib/batching/adaptive.ts.
+  let best = 0;
+  for (const k of [1, 2]) {
+    for (let n = 1; n <= 64; n++) {
+      const micros = (model.fixed + model.perRow * n) * (1 + model.shared * (k - 1));
+      if (micros * (1 + 1 / k) <= targetMicros) best = Math.max(best, (k * n * 1e6) / micros);
+    }
+  }
+
+  test('answers in time as much as it can', async () => {
+    const load = { rate: 2 * best, seconds: 6 };
+    const options = { maxBatchSize: 64, concurrency: 2, targetLatencyMicros: targetMicros };
+    const outcome = await simulate(model, load, targetMicros, options);
+    expect(outcome.goodput / best, 'goodput, of the best there is').toBeGreaterThan(0.85);
+    expect(outcome.windowsKept, 'windows within the target').toBeGreaterThanOrEqual(0.9);
+    expect(outcome.refused).toBeGreaterThan(0);
+  });
+});

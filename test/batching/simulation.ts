@@ -1,0 +1,187 @@
+// A server that is asked at random, in simulated time: what the scheduler makes of a load, without a device and the same on
+// every machine. Batches take as long as a formula and a seeded random number say.
+
+import { Batcher } from '../../lib/batching/batcher.js';
+import type { Clock } from '../../lib/batching/clock.js';
+import { type Batch, Failure } from '../../lib/batching/executor.js';
+import { type BatcherOptions, completeBatcherOptions } from '../../lib/batching/options.js';
+
+/** How long a batch takes: (fixed + perRow n), longer by `shared` of that for each other batch at once, times noise. */
+export interface SimulatedModel {
+  readonly fixed: number;
+  readonly perRow: number;
+  readonly shared: number;
+  /** The standard deviation of the logarithm. */
+  readonly noise: number;
+}
+
+export interface Load {
+  /** Requests a second. */
+  readonly rate: number;
+  readonly seconds: number;
+  /** Arrivals at 1.7 times the rate for a while, and at 0.3 times for as long. */
+  readonly bursty?: boolean;
+  readonly seed?: number;
+}
+
+export interface Outcome {
+  /** Answers within the target, a second. */
+  readonly goodput: number;
+  /** The share of windows of half a second in which 99 of 100 answers were within the target. */
+  readonly windowsKept: number;
+  readonly rowsPerBatch: number;
+  readonly refused: number;
+}
+
+/** The first fifth of the time is not counted. */
+export async function simulate(
+  model: SimulatedModel,
+  { rate, seconds, bursty = false, seed = 1 }: Load,
+  targetMicros: number,
+  options: BatcherOptions,
+): Promise<Outcome> {
+  const random = mulberry(seed);
+  const clock = new EventClock();
+  let running = 0;
+  const executor = {
+    run: ({ payloads, padded }: Batch<string>) =>
+      new Promise<readonly string[]>((resolve) => {
+        const slower = 1 + model.shared * running++;
+        const micros = (model.fixed + model.perRow * padded) * slower * Math.exp(model.noise * normal(random));
+        clock.after(micros, () => {
+          running--;
+          resolve(payloads);
+        });
+      }),
+  };
+  const batcher = new Batcher(executor, completeBatcherOptions(options, 'batching'), { clock });
+
+  const end = seconds * 1e6;
+  const counted = end / 5;
+  const answers: { arrived: number; micros: number }[] = [];
+  let refused = 0;
+  const ask = (arrived: number) => {
+    void batcher.submit('x', { key: '', rows: 1 }).then((outcome) => {
+      if (arrived < counted) return;
+      if (outcome instanceof Failure) refused++;
+      else answers.push({ arrived, micros: clock.now() - arrived });
+    });
+  };
+  let phaseEnds = 0;
+  let factor = bursty ? 0.3 : 1;
+  const askNext = (after: number) => {
+    if (bursty && after >= phaseEnds) {
+      factor = 2 - factor;
+      phaseEnds = after + 2e5 * exponential(random);
+    }
+    const arrival = after + (exponential(random) / (rate * factor)) * 1e6;
+    if (arrival > end) return;
+    clock.at(arrival, () => {
+      ask(arrival);
+      askNext(arrival);
+    });
+  };
+  askNext(0);
+  await clock.run(end);
+
+  const windows = new Map<number, number[]>();
+  for (const { arrived, micros } of answers) {
+    const window = Math.floor(arrived / 5e5);
+    windows.set(window, [...(windows.get(window) ?? []), micros]);
+  }
+  const kept = [...windows.values()].filter(
+    (all) => all.filter((micros) => micros > targetMicros).length <= all.length / 100,
+  );
+  const { batches } = batcher.stats();
+  return {
+    goodput: answers.filter(({ micros }) => micros <= targetMicros).length / ((end - counted) / 1e6),
+    windowsKept: kept.length / windows.size,
+    rowsPerBatch: batches.rows / batches.count,
+    refused,
+  };
+}
+
+/** Time that passes from one event to the next. */
+class EventClock implements Clock {
+  #now = 0;
+  #count = 0;
+  /** A binary heap, the earliest event first; of two at one time, the older. */
+  readonly #events: { at: number; order: number; callback: (() => void) | undefined }[] = [];
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(micros: number, callback: () => void): () => void {
+    return this.at(this.#now + micros, callback);
+  }
+
+  endOfTurn(callback: () => void): void {
+    this.at(this.#now, callback);
+  }
+
+  at(at: number, callback: () => void): () => void {
+    const event = { at, order: this.#count++, callback: callback as (() => void) | undefined };
+    this.#push(event);
+    return () => {
+      event.callback = undefined;
+    };
+  }
+
+  async run(until: number): Promise<void> {
+    for (let first = this.#events[0]; first !== undefined && first.at <= until; first = this.#events[0]) {
+      this.#pop();
+      if (first.callback === undefined) continue;
+      this.#now = first.at;
+      first.callback();
+      // Whoever awaits what the event settled gets to run.
+      for (let i = 0; i < 8; i++) await Promise.resolve();
+    }
+    this.#now = until;
+  }
+
+  #isBefore(i: number, j: number): boolean {
+    const [a, b] = [this.#events[i]!, this.#events[j]!];
+    return a.at < b.at || (a.at === b.at && a.order < b.order);
+  }
+
+  #swap(i: number, j: number): void {
+    [this.#events[i], this.#events[j]] = [this.#events[j]!, this.#events[i]!];
+  }
+
+  #push(event: { at: number; order: number; callback: (() => void) | undefined }): void {
+    let i = this.#events.push(event) - 1;
+    for (let parent = (i - 1) >> 1; i > 0 && this.#isBefore(i, parent); parent = (i - 1) >> 1) {
+      this.#swap(i, parent);
+      i = parent;
+    }
+  }
+
+  #pop(): void {
+    const last = this.#events.length - 1;
+    this.#swap(0, last);
+    this.#events.pop();
+    for (let i = 0; ; ) {
+      let child = 2 * i + 1;
+      if (child >= last) return;
+      if (child + 1 < last && this.#isBefore(child + 1, child)) child++;
+      if (this.#isBefore(i, child)) return;
+      this.#swap(i, child);
+      i = child;
+    }
+  }
+}
+
+/** Tommy Ettinger's mulberry32. */
+function mulberry(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const exponential = (random: () => number) => -Math.log(1 - random());
+const normal = (random: () => number) => Math.sqrt(2 * exponential(random)) * Math.cos(2 * Math.PI * random());

@@ -1,0 +1,44 @@
+// The adaptive scheduler against the best fixed setting that a search finds, in simulated time.
+
+import { describe, expect, test } from 'vitest';
+import type { BatcherOptions } from '../../lib/batching/options.js';
+import { type Outcome, type SimulatedModel, simulate } from '../batching/simulation.js';
+
+const models: Readonly<Record<string, SimulatedModel>> = {
+  'reads its weights once a batch': { fixed: 5000, perRow: 60, shared: 1, noise: 0.08 },
+  'gains a little from two batches at once': { fixed: 4000, perRow: 100, shared: 0.6, noise: 0.1 },
+  'computes for each row': { fixed: 300, perRow: 1000, shared: 0.1, noise: 0.1 },
+};
+
+const fixed: readonly BatcherOptions[] = [4, 16, 32, 64].flatMap((maxBatchSize) =>
+  [0, 2000].flatMap((maxQueueDelayMicros) =>
+    [1, 2].map((concurrency) => ({ maxBatchSize, maxQueueDelayMicros, concurrency })),
+  ),
+);
+
+describe.each(Object.entries(models))('a model that %s', (_name, model) => {
+  const targetMicros = 5 * (model.fixed + 16 * model.perRow);
+  const options = { maxBatchSize: 64, concurrency: 2, targetLatencyMicros: targetMicros };
+  const capacity = Math.max(
+    ...[1, 2].map((k) => (k * 64e6) / ((model.fixed + 64 * model.perRow) * (1 + model.shared * (k - 1)))),
+  );
+
+  test.each([0.4, 0.8])('at %s times what it can take: as much within the target as the best setting', async (part) => {
+    const load = { rate: part * capacity, seconds: 8 };
+    let best: Outcome | undefined;
+    for (const setting of fixed) {
+      const outcome = await simulate(model, load, targetMicros, setting);
+      if (best === undefined || outcome.goodput > best.goodput) best = outcome;
+    }
+    const adaptive = await simulate(model, load, targetMicros, options);
+    expect(adaptive.goodput / best!.goodput, 'goodput, of the best fixed setting').toBeGreaterThan(0.9);
+    expect(adaptive.windowsKept, 'windows within the target').toBeGreaterThanOrEqual(0.95);
+  });
+
+  test('at twice that: at least 85 % of its peak', async () => {
+    const peak = await simulate(model, { rate: 0.9 * capacity, seconds: 8 }, targetMicros, options);
+    const overload = await simulate(model, { rate: 2 * capacity, seconds: 8 }, targetMicros, options);
+    expect(overload.goodput / peak.goodput, 'goodput, of the peak').toBeGreaterThan(0.85);
+    expect(overload.windowsKept, 'windows within the target').toBeGreaterThanOrEqual(0.9);
+  });
+});
