@@ -45,7 +45,11 @@ export const batcherFamilies: readonly Family<BatcherStats>[] = [
     ({ requests }) => requests.refused,
   ),
   gauge('requests_pending', 'Requests that are queued or running', ({ requests }) => requests.pending),
-  gauge('requests_queued', 'Of the pending: those that do not run yet, or of which a part does not', ({ requests }) => requests.queued),
+  gauge(
+    'requests_queued',
+    'Of the pending: those that do not run yet, or of which a part does not',
+    ({ requests }) => requests.queued,
+  ),
   summary('request_queue_seconds', "From a request's arrival to the start of its batch", (stats) => stats.queueMicros),
   summary('request_seconds', "From a completed request's arrival to its settlement", (stats) => stats.totalMicros),
   counters(

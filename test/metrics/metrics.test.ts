@@ -144,9 +144,10 @@ describe('a batched function', () => {
     metrics.add(adaptive);
     const samples = await scrape(register);
     expect(by('model', samples, 'latency_target_seconds')).toEqual({ adaptive: 0.02 });
-    expect(by('model', samples, 'latency_budget_seconds')).toEqual({ adaptive: 0.02 });
-    expect(by('model', samples, 'batch_rows_limit')).toEqual({ adaptive: 8 });
-    expect(by('model', samples, 'batches_limit')).toEqual({ adaptive: 2 });
+    const { budgetMicros, rows, atOnce } = adaptive.stats().adaptive!;
+    expect(by('model', samples, 'latency_budget_seconds')).toEqual({ adaptive: budgetMicros / 1e6 });
+    expect(by('model', samples, 'batch_rows_limit')).toEqual({ adaptive: rows });
+    expect(by('model', samples, 'batches_limit')).toEqual({ adaptive: atOnce });
   });
 });
 
