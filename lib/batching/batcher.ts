@@ -268,12 +268,10 @@ export class Batcher<Payload, Result> {
   }
 
   #onOverdue(request: Request<Payload, Result>): void {
-    if (request.timeoutMicros === Number.POSITIVE_INFINITY) return; // it was, with another part of it
     if (this.settings.policies[request.level]!.timeoutAction === 'reject') {
       this.#settle(request, new Failure('expired', request.timeoutMicros));
       return;
     }
-    this.#deadlines.remove(request);
     request.timeoutMicros = Number.POSITIVE_INFINITY;
     const bucket = this.#buckets.get(request.key);
     for (const part of request.parts ?? [request]) if (part.list !== undefined) bucket!.putOff(part);
@@ -336,11 +334,12 @@ export class Batcher<Payload, Result> {
 
   /** Starts one batch, if one may. */
   #start(): boolean {
+    const now = this.#clock.now();
+    this.#deadlines.tell(now);
     for (let bucket = this.#ready(); bucket !== undefined; bucket = this.#ready()) {
-      const now = this.#clock.now();
-      this.#dropOverdue(bucket, now);
+      this.#dropHopeless(bucket, now);
       const next = this.#plan(bucket, now);
-      if (typeof next === 'number' || next.requests.length === 0) continue; // what it had was overdue
+      if (typeof next === 'number' || next.requests.length === 0) continue; // what it had is gone
       for (const request of next.requests) this.#unqueue(request);
       this.#counters.closed[next.reason]++;
       void this.#run(next.requests, next.reason, now, this.#share?.usual ?? 0);
@@ -392,24 +391,20 @@ export class Batcher<Payload, Result> {
     });
   }
 
-  /** Gives up what of the next batch may not or need not run any more: timers come late. */
-  #dropOverdue(bucket: Bucket<Payload, Result>, now: number): void {
-    if (this.#adaptive === undefined && this.#deadlines.size === 0) return;
+  /** Gives up what of the next batch could not be answered in time any more. */
+  #dropHopeless(bucket: Bucket<Payload, Result>, now: number): void {
+    if (this.#adaptive === undefined) return;
     const limit = this.#limit;
     const hopelessRows = Math.min(bucket.rows, limit);
-    const queue = bucket.inOrder();
-    const overdue: Request<Payload, Result>[] = [];
     const hopeless: Request<Payload, Result>[] = [];
+    const queue = bucket.inOrder();
     let rows = 0;
     for (let request = queue.next(); request !== undefined && rows < limit; request = queue.next()) {
       const { whole } = request;
-      if (whole.arrived + whole.timeoutMicros <= now) overdue.push(whole);
-      else if (bucket.requests > 1 && this.#adaptive?.isHopeless(whole.arrived, hopelessRows, now))
-        hopeless.push(whole);
+      if (bucket.requests > 1 && this.#adaptive.isHopeless(whole.arrived, hopelessRows, now)) hopeless.push(whole);
       else rows += request.rows;
     }
     // Only now: with one part of a request all others leave the queue.
-    for (const request of overdue) this.#onOverdue(request);
     for (const request of hopeless) this.#settle(request, new Failure('overloaded', 0));
   }
 

@@ -51,6 +51,11 @@ export class Deadlines<T> {
     if (this.#entries.size === 0) this.#disarm();
   }
 
+  /** Tells of those that are over by now, where the timer comes late. */
+  tell(now: number): void {
+    if (this.#armed <= now) this.#onTimer();
+  }
+
   #arm(deadline: number, micros: number): void {
     this.#cancelTimer?.();
     this.#armed = deadline;
@@ -64,8 +69,7 @@ export class Deadlines<T> {
   }
 
   readonly #onTimer = (): void => {
-    this.#cancelTimer = undefined;
-    this.#armed = Number.POSITIVE_INFINITY;
+    this.#disarm();
     const now = this.#clock.now();
     const over: T[] = [];
     let earliest = Number.POSITIVE_INFINITY;

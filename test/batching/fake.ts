@@ -136,7 +136,7 @@ export class FakeExecutor implements Executor<string, string> {
 
 /** A batcher on a clock that the test moves: batches of four, one at a time, unless the options say otherwise. */
 export function setUp(options: BatcherOptions = {}, parts: Partial<BatcherParts & { clock: FakeClock }> = {}) {
-  const clock = parts.clock ?? new FakeClock();
+  const clock: FakeClock = parts.clock ?? new FakeClock();
   const executor = new FakeExecutor(clock);
   const sizes = options.allowedBatchSizes === undefined ? { maxBatchSize: 4 } : {};
   const settings = completeBatcherOptions({ ...sizes, concurrency: 1, ...options }, 'batching');
