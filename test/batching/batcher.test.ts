@@ -1,12 +1,7 @@
-import { describe, expect, test } from 'vitest';
-import type { Batcher } from '../../lib/batching/batcher.js';
-import { Failure } from '../../lib/batching/executor.js';
-import { setUp } from './fake.js';
+// Which requests share a batch, and when it starts.
 
-const expectBalance = (batcher: Batcher<string, string>) => {
-  const { accepted, completed, failed, cancelled, expired, pending } = batcher.stats().requests;
-  expect(completed + failed + cancelled + expired + pending, 'the counters do not add up').toBe(accepted);
-};
+import { describe, expect, test } from 'vitest';
+import { setUp } from './fake.js';
 
 describe('forming batches', () => {
   test('requests of one turn share a batch', async () => {
@@ -99,17 +94,6 @@ describe('forming batches', () => {
     expect(executor.log.slice(1)).toEqual([['three'], ['two', 'one']]);
   });
 
-  test('a request with more rows than a batch may have runs in several, and is put together again', async () => {
-    const { clock, executor, batcher, submit } = setUp();
-    const small = submit('small');
-    const huge = submit('huge', { rows: 9 });
-    await clock.turn();
-    while (executor.running.length > 0) await executor.running[0]!.finish();
-    expect(executor.log).toEqual([['small'], ['huge[0..4]'], ['huge[4..8]'], ['huge[8..9]']]);
-    expect(await Promise.all([small, huge])).toEqual(['SMALL', 'HUGE[0..4]+HUGE[4..8]+HUGE[8..9]']);
-    expect(batcher.stats().requests).toMatchObject({ accepted: 2, completed: 2 });
-  });
-
   test('a request that wants to be alone is', async () => {
     const { clock, executor, submit } = setUp();
     for (const item of 'abc') void submit(item, { alone: true });
@@ -178,105 +162,54 @@ describe('the maximum delay', () => {
   });
 });
 
-describe('requests that do not succeed', () => {
-  test('one that is cancelled while queued never runs, and the batch closes up', async () => {
-    const { clock, executor, batcher, submit } = setUp();
-    void submit('busy');
-    await clock.turn();
-    const controller = new AbortController();
-    const results = [submit('a'), submit('b', { signal: controller.signal }), submit('c')];
-    controller.abort('changed my mind');
-    expect(await results[1]).toEqual(new Failure('cancelled', 'changed my mind'));
-    while (executor.running.length > 0) await executor.running[0]!.finish();
-    expect(executor.log).toEqual([['busy'], ['a', 'c']]);
-    expect(await Promise.all([results[0], results[2]])).toEqual(['A', 'C']);
-    expect(batcher.stats().requests).toMatchObject({ accepted: 4, completed: 3, cancelled: 1, pending: 0 });
-  });
-
-  test('a batch that everyone left does not run, and holds up nothing', async () => {
-    const { clock, executor, submit } = setUp({ maxQueueDelayMicros: 100 });
-    const controller = new AbortController();
-    const gone = submit('a', { signal: controller.signal });
-    await clock.turn();
-    controller.abort();
-    expect(await gone).toBeInstanceOf(Failure);
-    await clock.advance(500);
-    expect(executor.log).toEqual([]);
-    void submit('b');
-    await clock.advance(100);
-    expect(executor.log).toEqual([['b']]);
-    expect(executor.released).toBe(1);
-  });
-
-  test('one whose signal was aborted before is not accepted', async () => {
-    const { executor, batcher, submit } = setUp();
-    expect(await submit('a', { signal: AbortSignal.abort('no') })).toEqual(new Failure('cancelled', 'no'));
-    expect(executor.held.size).toBe(0);
-    expect(batcher.stats().requests.accepted).toBe(0);
-  });
-
-  test('a cancellation after the start changes nothing', async () => {
-    const { clock, executor, batcher, submit } = setUp();
-    const controller = new AbortController();
-    const result = submit('a', { signal: controller.signal });
-    await clock.turn();
-    controller.abort();
-    await executor.running[0]!.finish();
-    expect(await result).toBe('A');
-    expectBalance(batcher);
-  });
-
-  test('one that waited longer than its timeout never runs', async () => {
-    const { clock, executor, batcher, submit } = setUp();
-    void submit('busy');
-    await clock.turn();
-    const late = submit('late', { timeoutMicros: 50 });
-    void submit('patient', { timeoutMicros: 5000 });
-    await clock.advance(60);
-    expect(await late).toEqual(new Failure('expired', 50));
-    while (executor.running.length > 0) await executor.running[0]!.finish();
-    expect(executor.log).toEqual([['busy'], ['patient']]);
-    expect(clock.timers, 'a timer was left behind').toBe(0);
-    expect(batcher.stats().requests).toMatchObject({ completed: 2, expired: 1 });
-  });
-
-  test('of a failing batch only the culprit fails', async () => {
-    const { clock, executor, batcher, submit } = setUp();
-    const results = [submit('a'), submit('bad'), submit('c')];
-    await clock.turn();
-    const broken = new Error('broken');
-    await executor.running[0]!.fail(new Error('the whole batch'));
-    await executor.running[0]!.finish();
-    await executor.running[0]!.fail(broken);
-    await executor.running[0]!.finish();
-    expect(await Promise.all(results)).toEqual(['A', new Failure('failed', broken), 'C']);
-    expect(executor.log).toEqual([['a', 'bad', 'c'], ['a'], ['bad'], ['c']]);
-    expectBalance(batcher);
-  });
-
-  test('one that the executor does not take fails alone', async () => {
+describe('a signal that comes within the turn', () => {
+  test('does not part those of the turn', async () => {
     const { clock, executor, submit } = setUp();
-    const results = [submit('refused'), submit('b')];
+    const controller = new AbortController();
+    void submit('a');
+    void submit('gone', { signal: controller.signal });
+    controller.abort();
+    void submit('b');
     await clock.turn();
-    await executor.running[0]!.finish();
-    expect(await results[0]).toMatchObject({ reason: 'failed', cause: { message: 'refused' } });
-    expect(await results[1]).toBe('B');
+    expect(executor.log).toEqual([['a', 'b']]);
   });
 });
 
-test('closing lets what was accepted finish', async () => {
-  const { clock, executor, batcher, submit } = setUp();
-  const results = [...'abcdef'].map((item) => submit(item));
-  const closed = batcher.close();
-  let done = false;
-  void closed.then(() => {
-    done = true;
+describe('why a batch stopped growing', () => {
+  test('is counted: full, laneFree, shape, alone', async () => {
+    const { executor, batcher, submit, finishAll } = setUp();
+    for (const item of 'abcd') void submit(item); // full
+    void submit('e', { key: 'other' }); // shape: f waits beside it
+    void submit('f', { alone: true });
+    void submit('g');
+    await finishAll();
+    expect(executor.log.map((items) => items.join(''))).toEqual(['abcd', 'e', 'f', 'g']);
+    expect(batcher.stats().batches.closed).toEqual({
+      full: 1,
+      preferred: 0,
+      delay: 0,
+      laneFree: 1,
+      shape: 1,
+      adaptive: 0,
+      alone: 1,
+    });
   });
-  await clock.turn();
-  await executor.running[0]!.finish();
-  expect(done, 'closed before the queue was empty').toBe(false);
-  await executor.running[0]!.finish();
-  expect(await Promise.all(results)).toEqual([...'ABCDEF']);
-  await closed;
-  expect(batcher.pending).toBe(0);
+
+  test('is the target latency where more rows would take too long', async () => {
+    const { clock, executor, batcher, submit } = setUp({ maxBatchSize: 8, targetLatencyMicros: 1000 });
+    // Each row takes 250, so that eight would take twice the target.
+    for (let i = 0; i < 20; i++) {
+      void submit(`one${i}`, { rows: 1 });
+      await clock.turn();
+      await clock.advance(250);
+      await executor.running[0]!.finish();
+    }
+    void submit('busy');
+    await clock.turn();
+    for (const item of 'abc') void submit(item);
+    await executor.running[0]!.finish();
+    expect(executor.log.at(-1)!.length).toBeLessThan(4);
+    expect(batcher.stats().batches.closed.adaptive).toBeGreaterThan(0);
+    expect(batcher.stats().adaptive).toMatchObject({ targetMicros: 1000, atOnce: 1 });
+  });
 });
