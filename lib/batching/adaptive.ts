@@ -16,7 +16,7 @@ import { LatencyModel } from './latency-model.js';
 /** A budget below this part of the target would mean that latencies have little to do with the batches. */
 const leastBudget = 0.25;
 /** Of the target, what the budget begins with. */
-const firstBudget = 0.75;
+const firstBudget = 0.6;
 /**
  * What part of the target a batch of late requests takes off the budget, and the share of requests that may be late. Late
  * ones come a batch at a time; so that one in a hundred is late of any half second, and not only in the long run, fewer must
@@ -28,6 +28,8 @@ const fewBatches = { step: 0.08, late: 0.0007 };
 const many = 150;
 /** The first batches, whose requests were let in before anything was known. */
 const learns = 8;
+/** The part of the target that a full load may use up when all batches take as long as predicted. */
+const usable = 0.85;
 /** Batches after which a number of batches at once that was not used is tried again, and for how many. */
 const forgets = 400;
 const tries = 6;
@@ -115,8 +117,11 @@ export class Adaptive {
     this.#measured[atOnce - 1] = this.#batches;
     // What a trial does to its requests says nothing about the budget.
     if (this.#batches > Math.max(learns, this.#trialEnds + this.#models.length)) {
-      const { step, late } = (atOnce * 5e5) / micros >= many ? manyBatches : fewBatches;
-      this.#budget += this.#target * step * (late - tooLate / requests);
+      const isMany = (atOnce * 5e5) / micros >= many;
+      const { step, late } = isMany ? manyBatches : fewBatches;
+      // Of few batches, one with some late requests is already more than one in a hundred.
+      const part = isMany ? tooLate / requests : Math.min(1, tooLate);
+      this.#budget += this.#target * step * (late - part);
       this.#budget = Math.min(this.#target, Math.max(this.#target * leastBudget, this.#budget));
     }
     this.#choose();
@@ -156,7 +161,8 @@ export class Adaptive {
     if (this.#batches < this.#trialEnds) return undefined;
     for (const k of [this.#atOnce + 1, this.#atOnce - 1]) {
       if (k < 1 || k > this.#models.length) continue;
-      if (this.#batches - this.#measured[k - 1]! > forgets) return k;
+      const model = this.#models[k - 1]!;
+      if (model.batches < tries || this.#batches - this.#measured[k - 1]! > forgets) return k;
     }
     return undefined;
   }
@@ -167,7 +173,7 @@ export class Adaptive {
 
   /** The most rows with which a full load stays within the budget, with k batches at once. */
   #rowsWithin(model: LatencyModel, k: number): number {
-    const most = model.rowsWithin(this.#budget / (1 + 1 / k));
+    const most = model.rowsWithin((this.#target * usable) / (1 + 1 / k));
     return Math.max(1, Math.min(this.#maxRows, most));
   }
 }

@@ -13,6 +13,8 @@ const usual = 3;
 const prior = 0.1;
 
 export class LatencyModel {
+  /** How many it has learned from. */
+  batches = 0;
   #weight = 0;
   #n = 0;
   #t = 0;
@@ -23,7 +25,7 @@ export class LatencyModel {
   #perRow = 0;
 
   get known(): boolean {
-    return this.#weight > 0;
+    return this.batches > 0;
   }
 
   /** Microseconds; 0 where nothing is known. */
@@ -38,6 +40,7 @@ export class LatencyModel {
   }
 
   learn(rows: number, micros: number): void {
+    this.batches++;
     let weight = 1;
     if (this.known) {
       const error = Math.abs(micros - this.predict(rows));

@@ -33,7 +33,7 @@ export interface Outcome {
   readonly refused: number;
 }
 
-/** The first fifth of the time is not counted. */
+/** The first third of the time, in which it learns, is not counted. */
 export async function simulate(
   model: SimulatedModel,
   { rate, seconds, bursty = false, seed = 1 }: Load,
@@ -57,7 +57,7 @@ export async function simulate(
   const batcher = new Batcher(executor, completeBatcherOptions(options, 'batching'), { clock });
 
   const end = seconds * 1e6;
-  const counted = end / 5;
+  const counted = end / 3;
   const answers: { arrived: number; micros: number }[] = [];
   let refused = 0;
   const ask = (arrived: number) => {

@@ -24,7 +24,7 @@ describe.each(Object.entries(models))('a model that %s', (_name, model) => {
   );
 
   test.each([0.4, 0.8])('at %s times what it can take: as much within the target as the best setting', async (part) => {
-    const load = { rate: part * capacity, seconds: 8 };
+    const load = { rate: part * capacity, seconds: 12 };
     let best: Outcome | undefined;
     for (const setting of fixed) {
       const outcome = await simulate(model, load, targetMicros, setting);
@@ -36,8 +36,8 @@ describe.each(Object.entries(models))('a model that %s', (_name, model) => {
   });
 
   test('at twice that: at least 85 % of its peak', async () => {
-    const peak = await simulate(model, { rate: 0.9 * capacity, seconds: 8 }, targetMicros, options);
-    const overload = await simulate(model, { rate: 2 * capacity, seconds: 8 }, targetMicros, options);
+    const peak = await simulate(model, { rate: 0.9 * capacity, seconds: 12 }, targetMicros, options);
+    const overload = await simulate(model, { rate: 2 * capacity, seconds: 12 }, targetMicros, options);
     expect(overload.goodput / peak.goodput, 'goodput, of the peak').toBeGreaterThan(0.85);
     expect(overload.windowsKept, 'windows within the target').toBeGreaterThanOrEqual(0.9);
   });
