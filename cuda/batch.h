@@ -3,7 +3,7 @@
 // Operands in device memory are used where they are. Host operands go through pinned blocks. A small batch goes as one
 // piece and the lane does not wait for it. A large one is cut into chunks with two sets of device and pinned memory, so
 // that while one chunk computes, the next is copied in and the one before copied out (three streams, ordered by
-// events); then the lane's thread does the copying between the caller's memory and the pinned blocks.
+// events); then the lane's thread, with helpers, copies between the caller's memory and the pinned blocks.
 #pragma once
 
 #include <cstddef>

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <vector>
 
+#include "core/copy_crew.h"
 #include "cuda/api.h"
 #include "cuda/memory/host_pool.h"
 #include "cuda/memory/memory_pool.h"
@@ -30,6 +31,8 @@ class Context {
   [[nodiscard]] Health& health() noexcept { return health_; }
   [[nodiscard]] MemoryPool& memory() noexcept { return memory_; }
   [[nodiscard]] HostPool& pinned() noexcept { return pinned_; }
+  // For copies between callers' memory and pinned blocks.
+  [[nodiscard]] CopyCrew& copies() noexcept { return copies_; }
   [[nodiscard]] EventPool& events() noexcept { return *events_; }
 
   // Streams stay until the context ends: a buffer may be freed on one when its lane is long gone. One that was given
@@ -50,6 +53,7 @@ class Context {
   Health health_;
   MemoryPool memory_;
   HostPool pinned_;
+  CopyCrew copies_;
   std::shared_ptr<EventPool> events_;
   std::atomic<int> busy_{0};
 

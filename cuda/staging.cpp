@@ -1,7 +1,6 @@
 #include "cuda/staging.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "cuda/api.h"
@@ -26,7 +25,7 @@ void Uploader::copy(void* to, const std::byte* from, std::size_t bytes) {
   while (bytes > 0) {
     const std::size_t piece = std::min(bytes, sizes_.piece_bytes);
     std::byte* block = next(piece);
-    std::memcpy(block, from, piece);
+    lane_.context().copies().copy(block, from, piece);
     check(cudaMemcpyAsync(target, block, piece, cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync");
     if (reuses_) blocks_.push_back({block, lane_.context().events().record(stream_)});
     target += piece;
@@ -44,7 +43,7 @@ std::byte* Downloader::next(std::size_t bytes) {
   const Piece oldest = std::move(pieces_.front());
   pieces_.pop_front();
   oldest.arrived->wait();
-  std::memcpy(oldest.to, oldest.data, oldest.bytes);
+  lane_.context().copies().copy(oldest.to, oldest.data, oldest.bytes);
   return oldest.data;
 }
 
@@ -63,8 +62,9 @@ void Downloader::copy(std::byte* to, const void* from, std::size_t bytes) {
 
 void Downloader::finish() {
   if (pieces_.empty()) return;
-  lane_.defer([pieces = std::exchange(pieces_, {})] {
-    for (const Piece& piece : pieces) std::memcpy(piece.to, piece.data, piece.bytes);
+  // What is deferred is done before the context ends.
+  lane_.defer([pieces = std::exchange(pieces_, {}), &crew = lane_.context().copies()] {
+    for (const Piece& piece : pieces) crew.copy(piece.to, piece.data, piece.bytes);
   });
 }
 

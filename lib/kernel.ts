@@ -6,19 +6,22 @@ import { arrayClasses, type NumericDType } from './dtypes.js';
 import { TensorlaneError } from './errors.js';
 import type { OperationOptions, Runner } from './operations.js';
 
+const scalarTypes = [
+  'float32',
+  'float64',
+  'int8',
+  'int16',
+  'int32',
+  'int64',
+  'uint8',
+  'uint16',
+  'uint32',
+  'uint64',
+  'bool',
+] as const;
+
 /** Types that a kernel takes by value. */
-export type ScalarType =
-  | 'float32'
-  | 'float64'
-  | 'int8'
-  | 'int16'
-  | 'int32'
-  | 'int64'
-  | 'uint8'
-  | 'uint16'
-  | 'uint32'
-  | 'uint64'
-  | 'bool';
+export type ScalarType = (typeof scalarTypes)[number];
 
 /**
  * A parameter of a kernel: 'float32[]' is a pointer to a device tensor's elements that the kernel may write, 'const float32[]'
@@ -113,28 +116,16 @@ export class Kernel<P extends readonly KernelParameter[] = readonly KernelParame
   }
 }
 
-const scalarTypes: ReadonlySet<string> = new Set<ScalarType>([
-  'float32',
-  'float64',
-  'int8',
-  'int16',
-  'int32',
-  'int64',
-  'uint8',
-  'uint16',
-  'uint32',
-  'uint64',
-  'bool',
-]);
-
 /** Errors: ERR_ARGUMENT. */
 export function checkParameters(parameters: readonly unknown[]): void {
   for (const parameter of parameters) {
-    const pointee = pointeeOf(String(parameter));
-    if (scalarTypes.has(String(parameter)) || (pointee !== undefined && Object.hasOwn(arrayClasses, pointee))) continue;
+    const given = String(parameter);
+    const pointee = pointeeOf(given);
+    if (scalarTypes.some((type) => type === given)) continue;
+    if (pointee !== undefined && Object.hasOwn(arrayClasses, pointee)) continue;
     throw new TensorlaneError(
       'ERR_ARGUMENT',
-      `kernel: '${String(parameter)}' is no parameter; expected such as 'float32[]', 'const float32[]' or 'int32'`,
+      `kernel: '${given}' is no parameter; expected such as 'float32[]', 'const float32[]' or 'int32'`,
     );
   }
 }

@@ -9,6 +9,7 @@ if(NOT OPENBLAS_INCLUDE OR NOT OPENBLAS_LIBRARY)
 endif()
 
 add_library(tensorlane_core STATIC
+  ${CMAKE_CURRENT_LIST_DIR}/core/copy_crew.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/lane.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/niceness.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/process_exit.cpp

@@ -29,6 +29,13 @@ struct DeviceInfo {
   std::string runtime;             // CUDA: the version of the runtime that is built in
 };
 
+// How a device with memory of its own takes it.
+struct MemoryOptions {
+  std::uint64_t limit_bytes = 0;  // 0: no limit
+  double fraction = 0;            // of the device's whole memory; 0: no limit. The smaller of both counts
+  bool growth = true;             // take memory as it is needed; false: the limit at once, and keep it
+};
+
 // Memory of a device, in bytes.
 struct MemoryStats {
   std::uint64_t limit = 0;        // what this device may hold; 0: as much as there is

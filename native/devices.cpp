@@ -27,7 +27,7 @@ std::shared_ptr<Device> open_device(const DeviceOptions& options) {
   chosen.index = options.index;
   chosen.lanes = options.lanes;
   chosen.high_priority = options.high_priority;
-  chosen.memory = {options.memory.limit_bytes, options.memory.fraction, options.memory.growth};
+  chosen.memory = options.memory;
   return std::make_shared<cuda::CudaDevice>(chosen);
 #else
   throw Error(Code::NoDevice, list_devices().no_cuda);

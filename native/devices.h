@@ -1,7 +1,6 @@
 // Which devices there are, of the kinds that this build knows.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,13 +8,6 @@
 #include "device.h"
 
 namespace tensorlane {
-
-// How a CUDA device's memory is taken.
-struct MemoryOptions {
-  std::uint64_t limit_bytes = 0;  // 0: no limit of ours
-  double fraction = 0;            // of the device's memory, as a limit; 0: none
-  bool growth = true;             // take memory as it is needed; false: the limit (or what is free) at once
-};
 
 struct DeviceOptions {
   std::string kind;  // "cpu" | "cuda"

@@ -138,6 +138,9 @@ async function streams(device: Device): Promise<void> {
 /** Batches from host memory to host memory, against the slower of copying and computing. */
 async function pipeline(device: Device, raw: Record<string, number> | undefined): Promise<void> {
   const n = short ? 64 : 1024;
+  for (const name of ['copy in host memory, 256 MiB', 'copy in host memory with helpers, 256 MiB']) {
+    if (raw?.[name] !== undefined) us(name, 'C++', raw[name]);
+  }
   for (const [what, inner] of [
     ['much copied', n],
     ['much computed', n * 4],

@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "core/copy_crew.h"
 #include "core/error.h"
 #include "cuda/api.h"
 #include "cuda/kernels/finite.h"
@@ -92,6 +94,12 @@ void run() {
           check(cudaMemcpyAsync(pinned, copied, kCopied, cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync");
           synchronize();
         }));
+  // What comes before and after these for memory that is not pinned.
+  const std::vector<char> pageable(kCopied, 1);
+  print("copy in host memory, 256 MiB", median_us(7, [&] { std::memcpy(pinned, pageable.data(), kCopied); }));
+  tensorlane::CopyCrew crew;
+  print("copy in host memory with helpers, 256 MiB",
+        median_us(7, [&] { crew.copy(pinned, pageable.data(), kCopied); }));
 
   const auto& api = tensorlane::cuda::cusolver();
   cusolverDnHandle_t solver = nullptr;

@@ -22,11 +22,11 @@
 
 namespace tensorlane::cuda {
 
-inline std::size_t size_of(DType type) { return type == DType::Float32 ? sizeof(float) : sizeof(double); }
+inline std::size_t size_of(DType type) { return byte_size(type, 1); }
 inline cudaDataType data_type(DType type) { return type == DType::Float32 ? CUDA_R_32F : CUDA_R_64F; }
 
 inline std::size_t bytes_of(DType type, std::int64_t elements) {
-  return static_cast<std::size_t>(elements) * size_of(type);
+  return byte_size(type, static_cast<std::size_t>(elements));
 }
 
 // The address of an element; null stays null.

@@ -1,6 +1,7 @@
 #include "cuda/linalg/svd_choice.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 
 #include "core/error.h"
@@ -44,9 +45,10 @@ void check_svd_driver(const SvdArgs& args) {
                                     ") is for the driver 'gesvdr' alone; leave it out, or use that driver");
   }
   if (args.rank < 1 || args.rank >= k) {
-    throw Error(Code::Argument, "svd: the driver 'gesvdr' needs a rank of at least 1 and below the smaller size, " +
-                                    std::to_string(k) + " (given rank " + std::to_string(args.rank) + " for " + shape +
-                                    "); use another driver for all singular values");
+    throw Error(Code::Argument, "svd: the driver 'gesvdr' needs a rank from 1 to min(m, n) - 1 = " +
+                                    std::to_string(std::max<std::int64_t>(k - 1, 0)) + ", got " +
+                                    std::to_string(args.rank) + " for " + shape +
+                                    "; use another driver for all singular values");
   }
 }
 

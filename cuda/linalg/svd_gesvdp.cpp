@@ -1,8 +1,5 @@
 // cuSOLVER's gesvdp: by the polar decomposition, for large matrices. It may perturb tiny singular values, and says by
 // how much. Before the library of CUDA 13.3 Update 1 it was wrong on rank-deficient matrices.
-#include <memory>
-#include <vector>
-
 #include "cuda/kernels/transpose.h"
 #include "cuda/linalg/svd_job.h"
 
@@ -21,10 +18,6 @@ void svd_gesvdp(CudaLane& lane, const SvdJob& job, double* perturbations) {
   if (!job.vectors()) no_u = lane.temporary(job.bytes(job.vt_rows() * job.n));
   const Temporary v = lane.temporary(job.bytes(job.m * job.u_columns()));
   const auto u = [&](std::int64_t i) { return job.vectors() ? job.vt_at(i) : no_u.as(); };
-  // The library writes them when it likes.
-  const auto unread = std::make_shared<std::vector<double>>(perturbations == nullptr ? job.count : 0);
-  lane.keep(unread);
-  double* said = perturbations == nullptr ? unread->data() : perturbations;
   const SolverWorkspace work(lane, "cusolverDnXgesvdp_bufferSize", [&](std::size_t* device, std::size_t* host) {
     return cusolver.cusolverDnXgesvdp_bufferSize(handle, params, vectors, economy, rows, columns, type, job.a, rows,
                                                  type, job.s, type, u(0), rows, type, v.as(), columns, type, device,
@@ -33,7 +26,8 @@ void svd_gesvdp(CudaLane& lane, const SvdJob& job, double* perturbations) {
   for (std::int64_t i = 0; i < job.count; ++i) {
     check(cusolver.cusolverDnXgesvdp(handle, params, vectors, economy, rows, columns, type, job.a_at(i), rows, type,
                                      job.s_at(i), type, u(i), rows, type, v.as(), columns, type, work.device(),
-                                     work.device_bytes(), work.host(), work.host_bytes(), job.info + i, said + i),
+                                     work.device_bytes(), work.host(), work.host_bytes(), job.info + i,
+                                     perturbations + i),
           "cusolverDnXgesvdp");
     if (job.vectors()) {
       transpose(lane.stream(), size_of(job.type), v.as(), job.u_at(i), 1, job.u_columns(), job.m);

@@ -51,8 +51,8 @@ void svd_transposed(CudaLane& lane, const SvdJob& job, void (*driver)(CudaLane&,
 void svd_gesvd(CudaLane& lane, const SvdJob& job);
 void svd_gesvdj(CudaLane& lane, const SvdJob& job);
 void svd_gesvdj_batched(CudaLane& lane, const SvdJob& job);  // m, n <= 32
-// perturbations[i], on the host: by how much the singular values of matrix i may be off; it is there when the stream
-// has done the work. May be null.
+// perturbations[i], on the host: by how much the singular values of matrix i may be off; the library writes it
+// when it likes, and it is there when the stream has done the work.
 void svd_gesvdp(CudaLane& lane, const SvdJob& job, double* perturbations);
 void svd_gesvdr(CudaLane& lane, const SvdJob& job);  // 0 < rank < min(m, n); not for SvdMode::Full
 void svd_gesvda(CudaLane& lane, const SvdJob& job);  // not for SvdMode::Full

@@ -16,16 +16,11 @@
 #include <vector>
 
 #include "cuda/api.h"
+#include "device.h"
 
 namespace tensorlane::cuda {
 
 enum class MemoryKind { Tensor, Workspace, Operation };
-
-struct MemoryOptions {
-  std::uint64_t limit_bytes = 0;  // 0: no limit
-  double fraction = 0;            // of the device's whole memory; 0: no limit. The smaller of both counts
-  bool growth = true;             // false: takes its limit at once, and keeps it
-};
 
 struct PoolStats {
   std::uint64_t limit = 0;  // 0: none

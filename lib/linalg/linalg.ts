@@ -26,7 +26,7 @@ export interface SvdOptions extends OperationOptions {
    * matrices; it loses half of the digits.
    */
   driver?: SvdDriver;
-  /** For the driver 'gesvdr': how many of the largest singular values and their vectors; k is then this. */
+  /** For the driver 'gesvdr': how many of the largest singular values and their vectors, from 1 to min(m, n) - 1; k is then this. */
   rank?: number;
 }
 
@@ -273,9 +273,10 @@ function checkRank(rank: number | undefined, driver: SvdDriver, mode: SvdMode, l
     throw new TensorlaneError('ERR_ARGUMENT', `svd: rank is for the driver 'gesvdr', not for '${driver}'`);
   }
   if (mode === 'full') throw new TensorlaneError('ERR_ARGUMENT', `svd: the driver 'gesvdr' has no mode 'full'`);
-  if (Number.isSafeInteger(rank) && rank! >= 1 && rank! <= least) return rank!;
+  // It works in a subspace that must be smaller than the matrix.
+  if (Number.isSafeInteger(rank) && rank! >= 1 && rank! < least) return rank!;
   throw new TensorlaneError(
     'ERR_ARGUMENT',
-    `svd: the driver 'gesvdr' needs a rank from 1 to min(m, n) = ${least}, got ${String(rank)}`,
+    `svd: the driver 'gesvdr' needs a rank from 1 to min(m, n) - 1 = ${Math.max(least - 1, 0)}, got ${String(rank)}`,
   );
 }

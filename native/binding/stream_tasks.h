@@ -45,7 +45,6 @@ class WaitTask final : public Task {
       event_->wait_done();
       return;
     }
-    event_->wait_recorded();
     try {
       lane.state()->wait(*event_);
     } catch (const Error&) {

@@ -44,6 +44,7 @@ class LaneState {
 
   // Within a task. Errors: DeviceLost, OutOfMemory.
   virtual void record(Event& event) = 0;
+  // First until it is recorded.
   virtual void wait(Event& event) = 0;
 };
 

@@ -18,8 +18,6 @@ using namespace tensorlane::test;
 
 namespace {
 
-constexpr double kThreshold = 50;
-
 template <typename T>
 std::vector<T> det(Device& device, Lane& lane, const std::vector<T>& a, std::int64_t batch, std::int64_t n) {
   std::vector<T> result = unset<T>(batch);

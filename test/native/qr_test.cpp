@@ -18,7 +18,6 @@ using namespace tensorlane::test;
 
 namespace {
 
-constexpr double kThreshold = 50;
 constexpr QrMode kModes[] = {QrMode::Reduced, QrMode::Complete, QrMode::R};
 
 template <typename T>

@@ -19,8 +19,6 @@ using namespace tensorlane::test;
 
 namespace {
 
-constexpr double kThreshold = 50;
-
 template <typename T>
 std::vector<T> solve(Device& device, Lane& lane, const Broadcast& shape, std::int64_t n, std::int64_t nrhs,
                      const std::vector<T>& a, const std::vector<T>& b) {

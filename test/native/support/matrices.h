@@ -16,6 +16,9 @@ namespace tensorlane::test {
 template <typename T>
 inline constexpr DType kDType = sizeof(T) == 4 ? DType::Float32 : DType::Float64;
 
+// What LAPACK's ratios of an error to what rounding explains must stay below.
+inline constexpr double kThreshold = 50;
+
 struct Matrix {
   Matrix() = default;
   Matrix(std::int64_t rows, std::int64_t columns)

@@ -46,7 +46,7 @@ const largest = process.env.TENSORLANE_EMULATION ? 100 : Number.POSITIVE_INFINIT
 
 /**
  * Opens a device and keeps it busy: SVDs that run long, SVDs that end all the time, queued ones, batched model runs that
- * wait for a delay, long model runs, loads. Resolves once all of it has begun. A rejection is reported on stderr.
+ * wait for a delay, long model runs, loads, copies that several threads share. Resolves once all of it has begun. A rejection is reported on stderr.
  */
 export async function keepBusy(models, { size = 1500, ...options } = {}) {
   const device = await open({ device: testDevice, streams: 2, ...options });
@@ -67,6 +67,14 @@ export async function keepBusy(models, { size = 1500, ...options } = {}) {
   for (let i = 0; i < 3; i++) run(forever(() => device.linalg.svd(matrix(8 + 30 * i))));
   for (let i = 0; i < 5; i++) run(forever(() => delayed.run({ x: row() })));
   run(forever(() => long.run({ x: row(64) })));
+  const large = { type: 'float64', data: new Float64Array(2 ** 20), dims: [2 ** 20] };
+  run(
+    forever(async () => {
+      const there = await device.put(large);
+      await there.get();
+      await there.dispose();
+    }),
+  );
   run(
     forever(async () => {
       const model = await device.loadModel(models.square);

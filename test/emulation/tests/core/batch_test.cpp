@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <random>
+#include <thread>
 
+#include "cuda/context.h"
 #include "support/fault_sweep.h"
 #include "support/rig.h"
 
@@ -118,6 +120,19 @@ TEST_CASE("an item larger than a chunk goes through bounded pinned memory") {
 TEST_CASE("huge items of which two do not fit go one after the other") {
   Rig rig({.memory = {.limit_bytes = 500000}});
   run_shape(rig, {4, 100000, 1}, kSmall);
+}
+
+TEST_CASE("only a large batch is copied with helpers, in both directions") {
+  const emulation::Live before = alive();
+  const bool one_core = std::thread::hardware_concurrency() < 2;
+  {
+    Rig rig;
+    run_shape(rig, {100, 100, 2}, {});
+    CHECK(rig.context().copies().helpers() == 0);
+    run_shape(rig, {5, 1'000'003, 400'003}, {});
+    CHECK((rig.context().copies().helpers() > 0) != one_core);
+  }
+  check_nothing_leaked(before);
 }
 
 TEST_CASE("a small batch is one piece, and the lane does not wait for it") {

@@ -19,8 +19,6 @@ using cuda::EighMethod;
 
 namespace {
 
-constexpr double kThreshold = 50;
-
 template <typename T>
 struct Eigen {
   std::vector<T> w, v;

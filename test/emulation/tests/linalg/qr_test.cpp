@@ -16,8 +16,6 @@ using namespace tensorlane::test;
 
 namespace {
 
-constexpr double kThreshold = 50;
-
 template <typename T>
 struct Factors {
   std::vector<T> q, r;

@@ -18,8 +18,6 @@ using namespace tensorlane::test;
 
 namespace {
 
-constexpr double kThreshold = 50;
-
 template <typename T>
 std::vector<T> solve(Gpu& gpu, const Broadcast& shape, std::int64_t n, std::int64_t nrhs, const std::vector<T>& a,
                      const std::vector<T>& b, Where where = Where::Host) {

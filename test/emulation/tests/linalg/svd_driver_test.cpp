@@ -63,8 +63,8 @@ TEST_CASE("cuda svd: a driver that cannot do what is asked says so") {
   check_refuses(gpu, {SvdMode::Full, SvdDriver::Gesvda}, "6 x 10");
   check_refuses(gpu, {SvdMode::Full, SvdDriver::Gesvdr, 2}, "6 x 10");
   check_refuses(gpu, {SvdMode::Thin, SvdDriver::Gesvdr, 0}, "6 x 10");
-  check_refuses(gpu, {SvdMode::Thin, SvdDriver::Gesvdr, 6}, "below the smaller size, 6");
-  check_refuses(gpu, {SvdMode::Thin, SvdDriver::Gesvdr, -1}, "at least 1");
+  check_refuses(gpu, {SvdMode::Thin, SvdDriver::Gesvdr, 6}, "from 1 to min(m, n) - 1 = 5, got 6");
+  check_refuses(gpu, {SvdMode::Thin, SvdDriver::Gesvdr, -1}, "from 1 to min(m, n) - 1 = 5, got -1");
   check_refuses(gpu, {SvdMode::Thin, SvdDriver::Auto, 2}, "given 2");
 }
 

@@ -15,36 +15,6 @@ void check_by_all(const std::vector<SvdCase>& cases) {
   for (const SvdDriver driver : kDrivers) check_cases<T>(gpu, cases, driver, Where::Host);
 }
 
-// Spectra of `k` values from 1 down to 1/condition, as LAPACK's own tests have them.
-std::vector<SvdCase> prescribed(Random& random, std::int64_t m, std::int64_t n, double condition) {
-  const auto k = static_cast<std::size_t>(std::min(m, n));
-  std::vector<double> one_large(k, 1 / condition);
-  std::vector<double> one_small(k, 1);
-  std::vector<double> geometric(k);
-  std::vector<double> arithmetic(k);
-  std::vector<double> log_random(k);
-  one_large.front() = 1;
-  one_small.back() = 1 / condition;
-  std::uniform_real_distribution<double> exponent(-std::log(condition), 0);
-  for (std::size_t i = 0; i < k; ++i) {
-    const double along = static_cast<double>(i) / static_cast<double>(k - 1);
-    geometric[i] = std::pow(condition, -along);
-    arithmetic[i] = 1 - along * (1 - 1 / condition);
-    log_random[i] = std::exp(exponent(random));
-  }
-  std::ranges::sort(log_random, std::greater<>());
-  std::vector<SvdCase> cases;
-  const auto add = [&](const char* name, const std::vector<double>& spectrum) {
-    cases.push_back({name, with_spectrum(random, m, n, spectrum), spectrum});
-  };
-  add("one large", one_large);
-  add("one small", one_small);
-  add("geometric", geometric);
-  add("arithmetic", arithmetic);
-  add("log-random", log_random);
-  return cases;
-}
-
 }  // namespace
 
 TEST_CASE_TEMPLATE("cuda svd: a dimension of zero gives the right shapes, and an identity in full mode", T, float,
@@ -100,37 +70,12 @@ TEST_CASE_TEMPLATE("cuda svd: prescribed spectra, up to the condition where the 
   }
 }
 
-// With equal values the vectors are not determined, but the space they span is.
 TEST_CASE_TEMPLATE("cuda svd: repeated values give the right subspaces", T, float, double) {
   Random random(3);
-  constexpr std::int64_t kRows = 24;
-  constexpr std::int64_t kColumns = 16;
-  std::vector<double> spectrum(5, 3);
-  spectrum.resize(11, 2);
-  spectrum.resize(16, 1);
-  const Matrix left = random_orthonormal(random, kRows, kColumns);
-  const Matrix right = random_orthonormal(random, kColumns, kColumns);
-  const Matrix a = multiply(multiply(left, diagonal(kColumns, kColumns, spectrum)), transpose(right));
-  check_by_all<T>({{"repeated values", a, spectrum}});
-
+  const RepeatedValues repeated(random);
+  check_by_all<T>({{"repeated values", repeated.a, repeated.spectrum}});
   Gpu gpu;
-  const Svd<T> result = decompose(gpu, narrow<T>(a), 1, kRows, kColumns);
-  const auto projector = [](const Matrix& columns, std::int64_t from, std::int64_t to) {
-    Matrix part(columns.m, to - from);
-    for (std::int64_t i = 0; i < part.m; ++i) {
-      for (std::int64_t j = 0; j < part.n; ++j) part(i, j) = columns(i, from + j);
-    }
-    return multiply(part, transpose(part));
-  };
-  const Matrix u = widen(result.u.data(), kRows, kColumns);
-  const Matrix v = transpose(widen(result.vt.data(), kColumns, kColumns));
-  // The gaps between the values are 1, so the spaces move by no more than the rounding of A, which is 3 eps.
-  const double tolerance = kThreshold * kRows * 3 * std::numeric_limits<T>::epsilon();
-  for (const auto& [from, to] : std::vector<std::pair<int, int>>{{0, 5}, {5, 11}, {11, 16}}) {
-    INFO("values ", from, " to ", to);
-    CHECK(norm(subtract(projector(u, from, to), projector(left, from, to))) < tolerance);
-    CHECK(norm(subtract(projector(v, from, to), projector(right, from, to))) < tolerance);
-  }
+  check_subspaces(repeated, decompose(gpu, narrow<T>(repeated.a), 1, repeated.a.m, repeated.a.n));
 }
 
 TEST_CASE_TEMPLATE("cuda svd: rank-deficient matrices", T, float, double) {
