@@ -25,13 +25,14 @@ describe.each(Object.entries(models))('a model that %s', (_name, model) => {
 
   test.each([0.4, 0.8])('at %s times what it can take: as much within the target as the best setting', async (part) => {
     const load = { rate: part * capacity, seconds: 12 };
-    let best: Outcome | undefined;
-    for (const setting of fixed) {
-      const outcome = await simulate(model, load, targetMicros, setting);
-      if (best === undefined || outcome.goodput > best.goodput) best = outcome;
-    }
+    const outcomes: Outcome[] = [];
+    for (const setting of fixed) outcomes.push(await simulate(model, load, targetMicros, setting));
+    // Those that keep the target; where none does, ours may pay for keeping it.
+    const keeping = outcomes.filter(({ windowsKept }) => windowsKept >= 0.95);
+    const best = Math.max(...(keeping.length > 0 ? keeping : outcomes).map(({ goodput }) => goodput));
     const adaptive = await simulate(model, load, targetMicros, options);
-    expect(adaptive.goodput / best!.goodput, 'goodput, of the best fixed setting').toBeGreaterThan(0.9);
+    const least = keeping.length > 0 ? 0.9 : 0.8;
+    expect(adaptive.goodput / best, 'goodput, of the best fixed setting').toBeGreaterThan(least);
     expect(adaptive.windowsKept, 'windows within the target').toBeGreaterThanOrEqual(0.95);
   });
 
