@@ -135,6 +135,28 @@ export interface Operations {
     a: Operand;
     indices: Operand;
   };
+  /** The rows of `a`, some of them replaced. */
+  scatter: Request & {
+    rowBytes: number;
+    rows: number;
+    count: number;
+    indexType: 'int32' | 'int64';
+    a: Operand;
+    indices: Operand;
+    updates: Operand;
+  };
+  /** count x length elements. */
+  pad: Request & {
+    type: NumericDType;
+    elements: number;
+    count: number;
+    length: number;
+    a: Operand;
+    /** count + 1 of int64, in host memory: where each sequence begins and the last one ends. */
+    offsets: ArrayBufferView;
+    /** One element, in host memory. */
+    value: ArrayBufferView;
+  };
   /** batch x channels x toHeight x toWidth of float32. */
   imageToTensor: Request & {
     batch: number;

@@ -14,6 +14,8 @@ void CudaDevice::has_non_finite(Lane& lane, const HasNonFiniteArgs& args) {
   cuda::has_non_finite(CudaLane::of(lane), args);
 }
 void CudaDevice::gather(Lane& lane, const GatherArgs& args) { cuda::gather(CudaLane::of(lane), args); }
+void CudaDevice::scatter(Lane& lane, const ScatterArgs& args) { cuda::scatter(CudaLane::of(lane), args); }
+void CudaDevice::pad(Lane& lane, const PadArgs& args) { cuda::pad(CudaLane::of(lane), args); }
 void CudaDevice::image_to_tensor(Lane& lane, const ImageToTensorArgs& args) {
   cuda::image_to_tensor(CudaLane::of(lane), args);
 }

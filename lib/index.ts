@@ -33,7 +33,7 @@ export { Model, type ModelBatching, type ModelStats, type RunOptions } from './m
 export type { BatchingOptions, LoadModelOptions } from './model/options.js';
 export { type DeviceName, listDevices, type MemoryOptions, type OpenOptions, open } from './open.js';
 export type { Operand, OperationOptions } from './operations.js';
-export { type ImageOptions, type ReduceOptions, TensorOperations, type TopK } from './ops/ops.js';
+export { type ImageOptions, type PadOptions, type ReduceOptions, TensorOperations, type TopK } from './ops/ops.js';
 export type { CastType, ResultAs } from './ops/shapes.js';
 export type { LatencySummary } from './stats.js';
 export { type AcquireOptions, Stream, StreamEvent, StreamPool, type StreamPriority } from './streams.js';

@@ -197,6 +197,24 @@ struct GatherArgs {
   Operand a, indices, result;
 };
 
+// result = a, but result[indices[i]] = updates[i], the last one where a row is named several times. Else as in
+// GatherArgs.
+struct ScatterArgs {
+  std::size_t row_bytes = 0;
+  std::int64_t rows = 0, count = 0;
+  DType index_type{};
+  Operand a, indices, updates, result;
+};
+
+// `count` sequences that lie one after the other in `elements` elements, the i-th from offsets[i] up to offsets[i + 1]
+// (int64, in host memory), to rows of `length` elements: cut off, or filled up with `value`.
+struct PadArgs {
+  std::size_t element_bytes = 0;  // 1, 2, 4 or 8
+  std::int64_t elements = 0, count = 0, length = 0;
+  std::array<std::byte, 8> value{};
+  Operand a, offsets, result;
+};
+
 // uint8 images, batch x height x width x channels, to float32, batch x channels x to_height x to_width, resized by
 // bilinear interpolation with half-pixel centres and edges repeated: (pixel * scale - mean) / deviation.
 struct ImageToTensorArgs {
@@ -277,6 +295,9 @@ class Device {
   virtual void has_non_finite(Lane& lane, const HasNonFiniteArgs& args) = 0;
   // Errors: Argument (an index that is out of range), OutOfMemory.
   virtual void gather(Lane& lane, const GatherArgs& args) = 0;
+  virtual void scatter(Lane& lane, const ScatterArgs& args) = 0;
+  // Errors: Argument (offsets that do not rise from 0 to `elements`), OutOfMemory.
+  virtual void pad(Lane& lane, const PadArgs& args) = 0;
   virtual void image_to_tensor(Lane& lane, const ImageToTensorArgs& args) = 0;
 
   // Compiles CUDA C++. Errors: Kernel with the compiler's log, NotSupported, NoRuntime.

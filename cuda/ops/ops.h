@@ -18,6 +18,8 @@ void argmax(CudaLane& lane, const ArgmaxArgs& args);
 void top_k(CudaLane& lane, const TopKArgs& args);
 void has_non_finite(CudaLane& lane, const HasNonFiniteArgs& args);
 void gather(CudaLane& lane, const GatherArgs& args);
+void scatter(CudaLane& lane, const ScatterArgs& args);
+void pad(CudaLane& lane, const PadArgs& args);
 void image_to_tensor(CudaLane& lane, const ImageToTensorArgs& args);
 
 // Of so many elements of any type that fills whole bytes.

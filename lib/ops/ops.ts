@@ -2,7 +2,7 @@
 // chain of them needs no copy. Names and meaning are numpy's and ONNX's.
 
 import type { Operations } from '../../binding.js';
-import { bitsOf } from '../dtypes.js';
+import { arrayClasses, bitsOf, type NumericDType } from '../dtypes.js';
 import { TensorlaneError } from '../errors.js';
 import { type FloatOperand, product, type ResultOf } from '../linalg/shapes.js';
 import { checkOptions, type Operand, type OperationOptions, type Runner } from '../operations.js';
@@ -12,8 +12,8 @@ import {
   checkAxis,
   checkCastType,
   checkFloat,
+  checkLeading,
   checkOperand,
-  checkRank,
   checkSize,
   perChannel,
   type ResultAs,
@@ -31,6 +31,13 @@ export interface TopK<V, I> {
   readonly values: V;
   /** [..., k] of int64: where along the last dimension they are. */
   readonly indices: I;
+}
+
+export interface PadOptions extends OperationOptions {
+  /** Of each row; by default that of the longest sequence. */
+  length?: number;
+  /** What comes behind a sequence: 0 by default. For floats of 16 and 8 bits its bits, as in their data. */
+  value?: number | bigint;
 }
 
 export interface ImageOptions extends OperationOptions {
@@ -161,7 +168,7 @@ export class TensorOperations {
     options: OperationOptions = {},
   ): Promise<TopK<ResultOf<A>, ResultAs<A, 'int64'>>> {
     const operand = checkFloat(a, 'topK');
-    checkRank(operand, 'topK');
+    checkLeading(operand, 'topK');
     const { type } = operand;
     const lead = operand.dims.slice(0, -1);
     const columns = operand.dims.at(-1)!;
@@ -181,7 +188,7 @@ export class TensorOperations {
    */
   async hasNonFinite<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultAs<A, 'bool'>> {
     const operand = checkFloat(a, 'hasNonFinite');
-    checkRank(operand, 'hasNonFinite');
+    checkLeading(operand, 'hasNonFinite');
     const [items, ...rest] = operand.dims as [number, ...number[]];
     const request = { type: operand.type, items, elements: product(rest) };
     const shapes = [{ type: 'bool' as const, dims: [items] }];
@@ -212,21 +219,86 @@ export class TensorOperations {
     indices: readonly number[] | Operand<'int32' | 'int64'>,
     options: OperationOptions = {},
   ): Promise<unknown> {
-    const operand = checkOperand(a, 'gather');
-    checkRank(operand, 'gather');
-    const picked = checkIndices(indices);
-    const [rows, ...rest] = operand.dims as [number, ...number[]];
-    const { type } = operand;
-    const request = {
-      rowBytes: product(rest) * (bitsOf[type] / 8),
-      rows,
-      count: product(picked.dims),
-      indexType: picked.type,
-    };
-    const shapes = [{ type, dims: [...picked.dims, ...rest] }];
+    const { operand, picked, rest, request } = checkPick(a, indices, 'gather');
+    const shapes = [{ type: operand.type, dims: [...picked.dims, ...rest] }];
     const operands = { a: operand, indices: picked as Operand };
     const [result] = await this.#runner.run('gather', operands, request, shapes, options);
     return result;
+  }
+
+  /**
+   * A copy of `a` in which some items of the leading dimension are replaced, as numpy's a[indices] = updates and ONNX's ScatterND: `a` of
+   * [n, ...], `indices` of any dims and `updates` of [...indices' dims, ...] to [n, ...]. Where an item is named several times the
+   * last one wins. Indices as `gather` takes them. All types but strings and the 4-bit integers.
+   *
+   * Errors: ERR_ARGUMENT (an index that is out of range).
+   */
+  async scatter<A extends Operand, U extends Operand>(
+    a: A,
+    indices: readonly number[],
+    updates: U,
+    options?: OperationOptions,
+  ): Promise<ResultAs<A | U, A['type']>>;
+  async scatter<A extends Operand, I extends Operand<'int32' | 'int64'>, U extends Operand>(
+    a: A,
+    indices: I,
+    updates: U,
+    options?: OperationOptions,
+  ): Promise<ResultAs<A | I | U, A['type']>>;
+  async scatter(
+    a: Operand,
+    indices: readonly number[] | Operand<'int32' | 'int64'>,
+    updates: Operand,
+    options: OperationOptions = {},
+  ): Promise<unknown> {
+    const { operand, picked, rest, request } = checkPick(a, indices, 'scatter');
+    const placed = checkOperand(updates, 'scatter: updates');
+    const { type, dims } = operand;
+    if (placed.type !== type) {
+      throw new TensorlaneError('ERR_DTYPE', `scatter: a is ${type} and updates are ${placed.type}; cast one of them`);
+    }
+    const wanted = [...picked.dims, ...rest];
+    if (placed.dims.length !== wanted.length || wanted.some((dim, i) => dim !== placed.dims[i])) {
+      throw new TensorlaneError(
+        'ERR_SHAPE',
+        `scatter: expected updates of dims [${wanted.join(', ')}], got [${placed.dims.join(', ')}]`,
+      );
+    }
+    const operands = { a: operand, indices: picked as Operand, updates: placed };
+    const [result] = await this.#runner.run('scatter', operands, request, [{ type, dims: [...dims] }], options);
+    return result;
+  }
+
+  /**
+   * Sequences of different lengths as the rows of one tensor, as torch's pad_sequence: `a` of [n, ...] holds them one after the other,
+   * `lengths` says how long each is, and the result is [lengths.length, length, ...]. Longer ones are cut off, shorter ones
+   * filled up with `value`. All types but strings and the 4-bit integers.
+   *
+   * Errors: ERR_SHAPE (the lengths do not add up to n).
+   */
+  async padSequences<A extends Operand>(
+    a: A,
+    lengths: readonly number[],
+    options: PadOptions = {},
+  ): Promise<ResultAs<A, A['type']>> {
+    const operand = checkOperand(a, 'padSequences');
+    checkLeading(operand, 'padSequences');
+    const [total, ...rest] = operand.dims as [number, ...number[]];
+    const { type } = operand;
+    checkOptions(options, 'padSequences');
+    const each = product(rest);
+    const offsets = checkLengths(lengths, total).map((offset) => offset * each);
+    const longest = lengths.reduce((most, one) => Math.max(most, one), 0);
+    const length = checkSize(options.length ?? longest, 0, Number.MAX_SAFE_INTEGER, 'padSequences: length');
+    const request = { type, elements: total * each, count: lengths.length, length: length * each };
+    const operands = {
+      a: operand,
+      offsets: { type: 'int64', data: BigInt64Array.from(offsets, BigInt), dims: [offsets.length] } as Tensor<'int64'>,
+      value: oneElement(type, options.value ?? 0, 'padSequences: value'),
+    };
+    const shapes = [{ type, dims: [lengths.length, length, ...rest] }];
+    const [result] = await this.#runner.run('pad', operands, request, shapes, options);
+    return result as ResultAs<A, A['type']>;
   }
 
   /**
@@ -285,7 +357,7 @@ export class TensorOperations {
 /** An operation along one axis: the operand around it, and the result's dims. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 function checkReduction(a: unknown, options: ReduceOptions, what: string) {
   const operand = checkFloat(a, what);
-  checkRank(operand, what);
+  checkLeading(operand, what);
   checkOptions(options, what);
   const { axis = -1, keepDims = false } = options;
   if (typeof keepDims !== 'boolean') {
@@ -312,16 +384,56 @@ function checkAxes(axes: unknown, rank: number): number[] {
   return order;
 }
 
+/** Items of the leading dimension, and which. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
+function checkPick(a: unknown, indices: unknown, what: string) {
+  const operand = checkOperand(a, what);
+  checkLeading(operand, what);
+  const picked = checkIndices(indices, what);
+  const [rows, ...rest] = operand.dims as [number, ...number[]];
+  const rowBytes = product(rest) * (bitsOf[operand.type] / 8);
+  return { operand, picked, rest, request: { rowBytes, rows, count: product(picked.dims), indexType: picked.type } };
+}
+
+/** Where each of the sequences begins, and the last one ends. Errors: ERR_ARGUMENT, ERR_SHAPE. */
+function checkLengths(lengths: unknown, total: number): number[] {
+  if (!Array.isArray(lengths)) {
+    throw new TensorlaneError('ERR_ARGUMENT', `padSequences: lengths must be an array, got ${String(lengths)}`);
+  }
+  const offsets = [0];
+  for (const length of lengths) {
+    offsets.push(offsets.at(-1)! + checkSize(length, 0, Number.MAX_SAFE_INTEGER, 'padSequences: a length'));
+  }
+  if (offsets.at(-1) === total) return offsets;
+  throw new TensorlaneError(
+    'ERR_SHAPE',
+    `padSequences: the lengths add up to ${offsets.at(-1)}, but a has ${total} items`,
+  );
+}
+
+/** A scalar of the type. Errors: ERR_ARGUMENT. */
+function oneElement(type: NumericDType, value: unknown, what: string): Operand {
+  const data = new arrayClasses[type](1);
+  if (typeof value !== 'number' && typeof value !== 'bigint') {
+    throw new TensorlaneError('ERR_ARGUMENT', `${what} must be a number, got ${String(value)}`);
+  }
+  const isBig = data instanceof BigInt64Array || data instanceof BigUint64Array;
+  if (isBig && typeof value === 'number' && !Number.isInteger(value)) {
+    throw new TensorlaneError('ERR_ARGUMENT', `${what} must be an integer for ${type}, got ${value}`);
+  }
+  data[0] = isBig ? BigInt(value) : Number(value);
+  return { type, data, dims: [] } as unknown as Operand;
+}
+
 /** Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
-function checkIndices(indices: unknown): Operand<'int32' | 'int64'> {
+function checkIndices(indices: unknown, what: string): Operand<'int32' | 'int64'> {
   if (Array.isArray(indices)) {
     const wrong = indices.find((index) => !Number.isSafeInteger(index));
     if (wrong !== undefined || indices.includes(undefined)) {
-      throw new TensorlaneError('ERR_ARGUMENT', `gather: indices must be integers, got ${String(wrong)}`);
+      throw new TensorlaneError('ERR_ARGUMENT', `${what}: indices must be integers, got ${String(wrong)}`);
     }
     return { type: 'int64', data: BigInt64Array.from(indices, BigInt), dims: [indices.length] } as Tensor<'int64'>;
   }
-  const operand = checkOperand(indices, 'gather: indices');
+  const operand = checkOperand(indices, `${what}: indices`);
   if (operand.type === 'int32' || operand.type === 'int64') return operand as Operand<'int32' | 'int64'>;
-  throw new TensorlaneError('ERR_DTYPE', `gather: indices must be int32 or int64, not ${operand.type}`);
+  throw new TensorlaneError('ERR_DTYPE', `${what}: indices must be int32 or int64, not ${operand.type}`);
 }

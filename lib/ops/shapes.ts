@@ -66,7 +66,7 @@ export function checkSize(value: unknown, least: number, most: number, what: str
 }
 
 /** A leading dimension. Errors: ERR_SHAPE. */
-export function checkRank(operand: Operand, what: string): void {
+export function checkLeading(operand: Operand, what: string): void {
   if (operand.dims.length > 0) return;
   throw new TensorlaneError('ERR_SHAPE', `${what}: expected at least 1 dimension, got a scalar`);
 }

@@ -66,6 +66,13 @@ class Reader {
     return operation_.inputs.emplace_back(request_.Get(name), bytes, name).operand();
   }
 
+  // One whose memory is the host's.
+  const Operand& host_input(const char* name, std::size_t bytes) {
+    const Operand& operand = input(name, bytes);
+    if (operand.buffer != nullptr) throw Error(Code::Argument, std::string(name) + " must be in host memory");
+    return operand;
+  }
+
   void result(std::size_t bytes) { operation_.result_bytes.push_back(bytes); }
 
   // `run(device, lane, results)` does the work.

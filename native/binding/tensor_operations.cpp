@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -111,18 +112,55 @@ Operation has_non_finite(Reader read) {
   return read.take(std::move(run), true);
 }
 
-Operation gather(Reader read) {
-  GatherArgs args;
+// Rows of the leading dimension by their indices. Gives the bytes of a row.
+template <typename Args>
+std::int64_t read_rows(Reader& read, Args& args) {
   const std::int64_t row_bytes = read.size("rowBytes");
   args.row_bytes = static_cast<std::size_t>(row_bytes);
   args.rows = read.size("rows");
   args.count = read.size("count");
   args.index_type = read.type("indexType");
   if (args.index_type != DType::Int32 && args.index_type != DType::Int64) {
-    throw Error(Code::DType, "gather: indices must be int32 or int64");
+    throw Error(Code::DType, "indices must be int32 or int64");
   }
   args.a = read.input("a", static_cast<std::size_t>(checked_product({args.rows, row_bytes})));
   args.indices = read.input("indices", bytes_of(args.index_type, args.count));
+  return row_bytes;
+}
+
+Operation scatter(Reader read) {
+  ScatterArgs args;
+  const std::int64_t row_bytes = read_rows(read, args);
+  args.updates = read.input("updates", static_cast<std::size_t>(checked_product({args.count, row_bytes})));
+  read.result(static_cast<std::size_t>(checked_product({args.rows, row_bytes})));
+  auto run = [args](Device& device, Lane& lane, Results results) mutable {
+    args.result = results[0];
+    device.scatter(lane, args);
+  };
+  return read.take(std::move(run), true);
+}
+
+Operation pad(Reader read) {
+  PadArgs args;
+  const DType type = read.type();
+  args.element_bytes = byte_size(type, 1);
+  args.elements = read.size("elements");
+  args.count = read.size("count");
+  args.length = read.size("length");
+  args.a = read.input("a", bytes_of(type, args.elements));
+  args.offsets = read.host_input("offsets", bytes_of(DType::Int64, args.count + 1));
+  std::memcpy(args.value.data(), read.host_input("value", args.element_bytes).data, args.element_bytes);
+  read.result(bytes_of(type, checked_product({args.count, args.length})));
+  auto run = [args](Device& device, Lane& lane, Results results) mutable {
+    args.result = results[0];
+    device.pad(lane, args);
+  };
+  return read.take(std::move(run), true);
+}
+
+Operation gather(Reader read) {
+  GatherArgs args;
+  const std::int64_t row_bytes = read_rows(read, args);
   read.result(static_cast<std::size_t>(checked_product({args.count, row_bytes})));
   auto run = [args](Device& device, Lane& lane, Results results) mutable {
     args.result = results[0];
@@ -161,7 +199,7 @@ Operation image_to_tensor(Reader read) {
   return read.take(std::move(run), true);
 }
 
-constexpr std::array<NamedOperation, 8> kOperations{{
+constexpr std::array<NamedOperation, 10> kOperations{{
     {"cast", cast},
     {"transpose", transpose},
     {"reduce", reduce},
@@ -169,6 +207,8 @@ constexpr std::array<NamedOperation, 8> kOperations{{
     {"topK", top_k},
     {"hasNonFinite", has_non_finite},
     {"gather", gather},
+    {"scatter", scatter},
+    {"pad", pad},
     {"imageToTensor", image_to_tensor},
 }};
 

@@ -53,6 +53,8 @@ class CpuDevice final : public Device {
   void top_k(Lane& lane, const TopKArgs& args) override;
   void has_non_finite(Lane& lane, const HasNonFiniteArgs& args) override;
   void gather(Lane& lane, const GatherArgs& args) override;
+  void scatter(Lane& lane, const ScatterArgs& args) override;
+  void pad(Lane& lane, const PadArgs& args) override;
   void image_to_tensor(Lane& lane, const ImageToTensorArgs& args) override;
 
   std::shared_ptr<Kernel> compile(Lane& lane, const std::string& source, const std::string& name,

@@ -1,4 +1,4 @@
-// Rows picked by their indices, and whether rows are finite.
+// Rows of the leading dimension: picked, placed and padded, and whether they are finite.
 
 import fc from 'fast-check';
 import { type Device, DeviceTensor, type NumericDType, open, type Tensor, tensor } from 'tensorlane';
@@ -145,5 +145,123 @@ describe('hasNonFinite', () => {
     expect((await device.ops.hasNonFinite(tensor(new Float32Array(0), [0, 2]))).dims).toEqual([0]);
     await expectError(device.ops.hasNonFinite(tensor(Float32Array.of(1), [])), 'ERR_SHAPE', /scalar/);
     await expectError(device.ops.hasNonFinite(tensor([1], { type: 'int16' }) as never), 'ERR_DTYPE', /int16/);
+  });
+});
+
+describe('scatter', () => {
+  test('replaces any rows of any dims, by indices wherever they are', async () => {
+    const cases = fc.record({
+      rows: fc.integer({ min: 1, max: 12 }),
+      rest: fc.array(fc.integer({ min: 0, max: 7 }), { maxLength: 3 }),
+      type: fc.constantFrom('uint8', 'bfloat16', 'float32', 'float64'),
+      dims: fc.array(fc.integer({ min: 0, max: 6 }), { maxLength: 2 }),
+      seed: fc.integer({ min: 1, max: 1 << 30 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ rows, rest, type, dims, seed }) => {
+        const next = generator(seed);
+        const a = some(type as 'uint8', [rows, ...rest]) as Tensor<'uint8'>;
+        const updates = some(type as 'uint8', [...dims, ...rest]) as Tensor<'uint8'>;
+        updates.data.reverse();
+        const picked = Array.from({ length: product(dims) }, () => Math.floor(next() * 2 * rows) - rows);
+        const indices = { type: 'int64', data: BigInt64Array.from(picked, BigInt), dims } as Tensor<'int64'>;
+        const size = product(rest);
+        const wanted = { ...a, data: a.data.slice() };
+        for (const [i, index] of picked.entries()) {
+          const row = index < 0 ? index + rows : index;
+          wanted.data.set(updates.data.subarray(i * size, (i + 1) * size), row * size);
+        }
+        const result = await inAllWays<Tensor>(device, a, (operand, options) =>
+          device.ops.scatter(operand as Tensor<'uint8'>, indices, updates, options),
+        );
+        expectSame(result, wanted, 'from host indices');
+        await using held = await device.put(indices);
+        await using heldUpdates = await device.put(updates);
+        await using onDevice = await device.ops.scatter(a, held, heldUpdates);
+        expectSame(await onDevice.get(), wanted, 'from indices on the device');
+      }),
+      { numRuns: 60, seed: 7 },
+    );
+  });
+
+  test('undoes a gather', async () => {
+    const a = some('float32', [3000, 700]) as Tensor<'float32'>;
+    const order = Array.from({ length: 3000 }, (_, i) => (i * 1009) % 3000);
+    const gathered = await device.ops.gather(a, order);
+    const zeros = tensor(new Float32Array(a.data.length), [3000, 700]);
+    expectSame(await device.ops.scatter(zeros, order, gathered), a, 'scattered');
+  });
+
+  test('refuses what it cannot place', async () => {
+    const a = some('float32', [4, 3]) as Tensor<'float32'>;
+    const row = some('float32', [1, 3]) as Tensor<'float32'>;
+    await expectError(device.ops.scatter(a, [4], row), 'ERR_ARGUMENT', /index 4 at 0 is out of range for 4 rows/);
+    await using indices = await device.put(tensor(Int32Array.of(-5)));
+    await expectError(device.ops.scatter(a, indices, row), 'ERR_ARGUMENT', /out of range for 4 rows/);
+    await expectError(device.ops.scatter(a, [0, 1], row), 'ERR_SHAPE', /\[2, 3\], got \[1, 3\]/);
+    await expectError(device.ops.scatter(a, [0], tensor([1, 2, 3])), 'ERR_SHAPE', /\[1, 3\], got \[3\]/);
+    await expectError(device.ops.scatter(a, [0], tensor([[1, 2, 3]], { type: 'int32' })), 'ERR_DTYPE', /int32/);
+    await expectError(device.ops.scatter(a, [0], undefined as never), 'ERR_ARGUMENT', /updates/);
+    expectSame(await device.ops.scatter(a, [], some('float32', [0, 3]) as Tensor<'float32'>), a, 'nothing');
+  });
+});
+
+describe('padSequences', () => {
+  test('any lengths of any dims', async () => {
+    const cases = fc.record({
+      lengths: fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 9 }),
+      rest: fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 2 }),
+      type: fc.constantFrom('uint8', 'bfloat16', 'float32', 'float64'),
+      length: fc.option(fc.integer({ min: 0, max: 25 }), { nil: undefined }),
+      value: fc.option(fc.integer({ min: 0, max: 255 }), { nil: undefined }),
+    });
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ lengths, rest, type, length, value }) => {
+        const total = lengths.reduce((sum, one) => sum + one, 0);
+        const a = some(type as 'uint8', [total, ...rest]) as Tensor<'uint8'>;
+        const given = { ...(length !== undefined && { length }), ...(value !== undefined && { value }) };
+        const long = length ?? Math.max(0, ...lengths);
+        const size = product(rest);
+        const data = new (a.data.constructor as typeof Uint8Array)(lengths.length * long * size).fill(value ?? 0);
+        let start = 0;
+        for (const [i, one] of lengths.entries()) {
+          data.set(a.data.subarray(start * size, (start + Math.min(one, long)) * size), i * long * size);
+          start += one;
+        }
+        const result = await inAllWays<Tensor>(device, a, (operand, options) =>
+          device.ops.padSequences(operand as Tensor<'uint8'>, lengths, { ...given, ...options }),
+        );
+        expectSame(result, { type: a.type, data, dims: [lengths.length, long, ...rest] }, `${lengths}`);
+      }),
+      { numRuns: 80, seed: 8 },
+    );
+  });
+
+  test('values of all kinds, and many sequences', async () => {
+    const ids = tensor(BigInt64Array.of(5n, 6n, 7n));
+    const { data } = await device.ops.padSequences(ids, [1, 2], { value: -1n });
+    expect(data).toEqual(BigInt64Array.of(5n, -1n, 6n, 7n));
+    expect((await device.ops.padSequences(ids, [3], { value: 2 ** 53, length: 4 })).data[3]).toBe(2n ** 53n);
+    const words = await device.ops.padSequences(tensor([1, 2, 3]), [2, 1], { value: Number.NaN });
+    expect(words.data).toEqual(Float32Array.of(1, 2, 3, Number.NaN));
+    const lengths = Array.from({ length: 5000 }, (_, i) => i % 700);
+    const a = tensor(new Float32Array(lengths.reduce((sum, one) => sum + one, 0)).fill(1));
+    const { data: many, dims } = await device.ops.padSequences(a, lengths);
+    expect(dims).toEqual([5000, 699]);
+    expect(many.findIndex((value, i) => value !== Number(i % 699 < lengths[Math.floor(i / 699)]!))).toBe(-1);
+  });
+
+  test('refuses lengths that are none', async () => {
+    const a = tensor([1, 2, 3]);
+    await expectError(device.ops.padSequences(a, [1, 1]), 'ERR_SHAPE', /add up to 2, but a has 3/);
+    await expectError(device.ops.padSequences(a, [4, -1]), 'ERR_ARGUMENT', /length/);
+    await expectError(device.ops.padSequences(a, [1.5, 1.5]), 'ERR_ARGUMENT', /length/);
+    await expectError(device.ops.padSequences(a, 3 as never), 'ERR_ARGUMENT', /array/);
+    await expectError(device.ops.padSequences(a, [3], { length: -1 }), 'ERR_ARGUMENT', /length/);
+    await expectError(device.ops.padSequences(a, [3], { value: '0' as never }), 'ERR_ARGUMENT', /value/);
+    await expectError(device.ops.padSequences(a, [3], null as never), 'ERR_ARGUMENT', /options/);
+    const ids = tensor(BigInt64Array.of(1n));
+    await expectError(device.ops.padSequences(ids, [1], { value: 0.5 }), 'ERR_ARGUMENT', /integer for int64/);
+    await expectError(device.ops.padSequences(tensor(Float32Array.of(1), []), [1]), 'ERR_SHAPE', /scalar/);
   });
 });
