@@ -91,19 +91,16 @@ std::int64_t argmax_row(const T* row, std::int64_t length) {
 // Calls visit(row, index) with what lies along the axis, for each result in order.
 template <typename T, typename Visit>
 void for_each_row(Lane& lane, const AxisDims& dims, const T* from, Visit visit) {
-  T* held = nullptr;
-  if (dims.inner != 1) {
-    held = reinterpret_cast<T*>(lane.workspace().take(static_cast<std::size_t>(dims.length) * sizeof(T)));
-  }
+  const bool is_last = dims.inner == 1;
+  const std::size_t bytes = is_last ? 0 : static_cast<std::size_t>(dims.length) * sizeof(T);
+  T* held = reinterpret_cast<T*>(lane.workspace().take(bytes));
   for (std::int64_t o = 0; o < dims.outer; ++o) {
     const T* item = from + o * dims.length * dims.inner;
     for (std::int64_t i = 0; i < dims.inner; ++i) {
-      if (held == nullptr) {
-        visit(item, o);
-        continue;
+      if (!is_last) {
+        for (std::int64_t j = 0; j < dims.length; ++j) held[j] = item[j * dims.inner + i];
       }
-      for (std::int64_t j = 0; j < dims.length; ++j) held[j] = item[j * dims.inner + i];
-      visit(held, o * dims.inner + i);
+      visit(is_last ? item : held, o * dims.inner + i);
     }
   }
 }
