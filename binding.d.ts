@@ -30,6 +30,7 @@ export interface DeviceDescription {
 export function findDevices(): Promise<{ devices: DeviceDescription[]; noCuda?: string }>;
 
 type FloatType = 'float32' | 'float64';
+type NumericDType = Exclude<DType, 'string'>;
 
 /** Memory of a device. It is freed after its last use when it is released or collected. */
 export class Buffer {
@@ -82,6 +83,15 @@ interface PairRequest extends Request, BatchWalk {
   b: Operand;
 }
 
+/** The operand of an operation along one axis: outer x length x inner, of which that axis is the middle one. */
+interface AxisRequest extends Request {
+  type: FloatType;
+  outer: number;
+  length: number;
+  inner: number;
+  a: Operand;
+}
+
 /** What each operation is given; behind it, the results it gives, in order. */
 export interface Operations {
   /** s; u and vt unless the mode is 'values'. A rank of 0 is all. */
@@ -104,6 +114,64 @@ export interface Operations {
   inv: SquareRequest;
   /** The determinant; if `log`, its sign and the logarithm of its absolute value. */
   det: SquareRequest & { log: boolean };
+  /** The elements as the type `to`. */
+  cast: Request & { type: NumericDType; to: NumericDType; count: number; a: Operand };
+  /** The elements in the order that these axes of the operand give. */
+  transpose: Request & { type: NumericDType; dims: readonly number[]; axes: readonly number[]; a: Operand };
+  /** outer x inner results. */
+  reduce: AxisRequest & { reduction: 'sum' | 'mean' | 'max' | 'min' | 'norm' };
+  /** outer x inner indices, int64. */
+  argmax: AxisRequest;
+  /** rows x k values; their indices, int64. k is at most 1024. */
+  topK: Request & { type: FloatType; rows: number; columns: number; k: number; a: Operand };
+  /** One bool an item. */
+  hasNonFinite: Request & { type: FloatType; items: number; elements: number; a: Operand };
+  /** count rows. */
+  gather: Request & {
+    rowBytes: number;
+    rows: number;
+    count: number;
+    indexType: 'int32' | 'int64';
+    a: Operand;
+    indices: Operand;
+  };
+  /** The rows of `a`, some of them replaced. */
+  scatter: Request & {
+    rowBytes: number;
+    rows: number;
+    count: number;
+    indexType: 'int32' | 'int64';
+    a: Operand;
+    indices: Operand;
+    updates: Operand;
+  };
+  /** count x length elements. */
+  pad: Request & {
+    type: NumericDType;
+    elements: number;
+    count: number;
+    length: number;
+    a: Operand;
+    /** count + 1 of int64, in host memory: where each sequence begins and the last one ends. */
+    offsets: ArrayBufferView;
+    /** One element, in host memory. */
+    value: ArrayBufferView;
+  };
+  /** batch x channels x toHeight x toWidth of float32. */
+  imageToTensor: Request & {
+    batch: number;
+    height: number;
+    width: number;
+    channels: number;
+    toHeight: number;
+    toWidth: number;
+    scale: number;
+    /** One a channel. */
+    mean: readonly number[];
+    std: readonly number[];
+    swapRedBlue: boolean;
+    a: Operand;
+  };
   /** The bytes, on the device or in host memory. */
   copy: Request & { from: Operand; bytes: number };
   /** Nothing: gives back to the system what memory the device keeps for reuse. */

@@ -32,6 +32,7 @@ export default defineConfig({
       'test/device/**/*.test.ts',
       'test/linalg/**/*.test.ts',
       'test/model/**/*.test.ts',
+      'test/ops/**/*.test.ts',
       'test/reliability/**/*.test.ts',
       'test/binding.test.ts',
       'test/open.test.ts',

@@ -51,6 +51,17 @@ class CudaDevice final : public Device {
   void qr(Lane& lane, const QrArgs& args) override;
   void det(Lane& lane, const DetArgs& args) override;
 
+  void cast(Lane& lane, const CastArgs& args) override;
+  void transpose(Lane& lane, const TransposeArgs& args) override;
+  void reduce(Lane& lane, const ReduceArgs& args) override;
+  void argmax(Lane& lane, const ArgmaxArgs& args) override;
+  void top_k(Lane& lane, const TopKArgs& args) override;
+  void has_non_finite(Lane& lane, const HasNonFiniteArgs& args) override;
+  void gather(Lane& lane, const GatherArgs& args) override;
+  void scatter(Lane& lane, const ScatterArgs& args) override;
+  void pad(Lane& lane, const PadArgs& args) override;
+  void image_to_tensor(Lane& lane, const ImageToTensorArgs& args) override;
+
   std::shared_ptr<Kernel> compile(Lane& lane, const std::string& source, const std::string& name,
                                   const std::vector<std::string>& options) override;
   void launch(Lane& lane, const LaunchArgs& args) override;

@@ -16,6 +16,7 @@ import { LinearAlgebra } from './linalg/linalg.js';
 import { Model } from './model/model.js';
 import { completeOptions, type LoadModelOptions, type ModelSettings } from './model/options.js';
 import { type OperationOptions, Runner } from './operations.js';
+import { TensorOperations } from './ops/ops.js';
 import { findRuntime } from './runtime.js';
 import { StreamPool } from './streams.js';
 import type { Tensor } from './types.js';
@@ -79,6 +80,7 @@ export interface MemoryStats {
 export class Device implements AsyncDisposable {
   readonly info: DeviceInfo;
   readonly linalg: LinearAlgebra;
+  readonly ops: TensorOperations;
   readonly streams: StreamPool;
   readonly #native: NativeDevice;
   readonly #runtime: string | undefined;
@@ -113,6 +115,7 @@ export class Device implements AsyncDisposable {
     this.#limiter = new Limiter(options.resources ?? lanes);
     this.#runner = new Runner(() => this.#open());
     this.linalg = new LinearAlgebra(this.#runner);
+    this.ops = new TensorOperations(this.#runner);
   }
 
   /**

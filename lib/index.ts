@@ -44,6 +44,8 @@ export type {
 export type { Sequence, SequenceOptions } from './model/sequence.js';
 export { type DeviceName, listDevices, type MemoryOptions, type OpenOptions, open } from './open.js';
 export type { Operand, OperationOptions } from './operations.js';
+export { type ImageOptions, type PadOptions, type ReduceOptions, TensorOperations, type TopK } from './ops/ops.js';
+export type { CastType, ResultAs } from './ops/shapes.js';
 export type { LatencySummary } from './stats.js';
 export { type AcquireOptions, Stream, StreamEvent, StreamPool, type StreamPriority } from './streams.js';
 export { type Nested, type TensorOptions, tensor } from './tensor.js';

@@ -23,8 +23,9 @@ export interface Shape {
 }
 
 type Part = NumericArray | BufferPart;
+type OperandName = 'a' | 'b' | 'from' | 'indices' | 'updates' | 'offsets' | 'value';
 /** A request without its operands, and without the choice of where the results go. */
-type Rest<K extends keyof Operations> = Omit<Operations[K], 'onDevice' | 'a' | 'b' | 'from'>;
+type Rest<K extends keyof Operations> = Omit<Operations[K], 'onDevice' | OperandName>;
 
 /** Runs the operations of one device, and keeps account of the memory that its tensors hold. */
 export class Runner {

@@ -15,15 +15,22 @@ add_library(tensorlane_core STATIC
   ${CMAKE_CURRENT_LIST_DIR}/core/process_exit.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/timer.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/blas_share.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/cpu/cast.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/cholesky.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/cpu_device.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/det.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/eigh.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/cpu/has_non_finite.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/cpu/image_to_tensor.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/inv.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/matmul.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/qr.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/cpu/reduce.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/cpu/rows.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/solve.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/svd.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/cpu/top_k.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/cpu/transpose.cpp
   ${CMAKE_CURRENT_LIST_DIR}/onnx/model.cpp
   ${CMAKE_CURRENT_LIST_DIR}/onnx/ort_api.cpp
 )

@@ -6,6 +6,7 @@
 // valid, and results in host memory unread, until the task has ended.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,6 +15,7 @@
 
 #include "core/dtype.h"
 #include "core/lane.h"
+#include "core/reduction.h"
 
 namespace tensorlane {
 
@@ -139,6 +141,99 @@ struct EighArgs {
   Operand a, w, v;
 };
 
+// The elements as another type, as numpy's astype and ONNX's Cast do it: to a smaller float rounded to the nearest,
+// ties to even; float to integer truncated, and saturated where it does not fit (NaN becomes 0); integers wrap; to bool
+// whether it is not zero. All types but strings, the 8-bit floats and the 4-bit integers.
+struct CastArgs {
+  DType from_type{}, to_type{};
+  std::int64_t count = 0;
+  Operand a, result;
+};
+
+// The axes in another order: that of the result's axis i is axes[i] of the operand, whose dims these are.
+struct TransposeArgs {
+  std::size_t element_bytes = 0;  // 1, 2, 4 or 8
+  std::vector<std::int64_t> dims, axes;
+  Operand a, result;
+};
+
+// The operand of an operation along one axis, row-major: outer x length x inner, of which the axis is the middle one.
+struct AxisDims {
+  std::int64_t outer = 0, length = 0, inner = 0;
+};
+
+// outer x inner results of the operand's type, float32 or float64. Of nothing the sum and the norm are 0, the mean NaN,
+// the maximum -infinity and the minimum infinity; a NaN gives NaN. float32 is summed in float64.
+struct ReduceArgs {
+  DType type{};
+  Reduction reduction{};
+  AxisDims dims;
+  Operand a, result;
+};
+
+// outer x inner indices (int64): of the largest element along the axis, of the first one where several are; a NaN
+// counts as the largest. -1 of nothing.
+struct ArgmaxArgs {
+  DType type{};
+  AxisDims dims;
+  Operand a, result;
+};
+
+// The k <= columns largest elements of each row, largest first, the one with the lower index first where they are
+// equal, and their indices (int64). A NaN counts as the largest.
+struct TopKArgs {
+  static constexpr std::int64_t kMost = 1024;  // k
+  DType type{};
+  std::int64_t rows = 0, columns = 0, k = 0;
+  Operand a, values, indices;
+};
+
+// One bool for each of `items` runs of `elements` float32 or float64: whether one of them is a NaN or an infinity.
+struct HasNonFiniteArgs {
+  DType type{};
+  std::int64_t items = 0, elements = 0;
+  Operand a, result;
+};
+
+// result[i] = a[indices[i]], in rows of so many bytes. An index is int32 or int64, from -rows to rows - 1: negative
+// ones count from the end.
+struct GatherArgs {
+  std::size_t row_bytes = 0;
+  std::int64_t rows = 0, count = 0;
+  DType index_type{};
+  Operand a, indices, result;
+};
+
+// result = a, but result[indices[i]] = updates[i], the last one where a row is named several times. Else as in
+// GatherArgs.
+struct ScatterArgs {
+  std::size_t row_bytes = 0;
+  std::int64_t rows = 0, count = 0;
+  DType index_type{};
+  Operand a, indices, updates, result;
+};
+
+// `count` sequences that lie one after the other in `elements` elements, the i-th from offsets[i] up to offsets[i + 1]
+// (int64, in host memory), to rows of `length` elements: cut off, or filled up with `value`.
+struct PadArgs {
+  std::size_t element_bytes = 0;  // 1, 2, 4 or 8
+  std::int64_t elements = 0, count = 0, length = 0;
+  std::array<std::byte, 8> value{};
+  Operand a, offsets, result;
+};
+
+// uint8 images, batch x height x width x channels, to float32, batch x channels x to_height x to_width, resized by
+// bilinear interpolation with half-pixel centres and edges repeated: (pixel * scale - mean) / deviation.
+struct ImageToTensorArgs {
+  std::int64_t batch = 0, height = 0, width = 0;
+  int channels = 0;  // 1 to 4
+  std::int64_t to_height = 0, to_width = 0;
+  float scale = 1;
+  std::array<float, 4> mean{}, deviation{};  // a channel
+  bool swap_red_blue = false;                // of 3 or 4 channels, before mean and deviation
+  Operand a, result;
+};
+
 // A kernel of the user's, compiled for the device.
 class Kernel {
  public:
@@ -198,6 +293,19 @@ class Device {
   // Errors: NotFinite with the indices of the matrices in the batch, OutOfMemory.
   virtual void qr(Lane& lane, const QrArgs& args) = 0;
   virtual void det(Lane& lane, const DetArgs& args) = 0;
+
+  virtual void cast(Lane& lane, const CastArgs& args) = 0;
+  virtual void transpose(Lane& lane, const TransposeArgs& args) = 0;
+  virtual void reduce(Lane& lane, const ReduceArgs& args) = 0;
+  virtual void argmax(Lane& lane, const ArgmaxArgs& args) = 0;
+  virtual void top_k(Lane& lane, const TopKArgs& args) = 0;
+  virtual void has_non_finite(Lane& lane, const HasNonFiniteArgs& args) = 0;
+  // Errors: Argument (an index that is out of range), OutOfMemory.
+  virtual void gather(Lane& lane, const GatherArgs& args) = 0;
+  virtual void scatter(Lane& lane, const ScatterArgs& args) = 0;
+  // Errors: Argument (offsets that do not rise from 0 to `elements`), OutOfMemory.
+  virtual void pad(Lane& lane, const PadArgs& args) = 0;
+  virtual void image_to_tensor(Lane& lane, const ImageToTensorArgs& args) = 0;
 
   // Compiles CUDA C++. Errors: Kernel with the compiler's log, NotSupported, NoRuntime.
   virtual std::shared_ptr<Kernel> compile(Lane& lane, const std::string& source, const std::string& name,

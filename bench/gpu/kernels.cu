@@ -205,10 +205,6 @@ void matrices(Bench& bench) {
     cuda::copy_triangle(bench.stream, DType::Float64, cuda::Triangle::Upper, bench.from, 8192, 8192 * 8192, bench.to, 1,
                         8192, 8192);
   });
-  bench.measure("mirror_lower", "8192 x 8192 float64", kBytes,
-                [&] { cuda::mirror_lower(bench.stream, DType::Float64, bench.to, 1, 8192); });
-  bench.measure("mirror_lower", "65536 of 32 x 32 float64", kBytes,
-                [&] { cuda::mirror_lower(bench.stream, DType::Float64, bench.to, 65536, 32); });
   bench.measure("det_of_lu", "1048576 of 8 x 8 float64", kBytes, [&] {
     cuda::det_of_lu(bench.stream, DType::Float64, bench.from, bench.side, 4, 1 << 20, 8, bench.to, nullptr);
   });

@@ -10,9 +10,6 @@
 namespace tensorlane::cuda {
 namespace {
 
-constexpr int kTile = 32;
-constexpr int kTileRows = 8;  // of threads
-
 template <typename T>
 __global__ void __launch_bounds__(kBlock)
     diagonal_kernel(T* a, std::int64_t batch, std::int64_t rows, std::int64_t columns) {
@@ -38,45 +35,6 @@ __global__ void __launch_bounds__(kBlock)
         const bool inside = lower ? j <= i : j >= i;
         to[(b * rows + i) * columns + j] = inside ? from[b * from_stride + i * from_columns + j] : T{0};
       }
-    }
-  }
-}
-
-// For small matrices, of which several make a block. What is read, the lower triangle, is never what is written.
-template <typename T>
-__global__ void __launch_bounds__(kBlock) mirror_small_kernel(T* a, std::int64_t batch, std::int64_t n) {
-  const std::int64_t step = static_cast<std::int64_t>(gridDim.z) * blockDim.z;
-  for (std::int64_t b = static_cast<std::int64_t>(blockIdx.z) * blockDim.z + threadIdx.z; b < batch; b += step) {
-    T* matrix = a + b * n * n;
-    for (std::int64_t i = threadIdx.y; i < n; i += blockDim.y) {
-      for (std::int64_t j = threadIdx.x; j < n; j += blockDim.x) {
-        if (j > i) matrix[i * n + j] = matrix[j * n + i];
-      }
-    }
-  }
-}
-
-// A tile of the lower triangle, written to its place in the upper one.
-template <typename T>
-__global__ void __launch_bounds__(kTile* kTileRows) mirror_kernel(T* a, std::int64_t batch, std::int64_t n) {
-  __shared__ T tile[kTile][kTile + 1];
-  const int x = static_cast<int>(threadIdx.x);
-  const int y = static_cast<int>(threadIdx.y);
-  const std::int64_t left = static_cast<std::int64_t>(blockIdx.x) * kTile;
-  for (std::int64_t b = blockIdx.z; b < batch; b += gridDim.z) {
-    T* matrix = a + b * n * n;
-    // A tile's row in the grid, for the first one not above the diagonal.
-    std::int64_t row = blockIdx.y;
-    if (row < blockIdx.x) row += ceil_div(blockIdx.x - row, gridDim.y) * gridDim.y;
-    for (std::int64_t top = row * kTile; top < n; top += static_cast<std::int64_t>(gridDim.y) * kTile) {
-      for (int i = y; i < kTile; i += kTileRows) {
-        if (top + i < n && left + x <= top + i) tile[i][x] = matrix[(top + i) * n + left + x];
-      }
-      __syncthreads();
-      for (int j = y; j < kTile; j += kTileRows) {
-        if (top + x < n && left + j < top + x) matrix[(left + j) * n + top + x] = tile[x][j];
-      }
-      __syncthreads();
     }
   }
 }
@@ -144,20 +102,6 @@ __global__ void __launch_bounds__(kBlock)
   }
 }
 
-template <typename T>
-__global__ void __launch_bounds__(kBlock)
-    zero_pivot_kernel(const T* lu, std::int64_t batch, std::int64_t n, int* flags) {
-  const unsigned lanes = blockDim.x;
-  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.y;
-  for (std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * blockDim.y; first < batch; first += step) {
-    const std::int64_t b = first + threadIdx.y;
-    bool zero = false;
-    for (std::int64_t i = threadIdx.x; b < batch && i < n; i += lanes) zero = zero || lu[(b * n + i) * n + i] == T{0};
-    zero = any_of_group(zero, lanes);
-    if (zero && threadIdx.x == 0) flags[b] = 1;
-  }
-}
-
 }  // namespace
 
 void set_identity(cudaStream_t stream, DType type, void* a, std::int64_t batch, std::int64_t rows,
@@ -183,22 +127,6 @@ void copy_triangle(cudaStream_t stream, DType type, Triangle triangle, const voi
   });
 }
 
-void mirror_lower(cudaStream_t stream, DType type, void* a, std::int64_t batch, std::int64_t n) {
-  with_float("mirror_lower", type, [&](auto zero) {
-    using T = decltype(zero);
-    if (batch == 0 || n < 2) return;
-    if (n <= kTile) {
-      Shape shape = matrix_shape(batch, n, n);
-      shape.grid.x = shape.grid.y = 1;
-      launch(stream, shape.grid, shape.block, 0, &mirror_small_kernel<T>, static_cast<T*>(a), batch, n);
-    } else {
-      const std::int64_t tiles = ceil_div(n, kTile);
-      const dim3 grid(static_cast<unsigned>(tiles), limited(tiles, kGridYZ), limited(batch, kGridYZ));
-      launch(stream, grid, dim3(kTile, kTileRows), 0, &mirror_kernel<T>, static_cast<T*>(a), batch, n);
-    }
-  });
-}
-
 void det_of_lu(cudaStream_t stream, DType type, const void* lu, const void* pivots, std::size_t pivot_bytes,
                std::int64_t batch, std::int64_t n, void* det, void* log_abs) {
   if (pivot_bytes != 4 && pivot_bytes != 8) {
@@ -217,15 +145,6 @@ void fill_pointers(cudaStream_t stream, void* base, std::size_t stride_bytes, st
   if (count == 0) return;
   const Shape shape = flat_shape(count);
   launch(stream, shape.grid, shape.block, 0, &pointers_kernel, static_cast<char*>(base), stride_bytes, count, pointers);
-}
-
-void find_zero_pivots(cudaStream_t stream, DType type, const void* lu, std::int64_t batch, std::int64_t n, int* flags) {
-  with_float("find_zero_pivots", type, [&](auto zero) {
-    using T = decltype(zero);
-    if (batch == 0 || n == 0) return;
-    const Shape shape = group_shape(batch, power_of_two(n, kWarp));
-    launch(stream, shape.grid, shape.block, 0, &zero_pivot_kernel<T>, static_cast<const T*>(lu), batch, n, flags);
-  });
 }
 
 }  // namespace tensorlane::cuda

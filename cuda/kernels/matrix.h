@@ -20,9 +20,6 @@ enum class Triangle { Lower, Upper };
 void copy_triangle(cudaStream_t stream, DType type, Triangle triangle, const void* from, std::int64_t from_columns,
                    std::int64_t from_stride, void* to, std::int64_t batch, std::int64_t rows, std::int64_t columns);
 
-// The upper triangle gets the mirror image of the lower one.
-void mirror_lower(cudaStream_t stream, DType type, void* a, std::int64_t batch, std::int64_t n);
-
 // Determinants from LU factors (n x n, packed) and pivots (1-based, `pivot_bytes` 4 or 8 each, n a matrix). With
 // log_abs null: det[i]; else the sign to det[i] and log |det| to log_abs[i], as numpy's slogdet. An empty matrix has
 // determinant 1.
@@ -31,8 +28,5 @@ void det_of_lu(cudaStream_t stream, DType type, const void* lu, const void* pivo
 
 // pointers[i] = base + i * stride_bytes, for the batched routines of cuBLAS and cuSOLVER.
 void fill_pointers(cudaStream_t stream, void* base, std::size_t stride_bytes, std::int64_t count, void** pointers);
-
-// flags[i] = 1 where LU factors (n x n, packed) have an exact zero on their diagonal.
-void find_zero_pivots(cudaStream_t stream, DType type, const void* lu, std::int64_t batch, std::int64_t n, int* flags);
 
 }  // namespace tensorlane::cuda

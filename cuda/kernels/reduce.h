@@ -8,16 +8,11 @@
 #include <cstdint>
 
 #include "core/dtype.h"
+#include "core/reduction.h"
 
 namespace tensorlane::cuda {
 
-enum class Reduction {
-  Sum,
-  Mean,
-  Max,
-  Min,
-  Norm
-};  // Norm: the root of the sum of squares, without overflow in between
+using tensorlane::Reduction;
 
 // A row-major `rows` x `columns` of float32 or float64 to `rows` elements of the same type. Sum and Norm of an empty
 // row are 0, Mean NaN, Max -inf, Min inf; a NaN in a row gives NaN. float32 is summed in float64. `workspace` has

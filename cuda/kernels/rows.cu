@@ -31,6 +31,17 @@ __device__ void copy_row(const Unit* from, Unit* to, std::int64_t units) {
   }
 }
 
+template <typename Index>
+__global__ void __launch_bounds__(kBlock)
+    wrap_kernel(const Index* indices, std::int64_t count, std::int64_t rows, std::int64_t* to, int* outside) {
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) {
+    const std::int64_t index = indices[i];
+    if (index < -rows || index >= rows) atomicOr(outside, 1);
+    to[i] = index < 0 ? index + rows : index;
+  }
+}
+
 template <typename Unit>
 __global__ void __launch_bounds__(kBlock)
     gather_kernel(const Unit* from, std::int64_t from_rows, const std::int64_t* rows, std::int64_t count,
@@ -127,6 +138,22 @@ void pad_rows_of(cudaStream_t stream, const void* from, const std::int64_t* offs
 }
 
 }  // namespace
+
+void wrap_indices(cudaStream_t stream, DType type, const void* indices, std::int64_t count, std::int64_t rows,
+                  std::int64_t* to, int* outside) {
+  if (type != DType::Int32 && type != DType::Int64) {
+    throw Error(Code::DType, "indices of type " + std::string(dtype_name(type)) + "; expected int32 or int64");
+  }
+  if (count == 0) return;
+  const Shape shape = flat_shape(count);
+  if (type == DType::Int32) {
+    launch(stream, shape.grid, shape.block, 0, &wrap_kernel<std::int32_t>, static_cast<const std::int32_t*>(indices),
+           count, rows, to, outside);
+  } else {
+    launch(stream, shape.grid, shape.block, 0, &wrap_kernel<std::int64_t>, static_cast<const std::int64_t*>(indices),
+           count, rows, to, outside);
+  }
+}
 
 void gather_rows(cudaStream_t stream, const void* from, std::int64_t from_rows, const std::int64_t* rows,
                  std::int64_t count, std::size_t row_bytes, void* to) {

@@ -59,6 +59,11 @@ inline std::int64_t to_int(const Napi::Value& value, const char* what) {
   return static_cast<std::int64_t>(number);
 }
 
+inline float to_float(const Napi::Value& value, const char* what) {
+  if (!value.IsNumber()) throw Error(Code::Argument, std::string(what) + " must be a number");
+  return value.As<Napi::Number>().FloatValue();
+}
+
 inline std::vector<std::int64_t> to_ints(const Napi::Value& value, const char* what) {
   const Napi::Array array = to_array(value, what);
   std::vector<std::int64_t> numbers;

@@ -17,15 +17,21 @@
 
 namespace tensorlane {
 
-// Calls operation(T{}) for the element type T while holding a share of the cores.
+// Calls operation(T{}) for the element type T, float32 or float64.
 template <typename Operation>
-void with_blas(DType type, Operation operation) {
-  const BlasShare share;
+void with_float(DType type, Operation operation) {
   if (type == DType::Float32) {
     operation(float{});
   } else {
     operation(double{});
   }
+}
+
+// The same while holding a share of the cores.
+template <typename Operation>
+void with_blas(DType type, Operation operation) {
+  const BlasShare share;
+  with_float(type, operation);
 }
 
 template <typename T>

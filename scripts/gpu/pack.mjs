@@ -25,7 +25,15 @@ import { doSteps, orExit } from '../setup.mjs';
 
 const limit = 60e6;
 // Without ONNX Runtime, so without what loads models.
-const carried = ['test/cuda', 'test/device', 'test/linalg', 'test/streams.test.ts', 'test/tensor.test.ts', 'bench/gpu'];
+const carried = [
+  'test/cuda',
+  'test/device',
+  'test/linalg',
+  'test/ops',
+  'test/streams.test.ts',
+  'test/tensor.test.ts',
+  'bench/gpu',
+];
 const stage = inRoot('build', 'gpu', 'tensorlane-gpu');
 const archive = inRoot('build', 'gpu', 'tensorlane-gpu.tar.xz');
 

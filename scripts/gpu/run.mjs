@@ -89,8 +89,16 @@ async function tests() {
   // On a GPU with the configuration of the CUDA device's suite; what it needs models for stays at home.
   const suite =
     options.device === 'cpu'
-      ? ['--project', 'fast', 'test/linalg', 'test/device', 'test/tensor.test.ts']
-      : ['--config', 'vitest.cuda.config.ts', 'test/cuda', 'test/device', 'test/linalg', 'test/streams.test.ts'];
+      ? ['--project', 'fast', 'test/linalg', 'test/ops', 'test/device', 'test/tensor.test.ts']
+      : [
+          '--config',
+          'vitest.cuda.config.ts',
+          'test/cuda',
+          'test/device',
+          'test/linalg',
+          'test/ops',
+          'test/streams.test.ts',
+        ];
   const json = inRoot('vitest.json');
   const vitest = [inRoot('node_modules', 'vitest', 'vitest.mjs'), 'run', ...suite];
   const { ok, seconds } = await run(

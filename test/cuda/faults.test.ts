@@ -56,6 +56,38 @@ operations['solve of host tensors'] = async (device) => {
   await device.linalg.solve(a, a);
 };
 
+/** Of the same numbers, or of their bytes as an image. */
+const image: Tensor<'uint8'> = { type: 'uint8', data: new Uint8Array(a.data.buffer).slice(0, 192), dims: [2, 4, 6, 4] };
+const onTensors: Record<string, (device: Device, held: typeof a | DeviceTensor<'float64'>) => Promise<unknown>> = {
+  cast: (device, held) => device.ops.cast(held, 'float16'),
+  transpose: (device, held) => device.ops.transpose(held), // in two steps
+  'sum along the first axis': (device, held) => device.ops.sum(held, { axis: 0 }),
+  argmax: (device, held) => device.ops.argmax(held),
+  topK: (device, held) => device.ops.topK(held, 2),
+  hasNonFinite: (device, held) => device.ops.hasNonFinite(held),
+  gather: (device, held) => device.ops.gather(held, [2, -3]),
+  scatter: (device, held) => device.ops.scatter(held, [0, 1, 0], held),
+  padSequences: (device, held) => device.ops.padSequences(held, [2, 1]),
+};
+for (const [name, call] of Object.entries(onTensors)) {
+  operations[`${name} of a device tensor`] = async (device) => {
+    await using held = await device.put(a);
+    await dispose(await call(device, held));
+  };
+}
+operations['a reduction of a host tensor'] = async (device) => {
+  await device.ops.norm(a, { axis: 1 });
+};
+operations['gather by indices on the device'] = async (device) => {
+  await using held = await device.put(a);
+  await using indices = await device.ops.argmax(held, { axis: 0 });
+  await dispose(await device.ops.gather(a, indices));
+};
+operations['imageToTensor of a device tensor'] = async (device) => {
+  await using held = await device.put(image);
+  await dispose(await device.ops.imageToTensor(held, { height: 3 }));
+};
+
 function eye() {
   const matrices = random('float64', [3, 6, 6]) as Tensor<'float64'>;
   matrices.data.fill(0);

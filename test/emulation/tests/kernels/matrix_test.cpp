@@ -63,26 +63,6 @@ TEST_CASE_TEMPLATE("kernels: triangles are copied out of larger matrices", T, fl
   }
 }
 
-TEST_CASE_TEMPLATE("kernels: the lower triangle is mirrored", T, float, double) {
-  Random random(19);
-  const Stream stream;
-  for (int n = 0; n < 40; ++n) {
-    const std::int64_t size = any_size(random, 140);
-    const std::int64_t batch = between(random, 0, size <= 10 ? 60 : 3);
-    CAPTURE(batch);
-    CAPTURE(size);
-    std::vector<T> a = random_values<T>(random, batch * size * size, Values::Special);
-    const Array<T> matrices(stream, a, any_offset(random, sizeof(T)));
-    cuda::mirror_lower(stream, kFloatType<T>, matrices.data(), batch, size);
-    for (std::int64_t b = 0; b < batch; ++b) {
-      for (std::int64_t i = 0; i < size; ++i) {
-        for (std::int64_t j = i + 1; j < size; ++j) a[at((b * size + i) * size + j)] = a[at((b * size + j) * size + i)];
-      }
-    }
-    CHECK_MESSAGE(same_bits(matrices.fetch(), a), "the matrices differ");
-  }
-}
-
 bool close(long double value, long double expected, long double slack) {
   if (std::isnan(expected)) return std::isnan(value);
   if (std::isinf(expected) || expected == 0) return value == expected;
@@ -184,32 +164,6 @@ TEST_CASE("kernels: pointers to the matrices of a batch") {
     require(cudaMemcpyAsync(&value, result[0], 1, cudaMemcpyDefault, stream));
     stream.wait();
     CHECK(value == Array<char>::filler());
-  }
-}
-
-TEST_CASE_TEMPLATE("kernels: zeros on the diagonal are found", T, float, double) {
-  Random random(22);
-  const Stream stream;
-  for (int n = 0; n < 40; ++n) {
-    const std::int64_t size = any_size(random, 70);
-    const std::int64_t batch = between(random, 0, size <= 10 ? 90 : 4);
-    CAPTURE(batch);
-    CAPTURE(size);
-    std::vector<T> lu = random_values<T>(random, batch * size * size);
-    std::vector<int> expected(at(batch));
-    for (std::int64_t b = 0; b < batch; ++b) {
-      expected[at(b)] = static_cast<int>(between(random, 0, 1)) * 4;
-    }
-    const Array<int> flags(stream, expected);
-    for (std::int64_t b = 0; b < batch; ++b) {
-      if (size == 0 || between(random, 0, 2) != 0) continue;
-      const std::int64_t i = between(random, 0, size - 1);
-      lu[at((b * size + i) * size + i)] = between(random, 0, 1) == 0 ? T{0} : -T{0};
-      expected[at(b)] = 1;
-    }
-    const Array<T> factors(stream, lu);
-    cuda::find_zero_pivots(stream, kFloatType<T>, factors.data(), batch, size, flags.data());
-    CHECK(flags.fetch() == expected);
   }
 }
 

@@ -117,6 +117,45 @@ void check_pad(Random& random, std::int64_t count, std::int64_t length, bool ali
   CHECK_MESSAGE(same_bits(target.fetch(), expected), "the padded rows differ");
 }
 
+template <typename Index>
+void check_wrap(Random& random, std::int64_t count, std::int64_t rows, bool outside) {
+  CAPTURE(count);
+  CAPTURE(rows);
+  const Stream stream;
+  std::vector<Index> indices(static_cast<std::size_t>(count));
+  std::vector<std::int64_t> expected;
+  for (Index& index : indices) {
+    index = static_cast<Index>(rows == 0 ? 0 : between(random, -rows, rows - 1));
+    expected.push_back(index < 0 ? index + rows : index);
+  }
+  const bool any = (outside || rows == 0) && count > 0;
+  if (any) {
+    const auto at = static_cast<std::size_t>(between(random, 0, count - 1));
+    indices[at] = static_cast<Index>(between(random, 0, 1) == 0 ? rows + between(random, 0, 9)
+                                                                : -rows - 1 - between(random, 0, 9));
+    expected[at] = indices[at] < 0 ? indices[at] + rows : indices[at];
+    CHECK((expected[at] < 0 || expected[at] >= rows));
+  }
+  const Array<Index> given(stream, indices, any_offset(random, sizeof(Index)));
+  const Array<std::int64_t> wrapped(stream, indices.size());
+  const Array<int> flag(stream, std::vector<int>{0});
+  cuda::wrap_indices(stream, sizeof(Index) == 4 ? DType::Int32 : DType::Int64, given.data(), count, rows,
+                     wrapped.data(), flag.data());
+  CHECK(flag.fetch() == std::vector<int>{any ? 1 : 0});
+  CHECK(wrapped.fetch() == expected);
+}
+
+TEST_CASE("kernels: negative indices count from the end, and those that are out of range are noticed") {
+  Random random(7);
+  for (int i = 0; i < some(40); ++i) {
+    const std::int64_t count = any_size(random, 700);
+    const std::int64_t rows = any_size(random, 100);
+    check_wrap<std::int32_t>(random, count, rows, i % 2 == 0);
+    check_wrap<std::int64_t>(random, count, rows, i % 2 == 1);
+  }
+  CHECK_THROWS_AS(cuda::wrap_indices(nullptr, DType::Float32, nullptr, 1, 1, nullptr, nullptr), Error);
+}
+
 TEST_CASE("kernels: rows of any size are picked, those out of range come out as zeros") {
   Random random(1);
   for (int i = 0; i < some(60); ++i) {

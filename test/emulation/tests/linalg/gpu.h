@@ -46,7 +46,6 @@ class Gpu : public cuda::testing::Rig {
     call(&Device::det, args, where, {&DetArgs::a}, {&DetArgs::det, &DetArgs::log_abs});
   }
 
- private:
   template <typename Args>
   void call(void (Device::*operation)(Lane&, const Args&), Args args, Where where,
             std::initializer_list<Operand Args::*> inputs, std::initializer_list<Operand Args::*> outputs) {

@@ -1,0 +1,18 @@
+#include "cuda/kernels/cast.h"
+
+#include <array>
+
+#include "cuda/batch.h"
+#include "cuda/ops/ops.h"
+
+namespace tensorlane::cuda {
+
+void cast(CudaLane& lane, const CastArgs& args) {
+  const std::array inputs{BatchOperand{&args.a, size_of_elements(args.from_type, 1)}};
+  const std::array outputs{BatchOperand{&args.result, size_of_elements(args.to_type, 1)}};
+  run_batch(lane, args.count, inputs, outputs, [&](const Chunk& chunk) {
+    cast(lane.stream(), args.from_type, chunk.inputs[0], args.to_type, chunk.outputs[0], chunk.count);
+  });
+}
+
+}  // namespace tensorlane::cuda
