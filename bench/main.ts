@@ -13,11 +13,12 @@ import { dense } from './suites/dense.js';
 import { latency } from './suites/latency.js';
 import { ops } from './suites/ops.js';
 import { parity } from './suites/parity.js';
+import { scheduler } from './suites/scheduler.js';
 import { square } from './suites/square.js';
 import { svd } from './suites/svd.js';
 import { waiting } from './suites/waiting.js';
 
-const SUITES: readonly Suite[] = [parity, dense, square, latency, svd, waiting, ops];
+const SUITES: readonly Suite[] = [parity, dense, square, latency, svd, waiting, ops, scheduler];
 
 function usage(): string {
   const list = SUITES.map((suite) => `  ${suite.name.padEnd(9)} ${suite.about}`);
