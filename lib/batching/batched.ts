@@ -52,7 +52,7 @@ export function batched<Item, Result>(
       },
     },
     // An item is whole: only an executor of its own could take one apart.
-    { splitOversize: false, ...options },
+    { splitOversize: false, ...plainObject('batched: options', options) },
   );
 }
 

@@ -85,6 +85,7 @@ export class Deadlines<T> {
     // Armed first: what is told below may add and remove.
     if (earliest < this.#armed) this.#arm(earliest, earliest - now);
     for (const item of over) {
+      if (!this.#entries.has(item)) continue; // taken away by what was told before
       this.remove(item);
       this.#onOver(item);
     }

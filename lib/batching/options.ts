@@ -117,7 +117,7 @@ export function completeBatcherOptions(options: BatcherOptions, what: string): B
     allowedBatchSizes: allowed,
     splitOversize: flag(named('splitOversize'), options.splitOversize, true),
     concurrency: wholeNumber(named('concurrency'), options.concurrency, 2, 1),
-    policies: policies(named('queuePolicies'), options.queuePolicies ?? {}, levels, general, maxQueueDelayMicros),
+    policies: policies(named('queuePolicies'), options.queuePolicies, levels, general, maxQueueDelayMicros),
     defaultPriority: wholeNumber(named('defaultPriority'), options.defaultPriority, Math.ceil(levels / 2), 1, levels),
     priorityAgingMicros: wholeNumber(named('priorityAgingMicros'), options.priorityAgingMicros, 1e6, 0),
     preserveOrdering: flag(named('preserveOrdering'), options.preserveOrdering, false),
@@ -159,7 +159,7 @@ function policy(given: QueuePolicy, otherwise: Policy, what: string, delay: numb
 
 function policies(
   name: string,
-  given: Readonly<Record<number, QueuePolicy>>,
+  given: Readonly<Record<number, QueuePolicy>> = {},
   levels: number,
   general: Policy,
   delay: number,
