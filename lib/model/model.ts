@@ -84,6 +84,10 @@ export class Model implements AsyncDisposable {
     this.#batcher = new Batcher(executor, settings.batcher, { clock: systemClock, name, limiter: share });
   }
 
+  get disposed(): boolean {
+    return this.#disposal !== undefined;
+  }
+
   get batching(): ModelBatching {
     const { maxBatchSize, maxQueueDelayMicros } = this.#settings.batcher;
     return this.#batchable.enabled

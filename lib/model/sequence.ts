@@ -154,12 +154,15 @@ export class Sequence implements AsyncDisposable {
     throw new TensorlaneError('ERR_DISPOSED', `sequence: it ${why}`);
   }
 
-  /** Nothing of it runs. The timer keeps no process alive. */
+  /** Nothing of it runs. The timer keeps no process alive, nor a sequence that its user has lost, nor that one's model. */
   #rest(): void {
     if (this.#idleMicros === 0 || this.#ended !== undefined) return;
+    const kept = new WeakRef(this);
     this.#timer = setTimeout(() => {
-      this.#ended = 'idle';
-      this.#free();
+      const sequence = kept.deref();
+      if (sequence === undefined) return;
+      sequence.#ended = 'idle';
+      sequence.#free();
     }, this.#idleMicros / 1000).unref();
   }
 

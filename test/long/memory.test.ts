@@ -7,12 +7,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { expectOutcome, modelFiles, spawnChild } from '../reliability/support.js';
-import { dense } from '../support/onnx-builder.js';
+import { dense, masked, recurrent } from '../support/onnx-builder.js';
 
 const files = modelFiles();
 beforeAll(() => {
   // 160 kB, so that one which is not freed is seen at once.
   writeFileSync(join(files.folder, 'dense.onnx'), dense({ layers: 1, width: 200 }));
+  writeFileSync(join(files.folder, 'recurrent.onnx'), recurrent());
+  writeFileSync(join(files.folder, 'masked.onnx'), masked());
 });
 
 interface Sample {
@@ -38,6 +40,7 @@ const mean = (samples: readonly Sample[], key: keyof Sample) =>
 
 const cases: readonly [kind: string, rounds: number, bytesARound: number, title: string][] = [
   ['load', 1250, 4096, '1,000 rounds of loading, running and disposing a model'],
+  ['traffic', 2500, 8192, '2,000 rounds of loading, warming up, running and disposing models while another one serves'],
   ['drop', 500, 8192, '400 rounds of loading and running a model that is left to the garbage collector'],
   ['svd', 2500, 1024, '2,000 SVDs, small and above 64 KiB'],
   ['open', 250, 8192, '200 rounds of opening and disposing a device'],

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { type Device, type Model, open, type SequenceOptions, type Tensor, tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { collectGarbage } from '../reliability/support.js';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
 import * as models from '../support/onnx-builder.js';
@@ -218,6 +219,18 @@ describe('the end of a sequence', () => {
     const unused = model.sequence({ states, idleTimeoutMicros: 1000 });
     await sleep(40);
     await expectError(unused.run({ x: x(1), k }), 'ERR_DISPOSED', /idle/);
+  });
+
+  test('by being lost: a long idle time keeps neither it nor its model', async () => {
+    const lost: WeakRef<object>[] = [];
+    await (async () => {
+      const model = await load();
+      const sequence = model.sequence({ states, idleTimeoutMicros: 3600e6 });
+      await sequence.run({ x: x(1), k });
+      lost.push(new WeakRef(model), new WeakRef(sequence));
+    })();
+    await collectGarbage();
+    expect(lost.map((one) => one.deref())).toEqual([undefined, undefined]);
   });
 
   test('an idle time of the longest that a timer can wait does not end it at once', async () => {

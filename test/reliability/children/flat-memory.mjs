@@ -29,6 +29,45 @@ const kinds = {
     };
   },
 
+  // Models come and go, with all that a batch can be, while another one is never without requests.
+  async traffic() {
+    const stays = await device.loadModel(join(folder, 'square.onnx'), { batching: { allowedBatchSizes: [4, 32] } });
+    const files = ['recurrent', 'masked'].map((name) => readFileSync(join(folder, `${name}.onnx`)));
+    const padVariableLength = { inputs: { x: { axis: 1 } }, maskInput: 'mask' };
+    const batchAxis = { inputs: { state: 1, k: null }, outputs: { next: 1 } };
+    const float32 = (dims) => ({ type: 'float32', data: new Float32Array(dims.reduce((n, d) => n * d, 1)), dims });
+    let served = 0;
+    const client = async () => {
+      for (;;) {
+        await stays.run({ x: row(16) });
+        served++;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    for (let i = 0; i < 3; i++) client().catch(() => {});
+    return async (i) => {
+      const before = served;
+      if (i % 2 === 0) {
+        const model = await device.loadModel(files[0], { batching: { maxBatchSize: 8, batchAxis }, warmup: true });
+        const sequences = [1, 2, 3].map(() => model.sequence({ states: { state: 'next' }, idleTimeoutMicros: 1e9 }));
+        const steps = sequences.flatMap((one) =>
+          [one, one].map((it) => it.run({ x: float32([1, 4]), k: float32([]) })),
+        );
+        await Promise.all(steps);
+        await sequences[0].dispose();
+        await model.dispose();
+      } else {
+        const batching = { maxBatchSize: 4, padVariableLength };
+        const model = await device.loadModel(files[1], { batching, warmup: { batchSizes: [1, 4] } });
+        const runs = [3, 4, 900].map((length) => model.run({ x: float32([length % 7 === 4 ? 9 : 1, length, 2]) }));
+        const disposal = model.dispose();
+        await Promise.all(runs);
+        await disposal;
+      }
+      while (served === before) await new Promise((resolve) => setImmediate(resolve));
+    };
+  },
+
   // Left to the garbage collector.
   async drop() {
     const bytes = readFileSync(join(folder, 'dense.onnx'));
