@@ -1,0 +1,63 @@
+// The scheduler under mixed traffic for a minute, or for TENSORLANE_SOAK_MINUTES: every answer is the caller's own, memory is
+// flat, and nothing is left behind.
+
+import { expect, it } from 'vitest';
+import { expectOutcome, spawnChild } from '../reliability/support.js';
+
+interface Sample {
+  readonly heapUsed: number;
+  readonly rss: number;
+  readonly external: number;
+  /** Requests so far. */
+  readonly asked: number;
+}
+
+interface Report {
+  /** Over the time, evenly; the first four (a fifth of it) are the warm-up. */
+  readonly samples: readonly Sample[];
+  readonly told: Readonly<Record<string, number>>;
+  readonly held: number;
+  readonly pending: readonly number[];
+}
+
+const minutes = Number(process.env.TENSORLANE_SOAK_MINUTES ?? 1);
+
+const mean = (samples: readonly Sample[], key: keyof Sample) =>
+  samples.reduce((total, sample) => total + sample[key], 0) / samples.length;
+
+it(
+  `the scheduler stays flat and right over ${minutes} min of mixed traffic`,
+  async () => {
+    const outcome = await spawnChild('batching-soak.mjs', {
+      args: [String(minutes * 60)],
+      nodeArgs: ['--expose-gc'],
+      env: { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '0' },
+      limitMs: minutes * 60_000 + 30_000,
+    });
+    // With a warning of Node's, of listeners that leak for one, its stderr would not be empty.
+    expectOutcome(outcome, { code: 0, printed: ['ready'], endsWithinMs: 1000 });
+    const { samples, told, held, pending } = JSON.parse(outcome.stdout.split('\n')[0]!) as Report;
+
+    expect(held, 'payloads were not released').toBe(0);
+    expect(Math.max(...pending), 'a client was told, and its request is still pending').toBe(0);
+    // The traffic was as mixed as it should be.
+    for (const kind of ['completed', 'poisoned', 'ERR_ABORTED', 'ERR_TIMEOUT']) {
+      expect(told[kind], kind).toBeGreaterThan(20 * minutes);
+    }
+    const total = Object.values(told).reduce((sum, count) => sum + count, 0);
+    expect(total, 'some were told twice, or not at all').toBe(samples.at(-1)!.asked);
+
+    const [early, late] = [samples.slice(4, 8), samples.slice(16, 20)];
+    const requests = mean(late, 'asked') - mean(early, 'asked');
+    for (const [key, limit] of [
+      ['heapUsed', 256 * 1024],
+      ['external', 64 * 1024],
+      ['rss', 4 * 2 ** 20],
+    ] as const) {
+      const growth = mean(late, key) - mean(early, key);
+      const curve = samples.map((sample) => Math.round(sample[key] / 1024)).join(' ');
+      expect(growth, `${key} grew over ${Math.round(requests)} requests; in kB: ${curve}`).toBeLessThan(limit);
+    }
+  },
+  minutes * 60_000 + 60_000,
+);
