@@ -118,6 +118,10 @@ export class Device implements AsyncDisposable {
     this.ops = new TensorOperations(this.#runner);
   }
 
+  get disposed(): boolean {
+    return this.#disposal !== undefined;
+  }
+
   /**
    * Copies a tensor to the device's memory, of any element type but string. Up to 64 KiB it may be reused as soon as the call
    * returns; a larger one is read until the promise settles.

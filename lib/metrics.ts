@@ -28,10 +28,12 @@ export interface MetricsOptions {
 /** A model, or a batched function. */
 export interface BatcherSource {
   readonly name: string;
+  readonly disposed?: boolean;
   stats(): BatcherStats;
 }
 
 export interface DeviceSource {
+  readonly disposed?: boolean;
   readonly info: Pick<DeviceInfo, 'kind' | 'index'>;
   stats(): DeviceStats;
 }
@@ -93,8 +95,8 @@ export class Metrics implements Disposable {
 
   /**
    * Adds a model or a batched function, labelled `model` with its name, or a device, labelled `device` as `open` names it;
-   * `labels` are its own, and may give it another name. It is left out again when it is removed, when what this returns is disposed, or
-   * when it is garbage.
+   * `labels` are its own, and may give it another name. It is left out again when it, or what this returns, is disposed, when it is removed,
+   * or when it is garbage.
    *
    * Errors: ERR_ARGUMENT, also where something else has the same labels: Prometheus could not tell them apart.
    */
@@ -136,7 +138,10 @@ export class Metrics implements Disposable {
 }
 
 /** Those of one kind, and their metrics. */
-class Sources<Source extends { stats(): Stats } & object, Stats = ReturnType<Source['stats']>> {
+class Sources<
+  Source extends { stats(): Stats; readonly disposed?: boolean } & object,
+  Stats = ReturnType<Source['stats']>,
+> {
   readonly #entries = new Map<string, Entry<Source>>();
   #scraped: readonly { readonly stats: Stats; readonly labels: Labels }[] | undefined;
 
@@ -182,7 +187,7 @@ class Sources<Source extends { stats(): Stats } & object, Stats = ReturnType<Sou
     const scraped: { stats: Stats; labels: Labels }[] = [];
     for (const [key, { source, labels }] of this.#entries) {
       const live = source.deref();
-      if (live === undefined) this.#entries.delete(key);
+      if (live === undefined || live.disposed) this.#entries.delete(key);
       else scraped.push({ stats: live.stats(), labels });
     }
     this.#scraped = scraped;

@@ -105,9 +105,9 @@ export class Adaptive {
     return Math.max(0, free) + (before * full) / this.#atOnce + own - this.#budget;
   }
 
-  /** Whether a request that came then is late even if it runs now, in a batch of so many rows. */
-  isHopeless(arrived: number, rows: number, now: number): boolean {
-    return now - arrived + this.predict(rows) > this.#target;
+  /** By how much a request that came then is late even if it runs now, in a batch of so many rows; 0 or less where it is not. */
+  lateBy(arrived: number, rows: number, now: number): number {
+    return now - arrived + this.predict(rows) - this.#target;
   }
 
   /** A batch has ended: `atOnce` is the most that ran at once with it, itself among them; `tooLate` counts its late requests. */

@@ -87,6 +87,10 @@ export class Batched<Item, Result> implements AsyncDisposable {
     this.#batcher = new Batcher(executor, settings, { clock, name });
   }
 
+  get disposed(): boolean {
+    return this.#disposal !== undefined;
+  }
+
   /**
    * Runs an item in a batch with whatever else is waiting.
    *

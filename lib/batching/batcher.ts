@@ -401,11 +401,14 @@ export class Batcher<Payload, Result> {
     let rows = 0;
     for (let request = queue.next(); request !== undefined && rows < limit; request = queue.next()) {
       const { whole } = request;
-      if (bucket.requests > 1 && this.#adaptive.isHopeless(whole.arrived, hopelessRows, now)) hopeless.push(whole);
+      if (bucket.requests > 1 && this.#adaptive.lateBy(whole.arrived, hopelessRows, now) > 0) hopeless.push(whole);
       else rows += request.rows;
     }
     // Only now: with one part of a request all others leave the queue.
-    for (const request of hopeless) this.#settle(request, new Failure('overloaded', 0));
+    for (const request of hopeless) {
+      const lateBy = this.#adaptive.lateBy(request.arrived, hopelessRows, now);
+      this.#settle(request, new Failure('overloaded', Math.ceil(lateBy)));
+    }
   }
 
   #arm(readyAt: number, now: number): void {

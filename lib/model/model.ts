@@ -146,7 +146,8 @@ export class Model implements AsyncDisposable {
   async warmUp(): Promise<void> {
     const { warmup, batcher } = this.#settings;
     if (warmup === undefined) return;
-    const alone = !this.#batchable.enabled;
+    const batchable = this.#batchable;
+    const alone = !batchable.enabled;
     const sizes = warmup.batchSizes ?? batcher.allowedBatchSizes ?? [1, batcher.maxBatchSize];
     const check = (row: Readonly<Record<string, Tensor>>) => this.#checkWarmupRow(row, alone);
     for (const { rows, feeds } of warmUp(this.#layout.given, alone ? [1] : sizes, warmup, check)) {
@@ -155,6 +156,8 @@ export class Model implements AsyncDisposable {
       try {
         await this.#batcher.warmUp(request, rows);
       } catch (reason) {
+        // The warm-up may be the first to see that the model's rows cannot be told apart.
+        if (batchable !== this.#batchable) return this.warmUp();
         if (this.#disposal === undefined) throw toTensorlaneError(reason, `warmup of ${rows} rows: `);
       }
       if (this.#disposal !== undefined) {

@@ -97,6 +97,7 @@ describe('a batched function', () => {
       },
       { name: 'double', maxBatchSize: 4, allowedBatchSizes: [1, 4], concurrency: 1, maxQueueSize: 5, rows: Math.abs },
     );
+    using _ = { [Symbol.dispose]: letGo }; // whatever fails, its disposal has nothing to wait for
     metrics.add(double);
     expectToAgree(await scrape(register), 'double', double.stats());
 
@@ -104,7 +105,7 @@ describe('a batched function', () => {
     const first = [double.run(1), double.run(1), double.run(1)];
     await new Promise(setImmediate); // a batch of three runs, padded to four
     const cancelled = expectError(double.run(1, { signal: stop.signal }), 'ERR_ABORTED');
-    const expired = expectError(double.run(1, { timeoutMicros: 100 }), 'ERR_TIMEOUT');
+    const expired = expectError(double.run(1, { timeoutMicros: 50_000 }), 'ERR_TIMEOUT');
     const failing = expect(double.run(-1)).rejects.toThrow('negative');
     const more = [double.run(2), double.run(2)];
     const refused = expectError(double.run(1), 'ERR_QUEUE_FULL');
@@ -121,7 +122,6 @@ describe('a batched function', () => {
     letGo();
     expect(await Promise.all([...first, ...more])).toEqual([2, 2, 2, 4, 4]);
     await failing;
-    await double.dispose();
     const after = await scrape(register);
     expectToAgree(after, 'double', double.stats());
     expect(by('outcome', after, 'requests_total')).toEqual({
@@ -203,6 +203,11 @@ describe('models and devices', () => {
     expect(await known()).not.toContain('second');
     metrics.remove(first);
     metrics.remove(first);
+    const third = await load('third');
+    metrics.add(third);
+    expect(await known()).toContain('third');
+    await third.dispose();
+    expect(await known()).not.toContain('third');
     for (let i = 0; i < 20 && (await known()).length > 0; i++) {
       await new Promise((resolve) => setTimeout(resolve, 5));
       globalThis.gc!();
