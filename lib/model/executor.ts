@@ -125,11 +125,15 @@ export class ModelExecutor implements Executor<Request, Outputs> {
     return padded > total ? [...rows, padded - total] : rows;
   }
 
-  #whole({ checked }: Request, wanted: readonly number[], results: readonly RunOutput[]): Outputs {
+  #whole({ checked, alone }: Request, wanted: readonly number[], results: readonly RunOutput[]): Outputs {
     const outputs: Outputs = {};
     for (let i = 0; i < wanted.length; i++) {
       const layout = this.#layout.outputs[wanted[i]!]!;
       const { dims, data } = results[i]!;
+      // Its own outputs are right, but nobody could share a batch with it.
+      if (!alone && layout.axis !== undefined && dims[layout.axis] !== checked.rows) {
+        this.#disprove(layout, dims, checked.rows);
+      }
       const elements =
         layout.type === 'string' ? (data as string[]) : new arrayClasses[layout.type](data as ArrayBuffer);
       outputs[layout.name] = trimmed(layout, elements, dims, checked);
@@ -145,7 +149,9 @@ export class ModelExecutor implements Executor<Request, Outputs> {
       const layout = this.#layout.outputs[output]!;
       const { name, type, axis } = layout;
       const { dims, data } = results[i]!;
-      if (axis !== undefined && dims[axis] !== padded) throw this.#disprove(layout, dims, padded);
+      if (axis !== undefined && dims[axis] !== padded) {
+        throw new TensorlaneError('ERR_MODEL', this.#disprove(layout, dims, padded));
+      }
       let whole: Elements | undefined;
       if (type === 'string') whole = data as string[];
       else if (data === undefined) whole = new arrayClasses[type](staging[output]!.buffer);
@@ -177,13 +183,14 @@ export class ModelExecutor implements Executor<Request, Outputs> {
     return parted;
   }
 
-  #disprove({ name, axis }: OutputLayout, dims: readonly number[], rows: number): TensorlaneError {
+  /** Gives the reason. */
+  #disprove({ name, axis }: OutputLayout, dims: readonly number[], rows: number): string {
     const reason =
       `output '${name}' has ${dims[axis!] ?? 'no'} rows where ${rows} went in, ` +
       `so its ${axis === 0 ? 'leading dimension' : `dimension ${axis}`} is not the batch`;
+    if (!this.#disproved) this.onDisproved?.(reason);
     this.#disproved = true;
-    this.onDisproved?.(reason);
-    return new TensorlaneError('ERR_MODEL', reason);
+    return reason;
   }
 }
 

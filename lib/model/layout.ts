@@ -73,7 +73,7 @@ export class Layout {
       const paddedAxes = padding?.outputs === undefined ? named : [padding.outputs[output.name] ?? []].flat();
       return { ...output, axis, paddedAxes };
     });
-    this.lengths = padding?.lengths;
+    this.lengths = padding?.lengths?.slice();
     this.pads = padding !== undefined;
   }
 

@@ -146,6 +146,14 @@ describe('batches', () => {
     ]);
   });
 
+  test('a request alone shows that too, and gets what it is due', async () => {
+    await using model = await device.loadModel(models.crossRow({ features: 1 }));
+    const x = tensor(Float32Array.of(1, -1, 2), [3, 1]);
+    expect((await model.run({ x })).y).toEqual(tensor(Float32Array.of(1, 2), [2, 1]));
+    expect(model.batching).toMatchObject({ enabled: false });
+    expect(model.batching.reason).toMatch(/output 'y' has 2 rows where 3 went in/);
+  });
+
   test('outputs above and below the size that is copied', async () => {
     for (const features of [10, 20_000, 300_000]) {
       await using model = await device.loadModel(models.square({ features }));

@@ -69,6 +69,15 @@ test('runs the rows that it is given', async () => {
   expect(device.stats().models, 'a model whose warm-up failed is not left behind').toBe(before);
 });
 
+test('shows that rows cannot be told apart, and goes on with one at a time', async () => {
+  for (const allowedBatchSizes of [undefined, [4, 8]]) {
+    const options = { warmup: { batchSizes: [1, 3] }, batching: { ...(allowedBatchSizes && { allowedBatchSizes }) } };
+    await using model = await device.loadModel(models.crossRow({ features: 2 }), options);
+    expect(model.batching).toMatchObject({ enabled: false, reason: expect.stringMatching(/output 'y' has 0 rows/) });
+    expect((await model.run({ x: tensor(Float32Array.of(1, 1, -1, -1), [2, 2]) })).y!.dims).toEqual([1, 2]);
+  }
+});
+
 test('teaches the scheduler how long batches take', async () => {
   const options = { batching: { maxBatchSize: 64, targetLatencyMicros: 1 }, warmup: { batchSizes: [64], count: 3 } };
   await using model = await device.loadModel(models.slow({ iterations: 100, width: 64 }), options);
