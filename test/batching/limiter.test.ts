@@ -118,6 +118,13 @@ describe('a device that two models want', () => {
     expect(one.executor.running.length).toBe(2);
   });
 
+  test('starts as many batches at the end of a turn as fit', async () => {
+    const { clock, one } = device(3, { one: { options: { maxBatchSize: 4, concurrency: 3 } }, other: {} });
+    for (const key of ['k', 'l', 'm']) void one.submit(key, { key });
+    await clock.turn();
+    expect(one.executor.log).toEqual([['k'], ['l'], ['m']]);
+  });
+
   test('the queue of one, full, does not hold up that of the other', async () => {
     const { clock, full, other } = device(2, { full: { options: { maxQueueSize: 2 } }, other: {} });
     flood(full, 10);

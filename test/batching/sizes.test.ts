@@ -23,6 +23,16 @@ describe('preferred sizes', () => {
     expect(executor.log.map((items) => items.join(''))).toEqual(['abcd', 'ef']);
   });
 
+  test('before one with as many rows as there may be', async () => {
+    const { clock, executor, batcher, submit, finishAll } = setUp({ maxBatchSize: 8, preferredBatchSizes: [4, 6] });
+    void submit('busy');
+    await clock.turn();
+    for (const item of 'abcdefgh') void submit(item);
+    await finishAll();
+    expect(executor.log.map(({ length }) => length)).toEqual([1, 6, 2]);
+    expect(batcher.stats().batches.closed).toMatchObject({ preferred: 1, laneFree: 2, full: 0 });
+  });
+
   test('not aligned: what is over waits for its own delay, and no longer', async () => {
     const { clock, executor, batcher, submit } = setUp({ ...preferring, preferredBatchSizes: [4] });
     for (const item of 'abcde') void submit(item);
