@@ -114,6 +114,16 @@ describe('cancellation', () => {
     expect(listeners, 'a listener was left behind').toBe(0);
   });
 
+  test('one signal still cancels what is queued when others that have it run', async () => {
+    const { executor, submit, finishAll } = await busy({ maxBatchSize: 2 });
+    const controller = new AbortController();
+    const results = ['a', 'b', 'c'].map((item) => submit(item, { signal: controller.signal }));
+    await executor.running[0]!.finish();
+    controller.abort('bye');
+    await finishAll();
+    expect(await Promise.all(results)).toEqual(['A', 'B', new Failure('cancelled', 'bye')]);
+  });
+
   test('one signal cancels all that have it and are queued, and no other', async () => {
     const { submit, finishAll } = await busy();
     const controller = new AbortController();
