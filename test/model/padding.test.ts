@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { type Device, type LoadModelOptions, open, type Tensor, tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { collectGarbage } from '../reliability/support.js';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
 import * as models from '../support/onnx-builder.js';
@@ -185,6 +186,24 @@ describe('ragged inputs, padded to one length', () => {
   });
 });
 
+test('one very long request leaves no memory behind', async () => {
+  const padVariableLength = { inputs: { x: { axis: 1 } }, lengths: [2 ** 3, 2 ** 23] };
+  await using model = await device.loadModel(models.identity('float32', ['N', 'L']), {
+    batching: { padVariableLength, batchAxis: { inputs: { x: 0 } } },
+  });
+  const run = async (length: number) => (await model.run({ x: floats([1, length], 1) })).y!.dims;
+  await run(5);
+  await collectGarbage();
+  const before = process.memoryUsage().arrayBuffers;
+  expect(await Promise.all([run(9), run(10)])).toEqual([
+    [1, 9],
+    [1, 10],
+  ]);
+  await collectGarbage();
+  const kept = process.memoryUsage().arrayBuffers - before;
+  expect(kept / 2 ** 20, 'megabytes kept of twice 32').toBeLessThan(1);
+});
+
 describe('batches filled up to allowed sizes', () => {
   test('run with these sizes, and nobody sees the padding (scenario 20)', async () => {
     // Sums over the rows of the batch show what the model sees; the outputs of the rows, what callers do.
@@ -211,6 +230,18 @@ describe('batches filled up to allowed sizes', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  test('what it wastes is counted', async () => {
+    const bytes = models.model({
+      inputs: [models.value('x', 'float32', ['N', 'L'])],
+      outputs: [models.value('y', 'float32', ['N', 'L'])],
+      nodes: [models.node('Neg', ['x'], ['y'])],
+    });
+    const batching = { padVariableLength: { inputs: { x: { axis: 1 } }, lengths: [4, 8] } };
+    await using model = await device.loadModel(bytes, { batching });
+    await Promise.all([model.run({ x: floats([2, 3], 1) }), model.run({ x: floats([1, 8], 2) })]);
+    expect(model.stats().batches.paddedLengths).toBe(2 / 4);
   });
 
   test('large outputs, which native code parts, leave the padding out', async () => {
