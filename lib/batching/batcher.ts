@@ -509,6 +509,7 @@ export class Batcher<Payload, Result> {
     const started = this.#clock.now();
     try {
       this.#counters.executed(batch.total, batch.padded);
+      if (this.#executor.waste !== undefined) this.#countWaste(batch);
       const results = await this.#executor.run(batch);
       this.#counters.computeMicros.record(this.#clock.now() - started);
       if (results.length === requests.length) return results;
@@ -525,6 +526,12 @@ export class Batcher<Payload, Result> {
       results.push(...(isGone ? [new Failure('cancelled')] : await this.#execute(this.#batch([request]), [request])));
     }
     return results;
+  }
+
+  #countWaste({ payloads, rows }: Batch<Payload>): void {
+    for (let i = 0; i < payloads.length; i++) {
+      this.#counters.paddedLengths += rows[i]! * this.#executor.waste!(payloads[i]!);
+    }
   }
 
   /** A part of a request has run, or all of it. */

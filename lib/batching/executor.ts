@@ -23,6 +23,8 @@ export interface Executor<Payload, Result> {
   run(batch: Batch<Payload>): Promise<readonly (Result | Failure)[]>;
   /** One result from those of a request whose rows were in several batches, in order. */
   join?(results: readonly Result[]): Result;
+  /** How much of each of a payload's rows is padding, from 0 to 1; counted where it runs. */
+  waste?(payload: Payload): number;
   /** The payload is not needed any more: its request was settled, and no batch with it runs. */
   release?(payload: Payload): void;
 }

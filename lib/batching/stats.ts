@@ -34,6 +34,8 @@ export interface BatcherStats {
     readonly sizes: Readonly<Record<number, number>>;
     /** Rows of padding, up to an allowed size. */
     readonly paddedRows: number;
+    /** How many rows' worth of `rows` was padding of variable lengths. */
+    readonly paddedLengths: number;
     /** Why batches stopped growing. */
     readonly closed: Readonly<Record<CloseReason, number>>;
   };
@@ -64,6 +66,7 @@ export class Counters {
   batches = 0;
   rows = 0;
   paddedRows = 0;
+  paddedLengths = 0;
   retried = 0;
   readonly failures: Record<FailureReason, number> = {
     cancelled: 0,
@@ -123,6 +126,7 @@ export class Counters {
         retried: this.retried,
         sizes: { ...this.sizes },
         paddedRows: this.paddedRows,
+        paddedLengths: this.paddedLengths,
         closed: { ...this.closed },
       },
       queueMicros: this.queueMicros.summary(),

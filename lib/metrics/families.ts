@@ -71,6 +71,11 @@ export const batcherFamilies: readonly Family<BatcherStats>[] = [
     samples: ({ batches }) => distribution(batches.sizes),
   },
   counter('padded_rows_total', 'Rows of padding, up to an allowed batch size', ({ batches }) => batches.paddedRows),
+  counter(
+    'padded_lengths_total',
+    "How many rows' worth of the rows was padding of variable lengths",
+    ({ batches }) => batches.paddedLengths,
+  ),
   summary(
     'batch_forming_seconds',
     "From the arrival of a batch's first request to the batch's start",

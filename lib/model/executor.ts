@@ -53,6 +53,10 @@ export class ModelExecutor implements Executor<Request, Outputs> {
     }
   }
 
+  waste({ checked: { length, padded } }: Request): number {
+    return padded > length ? 1 - length / padded : 0;
+  }
+
   release({ page, checked }: Request): void {
     if (--page!.live > 0) return;
     if (this.#open.get(checked.key) === page) this.#open.delete(checked.key);

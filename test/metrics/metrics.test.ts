@@ -55,11 +55,12 @@ function expectToAgree(samples: Map<string, number>, model: string, stats: Batch
   expect(settled + one('requests_pending')!, 'the counters do not add up').toBe(accepted);
   expect(by('reason', samples, 'requests_refused_total')).toEqual(refused);
 
-  const { count, rows, sizes, closed, retried, paddedRows, running } = stats.batches;
+  const { count, rows, sizes, closed, retried, paddedRows, paddedLengths, running } = stats.batches;
   expect(by('reason', samples, 'batches_total')).toEqual(closed);
   expect(one('batches_retried_total')).toBe(retried);
   expect(one('batches_running')).toBe(running);
   expect(one('padded_rows_total')).toBe(paddedRows);
+  expect(one('padded_lengths_total')).toBe(paddedLengths);
   expect(one('batch_rows_count')).toBe(count);
   expect(one('batch_rows_sum')).toBe(rows);
   for (const [most, total] of Object.entries(by('le', samples, 'batch_rows_bucket'))) {
