@@ -209,8 +209,8 @@ function copyPackage(folder) {
 
 async function compress() {
   const tar = ['-C', path.dirname(stage), '--sort=name', '--owner=0', '--group=0', '-cf', '-', path.basename(stage)];
-  // Machine code packs better when its jumps are rewritten first. What stays here need not be small.
-  const filter = emulated ? '-0' : process.arch === 'x64' ? '--x86 --lzma2=preset=9' : '-9';
+  // Machine code packs better when its jumps are rewritten first. What only tries this out need not be small.
+  const filter = emulated || given ? '-0' : process.arch === 'x64' ? '--x86 --lzma2=preset=9' : '-9';
   const command = 'archive=$1; shift; tar "$@" | xz -T0 --block-size=128MiB $FILTER > "$archive"';
   await run('pack', 'bash', ['-o', 'pipefail', '-c', command, 'bash', archive, ...tar], { env: { FILTER: filter } });
 }

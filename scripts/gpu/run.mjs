@@ -121,8 +121,12 @@ async function tests() {
       const broken = assertionResults.filter(isFailed);
       // A file that could not be loaded has no tests to count.
       if (broken.length === 0) broken.push({ fullName: path.relative(root, file), failureMessages: [message] });
+      // What vitest's report has where a test ran out of time.
       for (const { fullName, failureMessages } of broken)
-        failures.push({ name: fullName, note: failureMessages[0]?.split('\n')[0] ?? '' });
+        failures.push({
+          name: fullName,
+          note: firstLine(failureMessages[0]).replace(/.*STACK_TRACE_ERROR/, 'timed out'),
+        });
     }
   } catch {
     // No report: vitest itself failed.
@@ -132,6 +136,10 @@ async function tests() {
   report.passed += passed;
   report.failed += failures.length;
   report.tests = { passed, failed: failures.length, seconds: Number(seconds.toFixed(1)) };
+}
+
+function firstLine(text = '') {
+  return text.split('\n')[0];
 }
 
 /** The programs of the kernels, plainly and under compute-sanitizer. */
