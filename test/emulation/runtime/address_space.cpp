@@ -168,6 +168,7 @@ void begin_life(const Block& block, std::size_t bytes) {
 }
 
 void end_life(const Block& block, std::size_t bytes) {
+  unpoison(alias_of(block), bytes);  // of a device that failed, it may never have begun
   std::memset(alias_of(block), kFreed, std::min(bytes, kFilled));
   poison(alias_of(block), block.region);
 }
