@@ -5,11 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const emulated = !process.env.TENSORLANE_REAL_GPU;
-const build = fileURLToPath(new URL('build/emulation/', import.meta.url));
+// The addon that was built with the C++ tests of the emulated device, for a sanitizer: see scripts/test/vitest.mjs.
+const sanitized = process.env.TENSORLANE_SANITIZER === 'address';
+const build = fileURLToPath(new URL(sanitized ? 'build/emulation-address/' : 'build/emulation/', import.meta.url));
+const addons = sanitized ? build : `${build}Release/`;
 
 const emulation = {
-  TENSORLANE_ADDON: `${build}Release/tensorlane.node`,
-  TENSORLANE_EMULATION: `${build}Release/emulation_control.node`,
+  TENSORLANE_ADDON: `${addons}tensorlane.node`,
+  TENSORLANE_EMULATION: `${addons}emulation_control.node`,
   TENSORLANE_CUDA_LIBRARIES: `${build}emulated-cuda/lib`,
   EMULATION_DEVICES: '2',
   // Streams dawdle at random, from this seed on.

@@ -18,16 +18,27 @@ const all = args.length === 0;
 
 await setUpOrExit(all || asked('--emulation') ? 'emulation' : 'test');
 
-const results = [];
+const parts = [];
+async function part(name, work) {
+  const started = performance.now();
+  const result = await work();
+  parts.push({ name, seconds: (performance.now() - started) / 1000, ...result });
+}
+
 if (all || asked('--fast') || vitestArgs.length > 0)
-  results.push(await runVitest(asked('--fast') ? [...vitestArgs, '--project', 'fast'] : vitestArgs));
+  await part('TypeScript', () => runVitest(asked('--fast') ? [...vitestArgs, '--project', 'fast'] : vitestArgs));
 for (const suite of ['native', 'emulation']) {
   if (!all && !asked(`--${suite}`)) continue;
-  for (const sanitizer of ['address', 'thread']) results.push(await runNativeTests(suite, sanitizer));
+  for (const sanitizer of ['address', 'thread'])
+    await part(`C++ ${suite}, ${sanitizer} sanitizer`, () => runNativeTests(suite, sanitizer));
 }
-if (all || asked('--emulation')) results.push(await runVitest(['--config', 'vitest.cuda.config.ts']));
+if (all || asked('--emulation'))
+  await part('TypeScript on the emulated GPU', () => runVitest(['--config', 'vitest.cuda.config.ts']));
 
-const sum = (key) => results.reduce((total, result) => total + result[key], 0);
+console.log();
+for (const { name, seconds, passed, failed } of parts)
+  console.log(`${name.padEnd(34)} ${seconds.toFixed(0).padStart(5)} s  ${passed} passed, ${failed} failed`);
+const sum = (key) => parts.reduce((total, result) => total + result[key], 0);
 const passed = sum('passed');
 const failed = sum('failed');
 console.log(`\n${passed} passed, ${failed} failed`);

@@ -1,6 +1,7 @@
 // The figures of a GPU: what tensorlane adds to the raw calls (bench/gpu/raw.cpp), what streams and overlapped copies give, how
-// free the event loop stays. Prints a table of targets, and on its last line the rows as JSON for scripts/gpu/run.mjs.
-//   node --expose-gc --import tsx bench/gpu/main.ts [--short]
+// free the event loop stays, and which driver of the SVD is best where. Each is printed as soon as it is measured, with its
+// target beside it; with --json a line of JSON each for scripts/gpu/run.mjs, so that nothing is lost if a later one fails.
+//   node --expose-gc --import tsx bench/gpu/main.ts [--short] [--json]
 
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -10,6 +11,7 @@ import { LoopDelayMeter } from '../load/event-loop.js';
 import { median } from '../stats.js';
 
 const short = process.argv.includes('--short');
+const asJson = process.argv.includes('--json');
 const rounds = (many: number) => (short ? Math.min(many, 3) : many);
 
 interface Row {
@@ -22,10 +24,32 @@ interface Row {
   readonly target?: number;
 }
 
-const rows: Row[] = [];
-const us = (name: string, contender: string, value: number) => {
-  rows.push({ name, contender, unit: 'us', value, lower: true });
-};
+let failures = 0;
+
+function say(text: string, json: object): void {
+  console.log(asJson ? JSON.stringify(json) : text);
+}
+
+function add(row: Row): void {
+  const { name, contender, unit, value, lower, target } = row;
+  const wanted = target === undefined ? '' : `${lower ? '<=' : '>='} ${target}`;
+  const met = target === undefined ? '' : (lower ? value <= target : value >= target) ? 'met' : 'MISSED';
+  const fields = [name.padEnd(60), contender.padEnd(12), `${value.toPrecision(4)} ${unit}`.padEnd(16), wanted, met];
+  say(fields.join(' '), row);
+}
+
+const us = (name: string, contender: string, value: number) => add({ name, contender, unit: 'us', value, lower: true });
+
+/** A figure that cannot be had is told, and leaves the others. */
+async function attempt(what: string, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    failures += 1;
+    const message = error instanceof Error ? error.message : String(error);
+    say(`${what} FAILED: ${message}`, { failed: what, why: message });
+  }
+}
 
 function random(count: number, seed = 1): Float64Array {
   const values = new Float64Array(count);
@@ -72,7 +96,8 @@ async function time(count: number, work: () => Promise<unknown>): Promise<number
 function rawCalls(): Record<string, number> | undefined {
   const program = fileURLToPath(new URL('../../build/cuda/bench/raw', import.meta.url));
   if (!existsSync(program)) return undefined;
-  return JSON.parse(execFileSync(program, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }));
+  const args = short ? ['--short'] : [];
+  return JSON.parse(execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }));
 }
 
 const touch = `extern "C" __global__ void touch(float* x, int n) {
@@ -93,7 +118,7 @@ async function costOfOne(device: Device, raw: Record<string, number> | undefined
   us('one small kernel', 'tensorlane', ours);
   if (raw?.launch === undefined) return;
   us('one small kernel', 'C++', raw.launch);
-  rows.push({
+  add({
     name: 'one small kernel: added to C++',
     contender: 'tensorlane',
     unit: 'us',
@@ -124,7 +149,7 @@ async function streams(device: Device): Promise<void> {
   };
   const ratios: number[] = [];
   for (let i = 0; i < rounds(7); i++) ratios.push((await time(1, on(1))) / (await time(1, on(4))));
-  rows.push({
+  add({
     name: 'four streams of small kernels against one',
     contender: 'tensorlane',
     unit: 'x',
@@ -162,7 +187,7 @@ async function pipeline(device: Device, raw: Record<string, number> | undefined)
     // Both directions at once, as the device copies.
     const copy = Math.max(a.data.byteLength * perByte('copy in, 256 MiB'), out * perByte('copy out, 256 MiB'));
     us(`pipeline, ${what}: copying alone, pinned`, 'C++', copy);
-    rows.push({
+    add({
       name: `pipeline, ${what}: of the slower of copying and computing`,
       contender: 'tensorlane',
       unit: '%',
@@ -181,7 +206,7 @@ async function libraries(device: Device, raw: Record<string, number> | undefined
     const theirs = raw?.[name];
     if (theirs === undefined) return;
     us(name, 'C++', theirs);
-    rows.push({
+    add({
       name: `${name}: speed of C++'s`,
       contender: 'tensorlane',
       unit: 'x',
@@ -190,23 +215,24 @@ async function libraries(device: Device, raw: Record<string, number> | undefined
       target: 0.97,
     });
   };
-  const n = (size: number) => (short ? 64 : size);
-  await using product = await device.put(f32([n(4096), n(4096)]));
-  await compare('matmul, 4096 x 4096 f32', 15, async () => {
+  // As in raw.cpp.
+  const [svd, large] = short ? [64, 128] : [1024, 4096];
+  await using product = await device.put(f32([large, large]));
+  await compare(`matmul, ${large} x ${large} f32`, 15, async () => {
     await (await device.linalg.matmul(product, product)).dispose();
   });
-  await using square = await device.put(f64([n(1024), n(1024)]));
-  await compare('gesvd, 1024 x 1024 f64', 5, async () => {
+  await using square = await device.put(f64([svd, svd]));
+  await compare(`gesvd, ${svd} x ${svd} f64`, 5, async () => {
     const { u, s, vt } = await device.linalg.svd(square, { driver: 'gesvd' });
     await Promise.all([u, s, vt].map((one) => one.dispose()));
   });
-  await using large = await device.put(f64([n(4096), n(4096)]));
-  await compare('getrf, 4096 x 4096 f64', 7, async () => {
-    await (await device.linalg.det(large)).dispose();
+  await using factored = await device.put(f64([large, large]));
+  await compare(`getrf, ${large} x ${large} f64`, 7, async () => {
+    await (await device.linalg.det(factored)).dispose();
   });
 }
 
-/** Each driver of the SVD where it may be best, to choose `auto` by. */
+/** Each driver of the SVD where it may be best, on both sides of the sizes at which `auto` changes its choice. */
 async function svdDrivers(device: Device): Promise<void> {
   const cases: [string, number[]][] = short
     ? [['8 x 8 batch', [16, 8, 8]]]
@@ -216,7 +242,9 @@ async function svdDrivers(device: Device): Promise<void> {
         ['100 of 128 x 128', [100, 128, 128]],
         ['300 of 900 x 100', [300, 900, 100]],
         ['256 x 256', [256, 256]],
+        ['512 x 512', [512, 512]],
         ['1024 x 1024', [1024, 1024]],
+        ['2048 x 2048', [2048, 2048]],
         ['4096 x 4096', [4096, 4096]],
       ];
   for (const type of ['float32', 'float64'] as const) {
@@ -229,7 +257,9 @@ async function svdDrivers(device: Device): Promise<void> {
           const { u, s, vt } = await device.linalg.svd(a, { driver });
           await Promise.all([u, s, vt].map((one) => one.dispose()));
         };
-        us(`svd ${type}, ${what}`, driver, await time(rounds(big ? 1 : 3), once));
+        await attempt(`svd ${type}, ${what}, ${driver}`, async () =>
+          us(`svd ${type}, ${what}`, driver, await time(rounds(big ? 1 : 3), once)),
+        );
       }
     }
   }
@@ -247,7 +277,7 @@ async function saturated(device: Device): Promise<void> {
   meter.start();
   await Promise.all(callers);
   const { p99 } = meter.stop();
-  rows.push({
+  add({
     name: 'event-loop delay p99, 64 callers of matmul',
     contender: 'tensorlane',
     unit: 'ms',
@@ -258,26 +288,22 @@ async function saturated(device: Device): Promise<void> {
 }
 
 const name = (process.env.TENSORLANE_TEST_DEVICE ?? 'cuda') as DeviceName;
-const raw = name === 'cpu' ? undefined : rawCalls();
+let raw: Record<string, number> | undefined;
+if (name !== 'cpu')
+  await attempt('the calls from C++', async () => {
+    raw = rawCalls();
+  });
 const device = await open({ device: name, streams: 4 });
-console.log(
-  `${device.info.name}, ${device.info.library}, driver ${device.info.driver}, runtime ${device.info.runtime}`,
-);
-if (device.info.kind === 'cuda') {
-  await costOfOne(device, raw);
-  await streams(device);
-  await svdDrivers(device);
-  await libraries(device, raw);
+const { info } = device;
+say(`${info.name}, ${info.library}, driver ${info.driver}, runtime ${info.runtime}`, { device: info });
+if (info.kind === 'cuda') {
+  await attempt('one small kernel', () => costOfOne(device, raw));
+  await attempt('four streams of small kernels', () => streams(device));
+  await attempt('the libraries', () => libraries(device, raw));
 }
-await pipeline(device, raw);
-await saturated(device);
+await attempt('the pipeline', () => pipeline(device, raw));
+await attempt('the event loop', () => saturated(device));
+// Last, because it takes the longest.
+if (info.kind === 'cuda') await svdDrivers(device);
 await device.dispose();
-
-for (const { name: what, contender, unit, value, lower, target } of rows) {
-  const met = target === undefined ? '' : (lower ? value <= target : value >= target) ? 'met' : 'MISSED';
-  const wanted = target === undefined ? '' : `${lower ? '<=' : '>='} ${target}`;
-  console.log(
-    [what.padEnd(60), contender.padEnd(12), `${value.toPrecision(4)} ${unit}`.padEnd(16), wanted, met].join(' '),
-  );
-}
-console.log(JSON.stringify(rows));
+process.exitCode = failures > 0 ? 1 : 0;

@@ -1,6 +1,6 @@
 // What the same calls cost from C++, for bench/gpu/main.ts to compare with: kernels, copies and the libraries' routines
 // by themselves, on one stream, with everything allocated before. Prints a JSON object of microseconds; exits with 1
-// where there is no GPU.
+// where there is no GPU. With --short the matrices are as small as main.ts's then are.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -61,11 +61,19 @@ void require(int status, const char* what) {
     throw tensorlane::Error(tensorlane::Code::Internal, std::string(what) + ": " + std::to_string(status));
 }
 
-void print(const char* name, double value, bool last = false) {
-  std::printf("  \"%s\": %.3f%s\n", name, value, last ? "" : ",");
+void print(const std::string& name, double value, bool last = false) {
+  std::printf("  \"%s\": %.3f%s\n", name.c_str(), value, last ? "" : ",");
 }
 
-void run() {
+std::string square(const char* routine, std::int64_t n, const char* type) {
+  return std::string(routine) + ", " + std::to_string(n) + " x " + std::to_string(n) + " " + type;
+}
+
+void run(bool is_short) {
+  // As in main.ts.
+  const std::int64_t n_svd = is_short ? 64 : 1024;
+  const std::int64_t n_large = is_short ? 128 : 4096;
+
   int devices = 0;
   check(cudaGetDeviceCount(&devices), "cudaGetDeviceCount");
   cudaStream_t stream = nullptr;
@@ -108,7 +116,7 @@ void run() {
   require(api.cusolverDnCreateParams(&params), "cusolverDnCreateParams");
   require(api.cusolverDnSetStream(solver, stream), "cusolverDnSetStream");
 
-  const auto factor = [&](const char* name, std::int64_t n, int rounds, auto size, auto call) {
+  const auto factor = [&](const std::string& name, std::int64_t n, int rounds, auto size, auto call) {
     auto* a = device_array<double>(static_cast<std::size_t>(n * n));
     auto* original = device_array<double>(static_cast<std::size_t>(n * n));
     fill_random(original, static_cast<std::size_t>(n * n));
@@ -130,12 +138,11 @@ void run() {
     check(cudaFree(work), "cudaFree");
   };
 
-  constexpr std::int64_t kSvd = 1024;
-  auto* s = device_array<double>(kSvd);
-  auto* u = device_array<double>(kSvd * kSvd);
-  auto* vt = device_array<double>(kSvd * kSvd);
+  auto* s = device_array<double>(static_cast<std::size_t>(n_svd));
+  auto* u = device_array<double>(static_cast<std::size_t>(n_svd * n_svd));
+  auto* vt = device_array<double>(static_cast<std::size_t>(n_svd * n_svd));
   factor(
-      "gesvd, 1024 x 1024 f64", kSvd, 5,
+      square("gesvd", n_svd, "f64"), n_svd, 5,
       [&](std::int64_t n, double* a, std::size_t* device_bytes, std::size_t* host_bytes) {
         require(
             api.cusolverDnXgesvd_bufferSize(solver, params, 'S', 'S', n, n, CUDA_R_64F, a, n, CUDA_R_64F, s, CUDA_R_64F,
@@ -148,9 +155,9 @@ void run() {
                 "cusolverDnXgesvd");
       });
 
-  auto* pivots = device_array<std::int64_t>(4096);
+  auto* pivots = device_array<std::int64_t>(static_cast<std::size_t>(n_large));
   factor(
-      "getrf, 4096 x 4096 f64", 4096, 7,
+      square("getrf", n_large, "f64"), n_large, 7,
       [&](std::int64_t n, double* a, std::size_t* device_bytes, std::size_t* host_bytes) {
         require(api.cusolverDnXgetrf_bufferSize(solver, params, n, n, CUDA_R_64F, a, n, CUDA_R_64F, device_bytes,
                                                 host_bytes),
@@ -165,19 +172,19 @@ void run() {
   const auto& lt = tensorlane::cuda::cublas_lt();
   cublasLtHandle_t blas = nullptr;
   require(lt.cublasLtCreate(&blas), "cublasLtCreate");
-  constexpr std::uint64_t kProduct = 4096;
+  const auto product_size = static_cast<std::uint64_t>(n_large);
   constexpr std::size_t kWorkspace = std::size_t{32} << 20U;
-  auto* left = device_array<float>(kProduct * kProduct);
-  auto* right = device_array<float>(kProduct * kProduct);
-  auto* product = device_array<float>(kProduct * kProduct);
+  auto* left = device_array<float>(product_size * product_size);
+  auto* right = device_array<float>(product_size * product_size);
+  auto* product = device_array<float>(product_size * product_size);
   auto* workspace = device_array<char>(kWorkspace);
-  fill_random(left, kProduct * kProduct);
-  fill_random(right, kProduct * kProduct);
+  fill_random(left, product_size * product_size);
+  fill_random(right, product_size * product_size);
   cublasLtMatmulDesc_t description = nullptr;
   cublasLtMatrixLayout_t layout = nullptr;
   cublasLtMatmulPreference_t preference = nullptr;
   require(lt.cublasLtMatmulDescCreate(&description, CUBLAS_COMPUTE_32F, CUDA_R_32F), "cublasLtMatmulDescCreate");
-  require(lt.cublasLtMatrixLayoutCreate(&layout, CUDA_R_32F, kProduct, kProduct, kProduct),
+  require(lt.cublasLtMatrixLayoutCreate(&layout, CUDA_R_32F, product_size, product_size, product_size),
           "cublasLtMatrixLayoutCreate");
   require(lt.cublasLtMatmulPreferenceCreate(&preference), "cublasLtMatmulPreferenceCreate");
   require(lt.cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &kWorkspace,
@@ -190,7 +197,7 @@ void run() {
           "cublasLtMatmulAlgoGetHeuristic");
   const float one = 1;
   const float zero = 0;
-  print("matmul, 4096 x 4096 f32",
+  print(square("matmul", n_large, "f32"),
         median_us(15,
                   [&] {
                     require(lt.cublasLtMatmul(blas, description, &one, right, layout, left, layout, &zero, product,
@@ -204,9 +211,9 @@ void run() {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   try {
-    run();
+    run(argc > 1 && std::string(argv[1]) == "--short");
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "raw: %s\n", error.what());

@@ -1,6 +1,8 @@
 // Packs what checks a real GPU into build/gpu/tensorlane-gpu.tar.xz: Node, the addon and the libraries it links, the tests and
 // the benchmarks with the packages they import. scripts/gpu/check.sh unpacks and runs it, where nothing of that may be.
-//   node scripts/gpu/pack.mjs [--addon FILE]     another addon than build/cuda/Release/tensorlane.node, to try this out
+//   node scripts/gpu/pack.mjs                 build/cuda/Release/tensorlane.node
+//   node scripts/gpu/pack.mjs --emulated      the one in build/emulation: what a GPU will be checked with, tried out here
+//   node scripts/gpu/pack.mjs --addon FILE    another one, for --device cpu
 //
 // What is carried: test/cuda/** and bench/gpu/** with whatever they import, and the programs in build/cuda/tests and
 // build/cuda/bench: see cuda/cuda.cmake.
@@ -15,12 +17,13 @@ import {
   realpathSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
 import { readToolkitOptions } from '../setup/cuda.mjs';
 import { findProgram, packages } from '../setup/packages.mjs';
 import { inRoot, run, SetupError, step } from '../setup/run.mjs';
-import { cudaAddon, dependencies, typescript } from '../setup/steps.mjs';
+import { cudaAddon, dependencies, emulatedAddon, typescript } from '../setup/steps.mjs';
 import { doSteps, orExit } from '../setup.mjs';
 
 const limit = 60e6;
@@ -38,11 +41,13 @@ const stage = inRoot('build', 'gpu', 'tensorlane-gpu');
 const archive = inRoot('build', 'gpu', 'tensorlane-gpu.tar.xz');
 
 const args = process.argv.slice(2);
+const emulated = args.includes('--emulated');
 const given = args.includes('--addon') ? args[args.indexOf('--addon') + 1] : undefined;
 
 await orExit(async () => {
-  if (given) {
-    await doSteps([packages('base'), dependencies, typescript]);
+  if (given || emulated) {
+    await doSteps([packages('base'), dependencies, ...(emulated ? [emulatedAddon] : []), typescript]);
+    if (emulated) await step('built its programs', emulatedPrograms, 'pack');
   } else {
     const { step: toolkit } = readToolkitOptions([]);
     await doSteps([packages(toolkit.purpose), dependencies, toolkit, cudaAddon(toolkit), typescript]);
@@ -57,12 +62,18 @@ await orExit(async () => {
 function collect() {
   rmSync(path.dirname(stage), { recursive: true, force: true });
   mkdirSync(stage, { recursive: true });
-  const addon = given ? path.resolve(given) : inRoot('build', 'cuda', 'Release', 'tensorlane.node');
+  const build = emulated ? 'build/emulation' : 'build/cuda';
+  const addon = given ? path.resolve(given) : inRoot(build, 'Release', 'tensorlane.node');
   copyProgram(realpathSync(process.execPath), 'bin/node');
   copyProgram(addon, 'build/Release/tensorlane.node');
   for (const library of linked(addon)) copyProgram(realpathSync(library), `libraries/${path.basename(library)}`);
-  for (const folder of given ? [] : ['build/cuda/tests', 'build/cuda/bench'])
-    for (const name of programsIn(folder)) copyProgram(inRoot(folder, name), `${folder}/${name}`);
+  for (const folder of given ? [] : ['tests', 'bench'])
+    for (const name of programsIn(`${build}/${folder}`))
+      copyProgram(inRoot(build, folder, name), `build/cuda/${folder}/${name}`);
+  if (emulated)
+    for (const name of programsIn(`${build}/emulated-cuda/lib`))
+      copyProgram(inRoot(build, 'emulated-cuda', 'lib', name), `libraries/emulated-cuda/${name}`);
+  writeFileSync(path.join(stage, 'packed.json'), `${JSON.stringify({ emulated, ...provenance(build) }, null, 2)}\n`);
 
   for (const name of [
     'package.json',
@@ -76,10 +87,30 @@ function collect() {
   ])
     copy(name);
   copy('scripts/gpu/run.mjs');
+  copy('scripts/gpu/report.mjs');
   const sources = reachable(carried.flatMap(filesIn));
   for (const source of sources) copy(source);
   const imported = sources.filter((source) => source.endsWith('.ts')).flatMap((source) => importsOf(source));
   for (const folder of packageFolders(['vitest', 'tsx', 'node-gyp-build', ...imported])) copyPackage(folder);
+}
+
+/** The programs that the nvcc build makes of the same sources. */
+async function emulatedPrograms() {
+  await run('pack', 'cmake', ['--build', inRoot('build', 'emulation'), '--target', 'gpu_programs']);
+}
+
+/** Of which commit this is, and what compiled it. */
+function provenance(build) {
+  const git = (...words) => spawnSync('git', words, { cwd: inRoot(), encoding: 'utf8' }).stdout?.trim() ?? '';
+  const changed = git('status', '--porcelain', '--untracked-files=no') === '' ? '' : ' with changes';
+  const commit = git('rev-parse', '--short', 'HEAD');
+  const cache = inRoot(build, 'CMakeCache.txt');
+  const entry = (name) => new RegExp(`^${name}:[A-Z]+=(.*)$`, 'm').exec(readFileSync(cache, 'utf8'))?.[1];
+  if (emulated || given) return { commit: `${commit}${changed}` };
+  const nvcc = spawnSync(entry('CMAKE_CUDA_COMPILER'), ['--version'], { encoding: 'utf8' }).stdout;
+  const version = /release ([\d.]+)/.exec(nvcc)?.[1];
+  const built = `built by nvcc ${version} for ${entry('TENSORLANE_CUDA_ARCHITECTURES')}`;
+  return { commit: commit && `${commit}${changed}`, built };
 }
 
 function programsIn(folder) {
@@ -186,8 +217,8 @@ function copyPackage(folder) {
 
 async function compress() {
   const tar = ['-C', path.dirname(stage), '--sort=name', '--owner=0', '--group=0', '-cf', '-', path.basename(stage)];
-  // Machine code packs better when its jumps are rewritten first.
-  const filter = process.arch === 'x64' ? '--x86 --lzma2=preset=9' : '-9';
+  // Machine code packs better when its jumps are rewritten first. What only tries this out need not be small.
+  const filter = emulated || given ? '-0' : process.arch === 'x64' ? '--x86 --lzma2=preset=9' : '-9';
   const command = 'archive=$1; shift; tar "$@" | xz -T0 --block-size=128MiB $FILTER > "$archive"';
   await run('pack', 'bash', ['-o', 'pipefail', '-c', command, 'bash', archive, ...tar], { env: { FILTER: filter } });
 }

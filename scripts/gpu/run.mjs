@@ -1,13 +1,16 @@
 // Runs on the machine with the GPU, from what pack.mjs packed: see check.sh. It has no dependencies.
 //
-// A benchmark is bench/gpu/main.ts or a peer's bench/gpu/*.py. It prints JSON on its last line: rows of { name, contender, unit,
-// value, lower } (`lower: false` where more is better). A peer that cannot run prints { "skipped": "why" }.
+// A benchmark is bench/gpu/main.ts, a peer's bench/gpu/*.py, or build/cuda/bench/kernels. It prints a line of JSON for each figure
+// as soon as it has it, so that what was measured before a failure is kept: { name, contender, unit, value, lower, target }
+// (`lower: false` where more is better), { kernel, shape, ... }, { device } once, { failed, why }; and { skipped } where it
+// cannot run.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { markdown } from './report.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const inRoot = (...parts) => path.join(root, ...parts);
@@ -20,13 +23,22 @@ const { values: options } = parseArgs({
   },
 });
 const wanted = new Set(options.only.split(','));
-const results = { passed: 0, failed: 0 };
+// What pack.mjs packed. An archive with the emulated device is checked like a GPU's, and never reported as one.
+const packed = JSON.parse(readFileSync(inRoot('packed.json'), 'utf8'));
+const emulatedLibraries = inRoot('libraries', 'emulated-cuda');
+// Without the large shapes of test/emulation/tests/kernels: every access costs a hundred times as much.
+const underSanitizer = { minutes: 10, env: { TENSORLANE_SHORT: '1' } };
 const report = {
   date: new Date().toISOString(),
   gpu: findGpu(),
   node: process.version,
+  packed,
+  short: options.short,
+  passed: 0,
+  failed: 0,
   checks: [],
   figures: [],
+  kernels: [],
   skipped: [],
 };
 
@@ -47,14 +59,15 @@ const slug = report.gpu.name
   .replaceAll(/^-|-$/g, '');
 mkdirSync(options.out, { recursive: true });
 const file = (kind) => path.join(options.out, `${slug}.${kind}`);
-writeFileSync(file('json'), `${JSON.stringify({ ...report, ...results }, null, 2)}\n`);
-writeFileSync(file('md'), markdown());
-console.log(`\n${markdown()}\nwritten: ${file('json')}, ${file('md')}`);
-console.log(`${results.passed} passed, ${results.failed} failed`);
-process.exitCode = results.failed > 0 || results.passed === 0 ? 1 : 0;
+writeFileSync(file('json'), `${JSON.stringify(report, null, 2)}\n`);
+writeFileSync(file('md'), markdown(report));
+console.log(`\n${markdown(report)}\nwritten: ${file('json')}, ${file('md')}`);
+console.log(`${report.passed} passed, ${report.failed} failed`);
+process.exitCode = report.failed > 0 || report.passed === 0 ? 1 : 0;
 
 function findGpu() {
   if (options.device === 'cpu') return { name: `cpu ${os.cpus()[0]?.model ?? ''}`.trim() };
+  if (packed.emulated) return { name: 'emulated device' };
   const query = ['--query-gpu=name,driver_version,memory.total', '--format=csv,noheader'];
   const { status, stdout } = spawnSync('nvidia-smi', query, { encoding: 'utf8' });
   const [name, driver, memory] =
@@ -75,7 +88,7 @@ function findGpu() {
 
 /** Counts one check, and says how it ended. */
 function count(name, ok, seconds, note = '') {
-  results[ok ? 'passed' : 'failed'] += 1;
+  report[ok ? 'passed' : 'failed'] += 1;
   report.checks.push({ name, ok, seconds: Number(seconds.toFixed(1)), ...(note && { note }) });
   console.log(`${ok ? 'ok    ' : 'FAILED'} ${name} (${seconds.toFixed(1)} s)${note && `: ${note}`}`);
 }
@@ -101,23 +114,40 @@ async function tests() {
         ];
   const json = inRoot('vitest.json');
   const vitest = [inRoot('node_modules', 'vitest', 'vitest.mjs'), 'run', ...suite];
-  const { ok, seconds } = await run(
+  const { ok, seconds, tail } = await run(
     [process.execPath, ...vitest, '--reporter=default', '--reporter=json', `--outputFile.json=${json}`],
     { show: true, minutes: 20 },
   );
-  let counted = { passed: 0, failed: 0 };
+  let passed = 0;
+  const failures = [];
   try {
-    const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(json, 'utf8'));
+    const { numPassedTests, testResults } = JSON.parse(readFileSync(json, 'utf8'));
+    passed = numPassedTests;
     const isFailed = ({ status }) => status === 'failed';
-    const broken = testResults.filter((entry) => isFailed(entry) && !entry.assertionResults.some(isFailed));
-    counted = { passed: numPassedTests, failed: numFailedTests + broken.length };
+    for (const { name: file, message, assertionResults, ...result } of testResults) {
+      if (!isFailed(result)) continue;
+      const broken = assertionResults.filter(isFailed);
+      // A file that could not be loaded has no tests to count.
+      if (broken.length === 0) broken.push({ fullName: path.relative(root, file), failureMessages: [message] });
+      // What vitest's report has where a test ran out of time.
+      for (const { fullName, failureMessages } of broken)
+        failures.push({
+          name: fullName,
+          note: firstLine(failureMessages[0]).replace(/.*STACK_TRACE_ERROR/, 'timed out'),
+        });
+    }
   } catch {
     // No report: vitest itself failed.
   }
-  if (!ok && counted.failed === 0) counted.failed = 1;
-  results.passed += counted.passed;
-  results.failed += counted.failed;
-  report.tests = { ...counted, seconds: Number(seconds.toFixed(1)) };
+  if (!ok && failures.length === 0) failures.push({ name: 'vitest', note: tail });
+  for (const { name, note } of failures) report.checks.push({ name, ok: false, note });
+  report.passed += passed;
+  report.failed += failures.length;
+  report.tests = { passed, failed: failures.length, seconds: Number(seconds.toFixed(1)) };
+}
+
+function firstLine(text = '') {
+  return text.split('\n')[0];
 }
 
 /** The programs of the kernels, plainly and under compute-sanitizer. */
@@ -135,7 +165,7 @@ async function kernels() {
     count(name, plain.ok, plain.seconds, plain.ok ? '' : plain.tail);
     if (!usable || !plain.ok) continue;
     for (const tool of ['memcheck', 'racecheck']) {
-      const result = await run([sanitizer, '--tool', tool, '--error-exitcode', '99', program], { minutes: 10 });
+      const result = await run([sanitizer, '--tool', tool, '--error-exitcode', '99', program], underSanitizer);
       count(`${name} under ${tool}`, result.ok, result.seconds, result.ok ? '' : result.tail);
     }
   }
@@ -152,95 +182,61 @@ function findSanitizer() {
 
 /** Some virtual machines and containers keep it from the device: then that is what it says, and no kernel is to blame. */
 async function sanitizerWorks(sanitizer, program) {
-  const { output } = await run([sanitizer, '--tool', 'memcheck', program], { minutes: 10 });
+  const { output } = await run([sanitizer, '--tool', 'memcheck', program], underSanitizer);
   return !/Device not supported|Unable to find injection|LibraryNotLoaded|Failed to initialize/.test(output);
 }
 
 async function benchmarks() {
   const folder = inRoot('bench', 'gpu');
   const files = existsSync(folder) ? readdirSync(folder).sort() : [];
-  const python = spawnSync('python3', ['--version']).status === 0;
-  const peers = files.filter((name) => name.endsWith('.py') && !name.startsWith('_'));
+  const short = options.short ? ['--short'] : [];
   if (!files.includes('main.ts')) skip('the benchmarks', 'none were packed');
-  else await benchmark('main.ts', [process.execPath, '--expose-gc', '--import', 'tsx', path.join(folder, 'main.ts')]);
-  for (const name of peers) {
+  else {
+    const main = ['--expose-gc', '--import', 'tsx', path.join(folder, 'main.ts'), '--json'];
+    await benchmark('bench/gpu/main.ts', [process.execPath, ...main, ...short]);
+  }
+  const kernelBench = inRoot('build', 'cuda', 'bench', 'kernels');
+  if (options.device === 'cpu' || packed.emulated) skip('bench/gpu/kernels.cu', 'its arrays are for a GPU');
+  else if (!existsSync(kernelBench)) skip('bench/gpu/kernels.cu', 'it was not packed');
+  else await benchmark('bench/gpu/kernels.cu', [kernelBench]);
+  const python = spawnSync('python3', ['--version']).status === 0;
+  for (const name of files.filter((file) => file.endsWith('.py'))) {
     if (!python) skip(name, 'python3 is not here');
-    else await benchmark(name, ['python3', path.join(folder, name)]);
+    else await benchmark(`bench/gpu/${name}`, ['python3', path.join(folder, name), ...short]);
   }
 }
 
 async function benchmark(name, command) {
-  const { ok, seconds, output, tail } = await run([...command, ...(options.short ? ['--short'] : [])], { minutes: 20 });
-  const printed = lastJson(output);
-  if (ok && printed?.skipped) return skip(name, printed.skipped);
-  const rows = Array.isArray(printed) ? printed : (printed?.figures ?? []);
-  report.figures.push(...rows);
-  count(`bench/gpu/${name}`, ok && rows.length > 0, seconds, ok && rows.length > 0 ? '' : tail);
+  const { ok, seconds, output, tail } = await run(command, { minutes: 20 });
+  const lines = jsonLines(output);
+  const device = lines.find((line) => line.device?.kind)?.device;
+  if (device?.name.startsWith('Emulated') && !packed.emulated)
+    return count(name, false, seconds, 'it ran on the emulated device, whose figures are no GPU’s');
+  const figures = lines.filter((line) => line.contender);
+  const rates = lines.filter((line) => line.kernel);
+  const skipped = lines.filter((line) => line.skipped);
+  for (const line of skipped) skip(name, line.skipped);
+  if (ok && skipped.length > 0 && figures.length === 0) return;
+  report.figures.push(...figures);
+  report.kernels.push(...rates);
+  report.device ??= device;
+  const failures = lines.filter((line) => line.failed).map(({ failed, why }) => `${failed}: ${why}`);
+  const well = ok && figures.length + rates.length > 0;
+  count(name, well, seconds, well ? '' : failures.join('; ') || tail);
 }
 
-function lastJson(output) {
-  for (const line of output.trimEnd().split('\n').toReversed()) {
-    if (!/^[[{]/.test(line)) continue;
+function jsonLines(output) {
+  return output.split('\n').flatMap((line) => {
     try {
-      return JSON.parse(line);
+      return line.startsWith('{') ? [JSON.parse(line)] : [];
     } catch {
-      // Not this one.
+      return []; // Something else that begins so.
     }
-  }
-  return undefined;
-}
-
-function markdown() {
-  const contenders = [...new Set(report.figures.map(({ contender }) => contender))];
-  const names = [...new Set(report.figures.map(({ name }) => name))];
-  const cells = names.map((name) => {
-    const rows = report.figures.filter((row) => row.name === name);
-    const best = rows.map(({ value }) => value).sort((a, b) => (rows[0].lower === false ? b - a : a - b))[0];
-    return [
-      `${name}, ${rows[0].unit}`,
-      ...contenders.map((contender) => {
-        const value = rows.find((row) => row.contender === contender)?.value;
-        if (value === undefined) return '';
-        return value === best && rows.length > 1 ? `**${shown(value)}**` : shown(value);
-      }),
-    ];
   });
-  const line = (fields) => `| ${fields.join(' | ')} |`;
-  const failed = report.checks
-    .filter(({ ok }) => !ok)
-    .map(({ name, note }) => `- failed: ${name}${note ? ` (${note})` : ''}`);
-  const skipped = report.skipped.map(({ what, why }) => `- skipped: ${what}, because ${why}`);
-  return [
-    `# ${report.gpu.name}`,
-    '',
-    [
-      report.date.slice(0, 10),
-      report.gpu.driver && `driver ${report.gpu.driver}`,
-      report.gpu.memory,
-      `Node ${report.node}`,
-      `${results.passed} checks passed, ${results.failed} failed`,
-    ]
-      .filter(Boolean)
-      .join(', '),
-    '',
-    ...(cells.length > 0
-      ? [line(['', ...contenders]), line(['---', ...contenders.map(() => '---:')]), ...cells.map(line), '']
-      : []),
-    ...failed,
-    ...skipped,
-    '',
-  ]
-    .join('\n')
-    .trimEnd()
-    .concat('\n');
-}
-
-function shown(value) {
-  return Math.abs(value) >= 100 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(3)));
 }
 
 /** Runs a command where the archive was unpacked, and kills it past its time. */
-function run([command, ...args], { show = false, minutes }) {
+function run([command, ...args], { show = false, minutes, env = {} }) {
   const started = performance.now();
   return new Promise((resolve) => {
     const child = spawn(command, args, {
@@ -250,6 +246,9 @@ function run([command, ...args], { show = false, minutes }) {
         TENSORLANE_TEST_DEVICE: options.device,
         TENSORLANE_REAL_GPU: '1',
         PYTHONUNBUFFERED: '1',
+        ...env,
+        // Its libraries call OpenBLAS from every stream, whose threads would spin for one another.
+        ...(packed.emulated && { TENSORLANE_CUDA_LIBRARIES: emulatedLibraries, OPENBLAS_NUM_THREADS: '1' }),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: minutes * 60_000,

@@ -1,6 +1,8 @@
-// The C++ tests, built and run under a sanitizer: 'address' (with undefined behaviour) or 'thread'.
+// The C++ tests, built and run under a sanitizer: 'address' (with undefined behaviour) or 'thread'. A process for each file of
+// tests, as many at once as there are cores: most tests keep one busy.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { runProgram } from '../processes.mjs';
 import { findProgram } from '../setup/packages.mjs';
@@ -34,13 +36,53 @@ export async function runNativeTests(name, sanitizer) {
   // Newer kernels spread addresses wider than older ThreadSanitizer runtimes can map. Containers may forbid turning that off.
   const fixed = findProgram('setarch') && spawnSync('setarch', ['-R', 'true'], { stdio: 'ignore' }).status === 0;
   const command = [...(fixed ? ['setarch', '-R'] : []), `${build}/${program}`];
-  const { ok, output } = await runProgram(command, { env: options(name, build), keep: true, timeout: 20 * 60_000 });
+  const env = options(name, build);
+
+  const queue = testFiles(source);
+  const sum = { passed: 0, failed: 0 };
+  const worker = async () => {
+    for (let file = queue.shift(); file; file = queue.shift()) {
+      const result = await runFile(command, file, env);
+      sum.passed += result.passed;
+      sum.failed += result.failed;
+    }
+  };
+  await step(
+    `ran the ${title} under the ${sanitizer} sanitizer`,
+    () => Promise.all(Array.from({ length: availableParallelism() }, worker)),
+    'test',
+  );
+  // A case that is in none of the files would never run.
+  const { output } = await runProgram([...command, '--count'], { env, show: false });
+  const cases = Number(/filters: (\d+)/.exec(output)?.[1]);
+  if (sum.failed === 0 && sum.passed !== cases) {
+    console.error(`${sum.passed} of the ${cases} ${title} were run.`);
+    sum.failed += 1;
+  }
+  return sum;
+}
+
+/** The longest first, which take the most time, so that the cores end together. */
+function testFiles(source) {
+  const size = (file) => statSync(inRoot(source, file)).size;
+  const files = readdirSync(inRoot(source), { recursive: true }).filter((file) => file.endsWith('_test.cpp'));
+  return files.sort((a, b) => size(b) - size(a));
+}
+
+async function runFile(command, file, env) {
+  const started = performance.now();
+  const only = [`--source-file=*/${file}`, '--no-colors'];
+  const { ok, output } = await runProgram([...command, ...only], { env, show: false, timeout: 20 * 60_000 });
   const summary = /\[doctest\] test cases:\s*\d+\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed/.exec(output);
   const passed = Number(summary?.[1] ?? 0);
   const failed = Number(summary?.[2] ?? 0);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
   // A sanitizer's report or a crash fails no test case of its own, and neither does a run without any.
   const silent = failed === 0 && (!ok || passed === 0);
-  if (silent) console.error(`The ${title} under the ${sanitizer} sanitizer failed outside of a test case; see above.`);
+  if (failed > 0 || silent) console.error(output.trimEnd());
+  console.log(
+    `  ${file}: ${passed} passed, ${failed} failed (${seconds} s)${silent ? ', and failed outside of a case' : ''}`,
+  );
   return { passed, failed: failed + (silent ? 1 : 0) };
 }
 

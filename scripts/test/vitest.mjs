@@ -1,14 +1,18 @@
 // The TypeScript tests: vitest prints for people, and its JSON report is counted.
+import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { runProgram } from '../processes.mjs';
 import { inRoot } from '../setup/run.mjs';
 
-export async function runVitest(args) {
+export async function runVitest(args, env = {}) {
   const report = inRoot('build', 'vitest.json');
   rmSync(report, { force: true });
   const vitest = inRoot('node_modules', 'vitest', 'vitest.mjs');
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const { ok } = await runProgram([process.execPath, vitest, 'run', ...reporters, ...args], { timeout: 15 * 60_000 });
+  const { ok } = await runProgram([process.execPath, vitest, 'run', ...reporters, ...args], {
+    env,
+    timeout: 15 * 60_000,
+  });
   let counts = { passed: 0, failed: 0 };
   try {
     counts = count(JSON.parse(readFileSync(report, 'utf8')));
@@ -18,6 +22,20 @@ export async function runVitest(args) {
   // An error outside of any test fails the run, too.
   if (!ok && counts.failed === 0) counts.failed = 1;
   return counts;
+}
+
+/**
+ * For the addon that is built with AddressSanitizer, in a Node that is not: the sanitizer has to be there first, and the C++
+ * library, which it would otherwise not find exceptions in. What Node and V8 leave behind at the end is no business of ours.
+ */
+export function underAddressSanitizer() {
+  const library = (name) => spawnSync('c++', [`-print-file-name=${name}`], { encoding: 'utf8' }).stdout.trim();
+  return {
+    TENSORLANE_SANITIZER: 'address',
+    LD_PRELOAD: `${library('libasan.so')} ${library('libstdc++.so')}`,
+    ASAN_OPTIONS: 'detect_leaks=0:strict_string_checks=1',
+    UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
+  };
 }
 
 function count(report) {

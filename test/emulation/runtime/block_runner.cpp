@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "runtime/fiber_pool.h"
 #include "runtime/fibers.h"
 #include "runtime/limits.h"
 #include "runtime/sanitizers.h"
@@ -162,11 +163,13 @@ void Runner::run_threads(Fiber& fiber) {
   wait_for_turn(fiber);
 }
 
-// Lets the fiber leave its stack for good, which frees what AddressSanitizer holds for it.
+// Lets the fiber leave its stack for good, which frees what AddressSanitizer holds for it; or keeps it for a later
+// stream.
 void Runner::retire(Fiber& fiber) {
   stopping_ = true;
   threads_[0].fiber = &fiber;
   running_ = 0;
+  if (kThreadSanitizer && rest_fiber(fiber)) return;
   if (!kThreadSanitizer) switch_fiber(main_, fiber);
   destroy_fiber(fiber);
   delete &fiber;
@@ -367,12 +370,11 @@ void Runner::abandon_block() {
 
 void Runner::order_block_after(bool first) {
   if (!kThreadSanitizer || (!first && !shares_)) return;
-  for (std::size_t index = 0; index < size_; ++index) release_to(main_, *fibers_[index]);
+  release_to(main_, fibers_, size_);
 }
 
 void Runner::order_after_block() {
-  if (!kThreadSanitizer) return;
-  for (std::size_t index = 0; index < size_; ++index) acquire_from(main_, *fibers_[index]);
+  if (kThreadSanitizer) acquire_from(main_, fibers_, size_);
 }
 
 cudaError_t Runner::run(const Grid& grid, const std::function<void()>& body) {
@@ -394,9 +396,14 @@ cudaError_t Runner::run(const Grid& grid, const std::function<void()>& body) {
     std::memset(shared_, kUninitialized, grid.shared);
   }
   while (kThreadSanitizer && fiber_count_ < size_) {
-    auto* made = new Fiber;
-    create_fiber(*made, fiber_entry);
-    fibers_[fiber_count_++] = made;
+    Fiber* fiber = rested_fiber();
+    if (fiber != nullptr) {
+      reuse_fiber(*fiber, fiber_entry);
+    } else {
+      fiber = new Fiber;
+      create_fiber(*fiber, fiber_entry);
+    }
+    fibers_[fiber_count_++] = fiber;
   }
   bool first = true;
   for (unsigned z = 0; z < grid.grid.z; ++z) {

@@ -111,6 +111,8 @@ void restart_fiber(Fiber& fiber, FiberEntry entry) {
   prepare(fiber, entry);
 }
 
+void reuse_fiber(Fiber& fiber, FiberEntry entry) { prepare(fiber, entry); }
+
 void destroy_fiber(Fiber& fiber) {
   unpoison(fiber.stack, fiber.stack_bytes);
 #ifdef EMULATION_TSAN
@@ -142,21 +144,28 @@ void entered_fiber() {
 #endif
 }
 
-// ThreadSanitizer's idea of who runs needs no stack, so one fiber can speak for another.
-void acquire_from([[maybe_unused]] Fiber& self, [[maybe_unused]] Fiber& other) {
+// ThreadSanitizer's idea of who runs needs no stack, so one fiber can speak for another. Each order costs as much as
+// there are fibers in the process, so the caller takes and gives once for all.
+void acquire_from([[maybe_unused]] Fiber& self, [[maybe_unused]] Fiber* const* others,
+                  [[maybe_unused]] std::size_t count) {
 #ifdef EMULATION_TSAN
-  __tsan_switch_to_fiber(other.sanitizer_fiber, __tsan_switch_to_fiber_no_sync);
-  __tsan_release(&other);
+  for (std::size_t index = 0; index < count; ++index) {
+    __tsan_switch_to_fiber(others[index]->sanitizer_fiber, __tsan_switch_to_fiber_no_sync);
+    __tsan_release(&self.order[0]);
+  }
   __tsan_switch_to_fiber(self.sanitizer_fiber, __tsan_switch_to_fiber_no_sync);
-  __tsan_acquire(&other);
+  __tsan_acquire(&self.order[0]);
 #endif
 }
 
-void release_to([[maybe_unused]] Fiber& self, [[maybe_unused]] Fiber& other) {
+void release_to([[maybe_unused]] Fiber& self, [[maybe_unused]] Fiber* const* others,
+                [[maybe_unused]] std::size_t count) {
 #ifdef EMULATION_TSAN
-  __tsan_release(&self);
-  __tsan_switch_to_fiber(other.sanitizer_fiber, __tsan_switch_to_fiber_no_sync);
-  __tsan_acquire(&self);
+  __tsan_release(&self.order[1]);
+  for (std::size_t index = 0; index < count; ++index) {
+    __tsan_switch_to_fiber(others[index]->sanitizer_fiber, __tsan_switch_to_fiber_no_sync);
+    __tsan_acquire(&self.order[1]);
+  }
   __tsan_switch_to_fiber(self.sanitizer_fiber, __tsan_switch_to_fiber_no_sync);
 #endif
 }

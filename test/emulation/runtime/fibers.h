@@ -21,6 +21,7 @@ struct Fiber {
   void* fake_stack = nullptr;       // AddressSanitizer's
   void* sanitizer_fiber = nullptr;  // ThreadSanitizer's
   std::size_t thread = 0;           // what the scheduler gave it to run
+  char order[2] = {};               // the objects of acquire_from() and release_to()
 };
 
 using FiberEntry = void (*)();
@@ -30,13 +31,15 @@ void adopt_thread(Fiber& fiber);
 void create_fiber(Fiber& fiber, FiberEntry entry);
 // Forgets where the fiber was; it will start at its entry again. For a fiber that is not running.
 void restart_fiber(Fiber& fiber, FiberEntry entry);
+// The same for one that has nothing left to do: what ThreadSanitizer knows of it is kept.
+void reuse_fiber(Fiber& fiber, FiberEntry entry);
 void destroy_fiber(Fiber& fiber);
 // Does not order what the two fibers do. With `last`, the fiber that is left will not go on from here.
 void switch_fiber(Fiber& from, Fiber& to, bool last = false);
 // The first thing that a fiber does.
 void entered_fiber();
-// Orders what the fiber did before what the caller does from now on, and the other way round.
-void acquire_from(Fiber& self, Fiber& other);
-void release_to(Fiber& self, Fiber& other);
+// Orders what the fibers did before what the caller does from now on, and the other way round.
+void acquire_from(Fiber& self, Fiber* const* others, std::size_t count);
+void release_to(Fiber& self, Fiber* const* others, std::size_t count);
 
 }  // namespace emulation

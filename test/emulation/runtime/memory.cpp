@@ -12,6 +12,7 @@
 
 #include "runtime/address_space.h"
 #include "runtime/faults.h"
+#include "runtime/fiber_pool.h"
 #include "runtime/pools.h"
 #include "runtime/state.h"
 #include "runtime/streams.h"
@@ -40,6 +41,7 @@ void forget(const Allocation& allocation) {
 bool allocate(Device& device, std::shared_ptr<CUmemPoolHandle_st> pool, std::size_t bytes, Allocation& made) {
   if (bytes > config().memory_bytes) return false;
   if (pool == nullptr && counted_bytes(bytes) > free_bytes(device)) return false;
+  wake_fibers_if_nothing_lives();
   if (!take_region(device, bytes, made.block)) return false;
   if (pool != nullptr && !use_bytes(*pool, bytes)) {
     give_region(device, made.block);
@@ -174,6 +176,7 @@ cudaError_t allocate_pinned(void** result, std::size_t bytes) {
   if (memory == nullptr) return cudaErrorMemoryAllocation;
   poison(static_cast<char*>(memory) + bytes, size - bytes);
   const Quiet quiet;
+  wake_fibers_if_nothing_lives();
   state().pinned.emplace(reinterpret_cast<std::uintptr_t>(memory), bytes);
   *result = memory;
   return cudaSuccess;

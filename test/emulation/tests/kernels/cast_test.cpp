@@ -3,6 +3,8 @@
 #include "cuda/kernels/cast.h"
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 #include <string>
 #include <type_traits>
 
@@ -77,28 +79,25 @@ long double exact(T value) {
   }
 }
 
-template <typename To, typename From>
-To reference(From from) {
-  const long double value = exact(from);
-  if constexpr (std::is_same_v<To, From>) {
-    return from;
-  } else if constexpr (std::is_same_v<To, Truth>) {
+template <typename To>
+To reference(long double value, bool of_float) {
+  if constexpr (std::is_same_v<To, Truth>) {
     return Truth{static_cast<std::uint8_t>(value != 0.0L ? 1 : 0)};
   } else if constexpr (kIsHalf<To>) {
     return nearest<To>(value);
   } else if constexpr (std::is_floating_point_v<To>) {
     return static_cast<To>(value);
-  } else if constexpr (kIsFloat<From>) {
+  } else if (of_float) {
     using Limits = std::numeric_limits<To>;
     if (std::isnan(value)) return 0;
     const long double whole = std::trunc(value);
     if (whole <= static_cast<long double>(Limits::min())) return Limits::min();
     if (whole >= static_cast<long double>(Limits::max())) return Limits::max();
     return static_cast<To>(whole);
-  } else if constexpr (std::is_same_v<From, Truth>) {
-    return static_cast<To>(from.byte != 0 ? 1 : 0);
   } else {
-    return static_cast<To>(from);
+    // Integers lose their upper bits.
+    const auto size = static_cast<std::uint64_t>(std::abs(value));
+    return static_cast<To>(value < 0 ? std::uint64_t{0} - size : size);
   }
 }
 
@@ -146,80 +145,105 @@ T any_number(Random& random) {
   }
 }
 
-template <typename T>
-struct Type {
-  using type = T;
+// Numbers on the device, whatever their type: what is done for every pair of types is compiled once.
+struct Source {
+  DType type;
+  bool is_float;
+  std::size_t count;
+  std::size_t at;
+  const void* data;
+  std::function<long double(std::size_t)> exact;
 };
 
-template <typename Run>
-void for_each_type(Run run) {
-  run(DType::Float32, Type<float>{});
-  run(DType::Float64, Type<double>{});
-  run(DType::Float16, Type<Half>{});
-  run(DType::BFloat16, Type<BFloat>{});
-  run(DType::Int8, Type<std::int8_t>{});
-  run(DType::Int16, Type<std::int16_t>{});
-  run(DType::Int32, Type<std::int32_t>{});
-  run(DType::Int64, Type<std::int64_t>{});
-  run(DType::UInt8, Type<std::uint8_t>{});
-  run(DType::UInt16, Type<std::uint16_t>{});
-  run(DType::UInt32, Type<std::uint32_t>{});
-  run(DType::UInt64, Type<std::uint64_t>{});
-  run(DType::Bool, Type<Truth>{});
+template <typename T>
+void give(const Stream& stream, DType type, const std::vector<T>& numbers, std::size_t at,
+          const std::function<void(const Source&)>& use) {
+  const Array<T> array(stream, numbers, at * sizeof(T));
+  use({type, kIsFloat<T>, numbers.size(), at, array.data(), [&](std::size_t i) { return exact(numbers[i]); }});
 }
 
-template <typename From, typename To>
-void check_cast(const Stream& stream, DType from_type, DType to_type, const std::vector<From>& from,
-                std::size_t from_at, std::size_t to_at) {
-  const std::string what = std::string(dtype_name(from_type)) + " to " + std::string(dtype_name(to_type));
-  CAPTURE(what);
-  CAPTURE(from.size());
-  CAPTURE(from_at);
-  CAPTURE(to_at);
-  const Array<From> source(stream, from, from_at * sizeof(From));
-  const Array<To> target(stream, from.size(), to_at * sizeof(To));
-  cuda::cast(stream, from_type, source.data(), to_type, target.data(), static_cast<std::int64_t>(from.size()));
-  const std::vector<To> result = target.fetch();
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    if (equal(result[i], reference<To>(from[i]))) continue;
-    const auto value = static_cast<double>(exact(from[i]));
-    const auto got = static_cast<double>(exact(result[i]));
-    const auto expected = static_cast<double>(exact(reference<To>(from[i])));
-    FAIL_CHECK("element " << i << ", " << value << ", became " << got << " instead of " << expected);
-    return;
+// The first element that is not what it should be.
+struct Wrong {
+  std::size_t element;
+  long double got;
+  long double expected;
+};
+
+template <typename T>
+std::optional<Wrong> cast_to(const Stream& stream, const Source& source, DType type, std::size_t at) {
+  const Array<T> target(stream, source.count, at * sizeof(T));
+  cuda::cast(stream, source.type, source.data, type, target.data(), static_cast<std::int64_t>(source.count));
+  const std::vector<T> result = target.fetch();
+  for (std::size_t i = 0; i < source.count; ++i) {
+    const T expected = reference<T>(source.exact(i), source.is_float);
+    if (!equal(result[i], expected)) return Wrong{i, exact(result[i]), exact(expected)};
   }
+  return std::nullopt;
+}
+
+struct Type {
+  DType type;
+  void (*give_any)(const Stream&, DType, Random&, std::size_t count, std::size_t at,
+                   const std::function<void(const Source&)>& use);
+  std::optional<Wrong> (*cast_to)(const Stream&, const Source&, DType, std::size_t at);
+};
+
+template <typename T>
+Type type_of(DType type) {
+  return {type,
+          [](const Stream& stream, DType of, Random& random, std::size_t count, std::size_t at,
+             const std::function<void(const Source&)>& use) {
+            std::vector<T> numbers(count);
+            for (T& number : numbers) number = any_number<T>(random);
+            give(stream, of, numbers, at, use);
+          },
+          cast_to<T>};
+}
+
+const Type kTypes[] = {
+    type_of<float>(DType::Float32),        type_of<double>(DType::Float64),       type_of<Half>(DType::Float16),
+    type_of<BFloat>(DType::BFloat16),      type_of<std::int8_t>(DType::Int8),     type_of<std::int16_t>(DType::Int16),
+    type_of<std::int32_t>(DType::Int32),   type_of<std::int64_t>(DType::Int64),   type_of<std::uint8_t>(DType::UInt8),
+    type_of<std::uint16_t>(DType::UInt16), type_of<std::uint32_t>(DType::UInt32), type_of<std::uint64_t>(DType::UInt64),
+    type_of<Truth>(DType::Bool),
+};
+
+void check_cast(const Stream& stream, const Source& source, const Type& to, std::size_t to_at) {
+  const std::string what = std::string(dtype_name(source.type)) + " to " + std::string(dtype_name(to.type));
+  CAPTURE(what);
+  CAPTURE(source.count);
+  CAPTURE(source.at);
+  CAPTURE(to_at);
+  const std::optional<Wrong> wrong = to.cast_to(stream, source, to.type, to_at);
+  if (!wrong.has_value()) return;
+  FAIL_CHECK("element " << wrong->element << ", " << static_cast<double>(source.exact(wrong->element)) << ", became "
+                        << static_cast<double>(wrong->got) << " instead of " << static_cast<double>(wrong->expected));
 }
 
 TEST_CASE("kernels: every type is converted to every other as the definition says") {
   Random random(8);
   const Stream stream;
-  const std::int64_t count = kSpeed == 0 ? 3001 : 20'011;
-  for_each_type([&](DType from_type, auto source) {
-    using From = typename decltype(source)::type;
-    std::vector<From> from(static_cast<std::size_t>(count));
-    for (From& value : from) value = any_number<From>(random);
-    for_each_type([&](DType to_type, auto target) {
-      using To = typename decltype(target)::type;
-      check_cast<From, To>(stream, from_type, to_type, from, 0, 0);
+  for (const Type& from : kTypes) {
+    from.give_any(stream, from.type, random, kSpeed == 0 ? 3001 : 20'011, 0, [&](const Source& source) {
+      for (const Type& to : kTypes) check_cast(stream, source, to, 0);
     });
-  });
+  }
 }
 
 TEST_CASE("kernels: casts take any length and any place") {
   Random random(9);
   const Stream stream;
-  for_each_type([&](DType from_type, auto source) {
-    using From = typename decltype(source)::type;
-    for_each_type([&](DType to_type, auto target) {
-      using To = typename decltype(target)::type;
+  for (const Type& from : kTypes) {
+    for (const Type& to : kTypes) {
       for (int i = 0; i < 4; ++i) {
-        std::vector<From> from(static_cast<std::size_t>(i == 0 ? between(random, 0, 3) : any_size(random, 300)));
-        for (From& value : from) value = any_number<From>(random);
-        check_cast<From, To>(stream, from_type, to_type, from, static_cast<std::size_t>(between(random, 0, 1)),
-                             static_cast<std::size_t>(between(random, 0, 1)));
+        const auto count = static_cast<std::size_t>(i == 0 ? between(random, 0, 3) : any_size(random, 300));
+        const auto from_at = static_cast<std::size_t>(between(random, 0, 1));
+        const auto to_at = static_cast<std::size_t>(between(random, 0, 1));
+        from.give_any(stream, from.type, random, count, from_at,
+                      [&](const Source& source) { check_cast(stream, source, to, to_at); });
       }
-    });
-  });
+    }
+  }
 }
 
 TEST_CASE("kernels: every 16-bit float is converted") {
@@ -231,19 +255,20 @@ TEST_CASE("kernels: every 16-bit float is converted") {
     half[i].bits = static_cast<std::uint16_t>(i);
     bfloat[i].bits = static_cast<std::uint16_t>(i);
   }
-  for_each_type([&](DType to_type, auto target) {
-    using To = typename decltype(target)::type;
-    check_cast<Half, To>(stream, DType::Float16, to_type, half, 0, 0);
-    check_cast<BFloat, To>(stream, DType::BFloat16, to_type, bfloat, 0, 0);
-  });
+  const auto to_all = [&](const Source& source) {
+    for (const Type& to : kTypes) check_cast(stream, source, to, 0);
+  };
+  give(stream, DType::Float16, half, 0, to_all);
+  give(stream, DType::BFloat16, bfloat, 0, to_all);
 }
 
 TEST_CASE("kernels: a cast of more elements than the grid has threads") {
   if (kSpeed == 0) return;
   Random random(10);
   const Stream stream;
-  std::vector<std::uint8_t> from = random_bytes(random, 17'000'000);
-  check_cast<std::uint8_t, std::int8_t>(stream, DType::UInt8, DType::Int8, from, 1, 0);
+  const Type to = type_of<std::int8_t>(DType::Int8);
+  give(stream, DType::UInt8, random_bytes(random, 17'000'000), 1,
+       [&](const Source& source) { check_cast(stream, source, to, 0); });
 }
 
 TEST_CASE("kernels: cast refuses types without a conversion") {

@@ -96,7 +96,7 @@ void check_reduce(const Stream& stream, const std::vector<T>& from, std::int64_t
 TEST_CASE_TEMPLATE("kernels: rows of any length are reduced", T, float, double) {
   Random random(11);
   const Stream stream;
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < some(60); ++i) {
     const std::int64_t columns = any_size(random, i % 3 == 0 ? 3000 : 100);
     const std::int64_t rows = columns <= 100 ? any_size(random, 300) : between(random, 0, 4);
     const auto kind = static_cast<Values>(i % 3);
@@ -185,7 +185,7 @@ void check_argmax(const Stream& stream, const std::vector<T>& from, std::int64_t
 TEST_CASE_TEMPLATE("kernels: the first of the largest elements is found", T, float, double) {
   Random random(14);
   const Stream stream;
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < some(60); ++i) {
     const std::int64_t columns = any_size(random, i % 3 == 0 ? 4000 : 60);
     const std::int64_t rows = columns <= 60 ? any_size(random, 200) : between(random, 0, 4);
     check_argmax(stream, random_values<T>(random, rows * columns, static_cast<Values>(i % 3)), rows, columns,
