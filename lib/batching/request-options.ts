@@ -5,7 +5,7 @@ import { shown } from '../options.js';
 import type { BatcherSettings } from './options.js';
 
 export interface RequestOptions {
-  /** Cancels the request while it is queued (ERR_ABORTED). A batch that has started runs to its end. */
+  /** Cancels the request while it, or a part of it, is queued (ERR_ABORTED). A batch that has started runs to its end. */
   signal?: AbortSignal | undefined;
   /** From 1, the highest, to `priorityLevels`. */
   priority?: number | undefined;
