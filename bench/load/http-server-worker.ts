@@ -38,6 +38,8 @@ let model: Model | undefined;
 let server: ReturnType<typeof createServer> | undefined;
 let timer: NodeJS.Timeout | undefined;
 let pending = 0;
+/** What the queues below have run: to the library a batch that it did not form is one request. */
+let formed = { count: 0, rows: 0 };
 
 function answer({ response }: Waiting, row: Float32Array): void {
   pending--;
@@ -64,6 +66,7 @@ const rowsOf = (outputs: Awaited<ReturnType<Model['run']>>) => (outputs.y as { d
 async function runBatch(model: Model, batch: readonly Waiting[], width: number): Promise<void> {
   const data = new Float32Array(batch.length * width);
   for (const [i, { row }] of batch.entries()) data.set(row, i * width);
+  formed = { count: formed.count + 1, rows: formed.rows + batch.length };
   try {
     const rows = rowsOf(await model.run({ x: { type: 'float32', data, dims: [batch.length, width] } }));
     for (const [i, waiting] of batch.entries()) answer(waiting, rows.subarray(i * width, (i + 1) * width));
@@ -153,7 +156,8 @@ const methods = {
 
   /** Batches run so far, and the rows in them. */
   async batches() {
-    const { count, rows } = model?.stats().batches ?? { count: 0, rows: 0 };
+    if (!model?.batching.enabled) return formed;
+    const { count, rows } = model.stats().batches;
     return { count, rows };
   },
 };
