@@ -145,6 +145,7 @@ const methods = {
           ? polling(loaded, width, maxBatchSize)
           : ours(loaded, width);
     server = createServer((request, response) => receive(request, response, width, queue));
+    server.keepAliveTimeout = 60_000; // No connection shall be closed in the very moment when it is used again.
     await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   },

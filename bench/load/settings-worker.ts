@@ -57,7 +57,7 @@ const methods = {
     dims = spec.dims;
     const length = dims.reduce((product, dim) => product * dim, 1);
     rows = Array.from({ length: REQUESTS }, (_, i) => randomFloats(length, i + 1));
-    await Promise.all(rows.map((row) => run(row)));
+    for (const row of rows.slice(0, 8)) await run(row); // The first runs of all are slow.
   },
 
   /** How long a batch of so many rows takes, in milliseconds: the median of `runs`, one after the other. */
@@ -85,7 +85,7 @@ const methods = {
   async openLoop({ rate, warmupMs, measureMs, windowMs, targetMs, seed, maxInFlight }: SettingsLoad) {
     const durationMs = warmupMs + measureMs;
     const times = schedule({ arrivals: 'poisson', rate, durationMs, seed });
-    const options = { times, durationMs, maxInFlight, drainMs: 8 * targetMs, isShed };
+    const options = { times, durationMs, maxInFlight, drainMs: 5 * targetMs, isShed };
     const record = await openLoop((i) => run(rows[i % REQUESTS] as Float32Array<ArrayBuffer>), options);
     const all = windows(record, warmupMs, windowMs, targetMs);
     const inTime = all.reduce((sum, window) => sum + window.inTime, 0);
