@@ -46,10 +46,12 @@ const axis = {
 
 const milliseconds = (value: number): string => (value >= 1000 ? `${value / 1000} s` : `${value} ms`);
 
-/** Of the rates, those that have room for a label each. */
+/** Of the rates, those that have room for a label each: an axis has for about fourteen. */
 function apart(rates: readonly number[]): number[] {
+  const sorted = rates.toSorted((a, b) => a - b);
+  const step = ((sorted.at(-1) ?? 1) / (sorted[0] ?? 1)) ** (1 / 14);
   const kept: number[] = [];
-  for (const rate of rates.toSorted((a, b) => a - b)) if (rate >= 1.2 * (kept.at(-1) ?? 0)) kept.push(rate);
+  for (const rate of sorted) if (rate >= step * (kept.at(-1) ?? 0)) kept.push(rate);
   return kept;
 }
 
