@@ -3,7 +3,7 @@ import { schedule } from '../../bench/load/arrivals.js';
 import { Latencies } from '../../bench/load/latencies.js';
 import { type OpenLoopRecord, Outcome, openLoop } from '../../bench/load/open-loop.js';
 import { summarise, windows } from '../../bench/load/summary.js';
-import { sleep } from '../../bench/stats.js';
+import { percentile, sleep } from '../../bench/stats.js';
 
 const every10ms = (durationMs: number) => schedule({ arrivals: 'constant', rate: 100, durationMs, seed: 1 });
 
@@ -76,7 +76,8 @@ describe('open loop', () => {
   test('spins where it is to be on time to the microsecond', async () => {
     const times = schedule({ arrivals: 'poisson', rate: 500, durationMs: 300, seed: 4 });
     const record = await openLoop(async () => {}, { times, durationMs: 300, maxInFlight: 8, drainMs: 50, spin: true });
-    expect(summarise(record, 0).sender.lateP50).toBeLessThan(0.5);
+    // The quickest tenth: a busy machine may make the others late. A timer's quickest tenth is some 0.1 ms late.
+    expect(percentile(record.lateness, 0.1)).toBeLessThan(0.05);
   });
 });
 
