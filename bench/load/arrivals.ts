@@ -1,0 +1,74 @@
+// When requests come, in milliseconds from the start: decided before a run, by a seed, so that every way of serving that is
+// compared meets the same arrivals, and nothing that a server does can move them.
+
+import { type Chance, chance } from '../../demo/seeded.js';
+
+export const ARRIVALS = ['constant', 'poisson', 'bursty'] as const;
+
+/**
+ * - constant: one every 1 / rate.
+ * - poisson: independent callers; the gaps are exponential.
+ * - bursty: Poisson whose rate is now high and now low (a Markov-modulated process of two states), the mean being the rate.
+ */
+export type Arrivals = (typeof ARRIVALS)[number];
+
+export interface Burst {
+  /** The rate within a burst, as a multiple of the mean; at most 1 / share. */
+  readonly factor: number;
+  /** The share of the time that bursts take. */
+  readonly share: number;
+  /** How long a burst lasts on average. */
+  readonly meanMs: number;
+}
+
+export const BURST: Burst = { factor: 4, share: 0.2, meanMs: 100 };
+
+export interface ScheduleOptions {
+  readonly arrivals: Arrivals;
+  /** The mean, a second. */
+  readonly rate: number;
+  readonly durationMs: number;
+  readonly seed: number;
+  readonly burst?: Burst;
+}
+
+/** Arrival times from 0 (included) to durationMs (not included), ascending. */
+export function schedule({ arrivals, rate, durationMs, seed, burst = BURST }: ScheduleOptions): Float64Array {
+  if (!(rate > 0 && durationMs > 0)) throw new RangeError(`no schedule of ${rate} requests/s for ${durationMs} ms`);
+  const perMs = rate / 1000;
+  switch (arrivals) {
+    case 'constant':
+      return Float64Array.from({ length: Math.ceil(perMs * durationMs) }, (_, i) => i / perMs);
+    case 'poisson':
+      return Float64Array.from(poisson(perMs, 0, durationMs, chance(seed)));
+    case 'bursty':
+      return Float64Array.from(bursty(perMs, durationMs, burst, chance(seed)));
+  }
+}
+
+const exponential = (mean: number, dice: Chance): number => -Math.log(1 - dice.next()) * mean;
+
+function poisson(perMs: number, from: number, to: number, dice: Chance): number[] {
+  const times: number[] = [];
+  if (perMs === 0) return times;
+  for (let at = from + exponential(1 / perMs, dice); at < to; at += exponential(1 / perMs, dice)) times.push(at);
+  return times;
+}
+
+function bursty(perMs: number, durationMs: number, { factor, share, meanMs }: Burst, dice: Chance): number[] {
+  const rest = (1 - share * factor) / (1 - share);
+  if (!(share > 0 && share < 1 && factor >= 1 && rest >= -1e-9)) {
+    throw new RangeError(`bursts of ${factor} times the mean rate cannot take ${share} of the time`);
+  }
+  const times: number[] = [];
+  let inBurst = dice.odds(share);
+  for (let from = 0; from < durationMs; inBurst = !inBurst) {
+    const to = from + exponential(inBurst ? meanMs : (meanMs * (1 - share)) / share, dice);
+    // Exponential gaps have no memory, so each spell may begin its own.
+    for (const at of poisson(perMs * Math.max(0, inBurst ? factor : rest), from, Math.min(to, durationMs), dice)) {
+      times.push(at);
+    }
+    from = to;
+  }
+  return times;
+}

@@ -1,0 +1,201 @@
+import { Child } from '../load/child.js';
+import type { SettingsLoad, SettingsResult, SettingsSpec, SettingsWorker } from '../load/settings-worker.js';
+import { models } from '../models.js';
+import { median, ratios } from '../stats.js';
+import type { Context, FigureOptions, Suite } from '../suite.js';
+
+interface AdaptiveModel {
+  readonly path: () => string;
+  readonly dims: readonly number[];
+  /** It takes no time: what there is to overload is the JS thread, and with it the load program. */
+  readonly instant?: boolean;
+}
+
+const MODELS: Readonly<Record<string, AdaptiveModel>> = {
+  'square 16': { path: models.square, dims: [1, 16], instant: true },
+  'dense 4x1536': { path: () => models.dense(1536), dims: [1, 1536] },
+  'OCR classifier': { path: models.classifier, dims: [1, 3, 48, 192] },
+};
+
+/** Multiples of what the model can do. */
+const LOADS = [0.5, 0.9, 2] as const;
+const OVERLOAD = 2;
+const MAX_BATCH_SIZE = 64;
+const WINDOW_MS = 500;
+
+/** The target by rule: what a full batch takes, five times, but not so little that it would be about timers. */
+const targetOf = (batchMs: number): number => Math.max(5, 5 * batchMs);
+
+interface Fixed {
+  readonly maxBatchSize: number;
+  readonly maxQueueDelayMicros: number;
+  readonly concurrency: number;
+}
+
+/** What someone would try by hand. To wait for a batch of one is to wait for nothing. */
+const GRID: readonly Fixed[] = [1, 4, 16, MAX_BATCH_SIZE].flatMap((maxBatchSize) =>
+  (maxBatchSize === 1 ? [0] : [0, 2000]).flatMap((maxQueueDelayMicros) =>
+    [1, 2].map((concurrency) => ({ maxBatchSize, maxQueueDelayMicros, concurrency })),
+  ),
+);
+const SHORT_SETTING: Fixed = { maxBatchSize: MAX_BATCH_SIZE, maxQueueDelayMicros: 0, concurrency: 2 };
+
+const inTime = (model: string, load: number) => `${model} at ${load}x: windows within the target`;
+const againstBest = (model: string, load: number) => `${model} at ${load}x: in time, against the best fixed setting`;
+const againstPeak = (model: string) => `${model} at ${OVERLOAD}x: in time, against its own peak`;
+
+/** A target latency instead of settings: as good as the best setting that could have been found by hand, at every load. */
+export const adaptive: Suite = {
+  name: 'adaptive',
+  about:
+    'targetLatencyMicros against the best of a grid of fixed settings, at half, nine tenths and twice the capacity',
+  figures: Object.keys(MODELS).flatMap((name) => [
+    ...LOADS.flatMap((load) => [inTime(name, load), againstBest(name, load)]),
+    againstPeak(name),
+  ]),
+  async run(context) {
+    const script = new URL('../load/settings-worker.ts', import.meta.url);
+    const fixed = new Child<SettingsWorker>(script, 'fixed settings');
+    const target = new Child<SettingsWorker>(script, 'target latency');
+    try {
+      for (const [name, model] of Object.entries(MODELS)) await compare(name, model, { fixed, target }, context);
+    } finally {
+      await fixed.close();
+      await target.close();
+    }
+  },
+};
+
+interface Sides {
+  readonly fixed: Child<SettingsWorker>;
+  readonly target: Child<SettingsWorker>;
+}
+
+type Load = Pick<SettingsLoad, 'rate' | 'targetMs' | 'maxInFlight' | 'windowMs'>;
+
+interface Rounds {
+  readonly fixed: readonly SettingsResult[];
+  readonly target: readonly SettingsResult[];
+}
+
+async function compare(name: string, model: AdaptiveModel, sides: Sides, context: Context): Promise<void> {
+  const spec = { path: model.path(), dims: model.dims };
+  const withFixed = ({ concurrency, ...batching }: Fixed) => ({ ...spec, options: { batching, concurrency } });
+  const { capacity, batchMs } = await calibrate(sides.fixed, withFixed, context);
+  const targetMs = targetOf(batchMs);
+  context.add(`${name}: capacity`, '/s', [capacity], {
+    remark: 'answers under an open loop that offers more than can be answered',
+  });
+  context.add(`${name}: target`, 'ms', [targetMs], {
+    remark: `five times a full batch of ${MAX_BATCH_SIZE} rows, and at least 5 ms`,
+  });
+  // Four targets' worth in flight: a queue without a bound under too much load would only grow.
+  const maxInFlight = Math.max(4 * MAX_BATCH_SIZE, Math.ceil((4 * targetMs * capacity) / 1000));
+  const windowMs = context.rounds(WINDOW_MS, WINDOW_MS / 2);
+  const loads = LOADS.map((load) => ({ rate: load * capacity, targetMs, maxInFlight, windowMs }));
+
+  const best = await search(sides.fixed, withFixed, loads, context);
+  const batching = { maxBatchSize: MAX_BATCH_SIZE, targetLatencyMicros: Math.round(targetMs * 1000) };
+  await sides.target.call('load', { ...spec, options: { batching } });
+  const goodputs: number[][] = [];
+  for (const [i, load] of loads.entries()) {
+    const setting = best[i] as Fixed;
+    await sides.fixed.call('load', withFixed(setting));
+    const rounds = await alternate(sides, load, context);
+    const multiple = LOADS[i] as number;
+    const mark = model.instant === true ? tooLate(rounds.fixed) : {};
+    report(name, multiple, setting, rounds, mark, context);
+    goodputs.push(rounds.target.map(({ goodput }) => Math.max(1, goodput)));
+    if (multiple !== OVERLOAD) continue;
+    const peak = Math.max(...goodputs.map(median));
+    const against = rounds.target.map(({ goodput }) => goodput / peak);
+    context.add(againstPeak(name), 'x', against, { target: { is: '>=', value: 0.85 }, ...mark });
+  }
+}
+
+/** What the model can do with full batches, the load program at work beside it, and how long one takes. */
+async function calibrate(side: Sides['fixed'], withFixed: (setting: Fixed) => SettingsSpec, context: Context) {
+  const capacities: number[] = [];
+  let batchMs = 0;
+  for (const concurrency of context.short ? [2] : [2, 1]) {
+    await side.call('load', withFixed({ maxBatchSize: MAX_BATCH_SIZE, maxQueueDelayMicros: 0, concurrency }));
+    batchMs = await side.call('batchMs', { size: MAX_BATCH_SIZE, runs: context.rounds(15, 3) });
+    const durationMs = Math.max(context.rounds(1000, 150), 6 * batchMs);
+    const rate = 1.5 * (await side.call('capacity', { callers: 2 * MAX_BATCH_SIZE, durationMs }));
+    const bounds = { maxInFlight: 4 * MAX_BATCH_SIZE, targetMs: 1000, windowMs: durationMs, seed: 1 };
+    const load = { rate, warmupMs: durationMs / 4, measureMs: durationMs, ...bounds };
+    capacities.push((await side.call('openLoop', load)).summary.achieved);
+  }
+  return { capacity: Math.max(...capacities), batchMs };
+}
+
+/** For each load the setting with the most answers in time. */
+async function search(
+  side: Sides['fixed'],
+  withFixed: (setting: Fixed) => SettingsSpec,
+  loads: readonly Load[],
+  context: Context,
+): Promise<Fixed[]> {
+  const best = loads.map(() => ({ setting: GRID[0] as Fixed, goodput: -1 }));
+  // A short run takes one setting as the best without looking for it.
+  if (context.short) return loads.map(() => SHORT_SETTING);
+  for (const setting of GRID) {
+    await side.call('load', withFixed(setting));
+    for (const [i, load] of loads.entries()) {
+      const options = { ...load, windowMs: 250, warmupMs: 150, measureMs: 750, seed: 1 };
+      const { goodput } = await side.call('openLoop', options);
+      if (goodput > (best[i]?.goodput ?? 0)) best[i] = { setting, goodput };
+    }
+  }
+  return best.map(({ setting }) => setting);
+}
+
+/** Both sides in turns, under the same arrivals. */
+async function alternate(sides: Sides, load: Load, context: Context): Promise<Rounds> {
+  const rounds = { fixed: [] as SettingsResult[], target: [] as SettingsResult[] };
+  for (let round = 0; round < context.rounds(2, 1); round++) {
+    // Long beside the target: a queue that only grows keeps its callers happy for as long as that.
+    const warmupMs = context.rounds(Math.max(500, 2 * load.targetMs), 50);
+    const measureMs = context.rounds(Math.min(10_000, Math.max(3000, 8 * load.targetMs)), 250);
+    const order = round % 2 === 0 ? (['fixed', 'target'] as const) : (['target', 'fixed'] as const);
+    for (const side of order) {
+      const result = await sides[side].call('openLoop', { ...load, warmupMs, measureMs, seed: 100 + round });
+      if (result.summary.counts.failed > 0) throw new Error(`a request failed: ${result.summary.failure}`);
+      rounds[side].push(result);
+    }
+  }
+  return rounds;
+}
+
+function report(name: string, load: number, best: Fixed, rounds: Rounds, mark: FigureOptions, context: Context): void {
+  const { fixed, target } = rounds;
+  const windows = target.flatMap((round) => round.windows);
+  // A window in which all were shed has no answer that is late, and none at all: it counts as missed.
+  const within = windows.filter(({ scheduled, p99 }) => scheduled === 0 || p99 <= (target[0]?.targetMs ?? 0)).length;
+  const shed = target.reduce((sum, { summary }) => sum + summary.counts.shed, 0);
+  const sent = target.reduce((sum, { summary: { counts } }) => sum + counts.answered + counts.shed, 0);
+  const late = Math.max(...target.map(({ summary }) => summary.sender.lateP99));
+  context.add(inTime(name, load), '', [within / windows.length], {
+    target: { is: '>=', value: 0.95 },
+    remark: `p99 of ${windows.length} windows; ${Math.round((100 * shed) / sent)} % shed; sender up to ${late.toFixed(1)} ms late (p99)`,
+    ...mark,
+  });
+  // A fixed setting under too much load may have no answer in time at all.
+  const goodput = (results: readonly SettingsResult[]) => results.map((result) => Math.max(1, result.goodput));
+  const { maxBatchSize, maxQueueDelayMicros, concurrency } = best;
+  context.add(againstBest(name, load), 'x', ratios(goodput(target), goodput(fixed)), {
+    target: { is: '>=', value: 0.9 },
+    remark: `the best: maxBatchSize ${maxBatchSize}, maxQueueDelayMicros ${maxQueueDelayMicros}, concurrency ${concurrency}`,
+    ...mark,
+  });
+  context.add(`${name} at ${load}x: in time`, '/s', goodput(target));
+  context.add(`${name} at ${load}x: in time, the best fixed setting`, '/s', goodput(fixed));
+}
+
+/** By the fixed setting's rounds: under a target, a sender that is late may be so by the target's doing. */
+function tooLate(rounds: readonly SettingsResult[]): FigureOptions {
+  const late = rounds.some(({ summary }) => summary.sender.tooLate);
+  return late
+    ? { notComparable: 'the load program itself, which has the same thread, could not keep its schedule' }
+    : {};
+}
