@@ -8,7 +8,7 @@
 
 import { setUpOrExit } from './setup.mjs';
 import { runNativeTests } from './test/native.mjs';
-import { runVitest } from './test/vitest.mjs';
+import { runVitest, underAddressSanitizer } from './test/vitest.mjs';
 
 const own = ['--fast', '--native', '--emulation'];
 const args = process.argv.slice(2);
@@ -32,8 +32,15 @@ for (const suite of ['native', 'emulation']) {
   for (const sanitizer of ['address', 'thread'])
     await part(`C++ ${suite}, ${sanitizer} sanitizer`, () => runNativeTests(suite, sanitizer));
 }
-if (all || asked('--emulation'))
-  await part('TypeScript on the emulated GPU', () => runVitest(['--config', 'vitest.cuda.config.ts']));
+if (all || asked('--emulation')) {
+  const emulated = (...args) => ['--config', 'vitest.cuda.config.ts', ...args];
+  // Those of the reliability tests start programs of their own, and count memory, which a sanitizer spoils.
+  const unsanitized = 'test/reliability';
+  await part('TypeScript on it, address sanitizer', () =>
+    runVitest(emulated('--exclude', `${unsanitized}/**`), underAddressSanitizer()),
+  );
+  await part('TypeScript on it, the rest', () => runVitest(emulated(unsanitized)));
+}
 
 console.log();
 for (const { name, seconds, passed, failed } of parts)

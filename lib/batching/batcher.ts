@@ -12,15 +12,17 @@
 // 5. When a batch of several requests fails, each is run again alone, so that only the culprits fail.
 
 import { Adaptive } from './adaptive.js';
-import { Bucket } from './bucket.js';
+import type { Bucket } from './bucket.js';
 import type { Clock } from './clock.js';
 import { Deadlines } from './deadlines.js';
 import { channels } from './events.js';
-import { type Batch, type Executor, Failure, type FailureReason } from './executor.js';
+import { Execution } from './execution.js';
+import { type Executor, Failure, type FailureReason } from './executor.js';
 import { type CloseReason, plan } from './forming.js';
 import type { Limiter, Share } from './limiter.js';
 import type { BatcherSettings, Policy } from './options.js';
 import { Ordered } from './ordered.js';
+import { Queue } from './queue.js';
 import { Request } from './request.js';
 import { Signals } from './signals.js';
 import { type BatcherStats, Counters } from './stats.js';
@@ -65,23 +67,22 @@ export class Batcher<Payload, Result> {
   readonly #deadlines: Deadlines<Request<Payload, Result>>;
   readonly #ordered: Ordered<Request<Payload, Result>> | undefined;
 
-  readonly #buckets = new Map<string, Bucket<Payload, Result>>();
+  readonly #queue: Queue<Payload, Result>;
   readonly #running = new Set<Running>();
-  /** Requests that are queued, for each level. */
-  readonly #queued: number[];
-  #queuedRows = 0;
   #pumpPending = false;
   #cancelTimer: (() => void) | undefined;
   #closed = false;
   #onIdle: (() => void)[] = [];
   readonly #counters = new Counters();
+  readonly #execution: Execution<Payload, Result>;
 
   constructor(executor: Executor<Payload, Result>, settings: BatcherSettings, { clock, name, limiter }: BatcherParts) {
     this.#executor = executor;
     this.settings = settings;
     this.name = name ?? '';
     this.#clock = clock;
-    this.#queued = settings.policies.map(() => 0);
+    this.#queue = new Queue(settings.policies.length, settings.priorityAgingMicros);
+    this.#execution = new Execution(executor, settings, this.#counters, clock);
     this.#deadlines = new Deadlines(clock, (request) => {
       this.#onOverdue(request);
       this.#pumpSoon();
@@ -114,10 +115,10 @@ export class Batcher<Payload, Result> {
     const oversize = rows > maxBatchSize && !alone;
     const now = this.#clock.now();
     if (oversize && !splitOversize) return this.#refuse('oversize', maxBatchSize);
-    if (policy.maxQueueSize > 0 && this.#queued[level]! >= policy.maxQueueSize) {
+    if (policy.maxQueueSize > 0 && this.#queue.queued(level) >= policy.maxQueueSize) {
       return this.#refuse('queueFull', policy.maxQueueSize);
     }
-    const excess = this.#adaptive?.excess(rows, this.#rowsBefore(level), this.#running, now) ?? 0;
+    const excess = this.#adaptive?.excess(rows, this.#queue.rowsUpTo(level), this.#running, now) ?? 0;
     if (excess > 0) return this.#refuse('overloaded', Math.ceil(excess));
     try {
       this.#executor.hold?.(payload);
@@ -130,15 +131,14 @@ export class Batcher<Payload, Result> {
     }
 
     this.#counters.accepted++;
-    const bucket = this.#bucket(options.key);
+    let bucketRows = 0;
     const promise = new Promise<Result | Failure>((resolve) => {
       const request = new Request<Payload, Result>(payload, options.key, rows, 0, alone, level, now, resolve);
       this.#ordered?.came(request);
-      if (oversize) for (const part of split(request, maxBatchSize)) this.#queue(bucket, part);
-      else this.#queue(bucket, request);
+      for (const part of oversize ? split(request, maxBatchSize) : [request]) bucketRows = this.#queue.push(part).rows;
       this.#watch(request, policy, signal, options.timeoutMicros);
     });
-    if (alone || bucket.rows >= this.#limit) this.#pump();
+    if (alone || bucketRows >= this.#limit) this.#pump();
     else this.#pumpSoon();
     return promise;
   }
@@ -148,10 +148,10 @@ export class Batcher<Payload, Result> {
    * that took; statistics do not know of it.
    */
   async warmUp(payload: Payload, rows: number): Promise<void> {
-    const { padded } = this.#padding(rows);
     this.#executor.hold?.(payload);
     try {
       const started = this.#clock.now();
+      const padded = this.#execution.padded(rows);
       const batch = { payloads: [payload], rows: [rows], starts: undefined, total: rows, padded };
       const [result] = await this.#executor.run(batch);
       if (result instanceof Failure) throw result.cause;
@@ -174,7 +174,7 @@ export class Batcher<Payload, Result> {
   }
 
   stats(): BatcherStats {
-    const stats = this.#counters.stats(this.#running.size);
+    const stats = this.#counters.stats(this.#running.size, this.#queue.requests);
     if (this.#adaptive === undefined) return stats;
     const { budgetMicros, rows, atOnce } = this.#adaptive;
     return { ...stats, adaptive: { targetMicros: this.settings.targetLatencyMicros!, budgetMicros, rows, atOnce } };
@@ -195,43 +195,10 @@ export class Batcher<Payload, Result> {
     return Promise.resolve(new Failure(reason, cause));
   }
 
-  #rowsBefore(level: number): number {
-    if (this.#queued.length === 1) return this.#queuedRows;
-    let rows = 0;
-    for (const bucket of this.#buckets.values()) rows += bucket.rowsUpTo(level);
-    return rows;
-  }
-
-  #bucket(key: string): Bucket<Payload, Result> {
-    let bucket = this.#buckets.get(key);
-    if (bucket === undefined) {
-      bucket = new Bucket(key, this.#queued.length, this.settings.priorityAgingMicros);
-      this.#buckets.set(key, bucket);
-    }
-    return bucket;
-  }
-
-  #queue(bucket: Bucket<Payload, Result>, request: Request<Payload, Result>): void {
-    bucket.push(request);
-    this.#queuedRows += request.rows;
-    if (request.whole.queuedParts++ > 0) return;
-    this.#queued[request.level]!++;
-    this.#counters.queued++;
-  }
-
   /** The request, or the part of one, is not queued any more. */
   #unqueue(request: Request<Payload, Result>): void {
-    const bucket = this.#buckets.get(request.key)!;
-    bucket.remove(request);
-    this.#queuedRows -= request.rows;
-    if (--request.whole.queuedParts === 0) {
-      this.#queued[request.level]!--;
-      this.#counters.queued--;
-    }
-    if (bucket.requests === 0) {
-      this.#buckets.delete(request.key);
-      if (this.#buckets.size === 0) this.#disarm();
-    }
+    this.#queue.remove(request);
+    if (this.#queue.keys === 0) this.#disarm();
   }
 
   /** Gives a queued request up when its signal says so, or its time is over. */
@@ -273,8 +240,7 @@ export class Batcher<Payload, Result> {
       return;
     }
     request.timeoutMicros = Number.POSITIVE_INFINITY;
-    const bucket = this.#buckets.get(request.key);
-    for (const part of request.parts ?? [request]) if (part.list !== undefined) bucket!.putOff(part);
+    this.#queue.putOff(request);
   }
 
   /** Settles a request as a whole. What of it is still queued will not run. */
@@ -351,15 +317,15 @@ export class Batcher<Payload, Result> {
 
   /** Of the buckets that may start a batch now, the one whose next request came first; or a timer for when one may. */
   #ready(): Bucket<Payload, Result> | undefined {
-    if (this.#running.size >= this.#lanes || this.#buckets.size === 0) return undefined;
+    if (this.#running.size >= this.#lanes || this.#queue.keys === 0) return undefined;
     const now = this.#clock.now();
     let ready: Bucket<Payload, Result> | undefined;
     let rank = Number.POSITIVE_INFINITY;
     let readyAt = Number.POSITIVE_INFINITY;
-    for (const bucket of this.#buckets.values()) {
+    for (const bucket of this.#queue.buckets()) {
       const at = this.#readyAt(bucket, now);
       if (at > now) readyAt = Math.min(readyAt, at);
-      else if (this.#buckets.size === 1) ready = bucket;
+      else if (this.#queue.keys === 1) ready = bucket;
       else if (ready === undefined || bucket.rank() < rank) {
         ready = bucket;
         rank = bucket.rank();
@@ -386,7 +352,7 @@ export class Batcher<Payload, Result> {
       limit: this.#limit,
       preferredBatchSizes,
       delayMicros: this.#closed ? 0 : maxQueueDelayMicros,
-      others: this.#buckets.size > 1,
+      others: this.#queue.keys > 1,
       now,
     });
   }
@@ -432,7 +398,7 @@ export class Batcher<Payload, Result> {
     started: number,
     charged: number,
   ): Promise<void> {
-    const batch = this.#batch(requests);
+    const batch = this.#execution.batch(requests);
     const running: Running = { started, rows: batch.padded, atOnce: 0 };
     this.#running.add(running);
     for (const other of this.#running) other.atOnce = Math.max(other.atOnce, this.#running.size);
@@ -446,11 +412,11 @@ export class Batcher<Payload, Result> {
     }
     this.#counters.formingMicros.record(started - first);
 
-    const results = await this.#execute(batch, requests);
+    const { results, retried } = await this.#execution.run(batch, requests);
     const now = this.#clock.now();
     this.#running.delete(running);
     const failed = results.length > 0 && results.every((result) => result instanceof Failure);
-    if (!failed) this.#learn(running, requests, now);
+    if (!failed && !retried) this.#learn(running, requests, now);
     this.#share?.ended(now - started, charged, this.#ready() !== undefined);
     // The next batch goes to the device before the callers of this one are told.
     this.#pump();
@@ -483,55 +449,6 @@ export class Batcher<Payload, Result> {
       requests: requests.length,
       tooLate,
     });
-  }
-
-  #batch(requests: readonly Request<Payload, Result>[]): Batch<Payload> {
-    const payloads = new Array<Payload>(requests.length);
-    const rows = new Array<number>(requests.length);
-    let starts: number[] | undefined;
-    let total = 0;
-    for (let i = 0; i < requests.length; i++) {
-      const request = requests[i]!;
-      payloads[i] = request.payload;
-      rows[i] = request.rows;
-      total += request.rows;
-      if (request.whole !== request) starts = requests.map(({ start }) => start);
-    }
-    return { payloads, rows, starts, ...this.#padding(total) };
-  }
-
-  #padding(total: number): { total: number; padded: number } {
-    const { allowedBatchSizes } = this.settings;
-    return { total, padded: allowedBatchSizes?.find((size) => size >= total) ?? total };
-  }
-
-  async #execute(batch: Batch<Payload>, requests: Request<Payload, Result>[]): Promise<readonly (Result | Failure)[]> {
-    const started = this.#clock.now();
-    try {
-      this.#counters.executed(batch.total, batch.padded);
-      if (this.#executor.waste !== undefined) this.#countWaste(batch);
-      const results = await this.#executor.run(batch);
-      this.#counters.computeMicros.record(this.#clock.now() - started);
-      if (results.length === requests.length) return results;
-      throw new TypeError(
-        `the executor gave ${results.length} results for ${requests.length} requests; it has to give one for each, in order`,
-      );
-    } catch (cause) {
-      if (requests.length === 1) return [new Failure('failed', cause)];
-    }
-    this.#counters.retried++;
-    const results: (Result | Failure)[] = [];
-    for (const request of requests) {
-      const isGone = request.whole.settled; // while another part of it, or the batch, was running
-      results.push(...(isGone ? [new Failure('cancelled')] : await this.#execute(this.#batch([request]), [request])));
-    }
-    return results;
-  }
-
-  #countWaste({ payloads, rows }: Batch<Payload>): void {
-    for (let i = 0; i < payloads.length; i++) {
-      this.#counters.paddedLengths += rows[i]! * this.#executor.waste!(payloads[i]!);
-    }
   }
 
   /** A part of a request has run, or all of it. */

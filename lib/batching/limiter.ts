@@ -42,6 +42,8 @@ export class Limiter {
   /** @internal */
   ended(share: Share, more: boolean): void {
     this.#used -= share.resources;
+    // Nobody competed for what it has had, so it is not held against it.
+    if (this.#used === 0 && this.#waiting.size === 0) this.#pass = Math.max(this.#pass, share.pass);
     if (more) this.#waiting.add(share); // before others are served, or they would take turns whatever their weights
     this.#serve();
   }

@@ -62,7 +62,6 @@ export interface BatcherStats {
 export class Counters {
   accepted = 0;
   completed = 0;
-  queued = 0;
   batches = 0;
   rows = 0;
   paddedRows = 0;
@@ -105,7 +104,7 @@ export class Counters {
     this.sizes[rows] = (this.sizes[rows] ?? 0) + 1;
   }
 
-  stats(running: number): BatcherStats {
+  stats(running: number, queued: number): BatcherStats {
     const { failed, cancelled, expired, queueFull, overloaded, oversize } = this.failures;
     return {
       requests: {
@@ -116,7 +115,7 @@ export class Counters {
         expired,
         shed: this.shed,
         pending: this.pending,
-        queued: this.queued,
+        queued,
         refused: { queueFull, overloaded: overloaded - this.shed, oversize },
       },
       batches: {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -98,7 +97,7 @@ class RunWorker final : public LaneWorker {
     }
     std::optional<Pin>& staging = staging_[index];
     if (staging.has_value() && bytes <= staging->bytes().size()) {
-      std::memcpy(staging->bytes().data(), output.bytes.data(), bytes);
+      std::copy_n(output.bytes.data(), bytes, staging->bytes().data());
       delivery.staged = true;
       delivery.output.value.reset();
       return;
@@ -112,7 +111,8 @@ class RunWorker final : public LaneWorker {
 
   static void add_block(Delivery& delivery, const std::byte*& from, std::size_t bytes) {
     HostBlock block(bytes);
-    std::memcpy(block.data(), from, bytes);
+    // Of nothing there may be no address, which memcpy forbids.
+    std::copy_n(from, bytes, static_cast<std::byte*>(block.data()));
     from += bytes;
     delivery.blocks.push_back(std::move(block));
   }

@@ -195,9 +195,10 @@ export class Checked {
     this.#rows += total;
     this.#padding += padded - total;
     const requests = items.map((item) => this.#asked[Number(whole(item).slice(1))]!);
-    const fits = requests.some(({ alone }) => alone) ? items.length === 1 : total <= maxBatchSize;
+    const isAlone = requests.some(({ alone }) => alone);
+    const fits = isAlone ? items.length === 1 : total <= maxBatchSize;
     this.#expect(fits, `[${items}] is too large a batch`);
-    const size = allowedBatchSizes?.find((size) => size >= total) ?? total;
+    const size = (isAlone ? undefined : allowedBatchSizes?.find((size) => size >= total)) ?? total;
     this.#expect(padded === size, `a batch of ${total} rows runs as ${padded}, not ${size}`);
     for (const request of requests) {
       const { key, index, level } = request;

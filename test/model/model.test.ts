@@ -76,13 +76,20 @@ describe('batches', () => {
     await using model = await device.loadModel(models.square({ features: 1 }), {
       batching: { maxQueueDelayMicros: 800 },
     });
-    const before = performance.now();
-    const first = model.run({ x: row(1) });
-    await new Promise(setImmediate);
-    const second = model.run({ x: row(2) });
-    await Promise.all([first, second]);
-    expect(performance.now() - before, 'the batch did not wait').toBeGreaterThanOrEqual(0.8);
-    expect(model.stats().batches).toMatchObject({ sizes: { 2: 1 }, closed: { delay: 1 } });
+    // On a busy machine the second may come too late: then once more.
+    for (let attempt = 1; attempt <= 50; attempt++) {
+      const before = performance.now();
+      const first = model.run({ x: row(1) });
+      await new Promise(setImmediate);
+      const between = performance.now() - before;
+      const second = model.run({ x: row(2) });
+      await Promise.all([first, second]);
+      expect(performance.now() - before, 'the batch did not wait').toBeGreaterThanOrEqual(0.8);
+      if (between < 0.6) break;
+    }
+    const { sizes, closed } = model.stats().batches;
+    expect(sizes[2], 'no two requests shared a batch').toBe(1);
+    expect(closed.delay).toBeGreaterThan(0);
   });
 
   test('small and large inputs mix, in one batch and in order', async () => {

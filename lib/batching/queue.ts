@@ -1,0 +1,71 @@
+// All that waits to run: a bucket for each key, and how much is in them.
+
+import { Bucket } from './bucket.js';
+import type { Request } from './request.js';
+
+export class Queue<Payload, Result> {
+  readonly #buckets = new Map<string, Bucket<Payload, Result>>();
+  readonly #agingMicros: number;
+  /** Requests, for each level; one of several parts counts once, while any of them is queued. */
+  readonly #queued: number[];
+  #rows = 0;
+
+  constructor(levels: number, agingMicros: number) {
+    this.#queued = new Array<number>(levels).fill(0);
+    this.#agingMicros = agingMicros;
+  }
+
+  /** How many keys there are requests of. */
+  get keys(): number {
+    return this.#buckets.size;
+  }
+
+  buckets(): Iterable<Bucket<Payload, Result>> {
+    return this.#buckets.values();
+  }
+
+  /** Requests of a level. */
+  queued(level: number): number {
+    return this.#queued[level]!;
+  }
+
+  /** Requests of all levels. */
+  get requests(): number {
+    return this.#queued.reduce((sum, queued) => sum + queued, 0);
+  }
+
+  /** Rows of the requests of a level and of those above it. */
+  rowsUpTo(level: number): number {
+    if (level === this.#queued.length - 1) return this.#rows;
+    let rows = 0;
+    for (const bucket of this.#buckets.values()) rows += bucket.rowsUpTo(level);
+    return rows;
+  }
+
+  push(request: Request<Payload, Result>): Bucket<Payload, Result> {
+    let bucket = this.#buckets.get(request.key);
+    if (bucket === undefined) {
+      bucket = new Bucket(request.key, this.#queued.length, this.#agingMicros);
+      this.#buckets.set(request.key, bucket);
+    }
+    bucket.push(request);
+    this.#rows += request.rows;
+    if (request.whole.queuedParts++ === 0) this.#queued[request.level]!++;
+    return bucket;
+  }
+
+  /** Takes out a request, or a part of one. */
+  remove(request: Request<Payload, Result>): void {
+    const bucket = this.#buckets.get(request.key)!;
+    bucket.remove(request);
+    this.#rows -= request.rows;
+    if (--request.whole.queuedParts === 0) this.#queued[request.level]!--;
+    if (bucket.requests === 0) this.#buckets.delete(request.key);
+  }
+
+  /** Puts off what of a request is queued, until all others of its key have run. */
+  putOff(request: Request<Payload, Result>): void {
+    const bucket = this.#buckets.get(request.key);
+    for (const part of request.parts ?? [request]) if (part.list !== undefined) bucket!.putOff(part);
+  }
+}
