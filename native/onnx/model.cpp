@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -194,8 +193,7 @@ ort::OwnedValue Model::make_input(const ValueInfo& info, const InputParts& input
     data = const_cast<std::byte*>(input.parts.front().data());  // the API has no const; inputs are not written
   } else {
     for (const auto& part : input.parts) {
-      std::memcpy(staging, part.data(), part.size());
-      staging += part.size();
+      staging = std::ranges::copy(part, staging).out;
     }
     staging = data + round_up(bytes);
   }
