@@ -17,7 +17,7 @@ import type { Clock } from './clock.js';
 import { Deadlines } from './deadlines.js';
 import { channels } from './events.js';
 import { Execution } from './execution.js';
-import { type Executor, Failure, type FailureReason } from './executor.js';
+import { type Batch, type Executor, Failure, type FailureReason } from './executor.js';
 import { type CloseReason, plan } from './forming.js';
 import type { Limiter, Share } from './limiter.js';
 import type { BatcherSettings, Policy } from './options.js';
@@ -152,10 +152,11 @@ export class Batcher<Payload, Result> {
     try {
       const started = this.#clock.now();
       const padded = this.#execution.padded(rows);
-      const batch = { payloads: [payload], rows: [rows], starts: undefined, total: rows, padded };
+      const batch: Batch<Payload> = { payloads: [payload], rows: [rows], starts: undefined, total: rows, padded };
       const [result] = await this.#executor.run(batch);
       if (result instanceof Failure) throw result.cause;
-      this.#adaptive?.ended({ rows, atOnce: 1, micros: this.#clock.now() - started, requests: 1, tooLate: 0 });
+      const micros = batch.tookMicros ?? this.#clock.now() - started;
+      this.#adaptive?.ended({ rows, atOnce: 1, micros, requests: 1, tooLate: 0 });
     } finally {
       this.#executor.release?.(payload);
     }
@@ -416,8 +417,8 @@ export class Batcher<Payload, Result> {
     const now = this.#clock.now();
     this.#running.delete(running);
     const failed = results.length > 0 && results.every((result) => result instanceof Failure);
-    if (!failed && !retried) this.#learn(running, requests, now);
-    this.#share?.ended(now - started, charged, this.#ready() !== undefined);
+    if (!failed && !retried) this.#learn(running, requests, now, batch.tookMicros ?? now - started);
+    this.#share?.ended(batch.tookMicros ?? now - started, charged, this.#ready() !== undefined);
     // The next batch goes to the device before the callers of this one are told.
     this.#pump();
     for (let i = 0; i < requests.length; i++) this.#finish(requests[i]!, results[i]!);
@@ -437,7 +438,7 @@ export class Batcher<Payload, Result> {
     if (this.#onIdle.length > 0) this.#wakeIdle();
   }
 
-  #learn({ started, rows, atOnce }: Running, requests: readonly Request<Payload, Result>[], now: number): void {
+  #learn({ rows, atOnce }: Running, requests: readonly Request<Payload, Result>[], now: number, micros: number): void {
     if (this.#adaptive === undefined) return;
     const { targetMicros } = this.#adaptive;
     let tooLate = 0;
@@ -445,7 +446,7 @@ export class Batcher<Payload, Result> {
     this.#adaptive.ended({
       rows,
       atOnce: Math.min(atOnce, this.settings.concurrency),
-      micros: now - started,
+      micros,
       requests: requests.length,
       tooLate,
     });

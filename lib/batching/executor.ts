@@ -11,6 +11,11 @@ export interface Batch<Payload> {
   readonly total: number;
   /** With how many rows the batch is to run: `total`, or more, where padding fills it up to an allowed size. */
   readonly padded: number;
+  /**
+   * For the executor to say how long the batch took, in microseconds, where it knows better than the batcher: to that it seems
+   * longer while the JS thread is busy.
+   */
+  tookMicros?: number;
 }
 
 export interface Executor<Payload, Result> {

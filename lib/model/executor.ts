@@ -76,12 +76,13 @@ export class ModelExecutor implements Executor<Request, Outputs> {
     const parted = payloads.length > 1 || batch.padded > batch.total || batch.starts !== undefined;
     const staging = this.#freeStagings.pop() ?? [];
     try {
-      const { outputs } = await this.#model.run({
+      const { outputs, microseconds } = await this.#model.run({
         inputs: this.#layout.inputs.map((_, index) => page.input(index, batch, isWhole)),
         outputs: wanted,
         rows: parted ? this.#rows(batch, wanted) : batch.rows,
         staging: parted ? wanted.map((output) => staging[output]) : [],
       });
+      batch.tookMicros = microseconds;
       return parted ? this.#part(batch, wanted, outputs, staging) : [this.#whole(payloads[0]!, wanted, outputs)];
     } finally {
       for (const output of wanted) if ((staging[output]?.byteLength ?? 0) > keptBytes) staging[output] = undefined;

@@ -29,13 +29,15 @@ struct SchedAttr {
 
 void stand_back(int niceness) {
   if (niceness <= 0) return;
-  // A thread with a shorter slice may interrupt one with a longer slice at once (the EEVDF scheduler); 100 ms is the
-  // most that can be asked for. Older kernels take the niceness and ignore the slice.
-  constexpr std::uint64_t kLongestSlice = 100'000'000;
+  // A thread with a shorter slice may interrupt one with a longer slice at once (the EEVDF scheduler), and the default is 3 ms
+  // at most: so 4 ms are enough for all other threads to go first. More would hurt: of the threads that share one run, each
+  // waits for the last, and lanes beside one another may hold it up for a whole slice. Older kernels take the niceness and
+  // ignore the slice.
+  constexpr std::uint64_t kSlice = 4'000'000;
   SchedAttr attributes{};
   attributes.size = sizeof(attributes);
   attributes.nice = niceness;
-  attributes.runtime = kLongestSlice;
+  attributes.runtime = kSlice;
   if (syscall(SYS_sched_setattr, 0, &attributes, 0U) == 0) return;
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), niceness);  // a sandbox may refuse the newer call
 }
