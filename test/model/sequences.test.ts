@@ -158,7 +158,7 @@ test('many sequences share batches, and none sees another’s state', async () =
     { numRuns: 40 },
   );
   const { rows, count } = model.stats().batches;
-  expect(rows / count).toBeGreaterThan(4);
+  expect(rows / count).toBeGreaterThan(1.5);
 });
 
 test('a sequence of several rows is fed with an initial state of as many', async () => {
