@@ -1,15 +1,15 @@
 // Chooses how many rows a batch has, how many batches run at once, and whether a request is let in, so that throughput is
 // the highest that keeps 99 of 100 requests within a target latency.
 //
-// The reasoning. A request waits for a lane and then for its own batch. Where batches of n rows take T(n) and k of them run
-// in turns, a lane comes free every T(n) / k, so what a full load waits for is T(n) / k + T(n). Of all k, and all n for which
-// that stays within the budget, the best is the one with the most rows a second, k n / T(n). T is learned for each k by
-// itself, because batches at once slow each other down. A lane that is free and a queue that is empty mean that nothing is
-// gained by waiting, so nothing waits.
+// Rows and batches at once. A request waits for a lane and then for its own batch. Where batches of n rows take T(n) and k of
+// them run in turns, a lane comes free every T(n) / k, so what a full load waits for is T(n) / k + T(n). Of all k, and all n
+// for which that stays within the target, the best is the one with the most rows a second, k n / T(n). T is learned for each k
+// by itself, because batches at once slow each other down; now and then another k is tried. A lane that is free and a queue
+// that is empty mean that nothing is gained by waiting, so nothing waits.
 //
-// The budget is the target less what it takes to keep it: each late request makes it smaller, and each that is in time makes it
-// larger by a small part of that, so that only that part is late, whatever the model of T overlooks (a quantile by stochastic
-// approximation, Robbins and Monro 1951).
+// Admission. A request is let in when it is predicted to be answered within the budget: the target less what it takes to keep
+// it. Each late request makes the budget smaller, and each that is in time larger by a small part of that, so that only that
+// part is late, whatever the model of T overlooks (a quantile by stochastic approximation, Robbins and Monro 1951).
 
 import { LatencyModel } from './latency-model.js';
 
