@@ -301,9 +301,10 @@ export class Batcher<Payload, Result> {
 
   /** Starts one batch, if one may. */
   #start(): boolean {
+    // One moment for all of it: a bucket that is ready at a later one would not be, and so on for ever.
     const now = this.#clock.now();
     this.#deadlines.tell(now);
-    for (let bucket = this.#ready(); bucket !== undefined; bucket = this.#ready()) {
+    for (let bucket = this.#ready(now); bucket !== undefined; bucket = this.#ready(now)) {
       this.#dropHopeless(bucket, now);
       const next = this.#plan(bucket, now);
       if (typeof next === 'number' || next.requests.length === 0) continue; // what it had is gone
@@ -317,9 +318,8 @@ export class Batcher<Payload, Result> {
   }
 
   /** Of the buckets that may start a batch now, the one whose next request came first; or a timer for when one may. */
-  #ready(): Bucket<Payload, Result> | undefined {
+  #ready(now = this.#clock.now()): Bucket<Payload, Result> | undefined {
     if (this.#running.size >= this.#lanes || this.#queue.keys === 0) return undefined;
-    const now = this.#clock.now();
     let ready: Bucket<Payload, Result> | undefined;
     let rank = Number.POSITIVE_INFINITY;
     let readyAt = Number.POSITIVE_INFINITY;

@@ -136,6 +136,26 @@ describe('the maximum delay', () => {
     expect(executor.log.map(({ length }) => length)).toEqual([8, 4]);
   });
 
+  test('is over at one moment for all that is decided in it, though time goes on meanwhile', async () => {
+    // Wherever in a decision the delay ends: some of these end between two looks at the clock.
+    for (let maxQueueDelayMicros = 5; maxQueueDelayMicros < 25; maxQueueDelayMicros++) {
+      const { clock, executor, submit } = setUp({ maxQueueDelayMicros, maxBatchSize: 100 });
+      let reads = 0;
+      clock.now = () => {
+        if (reads > 10_000) throw new Error('the batcher goes round in circles');
+        return reads++ / 2;
+      };
+      const results = [];
+      for (let i = 0; i < 50 && executor.running.length === 0; i++) {
+        results.push(submit(`item${i}`));
+        await clock.turn();
+      }
+      expect(executor.running.length, `a delay of ${maxQueueDelayMicros} never ended`).toBe(1);
+      await executor.running[0]!.finish();
+      expect(await results[0]).toBe('ITEM0');
+    }
+  });
+
   test('each shape keeps its own delay', async () => {
     const { clock, executor, submit } = setUp({ maxQueueDelayMicros: 300, concurrency: 2 });
     void submit('a', { key: 'a' });

@@ -23,7 +23,7 @@ interface Sample {
   readonly arrayBuffers: number;
 }
 
-/** Twenty samples over the rounds; the first four (a fifth of the rounds) are the warm-up. */
+/** Twenty samples over the rounds. */
 async function samplesOf(kind: string, rounds: number): Promise<readonly Sample[]> {
   const outcome = await spawnChild('flat-memory.mjs', {
     args: [kind, files.folder, String(rounds)],
@@ -38,23 +38,24 @@ async function samplesOf(kind: string, rounds: number): Promise<readonly Sample[
 const mean = (samples: readonly Sample[], key: keyof Sample) =>
   samples.reduce((total, sample) => total + sample[key], 0) / samples.length;
 
+/** Of so many rounds, two fifths are the warm-up: what V8, malloc and the pools keep for good is taken in it. */
 const cases: readonly [kind: string, rounds: number, bytesARound: number, title: string][] = [
-  ['load', 1250, 4096, '1,000 rounds of loading, running and disposing a model'],
-  ['traffic', 2500, 8192, '2,000 rounds of loading, warming up, running and disposing models while another one serves'],
-  ['drop', 500, 8192, '400 rounds of loading and running a model that is left to the garbage collector'],
-  ['svd', 2500, 1024, '2,000 SVDs, small and above 64 KiB'],
-  ['open', 250, 8192, '200 rounds of opening and disposing a device'],
-  ['run', 750, 4096, '600 rounds of batched model runs with small and large outputs'],
-  ['fail', 1250, 2048, '1,000 rounds of requests that fail, expire and are aborted'],
+  ['load', 1250, 4096, 'loading, running and disposing a model'],
+  ['traffic', 2500, 8192, 'loading, warming up, running and disposing models while another one serves'],
+  ['drop', 500, 8192, 'loading and running a model that is left to the garbage collector'],
+  ['svd', 2500, 1024, 'SVDs, small and above 64 KiB'],
+  ['open', 250, 8192, 'opening and disposing a device'],
+  ['run', 2250, 4096, 'batched model runs with small and large outputs'],
+  ['fail', 1250, 2048, 'requests that fail, expire and are aborted'],
 ];
 
 describe('memory stays flat over', () => {
   for (const [kind, rounds, bytesARound, title] of cases) {
-    it(title, async () => {
+    it(`${rounds} rounds of ${title}`, async () => {
       const samples = await samplesOf(kind, rounds);
-      const [early, late] = [samples.slice(4, 8), samples.slice(16, 20)];
+      const [early, late] = [samples.slice(8, 12), samples.slice(16, 20)];
       // From the middle of the one window to that of the other.
-      const between = (rounds / 20) * 12;
+      const between = (rounds / 20) * 8;
       const growth = (mean(late, 'rss') - mean(early, 'rss')) / between;
       const curve = samples.map(({ rss }) => Math.round(rss / 2 ** 20)).join(' ');
       expect(growth, `RSS grew by ${Math.round(growth)} bytes a round; over time, in MB: ${curve}`).toBeLessThan(
