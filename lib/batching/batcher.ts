@@ -417,8 +417,10 @@ export class Batcher<Payload, Result> {
     const now = this.#clock.now();
     this.#running.delete(running);
     const failed = results.length > 0 && results.every((result) => result instanceof Failure);
-    if (!failed && !retried) this.#learn(running, requests, now, batch.tookMicros ?? now - started);
-    this.#share?.ended(batch.tookMicros ?? now - started, charged, this.#ready() !== undefined);
+    const deviceMicros = batch.tookMicros ?? now - started;
+    if (!failed && !retried) this.#learn(running, requests, now, deviceMicros);
+    // What was run again took longer than the executor said last.
+    this.#share?.ended(retried ? now - started : deviceMicros, charged, this.#ready() !== undefined);
     // The next batch goes to the device before the callers of this one are told.
     this.#pump();
     for (let i = 0; i < requests.length; i++) this.#finish(requests[i]!, results[i]!);
@@ -432,6 +434,7 @@ export class Batcher<Payload, Result> {
         paddedRows: padded - rows,
         formingMicros: started - first,
         computeMicros: now - started,
+        deviceMicros,
         failed,
       });
     }

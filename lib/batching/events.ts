@@ -17,6 +17,8 @@ export interface BatchEvent {
   readonly formingMicros: number;
   /** From its start to its end, with all that was run again. */
   readonly computeMicros: number;
+  /** How long the device was busy with it, where the executor tells; else computeMicros. */
+  readonly deviceMicros: number;
   /** Whether every request of it failed. */
   readonly failed: boolean;
 }

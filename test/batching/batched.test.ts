@@ -303,6 +303,7 @@ describe('events', () => {
         paddedRows: 1,
         formingMicros: 100,
         computeMicros: 20,
+        deviceMicros: 20,
         failed: false,
       },
       {
@@ -313,6 +314,7 @@ describe('events', () => {
         paddedRows: 0,
         formingMicros: 0,
         computeMicros: 0,
+        deviceMicros: 0,
         failed: true,
       },
     ]);

@@ -72,10 +72,10 @@ test('time is shared by weight, not by who asks more', async () => {
   let batches = 0;
   let over = false;
   const count = (event: unknown) => {
-    const { batcher, computeMicros } = event as { batcher: string; computeMicros: number };
+    const { batcher, deviceMicros } = event as { batcher: string; deviceMicros: number };
     if (over) return;
-    micros[batcher]! += computeMicros;
-    longest = Math.max(longest, computeMicros);
+    micros[batcher]! += deviceMicros;
+    longest = Math.max(longest, deviceMicros);
     batches++;
     // A busy machine may hold one batch up for as long as hundreds take.
     over = batches >= 300 && (micros.light! > 8 * longest || batches >= 3000);
