@@ -29,10 +29,10 @@ struct SchedAttr {
 
 void stand_back(int niceness) {
   if (niceness <= 0) return;
-  // A thread with a shorter slice may interrupt one with a longer slice at once (the EEVDF scheduler), and the default is 3 ms
-  // at most: so 4 ms are enough for all other threads to go first. More would hurt: of the threads that share one run, each
-  // waits for the last, and lanes beside one another may hold it up for a whole slice. Older kernels take the niceness and
-  // ignore the slice.
+  // A thread with a shorter slice may interrupt one with a longer slice at once (the EEVDF scheduler), and the default
+  // is 3 ms at most: so 4 ms are enough for all other threads to go first. More would hurt: of the threads that share
+  // one run, each waits for the last, and lanes beside one another may hold it up for a whole slice. Older kernels take
+  // the niceness and ignore the slice.
   constexpr std::uint64_t kSlice = 4'000'000;
   SchedAttr attributes{};
   attributes.size = sizeof(attributes);
