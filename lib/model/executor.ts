@@ -82,7 +82,7 @@ export class ModelExecutor implements Executor<Request, Outputs> {
         rows: parted ? this.#rows(batch, wanted) : batch.rows,
         staging: parted ? wanted.map((output) => staging[output]) : [],
       });
-      batch.tookMicros = microseconds;
+      formed.tookMicros = microseconds;
       return parted ? this.#part(batch, wanted, outputs, staging) : [this.#whole(payloads[0]!, wanted, outputs)];
     } finally {
       for (const output of wanted) if ((staging[output]?.byteLength ?? 0) > keptBytes) staging[output] = undefined;
