@@ -24,6 +24,14 @@ export function oneOf<T extends string>(name: string, value: unknown, otherwise:
   throw new TensorlaneError('ERR_ARGUMENT', `${name} must be '${known.join("' or '")}', got ${shown(value)}`);
 }
 
+/** A copy; undefined where nothing was given. Errors: ERR_ARGUMENT. */
+export function ascendingIntegers(name: string, value: readonly number[] | undefined): number[] | undefined {
+  if (value === undefined) return undefined;
+  const isAbove = (number: number, i: number) => Number.isSafeInteger(number) && number > (value[i - 1] ?? 0);
+  if (Array.isArray(value) && value.length > 0 && value.every(isAbove)) return [...value];
+  throw new TensorlaneError('ERR_ARGUMENT', `${name} must be ascending positive integers, got ${shown(value)}`);
+}
+
 /** Errors: ERR_ARGUMENT. */
 export function plainObject<T extends object>(name: string, value: T | undefined): T {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;

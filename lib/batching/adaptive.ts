@@ -81,10 +81,9 @@ export class Adaptive {
     return this.#budget;
   }
 
-  /** How long a batch of so many rows takes, with so many at once; 0 where nothing is known yet. */
-  predict(rows: number, atOnce = this.#atOnce): number {
-    const model = this.#models[atOnce - 1]!;
-    return model.known || this.#batches === 0 ? model.predict(rows) : this.#nearest(atOnce).predict(rows);
+  /** How long a batch of so many rows takes at present; 0 where nothing is known yet. */
+  predict(rows: number): number {
+    return this.#nearest(this.#atOnce).predict(rows);
   }
 
   /**
@@ -139,8 +138,7 @@ export class Adaptive {
       this.#trialEnds = this.#batches + tries;
       this.#atOnce = tried;
     }
-    const own = this.#models[this.#atOnce - 1]!;
-    this.#rows = this.#rowsWithin(own.known ? own : this.#nearest(this.#atOnce), this.#atOnce);
+    this.#rows = this.#rowsWithin(this.#nearest(this.#atOnce), this.#atOnce);
   }
 
   #decide(): void {
@@ -167,11 +165,13 @@ export class Adaptive {
     return undefined;
   }
 
+  /** Of k batches at once; where nothing is known of so many, of fewer, else of more. */
   #nearest(k: number): LatencyModel {
-    return this.#models.slice(0, k).findLast((model) => model.known) ?? this.#models.find((model) => model.known)!;
+    for (let fewer = k; fewer >= 1; fewer--) if (this.#models[fewer - 1]!.known) return this.#models[fewer - 1]!;
+    return this.#models.find((model) => model.known) ?? this.#models[k - 1]!;
   }
 
-  /** The most rows with which a full load stays within the budget, with k batches at once. */
+  /** The most rows with which a full load stays within the target, with k batches at once. */
   #rowsWithin(model: LatencyModel, k: number): number {
     const most = model.rowsWithin((this.#target * usable) / (1 + 1 / k));
     return Math.max(1, Math.min(this.#maxRows, most));

@@ -249,10 +249,8 @@ export class Batcher<Payload, Result> {
     if (request.settled) return;
     request.settled = true;
     this.#unwatch(request);
-    if (request.parts === undefined) {
-      if (request.list !== undefined) this.#unqueue(request);
-    } else {
-      for (const part of request.parts) if (part.list !== undefined) this.#unqueue(part);
+    if (request.queuedParts > 0) {
+      for (const part of request.parts ?? [request]) if (part.list !== undefined) this.#unqueue(part);
     }
     if (outcome instanceof Failure) {
       this.#counters.failures[outcome.reason]++;

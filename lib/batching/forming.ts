@@ -34,7 +34,6 @@ export interface FormingRules {
 
 export interface Plan<Payload, Result> {
   readonly requests: Request<Payload, Result>[];
-  readonly rows: number;
   readonly reason: CloseReason;
 }
 
@@ -46,29 +45,25 @@ export function plan<Payload, Result>(
   const requests: Request<Payload, Result>[] = [];
   let rows = 0;
   let preferred = 0;
-  let preferredRows = 0;
   let ended = false;
   const queue = bucket.inOrder();
   for (let request = queue.next(); request !== undefined; request = queue.next()) {
-    if (request.alone && requests.length === 0) return { requests: [request], rows: request.rows, reason: 'alone' };
+    if (request.alone && requests.length === 0) return { requests: [request], reason: 'alone' };
     // A request may have more rows than the limit of the moment, but it has no more than a batch may have.
     ended = request.alone || (rows > 0 && rows + request.rows > limit);
     if (ended) break;
     requests.push(request);
     rows += request.rows;
-    if (preferredBatchSizes?.has(rows)) {
-      preferred = requests.length;
-      preferredRows = rows;
-    }
+    if (preferredBatchSizes?.has(rows)) preferred = requests.length;
     ended = rows >= limit;
     if (ended) break;
   }
   if (preferred > 0) {
     requests.length = preferred;
-    return { requests, rows: preferredRows, reason: 'preferred' };
+    return { requests, reason: 'preferred' };
   }
-  if (ended) return { requests, rows, reason: limit < maxBatchSize ? 'adaptive' : 'full' };
-  if (delayMicros === 0) return { requests, rows, reason: others ? 'shape' : 'laneFree' };
+  if (ended) return { requests, reason: limit < maxBatchSize ? 'adaptive' : 'full' };
+  if (delayMicros === 0) return { requests, reason: others ? 'shape' : 'laneFree' };
   const readyAt = bucket.oldest() + delayMicros;
-  return readyAt <= now ? { requests, rows, reason: 'delay' } : readyAt;
+  return readyAt <= now ? { requests, reason: 'delay' } : readyAt;
 }

@@ -42,14 +42,11 @@ export class LatencyModel {
   learn(rows: number, micros: number): void {
     this.batches++;
     let weight = 1;
-    if (this.known) {
-      const error = Math.abs(micros - this.predict(rows));
-      const edge = usual * this.#deviation;
-      if (error > edge && edge > 0) weight = edge / error;
-      this.#deviation += (Math.min(error, 2 * edge || error) - this.#deviation) / 16;
-    } else {
-      this.#deviation = micros / 4;
-    }
+    // The first is all error, and an edge of 0 is none yet.
+    const error = Math.abs(micros - this.predict(rows));
+    const edge = usual * this.#deviation;
+    if (error > edge && edge > 0) weight = edge / error;
+    this.#deviation += (Math.min(error, 2 * edge || error) - this.#deviation) / 16;
     this.#weight = this.#weight * keeps + weight;
     this.#n = this.#n * keeps + weight * rows;
     this.#t = this.#t * keeps + weight * micros;

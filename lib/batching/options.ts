@@ -2,7 +2,7 @@
 // has the table, TensorFlow Serving's names beside it.
 
 import { TensorlaneError } from '../errors.js';
-import { flag, oneOf, plainObject, refuseUnknown, shown, wholeNumber } from '../options.js';
+import { ascendingIntegers, flag, oneOf, plainObject, refuseUnknown, shown, wholeNumber } from '../options.js';
 
 /** How requests may queue. With priorities, each level may have its own. */
 export interface QueuePolicy {
@@ -91,7 +91,7 @@ export const batcherOptionNames: readonly string[] = [
 /** `what` names the options in messages. Errors: ERR_ARGUMENT, naming the option, its value and what is allowed. */
 export function completeBatcherOptions(options: BatcherOptions, what: string): BatcherSettings {
   const named = (name: string) => `${what}.${name}`;
-  const allowed = sizes(named('allowedBatchSizes'), options.allowedBatchSizes);
+  const allowed = ascendingIntegers(named('allowedBatchSizes'), options.allowedBatchSizes);
   const maxBatchSize = wholeNumber(named('maxBatchSize'), options.maxBatchSize, allowed?.at(-1) ?? 32, 1);
   if (allowed !== undefined && allowed.at(-1) !== maxBatchSize) {
     throw new TensorlaneError(
@@ -99,7 +99,7 @@ export function completeBatcherOptions(options: BatcherOptions, what: string): B
       `${named('allowedBatchSizes')} must end with maxBatchSize, ${maxBatchSize}, got ${shown(allowed)}`,
     );
   }
-  const preferred = sizes(named('preferredBatchSizes'), options.preferredBatchSizes);
+  const preferred = ascendingIntegers(named('preferredBatchSizes'), options.preferredBatchSizes);
   if (preferred !== undefined && preferred.at(-1)! > maxBatchSize) {
     throw new TensorlaneError(
       'ERR_ARGUMENT',
@@ -180,15 +180,4 @@ function policies(
     refuseUnknown(plainObject(what, own), new Set(policyNames), what);
     return policy(own, general, what, delay);
   });
-}
-
-/** Ascending positive integers; undefined where there are none. */
-function sizes(name: string, given: readonly number[] | undefined): readonly number[] | undefined {
-  if (given === undefined) return undefined;
-  const ascending =
-    Array.isArray(given) &&
-    given.length > 0 &&
-    given.every((size, i) => Number.isSafeInteger(size) && size > (i === 0 ? 0 : given[i - 1]!));
-  if (ascending) return [...given];
-  throw new TensorlaneError('ERR_ARGUMENT', `${name} must be ascending positive integers, got ${shown(given)}`);
 }

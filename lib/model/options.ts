@@ -7,7 +7,7 @@ import {
   completeBatcherOptions,
 } from '../batching/options.js';
 import { TensorlaneError } from '../errors.js';
-import { plainObject, refuseUnknown, shown, wholeNumber } from '../options.js';
+import { ascendingIntegers, plainObject, refuseUnknown, shown, wholeNumber } from '../options.js';
 import type { Tensor } from '../types.js';
 
 export interface BatchingOptions extends Omit<BatcherOptions, 'concurrency'> {
@@ -154,14 +154,7 @@ function checkedPadding(padding: PaddingOptions): PaddingOptions {
   for (const [output, axes] of Object.entries(plainObject(`${name}.outputs`, outputs))) {
     for (const axis of [axes].flat()) wholeNumber(`${name}.outputs.${output}`, axis ?? null, 0, 0);
   }
-  const { lengths } = padding;
-  const ascending = (length: number, i: number) => Number.isSafeInteger(length) && length > (lengths![i - 1] ?? 0);
-  if (lengths !== undefined && !(Array.isArray(lengths) && lengths.length > 0 && lengths.every(ascending))) {
-    throw new TensorlaneError(
-      'ERR_ARGUMENT',
-      `${name}.lengths must be ascending positive integers, got ${shown(lengths)}`,
-    );
-  }
+  ascendingIntegers(`${name}.lengths`, padding.lengths);
   for (const role of ['maskInput', 'lengthInput'] as const) {
     const input = padding[role];
     if (input === undefined || typeof input === 'string') continue;
