@@ -2,12 +2,23 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "binding/operation_reader.h"
 
 namespace tensorlane {
 namespace {
+
+// An operation with one result.
+template <typename Args>
+Operation into_one(Reader& read, Args args, void (Device::*run)(Lane&, const Args&)) {
+  auto work = [args = std::move(args), run](Device& device, Lane& lane, Results results) mutable {
+    args.result = results[0];
+    (device.*run)(lane, args);
+  };
+  return read.take(std::move(work), true);
+}
 
 Operation cast(Reader read) {
   CastArgs args;
@@ -16,11 +27,7 @@ Operation cast(Reader read) {
   args.count = read.size("count");
   args.a = read.input("a", bytes_of(args.from_type, args.count));
   read.result(bytes_of(args.to_type, args.count));
-  auto run = [args](Device& device, Lane& lane, Results results) mutable {
-    args.result = results[0];
-    device.cast(lane, args);
-  };
-  return read.take(std::move(run), true);
+  return into_one(read, std::move(args), &Device::cast);
 }
 
 Operation transpose(Reader read) {
@@ -41,11 +48,7 @@ Operation transpose(Reader read) {
   const std::size_t bytes = bytes_of(type, count);
   args.a = read.input("a", bytes);
   read.result(bytes);
-  auto run = [args = std::move(args)](Device& device, Lane& lane, Results results) mutable {
-    args.result = results[0];
-    device.transpose(lane, args);
-  };
-  return read.take(std::move(run), true);
+  return into_one(read, std::move(args), &Device::transpose);
 }
 
 // The operand of an operation along one axis.
@@ -60,11 +63,7 @@ Operation reduce(Reader read) {
   args.reduction = static_cast<Reduction>(read.choice<5>("reduction", {"sum", "mean", "max", "min", "norm"}));
   read_axis(read, args.dims, args.type, args.a);
   read.result(bytes_of(args.type, checked_product({args.dims.outer, args.dims.inner})));
-  auto run = [args](Device& device, Lane& lane, Results results) mutable {
-    args.result = results[0];
-    device.reduce(lane, args);
-  };
-  return read.take(std::move(run), true);
+  return into_one(read, std::move(args), &Device::reduce);
 }
 
 Operation argmax(Reader read) {
@@ -72,11 +71,7 @@ Operation argmax(Reader read) {
   args.type = read.float_type();
   read_axis(read, args.dims, args.type, args.a);
   read.result(bytes_of(DType::Int64, checked_product({args.dims.outer, args.dims.inner})));
-  auto run = [args](Device& device, Lane& lane, Results results) mutable {
-    args.result = results[0];
-    device.argmax(lane, args);
-  };
-  return read.take(std::move(run), true);
+  return into_one(read, std::move(args), &Device::argmax);
 }
 
 Operation top_k(Reader read) {
@@ -105,11 +100,7 @@ Operation has_non_finite(Reader read) {
   args.elements = read.size("elements");
   args.a = read.input("a", bytes_of(args.type, checked_product({args.items, args.elements})));
   read.result(bytes_of(DType::Bool, args.items));
-  auto run = [args](Device& device, Lane& lane, Results results) mutable {
-    args.result = results[0];
-    device.has_non_finite(lane, args);
-  };
-  return read.take(std::move(run), true);
+  return into_one(read, std::move(args), &Device::has_non_finite);
 }
 
 // Rows of the leading dimension by their indices. Gives the bytes of a row.
@@ -133,11 +124,7 @@ Operation scatter(Reader read) {
   const std::int64_t row_bytes = read_rows(read, args);
   args.updates = read.input("updates", static_cast<std::size_t>(checked_product({args.count, row_bytes})));
   read.result(static_cast<std::size_t>(checked_product({args.rows, row_bytes})));
-  auto run = [args](Device& device, Lane& lane, Results results) mutable {
-    args.result = results[0];
-    device.scatter(lane, args);
-  };
-  return read.take(std::move(run), true);
+  return into_one(read, std::move(args), &Device::scatter);
 }
 
 Operation pad(Reader read) {
@@ -151,22 +138,14 @@ Operation pad(Reader read) {
   args.offsets = read.host_input("offsets", bytes_of(DType::Int64, args.count + 1));
   std::memcpy(args.value.data(), read.host_input("value", args.element_bytes).data, args.element_bytes);
   read.result(bytes_of(type, checked_product({args.count, args.length})));
-  auto run = [args](Device& device, Lane& lane, Results results) mutable {
-    args.result = results[0];
-    device.pad(lane, args);
-  };
-  return read.take(std::move(run), true);
+  return into_one(read, std::move(args), &Device::pad);
 }
 
 Operation gather(Reader read) {
   GatherArgs args;
   const std::int64_t row_bytes = read_rows(read, args);
   read.result(static_cast<std::size_t>(checked_product({args.count, row_bytes})));
-  auto run = [args](Device& device, Lane& lane, Results results) mutable {
-    args.result = results[0];
-    device.gather(lane, args);
-  };
-  return read.take(std::move(run), true);
+  return into_one(read, std::move(args), &Device::gather);
 }
 
 Operation image_to_tensor(Reader read) {
@@ -192,11 +171,7 @@ Operation image_to_tensor(Reader read) {
   }
   args.a = read.input("a", bytes_of(DType::UInt8, checked_product({args.batch, args.height, args.width, channels})));
   read.result(bytes_of(DType::Float32, checked_product({args.batch, channels, args.to_height, args.to_width})));
-  auto run = [args](Device& device, Lane& lane, Results results) mutable {
-    args.result = results[0];
-    device.image_to_tensor(lane, args);
-  };
-  return read.take(std::move(run), true);
+  return into_one(read, std::move(args), &Device::image_to_tensor);
 }
 
 constexpr std::array<NamedOperation, 10> kOperations{{
