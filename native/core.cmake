@@ -40,4 +40,4 @@ target_link_libraries(tensorlane_core PUBLIC ${OPENBLAS_LIBRARY} Threads::Thread
 target_compile_options(tensorlane_core PUBLIC
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror
   # GCC 12 sees overflows in joined strings that are none, the more with a sanitizer (its bugs 105329 and 105651).
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds> $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>)
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds>)
