@@ -43,10 +43,11 @@ if (all || asked('--emulation')) {
 }
 
 console.log();
-for (const { name, seconds, passed, failed } of parts)
-  console.log(`${name.padEnd(34)} ${seconds.toFixed(0).padStart(5)} s  ${passed} passed, ${failed} failed`);
-const sum = (key) => parts.reduce((total, result) => total + result[key], 0);
-const passed = sum('passed');
-const failed = sum('failed');
-console.log(`\n${passed} passed, ${failed} failed`);
-process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+for (const { name, seconds, passed, failures } of parts)
+  console.log(`${name.padEnd(34)} ${seconds.toFixed(0).padStart(5)} s  ${passed} passed, ${failures.length} failed`);
+const failures = parts.flatMap((part) => part.failures.map((failure) => `${part.name}: ${failure}`));
+const passed = parts.reduce((total, part) => total + part.passed, 0);
+console.log();
+for (const failure of failures) console.log(`failed: ${failure}`);
+console.log(`${passed} passed, ${failures.length} failed`);
+process.exitCode = failures.length > 0 || passed === 0 ? 1 : 0;

@@ -31,7 +31,7 @@ export async function runNativeTests(name, sanitizer) {
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     console.error(error.message);
-    return { passed: 0, failed: 1 };
+    return { passed: 0, failures: [`${title}: not built for the ${sanitizer} sanitizer`] };
   }
   // Newer kernels spread addresses wider than older ThreadSanitizer runtimes can map. Containers may forbid turning that off.
   const fixed = findProgram('setarch') && spawnSync('setarch', ['-R', 'true'], { stdio: 'ignore' }).status === 0;
@@ -39,12 +39,12 @@ export async function runNativeTests(name, sanitizer) {
   const env = options(name, build);
 
   const queue = testFiles(source);
-  const sum = { passed: 0, failed: 0 };
+  const sum = { passed: 0, failures: [] };
   const worker = async () => {
     for (let file = queue.shift(); file; file = queue.shift()) {
       const result = await runFile(command, file, env);
       sum.passed += result.passed;
-      sum.failed += result.failed;
+      sum.failures.push(...result.failures);
     }
   };
   await step(
@@ -55,10 +55,8 @@ export async function runNativeTests(name, sanitizer) {
   // A case that is in none of the files would never run.
   const { output } = await runProgram([...command, '--count'], { env, show: false });
   const cases = Number(/filters: (\d+)/.exec(output)?.[1]);
-  if (sum.failed === 0 && sum.passed !== cases) {
-    console.error(`${sum.passed} of the ${cases} ${title} were run.`);
-    sum.failed += 1;
-  }
+  if (sum.failures.length === 0 && sum.passed !== cases)
+    sum.failures.push(`${sum.passed} of the ${cases} ${title} were run`);
   return sum;
 }
 
@@ -73,17 +71,15 @@ async function runFile(command, file, env) {
   const started = performance.now();
   const only = [`--source-file=*/${file}`, '--no-colors'];
   const { ok, output } = await runProgram([...command, ...only], { env, show: false, timeout: 20 * 60_000 });
-  const summary = /\[doctest\] test cases:\s*\d+\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed/.exec(output);
-  const passed = Number(summary?.[1] ?? 0);
-  const failed = Number(summary?.[2] ?? 0);
-  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const passed = Number(/\[doctest\] test cases:\s*\d+\s*\|\s*(\d+) passed/.exec(output)?.[1] ?? 0);
+  const cases = output.matchAll(/^TEST CASE:\s*(.+)$/gm);
+  const failures = ok ? [] : [...new Set([...cases].map(([, name]) => `${file}: ${name}`))];
   // A sanitizer's report or a crash fails no test case of its own, and neither does a run without any.
-  const silent = failed === 0 && (!ok || passed === 0);
-  if (failed > 0 || silent) console.error(output.trimEnd());
-  console.log(
-    `  ${file}: ${passed} passed, ${failed} failed (${seconds} s)${silent ? ', and failed outside of a case' : ''}`,
-  );
-  return { passed, failed: failed + (silent ? 1 : 0) };
+  if (failures.length === 0 && (!ok || passed === 0)) failures.push(`${file}: failed outside of a case`);
+  if (failures.length > 0) console.error(output.trimEnd());
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`  ${file}: ${passed} passed, ${failures.length} failed (${seconds} s)`);
+  return { passed, failures };
 }
 
 function options(name, build) {

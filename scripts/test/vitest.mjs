@@ -1,6 +1,7 @@
 // The TypeScript tests: vitest prints for people, and its JSON report is counted.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
 import { runProgram } from '../processes.mjs';
 import { inRoot } from '../setup/run.mjs';
 
@@ -13,15 +14,14 @@ export async function runVitest(args, env = {}) {
     env,
     timeout: 15 * 60_000,
   });
-  let counts = { passed: 0, failed: 0 };
+  let result = { passed: 0, failures: [] };
   try {
-    counts = count(JSON.parse(readFileSync(report, 'utf8')));
+    result = summary(JSON.parse(readFileSync(report, 'utf8')));
   } catch {
     // No report: vitest itself failed, which the next line counts.
   }
-  // An error outside of any test fails the run, too.
-  if (!ok && counts.failed === 0) counts.failed = 1;
-  return counts;
+  if (!ok && result.failures.length === 0) result.failures.push('vitest: an error outside of any test');
+  return result;
 }
 
 /**
@@ -39,9 +39,17 @@ export function underAddressSanitizer() {
   };
 }
 
-function count(report) {
+function summary(report) {
   const isFailed = ({ status }) => status === 'failed';
-  // A file that could not be loaded has no tests to count.
-  const broken = report.testResults.filter((file) => isFailed(file) && !file.assertionResults.some(isFailed));
-  return { passed: report.numPassedTests, failed: report.numFailedTests + broken.length };
+  const failures = report.testResults.filter(isFailed).flatMap(({ name, message, assertionResults }) => {
+    const tests = assertionResults.filter(isFailed);
+    // A file that could not be loaded has no tests to count.
+    if (tests.length === 0) return [`${inRootName(name)}: ${firstLine(message)}`];
+    return tests.map((test) => `${inRootName(name)}: ${test.fullName}: ${firstLine(test.failureMessages[0])}`);
+  });
+  return { passed: report.numPassedTests, failures };
 }
+
+const inRootName = (file) => path.relative(inRoot(), file);
+
+const firstLine = (message = '') => message.trimStart().split('\n', 1)[0];
