@@ -38,6 +38,4 @@ target_include_directories(tensorlane_core PUBLIC ${CMAKE_CURRENT_LIST_DIR})
 target_include_directories(tensorlane_core SYSTEM PUBLIC ${OPENBLAS_INCLUDE})
 target_link_libraries(tensorlane_core PUBLIC ${OPENBLAS_LIBRARY} Threads::Threads ${CMAKE_DL_LIBS})
 target_compile_options(tensorlane_core PUBLIC
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror
-  # GCC 12 sees overflows in joined strings that are none, the more with a sanitizer (its bugs 105329 and 105651).
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds>)
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror)
