@@ -4,7 +4,7 @@ import type { OpenOptions as NativeOptions } from '../binding.js';
 import { Device, type DeviceInfo } from './device.js';
 import { TensorlaneError, toTensorlaneError } from './errors.js';
 import { native } from './native.js';
-import { refuseUnknown, wholeNumber } from './options.js';
+import { flag, plainObject, refuseUnknown, wholeNumber } from './options.js';
 
 export type DeviceName = 'cpu' | 'cuda' | `cuda:${number}`;
 
@@ -75,10 +75,7 @@ const memoryNames = new Set(['limitBytes', 'fraction', 'growth']);
  * Errors: ERR_NO_DEVICE (the message says what was tried and what to install), ERR_ARGUMENT, ERR_OUT_OF_MEMORY.
  */
 export async function open(options: DeviceName | OpenOptions = {}): Promise<Device> {
-  const given: OpenOptions = typeof options === 'string' ? { device: options } : options;
-  if (given === null || typeof given !== 'object') {
-    throw new TensorlaneError('ERR_ARGUMENT', `open: expected a device name or options, got ${String(given)}`);
-  }
+  const given = typeof options === 'string' ? { device: options } : plainObject('open: options', options);
   refuseUnknown(given, names, 'open');
   const { device } = given;
   const named = typeof device === 'string' ? /^(cpu|cuda)(?::(\d+))?$/.exec(device) : null;
@@ -120,24 +117,15 @@ function complete(given: OpenOptions): Settings {
     );
   }
   const threads = wholeNumber('open: threads', given.threads, 0, 1);
-  const niceness = given.niceness === undefined ? undefined : wholeNumber('open: niceness', given.niceness, 0, 0);
-  if (niceness !== undefined && niceness > 19) {
-    throw new TensorlaneError('ERR_ARGUMENT', `open: niceness must be at most 19, got ${niceness}`);
-  }
-  const memory = given.memory ?? {};
-  if (memory === null || typeof memory !== 'object') {
-    throw new TensorlaneError('ERR_ARGUMENT', `open: memory must be an object, got ${String(memory)}`);
-  }
+  const niceness = given.niceness === undefined ? undefined : wholeNumber('open: niceness', given.niceness, 0, 0, 19);
+  const memory = plainObject('open: memory', given.memory ?? {});
   refuseUnknown(memory, memoryNames, 'open: memory');
-  const { fraction, growth } = memory;
+  const { fraction } = memory;
   if (fraction !== undefined && !(typeof fraction === 'number' && fraction > 0 && fraction <= 1)) {
     throw new TensorlaneError(
       'ERR_ARGUMENT',
       `open: memory.fraction must be a number above 0 and at most 1, got ${String(fraction)}`,
     );
-  }
-  if (growth !== undefined && typeof growth !== 'boolean') {
-    throw new TensorlaneError('ERR_ARGUMENT', `open: memory.growth must be true or false, got ${String(growth)}`);
   }
   const limitBytes = wholeNumber('open: memory.limitBytes', memory.limitBytes, 0, 1);
   return {
@@ -146,7 +134,7 @@ function complete(given: OpenOptions): Settings {
     resources: given.resources === undefined ? undefined : wholeNumber('open: resources', given.resources, 1, 1),
     threads,
     niceness,
-    memory: { limitBytes, fraction: fraction ?? 0, growth: growth ?? true },
+    memory: { limitBytes, fraction: fraction ?? 0, growth: flag('open: memory.growth', memory.growth, true) },
   };
 }
 

@@ -21,7 +21,9 @@ export function flag(name: string, value: unknown, otherwise: boolean): boolean 
 export function oneOf<T extends string>(name: string, value: unknown, otherwise: T, known: readonly T[]): T {
   if (value === undefined) return otherwise;
   if (known.includes(value as T)) return value as T;
-  throw new TensorlaneError('ERR_ARGUMENT', `${name} must be '${known.join("' or '")}', got ${shown(value)}`);
+  const quoted = known.map((word) => `'${word}'`);
+  const list = `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
+  throw new TensorlaneError('ERR_ARGUMENT', `${name} must be ${list}, got ${shown(value)}`);
 }
 
 /** A copy; undefined where nothing was given. Errors: ERR_ARGUMENT. */

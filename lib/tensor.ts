@@ -82,7 +82,7 @@ export function tensor(data: unknown, second?: unknown, third?: unknown): Tensor
 function fromNested(data: readonly unknown[], type: DType, given: readonly number[] | undefined): Tensor {
   const dims: number[] = [];
   for (let level: unknown = data; Array.isArray(level); level = level[0]) dims.push(level.length);
-  const count = dims.reduce((product, dim) => product * dim, 1);
+  const count = product(dims);
   if (type === 'string' || type === 'int4' || type === 'uint4') {
     throw new TensorlaneError('ERR_DTYPE', `tensor: nested arrays cannot become ${type}; give its data as an array`);
   }
@@ -108,6 +108,19 @@ function fromNested(data: readonly unknown[], type: DType, given: readonly numbe
   };
   copy(data, 0);
   return checkTensor({ type, data: array, dims: [...(given ?? dims)] }, 'tensor');
+}
+
+/** Zeros, or empty strings. */
+export function zeros(type: DType, dims: readonly number[]): Tensor {
+  const length = product(dims);
+  const data =
+    type === 'string' ? new Array<string>(length).fill('') : new arrayClasses[type](storedLength(type, length));
+  return { type, data, dims } as Tensor;
+}
+
+/** The number of elements of dims that are known to be right. */
+export function product(dims: readonly number[]): number {
+  return dims.reduce((total, dim) => total * dim, 1);
 }
 
 /** The number of elements that `dims` describes. Errors: ERR_SHAPE. */

@@ -2,13 +2,13 @@
 
 import { TensorlaneError } from '../errors.js';
 import type { OperationOptions, Runner } from '../operations.js';
+import { oneOf } from '../options.js';
 import {
   broadcast,
   checkFloat,
   checkMatrices,
   checkSameType,
   checkSquare,
-  checkWord,
   type FloatOperand,
   type ResultOf,
 } from './shapes.js';
@@ -104,9 +104,9 @@ export class LinearAlgebra {
   async svd<A extends FloatOperand>(a: A, options?: SvdOptions): Promise<Svd<ResultOf<A>>>;
   async svd(a: FloatOperand, options: SvdOptions = {}): Promise<unknown> {
     const { operand, type, lead, batch, m, n } = checkMatrices(a, 'svd');
-    const { mode = 'thin', driver = 'auto' } = options ?? {};
-    checkWord(mode, ['thin', 'full', 'values'], 'svd: mode');
-    checkWord(driver, ['auto', 'gesvd', 'gesvdj', 'gesvdp', 'gesvdr', 'gesvda'], 'svd: driver');
+    const mode = oneOf('svd: mode', options?.mode, 'thin', ['thin', 'full', 'values']);
+    const drivers = ['auto', 'gesvd', 'gesvdj', 'gesvdp', 'gesvdr', 'gesvda'] as const;
+    const driver = oneOf('svd: driver', options?.driver, 'auto', drivers);
     const least = Math.min(m, n);
     const rank = checkRank(options?.rank, driver, mode, least);
     const k = rank === 0 ? least : rank;
@@ -236,8 +236,7 @@ export class LinearAlgebra {
   async qr<A extends FloatOperand>(a: A, options?: QrOptions): Promise<Qr<ResultOf<A>>>;
   async qr(a: FloatOperand, options: QrOptions = {}): Promise<unknown> {
     const { operand, type, lead, batch, m, n } = checkMatrices(a, 'qr');
-    const { mode = 'reduced' } = options ?? {};
-    checkWord(mode, ['reduced', 'complete', 'r'], 'qr: mode');
+    const mode = oneOf('qr: mode', options?.mode, 'reduced', ['reduced', 'complete', 'r']);
     const k = mode === 'complete' ? m : Math.min(m, n);
     const shapes = [{ type, dims: [...lead, k, n] }];
     if (mode !== 'r') shapes.push({ type, dims: [...lead, m, k] });

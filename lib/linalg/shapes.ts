@@ -4,7 +4,7 @@ import type { BatchWalk } from '../../binding.js';
 import { DeviceTensor } from '../device-tensor.js';
 import { TensorlaneError } from '../errors.js';
 import type { Operand } from '../operations.js';
-import { checkTensor } from '../tensor.js';
+import { checkTensor, product } from '../tensor.js';
 import type { FloatType, Tensor } from '../types.js';
 
 /** What linear algebra takes: a tensor of float32 or float64, in host memory or on the device. */
@@ -56,14 +56,6 @@ export function checkSameType(a: FloatOperand, b: FloatOperand, what: string): v
   throw new TensorlaneError('ERR_DTYPE', `${what}: a is ${a.type} and b is ${b.type}; convert one of them`);
 }
 
-/** One of a few words. Errors: ERR_ARGUMENT. */
-export function checkWord<T extends string>(value: T, words: readonly T[], what: string): T {
-  if (words.includes(value)) return value;
-  const quoted = words.map((word) => `'${word}'`);
-  const list = `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
-  throw new TensorlaneError('ERR_ARGUMENT', `${what} must be ${list}, got ${String(value)}`);
-}
-
 /** Broadcasts leading dimensions as numpy does. Errors: ERR_SHAPE. */
 export function broadcast(a: readonly number[], b: readonly number[], what: string): BatchWalk {
   const rank = Math.max(a.length, b.length);
@@ -88,8 +80,4 @@ export function broadcast(a: readonly number[], b: readonly number[], what: stri
     bStride *= bDim;
   }
   return { batchDims, aStrides, bStrides };
-}
-
-export function product(dims: readonly number[]): number {
-  return dims.reduce((total, dim) => total * dim, 1);
 }

@@ -6,6 +6,7 @@ import type { Model as NativeModel, RunOutput } from '../../binding.js';
 import type { Batch, Executor } from '../batching/executor.js';
 import { arrayClasses } from '../dtypes.js';
 import { TensorlaneError } from '../errors.js';
+import { product } from '../tensor.js';
 import type { Tensor } from '../types.js';
 import { cut, type Elements, join } from './blocks.js';
 import type { Layout, OutputLayout } from './layout.js';
@@ -174,11 +175,7 @@ export class ModelExecutor implements Executor<Request, Outputs> {
           if (axis !== undefined) own[axis] = count;
           let elements: Elements;
           if (whole === undefined) elements = new arrayClasses[type as 'float32']((data as ArrayBuffer[])[p]!);
-          else if (axis === undefined)
-            elements = whole.slice(
-              0,
-              own.reduce((product, dim) => product * dim, 1),
-            );
+          else if (axis === undefined) elements = whole.slice(0, product(own));
           else elements = cut(whole, dims, axis, row, count);
           parted[p]![name] = trimmed(layout, elements, own, request.checked);
         }

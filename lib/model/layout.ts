@@ -21,6 +21,9 @@ export interface InputLayout extends ValueDescription {
   readonly made: 'mask' | 'lengths' | undefined;
 }
 
+/** The smallest dims that a value can have: 1 for each that is free. */
+export const leastDims = (dims: readonly number[]): number[] => dims.map((dim) => (dim === -1 ? 1 : dim));
+
 export interface OutputLayout extends ValueInfo {
   /** undefined where the output is not of the batch: all requests get the same. */
   readonly axis: number | undefined;

@@ -4,12 +4,13 @@
 // caller seeing it. So a sequence costs nothing while nothing of it runs, and those of many clients share batches. The state is
 // kept in host memory.
 
-import { arrayClasses, storedLength } from '../dtypes.js';
 import { TensorlaneError } from '../errors.js';
 import { native } from '../native.js';
 import { plainObject, refuseUnknown, shown, wholeNumber } from '../options.js';
+import { zeros } from '../tensor.js';
 import type { Tensor, ValueInfo } from '../types.js';
 import type { Outputs } from './executor.js';
+import { leastDims } from './layout.js';
 import type { Model, RunOptions } from './model.js';
 
 export interface SequenceOptions {
@@ -221,10 +222,5 @@ function initialState(model: Model, inputName: string, outputName: string, given
     throw argument(`initial.${inputName} must be ${type} [${described.join(', ')}], got ${shown(own)} ${shown(dims)}`);
   }
   if (type === 'string') throw argument(`'${inputName}' is of strings, and needs an initial value`);
-  const dims = described.map((dim) => (dim === -1 ? 1 : dim));
-  const length = storedLength(
-    type,
-    dims.reduce((product, dim) => product * dim, 1),
-  );
-  return { type, data: new arrayClasses[type](length), dims } as Tensor;
+  return zeros(type, leastDims(described));
 }

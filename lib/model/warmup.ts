@@ -1,10 +1,10 @@
 // The requests that warm a model up: rows of zeros, or of what the user gives.
 
-import { arrayClasses, storedLength } from '../dtypes.js';
 import { TensorlaneError } from '../errors.js';
+import { zeros } from '../tensor.js';
 import type { Tensor } from '../types.js';
 import { join } from './blocks.js';
-import type { InputLayout } from './layout.js';
+import { type InputLayout, leastDims } from './layout.js';
 import type { WarmupOptions } from './options.js';
 
 export interface WarmupRequest {
@@ -24,7 +24,9 @@ export function* warmUp(
     const known = inputs.map((input) => `'${input.name}'`).join(', ');
     throw new TensorlaneError('ERR_ARGUMENT', `warmup.inputs: the model has no input '${name}'; it takes ${known}`);
   }
-  const row = Object.fromEntries(inputs.map((input) => [input.name, given[input.name] ?? zeros(input)]));
+  const row = Object.fromEntries(
+    inputs.map((input) => [input.name, given[input.name] ?? zeros(input.type, leastDims(input.dims))]),
+  );
   check(row);
   for (const rows of new Set(sizes)) {
     const feeds: Record<string, Tensor> = {};
@@ -34,12 +36,4 @@ export function* warmUp(
     }
     for (let i = 0; i < count; i++) yield { rows, feeds };
   }
-}
-
-function zeros({ type, dims: described }: InputLayout): Tensor {
-  const dims = described.map((dim) => (dim === -1 ? 1 : dim));
-  const length = dims.reduce((product, dim) => product * dim, 1);
-  const data =
-    type === 'string' ? new Array<string>(length).fill('') : new arrayClasses[type](storedLength(type, length));
-  return { type, data, dims } as Tensor;
 }

@@ -4,8 +4,9 @@
 import type { Operations } from '../../binding.js';
 import { arrayClasses, bitsOf, type NumericDType } from '../dtypes.js';
 import { TensorlaneError } from '../errors.js';
-import { type FloatOperand, product, type ResultOf } from '../linalg/shapes.js';
+import type { FloatOperand, ResultOf } from '../linalg/shapes.js';
 import { checkOptions, type Operand, type OperationOptions, type Runner } from '../operations.js';
+import { product } from '../tensor.js';
 import type { FloatType, Tensor } from '../types.js';
 import {
   type CastType,
