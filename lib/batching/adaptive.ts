@@ -3,68 +3,82 @@
 //
 // Rows and batches at once. A request waits for a lane and then for its own batch. Where batches of n rows take T(n) and k of
 // them run in turns, a lane comes free every T(n) / k, so what a full load waits for is T(n) / k + T(n). Of all k, and all n
-// for which that stays within the target, the best is the one with the most rows a second, k n / T(n). T is learned for each k
-// by itself, because batches at once slow each other down; now and then another k is tried. A lane that is free and a queue
-// that is empty mean that nothing is gained by waiting, so nothing waits.
+// for which that stays within the budget (budget.ts), the best is the one with the most rows a second, k n / T(n). Batches at
+// once slow each other down, each by the same factor whatever its rows; now and then another k is tried, to learn its factor.
+// A lane that is free and a queue that is empty mean that nothing is gained by waiting, so nothing waits.
 //
-// Admission. A request is let in when it is predicted to be answered within the budget: the target less what it takes to keep
-// it. Each late request makes the budget smaller, and each that is in time larger by a small part of that, so that only that
-// part is late, whatever the model of T overlooks (a quantile by stochastic approximation, Robbins and Monro 1951).
+// Admission. A request is let in when it is predicted to be answered within the budget, and the queue is not longer than it
+// takes to keep the lanes busy.
 
+import { Budget } from './budget.js';
 import { LatencyModel } from './latency-model.js';
 
-/** A budget below this part of the target would mean that latencies have little to do with the batches. */
-const leastBudget = 0.25;
-/** Of the target, what the budget begins with. */
-const firstBudget = 0.6;
-/**
- * What part of the target a batch of late requests takes off the budget, and the share of requests that may be late. Late
- * ones come a batch at a time; so that one in a hundred is late of any half second, and not only in the long run, fewer must
- * be where half a second has few batches.
- */
-const manyBatches = { step: 0.02, late: 0.004 };
-const fewBatches = { step: 0.08, late: 0.0007 };
-/** From so many batches in half a second they are many. */
-const many = 150;
+/** How many times what a full load waits for a queue may be long: a longer one keeps no lane busier, and all wait for it. */
+const spare = 1.5;
+/** How quickly the prediction follows a machine that is slower or faster than usual: the weight of the last batch. */
+const follows = 0.3;
 /** The first batches, whose requests were let in before anything was known. */
 const learns = 8;
-/** The part of the target that a full load may use up when all batches take as long as predicted. */
-const usable = 0.85;
-/** Batches after which a number of batches at once that was not used is tried again, and for how many. */
-const forgets = 400;
-const tries = 6;
+/** For how many batches another number of batches at once is tried; and after how many it is again, at first and at most. */
+const tries = 8;
+const again = { first: 100, most: 1600 };
 /** So much more throughput must another batch at once give to be worth the latency. */
-const worthwhile = 1.03;
+const worthwhile = 1.06;
 
 export interface Ended {
   rows: number;
+  /** The most batches that ran at once with it, itself among them. */
   atOnce: number;
   micros: number;
   requests: number;
+  /** Those that were later than the target. */
   tooLate: number;
+  /** When it ended. */
+  now: number;
+}
+
+/** What is known of so many batches at once. */
+interface Lanes {
+  /** How many times as long as with the present number a batch takes; undefined where that is not known. */
+  slower: number | undefined;
+  /** Of the first batches since it was last tried. */
+  ratios: number[];
+  /** The batch after which it was last tried. */
+  tried: number;
+  /** After how many batches it is tried again. */
+  again: number;
 }
 
 export class Adaptive {
-  readonly #target: number;
+  readonly targetMicros: number;
+  readonly #budget: Budget;
   readonly #maxRows: number;
+  /** With the present number of batches at once. */
+  readonly #time = new LatencyModel();
+  /** How many times as long as that the last batches took. */
+  #recent = 1;
   /** For each number of batches at once, from 1. */
-  readonly #models: LatencyModel[];
-  /** For each number of batches at once, the batch that was last measured with it. */
-  readonly #measured: number[];
-  #budget: number;
-  #batches = 0;
+  readonly #lanes: Lanes[];
+  #present = 1;
+  /** The number that is tried instead, and the batch after which that ends. */
+  #tried: number | undefined;
   #trialEnds = 0;
+  #batches = 0;
+  /** The most rows that a batch has had. */
+  #largest = 0;
   #rows: number;
-  #atOnce: number;
 
   constructor(options: { targetMicros: number; maxBatchSize: number; concurrency: number }) {
-    this.#target = options.targetMicros;
+    this.targetMicros = options.targetMicros;
+    this.#budget = new Budget(options.targetMicros);
     this.#maxRows = options.maxBatchSize;
-    this.#budget = options.targetMicros * firstBudget;
-    this.#models = Array.from({ length: options.concurrency }, () => new LatencyModel());
-    this.#measured = this.#models.map(() => Number.NEGATIVE_INFINITY);
+    const unknown = () => ({ slower: undefined, ratios: [], tried: 0, again: again.first });
+    this.#lanes = Array.from({ length: options.concurrency }, unknown);
     this.#rows = options.maxBatchSize;
-    this.#atOnce = options.concurrency;
+  }
+
+  get budgetMicros(): number {
+    return this.#budget.micros;
   }
 
   /** The most rows that a batch is to have. */
@@ -74,106 +88,128 @@ export class Adaptive {
 
   /** The most batches that are to run at once. */
   get atOnce(): number {
-    return this.#atOnce;
+    return this.#tried ?? this.#present;
   }
 
-  get budgetMicros(): number {
-    return this.#budget;
-  }
-
-  /** How long a batch of so many rows takes at present; 0 where nothing is known yet. */
-  predict(rows: number): number {
-    return this.#nearest(this.#atOnce).predict(rows);
+  /** How long a batch of so many rows takes now, where so many run at once; 0 where nothing is known yet. */
+  predict(rows: number, atOnce = this.atOnce): number {
+    return this.#time.predict(rows) * this.#slower(atOnce) * this.#recent;
   }
 
   /**
-   * How much longer than the budget a request would take, in microseconds, that comes now, with so many rows queued before
-   * it and the running batches started then; 0 or less where it can be let in.
+   * How much longer than it may a request would take, in microseconds, that comes now, with so many rows queued before it and
+   * the running batches started then; 0 or less where it can be let in.
    */
   excess(rows: number, queued: number, running: ReadonlySet<{ started: number; rows: number }>, now: number): number {
+    const isFree = running.size < this.atOnce;
     // With nothing before it there is no better moment, however long it takes; and it teaches how long that is.
-    if (running.size < this.#atOnce && queued === 0) return 0;
-    const full = this.predict(this.#rows);
-    let free = 0;
-    if (running.size >= this.#atOnce) {
-      free = Number.POSITIVE_INFINITY;
-      for (const batch of running) free = Math.min(free, batch.started + this.predict(batch.rows) - now);
+    if (!this.#time.known || (isFree && queued === 0)) return 0;
+    let free = Number.POSITIVE_INFINITY;
+    // A batch that takes twice as long as expected, so far, says that those after it will.
+    let slow = 1;
+    for (const batch of running) {
+      const micros = this.predict(batch.rows);
+      free = Math.min(free, batch.started + micros - now);
+      if (micros > 0) slow = Math.max(slow, (now - batch.started) / micros);
     }
+    const full = this.predict(this.#rows);
     const before = Math.floor((queued + rows - 1) / this.#rows);
     const own = this.predict(Math.min(this.#rows, Math.max(rows, queued + rows - before * this.#rows)));
-    return Math.max(0, free) + (before * full) / this.#atOnce + own - this.#budget;
+    const takes = (isFree ? 0 : Math.max(0, free)) + ((before * full) / this.atOnce + own) * slow;
+    const excess = takes - Math.min(this.#budget.micros, spare * (full + full / this.atOnce));
+    if (excess > 0) this.#budget.refused();
+    return excess;
   }
 
   /** By how much a request that came then is late even if it runs now, in a batch of so many rows; 0 or less where it is not. */
   lateBy(arrived: number, rows: number, now: number): number {
-    return now - arrived + this.predict(rows) - this.#target;
+    return now - arrived + this.predict(rows) - this.#budget.mostMicros;
   }
 
-  /** A batch has ended: `atOnce` is the most that ran at once with it, itself among them; `tooLate` counts its late requests. */
-  ended({ rows, atOnce, micros, requests, tooLate }: Ended): void {
+  /** A batch has ended. */
+  ended({ rows, atOnce, micros, requests, tooLate, now }: Ended): void {
     this.#batches++;
-    this.#models[atOnce - 1]!.learn(rows, micros);
-    this.#measured[atOnce - 1] = this.#batches;
-    // What a trial does to its requests says nothing about the budget.
-    if (this.#batches > Math.max(learns, this.#trialEnds + this.#models.length)) {
-      const isMany = (atOnce * 5e5) / micros >= many;
-      const { step, late } = isMany ? manyBatches : fewBatches;
-      // Of few batches, one with some late requests is already more than one in a hundred.
-      const part = isMany ? tooLate / requests : Math.min(1, tooLate);
-      this.#budget += this.#target * step * (late - part);
-      this.#budget = Math.min(this.#target, Math.max(this.#target * leastBudget, this.#budget));
+    this.#learn(this.#lanes[atOnce - 1]!, rows, micros);
+    // What a trial does to its requests, and to those that it made wait, says nothing about the budget.
+    if (this.#batches > Math.max(learns, this.#trialEnds + this.#lanes.length)) {
+      this.#budget.answered(requests, tooLate, now);
     }
-    this.#choose();
+    if (this.#batches >= this.#trialEnds) this.#choose();
+    this.#rows = this.#rowsWithin(this.atOnce);
   }
 
-  get targetMicros(): number {
-    return this.#target;
+  #learn(lanes: Lanes, rows: number, micros: number): void {
+    this.#largest = Math.max(this.#largest, rows);
+    const expected = this.#time.predict(rows);
+    if (expected > 0 && (lanes.slower === undefined || lanes.ratios.length < tries)) {
+      lanes.ratios.push(bounded(micros / expected));
+      lanes.slower = meanButGreatest(lanes.ratios);
+      return;
+    }
+    lanes.slower ??= 1; // the first of all
+    if (expected > 0) this.#recent += follows * (bounded(micros / (expected * lanes.slower)) - this.#recent);
+    this.#time.learn(rows, micros / lanes.slower);
   }
 
+  /** The best number of batches at once, or another one that is to be tried. */
   #choose(): void {
-    if (this.#batches >= this.#trialEnds) this.#decide();
-    const tried = this.#staleNeighbour();
-    if (tried !== undefined) {
-      this.#measured[tried - 1] = this.#batches;
-      this.#trialEnds = this.#batches + tries;
-      this.#atOnce = tried;
-    }
-    this.#rows = this.#rowsWithin(this.#nearest(this.#atOnce), this.#atOnce);
-  }
-
-  #decide(): void {
     let best = 0;
-    for (let k = 1; k <= this.#models.length; k++) {
-      const model = this.#models[k - 1]!;
-      if (!model.known) continue;
-      const rows = this.#rowsWithin(model, k);
-      const throughput = (k * rows) / model.predict(rows);
+    let chosen = this.#present;
+    for (let k = 1; k <= this.#lanes.length; k++) {
+      if (this.#lanes[k - 1]!.slower === undefined) continue;
+      const rows = this.#rowsWithin(k);
+      const throughput = (k * rows) / this.predict(rows, k);
       if (throughput < best * worthwhile) continue;
       best = throughput;
-      this.#atOnce = k;
+      chosen = k;
+    }
+    if (this.#tried !== undefined) {
+      // The longer a choice is confirmed, the less often it is questioned.
+      const lanes = this.#lanes[this.#tried - 1]!;
+      lanes.again = chosen === this.#tried ? again.first : Math.min(again.most, lanes.again * 2);
+      this.#tried = undefined;
+    }
+    if (chosen !== this.#present) this.#change(chosen);
+    this.#tryAnother();
+  }
+
+  #change(chosen: number): void {
+    const slower = this.#lanes[chosen - 1]!.slower!;
+    this.#time.scale(slower);
+    for (const lanes of this.#lanes) if (lanes.slower !== undefined) lanes.slower /= slower;
+    this.#present = chosen;
+  }
+
+  /** Tries one batch at once more or less, if it is not known, or not any more, what that would do. */
+  #tryAnother(): void {
+    for (const k of [this.#present + 1, this.#present - 1]) {
+      const lanes = this.#lanes[k - 1];
+      if (lanes === undefined || (lanes.slower !== undefined && this.#batches - lanes.tried <= lanes.again)) continue;
+      lanes.ratios = [];
+      lanes.tried = this.#batches;
+      this.#tried = k;
+      this.#trialEnds = this.#batches + tries + this.#lanes.length;
+      return;
     }
   }
 
-  /** One batch at once more or less than now, of which it is not known, or not any more, what it would do. */
-  #staleNeighbour(): number | undefined {
-    if (this.#batches < this.#trialEnds) return undefined;
-    for (const k of [this.#atOnce + 1, this.#atOnce - 1]) {
-      if (k < 1 || k > this.#models.length) continue;
-      const model = this.#models[k - 1]!;
-      if (model.batches < tries || this.#batches - this.#measured[k - 1]! > forgets) return k;
-    }
-    return undefined;
+  /** How many times as long a batch takes where so many are at once; where it is not known, so many that it gains nothing. */
+  #slower(k: number): number {
+    return this.#lanes[k - 1]!.slower ?? Math.max(1, k / this.#present);
   }
 
-  /** Of k batches at once; where nothing is known of so many, of fewer, else of more. */
-  #nearest(k: number): LatencyModel {
-    for (let fewer = k; fewer >= 1; fewer--) if (this.#models[fewer - 1]!.known) return this.#models[fewer - 1]!;
-    return this.#models.find((model) => model.known) ?? this.#models[k - 1]!;
+  /** The most rows with which a full load stays within the budget, with k batches at once. */
+  #rowsWithin(k: number): number {
+    const most = this.#time.rowsWithin(this.#budget.micros / (1 + 1 / k) / this.#slower(k) / this.#recent);
+    // As long as all batches had one row nobody knows what a second one costs, and never would.
+    return Math.min(this.#maxRows, Math.max(this.#largest === 1 ? 2 : 1, most));
   }
+}
 
-  /** The most rows with which a full load stays within the target, with k batches at once. */
-  #rowsWithin(model: LatencyModel, k: number): number {
-    const most = model.rowsWithin((this.#target * usable) / (1 + 1 / k));
-    return Math.max(1, Math.min(this.#maxRows, most));
-  }
+/** A pause, or a clock that stands still, teaches no more than this. */
+const bounded = (ratio: number): number => Math.min(4, Math.max(0.25, ratio));
+
+function meanButGreatest(values: readonly number[]): number {
+  const sum = values.reduce((total, value) => total + value, 0);
+  return values.length === 1 ? sum : (sum - Math.max(...values)) / (values.length - 1);
 }

@@ -155,8 +155,8 @@ export class Batcher<Payload, Result> {
       const batch: Batch<Payload> = { payloads: [payload], rows: [rows], starts: undefined, total: rows, padded };
       const [result] = await this.#executor.run(batch);
       if (result instanceof Failure) throw result.cause;
-      const micros = batch.tookMicros ?? this.#clock.now() - started;
-      this.#adaptive?.ended({ rows, atOnce: 1, micros, requests: 1, tooLate: 0 });
+      const now = this.#clock.now();
+      this.#adaptive?.ended({ rows, atOnce: 1, micros: now - started, requests: 1, tooLate: 0, now });
     } finally {
       this.#executor.release?.(payload);
     }
@@ -416,7 +416,7 @@ export class Batcher<Payload, Result> {
     this.#running.delete(running);
     const failed = results.length > 0 && results.every((result) => result instanceof Failure);
     const deviceMicros = batch.tookMicros ?? now - started;
-    if (!failed && !retried) this.#learn(running, requests, now, deviceMicros);
+    if (!failed && !retried) this.#learn(running, requests, now);
     // What was run again took longer than the executor said last.
     this.#share?.ended(retried ? now - started : deviceMicros, charged, this.#ready() !== undefined);
     // The next batch goes to the device before the callers of this one are told.
@@ -439,7 +439,7 @@ export class Batcher<Payload, Result> {
     if (this.#onIdle.length > 0) this.#wakeIdle();
   }
 
-  #learn({ rows, atOnce }: Running, requests: readonly Request<Payload, Result>[], now: number, micros: number): void {
+  #learn({ started, rows, atOnce }: Running, requests: readonly Request<Payload, Result>[], now: number): void {
     if (this.#adaptive === undefined) return;
     const { targetMicros } = this.#adaptive;
     let tooLate = 0;
@@ -447,9 +447,11 @@ export class Batcher<Payload, Result> {
     this.#adaptive.ended({
       rows,
       atOnce: Math.min(atOnce, this.settings.concurrency),
-      micros,
+      // As its requests see it: with what it waited for the device, and for the JS thread.
+      micros: now - started,
       requests: requests.length,
       tooLate,
+      now,
     });
   }
 

@@ -39,6 +39,11 @@ export class LatencyModel {
     return Math.floor((micros - this.#fixed) / this.#perRow);
   }
 
+  /** With how many rows a batch does so many in a microsecond. */
+  rowsAt(throughput: number): number {
+    return (this.#fixed * throughput) / (1 - this.#perRow * throughput);
+  }
+
   learn(rows: number, micros: number): void {
     this.batches++;
     let weight = 1;
@@ -52,6 +57,14 @@ export class LatencyModel {
     this.#t = this.#t * keeps + weight * micros;
     this.#nn = this.#nn * keeps + weight * rows * rows;
     this.#nt = this.#nt * keeps + weight * rows * micros;
+    this.#fit();
+  }
+
+  /** As if all batches had taken so many times as long. */
+  scale(factor: number): void {
+    this.#t *= factor;
+    this.#nt *= factor;
+    this.#deviation *= factor;
     this.#fit();
   }
 

@@ -44,7 +44,7 @@ describe('the choice of rows and batches at once', () => {
     for (let i = 0; i < 301; i++) {
       const rows = 1 + ((i * 7) % adaptive.rows);
       const { atOnce } = adaptive;
-      adaptive.ended({ rows, atOnce, micros: time(rows, atOnce), requests: rows, tooLate: 0 });
+      adaptive.ended({ rows, atOnce, micros: time(rows, atOnce), requests: rows, tooLate: 0, now: i * 1000 });
       if (i >= 200) chosen.push(atOnce);
     }
     // Now and then it tries another number: the usual one is meant.
@@ -63,10 +63,76 @@ describe('the choice of rows and batches at once', () => {
   });
 
   test('is fewer rows than the maximum where those would be too late', () => {
-    // With one batch at once a request waits for one batch and then for its own: 2 (1000 + 1000 n) <= 20000.
+    // With one batch at once a request waits for one batch and then for its own: 2 (1000 + 1000 n) <= 0.75 x 20000.
     const adaptive = measured({ targetMicros: 20_000, concurrency: 1 }, (n) => 1000 + 1000 * n);
     expect(adaptive.rows).toBeGreaterThanOrEqual(6);
-    expect(adaptive.rows).toBeLessThanOrEqual(9);
+    expect(adaptive.rows).toBeLessThanOrEqual(7);
+  });
+
+  test('is more than one row where all batches had one, however long they took', () => {
+    const adaptive = new Adaptive({ targetMicros: 10_000, maxBatchSize: 64, concurrency: 1 });
+    for (let i = 0; i < 50; i++) {
+      adaptive.ended({ rows: 1, atOnce: 1, micros: 3000, requests: 1, tooLate: 0, now: i * 3000 });
+    }
+    expect(adaptive.rows, 'what a second row costs would never be learned').toBe(2);
+    for (let i = 0; i < 50; i++) {
+      adaptive.ended({ rows: 1 + (i % 2), atOnce: 1, micros: 3000, requests: 1, tooLate: 0, now: 150_000 + i * 3000 });
+    }
+    expect(adaptive.rows, 'a second row costs nothing').toBeGreaterThan(2);
+  });
+
+  test('is questioned less and less often where it is confirmed', () => {
+    const adaptive = new Adaptive({ targetMicros: 100_000, maxBatchSize: 64, concurrency: 2 });
+    const trials: number[] = [];
+    for (let i = 0, before = 1; i < 4000; i++) {
+      const { atOnce } = adaptive;
+      if (atOnce > before) trials.push(i);
+      before = atOnce;
+      const micros = (5000 + 100 * (1 + (i % 64))) * atOnce;
+      adaptive.ended({ rows: 1 + (i % 64), atOnce, micros, requests: 1, tooLate: 0, now: i * 10_000 });
+    }
+    const gaps = trials.slice(1).map((at, i) => at - trials[i]!);
+    expect(trials.length, 'two batches at once were not tried again').toBeGreaterThan(2);
+    expect(trials.length, 'two batches at once were tried too often').toBeLessThan(8);
+    expect(
+      gaps.toSorted((a, b) => a - b),
+      'the time between trials does not grow',
+    ).toEqual(gaps);
+  });
+
+  test('is a number where time stands still', () => {
+    const adaptive = new Adaptive({ targetMicros: 300, maxBatchSize: 4, concurrency: 3 });
+    for (let i = 0; i < 500; i++) {
+      const micros = i % 3 === 0 ? 100 : 0;
+      const { atOnce } = adaptive;
+      adaptive.ended({ rows: 1 + (i % 4), atOnce, micros, requests: 1, tooLate: 0, now: 0 });
+      expect([1, 2, 3, 4], `rows after ${i} batches`).toContain(adaptive.rows);
+    }
+  });
+});
+
+describe('admission', () => {
+  const learned = () => {
+    const adaptive = new Adaptive({ targetMicros: 50_000, maxBatchSize: 16, concurrency: 1 });
+    for (let i = 0; i < 100; i++) {
+      const rows = 1 + (i % 16);
+      adaptive.ended({ rows, atOnce: 1, micros: 2000 + 500 * rows, requests: rows, tooLate: 0, now: i * 10_000 });
+    }
+    return adaptive;
+  };
+
+  test('keeps the queue as short as keeps the lanes busy, though the target would allow more', () => {
+    // A full batch takes 10 ms, so a full load waits for 20 ms, and half as long again is spare.
+    const running = new Set([{ started: 0, rows: 16 }]);
+    expect(learned().excess(1, 15, running, 0), 'the rest of the next batch').toBeLessThanOrEqual(0);
+    expect(learned().excess(1, 20, running, 0), 'some of the one after it').toBeLessThanOrEqual(0);
+    expect(learned().excess(1, 40, running, 0), 'a third batch').toBeGreaterThan(0);
+  });
+
+  test('knows of a batch that takes longer than expected before it has ended', () => {
+    const running = new Set([{ started: 0, rows: 16 }]);
+    expect(learned().excess(1, 10, running, 10_000)).toBeLessThanOrEqual(0);
+    expect(learned().excess(1, 10, running, 50_000), 'the next one is expected to be as slow').toBeGreaterThan(0);
   });
 });
 

@@ -13,6 +13,8 @@ export interface SimulatedModel {
   readonly shared: number;
   /** The standard deviation of the logarithm. */
   readonly noise: number;
+  /** Now and then the whole machine stops: for an exponential time of this mean, once in so many seconds at random. */
+  readonly pauses?: { readonly meanMicros: number; readonly everySeconds: number };
 }
 
 export interface Load {
@@ -41,6 +43,7 @@ export async function simulate(
   options: BatcherOptions,
 ): Promise<Outcome> {
   const random = mulberry(seed);
+  const chance = mulberry(seed + 1000);
   const clock = new EventClock();
   let running = 0;
   const executor = {
@@ -57,6 +60,17 @@ export async function simulate(
   const batcher = new Batcher(executor, completeBatcherOptions(options, 'batching'), { clock });
 
   const end = seconds * 1e6;
+  const { pauses } = model;
+  const pauseNext = (after: number) => {
+    if (pauses === undefined) return;
+    const at = after + exponential(chance) * pauses.everySeconds * 1e6;
+    const until = at + exponential(chance) * pauses.meanMicros;
+    clock.at(at, () => {
+      clock.pause(until);
+      pauseNext(until);
+    });
+  };
+  pauseNext(0);
   const counted = end / 3;
   const answers: { arrived: number; micros: number }[] = [];
   let refused = 0;
@@ -128,11 +142,16 @@ class EventClock implements Clock {
     };
   }
 
+  /** Nothing happens until then; what was due by then happens then. */
+  pause(until: number): void {
+    this.#now = until;
+  }
+
   async run(until: number): Promise<void> {
     for (let first = this.#events[0]; first !== undefined && first.at <= until; first = this.#events[0]) {
       this.#pop();
       if (first.callback === undefined) continue;
-      this.#now = first.at;
+      this.#now = Math.max(this.#now, first.at);
       first.callback();
       // Whoever awaits what the event settled gets to run.
       for (let i = 0; i < 8; i++) await Promise.resolve();

@@ -36,6 +36,14 @@ describe.each(Object.entries(models))('a model that %s', (_name, model) => {
     expect(adaptive.windowsKept, 'windows within the target').toBeGreaterThanOrEqual(0.95);
   });
 
+  test('on a machine that pauses now and then: nearly all within the target', async () => {
+    const pausing = { ...model, pauses: { meanMicros: targetMicros / 4, everySeconds: 1 } };
+    const load = { rate: 0.6 * capacity, seconds: 18 };
+    const adaptive = await simulate(pausing, load, targetMicros, options);
+    expect(adaptive.goodput / load.rate, 'goodput, of the load').toBeGreaterThan(0.9);
+    expect(adaptive.windowsKept, 'windows within the target').toBeGreaterThanOrEqual(0.85);
+  });
+
   test('at twice that: at least 85 % of its peak', async () => {
     const peak = await simulate(model, { rate: 0.9 * capacity, seconds: 12 }, targetMicros, options);
     const overload = await simulate(model, { rate: 2 * capacity, seconds: 12 }, targetMicros, options);
