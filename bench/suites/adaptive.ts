@@ -40,6 +40,7 @@ const SHORT_SETTING: Fixed = { maxBatchSize: MAX_BATCH_SIZE, maxQueueDelayMicros
 
 const kept = (model: string, load: number) => `${model} at ${load}x: windows within the target`;
 const againstBest = (model: string, load: number) => `${model} at ${load}x: in time, against the best fixed setting`;
+const KEPT = 'windows within the target, of all models and loads';
 const againstPeak = (model: string) => `${model} at ${OVERLOAD}x: in time, against its own peak`;
 
 /** A target latency instead of settings: as good as the best setting that could have been found by hand, at every load. */
@@ -47,16 +48,20 @@ export const adaptive: Suite = {
   name: 'adaptive',
   about:
     'targetLatencyMicros against the best of a grid of fixed settings, at half, nine tenths and twice the capacity',
-  figures: Object.keys(MODELS).flatMap((name) => [
-    ...LOADS.flatMap((load) => [kept(name, load), againstBest(name, load)]),
-    againstPeak(name),
-  ]),
+  figures: Object.keys(MODELS)
+    .flatMap((name) => [...LOADS.flatMap((load) => [kept(name, load), againstBest(name, load)]), againstPeak(name)])
+    .concat(KEPT),
   async run(context) {
     const script = new URL('../load/settings-worker.ts', import.meta.url);
     const fixed = new Child<SettingsWorker>(script, 'fixed settings');
     const target = new Child<SettingsWorker>(script, 'target latency');
     try {
-      for (const [name, model] of Object.entries(MODELS)) await compare(name, model, { fixed, target }, context);
+      const results: SettingsResult[] = [];
+      for (const [name, model] of Object.entries(MODELS)) {
+        results.push(...(await compare(name, model, { fixed, target }, context)));
+      }
+      const share = results.reduce((sum, result) => sum + within(result), 0) / results.length;
+      context.add(KEPT, '', [share], { target: { is: '>=', value: 0.95 }, remark: `of ${results.length} rounds` });
     } finally {
       await fixed.close();
       await target.close();
@@ -76,7 +81,13 @@ interface Rounds {
   readonly target: readonly SettingsResult[];
 }
 
-async function compare(name: string, model: AdaptiveModel, sides: Sides, context: Context): Promise<void> {
+/** Gives the rounds with a target latency. */
+async function compare(
+  name: string,
+  model: AdaptiveModel,
+  sides: Sides,
+  context: Context,
+): Promise<readonly SettingsResult[]> {
   const spec = { path: model.path(), dims: model.dims };
   const withFixed = ({ concurrency, ...batching }: Fixed) => ({ ...spec, options: { batching, concurrency } });
   const { capacity, batchMs } = await calibrate(sides.fixed, withFixed, context);
@@ -95,6 +106,7 @@ async function compare(name: string, model: AdaptiveModel, sides: Sides, context
   const best = await search(sides.fixed, withFixed, loads, context);
   const batching = { maxBatchSize: MAX_BATCH_SIZE, targetLatencyMicros: Math.round(targetMs * 1000) };
   await sides.target.call('load', { ...spec, options: { batching } });
+  const results: SettingsResult[] = [];
   const goodputs: number[][] = [];
   for (const [i, load] of loads.entries()) {
     const setting = best[i] as Fixed;
@@ -102,12 +114,14 @@ async function compare(name: string, model: AdaptiveModel, sides: Sides, context
     const rounds = await alternate(sides, load, context);
     const multiple = LOADS[i] as number;
     report(name, multiple, setting, rounds, context);
+    results.push(...rounds.target);
     goodputs.push(rounds.target.map(({ goodput }) => Math.max(1, goodput)));
     if (multiple !== OVERLOAD) continue;
     const peak = Math.max(...goodputs.map(median));
     const against = rounds.target.map(({ goodput }) => goodput / peak);
     context.add(againstPeak(name), 'x', against, { target: { is: '>=', value: 0.85 } });
   }
+  return results;
 }
 
 /** What the model can do with full batches, the load program at work beside it, and how long one takes. */
