@@ -23,7 +23,7 @@ import type { Limiter, Share } from './limiter.js';
 import type { BatcherSettings, Policy } from './options.js';
 import { Ordered } from './ordered.js';
 import { Queue } from './queue.js';
-import { Request } from './request.js';
+import { Request, split } from './request.js';
 import { Signals } from './signals.js';
 import { type BatcherStats, Counters } from './stats.js';
 
@@ -497,17 +497,4 @@ export class Batcher<Payload, Result> {
     this.#onIdle = [];
     for (const resolve of waiting) resolve();
   }
-}
-
-/** The parts of a request with more rows than a batch may have. */
-function split<Payload, Result>(whole: Request<Payload, Result>, maxRows: number): Request<Payload, Result>[] {
-  whole.parts = [];
-  for (let start = 0; start < whole.rows; start += maxRows) {
-    const rows = Math.min(maxRows, whole.rows - start);
-    const { payload, key, level, arrived, resolve } = whole;
-    const part = new Request<Payload, Result>(payload, key, rows, start, false, level, arrived, resolve);
-    part.whole = whole;
-    whole.parts.push(part);
-  }
-  return whole.parts;
 }

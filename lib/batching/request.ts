@@ -44,6 +44,19 @@ export class Request<Payload = unknown, Result = unknown> {
   ) {}
 }
 
+/** The parts of a request with more rows than a batch may have. */
+export function split<Payload, Result>(whole: Request<Payload, Result>, maxRows: number): Request<Payload, Result>[] {
+  whole.parts = [];
+  for (let start = 0; start < whole.rows; start += maxRows) {
+    const rows = Math.min(maxRows, whole.rows - start);
+    const { payload, key, level, arrived, resolve } = whole;
+    const part = new Request<Payload, Result>(payload, key, rows, start, false, level, arrived, resolve);
+    part.whole = whole;
+    whole.parts.push(part);
+  }
+  return whole.parts;
+}
+
 /** First in, first out; and out of the middle as quickly. A request is in one list at most. */
 export class RequestList<Payload = unknown, Result = unknown> {
   head: Request<Payload, Result> | undefined;
