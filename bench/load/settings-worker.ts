@@ -95,7 +95,7 @@ const methods = {
     const goodput = (inTime / (all.length * windowMs)) * 1000;
     return {
       targetMs,
-      summary: summarise(record, warmupMs, targetMs / 2),
+      summary: summarise(record, warmupMs),
       windows: all,
       goodput,
     } satisfies SettingsResult;

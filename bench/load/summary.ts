@@ -26,7 +26,7 @@ export interface Summary {
 const TOO_LATE_MS = 10;
 
 /** Requests scheduled before warmupMs are left out, though not the answers that came to them later. */
-export function summarise(record: OpenLoopRecord, warmupMs: number, tooLateMs = TOO_LATE_MS): Summary {
+export function summarise(record: OpenLoopRecord, warmupMs: number): Summary {
   const { times, outcomes, latencies, lateness, durationMs, failure } = record;
   const counts = { answered: 0, unanswered: 0, unsent: 0, shed: 0, failed: 0 };
   const names = Object.keys(Outcome) as (keyof typeof Outcome)[];
@@ -51,7 +51,7 @@ export function summarise(record: OpenLoopRecord, warmupMs: number, tooLateMs = 
     achieved: achieved / seconds,
     counts,
     latencyMs: waited.percentiles(),
-    sender: { lateP50: percentile(late.values(), 0.5), lateP99, tooLate: lateP99 > tooLateMs },
+    sender: { lateP50: percentile(late.values(), 0.5), lateP99, tooLate: lateP99 > TOO_LATE_MS },
     failure,
   };
 }

@@ -13,8 +13,6 @@ const usual = 3;
 const prior = 0.1;
 
 export class LatencyModel {
-  /** How many it has learned from. */
-  batches = 0;
   #weight = 0;
   #n = 0;
   #t = 0;
@@ -25,7 +23,7 @@ export class LatencyModel {
   #perRow = 0;
 
   get known(): boolean {
-    return this.batches > 0;
+    return this.#weight > 0;
   }
 
   /** Microseconds; 0 where nothing is known. */
@@ -39,13 +37,7 @@ export class LatencyModel {
     return Math.floor((micros - this.#fixed) / this.#perRow);
   }
 
-  /** With how many rows a batch does so many in a microsecond. */
-  rowsAt(throughput: number): number {
-    return (this.#fixed * throughput) / (1 - this.#perRow * throughput);
-  }
-
   learn(rows: number, micros: number): void {
-    this.batches++;
     let weight = 1;
     // The first is all error, and an edge of 0 is none yet.
     const error = Math.abs(micros - this.predict(rows));
