@@ -2,7 +2,7 @@
 // the only caller, validates what users give, and upholds what is said here. Errors thrown or rejected with are plain
 // Errors with a `code`, and `indices` where a batched operation names its culprits.
 
-import type { DType } from './lib/types.js';
+import type { DType } from './lib/tensor/types.js';
 
 export const version: string;
 

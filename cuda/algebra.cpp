@@ -1,7 +1,7 @@
 // The linear algebra of a CUDA device, as Device has it.
 #include "cuda/cuda_device.h"
-#include "cuda/lane.h"
 #include "cuda/linalg/linalg.h"
+#include "cuda/runtime/lane.h"
 
 namespace tensorlane::cuda {
 

@@ -7,12 +7,12 @@
 #include <utility>
 
 #include "core/error.h"
-#include "cuda/api.h"
 #include "cuda/kernels/transpose.h"
-#include "cuda/lane.h"
 #include "cuda/libraries/libraries.h"
 #include "cuda/memory/cuda_buffer.h"
-#include "cuda/staging.h"
+#include "cuda/memory/staging.h"
+#include "cuda/runtime/errors.h"
+#include "cuda/runtime/lane.h"
 
 namespace tensorlane::cuda {
 namespace {

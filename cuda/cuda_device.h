@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "cuda/context.h"
-#include "cuda/kernel_module.h"
 #include "cuda/memory/memory_pool.h"
-#include "device.h"
+#include "cuda/runtime/context.h"
+#include "cuda/runtime/user_kernel.h"
+#include "device/device.h"
 
 namespace tensorlane::cuda {
 

@@ -1,7 +1,7 @@
 // The operations on tensors of a CUDA device, as Device has them.
 #include "cuda/cuda_device.h"
-#include "cuda/lane.h"
 #include "cuda/ops/ops.h"
+#include "cuda/runtime/lane.h"
 
 namespace tensorlane::cuda {
 

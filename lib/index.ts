@@ -4,10 +4,10 @@ export type { BatchEvent, RequestEvent } from './batching/events.js';
 export type { CloseReason } from './batching/forming.js';
 export type { QueuePolicy } from './batching/options.js';
 export type { BatcherStats as BatchingStats } from './batching/stats.js';
-export { Device, type DeviceInfo, type DeviceStats, type MemoryStats } from './device.js';
-export { DeviceTensor } from './device-tensor.js';
-export type { NumericDType } from './dtypes.js';
-export { type ErrorCode, TensorlaneError } from './errors.js';
+export { type ErrorCode, TensorlaneError } from './core/errors.js';
+export type { LatencySummary } from './core/latency.js';
+export { Device, type DeviceInfo, type DeviceStats, type MemoryStats } from './device/device.js';
+export { DeviceTensor } from './device/device-tensor.js';
 export {
   Kernel,
   type KernelArgument,
@@ -17,7 +17,10 @@ export {
   type LaunchOptions,
   type ScalarType,
   type Size3,
-} from './kernel.js';
+} from './device/kernel.js';
+export { type DeviceName, listDevices, type MemoryOptions, type OpenOptions, open } from './device/open.js';
+export type { Operand, OperationOptions } from './device/runner.js';
+export { type AcquireOptions, Stream, StreamEvent, StreamPool, type StreamPriority } from './device/streams.js';
 export {
   type Eigh,
   LinearAlgebra,
@@ -42,11 +45,8 @@ export type {
   WarmupOptions,
 } from './model/options.js';
 export type { Sequence, SequenceOptions } from './model/sequence.js';
-export { type DeviceName, listDevices, type MemoryOptions, type OpenOptions, open } from './open.js';
-export type { Operand, OperationOptions } from './operations.js';
 export { type ImageOptions, type PadOptions, type ReduceOptions, TensorOperations, type TopK } from './ops/ops.js';
 export type { CastType, ResultAs } from './ops/shapes.js';
-export type { LatencySummary } from './stats.js';
-export { type AcquireOptions, Stream, StreamEvent, StreamPool, type StreamPriority } from './streams.js';
-export { type Nested, type TensorOptions, tensor } from './tensor.js';
-export type { DType, FloatTensor, FloatType, Tensor, TypedData, ValueInfo } from './types.js';
+export type { NumericDType } from './tensor/dtypes.js';
+export { type Nested, type TensorOptions, tensor } from './tensor/tensor.js';
+export type { DType, FloatTensor, FloatType, Tensor, TypedData, ValueInfo } from './tensor/types.js';

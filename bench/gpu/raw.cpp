@@ -13,9 +13,9 @@
 
 #include "core/copy_crew.h"
 #include "core/error.h"
-#include "cuda/api.h"
 #include "cuda/kernels/finite.h"
 #include "cuda/libraries/libraries.h"
+#include "cuda/runtime/errors.h"
 
 namespace {
 

@@ -1,9 +1,9 @@
 // What the scheduler itself costs in JS time: batches that take no time, so that nothing else is measured.
 
+import { systemClock } from '../../lib/addon/clock.js';
 import { Batcher } from '../../lib/batching/batcher.js';
 import type { Executor } from '../../lib/batching/executor.js';
 import { type BatcherOptions, completeBatcherOptions } from '../../lib/batching/options.js';
-import { systemClock } from '../../lib/clock.js';
 import { ModelExecutor } from '../../lib/model/executor.js';
 import { Layout } from '../../lib/model/layout.js';
 import type { Request } from '../../lib/model/page.js';

@@ -11,7 +11,7 @@
 #include "cuda/kernels/cast.h"
 #include "cuda/kernels/grid.h"
 #include "cuda/kernels/pack.h"
-#include "cuda/launch.h"
+#include "cuda/runtime/launch.h"
 
 namespace tensorlane::cuda {
 namespace {

@@ -7,7 +7,7 @@
 #include "cuda/kernels/grid.h"
 #include "cuda/kernels/pack.h"
 #include "cuda/kernels/warp.h"
-#include "cuda/launch.h"
+#include "cuda/runtime/launch.h"
 
 namespace tensorlane::cuda {
 namespace {

@@ -6,7 +6,7 @@
 #include "cuda/kernels/grid.h"
 #include "cuda/kernels/image.h"
 #include "cuda/kernels/pack.h"
-#include "cuda/launch.h"
+#include "cuda/runtime/launch.h"
 
 namespace tensorlane::cuda {
 namespace {

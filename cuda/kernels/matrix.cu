@@ -1,11 +1,11 @@
 #include <limits>
 #include <string>
 
-#include "cuda/api.h"
 #include "cuda/kernels/grid.h"
 #include "cuda/kernels/matrix.h"
 #include "cuda/kernels/warp.h"
-#include "cuda/launch.h"
+#include "cuda/runtime/errors.h"
+#include "cuda/runtime/launch.h"
 
 namespace tensorlane::cuda {
 namespace {

@@ -5,7 +5,7 @@
 #include "cuda/kernels/pack.h"
 #include "cuda/kernels/reduce.h"
 #include "cuda/kernels/reductions.h"
-#include "cuda/launch.h"
+#include "cuda/runtime/launch.h"
 
 namespace tensorlane::cuda {
 namespace {

@@ -9,7 +9,7 @@
 #include "cuda/kernels/pack.h"
 #include "cuda/kernels/reduce.h"
 #include "cuda/kernels/warp.h"
-#include "cuda/launch.h"
+#include "cuda/runtime/launch.h"
 
 namespace tensorlane::cuda {
 namespace {

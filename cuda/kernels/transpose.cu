@@ -9,7 +9,7 @@
 #include "cuda/kernels/grid.h"
 #include "cuda/kernels/pack.h"
 #include "cuda/kernels/transpose.h"
-#include "cuda/launch.h"
+#include "cuda/runtime/launch.h"
 
 namespace tensorlane::cuda {
 namespace {

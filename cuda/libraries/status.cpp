@@ -2,9 +2,9 @@
 #include <string>
 
 #include "core/error.h"
-#include "cuda/api.h"
 #include "cuda/libraries/cublas.h"
 #include "cuda/libraries/cusolver.h"
+#include "cuda/runtime/errors.h"
 
 namespace tensorlane::cuda {
 namespace {

@@ -2,12 +2,12 @@
 // factor that they give there is, row-major, the lower factor: nothing needs to be transposed.
 #include <array>
 
-#include "cuda/batch.h"
 #include "cuda/kernels/finite.h"
 #include "cuda/kernels/matrix.h"
 #include "cuda/linalg/common.h"
 #include "cuda/linalg/linalg.h"
 #include "cuda/linalg/lu.h"
+#include "cuda/runtime/batch.h"
 
 namespace tensorlane::cuda {
 namespace {

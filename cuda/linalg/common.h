@@ -15,10 +15,10 @@
 
 #include "core/dtype.h"
 #include "core/error.h"
-#include "cuda/api.h"
-#include "cuda/lane.h"
 #include "cuda/libraries/libraries.h"
-#include "cuda/status.h"
+#include "cuda/runtime/errors.h"
+#include "cuda/runtime/lane.h"
+#include "cuda/runtime/status_words.h"
 
 namespace tensorlane::cuda {
 

@@ -2,12 +2,12 @@
 // same. A singular matrix is no error: its determinant is 0.
 #include <array>
 
-#include "cuda/batch.h"
 #include "cuda/kernels/finite.h"
 #include "cuda/kernels/matrix.h"
 #include "cuda/linalg/common.h"
 #include "cuda/linalg/linalg.h"
 #include "cuda/linalg/lu.h"
+#include "cuda/runtime/batch.h"
 
 namespace tensorlane::cuda {
 

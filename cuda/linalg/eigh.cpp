@@ -4,7 +4,6 @@
 #include <limits>
 #include <memory>
 
-#include "cuda/batch.h"
 #include "cuda/kernels/finite.h"
 #include "cuda/kernels/matrix.h"
 #include "cuda/kernels/transpose.h"
@@ -12,6 +11,7 @@
 #include "cuda/linalg/eigh_choice.h"
 #include "cuda/linalg/linalg.h"
 #include "cuda/linalg/scale.h"
+#include "cuda/runtime/batch.h"
 
 namespace tensorlane::cuda {
 namespace {

@@ -2,11 +2,11 @@
 // transpose of the inverse: nothing needs to be transposed.
 #include <array>
 
-#include "cuda/batch.h"
 #include "cuda/kernels/finite.h"
 #include "cuda/linalg/common.h"
 #include "cuda/linalg/linalg.h"
 #include "cuda/linalg/lu.h"
+#include "cuda/runtime/batch.h"
 
 namespace tensorlane::cuda {
 

@@ -2,8 +2,8 @@
 // at when the device is done, it defers. Errors and meaning as in device.h.
 #pragma once
 
-#include "cuda/lane.h"
-#include "device.h"
+#include "cuda/runtime/lane.h"
+#include "device/device.h"
 
 namespace tensorlane::cuda {
 

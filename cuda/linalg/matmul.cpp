@@ -3,11 +3,11 @@
 #include <array>
 #include <limits>
 
-#include "cuda/batch.h"
 #include "cuda/linalg/batch_walk.h"
 #include "cuda/linalg/common.h"
 #include "cuda/linalg/linalg.h"
 #include "cuda/linalg/multiply.h"
+#include "cuda/runtime/batch.h"
 
 namespace tensorlane::cuda {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "core/dtype.h"
-#include "cuda/lane.h"
+#include "cuda/runtime/lane.h"
 
 namespace tensorlane::cuda {
 

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 
-#include "cuda/batch.h"
 #include "cuda/kernels/finite.h"
 #include "cuda/kernels/matrix.h"
 #include "cuda/kernels/transpose.h"
 #include "cuda/linalg/common.h"
 #include "cuda/linalg/linalg.h"
+#include "cuda/runtime/batch.h"
 
 namespace tensorlane::cuda {
 namespace {

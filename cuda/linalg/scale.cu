@@ -2,8 +2,8 @@
 #include <cmath>
 #include <cstdint>
 
-#include "cuda/launch.h"
 #include "cuda/linalg/scale.h"
+#include "cuda/runtime/launch.h"
 
 namespace tensorlane::cuda {
 namespace {

@@ -8,13 +8,13 @@
 #include <optional>
 
 #include "core/batch_dims.h"
-#include "cuda/batch.h"
 #include "cuda/kernels/finite.h"
 #include "cuda/kernels/transpose.h"
 #include "cuda/linalg/batch_walk.h"
 #include "cuda/linalg/common.h"
 #include "cuda/linalg/linalg.h"
 #include "cuda/linalg/lu.h"
+#include "cuda/runtime/batch.h"
 
 namespace tensorlane::cuda {
 namespace {

@@ -4,7 +4,6 @@
 #include <memory>
 #include <vector>
 
-#include "cuda/batch.h"
 #include "cuda/kernels/finite.h"
 #include "cuda/kernels/matrix.h"
 #include "cuda/linalg/common.h"
@@ -12,6 +11,7 @@
 #include "cuda/linalg/scale.h"
 #include "cuda/linalg/svd_choice.h"
 #include "cuda/linalg/svd_job.h"
+#include "cuda/runtime/batch.h"
 
 namespace tensorlane::cuda {
 namespace {

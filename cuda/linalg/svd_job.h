@@ -9,9 +9,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "cuda/lane.h"
 #include "cuda/linalg/common.h"
-#include "device.h"
+#include "cuda/runtime/lane.h"
+#include "device/device.h"
 
 namespace tensorlane::cuda {
 

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "cuda/context.h"
+#include "cuda/runtime/context.h"
 
 namespace tensorlane::cuda {
 

@@ -13,8 +13,8 @@
 #include <mutex>
 #include <vector>
 
-#include "cuda/stream.h"
-#include "device.h"
+#include "cuda/runtime/stream.h"
+#include "device/device.h"
 
 namespace tensorlane::cuda {
 

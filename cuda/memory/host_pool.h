@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "cuda/api.h"
+#include "cuda/runtime/errors.h"
 
 namespace tensorlane::cuda {
 

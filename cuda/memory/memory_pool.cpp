@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "cuda/stream.h"
+#include "cuda/runtime/stream.h"
 
 namespace tensorlane::cuda {
 namespace {

@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
-#include "cuda/api.h"
-#include "device.h"
+#include "cuda/runtime/errors.h"
+#include "device/device.h"
 
 namespace tensorlane::cuda {
 

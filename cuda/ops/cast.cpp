@@ -2,8 +2,8 @@
 
 #include <array>
 
-#include "cuda/batch.h"
 #include "cuda/ops/ops.h"
+#include "cuda/runtime/batch.h"
 
 namespace tensorlane::cuda {
 

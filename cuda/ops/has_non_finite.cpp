@@ -1,10 +1,10 @@
 #include <array>
 
-#include "cuda/api.h"
-#include "cuda/batch.h"
 #include "cuda/kernels/cast.h"
 #include "cuda/kernels/finite.h"
 #include "cuda/ops/ops.h"
+#include "cuda/runtime/batch.h"
+#include "cuda/runtime/errors.h"
 
 namespace tensorlane::cuda {
 

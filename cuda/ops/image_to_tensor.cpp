@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <array>
 
-#include "cuda/batch.h"
 #include "cuda/kernels/image.h"
 #include "cuda/ops/ops.h"
+#include "cuda/runtime/batch.h"
 
 namespace tensorlane::cuda {
 

@@ -6,8 +6,8 @@
 #include <cstdint>
 
 #include "core/dtype.h"
-#include "cuda/lane.h"
-#include "device.h"
+#include "cuda/runtime/lane.h"
+#include "device/device.h"
 
 namespace tensorlane::cuda {
 

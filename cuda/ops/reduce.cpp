@@ -3,9 +3,9 @@
 
 #include <array>
 
-#include "cuda/batch.h"
 #include "cuda/kernels/transpose.h"
 #include "cuda/ops/ops.h"
+#include "cuda/runtime/batch.h"
 
 namespace tensorlane::cuda {
 namespace {

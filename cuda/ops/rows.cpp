@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "core/indices.h"
-#include "cuda/api.h"
-#include "cuda/batch.h"
 #include "cuda/ops/ops.h"
-#include "cuda/status.h"
+#include "cuda/runtime/batch.h"
+#include "cuda/runtime/errors.h"
+#include "cuda/runtime/status_words.h"
 
 namespace tensorlane::cuda {
 namespace {

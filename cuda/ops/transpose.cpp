@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "cuda/api.h"
-#include "cuda/batch.h"
 #include "cuda/ops/ops.h"
+#include "cuda/runtime/batch.h"
+#include "cuda/runtime/errors.h"
 
 namespace tensorlane::cuda {
 namespace {

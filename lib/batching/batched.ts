@@ -1,8 +1,8 @@
 // Batches a function of the user's own: callers give one item each and get its result, the function sees many at a time.
 
-import { systemClock } from '../clock.js';
-import { TensorlaneError } from '../errors.js';
-import { plainObject, refuseUnknown, shown, wholeNumber } from '../options.js';
+import { systemClock } from '../addon/clock.js';
+import { plainObject, refuseUnknown, shown, wholeNumber } from '../core/arguments.js';
+import { TensorlaneError } from '../core/errors.js';
 import { Batcher } from './batcher.js';
 import type { Clock } from './clock.js';
 import { errorOf } from './errors.js';

@@ -1,6 +1,6 @@
 // What the caller of a request that did not succeed gets. Called where the caller awaits, so that the stack is its own.
 
-import { TensorlaneError, toTensorlaneError } from '../errors.js';
+import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import type { Failure } from './executor.js';
 
 /** `what` is the name of the operation, for the message. */

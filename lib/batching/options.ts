@@ -1,8 +1,8 @@
 // The options of the scheduler, checked and completed. They mean what Triton's of the same names mean: docs/batching.md
 // has the table, TensorFlow Serving's names beside it.
 
-import { TensorlaneError } from '../errors.js';
-import { ascendingIntegers, flag, oneOf, plainObject, refuseUnknown, shown, wholeNumber } from '../options.js';
+import { ascendingIntegers, flag, oneOf, plainObject, refuseUnknown, shown, wholeNumber } from '../core/arguments.js';
+import { TensorlaneError } from '../core/errors.js';
 
 /** How requests may queue. With priorities, each level may have its own. */
 export interface QueuePolicy {

@@ -1,7 +1,7 @@
 // What a request brings besides its payload, checked before it is queued.
 
-import { TensorlaneError } from '../errors.js';
-import { shown } from '../options.js';
+import { shown } from '../core/arguments.js';
+import { TensorlaneError } from '../core/errors.js';
 import type { BatcherSettings } from './options.js';
 
 export interface RequestOptions {

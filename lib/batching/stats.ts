@@ -1,6 +1,6 @@
 // What a batcher counts. Every number that stands for requests adds up: see BatcherStats.requests.
 
-import { LatencyHistogram, type LatencySummary } from '../stats.js';
+import { LatencyHistogram, type LatencySummary } from '../core/latency.js';
 import type { FailureReason } from './executor.js';
 import type { CloseReason } from './forming.js';
 

@@ -1,8 +1,8 @@
 // Linear algebra on a device: numpy.linalg's operations, row-major, batched over the leading dimensions.
 
-import { TensorlaneError } from '../errors.js';
-import type { OperationOptions, Runner } from '../operations.js';
-import { oneOf } from '../options.js';
+import { oneOf } from '../core/arguments.js';
+import { TensorlaneError } from '../core/errors.js';
+import type { OperationOptions, Runner } from '../device/runner.js';
 import {
   broadcast,
   checkFloat,

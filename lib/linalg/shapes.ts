@@ -1,11 +1,11 @@
 // Checks and shapes shared by the linear-algebra operations.
 
 import type { BatchWalk } from '../../binding.js';
-import { DeviceTensor } from '../device-tensor.js';
-import { TensorlaneError } from '../errors.js';
-import type { Operand } from '../operations.js';
-import { checkTensor, product } from '../tensor.js';
-import type { FloatType, Tensor } from '../types.js';
+import { TensorlaneError } from '../core/errors.js';
+import { DeviceTensor } from '../device/device-tensor.js';
+import type { Operand } from '../device/runner.js';
+import { checkTensor, product } from '../tensor/tensor.js';
+import type { FloatType, Tensor } from '../tensor/types.js';
 
 /** What linear algebra takes: a tensor of float32 or float64, in host memory or on the device. */
 export type FloatOperand = Operand<FloatType>;

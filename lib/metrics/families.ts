@@ -2,8 +2,8 @@
 // in the name.
 
 import type { BatcherStats } from '../batching/stats.js';
-import type { DeviceStats } from '../device.js';
-import type { LatencySummary } from '../stats.js';
+import type { LatencySummary } from '../core/latency.js';
+import type { DeviceStats } from '../device/device.js';
 
 export type Labels = Readonly<Record<string, string>>;
 

@@ -1,8 +1,8 @@
 // Cuts tensors along an axis and puts them together again. A tensor with an axis of n is `outer` blocks of n times `inner`
 // elements, one after the other.
 
-import type { arrayClasses, NumericArray } from '../dtypes.js';
-import type { Tensor } from '../types.js';
+import type { arrayClasses, NumericArray } from '../tensor/dtypes.js';
+import type { Tensor } from '../tensor/types.js';
 
 export type Elements = NumericArray | string[];
 

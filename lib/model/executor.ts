@@ -4,10 +4,10 @@
 
 import type { Model as NativeModel, RunOutput } from '../../binding.js';
 import type { Batch, Executor } from '../batching/executor.js';
-import { arrayClasses } from '../dtypes.js';
-import { TensorlaneError } from '../errors.js';
-import { product } from '../tensor.js';
-import type { Tensor } from '../types.js';
+import { TensorlaneError } from '../core/errors.js';
+import { arrayClasses } from '../tensor/dtypes.js';
+import { product } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/types.js';
 import { cut, type Elements, join } from './blocks.js';
 import type { Layout, OutputLayout } from './layout.js';
 import { keptBytes, Page, type Request } from './page.js';

@@ -1,6 +1,6 @@
 // What an array is filled with to hold a number as an element of a type: padding, and the ones of a mask.
 
-import { arrayClasses, type NumericDType } from '../dtypes.js';
+import { arrayClasses, type NumericDType } from '../tensor/dtypes.js';
 
 /** The element as its array class has it; undefined where the type cannot hold the number exactly. */
 export function elementOf(type: NumericDType, value: number): number | bigint | undefined {

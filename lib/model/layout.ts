@@ -1,9 +1,9 @@
 // How the rows of requests lie in a model's inputs and outputs: which axis is the batch, what is padded, what is shared.
 
 import type { ValueDescription } from '../../binding.js';
-import { arrayClasses, type NumericArrayClass } from '../dtypes.js';
-import { TensorlaneError } from '../errors.js';
-import type { ValueInfo } from '../types.js';
+import { TensorlaneError } from '../core/errors.js';
+import { arrayClasses, type NumericArrayClass } from '../tensor/dtypes.js';
+import type { ValueInfo } from '../tensor/types.js';
 import { elementOf } from './fill.js';
 import type { BatchAxisOptions, PaddingOptions } from './options.js';
 

@@ -1,15 +1,15 @@
 // A loaded model behind its batcher.
 
 import type { Model as NativeModel } from '../../binding.js';
+import { systemClock } from '../addon/clock.js';
 import { Batcher } from '../batching/batcher.js';
 import { errorOf } from '../batching/errors.js';
 import { Failure } from '../batching/executor.js';
 import type { Limiter } from '../batching/limiter.js';
 import { checkRequestOptions, type RequestOptions } from '../batching/request-options.js';
 import type { BatcherStats } from '../batching/stats.js';
-import { systemClock } from '../clock.js';
-import { TensorlaneError, toTensorlaneError } from '../errors.js';
-import type { Tensor, ValueInfo } from '../types.js';
+import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
+import type { Tensor, ValueInfo } from '../tensor/types.js';
 import { ModelExecutor, type Outputs } from './executor.js';
 import { type Batchable, Layout } from './layout.js';
 import type { ModelSettings } from './options.js';

@@ -6,9 +6,9 @@ import {
   batcherOptionNames,
   completeBatcherOptions,
 } from '../batching/options.js';
-import { TensorlaneError } from '../errors.js';
-import { ascendingIntegers, plainObject, refuseUnknown, shown, wholeNumber } from '../options.js';
-import type { Tensor } from '../types.js';
+import { ascendingIntegers, plainObject, refuseUnknown, shown, wholeNumber } from '../core/arguments.js';
+import { TensorlaneError } from '../core/errors.js';
+import type { Tensor } from '../tensor/types.js';
 
 export interface BatchingOptions extends Omit<BatcherOptions, 'concurrency'> {
   /** Which axes are the batch, where they are not the leading ones. */

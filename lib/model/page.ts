@@ -5,11 +5,11 @@
 // which they came, as they do without priorities, are a batch that lies in its slabs as it is.
 
 import type { RunInput } from '../../binding.js';
+import { native } from '../addon/load.js';
 import type { Batch } from '../batching/executor.js';
-import type { NumericArray, NumericArrayClass } from '../dtypes.js';
-import { TensorlaneError } from '../errors.js';
-import { native } from '../native.js';
-import type { Tensor } from '../types.js';
+import { TensorlaneError } from '../core/errors.js';
+import type { NumericArray, NumericArrayClass } from '../tensor/dtypes.js';
+import type { Tensor } from '../tensor/types.js';
 import { blocksOf } from './blocks.js';
 import { elementOf } from './fill.js';
 import type { InputLayout, Layout } from './layout.js';

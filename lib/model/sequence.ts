@@ -4,11 +4,11 @@
 // caller seeing it. So a sequence costs nothing while nothing of it runs, and those of many clients share batches. The state is
 // kept in host memory.
 
-import { TensorlaneError } from '../errors.js';
-import { native } from '../native.js';
-import { plainObject, refuseUnknown, shown, wholeNumber } from '../options.js';
-import { zeros } from '../tensor.js';
-import type { Tensor, ValueInfo } from '../types.js';
+import { native } from '../addon/load.js';
+import { plainObject, refuseUnknown, shown, wholeNumber } from '../core/arguments.js';
+import { TensorlaneError } from '../core/errors.js';
+import { zeros } from '../tensor/tensor.js';
+import type { Tensor, ValueInfo } from '../tensor/types.js';
 import type { Outputs } from './executor.js';
 import { leastDims } from './layout.js';
 import type { Model, RunOptions } from './model.js';

@@ -1,8 +1,8 @@
 // Checks what callers hand in against what the model takes, and finds the rows and the key of each request.
 
-import { arrayKind, holds, storedLength } from '../dtypes.js';
-import { TensorlaneError } from '../errors.js';
-import type { Tensor } from '../types.js';
+import { TensorlaneError } from '../core/errors.js';
+import { arrayKind, holds, storedLength } from '../tensor/dtypes.js';
+import type { Tensor } from '../tensor/types.js';
 import type { InputLayout, Layout } from './layout.js';
 
 /** A request that has been checked. */

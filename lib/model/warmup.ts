@@ -1,8 +1,8 @@
 // The requests that warm a model up: rows of zeros, or of what the user gives.
 
-import { TensorlaneError } from '../errors.js';
-import { zeros } from '../tensor.js';
-import type { Tensor } from '../types.js';
+import { TensorlaneError } from '../core/errors.js';
+import { zeros } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/types.js';
 import { join } from './blocks.js';
 import { type InputLayout, leastDims } from './layout.js';
 import type { WarmupOptions } from './options.js';

@@ -2,12 +2,12 @@
 // chain of them needs no copy. Names and meaning are numpy's and ONNX's.
 
 import type { Operations } from '../../binding.js';
-import { arrayClasses, bitsOf, type NumericDType } from '../dtypes.js';
-import { TensorlaneError } from '../errors.js';
+import { TensorlaneError } from '../core/errors.js';
+import { checkOptions, type Operand, type OperationOptions, type Runner } from '../device/runner.js';
 import type { FloatOperand, ResultOf } from '../linalg/shapes.js';
-import { checkOptions, type Operand, type OperationOptions, type Runner } from '../operations.js';
-import { product } from '../tensor.js';
-import type { FloatType, Tensor } from '../types.js';
+import { arrayClasses, bitsOf, type NumericDType } from '../tensor/dtypes.js';
+import { product } from '../tensor/tensor.js';
+import type { FloatType, Tensor } from '../tensor/types.js';
 import {
   type CastType,
   checkAxis,

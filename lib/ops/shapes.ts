@@ -1,12 +1,12 @@
 // Checks and shapes shared by the operations on tensors.
 
-import { DeviceTensor } from '../device-tensor.js';
-import { bitsOf, type NumericDType } from '../dtypes.js';
-import { TensorlaneError } from '../errors.js';
+import { TensorlaneError } from '../core/errors.js';
+import { DeviceTensor } from '../device/device-tensor.js';
+import type { Operand } from '../device/runner.js';
 import type { FloatOperand } from '../linalg/shapes.js';
-import type { Operand } from '../operations.js';
-import { checkTensor } from '../tensor.js';
-import type { Tensor } from '../types.js';
+import { bitsOf, type NumericDType } from '../tensor/dtypes.js';
+import { checkTensor } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/types.js';
 
 /** What comes of operands, with elements of type T: a device tensor if one of them is on the device. */
 export type ResultAs<A extends Operand, T extends NumericDType> = [Extract<A, DeviceTensor>] extends [never]

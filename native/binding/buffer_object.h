@@ -10,7 +10,7 @@
 
 #include "core/lane.h"
 #include "core/use_order.h"
-#include "device.h"
+#include "device/device.h"
 
 namespace tensorlane {
 

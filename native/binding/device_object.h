@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "core/lane.h"
-#include "device.h"
+#include "device/device.h"
 
 namespace tensorlane {
 

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "binding/lane_worker.h"
-#include "device.h"
+#include "device/device.h"
 
 namespace tensorlane {
 

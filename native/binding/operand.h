@@ -7,7 +7,7 @@
 
 #include "binding/pin.h"
 #include "core/use_order.h"
-#include "device.h"
+#include "device/device.h"
 
 namespace tensorlane {
 

@@ -14,7 +14,7 @@
 
 #include "binding/lane_worker.h"
 #include "binding/operand.h"
-#include "device.h"
+#include "device/device.h"
 
 namespace tensorlane {
 

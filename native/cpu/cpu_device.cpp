@@ -16,7 +16,7 @@
 
 #include "core/error.h"
 #include "core/workspace.h"
-#include "cpu/blas_share.h"
+#include "cpu/linalg/blas_share.h"
 
 namespace tensorlane {
 namespace {

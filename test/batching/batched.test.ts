@@ -4,7 +4,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, test } from 'vitest';
 import { Batched, type BatchedOptions, batched } from '../../lib/batching/batched.js';
 import type { BatchEvent, RequestEvent } from '../../lib/batching/events.js';
-import { TensorlaneError } from '../../lib/errors.js';
+import { TensorlaneError } from '../../lib/core/errors.js';
 import { FakeClock, FakeExecutor } from './fake.js';
 
 /** A function that doubles, whose batches are kept. */

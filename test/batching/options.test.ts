@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { batched } from '../../lib/batching/batched.js';
 import { type BatcherOptions, completeBatcherOptions } from '../../lib/batching/options.js';
 import { checkRequestOptions, type RequestOptions } from '../../lib/batching/request-options.js';
-import { TensorlaneError } from '../../lib/errors.js';
+import { TensorlaneError } from '../../lib/core/errors.js';
 
 function refusal(call: () => unknown): string {
   try {

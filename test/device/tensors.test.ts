@@ -2,7 +2,7 @@
 
 import { type Device, DeviceTensor, open, type Tensor, tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { arrayClasses, type NumericDType } from '../../lib/dtypes.js';
+import { arrayClasses, type NumericDType } from '../../lib/tensor/dtypes.js';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
 import { randomFloats } from '../support/onnx-builder.js';

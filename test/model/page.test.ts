@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { Layout } from '../../lib/model/layout.js';
 import { Page, type Request } from '../../lib/model/page.js';
-import type { Tensor } from '../../lib/types.js';
+import type { Tensor } from '../../lib/tensor/types.js';
 
 test('a request that runs out of memory half-way leaves those before it as they are', () => {
   const value = (name: string) => ({ name, type: 'float32' as const, dims: [-1, 2], dimNames: ['N', undefined] });

@@ -1,6 +1,6 @@
 // The cores that OpenBLAS's callers get.
 
-#include "cpu/blas_share.h"
+#include "cpu/linalg/blas_share.h"
 
 #include <cblas.h>
 #include <doctest/doctest.h>

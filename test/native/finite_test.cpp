@@ -1,4 +1,4 @@
-#include "cpu/finite.h"
+#include "cpu/linalg/finite.h"
 
 #include <doctest/doctest.h>
 

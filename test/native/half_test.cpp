@@ -1,5 +1,5 @@
 // Conversions to and from 16-bit floats, against their definition: the nearest one, of two the even one.
-#include "cpu/half.h"
+#include "cpu/ops/half.h"
 
 #include <doctest/doctest.h>
 

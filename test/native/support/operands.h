@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "device.h"
+#include "device/device.h"
 
 namespace tensorlane::test {
 

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "device.h"
+#include "device/device.h"
 #include "support/matrices.h"
 
 namespace tensorlane::test {

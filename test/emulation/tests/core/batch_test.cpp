@@ -1,11 +1,11 @@
-#include "cuda/batch.h"
+#include "cuda/runtime/batch.h"
 
 #include <doctest/doctest.h>
 
 #include <random>
 #include <thread>
 
-#include "cuda/context.h"
+#include "cuda/runtime/context.h"
 #include "support/fault_sweep.h"
 #include "support/rig.h"
 

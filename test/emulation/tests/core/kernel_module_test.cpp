@@ -1,8 +1,7 @@
 // Kernels of the user's: compiled, kept, launched, and what is left when a step of that fails.
-#include "cuda/kernel_module.h"
-
 #include <doctest/doctest.h>
 
+#include "cuda/runtime/user_kernel.h"
 #include "support/rig.h"
 
 using namespace tensorlane;

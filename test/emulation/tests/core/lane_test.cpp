@@ -6,9 +6,9 @@
 #include <thread>
 
 #include "core/event.h"
-#include "cuda/context.h"
 #include "cuda/memory/cuda_buffer.h"
-#include "cuda/status.h"
+#include "cuda/runtime/context.h"
+#include "cuda/runtime/status_words.h"
 #include "support/fault_sweep.h"
 #include "support/rig.h"
 

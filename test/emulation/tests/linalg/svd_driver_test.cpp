@@ -1,8 +1,8 @@
 // What is particular to the SVD's drivers: what they refuse, what they lose, when they give up; and the choice of one.
 #include <memory>
 
-#include "cuda/lane.h"
 #include "cuda/linalg/svd_choice.h"
+#include "cuda/runtime/lane.h"
 #include "linalg/svd_check.h"
 #include "support/failure.h"
 

@@ -16,7 +16,7 @@
 #include "core/error.h"
 #include "core/lane.h"
 #include "cuda/cuda_device.h"
-#include "cuda/lane.h"
+#include "cuda/runtime/lane.h"
 #include "emulation.h"
 
 namespace tensorlane::cuda::testing {

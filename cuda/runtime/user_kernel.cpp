@@ -1,0 +1,187 @@
+#include "cuda/runtime/user_kernel.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "core/error.h"
+#include "cuda/libraries/libraries.h"
+#include "cuda/runtime/errors.h"
+#include "cuda/runtime/lane.h"
+
+namespace tensorlane::cuda {
+namespace {
+
+// The driver's error numbers are the runtime's.
+void check(CUresult result, const char* what) { cuda::check(static_cast<cudaError_t>(result), what); }
+
+void check(nvrtcResult result, const char* what) {
+  if (result == NVRTC_SUCCESS) return;
+  const Code code = result == NVRTC_ERROR_OUT_OF_MEMORY ? Code::OutOfMemory : Code::Kernel;
+  throw Error(code, std::string(what) + ": " + nvrtc().nvrtcGetErrorString(result));
+}
+
+// NVRTC knows CUDA's own functions; cuda_fp16.h and the like lie next to the library, or next to its package.
+std::vector<std::string> header_folders() {
+  namespace fs = std::filesystem;
+  const fs::path library = fs::path(nvrtc_path()).parent_path();
+  std::vector<std::string> folders;
+  if (library.empty()) return folders;
+  for (const char* near : {"../include", "../../cuda_runtime/include", "../../../include"}) {
+    std::error_code error;
+    if (fs::exists(library / near / "cuda_fp16.h", error)) folders.push_back((library / near).string());
+  }
+  return folders;
+}
+
+class Program {
+ public:
+  explicit Program(const std::string& source) {
+    check(nvrtc().nvrtcCreateProgram(&program_, source.c_str(), "kernel.cu", 0, nullptr, nullptr),
+          "nvrtcCreateProgram");
+  }
+  ~Program() { nvrtc().nvrtcDestroyProgram(&program_); }
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
+
+  void compile(const std::string& name, const std::vector<std::string>& options) {
+    check(nvrtc().nvrtcAddNameExpression(program_, name.c_str()), "nvrtcAddNameExpression");
+    std::vector<const char*> texts;
+    texts.reserve(options.size());
+    for (const std::string& option : options) texts.push_back(option.c_str());
+    const nvrtcResult result = nvrtc().nvrtcCompileProgram(program_, static_cast<int>(texts.size()), texts.data());
+    if (result == NVRTC_SUCCESS) return;
+    if (result == NVRTC_ERROR_OUT_OF_MEMORY) check(result, "nvrtcCompileProgram");
+    throw Error(Code::Kernel, "the kernel '" + name +
+                                  "' could not be compiled: " + nvrtc().nvrtcGetErrorString(result) + "\n" + log());
+  }
+
+  [[nodiscard]] std::string lowered(const std::string& name) const {
+    const char* lowered = nullptr;
+    const nvrtcResult result = nvrtc().nvrtcGetLoweredName(program_, name.c_str(), &lowered);
+    if (result == NVRTC_SUCCESS && lowered != nullptr) return lowered;
+    throw Error(Code::Kernel,
+                "the source has no kernel '" + name +
+                    "'. Give its name as C++ would refer to it, such as scale, mine::scale or scale<float>");
+  }
+
+  [[nodiscard]] std::string cubin() const {
+    std::size_t bytes = 0;
+    check(nvrtc().nvrtcGetCUBINSize(program_, &bytes), "nvrtcGetCUBINSize");
+    std::string cubin(bytes, '\0');
+    check(nvrtc().nvrtcGetCUBIN(program_, cubin.data()), "nvrtcGetCUBIN");
+    return cubin;
+  }
+
+ private:
+  [[nodiscard]] std::string log() const {
+    std::size_t bytes = 0;
+    if (nvrtc().nvrtcGetProgramLogSize(program_, &bytes) != NVRTC_SUCCESS || bytes == 0) return {};
+    std::string log(bytes, '\0');
+    if (nvrtc().nvrtcGetProgramLog(program_, log.data()) != NVRTC_SUCCESS) return {};
+    log.resize(std::min(log.find('\0'), log.size()));
+    return log;
+  }
+
+  nvrtcProgram program_ = nullptr;
+};
+
+std::string key_of(const std::string& source, const std::string& name, const std::vector<std::string>& options) {
+  std::string key = name;
+  for (const std::string& option : options) key += '\0' + option;
+  return key + '\0' + '\0' + source;
+}
+
+void check_size(const char* what, unsigned given, int most) {
+  if (given >= 1 && given <= static_cast<unsigned>(most)) return;
+  throw Error(Code::Argument, std::string(what) + " is " + std::to_string(given) + "; expected 1 to " +
+                                  std::to_string(most) + " on this device");
+}
+
+void check_limits(const LaunchLimits& limits, const LaunchArgs& args) {
+  constexpr const char* kBlock[] = {"the block's x size", "the block's y size", "the block's z size"};
+  constexpr const char* kGrid[] = {"the grid's x size", "the grid's y size", "the grid's z size"};
+  std::uint64_t threads = 1;
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    check_size(kBlock[axis], args.block[axis], limits.block[axis]);
+    check_size(kGrid[axis], args.grid[axis], limits.grid[axis]);
+    threads *= args.block[axis];
+  }
+  if (threads > static_cast<std::uint64_t>(limits.threads_per_block)) {
+    throw Error(Code::Argument, "the block has " + std::to_string(threads) + " threads; this device allows " +
+                                    std::to_string(limits.threads_per_block));
+  }
+  if (args.shared_bytes > static_cast<std::size_t>(limits.shared_bytes)) {
+    throw Error(Code::Argument, "the block asks for " + std::to_string(args.shared_bytes) +
+                                    " bytes of shared memory; this device allows " +
+                                    std::to_string(limits.shared_bytes));
+  }
+}
+
+}  // namespace
+
+KernelCompiler::KernelCompiler(std::shared_ptr<Context> context, int major, int minor)
+    : context_(std::move(context)), architecture_("sm_" + std::to_string(major) + std::to_string(minor)) {}
+
+std::shared_ptr<Kernel> KernelCompiler::compile(const std::string& source, const std::string& name,
+                                                const std::vector<std::string>& options) {
+  const std::string key = key_of(source, name, options);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = kept_.find(key);
+    if (found != kept_.end()) return found->second;
+  }
+  context_->unload_modules();
+  std::vector<std::string> all = {"--gpu-architecture=" + architecture_, "-std=c++17"};
+  for (const std::string& folder : header_folders()) all.push_back("-I" + folder);
+  all.insert(all.end(), options.begin(), options.end());
+  Program program(source);
+  program.compile(name, all);
+  const std::string cubin = program.cubin();
+  CUmodule module = nullptr;
+  check(driver().cuModuleLoadData(&module, cubin.data()), "cuModuleLoadData");
+  const auto kernel = std::make_shared<CudaKernel>(context_, module);
+  kernel->name = name;
+  check(driver().cuModuleGetFunction(&kernel->function, module, program.lowered(name).c_str()), "cuModuleGetFunction");
+
+  const std::lock_guard lock(mutex_);
+  const auto [kept, added] = kept_.emplace(key, kernel);
+  if (added) order_.push_back(key);
+  if (order_.size() > kKept) {
+    kept_.erase(order_.front());
+    order_.pop_front();
+  }
+  return kernel;
+}
+
+void launch_kernel(CudaLane& lane, const LaunchLimits& limits, const LaunchArgs& args) {
+  const auto kernel = std::dynamic_pointer_cast<CudaKernel>(args.kernel);
+  if (kernel == nullptr || kernel->device() != lane.context().device()) {
+    throw Error(Code::Argument, "a kernel that was compiled by this device was expected");
+  }
+  check_limits(limits, args);
+  if (args.shared_bytes > static_cast<std::size_t>(limits.shared_bytes_unasked)) {
+    check(driver().cuFuncSetAttribute(kernel->function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                                      static_cast<int>(args.shared_bytes)),
+          "cuFuncSetAttribute");
+  }
+  std::vector<std::uint64_t> values(args.arguments.size());
+  std::vector<void*> addresses(args.arguments.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const KernelArgument& argument = args.arguments[i];
+    values[i] = argument.bits;
+    if (argument.is_buffer) {
+      void* memory = argument.writes ? lane.writes(argument.operand) : lane.reads(argument.operand);
+      values[i] = reinterpret_cast<std::uintptr_t>(memory);
+    }
+    addresses[i] = &values[i];
+  }
+  lane.keep(kernel);
+  check(driver().cuLaunchKernel(kernel->function, args.grid[0], args.grid[1], args.grid[2], args.block[0],
+                                args.block[1], args.block[2], static_cast<unsigned>(args.shared_bytes), lane.stream(),
+                                addresses.data(), nullptr),
+        "cuLaunchKernel");
+}
+
+}  // namespace tensorlane::cuda

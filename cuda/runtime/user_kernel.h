@@ -1,0 +1,68 @@
+// Kernels of the user's: CUDA C++ compiled by NVRTC for the device at hand, and launched through the driver.
+//
+// A kernel that touches memory it must not touch loses the device, for this process and for good: there is no
+// protection between it and the rest of the device's work.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "cuda/libraries/driver.h"
+#include "cuda/runtime/context.h"
+#include "device/device.h"
+
+namespace tensorlane::cuda {
+
+class CudaLane;
+
+class CudaKernel final : public Kernel {
+ public:
+  CudaKernel(std::shared_ptr<Context> context, CUmodule module) : context_(std::move(context)), module_(module) {}
+  // On any thread, without waiting: the module is unloaded later.
+  ~CudaKernel() override { context_->retire_module(module_); }
+
+  CUfunction function = nullptr;
+  std::string name;
+  [[nodiscard]] int device() const noexcept { return context_->device(); }
+
+ private:
+  std::shared_ptr<Context> context_;
+  CUmodule module_;
+};
+
+// What a device allows in a launch.
+struct LaunchLimits {
+  int threads_per_block = 0;
+  int block[3] = {0, 0, 0};
+  int grid[3] = {0, 0, 0};
+  int shared_bytes = 0;          // a block may have, when it asks for it
+  int shared_bytes_unasked = 0;  // without asking
+};
+
+class KernelCompiler {
+ public:
+  KernelCompiler(std::shared_ptr<Context> context, int major, int minor);
+
+  // The same kernel for the same source, name and options. On a lane's thread. Errors: Kernel, NoRuntime, OutOfMemory.
+  std::shared_ptr<Kernel> compile(const std::string& source, const std::string& name,
+                                  const std::vector<std::string>& options);
+
+ private:
+  static constexpr std::size_t kKept = 64;
+
+  std::shared_ptr<Context> context_;
+  std::string architecture_;
+  std::mutex mutex_;  // of what follows
+  std::unordered_map<std::string, std::shared_ptr<Kernel>> kept_;
+  std::deque<std::string> order_;  // oldest first
+};
+
+// Errors: Argument for what the device does not allow, DeviceLost.
+void launch_kernel(CudaLane& lane, const LaunchLimits& limits, const LaunchArgs& args);
+
+}  // namespace tensorlane::cuda

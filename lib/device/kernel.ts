@@ -1,0 +1,188 @@
+// Kernels of the user's own: CUDA C++, compiled when they are asked for (NVRTC), launched with checked arguments.
+
+import type { Kernel as NativeKernel } from '../../binding.js';
+import { TensorlaneError } from '../core/errors.js';
+import { arrayClasses, type NumericDType } from '../tensor/dtypes.js';
+import { DeviceTensor } from './device-tensor.js';
+import type { OperationOptions, Runner } from './runner.js';
+
+const scalarTypes = [
+  'float32',
+  'float64',
+  'int8',
+  'int16',
+  'int32',
+  'int64',
+  'uint8',
+  'uint16',
+  'uint32',
+  'uint64',
+  'bool',
+] as const;
+
+/** Types that a kernel takes by value. */
+export type ScalarType = (typeof scalarTypes)[number];
+
+/**
+ * A parameter of a kernel: 'float32[]' is a pointer to a device tensor's elements that the kernel may write, 'const float32[]'
+ * one that it only reads, 'float32' a number.
+ */
+export type KernelParameter = ScalarType | `${NumericDType}[]` | `const ${NumericDType}[]`;
+
+/** What a launch takes for a parameter. */
+export type KernelArgument<P extends KernelParameter> = P extends `const ${infer T extends NumericDType}[]`
+  ? DeviceTensor<T>
+  : P extends `${infer T extends NumericDType}[]`
+    ? DeviceTensor<T>
+    : P extends 'int64' | 'uint64'
+      ? bigint | number
+      : P extends 'bool'
+        ? boolean
+        : number;
+
+export type KernelArguments<P extends readonly KernelParameter[]> = { [I in keyof P]: KernelArgument<P[I]> };
+
+/** One to three sizes; those left out are 1. */
+export type Size3 = number | readonly [number] | readonly [number, number] | readonly [number, number, number];
+
+export interface LaunchOptions extends OperationOptions {
+  /** Blocks. */
+  grid: Size3;
+  /** Threads a block. */
+  block: Size3;
+  /** Dynamic shared memory, in bytes; 0 by default. */
+  sharedBytes?: number;
+}
+
+export interface KernelOptions {
+  /** For the compiler, such as '-DTILE=32' or '--use_fast_math'. */
+  options?: readonly string[];
+}
+
+/** A compiled kernel. */
+export class Kernel<P extends readonly KernelParameter[] = readonly KernelParameter[]> implements Disposable {
+  readonly name: string;
+  readonly parameters: P;
+  readonly #native: NativeKernel;
+  readonly #runner: Runner;
+
+  /** @internal */
+  constructor(native: NativeKernel, runner: Runner, name: string, parameters: P) {
+    this.#native = native;
+    this.#runner = runner;
+    this.name = name;
+    this.parameters = parameters;
+  }
+
+  /** Lets go of it; launches that were asked for go on. Disposing the device does so as well. May be called again. */
+  dispose(): void {
+    this.#native.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /**
+   * Launches the kernel; resolves when it has ended. Launches on one stream run in order, and uses of a tensor on different
+   * streams are ordered by themselves, so nothing has to be awaited in between.
+   *
+   * A kernel that reads or writes outside of its tensors loses the device: everything afterwards is ERR_DEVICE_LOST.
+   *
+   * Errors: ERR_ARGUMENT, ERR_DTYPE (an argument that does not fit its parameter), ERR_DISPOSED, ERR_DEVICE_LOST.
+   */
+  async launch(options: LaunchOptions, ...args: KernelArguments<P>): Promise<void> {
+    const what = `kernel ${this.name}`;
+    const lane = this.#runner.lane(options, what);
+    const grid = size3(options.grid, `${what}: grid`);
+    const block = size3(options.block, `${what}: block`);
+    const sharedBytes = options.sharedBytes ?? 0;
+    if (!Number.isSafeInteger(sharedBytes) || sharedBytes < 0) {
+      throw new TensorlaneError('ERR_ARGUMENT', `${what}: sharedBytes must be an integer of at least 0`);
+    }
+    if (args.length !== this.parameters.length) {
+      throw new TensorlaneError(
+        'ERR_ARGUMENT',
+        `${what}: takes ${this.parameters.length} arguments (${this.parameters.join(', ')}), got ${args.length}`,
+      );
+    }
+    const given = this.parameters.map((parameter, i) => encode(parameter, args[i], `${what}: argument ${i}`));
+    const tensors = given.flatMap((one) => ('tensor' in one ? [one.tensor] : []));
+    await this.#runner.using(what, tensors, (device, parts) => {
+      let next = 0;
+      const encoded = given.map((one) => ('tensor' in one ? { ...parts[next++]!, writes: one.writes } : one.bytes));
+      return device.launch({ kernel: this.#native, grid, block, sharedBytes, arguments: encoded }, lane);
+    });
+  }
+}
+
+/** Errors: ERR_ARGUMENT. */
+export function checkParameters(parameters: readonly unknown[]): void {
+  for (const parameter of parameters) {
+    const given = String(parameter);
+    const pointee = pointeeOf(given);
+    if (scalarTypes.some((type) => type === given)) continue;
+    if (pointee !== undefined && Object.hasOwn(arrayClasses, pointee)) continue;
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `kernel: '${given}' is no parameter; expected such as 'float32[]', 'const float32[]' or 'int32'`,
+    );
+  }
+}
+
+function pointeeOf(parameter: string): string | undefined {
+  return /^(?:const )?(\w+)\[\]$/.exec(parameter)?.[1];
+}
+
+type Encoded = { tensor: DeviceTensor; writes: boolean } | { bytes: Uint8Array };
+
+function encode(parameter: KernelParameter, value: unknown, what: string): Encoded {
+  const pointee = pointeeOf(parameter);
+  if (pointee !== undefined) {
+    if (!(value instanceof DeviceTensor)) {
+      throw new TensorlaneError('ERR_ARGUMENT', `${what} must be a device tensor (device.put), for ${parameter}`);
+    }
+    if (value.type !== pointee) {
+      throw new TensorlaneError('ERR_DTYPE', `${what} must be ${pointee}, got a tensor of ${value.type}`);
+    }
+    return { tensor: value, writes: !parameter.startsWith('const ') };
+  }
+  const type = parameter as ScalarType;
+  if (type === 'bool') {
+    if (typeof value !== 'boolean') throw refuse(what, type, value);
+    return { bytes: Uint8Array.of(value ? 1 : 0) };
+  }
+  const array = new arrayClasses[type](1);
+  if (type === 'int64' || type === 'uint64') {
+    if (typeof value !== 'bigint' && !Number.isSafeInteger(value)) throw refuse(what, type, value);
+    const wanted = BigInt(value as bigint | number);
+    array[0] = wanted;
+    if (array[0] !== wanted) throw refuse(what, type, value);
+  } else {
+    if (typeof value !== 'number') throw refuse(what, type, value);
+    array[0] = value;
+    // A float may be rounded; an integer must fit.
+    if (!type.startsWith('float') && array[0] !== value) throw refuse(what, type, value);
+  }
+  return { bytes: new Uint8Array(array.buffer) };
+}
+
+function refuse(what: string, type: string, value: unknown): TensorlaneError {
+  return new TensorlaneError(
+    'ERR_ARGUMENT',
+    `${what} must be a value of ${type}, got ${typeof value} ${String(value)}`,
+  );
+}
+
+function size3(size: Size3 | undefined, what: string): [number, number, number] {
+  const given: readonly number[] | undefined = typeof size === 'number' ? [size] : size;
+  if (!Array.isArray(given) || given.length < 1 || given.length > 3) {
+    throw new TensorlaneError('ERR_ARGUMENT', `${what} must be a number, or one to three in an array`);
+  }
+  for (const one of given) {
+    if (!Number.isSafeInteger(one) || one < 1) {
+      throw new TensorlaneError('ERR_ARGUMENT', `${what} must be of integers of at least 1, got ${String(one)}`);
+    }
+  }
+  return [given[0]!, given[1] ?? 1, given[2] ?? 1];
+}

@@ -1,0 +1,159 @@
+// Finding and opening devices.
+
+import type { OpenOptions as NativeOptions } from '../../binding.js';
+import { native } from '../addon/load.js';
+import { flag, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
+import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
+import { Device, type DeviceInfo } from './device.js';
+
+export type DeviceName = 'cpu' | 'cuda' | `cuda:${number}`;
+
+/** How a CUDA device's memory is taken. */
+export interface MemoryOptions {
+  /** The most that this device may hold at once, in bytes. */
+  limitBytes?: number;
+  /**
+   * The same as a part of the device's memory, from 0 to 1: TensorFlow Serving's per_process_gpu_memory_fraction. Where both are
+   * given, the smaller one holds.
+   */
+  fraction?: number;
+  /**
+   * Whether memory is taken as it is needed (the default; TensorFlow's allow_growth), or the limit (without one, what is free)
+   * at once when the device is opened.
+   */
+  growth?: boolean;
+}
+
+export interface OpenOptions {
+  /** By default the best that works here. */
+  device?: DeviceName;
+  /** Streams (lanes) of the device; by default one for each core, two at least, on the CPU, and four on CUDA. */
+  streams?: number;
+  /**
+   * How many of the streams have the high priority, for `device.streams.acquire({ priority: 'high' })`; 0 by default. Operations
+   * without a stream do not run on them. On CUDA the device prefers their work, on the CPU they stand back behind no thread.
+   */
+  highPriorityStreams?: number;
+  /**
+   * What the batches of all models share: each takes `rateLimiter.resources` of its model, 1 by default, while it runs. As many
+   * as there are streams by default.
+   */
+  resources?: number;
+  /** For a CUDA device. */
+  memory?: MemoryOptions;
+  /**
+   * CPU: cores that linear algebra may use, shared among the operations that run at once; by default all that this process
+   * may run on. There is one such number a process, so the device opened last decides. With 1, results are the same to the
+   * last bit whatever else runs.
+   */
+  threads?: number;
+  /**
+   * Linux: how far the lanes stand back behind the process's other threads, from 0 to 19 as nice(1) has it. On the CPU 19 by
+   * default, so that they take what the JS thread and libuv's leave; with less, event-loop delay and fs latency rise under
+   * load. On CUDA 0, as they mostly wait.
+   */
+  niceness?: number;
+  /** Path of ONNX Runtime's shared library; by default the one inside onnxruntime-node. The first of a process is kept. */
+  onnxruntime?: string;
+}
+
+const names = new Set([
+  'device',
+  'streams',
+  'highPriorityStreams',
+  'resources',
+  'memory',
+  'threads',
+  'niceness',
+  'onnxruntime',
+]);
+const memoryNames = new Set(['limitBytes', 'fraction', 'growth']);
+
+/**
+ * Opens a device: the best GPU that works here, else the CPU, unless one is named.
+ *
+ * Errors: ERR_NO_DEVICE (the message says what was tried and what to install), ERR_ARGUMENT, ERR_OUT_OF_MEMORY.
+ */
+export async function open(options: DeviceName | OpenOptions = {}): Promise<Device> {
+  const given = typeof options === 'string' ? { device: options } : plainObject('open: options', options);
+  refuseUnknown(given, names, 'open');
+  const { device } = given;
+  const named = typeof device === 'string' ? /^(cpu|cuda)(?::(\d+))?$/.exec(device) : null;
+  if (device !== undefined && (named === null || (named[1] === 'cpu' && named[2] !== undefined))) {
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `open: device must be 'cpu', 'cuda' or 'cuda:N', got '${String(device)}'`,
+    );
+  }
+  const settings = complete(given);
+  if (named !== null) return openOne(named[1] as 'cpu' | 'cuda', Number(named[2] ?? 0), settings, given);
+  const found = await native.findDevices();
+  if (found.devices[0]?.kind !== 'cuda') return openOne('cpu', 0, settings, given, found.noCuda);
+  try {
+    return await openOne('cuda', found.devices[0].index, settings, given);
+  } catch (reason) {
+    return openOne('cpu', 0, settings, given, (reason as Error).message);
+  }
+}
+
+/** The devices of this machine, the best first. */
+export async function listDevices(): Promise<DeviceInfo[]> {
+  return (await native.findDevices()).devices;
+}
+
+type Settings = Omit<NativeOptions, 'kind' | 'index' | 'niceness'> & {
+  niceness: number | undefined;
+  resources: number | undefined;
+};
+
+/** Errors: ERR_ARGUMENT. */
+function complete(given: OpenOptions): Settings {
+  const lanes = wholeNumber('open: streams', given.streams, 0, 1);
+  const highPriority = wholeNumber('open: highPriorityStreams', given.highPriorityStreams, 0, 0);
+  if (highPriority > 0 && highPriority > lanes) {
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `open: highPriorityStreams are counted in streams, so ${highPriority} of ${given.streams ?? 'no number of'} cannot be`,
+    );
+  }
+  const threads = wholeNumber('open: threads', given.threads, 0, 1);
+  const niceness = given.niceness === undefined ? undefined : wholeNumber('open: niceness', given.niceness, 0, 0, 19);
+  const memory = plainObject('open: memory', given.memory ?? {});
+  refuseUnknown(memory, memoryNames, 'open: memory');
+  const { fraction } = memory;
+  if (fraction !== undefined && !(typeof fraction === 'number' && fraction > 0 && fraction <= 1)) {
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `open: memory.fraction must be a number above 0 and at most 1, got ${String(fraction)}`,
+    );
+  }
+  const limitBytes = wholeNumber('open: memory.limitBytes', memory.limitBytes, 0, 1);
+  return {
+    lanes,
+    highPriority,
+    resources: given.resources === undefined ? undefined : wholeNumber('open: resources', given.resources, 1, 1),
+    threads,
+    niceness,
+    memory: { limitBytes, fraction: fraction ?? 0, growth: flag('open: memory.growth', memory.growth, true) },
+  };
+}
+
+async function openOne(
+  kind: 'cpu' | 'cuda',
+  index: number,
+  settings: Settings,
+  given: OpenOptions,
+  fallbackReason?: string,
+): Promise<Device> {
+  const { resources, ...others } = settings;
+  const { highPriority } = settings;
+  const niceness = settings.niceness ?? (kind === 'cpu' ? 19 : 0);
+  try {
+    const opened = await native.Device.open({ ...others, kind, index, niceness });
+    return new Device(opened, { niceness, highPriority, resources, runtime: given.onnxruntime, fallbackReason });
+  } catch (reason) {
+    const failure = toTensorlaneError(reason, `open: '${given.device ?? kind}' cannot be opened: `);
+    if (kind === 'cpu' || failure.code !== 'ERR_NO_DEVICE') throw failure;
+    throw new TensorlaneError(failure.code, `${failure.message}; 'cpu' works everywhere`, { cause: reason });
+  }
+}

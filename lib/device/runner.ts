@@ -1,0 +1,167 @@
+// How an operation gets from its operands to its results: host tensors and device tensors go in, and where one of the operands
+// is on the device, the results are too.
+
+import type { BufferPart, Buffer as NativeBuffer, Device as NativeDevice, Operations } from '../../binding.js';
+import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
+import { arrayClasses, byteSize, type NumericArray, type NumericDType } from '../tensor/dtypes.js';
+import { checkTensor, elementCount } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/types.js';
+import { DeviceTensor, Storage } from './device-tensor.js';
+import { Stream } from './streams.js';
+
+export interface OperationOptions {
+  /** The stream to run on; by default whichever is free. */
+  stream?: Stream;
+}
+
+export type Operand<T extends NumericDType = NumericDType> = Tensor<T> | DeviceTensor<T>;
+
+/** A result's type and dims. */
+export interface Shape {
+  readonly type: NumericDType;
+  readonly dims: readonly number[];
+}
+
+type Part = NumericArray | BufferPart;
+type OperandName = 'a' | 'b' | 'from' | 'indices' | 'updates' | 'offsets' | 'value';
+/** A request without its operands, and without the choice of where the results go. */
+type Rest<K extends keyof Operations> = Omit<Operations[K], 'onDevice' | OperandName>;
+
+/** Runs the operations of one device, and keeps account of the memory that its tensors hold. */
+export class Runner {
+  readonly #device: () => NativeDevice;
+  readonly #storages = new Set<WeakRef<Storage>>();
+  readonly #kernels = new Set<WeakRef<Disposable>>();
+
+  /** `device` gives the open device, or throws ERR_DISPOSED. */
+  constructor(device: () => NativeDevice) {
+    this.#device = device;
+  }
+
+  async run<K extends keyof Operations>(
+    name: K,
+    operands: Readonly<Record<string, Operand>>,
+    rest: Rest<K>,
+    results: readonly Shape[],
+    options: OperationOptions,
+  ): Promise<Operand[]> {
+    const onDevice = Object.values(operands).some((operand) => operand instanceof DeviceTensor);
+    const buffers = await this.#call(name, operands, { ...rest, onDevice } as Rest<K>, options);
+    return results.map((result, i) => {
+      const buffer = buffers[i]!;
+      return buffer instanceof ArrayBuffer ? onHost(result, buffer) : this.#adopt(buffer, result);
+    });
+  }
+
+  async put(tensor: Tensor, options: OperationOptions): Promise<DeviceTensor> {
+    const from = checkTensor(tensor, 'put');
+    const { type, dims } = from;
+    if (type === 'string') throw new TensorlaneError('ERR_DTYPE', 'put: strings have no place in device memory');
+    const bytes = byteSize(type, elementCount(dims, 'put'));
+    const [buffer] = await this.#call('copy', { from }, { bytes, onDevice: true } as Rest<'copy'>, options, 'put');
+    return this.#adopt(buffer as NativeBuffer, { type, dims: [...dims] });
+  }
+
+  async get(tensor: DeviceTensor, options: OperationOptions): Promise<Tensor<NumericDType>> {
+    const { type, dims, byteLength: bytes } = tensor;
+    const [buffer] = await this.#call(
+      'copy',
+      { from: tensor },
+      { bytes, onDevice: false } as Rest<'copy'>,
+      options,
+      'get',
+    );
+    return onHost({ type, dims: [...dims] }, buffer as ArrayBuffer);
+  }
+
+  async trim(): Promise<void> {
+    await this.#call('trim', {}, {}, {});
+  }
+
+  /** The lane for an operation with these options. Errors: ERR_ARGUMENT, ERR_DISPOSED. */
+  lane(options: OperationOptions, what: string): number | undefined {
+    checkOptions(options, what);
+    return options.stream?.laneOn(this.#device(), what);
+  }
+
+  /** Calls with device tensors' memory, which stays until the call has ended. */
+  async using<R>(
+    what: string,
+    tensors: readonly DeviceTensor[],
+    call: (device: NativeDevice, parts: readonly BufferPart[]) => Promise<R>,
+  ): Promise<R> {
+    const device = this.#device();
+    const used: DeviceTensor[] = [];
+    const parts: BufferPart[] = [];
+    try {
+      for (const tensor of tensors) {
+        parts.push(tensor.use(this, what));
+        used.push(tensor);
+      }
+      return await call(device, parts);
+    } catch (reason) {
+      throw toTensorlaneError(reason);
+    } finally {
+      for (const tensor of used) tensor.unuse();
+    }
+  }
+
+  /** A kernel that is to be disposed with the device. */
+  keep(kernel: Disposable): void {
+    for (const kept of this.#kernels) if (kept.deref() === undefined) this.#kernels.delete(kept);
+    this.#kernels.add(new WeakRef(kernel));
+  }
+
+  /** Lets go of all tensors' memory and of all kernels, for a device that is being disposed: no operation is in flight. */
+  async close(): Promise<void> {
+    for (const kept of this.#kernels) kept.deref()?.[Symbol.dispose]();
+    const live = [...this.#storages].flatMap((kept) => kept.deref() ?? []);
+    await Promise.all(live.map((storage) => storage.free()));
+  }
+
+  get tensors(): number {
+    for (const kept of this.#storages) if (kept.deref() === undefined) this.#storages.delete(kept);
+    return this.#storages.size;
+  }
+
+  async #call<K extends keyof Operations>(
+    name: K,
+    operands: Readonly<Record<string, Operand>>,
+    rest: Rest<K>,
+    options: OperationOptions,
+    what: string = name,
+  ): Promise<(ArrayBuffer | NativeBuffer)[]> {
+    const lane = this.lane(options, what);
+    const onDevice = Object.entries(operands).filter(([, operand]) => operand instanceof DeviceTensor);
+    const tensors = onDevice.map(([, operand]) => operand as DeviceTensor);
+    return this.using(what, tensors, (device, parts) => {
+      const given: Record<string, Part> = {};
+      for (const [key, operand] of Object.entries(operands)) {
+        if (!(operand instanceof DeviceTensor)) given[key] = operand.data as NumericArray;
+      }
+      for (const [i, [key]] of onDevice.entries()) given[key] = parts[i]!;
+      return device.run(name, { ...rest, ...given } as unknown as Operations[K], lane);
+    });
+  }
+
+  #adopt(buffer: NativeBuffer, { type, dims }: Shape): DeviceTensor {
+    const storage: Storage = new Storage(buffer, this, () => this.#storages.delete(kept));
+    const kept = new WeakRef(storage);
+    this.#storages.add(kept);
+    return new DeviceTensor(storage, 0, type, dims);
+  }
+}
+
+function onHost({ type, dims }: Shape, buffer: ArrayBuffer): Tensor<NumericDType> {
+  return { type, data: new arrayClasses[type](buffer), dims } as Tensor<NumericDType>;
+}
+
+/** Errors: ERR_ARGUMENT. */
+export function checkOptions(options: OperationOptions, what: string): void {
+  if (options === null || typeof options !== 'object') {
+    throw new TensorlaneError('ERR_ARGUMENT', `${what}: options must be an object, got ${String(options)}`);
+  }
+  if (options.stream !== undefined && !(options.stream instanceof Stream)) {
+    throw new TensorlaneError('ERR_ARGUMENT', `${what}: stream must be a stream acquired from device.streams`);
+  }
+}

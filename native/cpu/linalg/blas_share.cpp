@@ -1,0 +1,60 @@
+#include "cpu/linalg/blas_share.h"
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+
+namespace tensorlane {
+namespace {
+
+// OpenBLAS has a fixed number of work buffers, and ends the process when more callers than those come at once.
+constexpr unsigned kMostCallers = 32;
+
+struct State {
+  std::mutex mutex;
+  std::condition_variable left;
+  unsigned cores = 1;
+  unsigned callers = 0;
+  unsigned threads = 0;  // what OpenBLAS was told last
+
+  void divide() {
+    const unsigned share = std::max(1U, cores / std::max(1U, callers));
+    if (share == threads) return;
+    threads = share;
+    openblas_set_num_threads(static_cast<int>(share));
+  }
+};
+
+// Never destroyed: a lane may still leave while the process ends.
+State& state() {
+  static auto* instance = new State;
+  return *instance;
+}
+
+}  // namespace
+
+BlasShare::BlasShare() {
+  State& shared = state();
+  std::unique_lock lock(shared.mutex);
+  shared.left.wait(lock, [&shared] { return shared.callers < kMostCallers; });
+  ++shared.callers;
+  shared.divide();
+}
+
+BlasShare::~BlasShare() {
+  State& shared = state();
+  const std::lock_guard lock(shared.mutex);
+  --shared.callers;  // whoever comes next divides anew
+  shared.left.notify_one();
+}
+
+void BlasShare::set_cores(unsigned cores) {
+  State& shared = state();
+  const std::lock_guard lock(shared.mutex);
+  shared.cores = std::max(1U, cores);
+  shared.divide();
+}
+
+}  // namespace tensorlane

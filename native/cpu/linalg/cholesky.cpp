@@ -1,0 +1,47 @@
+// Cholesky factorisation (LAPACK's potrf).
+//
+// The lower triangle of the row-major A is the upper one of the column-major A^T, so potrf finds U with A = U^T U
+// there, and the buffer of the column-major U is that of our l = U^T. It is done in the result's own memory.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "cpu/cpu_device.h"
+#include "cpu/linalg/finite.h"
+#include "cpu/linalg/lapack.h"
+#include "cpu/linalg/operation.h"
+
+namespace tensorlane {
+namespace {
+
+using lapack::Int;
+
+template <typename T>
+void cholesky_batch(const CholeskyArgs& args) {
+  const std::int64_t n = args.n;
+  if (n == 0) return;
+  check_lapack_size("cholesky", n, n);
+  const auto* a = elements<const T>(args.a);
+  auto* l = elements<T>(args.l);
+  std::vector<std::int64_t> not_positive_definite;
+  for_each_finite(
+      "cholesky", args.batch,
+      [&](std::int64_t i) { return copy_finite_lower(a + i * n * n, l + i * n * n, static_cast<std::size_t>(n)); },
+      [&](std::int64_t i) {
+        Int info = 0;
+        lapack::potrf('U', static_cast<Int>(n), l + i * n * n, &info);
+        check_info("cholesky: potrf", info);
+        if (info > 0) not_positive_definite.push_back(i);
+      });
+  throw_for(not_positive_definite, args.batch, Code::NotPositiveDefinite,
+            "cholesky: the matrix is not positive definite");
+}
+
+}  // namespace
+
+void CpuDevice::cholesky(Lane& /*lane*/, const CholeskyArgs& args) {
+  with_blas(args.type, [&](auto element) { cholesky_batch<decltype(element)>(args); });
+}
+
+}  // namespace tensorlane

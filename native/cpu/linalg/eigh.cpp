@@ -1,0 +1,80 @@
+// Eigenvalues and eigenvectors of symmetric matrices by divide and conquer (LAPACK's syevd).
+//
+// The lower triangle of the row-major A is the upper one of the column-major A^T, which is A. syevd leaves the
+// eigenvectors as columns of a column-major matrix, so only v is transposed, in place.
+#include <cstddef>
+#include <cstdint>
+#include <tuple>
+#include <vector>
+
+#include "cpu/cpu_device.h"
+#include "cpu/linalg/finite.h"
+#include "cpu/linalg/lapack.h"
+#include "cpu/linalg/matrix.h"
+#include "cpu/linalg/operation.h"
+
+namespace tensorlane {
+namespace {
+
+using lapack::Int;
+
+struct WorkSizes {
+  std::int64_t elements, integers;
+};
+
+template <typename T>
+WorkSizes query(char job, std::int64_t n) {
+  constexpr const char* kAdvice = "ask for the values alone, or split the matrix";
+  // syevd computes this in 32 bits, and would wrap round where it is larger.
+  const std::int64_t least = job == 'V' ? 1 + 6 * n + 2 * n * n : 2 * n + 1;
+  check_work_size("eigh", least, n, n, kAdvice);
+  T optimal{};
+  Int integers = 0;
+  Int info = 0;
+  lapack::syevd(job, 'U', static_cast<Int>(n), static_cast<T*>(nullptr), static_cast<T*>(nullptr), &optimal, -1,
+                &integers, -1, &info);
+  check_info("eigh: syevd", info);
+  const std::int64_t elements = work_size(optimal);
+  check_work_size("eigh", elements, n, n, kAdvice);
+  return {elements, integers};
+}
+
+template <typename T>
+void eigh_batch(Lane& lane, const EighArgs& args) {
+  const std::int64_t n = args.n;
+  if (n == 0 || args.batch == 0) return;
+  check_lapack_size("eigh", n, n);
+  const char job = args.vectors ? 'V' : 'N';
+  const WorkSizes sizes = query<T>(job, n);
+  const auto arrays =
+      take_arrays<T, Int, T>(lane.workspace(), sizes.elements, sizes.integers, args.vectors ? 0 : n * n);
+  T* work = std::get<0>(arrays);
+  Int* iwork = std::get<1>(arrays);
+  T* copy = std::get<2>(arrays);  // where there is no v to compute in
+
+  const auto* a = elements<const T>(args.a);
+  auto* w = elements<T>(args.w);
+  auto* v = elements<T>(args.v);
+  std::vector<std::int64_t> not_converged;
+  const auto matrix = [&](std::int64_t i) { return args.vectors ? v + i * n * n : copy; };
+  for_each_finite(
+      "eigh", args.batch,
+      [&](std::int64_t i) { return copy_finite_lower(a + i * n * n, matrix(i), static_cast<std::size_t>(n)); },
+      [&](std::int64_t i) {
+        Int info = 0;
+        lapack::syevd(job, 'U', static_cast<Int>(n), matrix(i), w + i * n, work, static_cast<Int>(sizes.elements),
+                      iwork, static_cast<Int>(sizes.integers), &info);
+        check_info("eigh: syevd", info);
+        if (info > 0) not_converged.push_back(i);
+        if (args.vectors) transpose_in_place(matrix(i), n);
+      });
+  throw_for(not_converged, args.batch, Code::NotConverged, "eigh: the iteration did not converge");
+}
+
+}  // namespace
+
+void CpuDevice::eigh(Lane& lane, const EighArgs& args) {
+  with_blas(args.type, [&](auto element) { eigh_batch<decltype(element)>(lane, args); });
+}
+
+}  // namespace tensorlane

@@ -1,0 +1,97 @@
+// What the operations on batches of matrices have in common.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "core/workspace.h"
+#include "cpu/linalg/blas_share.h"
+#include "cpu/linalg/lapack.h"
+#include "device/device.h"
+
+namespace tensorlane {
+
+// Calls operation(T{}) for the element type T, float32 or float64.
+template <typename Operation>
+void with_float(DType type, Operation operation) {
+  if (type == DType::Float32) {
+    operation(float{});
+  } else {
+    operation(double{});
+  }
+}
+
+// The same while holding a share of the cores.
+template <typename Operation>
+void with_blas(DType type, Operation operation) {
+  const BlasShare share;
+  with_float(type, operation);
+}
+
+template <typename T>
+[[nodiscard]] T* elements(const Operand& operand) {
+  return reinterpret_cast<T*>(operand.data);
+}
+
+inline void check_lapack_size(const char* operation, std::int64_t m, std::int64_t n) {
+  constexpr std::int64_t kMax = std::numeric_limits<lapack::Int>::max();
+  if (m <= kMax && n <= kMax) return;
+  throw Error(Code::Shape, std::string(operation) + ": a matrix of " + std::to_string(m) + " x " + std::to_string(n) +
+                               " is larger than the BLAS library can index (2^31 - 1)");
+}
+
+// LAPACK rejects an argument only where this library is wrong.
+inline void check_info(const char* routine, lapack::Int info) {
+  if (info >= 0) return;
+  throw Error(Code::Internal, std::string(routine) + " rejected argument " + std::to_string(-info));
+}
+
+// The elements of workspace that LAPACK asked for. A float cannot hold every large integer, so its answer may be
+// rounded down: one part in 2^23 more.
+template <typename T>
+[[nodiscard]] std::int64_t work_size(T optimal) {
+  return static_cast<std::int64_t>(static_cast<double>(optimal) * (1.0 + 1e-6)) + 1;
+}
+
+// LAPACK is told the size of its workspace in 32 bits, and computes it so: what has wrapped round is negative.
+inline void check_work_size(const char* operation, std::int64_t size, std::int64_t m, std::int64_t n,
+                            const char* advice) {
+  if (size > 0 && size <= std::numeric_limits<lapack::Int>::max()) return;
+  throw Error(Code::Shape, std::string(operation) + ": LAPACK cannot address the workspace for a matrix of " +
+                               std::to_string(m) + " x " + std::to_string(n) + "; " + advice);
+}
+
+// Arrays of these element types and sizes in a lane's workspace, each aligned: take_arrays<T, Int>(workspace, 100, 10).
+template <typename... T, typename... Counts>
+[[nodiscard]] std::tuple<T*...> take_arrays(Workspace& workspace, Counts... counts) {
+  static_assert(sizeof...(T) == sizeof...(Counts));
+  constexpr std::size_t kAlignment = Workspace::kAlignment;
+  const auto padded = [](std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; };
+  std::byte* next = workspace.take((padded(static_cast<std::size_t>(counts) * sizeof(T)) + ...));
+  const auto place = [&](std::size_t bytes) { return std::exchange(next, next + padded(bytes)); };
+  // In braces, so that they are placed from left to right.
+  return std::tuple<T*...>{reinterpret_cast<T*>(place(static_cast<std::size_t>(counts) * sizeof(T)))...};
+}
+
+// For each matrix of the batch: load(i) copies it and says whether it is finite, compute(i) does the rest. After one
+// that is not, the call fails anyway: the others are only looked at, to name all that are not.
+template <typename Load, typename Compute>
+void for_each_finite(const char* operation, std::int64_t batch, Load load, Compute compute) {
+  std::vector<std::int64_t> not_finite;
+  for (std::int64_t i = 0; i < batch; ++i) {
+    if (!load(i)) {
+      not_finite.push_back(i);
+    } else if (not_finite.empty()) {
+      compute(i);
+    }
+  }
+  throw_for(not_finite, batch, Code::NotFinite, std::string(operation) + ": the input has a NaN or an infinity");
+}
+
+}  // namespace tensorlane

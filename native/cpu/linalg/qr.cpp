@@ -1,0 +1,115 @@
+// QR by Householder reflections (LAPACK's gelqf and orglq).
+//
+// Row-major without a transpose: the buffer of a row-major m x n matrix A is that of the column-major n x m matrix A^T,
+// and A^T = L P means A = P^T L^T. So the LQ factorisation of that buffer is the QR of A: the buffer of the
+// column-major L is that of our r, and the buffer of the column-major P is that of our q. The reflections, and so the
+// signs, are those of geqrf on A.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <tuple>
+
+#include "cpu/cpu_device.h"
+#include "cpu/linalg/finite.h"
+#include "cpu/linalg/lapack.h"
+#include "cpu/linalg/matrix.h"
+#include "cpu/linalg/operation.h"
+
+namespace tensorlane {
+namespace {
+
+using lapack::Int;
+
+template <typename T>
+class Qr {
+ public:
+  Qr(Lane& lane, const QrArgs& args)
+      : args_(args),
+        m_(args.m),
+        n_(args.n),
+        k_(std::min(m_, n_)),
+        size_(args.mode == QrMode::Complete ? m_ : k_),
+        wants_q_(args.mode != QrMode::R) {
+    const std::int64_t lwork = query();
+    std::tie(copy_, tau_, work_) = take_arrays<T, T, T>(lane.workspace(), m_ * n_, k_, lwork);
+    lwork_ = static_cast<Int>(lwork);
+  }
+
+  [[nodiscard]] bool load(std::int64_t i) {
+    return copy_finite(elements<const T>(args_.a) + i * m_ * n_, copy_, static_cast<std::size_t>(m_ * n_));
+  }
+
+  void compute(std::int64_t i) {
+    Int info = 0;
+    lapack::gelqf(Int(n_), Int(m_), copy_, tau_, work_, lwork_, &info);
+    check_info("qr: gelqf", info);
+    write_r(elements<T>(args_.r) + i * size_ * n_);
+    if (wants_q_) write_q(elements<T>(args_.q) + i * m_ * size_);
+  }
+
+ private:
+  std::int64_t query() {
+    T optimal{};
+    Int info = 0;
+    lapack::gelqf(Int(n_), Int(m_), static_cast<T*>(nullptr), static_cast<T*>(nullptr), &optimal, -1, &info);
+    check_info("qr: gelqf", info);
+    std::int64_t lwork = work_size(optimal);
+    if (wants_q_) {
+      lapack::orglq(Int(size_), Int(m_), Int(k_), static_cast<T*>(nullptr), static_cast<T*>(nullptr), &optimal, -1,
+                    &info);
+      check_info("qr: orglq", info);
+      lwork = std::max(lwork, work_size(optimal));
+    }
+    check_work_size("qr", lwork, m_, n_, "split the matrix");
+    return lwork;
+  }
+
+  // What gelqf leaves below r's diagonal is of the reflections.
+  void write_r(T* r) const {
+    for (std::int64_t row = 0; row < size_; ++row) {
+      const std::int64_t zeros = std::min(row, n_);
+      std::fill_n(r + row * n_, zeros, T{0});
+      std::copy_n(copy_ + row * n_ + zeros, n_ - zeros, r + row * n_ + zeros);
+    }
+  }
+
+  // The k reflections lie in the first k places of each row of the copy (n to a row), and are wanted in those of q.
+  void write_q(T* q) {
+    for (std::int64_t row = 0; row < m_; ++row) std::copy_n(copy_ + row * n_, k_, q + row * size_);
+    Int info = 0;
+    lapack::orglq(Int(size_), Int(m_), Int(k_), q, tau_, work_, lwork_, &info);
+    check_info("qr: orglq", info);
+  }
+
+  const QrArgs& args_;
+  std::int64_t m_, n_, k_;
+  std::int64_t size_;  // q's columns and r's rows
+  bool wants_q_;
+  T* copy_ = nullptr;
+  T* tau_ = nullptr;
+  T* work_ = nullptr;
+  Int lwork_ = 0;
+};
+
+template <typename T>
+void qr_batch(Lane& lane, const QrArgs& args) {
+  if (args.batch == 0) return;
+  if (args.m == 0 || args.n == 0) {
+    // Nothing to factorise: in complete mode any orthogonal matrix will do.
+    if (args.mode != QrMode::Complete) return;
+    for (std::int64_t i = 0; i < args.batch; ++i) set_identity(elements<T>(args.q) + i * args.m * args.m, args.m);
+    return;
+  }
+  check_lapack_size("qr", args.m, args.n);
+  Qr<T> qr(lane, args);
+  for_each_finite(
+      "qr", args.batch, [&qr](std::int64_t i) { return qr.load(i); }, [&qr](std::int64_t i) { qr.compute(i); });
+}
+
+}  // namespace
+
+void CpuDevice::qr(Lane& lane, const QrArgs& args) {
+  with_blas(args.type, [&](auto element) { qr_batch<decltype(element)>(lane, args); });
+}
+
+}  // namespace tensorlane
