@@ -25,40 +25,36 @@ export type ErrorCode =
   | 'ERR_NO_RUNTIME'
   | 'ERR_INTERNAL';
 
+/** What an error says beside its message, in own enumerable properties, so that JSON, loggers and `{ ...error }` keep it. */
 export interface ErrorDetails {
   /** For a batched operation: which matrices of the batch failed. */
-  indices?: readonly number[];
+  indices?: readonly number[] | undefined;
   /** ERR_OVERLOADED: after how many microseconds a new attempt may succeed. */
-  retryAfterMicros?: number;
+  retryAfterMicros?: number | undefined;
   cause?: unknown;
 }
 
 export class TensorlaneError extends Error {
   override readonly name = 'TensorlaneError';
   readonly code: ErrorCode;
+  // Declared, not defined: an error that has nothing to say here does not show them.
   /** For a batched operation: which matrices of the batch failed. */
-  readonly indices?: readonly number[];
+  declare readonly indices?: readonly number[];
   /** ERR_OVERLOADED: after how many microseconds a new attempt may succeed. */
-  readonly retryAfterMicros?: number;
+  declare readonly retryAfterMicros?: number;
 
-  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+  constructor(code: ErrorCode, message: string, { indices, retryAfterMicros, cause }: ErrorDetails = {}) {
+    super(message, cause === undefined ? undefined : { cause });
     this.code = code;
-    if (details.indices !== undefined) this.indices = details.indices;
-    if (details.retryAfterMicros !== undefined) this.retryAfterMicros = details.retryAfterMicros;
+    if (indices !== undefined) this.indices = indices;
+    if (retryAfterMicros !== undefined) this.retryAfterMicros = retryAfterMicros;
   }
 }
 
 /** What the addon, or a failed request, left behind, as an error with the stack of whoever calls this. */
 export function toTensorlaneError(reason: unknown, prefix = ''): TensorlaneError {
-  if (reason instanceof TensorlaneError && prefix === '') {
-    const { code, message, indices } = reason;
-    return new TensorlaneError(code, message, indices === undefined ? { cause: reason } : { cause: reason, indices });
-  }
   if (!(reason instanceof Error)) return new TensorlaneError('ERR_INTERNAL', prefix + String(reason));
-  const { code, indices } = reason as Error & { code?: unknown; indices?: readonly number[] };
+  const { code, indices, retryAfterMicros } = reason as Error & ErrorDetails & { code?: unknown };
   const known = typeof code === 'string' && code.startsWith('ERR_') ? (code as ErrorCode) : 'ERR_INTERNAL';
-  const details: ErrorDetails = { cause: reason };
-  if (indices !== undefined) details.indices = indices;
-  return new TensorlaneError(known, prefix + reason.message, details);
+  return new TensorlaneError(known, prefix + reason.message, { cause: reason, indices, retryAfterMicros });
 }
