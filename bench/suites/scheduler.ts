@@ -6,7 +6,7 @@ import type { Executor } from '../../lib/batching/executor.js';
 import { type BatcherOptions, completeBatcherOptions } from '../../lib/batching/options.js';
 import { ModelExecutor } from '../../lib/model/executor.js';
 import { Layout } from '../../lib/model/layout.js';
-import type { Request } from '../../lib/model/page.js';
+import type { QueuedRun } from '../../lib/model/page.js';
 import { Signature } from '../../lib/model/signature.js';
 import type { Suite } from '../suite.js';
 
@@ -80,9 +80,9 @@ async function microsPerRow(batches: number): Promise<number> {
   const rows = new Array<number>(ROWS).fill(1);
   const started = process.cpuUsage();
   for (let batch = 0; batch < batches; batch++) {
-    const payloads: Request[] = [];
+    const payloads: QueuedRun[] = [];
     for (let row = 0; row < ROWS; row++) {
-      const checked = signature.check(feeds, true);
+      const checked = signature.checkFeeds(feeds, true);
       payloads.push({ checked, outputs: signature.allOutputs, alone: false, page: undefined, place: 0 });
       executor.hold(payloads[row]!);
     }

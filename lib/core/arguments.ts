@@ -2,9 +2,13 @@
 
 import { TensorlaneError } from './errors.js';
 
-/** Errors: ERR_ARGUMENT. */
+/** One that may be left out. Errors: ERR_ARGUMENT. */
 export function wholeNumber(name: string, value: unknown, otherwise: number, least: number, most = Infinity): number {
-  if (value === undefined) return otherwise;
+  return value === undefined ? otherwise : requiredWholeNumber(name, value, least, most);
+}
+
+/** Errors: ERR_ARGUMENT. */
+export function requiredWholeNumber(name: string, value: unknown, least: number, most = Infinity): number {
   if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
   const range = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`;
   throw new TensorlaneError('ERR_ARGUMENT', `${name} must be an integer ${range}, got ${shown(value)}`);

@@ -1,81 +1,20 @@
-// An open device: its algebra, its models, its streams.
+// An open device: its algebra, its models, its streams, and the tensors in its memory.
 
-import { basename } from 'node:path';
-import type {
-  LaneCounters,
-  Device as NativeDevice,
-  MemoryStats as NativeMemoryStats,
-  Model as NativeModel,
-} from '../../binding.js';
-import { findRuntime } from '../addon/onnxruntime.js';
-import { Limiter } from '../batching/limiter.js';
-import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
+import type { LaneCounters, Device as NativeDevice, MemoryStats as NativeMemoryStats } from '../../binding.js';
+import { TensorlaneError } from '../core/errors.js';
 import { LinearAlgebra } from '../linalg/linalg.js';
-import { Model } from '../model/model.js';
-import { completeOptions, type LoadModelOptions, type ModelSettings } from '../model/options.js';
+import type { Model } from '../model/model.js';
+import { Models } from '../model/models.js';
+import type { LoadModelOptions } from '../model/options.js';
 import { TensorOperations } from '../ops/ops.js';
+import type { DeviceTensor } from '../runtime/device-tensor.js';
+import { compileKernel, type Kernel, type KernelOptions, type KernelParameter } from '../runtime/kernel.js';
+import type { OperationOptions } from '../runtime/options.js';
+import { Runner } from '../runtime/runner.js';
+import { StreamPool } from '../runtime/streams.js';
 import type { NumericDType } from '../tensor/dtypes.js';
 import type { Tensor } from '../tensor/types.js';
-import type { DeviceTensor } from './device-tensor.js';
-import { checkParameters, Kernel, type KernelOptions, type KernelParameter } from './kernel.js';
-import { type OperationOptions, Runner } from './runner.js';
-import { StreamPool } from './streams.js';
-
-export interface DeviceInfo {
-  readonly kind: 'cuda' | 'cpu';
-  readonly name: string;
-  readonly index: number;
-  readonly memoryBytes: number;
-  /** The algebra library, with its version. */
-  readonly library: string;
-  /** CPU cores that all operations together may use. */
-  readonly threads: number;
-  /** CUDA: such as '9.0'. */
-  readonly computeCapability?: string;
-  /** CUDA: the newest CUDA version that the driver supports. */
-  readonly driver?: string;
-  /** CUDA: the version of the CUDA runtime that tensorlane was built with. */
-  readonly runtime?: string;
-  /** Why `open()` gave this device and not a GPU. */
-  readonly fallbackReason?: string;
-}
-
-export interface DeviceStats {
-  readonly streams: {
-    readonly size: number;
-    /** Lanes with an operation running. */
-    readonly busy: number;
-    /** Operations that wait for a lane. */
-    readonly queued: number;
-    /** Operations that have ended since the device was opened. */
-    readonly completed: number;
-  };
-  /** Models that are loaded. */
-  readonly models: number;
-  /** Memories that device tensors hold; slices share one. */
-  readonly tensors: number;
-  readonly memory: MemoryStats;
-}
-
-/** Memory of a device, in bytes. */
-export interface MemoryStats {
-  /** What `open({ memory })` allows; 0 where that is all there is. */
-  readonly limitBytes: number;
-  /** In tensors and operations. */
-  readonly usedBytes: number;
-  /** The most that was in use at once. */
-  readonly peakBytes: number;
-  /** Taken from the system: what is used, and what is kept for the next use. */
-  readonly reservedBytes: number;
-  /** Of the used: in device tensors. */
-  readonly tensorBytes: number;
-  /** Of the used: kept by streams for their libraries. */
-  readonly workspaceBytes: number;
-  /** Pinned host memory for staging, taken from the system. */
-  readonly pinnedBytes: number;
-  /** Of it: in use. */
-  readonly pinnedUsedBytes: number;
-}
+import { type DeviceInfo, type DeviceStats, memoryStats, streamStats } from './info.js';
 
 export class Device implements AsyncDisposable {
   readonly info: DeviceInfo;
@@ -83,13 +22,8 @@ export class Device implements AsyncDisposable {
   readonly ops: TensorOperations;
   readonly streams: StreamPool;
   readonly #native: NativeDevice;
-  readonly #runtime: string | undefined;
-  readonly #niceness: number;
-  /** Held weakly: a model that its user has lost, undisposed, is left to the garbage collector. */
-  readonly #models = new Set<WeakRef<Model>>();
-  readonly #loading = new Set<Promise<unknown>>();
   readonly #runner: Runner;
-  readonly #limiter: Limiter;
+  readonly #models: Models;
   #lastCounters: LaneCounters | undefined;
   #lastMemory: NativeMemoryStats | undefined;
   #disposal: Promise<void> | undefined;
@@ -106,13 +40,15 @@ export class Device implements AsyncDisposable {
     },
   ) {
     this.#native = native;
-    this.#runtime = options.runtime;
-    this.#niceness = options.niceness;
     const { lanes, ...description } = native.describe();
     this.info =
       options.fallbackReason === undefined ? description : { ...description, fallbackReason: options.fallbackReason };
     this.streams = new StreamPool(native, lanes, options.highPriority);
-    this.#limiter = new Limiter(options.resources ?? lanes);
+    const { niceness, runtime } = options;
+    const { kind, index, threads } = this.info;
+    const cudaDevice = kind === 'cuda' ? index : undefined;
+    const resources = options.resources ?? lanes;
+    this.#models = new Models(() => this.#open(), { resources, threads, niceness, runtime, cudaDevice });
     this.#runner = new Runner(() => this.#open());
     this.linalg = new LinearAlgebra(this.#runner);
     this.ops = new TensorOperations(this.#runner);
@@ -145,33 +81,9 @@ export class Device implements AsyncDisposable {
     source: string,
     name: string,
     parameters: P,
-    { options = [] }: KernelOptions = {},
+    options: KernelOptions = {},
   ): Promise<Kernel<P>> {
-    const device = this.#open();
-    if (typeof source !== 'string' || typeof name !== 'string' || name.trim() === '') {
-      throw new TensorlaneError('ERR_ARGUMENT', 'kernel: expected the source and the name of a kernel, as strings');
-    }
-    if (!Array.isArray(parameters)) {
-      throw new TensorlaneError(
-        'ERR_ARGUMENT',
-        `kernel: expected the kernel's parameters, such as ['float32[]', 'int32']`,
-      );
-    }
-    checkParameters(parameters);
-    if (!Array.isArray(options) || options.some((option) => typeof option !== 'string')) {
-      throw new TensorlaneError(
-        'ERR_ARGUMENT',
-        `kernel: options must be strings for the compiler, such as '-DTILE=32'`,
-      );
-    }
-    try {
-      const compiled = await device.compile({ source, name, options });
-      const kernel = new Kernel(compiled, this.#runner, name, parameters);
-      this.#runner.keep(kernel);
-      return kernel;
-    } catch (reason) {
-      throw toTensorlaneError(reason);
-    }
+    return compileKernel(this.#open(), this.#runner, { source, name, parameters }, options);
   }
 
   /** Gives memory that is kept for reuse back to the system. */
@@ -186,57 +98,17 @@ export class Device implements AsyncDisposable {
    * Errors: ERR_MODEL (no such file, not a model, not supported; a warm-up that fails), ERR_NO_RUNTIME, ERR_ARGUMENT, ERR_DISPOSED.
    */
   async loadModel(source: string | Uint8Array, options: LoadModelOptions = {}): Promise<Model> {
-    const device = this.#open();
-    if (typeof source !== 'string' && !(source instanceof Uint8Array)) {
-      throw new TensorlaneError('ERR_ARGUMENT', `loadModel: expected a path or a Uint8Array, got ${typeof source}`);
-    }
-    const settings = completeOptions(options, { threads: this.info.threads, resources: this.#limiter.resources });
-    const runtime = findRuntime(this.#runtime);
-    const loading = device.loadModel(source, {
-      runtime,
-      threads: settings.threads,
-      niceness: this.#niceness,
-      ...(this.info.kind === 'cuda' && { cudaDevice: this.info.index }),
-    });
-    this.#loading.add(loading);
-    try {
-      const loaded: NativeModel = await loading;
-      if (this.#disposal !== undefined) {
-        await loaded.close();
-        throw new TensorlaneError('ERR_DISPOSED', 'loadModel: the device was disposed meanwhile');
-      }
-      return await this.#make(
-        loaded,
-        settings,
-        options.name ?? (typeof source === 'string' ? basename(source) : 'model'),
-      );
-    } catch (reason) {
-      const what = typeof source === 'string' ? `loadModel: '${source}': ` : 'loadModel: ';
-      throw toTensorlaneError(reason, reason instanceof TensorlaneError ? '' : what);
-    } finally {
-      this.#loading.delete(loading);
-    }
+    return this.#models.load(source, options);
   }
 
   /** Counters, cheap enough to poll. After disposal: the last ones. */
   stats(): DeviceStats {
     if (this.#disposal === undefined) this.#count();
-    const { lanes: size, busy, queued, completed } = this.#lastCounters!;
-    const memory = this.#lastMemory!;
     return {
-      streams: { size, busy, queued, completed },
-      models: this.#liveModels().length,
+      streams: streamStats(this.#lastCounters!),
+      models: this.#models.count,
       tensors: this.#runner.tensors,
-      memory: {
-        limitBytes: memory.limit,
-        usedBytes: memory.used,
-        peakBytes: memory.peak,
-        reservedBytes: memory.reserved,
-        tensorBytes: memory.tensors,
-        workspaceBytes: memory.workspaces,
-        pinnedBytes: memory.pinned,
-        pinnedUsedBytes: memory.pinnedUsed,
-      },
+      memory: memoryStats(this.#lastMemory!),
     };
   }
 
@@ -250,24 +122,6 @@ export class Device implements AsyncDisposable {
     await this.dispose();
   }
 
-  async #make(loaded: NativeModel, settings: ModelSettings, name: string): Promise<Model> {
-    let kept: WeakRef<Model> | undefined;
-    try {
-      const onDisposed = () => kept && this.#models.delete(kept);
-      const model = new Model(loaded, settings, { name, limiter: this.#limiter, onDisposed });
-      kept = new WeakRef(model);
-      this.#liveModels(); // forgets those that were collected
-      this.#models.add(kept);
-      await model.warmUp();
-      return model;
-    } catch (reason) {
-      // What was loaded is not left behind, whatever the options or the warm-up did.
-      if (kept === undefined) await loaded.close();
-      else await kept.deref()?.dispose();
-      throw reason;
-    }
-  }
-
   #count(): void {
     this.#lastCounters = this.#native.counters();
     this.#lastMemory = this.#native.memory();
@@ -277,23 +131,12 @@ export class Device implements AsyncDisposable {
     this.#count();
     this.streams.close();
     const lanes = Array.from({ length: this.streams.size }, (_, lane) => lane);
-    await Promise.allSettled(this.#loading);
-    await Promise.all(this.#liveModels().map((model) => model.dispose()));
+    await this.#models.close();
     // A device that was lost cannot be waited for, and whoever used it has been told.
     await Promise.allSettled(lanes.map((lane) => this.#native.synchronize(lane)));
     await this.#runner.close();
     this.#count();
     this.#native.close();
-  }
-
-  #liveModels(): Model[] {
-    const live: Model[] = [];
-    for (const kept of this.#models) {
-      const model = kept.deref();
-      if (model === undefined) this.#models.delete(kept);
-      else live.push(model);
-    }
-    return live;
   }
 
   #open(): NativeDevice {

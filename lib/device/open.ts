@@ -4,7 +4,8 @@ import type { OpenOptions as NativeOptions } from '../../binding.js';
 import { native } from '../addon/load.js';
 import { flag, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
-import { Device, type DeviceInfo } from './device.js';
+import { Device } from './device.js';
+import type { DeviceInfo } from './info.js';
 
 export type DeviceName = 'cpu' | 'cuda' | `cuda:${number}`;
 

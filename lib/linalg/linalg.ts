@@ -1,17 +1,11 @@
 // Linear algebra on a device: numpy.linalg's operations, row-major, batched over the leading dimensions.
 
-import { oneOf } from '../core/arguments.js';
+import { flag, oneOf } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
-import type { OperationOptions, Runner } from '../device/runner.js';
-import {
-  broadcast,
-  checkFloat,
-  checkMatrices,
-  checkSameType,
-  checkSquare,
-  type FloatOperand,
-  type ResultOf,
-} from './shapes.js';
+import { checkFloat, type FloatOperand, type ResultOf } from '../runtime/operands.js';
+import { checkOptions, type OperationOptions, optionNames } from '../runtime/options.js';
+import type { Runner } from '../runtime/runner.js';
+import { broadcast, checkMatrices, checkSameType, checkSquare } from './matrices.js';
 
 export type SvdMode = 'thin' | 'full' | 'values';
 /** cuSOLVER's drivers; the CPU device takes 'auto' alone. */
@@ -72,6 +66,10 @@ export interface Slogdet<R> {
   readonly logabsdet: R;
 }
 
+const svdNames = optionNames('mode', 'driver', 'rank');
+const matmulNames = optionNames('tf32');
+const qrNames = optionNames('mode');
+
 /**
  * Operands are host tensors or device tensors; where one is on the device, so are the results. Host operands of up to 64 KiB
  * may be reused as soon as a call returns; larger ones are read until its promise settles. Matrices are the last two
@@ -103,12 +101,13 @@ export class LinearAlgebra {
   ): Promise<Pick<Svd<ResultOf<A>>, 's'>>;
   async svd<A extends FloatOperand>(a: A, options?: SvdOptions): Promise<Svd<ResultOf<A>>>;
   async svd(a: FloatOperand, options: SvdOptions = {}): Promise<unknown> {
+    checkOptions(options, 'svd', svdNames);
     const { operand, type, lead, batch, m, n } = checkMatrices(a, 'svd');
-    const mode = oneOf('svd: mode', options?.mode, 'thin', ['thin', 'full', 'values']);
+    const mode = oneOf('svd: mode', options.mode, 'thin', ['thin', 'full', 'values']);
     const drivers = ['auto', 'gesvd', 'gesvdj', 'gesvdp', 'gesvdr', 'gesvda'] as const;
-    const driver = oneOf('svd: driver', options?.driver, 'auto', drivers);
+    const driver = oneOf('svd: driver', options.driver, 'auto', drivers);
     const least = Math.min(m, n);
-    const rank = checkRank(options?.rank, driver, mode, least);
+    const rank = checkRank(options.rank, driver, mode, least);
     const k = rank === 0 ? least : rank;
     const dims = [[...lead, k]];
     if (mode !== 'values') dims.push([...lead, m, mode === 'full' ? m : k], [...lead, mode === 'full' ? n : k, n]);
@@ -120,6 +119,7 @@ export class LinearAlgebra {
 
   /** The singular values of `a` [..., m, n], largest first: [..., min(m, n)]. Errors: ERR_NOT_CONVERGED. */
   async svdvals<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
+    checkOptions(options, 'svdvals');
     return (await this.svd(a, { ...options, mode: 'values' })).s;
   }
 
@@ -130,6 +130,7 @@ export class LinearAlgebra {
    * Errors: ERR_NOT_CONVERGED.
    */
   async eigh<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<Eigh<ResultOf<A>>> {
+    checkOptions(options, 'eigh');
     const { operand, type, lead, batch, n } = checkSquare(a, 'eigh');
     const shapes = [
       { type, dims: [...lead, n] },
@@ -142,6 +143,7 @@ export class LinearAlgebra {
 
   /** The eigenvalues alone, smallest first: [..., n]. Errors: ERR_NOT_CONVERGED. */
   async eigvalsh<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
+    checkOptions(options, 'eigvalsh');
     const { operand, type, lead, batch, n } = checkSquare(a, 'eigvalsh');
     const shapes = [{ type, dims: [...lead, n] }];
     const request = { type, vectors: false, batch, n };
@@ -158,6 +160,8 @@ export class LinearAlgebra {
     b: B,
     options: MatmulOptions = {},
   ): Promise<ResultOf<A | B>> {
+    checkOptions(options, 'matmul', matmulNames);
+    const tf32 = flag('matmul: tf32', options.tf32, false);
     const left = checkFloat(a, 'matmul: a', 1);
     const right = checkFloat(b, 'matmul: b', 1);
     checkSameType(left, right, 'matmul');
@@ -176,7 +180,7 @@ export class LinearAlgebra {
     const dims = [...walk.batchDims];
     if (left.dims.length > 1) dims.push(m);
     if (right.dims.length > 1) dims.push(n);
-    const request = { ...walk, type, m, k, n, tf32: options?.tf32 === true };
+    const request = { ...walk, type, m, k, n, tf32 };
     const [c] = await this.#runner.run('matmul', { a: left, b: right }, request, [{ type, dims }], options);
     return c as ResultOf<A | B>;
   }
@@ -192,6 +196,7 @@ export class LinearAlgebra {
     b: B,
     options: OperationOptions = {},
   ): Promise<ResultOf<A | B>> {
+    checkOptions(options, 'solve');
     const left = checkFloat(a, 'solve: a', 2);
     const right = checkFloat(b, 'solve: b', 1);
     checkSameType(left, right, 'solve');
@@ -214,6 +219,7 @@ export class LinearAlgebra {
 
   /** The inverses of square matrices [..., n, n], by LU factorisation. Errors: ERR_SINGULAR. */
   async inv<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
+    checkOptions(options, 'inv');
     const { operand, type, batch, n } = checkSquare(a, 'inv');
     const shapes = [{ type, dims: [...operand.dims] }];
     const [inverse] = await this.#runner.run('inv', { a: operand }, { type, batch, n }, shapes, options);
@@ -225,6 +231,7 @@ export class LinearAlgebra {
    * triangle is read. Errors: ERR_NOT_POSITIVE_DEFINITE.
    */
   async cholesky<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
+    checkOptions(options, 'cholesky');
     const { operand, type, batch, n } = checkSquare(a, 'cholesky');
     const shapes = [{ type, dims: [...operand.dims] }];
     const [l] = await this.#runner.run('cholesky', { a: operand }, { type, batch, n }, shapes, options);
@@ -235,8 +242,9 @@ export class LinearAlgebra {
   async qr<A extends FloatOperand>(a: A, options: QrOptions & { mode: 'r' }): Promise<Pick<Qr<ResultOf<A>>, 'r'>>;
   async qr<A extends FloatOperand>(a: A, options?: QrOptions): Promise<Qr<ResultOf<A>>>;
   async qr(a: FloatOperand, options: QrOptions = {}): Promise<unknown> {
+    checkOptions(options, 'qr', qrNames);
     const { operand, type, lead, batch, m, n } = checkMatrices(a, 'qr');
-    const mode = oneOf('qr: mode', options?.mode, 'reduced', ['reduced', 'complete', 'r']);
+    const mode = oneOf('qr: mode', options.mode, 'reduced', ['reduced', 'complete', 'r']);
     const k = mode === 'complete' ? m : Math.min(m, n);
     const shapes = [{ type, dims: [...lead, k, n] }];
     if (mode !== 'r') shapes.push({ type, dims: [...lead, m, k] });
@@ -246,6 +254,7 @@ export class LinearAlgebra {
 
   /** The determinants of square matrices [..., n, n]: [...]. By LU factorisation. */
   async det<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
+    checkOptions(options, 'det');
     const { operand, type, lead, batch, n } = checkSquare(a, 'det');
     const request = { type, log: false, batch, n };
     const [det] = await this.#runner.run('det', { a: operand }, request, [{ type, dims: lead }], options);
@@ -254,6 +263,7 @@ export class LinearAlgebra {
 
   /** The determinants' signs and the logarithms of their absolute values, where they themselves could overflow. */
   async slogdet<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<Slogdet<ResultOf<A>>> {
+    checkOptions(options, 'slogdet');
     const { operand, type, lead, batch, n } = checkSquare(a, 'slogdet');
     const request = { type, log: true, batch, n };
     const shapes = [

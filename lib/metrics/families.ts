@@ -3,7 +3,7 @@
 
 import type { BatcherStats } from '../batching/stats.js';
 import type { LatencySummary } from '../core/latency.js';
-import type { DeviceStats } from '../device/device.js';
+import type { DeviceStats } from '../device/info.js';
 
 export type Labels = Readonly<Record<string, string>>;
 

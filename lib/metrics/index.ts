@@ -6,7 +6,7 @@
 import type { BatcherStats } from '../batching/stats.js';
 import { plainObject, refuseUnknown, shown } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
-import type { DeviceInfo, DeviceStats } from '../device/device.js';
+import type { DeviceInfo, DeviceStats } from '../device/info.js';
 import { batcherFamilies, deviceFamilies, type Family, type Labels, ownLabels } from './families.js';
 
 /** What is used of a registry of prom-client, or of `@prometheus-io/client`, which prom-client has become. */

@@ -10,14 +10,13 @@ import { product } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
 import { cut, type Elements, join } from './blocks.js';
 import type { Layout, OutputLayout } from './layout.js';
-import { keptBytes, Page, type Request } from './page.js';
-
-export type Outputs = Record<string, Tensor>;
+import { keptBytes, Page, type QueuedRun } from './page.js';
+import type { Outputs } from './run.js';
 
 /** A buffer for each output of the model, as large as batches have needed. */
 type Staging = (Uint8Array | undefined)[];
 
-export class ModelExecutor implements Executor<Request, Outputs> {
+export class ModelExecutor implements Executor<QueuedRun, Outputs> {
   /** Called when a batch shows that the batch axis of an output is none. */
   onDisproved: ((reason: string) => void) | undefined;
   readonly #model: NativeModel;
@@ -38,7 +37,7 @@ export class ModelExecutor implements Executor<Request, Outputs> {
     this.#keep = options.concurrency + 1;
   }
 
-  hold(request: Request): void {
+  hold(request: QueuedRun): void {
     const { key, rows } = request.checked;
     let page = request.alone ? undefined : this.#open.get(key);
     if (page !== undefined && page.rows + rows > this.#maxBatchSize) page = undefined;
@@ -54,21 +53,21 @@ export class ModelExecutor implements Executor<Request, Outputs> {
     }
   }
 
-  waste({ checked: { length, padded } }: Request): number {
+  waste({ checked: { length, padded } }: QueuedRun): number {
     return padded > length ? 1 - length / padded : 0;
   }
 
-  release({ page, checked }: Request): void {
+  release({ page, checked }: QueuedRun): void {
     if (--page!.live > 0) return;
     if (this.#open.get(checked.key) === page) this.#open.delete(checked.key);
     page!.clear();
     if (this.#freePages.length < this.#keep) this.#freePages.push(page!);
   }
 
-  async run(formed: Batch<Request>): Promise<Outputs[]> {
+  async run(formed: Batch<QueuedRun>): Promise<Outputs[]> {
     const { payloads } = formed;
     this.#seal(payloads);
-    const { page, alone } = payloads[0]! as Request & { page: Page };
+    const { page, alone } = payloads[0]! as QueuedRun & { page: Page };
     // What cannot share a batch cannot be filled up either: its outputs would not be parted again.
     const bare = alone || (this.#disproved && payloads.length === 1);
     const batch = bare ? { ...formed, padded: formed.total } : formed;
@@ -107,7 +106,7 @@ export class ModelExecutor implements Executor<Request, Outputs> {
   }
 
   /** What runs is not added to. */
-  #seal(payloads: readonly Request[]): void {
+  #seal(payloads: readonly QueuedRun[]): void {
     let sealed: Page | undefined;
     for (const { page, checked } of payloads) {
       if (page === sealed) continue;
@@ -117,7 +116,7 @@ export class ModelExecutor implements Executor<Request, Outputs> {
   }
 
   /** Requests that want different outputs share a batch, which then gives all that anyone wants. */
-  #wanted(payloads: readonly Request[]): readonly number[] {
+  #wanted(payloads: readonly QueuedRun[]): readonly number[] {
     const first = payloads[0]!.outputs;
     let same = true;
     for (let i = 1; i < payloads.length && same; i++) same = payloads[i]!.outputs === first;
@@ -126,12 +125,12 @@ export class ModelExecutor implements Executor<Request, Outputs> {
   }
 
   /** The rows by which native code may part large outputs: of each request, and of the padding. None where an axis is not the first. */
-  #rows({ rows, total, padded }: Batch<Request>, wanted: readonly number[]): readonly number[] {
+  #rows({ rows, total, padded }: Batch<QueuedRun>, wanted: readonly number[]): readonly number[] {
     if (wanted.some((output) => this.#layout.outputs[output]!.axis !== 0)) return [];
     return padded > total ? [...rows, padded - total] : rows;
   }
 
-  #whole({ checked, alone }: Request, wanted: readonly number[], results: readonly RunOutput[]): Outputs {
+  #whole({ checked, alone }: QueuedRun, wanted: readonly number[], results: readonly RunOutput[]): Outputs {
     const outputs: Outputs = {};
     for (let i = 0; i < wanted.length; i++) {
       const layout = this.#layout.outputs[wanted[i]!]!;
@@ -147,7 +146,12 @@ export class ModelExecutor implements Executor<Request, Outputs> {
     return outputs;
   }
 
-  #part(batch: Batch<Request>, wanted: readonly number[], results: readonly RunOutput[], staging: Staging): Outputs[] {
+  #part(
+    batch: Batch<QueuedRun>,
+    wanted: readonly number[],
+    results: readonly RunOutput[],
+    staging: Staging,
+  ): Outputs[] {
     const { payloads, rows, padded } = batch;
     const parted: Outputs[] = payloads.map(() => ({}));
     for (let i = 0; i < wanted.length; i++) {

@@ -3,8 +3,8 @@
 import type { ValueDescription } from '../../binding.js';
 import { TensorlaneError } from '../core/errors.js';
 import { arrayClasses, type NumericArrayClass } from '../tensor/dtypes.js';
+import { elementOf } from '../tensor/elements.js';
 import type { ValueInfo } from '../tensor/types.js';
-import { elementOf } from './fill.js';
 import type { BatchAxisOptions, PaddingOptions } from './options.js';
 
 export interface InputLayout extends ValueDescription {

@@ -6,22 +6,18 @@ import { Batcher } from '../batching/batcher.js';
 import { errorOf } from '../batching/errors.js';
 import { Failure } from '../batching/executor.js';
 import type { Limiter } from '../batching/limiter.js';
-import { checkRequestOptions, type RequestOptions } from '../batching/request-options.js';
+import { checkRequestOptions } from '../batching/request-options.js';
 import type { BatcherStats } from '../batching/stats.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
-import type { Tensor, ValueInfo } from '../tensor/types.js';
-import { ModelExecutor, type Outputs } from './executor.js';
+import type { ValueInfo } from '../tensor/types.js';
+import { ModelExecutor } from './executor.js';
 import { type Batchable, Layout } from './layout.js';
 import type { ModelSettings } from './options.js';
-import type { Request } from './page.js';
+import type { QueuedRun } from './page.js';
+import type { Feeds, Outputs, RunOptions } from './run.js';
 import { Sequence, type SequenceOptions } from './sequence.js';
 import { Signature } from './signature.js';
 import { warmUp } from './warmup.js';
-
-export interface RunOptions extends RequestOptions {
-  /** The outputs that are wanted; all by default. */
-  outputs?: readonly string[] | undefined;
-}
 
 export interface ModelBatching {
   /** Whether requests share batches. */
@@ -48,7 +44,7 @@ export class Model implements AsyncDisposable {
   readonly #native: NativeModel;
   readonly #layout: Layout;
   readonly #signature: Signature;
-  readonly #batcher: Batcher<Request, Outputs>;
+  readonly #batcher: Batcher<QueuedRun, Outputs>;
   readonly #settings: ModelSettings;
   readonly #onDisposed: () => void;
   #batchable: Batchable;
@@ -104,10 +100,10 @@ export class Model implements AsyncDisposable {
    * Errors: ERR_ARGUMENT (a name), ERR_DTYPE, ERR_SHAPE, ERR_ABORTED, ERR_TIMEOUT, ERR_QUEUE_FULL, ERR_OVERLOADED (with
    * `retryAfterMicros`), ERR_DISPOSED, ERR_MODEL (the model's own), ERR_OUT_OF_MEMORY.
    */
-  async run(feeds: Readonly<Record<string, Tensor>>, options?: RunOptions): Promise<Outputs> {
+  async run(feeds: Feeds, options?: RunOptions): Promise<Outputs> {
     if (this.#batcher.closed) throw new TensorlaneError('ERR_DISPOSED', 'run: the model has been disposed');
     const batched = this.#batchable.enabled;
-    const checked = this.#signature.check(feeds, batched);
+    const checked = this.#signature.checkFeeds(feeds, batched);
     const outputs = this.#signature.outputIndices(options?.outputs);
     if (options) checkRequestOptions(options, this.#settings.batcher, 'run');
     const outcome = await this.#batcher.submit(
@@ -149,9 +145,9 @@ export class Model implements AsyncDisposable {
     const batchable = this.#batchable;
     const alone = !batchable.enabled;
     const sizes = warmup.batchSizes ?? batcher.allowedBatchSizes ?? [1, batcher.maxBatchSize];
-    const check = (row: Readonly<Record<string, Tensor>>) => this.#checkWarmupRow(row, alone);
+    const check = (row: Feeds) => this.#checkWarmupRow(row, alone);
     for (const { rows, feeds } of warmUp(this.#layout.given, alone ? [1] : sizes, warmup, check)) {
-      const checked = this.#signature.check(feeds, !alone);
+      const checked = this.#signature.checkFeeds(feeds, !alone);
       const request = { checked, outputs: this.#signature.allOutputs, alone, page: undefined, place: 0 };
       try {
         await this.#batcher.warmUp(request, rows);
@@ -166,9 +162,9 @@ export class Model implements AsyncDisposable {
     }
   }
 
-  #checkWarmupRow(row: Readonly<Record<string, Tensor>>, alone: boolean): void {
+  #checkWarmupRow(row: Feeds, alone: boolean): void {
     try {
-      const { rows } = this.#signature.check(row, !alone);
+      const { rows } = this.#signature.checkFeeds(row, !alone);
       if (rows === 1) return;
       throw new TensorlaneError('ERR_SHAPE', `run: one row of each input is wanted, got ${rows}`);
     } catch (reason) {

@@ -9,14 +9,15 @@ import { native } from '../addon/load.js';
 import type { Batch } from '../batching/executor.js';
 import { TensorlaneError } from '../core/errors.js';
 import type { NumericArray, NumericArrayClass } from '../tensor/dtypes.js';
+import { elementOf } from '../tensor/elements.js';
 import type { Tensor } from '../tensor/types.js';
 import { blocksOf } from './blocks.js';
-import { elementOf } from './fill.js';
 import type { InputLayout, Layout } from './layout.js';
-import type { Checked } from './signature.js';
+import type { CheckedFeeds } from './signature.js';
 
-export interface Request {
-  readonly checked: Checked;
+/** A run on its way through the batcher: its payload. */
+export interface QueuedRun {
+  readonly checked: CheckedFeeds;
   /** Indices of the wanted outputs. */
   readonly outputs: readonly number[];
   /** Runs by itself, whatever its shape. */
@@ -95,7 +96,7 @@ export class Page {
   }
 
   /** Errors: ERR_OUT_OF_MEMORY, after which the page has what it had, and takes no more. */
-  add(request: Request): void {
+  add(request: QueuedRun): void {
     const { checked } = request;
     const { tensors } = checked;
     let given = 0;
@@ -129,7 +130,7 @@ export class Page {
   }
 
   /** One input of a batch whose requests lie in this page and in others of the same key. */
-  input(index: number, batch: Batch<Request>, isWhole: boolean): RunInput {
+  input(index: number, batch: Batch<QueuedRun>, isWhole: boolean): RunInput {
     const { axis, type } = this.#layout.inputs[index]!;
     const { alone, place } = batch.payloads[0]!;
     const dims = this.#dims[index]!.slice();
@@ -147,7 +148,7 @@ export class Page {
   }
 
   /** Whether a batch is all that the page has. */
-  isAllOf({ payloads, starts, total, padded }: Batch<Request>): boolean {
+  isAllOf({ payloads, starts, total, padded }: Batch<QueuedRun>): boolean {
     if (payloads.length !== this.#count || starts !== undefined || total !== padded) return false;
     for (let i = 0; i < payloads.length; i++) {
       if (payloads[i]!.page !== this || payloads[i]!.place !== i) return false;
@@ -155,7 +156,7 @@ export class Page {
     return true;
   }
 
-  #take(input: InputLayout, tensor: Tensor, { length, padded }: Checked): void {
+  #take(input: InputLayout, tensor: Tensor, { length, padded }: CheckedFeeds): void {
     const { index, padding } = input;
     const pads = padding !== undefined && padded !== length;
     const dims = this.#dims[index]!;
@@ -197,7 +198,7 @@ export class Page {
   }
 
   /** An input that callers do not give. */
-  #make({ index, made, type }: InputLayout, { length, padded }: Checked, tensors: readonly Tensor[]): void {
+  #make({ index, made, type }: InputLayout, { length, padded }: CheckedFeeds, tensors: readonly Tensor[]): void {
     const slab = this.#slabs[index]!;
     const first = this.#layout.given.findIndex(({ axis, padding }) => axis !== undefined && padding !== undefined);
     const rows = tensors[first]!.dims[this.#layout.given[first]!.axis!]!;
@@ -217,7 +218,7 @@ export class Page {
   }
 
   /** The rows of a batch, and its padding: the last row again. */
-  #segments(index: number, axis: number, { payloads, rows, starts, total, padded }: Batch<Request>): Placed[] {
+  #segments(index: number, axis: number, { payloads, rows, starts, total, padded }: Batch<QueuedRun>): Placed[] {
     const { outer, inner } = blocksOf(this.#dims[index]!, axis);
     const parts = new Joined();
     const last = payloads.length - 1;

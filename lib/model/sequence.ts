@@ -9,9 +9,8 @@ import { plainObject, refuseUnknown, shown, wholeNumber } from '../core/argument
 import { TensorlaneError } from '../core/errors.js';
 import { zeros } from '../tensor/tensor.js';
 import type { Tensor, ValueInfo } from '../tensor/types.js';
-import type { Outputs } from './executor.js';
 import { leastDims } from './layout.js';
-import type { Model, RunOptions } from './model.js';
+import type { Feeds, Outputs, RunOptions } from './run.js';
 
 export interface SequenceOptions {
   /** For each input that is state, the output that it comes from: { state: 'stateN' }. */
@@ -22,13 +21,18 @@ export interface SequenceOptions {
   idleTimeoutMicros?: number;
 }
 
-type Feeds = Readonly<Record<string, Tensor>>;
+/** The model, as far as its sequences need it. */
+export interface SequenceModel {
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+  run(feeds: Feeds, options: RunOptions): Promise<Outputs>;
+}
 
 /** The longest that a timer of Node's can wait. */
 const longestIdleMicros = (2 ** 31 - 1) * 1000;
 
 export class Sequence implements AsyncDisposable {
-  readonly #model: Model;
+  readonly #model: SequenceModel;
   /** Each state input with its output. */
   readonly #states: readonly (readonly [input: string, output: string])[];
   /** The outputs that are no state. */
@@ -43,7 +47,7 @@ export class Sequence implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined;
 
   /** Sequences are made by `model.sequence`. */
-  constructor(model: Model, options: SequenceOptions) {
+  constructor(model: SequenceModel, options: SequenceOptions) {
     refuseUnknown(
       plainObject('sequence: options', options),
       new Set(['states', 'initial', 'idleTimeoutMicros']),
@@ -84,7 +88,7 @@ export class Sequence implements AsyncDisposable {
    * the sequence was disposed or idle for too long.
    */
   async run(feeds: Feeds, options?: RunOptions): Promise<Outputs> {
-    this.#check();
+    this.#refuseEnded();
     clearTimeout(this.#timer);
     this.#pending++;
     try {
@@ -100,7 +104,7 @@ export class Sequence implements AsyncDisposable {
 
   /** Starts anew, after the runs before: the next one is fed with the initial state. Errors: ERR_DISPOSED. */
   async reset(): Promise<void> {
-    this.#check();
+    this.#refuseEnded();
     const reset = () => {
       this.#state = this.#initial;
     };
@@ -149,7 +153,7 @@ export class Sequence implements AsyncDisposable {
     return work;
   }
 
-  #check(): void {
+  #refuseEnded(): void {
     if (this.#ended === undefined) return;
     const why = this.#ended === 'idle' ? `was idle for ${this.#idleMicros} microseconds` : 'has been disposed';
     throw new TensorlaneError('ERR_DISPOSED', `sequence: it ${why}`);
@@ -209,7 +213,7 @@ function find(values: readonly ValueInfo[], kind: string, name: string): ValueIn
 }
 
 /** Errors: ERR_ARGUMENT. What of a given tensor the model does not take is found when it runs, but for its type. */
-function initialState(model: Model, inputName: string, outputName: string, given: Tensor | undefined): Tensor {
+function initialState(model: SequenceModel, inputName: string, outputName: string, given: Tensor | undefined): Tensor {
   const { type, dims: described } = find(model.inputs, 'input', inputName);
   const output = find(model.outputs, 'output', outputName);
   if (type !== output.type) {

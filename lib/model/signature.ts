@@ -5,8 +5,8 @@ import { arrayKind, holds, storedLength } from '../tensor/dtypes.js';
 import type { Tensor } from '../tensor/types.js';
 import type { InputLayout, Layout } from './layout.js';
 
-/** A request that has been checked. */
-export interface Checked {
+/** What a run was given, when it has been checked. */
+export interface CheckedFeeds {
   /** Of the inputs that callers give, in the model's order. */
   readonly tensors: readonly Tensor[];
   readonly rows: number;
@@ -31,7 +31,7 @@ export class Signature {
   }
 
   /** Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
-  check(feeds: unknown, batched: boolean): Checked {
+  checkFeeds(feeds: unknown, batched: boolean): CheckedFeeds {
     if (feeds === null || typeof feeds !== 'object') {
       throw new TensorlaneError(
         'ERR_ARGUMENT',

@@ -1,4 +1,4 @@
-// The requests that warm a model up: rows of zeros, or of what the user gives.
+// The runs that warm a model up: rows of zeros, or of what the user gives.
 
 import { TensorlaneError } from '../core/errors.js';
 import { zeros } from '../tensor/tensor.js';
@@ -6,19 +6,20 @@ import type { Tensor } from '../tensor/types.js';
 import { join } from './blocks.js';
 import { type InputLayout, leastDims } from './layout.js';
 import type { WarmupOptions } from './options.js';
+import type { Feeds } from './run.js';
 
-export interface WarmupRequest {
+export interface WarmupRun {
   readonly rows: number;
-  readonly feeds: Readonly<Record<string, Tensor>>;
+  readonly feeds: Feeds;
 }
 
-/** Errors: ERR_ARGUMENT, for inputs that the model has not; `check` refuses what of one row the model does not take. */
+/** Errors: ERR_ARGUMENT, for inputs that the model has not; `checkRow` refuses what of one row the model does not take. */
 export function* warmUp(
   inputs: readonly InputLayout[],
   sizes: readonly number[],
   { inputs: given = {}, count = 1 }: WarmupOptions,
-  check: (row: Readonly<Record<string, Tensor>>) => void,
-): Generator<WarmupRequest> {
+  checkRow: (row: Feeds) => void,
+): Generator<WarmupRun> {
   for (const name of Object.keys(given)) {
     if (inputs.some((input) => input.name === name)) continue;
     const known = inputs.map((input) => `'${input.name}'`).join(', ');
@@ -27,7 +28,7 @@ export function* warmUp(
   const row = Object.fromEntries(
     inputs.map((input) => [input.name, given[input.name] ?? zeros(input.type, leastDims(input.dims))]),
   );
-  check(row);
+  checkRow(row);
   for (const rows of new Set(sizes)) {
     const feeds: Record<string, Tensor> = {};
     for (const { name, axis } of inputs) {

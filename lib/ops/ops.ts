@@ -2,30 +2,24 @@
 // chain of them needs no copy. Names and meaning are numpy's and ONNX's.
 
 import type { Operations } from '../../binding.js';
+import { requiredWholeNumber, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
-import { checkOptions, type Operand, type OperationOptions, type Runner } from '../device/runner.js';
-import type { FloatOperand, ResultOf } from '../linalg/shapes.js';
-import { arrayClasses, bitsOf, type NumericDType } from '../tensor/dtypes.js';
-import { product } from '../tensor/tensor.js';
-import type { FloatType, Tensor } from '../tensor/types.js';
 import {
-  type CastType,
-  checkAxis,
-  checkCastType,
   checkFloat,
-  checkLeading,
   checkOperand,
-  checkSize,
-  perChannel,
+  type FloatOperand,
+  type Operand,
   type ResultAs,
-} from './shapes.js';
-
-export interface ReduceOptions extends OperationOptions {
-  /** The dimension along which; negative ones count from the end. -1, the last one, by default. */
-  axis?: number;
-  /** Whether that dimension stays, with a size of 1. */
-  keepDims?: boolean;
-}
+  type ResultOf,
+} from '../runtime/operands.js';
+import { checkOptions, type OperationOptions, optionNames } from '../runtime/options.js';
+import type { Runner } from '../runtime/runner.js';
+import { elementCount, product } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/types.js';
+import { checkOrder, checkReduction, type ReduceOptions } from './axes.js';
+import { type CastType, checkCastType, scalarOperand } from './elements.js';
+import { checkImages, type ImageOptions } from './images.js';
+import { checkLengths, checkPick } from './items.js';
 
 export interface TopK<V, I> {
   /** [..., k]: the largest elements, largest first. */
@@ -41,25 +35,10 @@ export interface PadOptions extends OperationOptions {
   value?: number | bigint;
 }
 
-export interface ImageOptions extends OperationOptions {
-  /** Of the result; by default the images' own. */
-  height?: number;
-  /** Of the result; by default the images' own. */
-  width?: number;
-  /** What a pixel is multiplied by: 1/255 by default. */
-  scale?: number;
-  /** What is then subtracted, of all channels or of each: 0 by default. */
-  mean?: number | readonly number[];
-  /** What the difference is then divided by, of all channels or of each: 1 by default. */
-  std?: number | readonly number[];
-  /** Whether the first and the third channel change places, before `mean` and `std`: BGR from RGB, and the other way round. */
-  swapRedBlue?: boolean;
-}
-
 type Reduction = Operations['reduce']['reduction'];
 
 const mostOfTopK = 1024;
-const mostPixels = 2 ** 31 - 1;
+const padNames = optionNames('length', 'value');
 
 /**
  * Operands are host tensors or device tensors; where one is on the device, so are the results. Host operands of up to 64 KiB may
@@ -86,6 +65,7 @@ export class TensorOperations {
     type: T,
     options: OperationOptions = {},
   ): Promise<ResultAs<A, T>> {
+    checkOptions(options, 'cast');
     const operand = checkOperand(a, 'cast');
     const to = checkCastType(type, 'cast: type');
     const from = checkCastType(operand.type, 'cast');
@@ -104,9 +84,10 @@ export class TensorOperations {
     axes?: readonly number[],
     options: OperationOptions = {},
   ): Promise<ResultAs<A, A['type']>> {
+    checkOptions(options, 'transpose');
     const operand = checkOperand(a, 'transpose');
     const { type, dims } = operand;
-    const order = axes === undefined ? dims.map((_, i) => dims.length - 1 - i) : checkAxes(axes, dims.length);
+    const order = checkOrder(axes, dims.length);
     const shapes = [{ type, dims: order.map((axis) => dims[axis]!) }];
     const request = { type, dims: [...dims], axes: order };
     const [result] = await this.#runner.run('transpose', { a: operand }, request, shapes, options);
@@ -168,12 +149,12 @@ export class TensorOperations {
     k: number,
     options: OperationOptions = {},
   ): Promise<TopK<ResultOf<A>, ResultAs<A, 'int64'>>> {
-    const operand = checkFloat(a, 'topK');
-    checkLeading(operand, 'topK');
+    checkOptions(options, 'topK');
+    const operand = checkFloat(a, 'topK', 1);
     const { type } = operand;
     const lead = operand.dims.slice(0, -1);
     const columns = operand.dims.at(-1)!;
-    checkSize(k, 0, Math.min(columns, mostOfTopK), 'topK: k');
+    requiredWholeNumber('topK: k', k, 0, Math.min(columns, mostOfTopK));
     const shapes = [
       { type, dims: [...lead, k] },
       { type: 'int64' as const, dims: [...lead, k] },
@@ -188,8 +169,8 @@ export class TensorOperations {
    * linear algebra would refuse with ERR_NOT_FINITE, in a batch.
    */
   async hasNonFinite<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultAs<A, 'bool'>> {
-    const operand = checkFloat(a, 'hasNonFinite');
-    checkLeading(operand, 'hasNonFinite');
+    checkOptions(options, 'hasNonFinite');
+    const operand = checkFloat(a, 'hasNonFinite', 1);
     const [items, ...rest] = operand.dims as [number, ...number[]];
     const request = { type: operand.type, items, elements: product(rest) };
     const shapes = [{ type: 'bool' as const, dims: [items] }];
@@ -220,6 +201,7 @@ export class TensorOperations {
     indices: readonly number[] | Operand<'int32' | 'int64'>,
     options: OperationOptions = {},
   ): Promise<unknown> {
+    checkOptions(options, 'gather');
     const { operand, picked, rest, request } = checkPick(a, indices, 'gather');
     const shapes = [{ type: operand.type, dims: [...picked.dims, ...rest] }];
     const operands = { a: operand, indices: picked as Operand };
@@ -252,6 +234,7 @@ export class TensorOperations {
     updates: Operand,
     options: OperationOptions = {},
   ): Promise<unknown> {
+    checkOptions(options, 'scatter');
     const { operand, picked, rest, request } = checkPick(a, indices, 'scatter');
     const placed = checkOperand(updates, 'scatter: updates');
     const { type, dims } = operand;
@@ -282,23 +265,23 @@ export class TensorOperations {
     lengths: readonly number[],
     options: PadOptions = {},
   ): Promise<ResultAs<A, A['type']>> {
-    const operand = checkOperand(a, 'padSequences');
-    checkLeading(operand, 'padSequences');
+    checkOptions(options, 'padSequences', padNames);
+    const operand = checkOperand(a, 'padSequences', 1);
     const [total, ...rest] = operand.dims as [number, ...number[]];
     const { type } = operand;
-    checkOptions(options, 'padSequences');
     const each = product(rest);
     const offsets = checkLengths(lengths, total).map((offset) => offset * each);
     const longest = lengths.reduce((most, one) => Math.max(most, one), 0);
-    const length = checkSize(options.length ?? longest, 0, Number.MAX_SAFE_INTEGER, 'padSequences: length');
+    const length = wholeNumber('padSequences: length', options.length, longest, 0);
+    const dims = [lengths.length, length, ...rest];
+    elementCount(dims, 'padSequences');
     const request = { type, elements: total * each, count: lengths.length, length: length * each };
     const operands = {
       a: operand,
       offsets: { type: 'int64', data: BigInt64Array.from(offsets, BigInt), dims: [offsets.length] } as Tensor<'int64'>,
-      value: oneElement(type, options.value ?? 0, 'padSequences: value'),
+      value: scalarOperand(type, options.value ?? 0, 'padSequences: value'),
     };
-    const shapes = [{ type, dims: [lengths.length, length, ...rest] }];
-    const [result] = await this.#runner.run('pad', operands, request, shapes, options);
+    const [result] = await this.#runner.run('pad', operands, request, [{ type, dims }], options);
     return result as ResultAs<A, A['type']>;
   }
 
@@ -311,37 +294,8 @@ export class TensorOperations {
     images: A,
     options: ImageOptions = {},
   ): Promise<ResultAs<A, 'float32'>> {
-    const operand = checkOperand(images, 'imageToTensor');
-    if (operand.type !== 'uint8') {
-      throw new TensorlaneError('ERR_DTYPE', `imageToTensor: expected images of uint8, not ${operand.type}`);
-    }
-    const { dims } = operand;
-    const [batch, height, width, channels] = dims as [number, number, number, number];
-    if (dims.length !== 4 || channels < 1 || channels > 4 || height < 1 || width < 1) {
-      throw new TensorlaneError(
-        'ERR_SHAPE',
-        `imageToTensor: expected images of [n, h, w, c] with 1 to 4 channels, got dims [${dims.join(', ')}]`,
-      );
-    }
-    checkOptions(options, 'imageToTensor');
-    const { scale = 1 / 255, mean = 0, std = 1, swapRedBlue = false } = options;
-    const toHeight = checkSize(options.height ?? height, 1, mostPixels, 'imageToTensor: height');
-    const toWidth = checkSize(options.width ?? width, 1, mostPixels, 'imageToTensor: width');
-    const request = {
-      ...{ batch, height, width, channels, toHeight, toWidth, swapRedBlue },
-      scale: perChannel(scale, 1, 'imageToTensor: scale')[0]!,
-      mean: perChannel(mean, channels, 'imageToTensor: mean'),
-      std: perChannel(std, channels, 'imageToTensor: std'),
-    };
-    if (request.std.includes(0)) {
-      throw new TensorlaneError('ERR_ARGUMENT', 'imageToTensor: std must not be 0');
-    }
-    if (typeof swapRedBlue !== 'boolean' || (swapRedBlue && channels < 3)) {
-      throw new TensorlaneError(
-        'ERR_ARGUMENT',
-        `imageToTensor: swapRedBlue must be a boolean, and false for images of ${channels} channels, got ${String(swapRedBlue)}`,
-      );
-    }
+    const { operand, request } = checkImages(images, options);
+    const { batch, channels, toHeight, toWidth } = request;
     const shapes = [{ type: 'float32' as const, dims: [batch, channels, toHeight, toWidth] }];
     const [result] = await this.#runner.run('imageToTensor', { a: operand }, request, shapes, options);
     return result as ResultAs<A, 'float32'>;
@@ -353,88 +307,4 @@ export class TensorOperations {
     const [result] = await this.#runner.run('reduce', { a: operand }, { ...request, reduction }, shapes, options);
     return result as ResultOf<A>;
   }
-}
-
-/** An operation along one axis: the operand around it, and the result's dims. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
-function checkReduction(a: unknown, options: ReduceOptions, what: string) {
-  const operand = checkFloat(a, what);
-  checkLeading(operand, what);
-  checkOptions(options, what);
-  const { axis = -1, keepDims = false } = options;
-  if (typeof keepDims !== 'boolean') {
-    throw new TensorlaneError('ERR_ARGUMENT', `${what}: keepDims must be a boolean, got ${String(keepDims)}`);
-  }
-  const { dims } = operand;
-  const place = checkAxis(axis, dims.length, what);
-  const outer = dims.slice(0, place);
-  const inner = dims.slice(place + 1);
-  const type: FloatType = operand.type;
-  const request = { type, outer: product(outer), length: dims[place]!, inner: product(inner) };
-  return { operand, request, dims: keepDims ? [...outer, 1, ...inner] : [...outer, ...inner] };
-}
-
-/** Each axis once. Errors: ERR_ARGUMENT. */
-function checkAxes(axes: unknown, rank: number): number[] {
-  if (!Array.isArray(axes) || axes.length !== rank) {
-    throw new TensorlaneError('ERR_ARGUMENT', `transpose: expected ${rank} axes, got [${String(axes)}]`);
-  }
-  const order = axes.map((axis) => checkAxis(axis, rank, 'transpose'));
-  if (new Set(order).size !== rank) {
-    throw new TensorlaneError('ERR_ARGUMENT', `transpose: every axis must be named once, got [${axes.join(', ')}]`);
-  }
-  return order;
-}
-
-/** Items of the leading dimension, and which. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
-function checkPick(a: unknown, indices: unknown, what: string) {
-  const operand = checkOperand(a, what);
-  checkLeading(operand, what);
-  const picked = checkIndices(indices, what);
-  const [rows, ...rest] = operand.dims as [number, ...number[]];
-  const rowBytes = product(rest) * (bitsOf[operand.type] / 8);
-  return { operand, picked, rest, request: { rowBytes, rows, count: product(picked.dims), indexType: picked.type } };
-}
-
-/** Where each of the sequences begins, and the last one ends. Errors: ERR_ARGUMENT, ERR_SHAPE. */
-function checkLengths(lengths: unknown, total: number): number[] {
-  if (!Array.isArray(lengths)) {
-    throw new TensorlaneError('ERR_ARGUMENT', `padSequences: lengths must be an array, got ${String(lengths)}`);
-  }
-  const offsets = [0];
-  for (const length of lengths) {
-    offsets.push(offsets.at(-1)! + checkSize(length, 0, Number.MAX_SAFE_INTEGER, 'padSequences: a length'));
-  }
-  if (offsets.at(-1) === total) return offsets;
-  throw new TensorlaneError(
-    'ERR_SHAPE',
-    `padSequences: the lengths add up to ${offsets.at(-1)}, but a has ${total} items`,
-  );
-}
-
-/** A scalar of the type. Errors: ERR_ARGUMENT. */
-function oneElement(type: NumericDType, value: unknown, what: string): Operand {
-  const data = new arrayClasses[type](1);
-  if (typeof value !== 'number' && typeof value !== 'bigint') {
-    throw new TensorlaneError('ERR_ARGUMENT', `${what} must be a number, got ${String(value)}`);
-  }
-  const isBig = data instanceof BigInt64Array || data instanceof BigUint64Array;
-  if (isBig && typeof value === 'number' && !Number.isInteger(value)) {
-    throw new TensorlaneError('ERR_ARGUMENT', `${what} must be an integer for ${type}, got ${value}`);
-  }
-  data[0] = isBig ? BigInt(value) : Number(value);
-  return { type, data, dims: [] } as unknown as Operand;
-}
-
-/** Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
-function checkIndices(indices: unknown, what: string): Operand<'int32' | 'int64'> {
-  if (Array.isArray(indices)) {
-    const wrong = indices.find((index) => !Number.isSafeInteger(index));
-    if (wrong !== undefined || indices.includes(undefined)) {
-      throw new TensorlaneError('ERR_ARGUMENT', `${what}: indices must be integers, got ${String(wrong)}`);
-    }
-    return { type: 'int64', data: BigInt64Array.from(indices, BigInt), dims: [indices.length] } as Tensor<'int64'>;
-  }
-  const operand = checkOperand(indices, `${what}: indices`);
-  if (operand.type === 'int32' || operand.type === 'int64') return operand as Operand<'int32' | 'int64'>;
-  throw new TensorlaneError('ERR_DTYPE', `${what}: indices must be int32 or int64, not ${operand.type}`);
 }

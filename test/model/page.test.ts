@@ -2,14 +2,14 @@
 
 import { expect, test } from 'vitest';
 import { Layout } from '../../lib/model/layout.js';
-import { Page, type Request } from '../../lib/model/page.js';
+import { Page, type QueuedRun } from '../../lib/model/page.js';
 import type { Tensor } from '../../lib/tensor/types.js';
 
 test('a request that runs out of memory half-way leaves those before it as they are', () => {
   const value = (name: string) => ({ name, type: 'float32' as const, dims: [-1, 2], dimNames: ['N', undefined] });
   const page = new Page(new Layout({ inputs: [value('a'), value('b')], outputs: [] }));
   const rowOf = (...data: number[]): Tensor => ({ type: 'float32', data: Float32Array.from(data), dims: [1, 2] });
-  const request = (a: Tensor, b: Tensor): Request => ({
+  const request = (a: Tensor, b: Tensor): QueuedRun => ({
     checked: { tensors: [a, b], rows: 1, key: '', length: -1, padded: -1 },
     outputs: [],
     alone: false,

@@ -1,10 +1,13 @@
 // Kernels of the user's own: CUDA C++, compiled when they are asked for (NVRTC), launched with checked arguments.
 
-import type { Kernel as NativeKernel } from '../../binding.js';
-import { TensorlaneError } from '../core/errors.js';
+import type { Device as NativeDevice, Kernel as NativeKernel } from '../../binding.js';
+import { plainObject, refuseUnknown, shown, wholeNumber } from '../core/arguments.js';
+import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import { arrayClasses, type NumericDType } from '../tensor/dtypes.js';
+import { arrayOfOne } from '../tensor/elements.js';
 import { DeviceTensor } from './device-tensor.js';
-import type { OperationOptions, Runner } from './runner.js';
+import { checkOptions, type OperationOptions, optionNames } from './options.js';
+import type { Runner } from './runner.js';
 
 const scalarTypes = [
   'float32',
@@ -59,6 +62,8 @@ export interface KernelOptions {
   options?: readonly string[];
 }
 
+const launchNames = optionNames('grid', 'block', 'sharedBytes');
+
 /** A compiled kernel. */
 export class Kernel<P extends readonly KernelParameter[] = readonly KernelParameter[]> implements Disposable {
   readonly name: string;
@@ -93,13 +98,11 @@ export class Kernel<P extends readonly KernelParameter[] = readonly KernelParame
    */
   async launch(options: LaunchOptions, ...args: KernelArguments<P>): Promise<void> {
     const what = `kernel ${this.name}`;
+    checkOptions(options, what, launchNames);
     const lane = this.#runner.lane(options, what);
     const grid = size3(options.grid, `${what}: grid`);
     const block = size3(options.block, `${what}: block`);
-    const sharedBytes = options.sharedBytes ?? 0;
-    if (!Number.isSafeInteger(sharedBytes) || sharedBytes < 0) {
-      throw new TensorlaneError('ERR_ARGUMENT', `${what}: sharedBytes must be an integer of at least 0`);
-    }
+    const sharedBytes = wholeNumber(`${what}: sharedBytes`, options.sharedBytes, 0, 0);
     if (args.length !== this.parameters.length) {
       throw new TensorlaneError(
         'ERR_ARGUMENT',
@@ -116,8 +119,45 @@ export class Kernel<P extends readonly KernelParameter[] = readonly KernelParame
   }
 }
 
+/** Errors: ERR_ARGUMENT, ERR_KERNEL, ERR_NOT_SUPPORTED, ERR_NO_RUNTIME. */
+export async function compileKernel<P extends readonly KernelParameter[]>(
+  device: NativeDevice,
+  runner: Runner,
+  { source, name, parameters }: { source: string; name: string; parameters: P },
+  options: KernelOptions,
+): Promise<Kernel<P>> {
+  refuseUnknown(plainObject('kernel: options', options), new Set(['options']), 'kernel');
+  if (typeof source !== 'string' || typeof name !== 'string' || name.trim() === '') {
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `kernel: expected the source and the name of a kernel, as strings, got ${typeof source} and ${shown(name)}`,
+    );
+  }
+  checkParameters(parameters);
+  const forCompiler = options.options ?? [];
+  if (!Array.isArray(forCompiler) || forCompiler.some((option) => typeof option !== 'string')) {
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `kernel: options must be strings for the compiler, such as ['-DTILE=32'], got ${shown(forCompiler)}`,
+    );
+  }
+  try {
+    const kernel = new Kernel(await device.compile({ source, name, options: forCompiler }), runner, name, parameters);
+    runner.keep(kernel);
+    return kernel;
+  } catch (reason) {
+    throw toTensorlaneError(reason);
+  }
+}
+
 /** Errors: ERR_ARGUMENT. */
-export function checkParameters(parameters: readonly unknown[]): void {
+function checkParameters(parameters: unknown): void {
+  if (!Array.isArray(parameters)) {
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `kernel: expected the kernel's parameters, such as ['float32[]', 'int32'], got ${shown(parameters)}`,
+    );
+  }
   for (const parameter of parameters) {
     const given = String(parameter);
     const pointee = pointeeOf(given);
@@ -140,7 +180,10 @@ function encode(parameter: KernelParameter, value: unknown, what: string): Encod
   const pointee = pointeeOf(parameter);
   if (pointee !== undefined) {
     if (!(value instanceof DeviceTensor)) {
-      throw new TensorlaneError('ERR_ARGUMENT', `${what} must be a device tensor (device.put), for ${parameter}`);
+      throw new TensorlaneError(
+        'ERR_ARGUMENT',
+        `${what} must be a device tensor (device.put), for ${parameter}, got ${shown(value)}`,
+      );
     }
     if (value.type !== pointee) {
       throw new TensorlaneError('ERR_DTYPE', `${what} must be ${pointee}, got a tensor of ${value.type}`);
@@ -152,18 +195,11 @@ function encode(parameter: KernelParameter, value: unknown, what: string): Encod
     if (typeof value !== 'boolean') throw refuse(what, type, value);
     return { bytes: Uint8Array.of(value ? 1 : 0) };
   }
-  const array = new arrayClasses[type](1);
-  if (type === 'int64' || type === 'uint64') {
-    if (typeof value !== 'bigint' && !Number.isSafeInteger(value)) throw refuse(what, type, value);
-    const wanted = BigInt(value as bigint | number);
-    array[0] = wanted;
-    if (array[0] !== wanted) throw refuse(what, type, value);
-  } else {
-    if (typeof value !== 'number') throw refuse(what, type, value);
-    array[0] = value;
-    // A float may be rounded; an integer must fit.
-    if (!type.startsWith('float') && array[0] !== value) throw refuse(what, type, value);
-  }
+  // A number of more than 53 bits may not be the one that was meant.
+  const isExact = typeof value === 'bigint' || Number.isSafeInteger(value);
+  const isValue = type === 'int64' || type === 'uint64' ? isExact : typeof value === 'number';
+  const array = isValue ? arrayOfOne(type, value as number | bigint) : undefined;
+  if (array === undefined) throw refuse(what, type, value);
   return { bytes: new Uint8Array(array.buffer) };
 }
 
@@ -177,7 +213,10 @@ function refuse(what: string, type: string, value: unknown): TensorlaneError {
 function size3(size: Size3 | undefined, what: string): [number, number, number] {
   const given: readonly number[] | undefined = typeof size === 'number' ? [size] : size;
   if (!Array.isArray(given) || given.length < 1 || given.length > 3) {
-    throw new TensorlaneError('ERR_ARGUMENT', `${what} must be a number, or one to three in an array`);
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `${what} must be a number, or one to three in an array, got ${shown(given)}`,
+    );
   }
   for (const one of given) {
     if (!Number.isSafeInteger(one) || one < 1) {

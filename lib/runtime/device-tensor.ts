@@ -1,72 +1,12 @@
 // Tensors in a device's memory: put there once, used by any number of operations, got back when they are wanted.
 
-import type { BufferPart, Buffer as NativeBuffer } from '../../binding.js';
+import type { BufferPart } from '../../binding.js';
 import { TensorlaneError } from '../core/errors.js';
 import { bitsOf, byteSize, type NumericDType } from '../tensor/dtypes.js';
 import { elementCount } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
-import type { OperationOptions, Runner } from './runner.js';
-
-/**
- * The memory behind one or more tensors. It is let go when the last of them has been disposed and the last operation that was
- * given it has ended; or when the garbage collector finds it, if they were forgotten.
- */
-export class Storage {
-  #buffer: NativeBuffer | undefined;
-  #holders = 0;
-  #uses = 0;
-  #release: Promise<void> | undefined;
-  #unused: (() => void) | undefined;
-
-  constructor(
-    buffer: NativeBuffer,
-    readonly runner: Runner,
-    readonly onReleased: () => void,
-  ) {
-    this.#buffer = buffer;
-  }
-
-  hold(): void {
-    this.#holders++;
-  }
-
-  /** Resolves when the holder's part in it is over: for the last one, when the memory is free. */
-  async letGo(): Promise<void> {
-    if (--this.#holders === 0) await this.free();
-  }
-
-  /** For a device that is being disposed, too: whoever holds it. */
-  free(): Promise<void> {
-    this.#release ??= this.#free();
-    return this.#release;
-  }
-
-  get freed(): boolean {
-    return this.#release !== undefined;
-  }
-
-  /** For an operation: it ends with `unuse`. */
-  use(): NativeBuffer {
-    this.#uses++;
-    return this.#buffer!;
-  }
-
-  unuse(): void {
-    if (--this.#uses === 0) this.#unused?.();
-  }
-
-  async #free(): Promise<void> {
-    if (this.#uses > 0) {
-      await new Promise<void>((resolve) => {
-        this.#unused = resolve;
-      });
-    }
-    const buffer = this.#buffer!;
-    this.#buffer = undefined;
-    this.onReleased();
-    await buffer.release();
-  }
-}
+import { checkOptions, type OperationOptions } from './options.js';
+import type { Storage, StorageOwner } from './storage.js';
 
 /**
  * A tensor in a device's memory, row-major. Made by `device.put` and by operations on device tensors; operations of its device
@@ -97,7 +37,14 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
 
   /** The elements, in host memory. Errors: ERR_DISPOSED, ERR_OUT_OF_MEMORY, ERR_DEVICE_LOST. */
   async get(options: OperationOptions = {}): Promise<Tensor<T>> {
-    return (await this.#storage.runner.get(this as unknown as DeviceTensor, options)) as Tensor<T>;
+    checkOptions(options, 'get');
+    const { owner } = this.#storage;
+    const part = this.use(owner, 'get');
+    try {
+      return (await owner.read(this, part, options)) as Tensor<T>;
+    } finally {
+      this.unuse();
+    }
   }
 
   /**
@@ -105,7 +52,7 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
    * over the same memory, to be disposed like any other. Errors: ERR_SHAPE, ERR_DISPOSED.
    */
   slice(start: number, end?: number): DeviceTensor<T> {
-    this.#check('slice');
+    this.#refuseDisposed('slice');
     const [rows, ...rest] = this.dims;
     if (rows === undefined) throw new TensorlaneError('ERR_SHAPE', 'slice: a scalar has no leading dimension');
     const from = place(start, rows, 'start');
@@ -120,7 +67,7 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
 
   /** The same elements under other dims: a tensor over the same memory. Errors: ERR_SHAPE, ERR_DISPOSED. */
   reshape(dims: readonly number[]): DeviceTensor<T> {
-    this.#check('reshape');
+    this.#refuseDisposed('reshape');
     const have = elementCount(this.dims, 'reshape');
     if (!Array.isArray(dims) || elementCount(dims, 'reshape') !== have) {
       throw new TensorlaneError(
@@ -145,9 +92,9 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
   }
 
   /** @internal Its memory, for an operation that ends with `unuse`. Errors: ERR_DISPOSED, ERR_ARGUMENT. */
-  use(runner: Runner, what: string): BufferPart {
-    this.#check(what);
-    if (runner !== this.#storage.runner) {
+  use(owner: StorageOwner, what: string): BufferPart {
+    this.#refuseDisposed(what);
+    if (owner !== this.#storage.owner) {
       throw new TensorlaneError(
         'ERR_ARGUMENT',
         `${what}: the tensor is in the memory of another device; get() it first`,
@@ -161,7 +108,7 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
     this.#storage.unuse();
   }
 
-  #check(what: string): void {
+  #refuseDisposed(what: string): void {
     if (this.disposed) throw new TensorlaneError('ERR_DISPOSED', `${what}: the tensor has been disposed`);
   }
 }

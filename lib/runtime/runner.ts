@@ -6,29 +6,18 @@ import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import { arrayClasses, byteSize, type NumericArray, type NumericDType } from '../tensor/dtypes.js';
 import { checkTensor, elementCount } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
-import { DeviceTensor, Storage } from './device-tensor.js';
-import { Stream } from './streams.js';
-
-export interface OperationOptions {
-  /** The stream to run on; by default whichever is free. */
-  stream?: Stream;
-}
-
-export type Operand<T extends NumericDType = NumericDType> = Tensor<T> | DeviceTensor<T>;
-
-/** A result's type and dims. */
-export interface Shape {
-  readonly type: NumericDType;
-  readonly dims: readonly number[];
-}
+import { DeviceTensor } from './device-tensor.js';
+import type { Operand } from './operands.js';
+import { checkOptions, type OperationOptions } from './options.js';
+import { type Shape, Storage, type StorageOwner } from './storage.js';
 
 type Part = NumericArray | BufferPart;
 type OperandName = 'a' | 'b' | 'from' | 'indices' | 'updates' | 'offsets' | 'value';
-/** A request without its operands, and without the choice of where the results go. */
-type Rest<K extends keyof Operations> = Omit<Operations[K], 'onDevice' | OperandName>;
+/** What an operation is given, without its operands and the choice of where the results go. */
+type Settings<K extends keyof Operations> = Omit<Operations[K], 'onDevice' | OperandName>;
 
 /** Runs the operations of one device, and keeps account of the memory that its tensors hold. */
-export class Runner {
+export class Runner implements StorageOwner {
   readonly #device: () => NativeDevice;
   readonly #storages = new Set<WeakRef<Storage>>();
   readonly #kernels = new Set<WeakRef<Disposable>>();
@@ -38,15 +27,16 @@ export class Runner {
     this.#device = device;
   }
 
+  /** `options` have been checked. */
   async run<K extends keyof Operations>(
     name: K,
     operands: Readonly<Record<string, Operand>>,
-    rest: Rest<K>,
+    settings: Settings<K>,
     results: readonly Shape[],
     options: OperationOptions,
   ): Promise<Operand[]> {
     const onDevice = Object.values(operands).some((operand) => operand instanceof DeviceTensor);
-    const buffers = await this.#call(name, operands, { ...rest, onDevice } as Rest<K>, options);
+    const buffers = await this.#submit(name, operands, { ...settings, onDevice } as Settings<K>, options);
     return results.map((result, i) => {
       const buffer = buffers[i]!;
       return buffer instanceof ArrayBuffer ? onHost(result, buffer) : this.#adopt(buffer, result);
@@ -54,34 +44,38 @@ export class Runner {
   }
 
   async put(tensor: Tensor, options: OperationOptions): Promise<DeviceTensor> {
+    checkOptions(options, 'put');
     const from = checkTensor(tensor, 'put');
     const { type, dims } = from;
     if (type === 'string') throw new TensorlaneError('ERR_DTYPE', 'put: strings have no place in device memory');
     const bytes = byteSize(type, elementCount(dims, 'put'));
-    const [buffer] = await this.#call('copy', { from }, { bytes, onDevice: true } as Rest<'copy'>, options, 'put');
+    const [buffer] = await this.#submit(
+      'copy',
+      { from },
+      { bytes, onDevice: true } as Settings<'copy'>,
+      options,
+      'put',
+    );
     return this.#adopt(buffer as NativeBuffer, { type, dims: [...dims] });
   }
 
-  async get(tensor: DeviceTensor, options: OperationOptions): Promise<Tensor<NumericDType>> {
-    const { type, dims, byteLength: bytes } = tensor;
-    const [buffer] = await this.#call(
-      'copy',
-      { from: tensor },
-      { bytes, onDevice: false } as Rest<'copy'>,
-      options,
-      'get',
-    );
-    return onHost({ type, dims: [...dims] }, buffer as ArrayBuffer);
+  async read(shape: Shape, from: BufferPart, options: OperationOptions): Promise<Tensor<NumericDType>> {
+    const lane = this.lane(options, 'get');
+    try {
+      const [buffer] = await this.#device().run('copy', { from, bytes: from.bytes, onDevice: false }, lane);
+      return onHost({ type: shape.type, dims: [...shape.dims] }, buffer as ArrayBuffer);
+    } catch (reason) {
+      throw toTensorlaneError(reason);
+    }
   }
 
   async trim(): Promise<void> {
-    await this.#call('trim', {}, {}, {});
+    await this.#submit('trim', {}, {}, {});
   }
 
-  /** The lane for an operation with these options. Errors: ERR_ARGUMENT, ERR_DISPOSED. */
-  lane(options: OperationOptions, what: string): number | undefined {
-    checkOptions(options, what);
-    return options.stream?.laneOn(this.#device(), what);
+  /** The lane of the stream, where one is named. Errors: ERR_ARGUMENT, ERR_DISPOSED. */
+  lane({ stream }: OperationOptions, what: string): number | undefined {
+    return stream?.laneOn(this.#device(), what);
   }
 
   /** Calls with device tensors' memory, which stays until the call has ended. */
@@ -124,10 +118,10 @@ export class Runner {
     return this.#storages.size;
   }
 
-  async #call<K extends keyof Operations>(
+  async #submit<K extends keyof Operations>(
     name: K,
     operands: Readonly<Record<string, Operand>>,
-    rest: Rest<K>,
+    settings: Settings<K>,
     options: OperationOptions,
     what: string = name,
   ): Promise<(ArrayBuffer | NativeBuffer)[]> {
@@ -140,7 +134,7 @@ export class Runner {
         if (!(operand instanceof DeviceTensor)) given[key] = operand.data as NumericArray;
       }
       for (const [i, [key]] of onDevice.entries()) given[key] = parts[i]!;
-      return device.run(name, { ...rest, ...given } as unknown as Operations[K], lane);
+      return device.run(name, { ...settings, ...given } as unknown as Operations[K], lane);
     });
   }
 
@@ -154,14 +148,4 @@ export class Runner {
 
 function onHost({ type, dims }: Shape, buffer: ArrayBuffer): Tensor<NumericDType> {
   return { type, data: new arrayClasses[type](buffer), dims } as Tensor<NumericDType>;
-}
-
-/** Errors: ERR_ARGUMENT. */
-export function checkOptions(options: OperationOptions, what: string): void {
-  if (options === null || typeof options !== 'object') {
-    throw new TensorlaneError('ERR_ARGUMENT', `${what}: options must be an object, got ${String(options)}`);
-  }
-  if (options.stream !== undefined && !(options.stream instanceof Stream)) {
-    throw new TensorlaneError('ERR_ARGUMENT', `${what}: stream must be a stream acquired from device.streams`);
-  }
 }

@@ -1,6 +1,21 @@
-// What an array is filled with to hold a number as an element of a type: padding, and the ones of a mask.
+// A number as an element of a type: padding, the ones of a mask, a scalar for a kernel.
 
-import { arrayClasses, type NumericDType } from '../tensor/dtypes.js';
+import { arrayClasses, type NumericArray, type NumericDType } from './dtypes.js';
+
+/**
+ * An array of this one element; undefined where an integer type cannot hold the number. float32 may round it; of the smaller
+ * floats it is the bits, as in their data.
+ */
+export function arrayOfOne(type: NumericDType, value: number | bigint): NumericArray | undefined {
+  const array = new arrayClasses[type](1);
+  if (array instanceof BigInt64Array || array instanceof BigUint64Array) {
+    if (typeof value === 'number' && !Number.isInteger(value)) return undefined;
+    array[0] = BigInt(value);
+    return array[0] === BigInt(value) ? array : undefined;
+  }
+  array[0] = Number(value);
+  return type === 'float32' || type === 'float64' || array[0] === Number(value) ? array : undefined;
+}
 
 /** The element as its array class has it; undefined where the type cannot hold the number exactly. */
 export function elementOf(type: NumericDType, value: number): number | bigint | undefined {
@@ -10,12 +25,7 @@ export function elementOf(type: NumericDType, value: number): number | bigint | 
   if (type === 'bfloat16') return bfloat16(value);
   // Eight-bit floats and packed elements: all of them have a zero, whose bits are none.
   if (type.startsWith('float8') || type.endsWith('int4')) return Object.is(value, 0) ? 0 : undefined;
-  if (!Number.isSafeInteger(value)) return undefined;
-  const big = type === 'int64' || type === 'uint64';
-  const element = big ? BigInt(value) : value;
-  const stored = new arrayClasses[type](1) as Int32Array;
-  stored[0] = element as number;
-  return (stored[0] as number | bigint) === element || value === 0 ? element : undefined;
+  return Number.isSafeInteger(value) ? arrayOfOne(type, value)?.[0] : undefined;
 }
 
 const float = new Float32Array(1);

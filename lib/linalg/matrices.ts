@@ -1,35 +1,9 @@
-// Checks and shapes shared by the linear-algebra operations.
+// The matrices of an operation: the last two dimensions, batched over the leading ones, which broadcast as numpy's do.
 
 import type { BatchWalk } from '../../binding.js';
 import { TensorlaneError } from '../core/errors.js';
-import { DeviceTensor } from '../device/device-tensor.js';
-import type { Operand } from '../device/runner.js';
-import { checkTensor, product } from '../tensor/tensor.js';
-import type { FloatType, Tensor } from '../tensor/types.js';
-
-/** What linear algebra takes: a tensor of float32 or float64, in host memory or on the device. */
-export type FloatOperand = Operand<FloatType>;
-
-/** What comes of operands: device tensors if one of them is on the device, of their element type. */
-export type ResultOf<A extends FloatOperand> = [Extract<A, DeviceTensor>] extends [never]
-  ? Tensor<A['type']>
-  : DeviceTensor<A['type']>;
-
-/** A float32 or float64 tensor of at least `rank` dimensions. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
-export function checkFloat(value: unknown, what: string, rank: number): FloatOperand {
-  const operand = value instanceof DeviceTensor ? value : checkTensor(value, what);
-  const { type, dims } = operand;
-  if (type !== 'float32' && type !== 'float64') {
-    throw new TensorlaneError('ERR_DTYPE', `${what}: linear algebra takes float32 or float64, not ${type}`);
-  }
-  if (dims.length < rank) {
-    throw new TensorlaneError(
-      'ERR_SHAPE',
-      `${what}: expected at least ${rank} dimension${rank === 1 ? '' : 's'}, got dims [${dims.join(', ')}]`,
-    );
-  }
-  return operand as FloatOperand;
-}
+import { checkFloat, type FloatOperand } from '../runtime/operands.js';
+import { product } from '../tensor/tensor.js';
 
 /** A batch of matrices. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function checkMatrices(value: unknown, what: string) {
@@ -51,6 +25,7 @@ export function checkSquare(value: unknown, what: string) {
   return matrices;
 }
 
+/** Errors: ERR_DTYPE. */
 export function checkSameType(a: FloatOperand, b: FloatOperand, what: string): void {
   if (a.type === b.type) return;
   throw new TensorlaneError('ERR_DTYPE', `${what}: a is ${a.type} and b is ${b.type}; convert one of them`);

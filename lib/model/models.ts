@@ -1,0 +1,110 @@
+// The models of a device: loading them, and disposing of those that are left when the device is.
+
+import { basename } from 'node:path';
+import type { Device as NativeDevice, Model as NativeModel } from '../../binding.js';
+import { findRuntime } from '../addon/onnxruntime.js';
+import { Limiter } from '../batching/limiter.js';
+import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
+import { Model } from './model.js';
+import { completeOptions, type LoadModelOptions, type ModelSettings } from './options.js';
+
+/** How models run on a device. */
+export interface ModelsOptions {
+  /** What the batches of all models share. */
+  readonly resources: number;
+  /** Cores that one run may use, where a model's own options do not say. */
+  readonly threads: number;
+  /** Of ONNX Runtime's threads. */
+  readonly niceness: number;
+  /** Path of ONNX Runtime's shared library, where the user has named it. */
+  readonly runtime: string | undefined;
+  /** The GPU to run on, where ONNX Runtime can. */
+  readonly cudaDevice: number | undefined;
+}
+
+export class Models {
+  readonly #device: () => NativeDevice;
+  readonly #options: ModelsOptions;
+  readonly #limiter: Limiter;
+  /** Held weakly: a model that its user has lost, undisposed, is left to the garbage collector. */
+  readonly #models = new Set<WeakRef<Model>>();
+  readonly #loading = new Set<Promise<unknown>>();
+  #closed = false;
+
+  /** `device` gives the open device, or throws ERR_DISPOSED. */
+  constructor(device: () => NativeDevice, options: ModelsOptions) {
+    this.#device = device;
+    this.#options = options;
+    this.#limiter = new Limiter(options.resources);
+  }
+
+  async load(source: string | Uint8Array, options: LoadModelOptions): Promise<Model> {
+    const device = this.#device();
+    if (typeof source !== 'string' && !(source instanceof Uint8Array)) {
+      throw new TensorlaneError('ERR_ARGUMENT', `loadModel: expected a path or a Uint8Array, got ${typeof source}`);
+    }
+    const { threads, resources, niceness, cudaDevice } = this.#options;
+    const settings = completeOptions(options, { threads, resources });
+    const loading = device.loadModel(source, {
+      runtime: findRuntime(this.#options.runtime),
+      threads: settings.threads,
+      niceness,
+      ...(cudaDevice !== undefined && { cudaDevice }),
+    });
+    this.#loading.add(loading);
+    try {
+      const loaded = await loading;
+      if (this.#closed) {
+        await loaded.close();
+        throw new TensorlaneError('ERR_DISPOSED', 'loadModel: the device was disposed meanwhile');
+      }
+      const name = options.name ?? (typeof source === 'string' ? basename(source) : 'model');
+      return await this.#make(loaded, settings, name);
+    } catch (reason) {
+      const what = typeof source === 'string' ? `loadModel: '${source}': ` : 'loadModel: ';
+      throw toTensorlaneError(reason, reason instanceof TensorlaneError ? '' : what);
+    } finally {
+      this.#loading.delete(loading);
+    }
+  }
+
+  /** Of those that are loaded and not disposed. */
+  get count(): number {
+    return this.#live().length;
+  }
+
+  /** Lets go of all models, also of those that are being loaded. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#loading);
+    await Promise.all(this.#live().map((model) => model.dispose()));
+  }
+
+  async #make(loaded: NativeModel, settings: ModelSettings, name: string): Promise<Model> {
+    let kept: WeakRef<Model> | undefined;
+    try {
+      const onDisposed = () => kept && this.#models.delete(kept);
+      const model = new Model(loaded, settings, { name, limiter: this.#limiter, onDisposed });
+      kept = new WeakRef(model);
+      this.#live(); // forgets those that were collected
+      this.#models.add(kept);
+      await model.warmUp();
+      return model;
+    } catch (reason) {
+      // What was loaded is not left behind, whatever the options or the warm-up did.
+      if (kept === undefined) await loaded.close();
+      else await kept.deref()?.dispose();
+      throw reason;
+    }
+  }
+
+  #live(): Model[] {
+    const live: Model[] = [];
+    for (const kept of this.#models) {
+      const model = kept.deref();
+      if (model === undefined) this.#models.delete(kept);
+      else live.push(model);
+    }
+    return live;
+  }
+}

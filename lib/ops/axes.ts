@@ -1,0 +1,53 @@
+// Operations along an axis: which one is meant, and what is before it and behind it.
+
+import { flag, shown } from '../core/arguments.js';
+import { TensorlaneError } from '../core/errors.js';
+import { checkFloat } from '../runtime/operands.js';
+import { checkOptions, type OperationOptions, optionNames } from '../runtime/options.js';
+import { product } from '../tensor/tensor.js';
+import type { FloatType } from '../tensor/types.js';
+
+export interface ReduceOptions extends OperationOptions {
+  /** The dimension along which; negative ones count from the end. -1, the last one, by default. */
+  axis?: number;
+  /** Whether that dimension stays, with a size of 1. */
+  keepDims?: boolean;
+}
+
+const reduceNames = optionNames('axis', 'keepDims');
+
+/** An operation along one axis: the operand around it, and the result's dims. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
+export function checkReduction(a: unknown, options: ReduceOptions, what: string) {
+  const { axis = -1, keepDims } = checkOptions(options, what, reduceNames);
+  const operand = checkFloat(a, what, 1);
+  const { dims } = operand;
+  const place = placeOfAxis(axis, dims.length, what);
+  const outer = dims.slice(0, place);
+  const inner = dims.slice(place + 1);
+  const type: FloatType = operand.type;
+  const request = { type, outer: product(outer), length: dims[place]!, inner: product(inner) };
+  const kept = flag(`${what}: keepDims`, keepDims, false) ? [1] : [];
+  return { operand, request, dims: [...outer, ...kept, ...inner] };
+}
+
+/** All the axes, each once; the last one first where none are given. Errors: ERR_ARGUMENT. */
+export function checkOrder(axes: unknown, rank: number): number[] {
+  if (axes === undefined) return Array.from({ length: rank }, (_, i) => rank - 1 - i);
+  if (!Array.isArray(axes) || axes.length !== rank) {
+    throw new TensorlaneError('ERR_ARGUMENT', `transpose: expected ${rank} axes, got ${shown(axes)}`);
+  }
+  const order = axes.map((axis) => placeOfAxis(axis, rank, 'transpose'));
+  if (new Set(order).size === rank) return order;
+  throw new TensorlaneError('ERR_ARGUMENT', `transpose: every axis must be named once, got ${shown(axes)}`);
+}
+
+/** The axis' place among `rank` dimensions; negative ones count from the end. Errors: ERR_ARGUMENT. */
+function placeOfAxis(axis: unknown, rank: number, what: string): number {
+  if (Number.isInteger(axis) && (axis as number) >= -rank && (axis as number) < rank) {
+    return (axis as number) < 0 ? (axis as number) + rank : (axis as number);
+  }
+  throw new TensorlaneError(
+    'ERR_ARGUMENT',
+    `${what}: axis must be an integer from ${-rank} to ${rank - 1}, got ${shown(axis)}`,
+  );
+}

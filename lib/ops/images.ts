@@ -1,0 +1,67 @@
+// Images as they are decoded, bytes of [n, h, w, c], and how they become what vision models take.
+
+import { flag, requiredWholeNumber, shown } from '../core/arguments.js';
+import { TensorlaneError } from '../core/errors.js';
+import { checkOperand } from '../runtime/operands.js';
+import { checkOptions, type OperationOptions, optionNames } from '../runtime/options.js';
+
+export interface ImageOptions extends OperationOptions {
+  /** Of the result; by default the images' own. */
+  height?: number;
+  /** Of the result; by default the images' own. */
+  width?: number;
+  /** What a pixel is multiplied by: 1/255 by default. */
+  scale?: number;
+  /** What is then subtracted, of all channels or of each: 0 by default. */
+  mean?: number | readonly number[];
+  /** What the difference is then divided by, of all channels or of each: 1 by default. */
+  std?: number | readonly number[];
+  /** Whether the first and the third channel change places, before `mean` and `std`: BGR from RGB, and the other way round. */
+  swapRedBlue?: boolean;
+}
+
+const imageNames = optionNames('height', 'width', 'scale', 'mean', 'std', 'swapRedBlue');
+const mostPixels = 2 ** 31 - 1;
+
+/** Images, and what is to be done with them. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
+export function checkImages(images: unknown, options: ImageOptions) {
+  const what = 'imageToTensor';
+  const { scale = 1 / 255, mean = 0, std = 1, ...others } = checkOptions(options, what, imageNames);
+  const operand = checkOperand(images, what);
+  const { type, dims } = operand;
+  if (type !== 'uint8') throw new TensorlaneError('ERR_DTYPE', `${what}: expected images of uint8, not ${type}`);
+  const [batch, height, width, channels] = dims as [number, number, number, number];
+  if (dims.length !== 4 || channels < 1 || channels > 4 || height < 1 || width < 1) {
+    throw new TensorlaneError(
+      'ERR_SHAPE',
+      `${what}: expected images of [n, h, w, c] with 1 to 4 channels, got dims [${dims.join(', ')}]`,
+    );
+  }
+  const swapRedBlue = flag(`${what}: swapRedBlue`, others.swapRedBlue, false);
+  if (swapRedBlue && channels < 3) {
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `${what}: swapRedBlue needs images of 3 or 4 channels, not of ${channels} channels`,
+    );
+  }
+  const request = {
+    ...{ batch, height, width, channels, swapRedBlue },
+    toHeight: requiredWholeNumber(`${what}: height`, others.height ?? height, 1, mostPixels),
+    toWidth: requiredWholeNumber(`${what}: width`, others.width ?? width, 1, mostPixels),
+    scale: perChannel(scale, 1, `${what}: scale`)[0]!,
+    mean: perChannel(mean, channels, `${what}: mean`),
+    std: perChannel(std, channels, `${what}: std`),
+  };
+  if (request.std.includes(0)) throw new TensorlaneError('ERR_ARGUMENT', `${what}: std must not be 0, as it divides`);
+  return { operand, request };
+}
+
+/** A finite number for each channel, from one for all of them or one for each. Errors: ERR_ARGUMENT. */
+function perChannel(value: unknown, channels: number, what: string): number[] {
+  const numbers: readonly unknown[] = Array.isArray(value) ? value : Array<unknown>(channels).fill(value);
+  if (numbers.length === channels && numbers.every((one) => Number.isFinite(one))) return [...numbers] as number[];
+  throw new TensorlaneError(
+    'ERR_ARGUMENT',
+    `${what} must be a finite number, or one for each of the ${channels} channels, got ${shown(value)}`,
+  );
+}

@@ -1,0 +1,60 @@
+// What operations take: tensors in host memory or on the device, and what comes of them.
+
+import { TensorlaneError } from '../core/errors.js';
+import { bitsOf, type NumericDType } from '../tensor/dtypes.js';
+import { checkTensor } from '../tensor/tensor.js';
+import type { FloatType, Tensor } from '../tensor/types.js';
+import { DeviceTensor } from './device-tensor.js';
+
+export type Operand<T extends NumericDType = NumericDType> = Tensor<T> | DeviceTensor<T>;
+
+/** What linear algebra takes: a tensor of float32 or float64, in host memory or on the device. */
+export type FloatOperand = Operand<FloatType>;
+
+/** What comes of operands, with elements of type T: a device tensor if one of them is on the device. */
+export type ResultAs<A extends Operand, T extends NumericDType> = [Extract<A, DeviceTensor>] extends [never]
+  ? Tensor<T>
+  : DeviceTensor<T>;
+
+/** What comes of operands: device tensors if one of them is on the device, of their element type. */
+export type ResultOf<A extends FloatOperand> = [Extract<A, DeviceTensor>] extends [never]
+  ? Tensor<A['type']>
+  : DeviceTensor<A['type']>;
+
+/** A tensor of at least `rank` dimensions whose elements fill whole bytes. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
+export function checkOperand(value: unknown, what: string, rank = 0): Operand {
+  const operand = asTensor(value, what);
+  const { type } = operand;
+  if (type === 'string' || bitsOf[type] < 8) {
+    throw new TensorlaneError('ERR_DTYPE', `${what}: expected elements of at least one byte, not ${type}`);
+  }
+  requireRank(operand, what, rank);
+  return operand as Operand;
+}
+
+/** A tensor of float32 or float64, of at least `rank` dimensions. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
+export function checkFloat(value: unknown, what: string, rank = 0): FloatOperand {
+  const operand = asTensor(value, what);
+  const { type } = operand;
+  if (type !== 'float32' && type !== 'float64') {
+    throw new TensorlaneError(
+      'ERR_DTYPE',
+      `${what}: expected float32 or float64, not ${type}; cast it first (device.ops.cast)`,
+    );
+  }
+  requireRank(operand, what, rank);
+  return operand as FloatOperand;
+}
+
+function asTensor(value: unknown, what: string): Tensor | DeviceTensor {
+  return value instanceof DeviceTensor ? value : checkTensor(value, what);
+}
+
+function requireRank({ dims }: { readonly dims: readonly number[] }, what: string, rank: number): void {
+  if (dims.length >= rank) return;
+  const given = dims.length === 0 ? 'a scalar' : `dims [${dims.join(', ')}]`;
+  throw new TensorlaneError(
+    'ERR_SHAPE',
+    `${what}: expected at least ${rank} dimension${rank === 1 ? '' : 's'}, got ${given}`,
+  );
+}
