@@ -1,6 +1,9 @@
 // Checks of options that users give. What is wrong is refused with the option's name, its value and what is allowed.
 
 import { TensorlaneError } from './errors.js';
+import { shown } from './shown.js';
+
+export { shown };
 
 /** One that may be left out. Errors: ERR_ARGUMENT. */
 export function wholeNumber(name: string, value: unknown, otherwise: number, least: number, most = Infinity): number {
@@ -44,6 +47,11 @@ export function plainObject<T extends object>(name: string, value: T | undefined
   throw new TensorlaneError('ERR_ARGUMENT', `${name} must be an object, got ${shown(value)}`);
 }
 
+/** The names of O's options, all of them. */
+export function namesOf<O>(names: Readonly<Record<keyof O & string, true>>): ReadonlySet<string> {
+  return new Set(Object.keys(names));
+}
+
 /** Errors: ERR_ARGUMENT. */
 export function refuseUnknown(options: object, known: ReadonlySet<string>, what: string): void {
   for (const name of Object.keys(options)) {
@@ -53,9 +61,4 @@ export function refuseUnknown(options: object, known: ReadonlySet<string>, what:
       `${what}: there is no option '${name}'; there is ${[...known].join(', ')}`,
     );
   }
-}
-
-export function shown(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`;
-  return Array.isArray(value) ? `[${value.map(shown).join(', ')}]` : String(value);
 }

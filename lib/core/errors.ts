@@ -3,29 +3,33 @@
 // The stack is the caller's own at no cost to calls that succeed: errors are made inside the async function that the
 // caller awaits, where V8 still knows who that is, never inside a completion callback.
 
-export type ErrorCode =
-  | 'ERR_ARGUMENT'
-  | 'ERR_SHAPE'
-  | 'ERR_DTYPE'
-  | 'ERR_NOT_FINITE'
-  | 'ERR_NOT_CONVERGED'
-  | 'ERR_SINGULAR'
-  | 'ERR_NOT_POSITIVE_DEFINITE'
-  | 'ERR_QUEUE_FULL'
-  | 'ERR_OVERLOADED'
-  | 'ERR_TIMEOUT'
-  | 'ERR_ABORTED'
-  | 'ERR_DISPOSED'
-  | 'ERR_OUT_OF_MEMORY'
-  | 'ERR_DEVICE_LOST'
-  | 'ERR_MODEL'
-  | 'ERR_KERNEL'
-  | 'ERR_NOT_SUPPORTED'
-  | 'ERR_NO_DEVICE'
-  | 'ERR_NO_RUNTIME'
-  | 'ERR_INTERNAL';
+import { shown } from './shown.js';
 
-/** What an error says beside its message, in own enumerable properties, so that JSON, loggers and `{ ...error }` keep it. */
+export const errorCodes = [
+  'ERR_ARGUMENT',
+  'ERR_SHAPE',
+  'ERR_DTYPE',
+  'ERR_NOT_FINITE',
+  'ERR_NOT_CONVERGED',
+  'ERR_SINGULAR',
+  'ERR_NOT_POSITIVE_DEFINITE',
+  'ERR_QUEUE_FULL',
+  'ERR_OVERLOADED',
+  'ERR_TIMEOUT',
+  'ERR_ABORTED',
+  'ERR_DISPOSED',
+  'ERR_OUT_OF_MEMORY',
+  'ERR_DEVICE_LOST',
+  'ERR_MODEL',
+  'ERR_KERNEL',
+  'ERR_NOT_SUPPORTED',
+  'ERR_NO_DEVICE',
+  'ERR_NO_RUNTIME',
+  'ERR_INTERNAL',
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
 export interface ErrorDetails {
   /** For a batched operation: which matrices of the batch failed. */
   indices?: readonly number[] | undefined;
@@ -53,8 +57,8 @@ export class TensorlaneError extends Error {
 
 /** What the addon, or a failed request, left behind, as an error with the stack of whoever calls this. */
 export function toTensorlaneError(reason: unknown, prefix = ''): TensorlaneError {
-  if (!(reason instanceof Error)) return new TensorlaneError('ERR_INTERNAL', prefix + String(reason));
+  if (!(reason instanceof Error)) return new TensorlaneError('ERR_INTERNAL', prefix + shown(reason));
   const { code, indices, retryAfterMicros } = reason as Error & ErrorDetails & { code?: unknown };
-  const known = typeof code === 'string' && code.startsWith('ERR_') ? (code as ErrorCode) : 'ERR_INTERNAL';
+  const known = errorCodes.find((one) => one === code) ?? 'ERR_INTERNAL';
   return new TensorlaneError(known, prefix + reason.message, { cause: reason, indices, retryAfterMicros });
 }

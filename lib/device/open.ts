@@ -2,8 +2,9 @@
 
 import type { OpenOptions as NativeOptions } from '../../binding.js';
 import { native } from '../addon/load.js';
-import { flag, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
+import { flag, namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
+import { shown } from '../core/shown.js';
 import { Device } from './device.js';
 import type { DeviceInfo } from './info.js';
 
@@ -58,17 +59,17 @@ export interface OpenOptions {
   onnxruntime?: string;
 }
 
-const names = new Set([
-  'device',
-  'streams',
-  'highPriorityStreams',
-  'resources',
-  'memory',
-  'threads',
-  'niceness',
-  'onnxruntime',
-]);
-const memoryNames = new Set(['limitBytes', 'fraction', 'growth']);
+const names = namesOf<OpenOptions>({
+  device: true,
+  streams: true,
+  highPriorityStreams: true,
+  resources: true,
+  memory: true,
+  threads: true,
+  niceness: true,
+  onnxruntime: true,
+});
+const memoryNames = namesOf<MemoryOptions>({ limitBytes: true, fraction: true, growth: true });
 
 /**
  * Opens a device: the best GPU that works here, else the CPU, unless one is named.
@@ -81,10 +82,10 @@ export async function open(options: DeviceName | OpenOptions = {}): Promise<Devi
   const { device } = given;
   const named = typeof device === 'string' ? /^(cpu|cuda)(?::(\d+))?$/.exec(device) : null;
   if (device !== undefined && (named === null || (named[1] === 'cpu' && named[2] !== undefined))) {
-    throw new TensorlaneError(
-      'ERR_ARGUMENT',
-      `open: device must be 'cpu', 'cuda' or 'cuda:N', got '${String(device)}'`,
-    );
+    throw new TensorlaneError('ERR_ARGUMENT', `open: device must be 'cpu', 'cuda' or 'cuda:N', got ${shown(device)}`);
+  }
+  if (given.onnxruntime !== undefined && typeof given.onnxruntime !== 'string') {
+    throw new TensorlaneError('ERR_ARGUMENT', `open: onnxruntime must be a path, got ${shown(given.onnxruntime)}`);
   }
   const settings = complete(given);
   if (named !== null) return openOne(named[1] as 'cpu' | 'cuda', Number(named[2] ?? 0), settings, given);
@@ -119,13 +120,13 @@ function complete(given: OpenOptions): Settings {
   }
   const threads = wholeNumber('open: threads', given.threads, 0, 1);
   const niceness = given.niceness === undefined ? undefined : wholeNumber('open: niceness', given.niceness, 0, 0, 19);
-  const memory = plainObject('open: memory', given.memory ?? {});
+  const memory = plainObject('open: memory', given.memory === undefined ? {} : given.memory);
   refuseUnknown(memory, memoryNames, 'open: memory');
   const { fraction } = memory;
   if (fraction !== undefined && !(typeof fraction === 'number' && fraction > 0 && fraction <= 1)) {
     throw new TensorlaneError(
       'ERR_ARGUMENT',
-      `open: memory.fraction must be a number above 0 and at most 1, got ${String(fraction)}`,
+      `open: memory.fraction must be a number above 0 and at most 1, got ${shown(fraction)}`,
     );
   }
   const limitBytes = wholeNumber('open: memory.limitBytes', memory.limitBytes, 0, 1);

@@ -1,9 +1,9 @@
 // Linear algebra on a device: numpy.linalg's operations, row-major, batched over the leading dimensions.
 
-import { flag, oneOf } from '../core/arguments.js';
+import { flag, namesOf, oneOf } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { checkFloat, type FloatOperand, type ResultOf } from '../runtime/operands.js';
-import { checkOptions, type OperationOptions, optionNames } from '../runtime/options.js';
+import { checkOptions, type OperationOptions } from '../runtime/options.js';
 import type { Runner } from '../runtime/runner.js';
 import { broadcast, checkMatrices, checkSameType, checkSquare } from './matrices.js';
 
@@ -66,9 +66,9 @@ export interface Slogdet<R> {
   readonly logabsdet: R;
 }
 
-const svdNames = optionNames('mode', 'driver', 'rank');
-const matmulNames = optionNames('tf32');
-const qrNames = optionNames('mode');
+const svdNames = namesOf<SvdOptions>({ mode: true, driver: true, rank: true, stream: true });
+const matmulNames = namesOf<MatmulOptions>({ tf32: true, stream: true });
+const qrNames = namesOf<QrOptions>({ mode: true, stream: true });
 
 /**
  * Operands are host tensors or device tensors; where one is on the device, so are the results. Host operands of up to 64 KiB

@@ -4,8 +4,9 @@
 // registry is handed in: this file needs no client of its own, and works with whichever copy of one the server has.
 
 import type { BatcherStats } from '../batching/stats.js';
-import { plainObject, refuseUnknown, shown } from '../core/arguments.js';
+import { namesOf, plainObject, refuseUnknown } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
+import { shown } from '../core/shown.js';
 import type { DeviceInfo, DeviceStats } from '../device/info.js';
 import { batcherFamilies, deviceFamilies, type Family, type Labels, ownLabels } from './families.js';
 
@@ -24,6 +25,8 @@ export interface MetricsOptions {
   /** Labels of every metric. */
   labels?: Labels;
 }
+
+const names = namesOf<MetricsOptions>({ registers: true, prefix: true, labels: true });
 
 /** A model, or a batched function. */
 export interface BatcherSource {
@@ -66,11 +69,7 @@ export class Metrics implements Disposable {
 
   /** Metrics are made by `collectMetrics`. */
   constructor(options: MetricsOptions) {
-    refuseUnknown(
-      plainObject('collectMetrics: options', options),
-      new Set(['registers', 'prefix', 'labels']),
-      'collectMetrics',
-    );
+    refuseUnknown(plainObject('collectMetrics: options', options), names, 'collectMetrics');
     const { registers, prefix = 'tensorlane_', labels = {} } = options;
     if (typeof prefix !== 'string' || !/^([a-zA-Z_:][a-zA-Z0-9_:]*)?$/.test(prefix)) {
       throw argument(`prefix must be letters, digits and underscores, got ${shown(prefix)}`);

@@ -14,7 +14,7 @@ import { ModelExecutor } from './executor.js';
 import { type Batchable, Layout } from './layout.js';
 import type { ModelSettings } from './options.js';
 import type { QueuedRun } from './page.js';
-import type { Feeds, Outputs, RunOptions } from './run.js';
+import { checkRunOptions, type Feeds, type Outputs, type RunOptions } from './run.js';
 import { Sequence, type SequenceOptions } from './sequence.js';
 import { Signature } from './signature.js';
 import { warmUp } from './warmup.js';
@@ -102,10 +102,13 @@ export class Model implements AsyncDisposable {
    */
   async run(feeds: Feeds, options?: RunOptions): Promise<Outputs> {
     if (this.#batcher.closed) throw new TensorlaneError('ERR_DISPOSED', 'run: the model has been disposed');
+    if (options !== undefined) {
+      checkRunOptions(options);
+      checkRequestOptions(options, this.#settings.batcher, 'run');
+    }
     const batched = this.#batchable.enabled;
     const checked = this.#signature.checkFeeds(feeds, batched);
     const outputs = this.#signature.outputIndices(options?.outputs);
-    if (options) checkRequestOptions(options, this.#settings.batcher, 'run');
     const outcome = await this.#batcher.submit(
       { checked, outputs, alone: !batched, page: undefined, place: 0 },
       {

@@ -6,8 +6,9 @@ import {
   batcherOptionNames,
   completeBatcherOptions,
 } from '../batching/options.js';
-import { ascendingIntegers, plainObject, refuseUnknown, shown, wholeNumber } from '../core/arguments.js';
+import { ascendingIntegers, namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
+import { shown } from '../core/shown.js';
 import type { Tensor } from '../tensor/types.js';
 
 export interface BatchingOptions extends Omit<BatcherOptions, 'concurrency'> {
@@ -83,7 +84,24 @@ export interface ModelSettings {
   readonly warmup: WarmupOptions | undefined;
 }
 
-const names = new Set(['batching', 'concurrency', 'threads', 'rateLimiter', 'warmup', 'name']);
+const names = namesOf<LoadModelOptions>({
+  batching: true,
+  concurrency: true,
+  threads: true,
+  rateLimiter: true,
+  warmup: true,
+  name: true,
+});
+const axesNames = namesOf<BatchAxisOptions>({ inputs: true, outputs: true });
+const paddingNames = namesOf<PaddingOptions>({
+  inputs: true,
+  outputs: true,
+  lengths: true,
+  maskInput: true,
+  lengthInput: true,
+});
+const rateLimiterNames = namesOf<RateLimiterOptions>({ resources: true, weight: true });
+const warmupNames = namesOf<WarmupOptions>({ inputs: true, batchSizes: true, count: true });
 const batchingNames = new Set([
   ...batcherOptionNames.filter((name) => name !== 'concurrency'),
   'batchAxis',
@@ -125,7 +143,7 @@ export function completeOptions(
 
 function checkedAxes(axes: BatchAxisOptions): BatchAxisOptions {
   const name = 'batching.batchAxis';
-  refuseUnknown(plainObject(name, axes), new Set(['inputs', 'outputs']), name);
+  refuseUnknown(plainObject(name, axes), axesNames, name);
   for (const kind of ['inputs', 'outputs'] as const) {
     const given = axes[kind];
     if (given === undefined) continue;
@@ -138,8 +156,7 @@ function checkedAxes(axes: BatchAxisOptions): BatchAxisOptions {
 
 function checkedPadding(padding: PaddingOptions): PaddingOptions {
   const name = 'batching.padVariableLength';
-  const known = new Set(['inputs', 'outputs', 'lengths', 'maskInput', 'lengthInput']);
-  refuseUnknown(plainObject(name, padding), known, name);
+  refuseUnknown(plainObject(name, padding), paddingNames, name);
   const inputs = Object.entries(plainObject(`${name}.inputs`, padding.inputs));
   if (inputs.length === 0) throw new TensorlaneError('ERR_ARGUMENT', `${name}.inputs must name at least one input`);
   for (const [input, how] of inputs) {
@@ -165,7 +182,7 @@ function checkedPadding(padding: PaddingOptions): PaddingOptions {
 
 function checkedRateLimiter(options: RateLimiterOptions, resources: number) {
   const name = 'rateLimiter';
-  refuseUnknown(plainObject(name, options), new Set(['resources', 'weight']), name);
+  refuseUnknown(plainObject(name, options), rateLimiterNames, name);
   const { weight = 1 } = options;
   if (typeof weight !== 'number' || !(weight > 0 && weight < Number.POSITIVE_INFINITY)) {
     throw new TensorlaneError('ERR_ARGUMENT', `${name}.weight must be a number above 0, got ${shown(weight)}`);
@@ -182,7 +199,7 @@ function checkedWarmup(
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new TensorlaneError('ERR_ARGUMENT', `warmup must be true, false or an object, got ${shown(options)}`);
   }
-  refuseUnknown(options, new Set(['inputs', 'batchSizes', 'count']), 'warmup');
+  refuseUnknown(options, warmupNames, 'warmup');
   wholeNumber('warmup.count', options.count, 1, 1);
   if (options.inputs !== undefined) plainObject('warmup.inputs', options.inputs);
   const { batchSizes } = options;

@@ -1,6 +1,9 @@
 // What a run of a model takes, and what it gives.
 
 import type { RequestOptions } from '../batching/request-options.js';
+import { namesOf, plainObject, refuseUnknown } from '../core/arguments.js';
+import { TensorlaneError } from '../core/errors.js';
+import { arrayKind } from '../tensor/dtypes.js';
 import type { Tensor } from '../tensor/types.js';
 
 /** Tensors by the names of inputs. */
@@ -12,4 +15,20 @@ export type Outputs = Record<string, Tensor>;
 export interface RunOptions extends RequestOptions {
   /** The outputs that are wanted; all by default. */
   outputs?: readonly string[] | undefined;
+}
+
+const names = namesOf<RunOptions>({ outputs: true, signal: true, priority: true, timeoutMicros: true });
+
+/** That they are tensors by name; whether they are the model's inputs, its signature says. Errors: ERR_ARGUMENT. */
+export function requireFeeds(feeds: unknown): asserts feeds is Readonly<Record<string, unknown>> {
+  if (feeds !== null && typeof feeds === 'object') return;
+  throw new TensorlaneError(
+    'ERR_ARGUMENT',
+    `run: expected an object of tensors by input name, got ${arrayKind(feeds)}`,
+  );
+}
+
+/** That they are options, and none is unknown; what each is, is checked where it is used. Errors: ERR_ARGUMENT. */
+export function checkRunOptions(options: RunOptions): void {
+  refuseUnknown(plainObject('run: options', options), names, 'run');
 }

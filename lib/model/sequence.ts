@@ -5,12 +5,13 @@
 // kept in host memory.
 
 import { native } from '../addon/load.js';
-import { plainObject, refuseUnknown, shown, wholeNumber } from '../core/arguments.js';
+import { namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
+import { shown } from '../core/shown.js';
 import { zeros } from '../tensor/tensor.js';
 import type { Tensor, ValueInfo } from '../tensor/types.js';
 import { leastDims } from './layout.js';
-import type { Feeds, Outputs, RunOptions } from './run.js';
+import { checkRunOptions, type Feeds, type Outputs, type RunOptions, requireFeeds } from './run.js';
 
 export interface SequenceOptions {
   /** For each input that is state, the output that it comes from: { state: 'stateN' }. */
@@ -20,6 +21,8 @@ export interface SequenceOptions {
   /** After how long without a run the sequence ends by itself, and its state is freed; 0, the default: never. */
   idleTimeoutMicros?: number;
 }
+
+const names = namesOf<SequenceOptions>({ states: true, initial: true, idleTimeoutMicros: true });
 
 /** The model, as far as its sequences need it. */
 export interface SequenceModel {
@@ -48,11 +51,7 @@ export class Sequence implements AsyncDisposable {
 
   /** Sequences are made by `model.sequence`. */
   constructor(model: SequenceModel, options: SequenceOptions) {
-    refuseUnknown(
-      plainObject('sequence: options', options),
-      new Set(['states', 'initial', 'idleTimeoutMicros']),
-      'sequence',
-    );
+    refuseUnknown(plainObject('sequence: options', options), names, 'sequence');
     const initial = options.initial === undefined ? {} : plainObject('sequence: initial', options.initial);
     this.#model = model;
     this.#states = Object.entries(plainObject('sequence: states', options.states));
@@ -87,8 +86,10 @@ export class Sequence implements AsyncDisposable {
    * Errors: those of `model.run` (ERR_DISPOSED also where the model was disposed before the run's turn came); ERR_DISPOSED, where
    * the sequence was disposed or idle for too long.
    */
-  async run(feeds: Feeds, options?: RunOptions): Promise<Outputs> {
+  async run(feeds: Feeds, options: RunOptions = {}): Promise<Outputs> {
     this.#refuseEnded();
+    requireFeeds(feeds);
+    checkRunOptions(options);
     clearTimeout(this.#timer);
     this.#pending++;
     try {
@@ -124,9 +125,9 @@ export class Sequence implements AsyncDisposable {
     await this.dispose();
   }
 
-  async #step(feeds: Feeds, options: RunOptions = {}): Promise<Outputs> {
+  async #step(feeds: Feeds, options: RunOptions): Promise<Outputs> {
     for (const [input] of this.#states) {
-      if (feeds !== null && typeof feeds === 'object' && Object.hasOwn(feeds, input)) {
+      if (Object.hasOwn(feeds, input)) {
         throw argument(`run: input '${input}' is state, which the sequence feeds; give it as initial, or leave it out`);
       }
     }
@@ -185,7 +186,6 @@ function argument(problem: string): TensorlaneError {
 
 /** What a caller may change while the run waits. What is no tensor is refused in its turn. */
 function copied(feeds: Feeds): Feeds {
-  if (feeds === null || typeof feeds !== 'object') return feeds;
   return Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, copy(tensor, native.copyUpTo)]));
 }
 

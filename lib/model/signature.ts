@@ -4,6 +4,7 @@ import { TensorlaneError } from '../core/errors.js';
 import { arrayKind, holds, storedLength } from '../tensor/dtypes.js';
 import type { Tensor } from '../tensor/types.js';
 import type { InputLayout, Layout } from './layout.js';
+import { requireFeeds } from './run.js';
 
 /** What a run was given, when it has been checked. */
 export interface CheckedFeeds {
@@ -32,13 +33,8 @@ export class Signature {
 
   /** Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
   checkFeeds(feeds: unknown, batched: boolean): CheckedFeeds {
-    if (feeds === null || typeof feeds !== 'object') {
-      throw new TensorlaneError(
-        'ERR_ARGUMENT',
-        `run: expected an object of tensors by input name, got ${arrayKind(feeds)}`,
-      );
-    }
-    const given = feeds as Record<string, unknown>;
+    requireFeeds(feeds);
+    const given = feeds;
     const inputs = this.#layout.given;
     const tensors: Tensor[] = [];
     let key = '';

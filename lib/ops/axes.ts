@@ -1,9 +1,10 @@
 // Operations along an axis: which one is meant, and what is before it and behind it.
 
-import { flag, shown } from '../core/arguments.js';
+import { flag, namesOf } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
+import { shown } from '../core/shown.js';
 import { checkFloat } from '../runtime/operands.js';
-import { checkOptions, type OperationOptions, optionNames } from '../runtime/options.js';
+import { checkOptions, type OperationOptions } from '../runtime/options.js';
 import { product } from '../tensor/tensor.js';
 import type { FloatType } from '../tensor/types.js';
 
@@ -14,7 +15,7 @@ export interface ReduceOptions extends OperationOptions {
   keepDims?: boolean;
 }
 
-const reduceNames = optionNames('axis', 'keepDims');
+const reduceNames = namesOf<ReduceOptions>({ axis: true, keepDims: true, stream: true });
 
 /** An operation along one axis: the operand around it, and the result's dims. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function checkReduction(a: unknown, options: ReduceOptions, what: string) {

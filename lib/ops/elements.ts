@@ -1,7 +1,7 @@
 // Which types elements are converted between, and a number as an operand of one element.
 
-import { shown } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
+import { shown } from '../core/shown.js';
 import type { Operand } from '../runtime/operands.js';
 import { bitsOf, type NumericDType } from '../tensor/dtypes.js';
 import { arrayOfOne } from '../tensor/elements.js';

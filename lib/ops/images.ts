@@ -1,9 +1,10 @@
 // Images as they are decoded, bytes of [n, h, w, c], and how they become what vision models take.
 
-import { flag, requiredWholeNumber, shown } from '../core/arguments.js';
+import { flag, namesOf, requiredWholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
+import { shown } from '../core/shown.js';
 import { checkOperand } from '../runtime/operands.js';
-import { checkOptions, type OperationOptions, optionNames } from '../runtime/options.js';
+import { checkOptions, type OperationOptions } from '../runtime/options.js';
 
 export interface ImageOptions extends OperationOptions {
   /** Of the result; by default the images' own. */
@@ -20,7 +21,10 @@ export interface ImageOptions extends OperationOptions {
   swapRedBlue?: boolean;
 }
 
-const imageNames = optionNames('height', 'width', 'scale', 'mean', 'std', 'swapRedBlue');
+const imageNames = namesOf<ImageOptions>({
+  ...{ height: true, width: true, scale: true, mean: true, std: true, swapRedBlue: true },
+  stream: true,
+});
 const mostPixels = 2 ** 31 - 1;
 
 /** Images, and what is to be done with them. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */

@@ -1,7 +1,8 @@
 // The items of a leading dimension: picked by their indices, or one after the other as sequences of different lengths.
 
-import { requiredWholeNumber, shown } from '../core/arguments.js';
+import { requiredWholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
+import { shown } from '../core/shown.js';
 import { checkOperand, type Operand } from '../runtime/operands.js';
 import { bitsOf } from '../tensor/dtypes.js';
 import { product } from '../tensor/tensor.js';

@@ -2,7 +2,7 @@
 // chain of them needs no copy. Names and meaning are numpy's and ONNX's.
 
 import type { Operations } from '../../binding.js';
-import { requiredWholeNumber, wholeNumber } from '../core/arguments.js';
+import { namesOf, requiredWholeNumber, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import {
   checkFloat,
@@ -12,7 +12,7 @@ import {
   type ResultAs,
   type ResultOf,
 } from '../runtime/operands.js';
-import { checkOptions, type OperationOptions, optionNames } from '../runtime/options.js';
+import { checkOptions, type OperationOptions } from '../runtime/options.js';
 import type { Runner } from '../runtime/runner.js';
 import { elementCount, product } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
@@ -38,7 +38,7 @@ export interface PadOptions extends OperationOptions {
 type Reduction = Operations['reduce']['reduction'];
 
 const mostOfTopK = 1024;
-const padNames = optionNames('length', 'value');
+const padNames = namesOf<PadOptions>({ length: true, value: true, stream: true });
 
 /**
  * Operands are host tensors or device tensors; where one is on the device, so are the results. Host operands of up to 64 KiB may

@@ -2,6 +2,7 @@
 
 import type { BufferPart } from '../../binding.js';
 import { TensorlaneError } from '../core/errors.js';
+import { shown } from '../core/shown.js';
 import { bitsOf, byteSize, type NumericDType } from '../tensor/dtypes.js';
 import { elementCount } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
@@ -72,7 +73,7 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
     if (!Array.isArray(dims) || elementCount(dims, 'reshape') !== have) {
       throw new TensorlaneError(
         'ERR_SHAPE',
-        `reshape: [${this.dims.join(', ')}] has ${have} elements, which [${String(dims)}] do not hold`,
+        `reshape: [${this.dims.join(', ')}] has ${have} elements, which dims ${shown(dims)} do not hold`,
       );
     }
     return new DeviceTensor(this.#storage, this.#offset, this.type, [...dims]);
@@ -115,7 +116,7 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
 
 function place(index: number, rows: number, what: string): number {
   if (!Number.isInteger(index)) {
-    throw new TensorlaneError('ERR_SHAPE', `slice: ${what} must be an integer, got ${String(index)}`);
+    throw new TensorlaneError('ERR_SHAPE', `slice: ${what} must be an integer, got ${shown(index)}`);
   }
   return index < 0 ? Math.max(0, rows + index) : Math.min(index, rows);
 }

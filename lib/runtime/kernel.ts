@@ -1,12 +1,13 @@
 // Kernels of the user's own: CUDA C++, compiled when they are asked for (NVRTC), launched with checked arguments.
 
 import type { Device as NativeDevice, Kernel as NativeKernel } from '../../binding.js';
-import { plainObject, refuseUnknown, shown, wholeNumber } from '../core/arguments.js';
+import { namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
+import { shown } from '../core/shown.js';
 import { arrayClasses, type NumericDType } from '../tensor/dtypes.js';
 import { arrayOfOne } from '../tensor/elements.js';
 import { DeviceTensor } from './device-tensor.js';
-import { checkOptions, type OperationOptions, optionNames } from './options.js';
+import { checkOptions, type OperationOptions } from './options.js';
 import type { Runner } from './runner.js';
 
 const scalarTypes = [
@@ -62,7 +63,8 @@ export interface KernelOptions {
   options?: readonly string[];
 }
 
-const launchNames = optionNames('grid', 'block', 'sharedBytes');
+const kernelNames = namesOf<KernelOptions>({ options: true });
+const launchNames = namesOf<LaunchOptions>({ grid: true, block: true, sharedBytes: true, stream: true });
 
 /** A compiled kernel. */
 export class Kernel<P extends readonly KernelParameter[] = readonly KernelParameter[]> implements Disposable {
@@ -126,7 +128,7 @@ export async function compileKernel<P extends readonly KernelParameter[]>(
   { source, name, parameters }: { source: string; name: string; parameters: P },
   options: KernelOptions,
 ): Promise<Kernel<P>> {
-  refuseUnknown(plainObject('kernel: options', options), new Set(['options']), 'kernel');
+  refuseUnknown(plainObject('kernel: options', options), kernelNames, 'kernel');
   if (typeof source !== 'string' || typeof name !== 'string' || name.trim() === '') {
     throw new TensorlaneError(
       'ERR_ARGUMENT',
@@ -204,10 +206,7 @@ function encode(parameter: KernelParameter, value: unknown, what: string): Encod
 }
 
 function refuse(what: string, type: string, value: unknown): TensorlaneError {
-  return new TensorlaneError(
-    'ERR_ARGUMENT',
-    `${what} must be a value of ${type}, got ${typeof value} ${String(value)}`,
-  );
+  return new TensorlaneError('ERR_ARGUMENT', `${what} must be a value of ${type}, got ${typeof value} ${shown(value)}`);
 }
 
 function size3(size: Size3 | undefined, what: string): [number, number, number] {
@@ -220,7 +219,7 @@ function size3(size: Size3 | undefined, what: string): [number, number, number] 
   }
   for (const one of given) {
     if (!Number.isSafeInteger(one) || one < 1) {
-      throw new TensorlaneError('ERR_ARGUMENT', `${what} must be of integers of at least 1, got ${String(one)}`);
+      throw new TensorlaneError('ERR_ARGUMENT', `${what} must be of integers of at least 1, got ${shown(one)}`);
     }
   }
   return [given[0]!, given[1] ?? 1, given[2] ?? 1];

@@ -1,6 +1,6 @@
 // The options of operations: the stream that each of them takes, beside its own.
 
-import { plainObject, refuseUnknown } from '../core/arguments.js';
+import { namesOf, plainObject, refuseUnknown } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { Stream } from './streams.js';
 
@@ -9,12 +9,7 @@ export interface OperationOptions {
   stream?: Stream;
 }
 
-/** What an operation takes: `stream`, and these of its own. */
-export function optionNames(...own: readonly string[]): ReadonlySet<string> {
-  return new Set([...own, 'stream']);
-}
-
-const noneOfItsOwn = optionNames();
+const noneOfItsOwn = namesOf<OperationOptions>({ stream: true });
 
 /** The options as they were given, none of which is unknown. Errors: ERR_ARGUMENT. */
 export function checkOptions<O extends OperationOptions>(options: O, what: string, names = noneOfItsOwn): O {

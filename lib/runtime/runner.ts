@@ -45,6 +45,9 @@ export class Runner implements StorageOwner {
 
   async put(tensor: Tensor, options: OperationOptions): Promise<DeviceTensor> {
     checkOptions(options, 'put');
+    if ((tensor as unknown) instanceof DeviceTensor) {
+      throw new TensorlaneError('ERR_ARGUMENT', 'put: expected a host tensor, got a device tensor; get() it first');
+    }
     const from = checkTensor(tensor, 'put');
     const { type, dims } = from;
     if (type === 'string') throw new TensorlaneError('ERR_DTYPE', 'put: strings have no place in device memory');

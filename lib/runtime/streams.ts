@@ -1,7 +1,9 @@
 // Streams, for those who want to schedule by hand: each is a lane of the device, on which operations run in order.
 
 import type { Device as NativeDevice, Event as NativeEvent } from '../../binding.js';
+import { namesOf, oneOf, plainObject, refuseUnknown } from '../core/arguments.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
+import { shown } from '../core/shown.js';
 
 /** A point in a stream's queue. */
 export class StreamEvent {
@@ -90,6 +92,8 @@ export interface AcquireOptions {
   priority?: StreamPriority;
 }
 
+const acquireNames = namesOf<AcquireOptions>({ priority: true });
+
 interface Waiter {
   resolve: (stream: Stream) => void;
   reject: (reason: TensorlaneError) => void;
@@ -136,14 +140,9 @@ export class StreamPool {
    */
   async acquire(options: AcquireOptions = {}): Promise<Stream> {
     if (this.#closed) throw new TensorlaneError('ERR_DISPOSED', 'acquire: the device has been disposed');
-    const priority = options?.priority ?? 'normal';
-    const shelf = Object.hasOwn(this.#shelves, priority) ? this.#shelves[priority] : undefined;
-    if (shelf === undefined) {
-      throw new TensorlaneError(
-        'ERR_ARGUMENT',
-        `acquire: priority must be 'normal' or 'high', got ${String(priority)}`,
-      );
-    }
+    refuseUnknown(plainObject('acquire: options', options), acquireNames, 'acquire');
+    const priority = oneOf('acquire: priority', options.priority, 'normal', ['normal', 'high']);
+    const shelf = this.#shelves[priority];
     if (shelf.size === 0) {
       throw new TensorlaneError(
         'ERR_ARGUMENT',
@@ -163,6 +162,12 @@ export class StreamPool {
 
   /** Holds a stream for as long as `work` takes, and gives what it gives. Errors: those of `acquire`, and those of `work`. */
   async use<T>(work: (stream: Stream) => T | Promise<T>, options: AcquireOptions = {}): Promise<T> {
+    if (typeof work !== 'function') {
+      throw new TensorlaneError(
+        'ERR_ARGUMENT',
+        `use: expected a function that is given the stream, got ${shown(work)}`,
+      );
+    }
     const stream = await this.acquire(options);
     try {
       return await work(stream);

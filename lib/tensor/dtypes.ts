@@ -35,6 +35,9 @@ export const arrayClasses: Readonly<Record<NumericDType, NumericArrayClass>> = {
   bool: Uint8Array,
 };
 
+/** All of them. */
+export const dtypes: readonly DType[] = [...(Object.keys(arrayClasses) as NumericDType[]), 'string'];
+
 /** Bits an element. */
 export const bitsOf: Readonly<Record<NumericDType, number>> = {
   float32: 32,

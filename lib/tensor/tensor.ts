@@ -1,9 +1,12 @@
 // Host tensors: making them, and checking those that users hand in.
 
+import { namesOf, plainObject, refuseUnknown } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
+import { shown } from '../core/shown.js';
 import {
   arrayClasses,
   arrayKind,
+  dtypes,
   holds,
   isDType,
   type NumericArray,
@@ -53,12 +56,10 @@ export function tensor(data: readonly string[], dims?: readonly number[]): Tenso
 export function tensor<T extends NumericDType = 'float32'>(data: Nested, options?: TensorOptions<T>): Tensor<T>;
 /** Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function tensor(data: unknown, second?: unknown, third?: unknown): Tensor {
-  const options = (Array.isArray(second) || second === undefined ? third : second) as TensorOptions | undefined;
-  const given = Array.isArray(second) ? (second as readonly number[]) : undefined;
-  const wanted = options?.type;
-  if (wanted !== undefined && !isDType(wanted)) {
-    throw new TensorlaneError('ERR_DTYPE', `tensor: there is no element type '${String(wanted)}'`);
-  }
+  const hasDims = Array.isArray(second);
+  const given = hasDims ? (second as readonly number[]) : undefined;
+  const options = hasDims || second === undefined ? third : second;
+  const wanted = options === undefined ? undefined : checkTensorOptions(options as TensorOptions).type;
   if (ArrayBuffer.isView(data)) {
     const kind = arrayKind(data);
     const type = wanted ?? typeOfArray[kind];
@@ -77,6 +78,18 @@ export function tensor(data: unknown, second?: unknown, third?: unknown): Tensor
   if (isText)
     return checkTensor({ type: 'string', data: data as string[], dims: [...(given ?? [data.length])] }, 'tensor');
   return fromNested(data, wanted ?? 'float32', given);
+}
+
+const names = namesOf<TensorOptions>({ type: true });
+
+/** Errors: ERR_ARGUMENT, ERR_DTYPE. */
+function checkTensorOptions(options: TensorOptions): TensorOptions {
+  refuseUnknown(plainObject('tensor: dims, or options', options), names, 'tensor');
+  if (options.type === undefined || isDType(options.type)) return options;
+  throw new TensorlaneError(
+    'ERR_DTYPE',
+    `tensor: there is no element type ${shown(options.type)}; there is ${dtypes.join(', ')}`,
+  );
 }
 
 function fromNested(data: readonly unknown[], type: DType, given: readonly number[] | undefined): Tensor {
@@ -150,7 +163,7 @@ export function checkTensor(value: unknown, what: string): Tensor {
   if (!isDType(type)) {
     throw new TensorlaneError(
       'ERR_DTYPE',
-      `${what}: '${String(type)}' is not an element type; a tensor is { type, data, dims }`,
+      `${what}: ${shown(type)} is not an element type; a tensor is { type, data, dims }`,
     );
   }
   if (!Array.isArray(dims)) {

@@ -119,6 +119,12 @@ describe('refuses', () => {
     await expectError(launch([1, 1, 1, 1], 1), 'ERR_ARGUMENT', /one to three/);
     await expectError(launch(1, 2048), 'ERR_ARGUMENT', /1024/);
     await expectError(kernel.launch({ grid: 1, block: 1, sharedBytes: 2 ** 30 }, x, x, 1, 4), 'ERR_ARGUMENT', /shared/);
+    for (const wrong of [{ strem: 1 }, { options: [] }, { priority: 'high' }]) {
+      const misspelt = kernel.launch({ grid: 1, block: 1, ...wrong } as never, x, x, 1, 4);
+      const name = Object.keys(wrong)[0]!;
+      await expectError(misspelt, 'ERR_ARGUMENT', new RegExp(`kernel saxpy: there is no option '${name}'; there is`));
+    }
+    await expectError(kernel.launch(null as never, x, x, 1, 4), 'ERR_ARGUMENT', /options must be an object, got null/);
     // And after all this it works.
     await kernel.launch({ grid: 1, block: 4 }, x, x, 0, 4);
   });
