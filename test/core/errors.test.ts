@@ -7,24 +7,26 @@ import { shown } from '../../lib/core/shown.js';
 const endless: unknown[] = [];
 endless.push(endless);
 
-test.each([
-  ['text', `'text'`],
-  ['x'.repeat(1000), `'${'x'.repeat(100)}...'`],
-  [undefined, 'undefined'],
-  [null, 'null'],
-  [Number.NaN, 'NaN'],
-  [5n, '5'],
-  [Symbol('s'), 'Symbol(s)'],
-  [[1, 'two', [null]], `[1, 'two', [null]]`],
-  [new Array(3), '[undefined, undefined, undefined]'],
-  [Array.from({ length: 1000 }, (_, i) => i), `[${Array.from({ length: 20 }, (_, i) => i).join(', ')}, and 980 more]`],
-  [endless, '[[[[...]]]]'],
-  [{}, '[object Object]'],
-  [Object.create(null), '[object Object]'],
-  [new Float32Array(4), '[object Float32Array]'],
-  [() => 'a source that nobody wants to read', 'a function'],
-])('%o is shown', (value, expected) => {
-  expect(shown(value)).toBe(expected);
+const cases: readonly (readonly [what: string, value: unknown, expected: string])[] = [
+  ['text', 'text', `'text'`],
+  ['long text', 'x'.repeat(1000), `'${'x'.repeat(100)}...'`],
+  ['undefined', undefined, 'undefined'],
+  ['null', null, 'null'],
+  ['NaN', Number.NaN, 'NaN'],
+  ['a bigint', 5n, '5'],
+  ['a symbol', Symbol('s'), 'Symbol(s)'],
+  ['an array', [1, 'two', [null]], `[1, 'two', [null]]`],
+  ['holes', new Array(3), '[undefined, undefined, undefined]'],
+  ['a long array', new Array(1000).fill(0), `[${new Array(20).fill(0).join(', ')}, and 980 more]`],
+  ['an array that holds itself', endless, '[[[[...]]]]'],
+  ['an object', {}, '[object Object]'],
+  ['an object without a prototype', Object.create(null), '[object Object]'],
+  ['a typed array', new Float32Array(4), '[object Float32Array]'],
+  ['a function', () => 'a source that nobody wants to read', 'a function'],
+];
+
+test('whatever is given is shown in a line', () => {
+  for (const [what, value, expected] of cases) expect(shown(value), what).toBe(expected);
 });
 
 test('an error keeps a code that is ours, and no other', () => {
