@@ -30,7 +30,7 @@ class LoadWorker final : public OneOffWorker {
     options_.threads = static_cast<unsigned>(to_int(options.Get("threads"), "threads"));
     options_.niceness = static_cast<int>(to_int(options.Get("niceness"), "niceness"));
     const Napi::Value cuda = options.Get("cudaDevice");
-    if (!cuda.IsUndefined()) options_.cuda_device = static_cast<int>(to_int(cuda, "cudaDevice"));
+    if (!cuda.IsUndefined()) options_.provider = {"cuda", static_cast<int>(to_int(cuda, "cudaDevice"))};
     if (source.IsString()) {
       path_ = source.ToString();
     } else {
@@ -129,8 +129,9 @@ Napi::Value ModelObject::describe(const Napi::CallbackInfo& info) {
     Napi::Object object = Napi::Object::New(info.Env());
     object.Set("inputs", describe_values(info.Env(), model_->inputs()));
     object.Set("outputs", describe_values(info.Env(), model_->outputs()));
-    object.Set("provider", model_->provider());
-    if (!model_->fallback_reason().empty()) object.Set("fallbackReason", model_->fallback_reason());
+    const ProviderInUse& provider = model_->provider();
+    object.Set("provider", provider.name);
+    if (!provider.fallback_reason.empty()) object.Set("fallbackReason", provider.fallback_reason);
     return object;
   });
 }

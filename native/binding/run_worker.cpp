@@ -21,7 +21,7 @@ struct Delivery {
   bool staged = false;            // the bytes were written to the buffer that lib/ lent
   std::vector<HostBlock> blocks;  // one for each caller; or the whole, as one block
   bool parted = false;
-  // else: the bytes of `output`, or its strings
+  // else: the elements of `output`, or its strings
 };
 
 class RunWorker final : public LaneWorker {
@@ -59,8 +59,9 @@ class RunWorker final : public LaneWorker {
       std::size_t bytes = 0;
       for (std::uint32_t i = 0; i < given.Length(); ++i) {
         pins_.push_back(Pin::part(given.Get(i)));
-        parts.parts.emplace_back(pins_.back().bytes());
-        bytes += pins_.back().bytes().size();
+        const std::span<std::byte> part = pins_.back().bytes();
+        parts.parts.push_back({part.data(), part.size(), nullptr});
+        bytes += part.size();
       }
       // The runtime takes more than it needs, which would push the rows of one caller into another's.
       if (bytes != byte_size(info.type, static_cast<std::size_t>(elements))) {
@@ -84,27 +85,27 @@ class RunWorker final : public LaneWorker {
   void deliver(Delivery& delivery, std::size_t index, Workspace& workspace) {
     const Output& output = delivery.output;
     if (output.type == DType::String) return;
-    const std::size_t bytes = output.bytes.size();
+    const std::size_t bytes = output.elements.bytes;
     const std::int64_t total = std::accumulate(rows_.begin(), rows_.end(), std::int64_t{0});
     const bool by_rows = rows_.size() > 1 && !output.dims.empty() && output.dims[0] == total && total > 0;
     if (by_rows && bytes / rows_.size() > Pin::kCopyUpTo) {
       const std::size_t row = bytes / static_cast<std::size_t>(total);
-      const std::byte* from = output.bytes.data();
+      const std::byte* from = output.elements.data;
       for (const std::int64_t rows : rows_) add_block(delivery, from, row * static_cast<std::size_t>(rows));
       delivery.parted = true;
-      delivery.output.value.reset();
+      delivery.output.elements = {};
       return;
     }
     std::optional<Pin>& staging = staging_[index];
     if (staging.has_value() && bytes <= staging->bytes().size()) {
-      std::copy_n(output.bytes.data(), bytes, staging->bytes().data());
+      std::copy_n(output.elements.data, bytes, staging->bytes().data());
       delivery.staged = true;
-      delivery.output.value.reset();
+      delivery.output.elements = {};
       return;
     }
     // A graph may pass an input, or one value twice, straight through: that memory is not this output's alone.
     if (is_shared(output, index, workspace)) {
-      const std::byte* from = output.bytes.data();
+      const std::byte* from = output.elements.data;
       add_block(delivery, from, bytes);
     }
   }
@@ -119,14 +120,16 @@ class RunWorker final : public LaneWorker {
 
   [[nodiscard]] bool is_shared(const Output& output, std::size_t index, Workspace& workspace) const {
     const auto within = [&output](const std::byte* begin, std::size_t bytes) {
-      return output.bytes.data() >= begin && output.bytes.data() < begin + bytes;
+      return output.elements.data >= begin && output.elements.data < begin + bytes;
     };
     if (within(workspace.take(0), workspace.capacity())) return true;
-    for (const Pin& pin : pins_) {
-      if (within(pin.bytes().data(), pin.bytes().size())) return true;
+    for (const InputParts& input : inputs_) {
+      for (const Operand& part : input.parts) {
+        if (within(part.data, part.bytes)) return true;
+      }
     }
     for (std::size_t i = 0; i < index; ++i) {
-      if (deliveries_[i]->output.bytes.data() == output.bytes.data()) return true;
+      if (deliveries_[i]->output.elements.data == output.elements.data) return true;
     }
     return false;
   }
@@ -161,8 +164,9 @@ class RunWorker final : public LaneWorker {
       }
       return delivery->parted ? static_cast<Napi::Value>(parts) : parts.Get(std::uint32_t{0});
     }
-    const std::span<const std::byte> bytes = delivery->output.bytes;
-    return give_to_js(env, bytes.data(), bytes.size(), std::move(delivery));
+    const std::byte* elements = delivery->output.elements.data;
+    const std::size_t bytes = delivery->output.elements.bytes;
+    return give_to_js(env, elements, bytes, std::move(delivery));
   }
 
   std::shared_ptr<Model> model_;

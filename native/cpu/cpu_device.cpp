@@ -56,6 +56,7 @@ class HostBuffer final : public Buffer {
 
   [[nodiscard]] std::byte* data() const noexcept override { return memory_.get(); }
   [[nodiscard]] std::size_t bytes() const noexcept override { return bytes_; }
+  [[nodiscard]] bool host_accessible() const noexcept override { return true; }
 
  private:
   static std::byte* allocate(std::size_t bytes) {

@@ -61,6 +61,8 @@ class Buffer {
   // For a GPU an address that host code must not touch.
   [[nodiscard]] virtual std::byte* data() const noexcept = 0;
   [[nodiscard]] virtual std::size_t bytes() const noexcept = 0;
+  // Whether host code may touch it.
+  [[nodiscard]] virtual bool host_accessible() const noexcept { return false; }
 };
 
 struct Operand {

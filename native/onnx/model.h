@@ -1,91 +1,40 @@
-// A loaded model: one session, one copy of the weights, run from any number of lanes at once.
+// A loaded model, run from any number of lanes at once: its inputs are made into the runtime's values on the calling
+// lane, the session runs, and its outputs are handed on where they lie.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <mutex>
-#include <set>
 #include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
-#include "core/dtype.h"
 #include "core/lane.h"
-#include "onnx/ort_api.h"
+#include "onnx/runs.h"
+#include "onnx/session.h"
 
 namespace tensorlane {
 
-struct ValueInfo {
-  std::string name;
-  DType type;
-  std::vector<std::int64_t> dims;      // -1 for a free dimension
-  std::vector<std::string> dim_names;  // empty where the model gives none
-};
-
-struct ModelOptions {
-  unsigned threads = 0;  // cores one run may use; 0 leaves it to the runtime
-  int niceness = 0;      // of the runtime's threads
-  int cuda_device = -1;  // the GPU to run on where the runtime can; -1: none
-};
-
-// One input of a run: its elements lie in `parts`, one after the other, in memory that outlives the run; or they are
-// strings.
-struct InputParts {
-  std::vector<std::int64_t> dims;
-  std::vector<std::span<const std::byte>> parts;
-  std::vector<std::string> strings;
-};
-
-// One output of a run. The bytes belong to `value`, and live as long as it.
-struct Output {
-  explicit Output(const ort::Api& api) : value(api) {}
-
-  ort::OwnedValue value;
-  DType type = DType::Float32;
-  std::vector<std::int64_t> dims;
-  std::span<const std::byte> bytes;
-  std::vector<std::string> strings;
-};
-
 class Model {
  public:
-  // `source` is a path, or the model's bytes (which may go away afterwards). Errors: Model, NoRuntime.
-  Model(const ort::Runtime& runtime, const std::string& path, const ModelOptions& options);
-  Model(const ort::Runtime& runtime, std::span<const std::byte> bytes, const ModelOptions& options);
+  // Errors: Model; Argument, for a provider that there is not.
+  Model(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options)
+      : runtime_(&runtime), session_(runtime, source, options), runs_(runtime) {}
 
-  [[nodiscard]] const std::vector<ValueInfo>& inputs() const noexcept { return inputs_; }
-  [[nodiscard]] const std::vector<ValueInfo>& outputs() const noexcept { return outputs_; }
+  [[nodiscard]] const std::vector<ValueInfo>& inputs() const noexcept { return session_.inputs(); }
+  [[nodiscard]] const std::vector<ValueInfo>& outputs() const noexcept { return session_.outputs(); }
+  [[nodiscard]] const ProviderInUse& provider() const noexcept { return session_.provider(); }
 
-  // "cuda" or "cpu"; and why not cuda where a GPU was wanted.
-  [[nodiscard]] const std::string& provider() const noexcept { return provider_; }
-  [[nodiscard]] const std::string& fallback_reason() const noexcept { return fallback_reason_; }
-
-  // Runs on the calling lane; `wanted` are indices of outputs. Errors: Model, OutOfMemory.
+  // Runs on the calling lane. `inputs` are all of the model's, in its order; `wanted` are indices of outputs. Errors:
+  // Model; NotSupported, for an input in memory that the runtime cannot reach; Disposed; OutOfMemory.
   std::vector<Output> run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted);
 
   // Makes the runs in progress return early with an error, and later ones refuse, for a teardown that waits for them.
-  void terminate();
+  // From any thread.
+  void terminate() { runs_.terminate(); }
 
  private:
-  ort::OwnedSessionOptions session_options(const ModelOptions& options);
-  void use_cuda(ort::SessionOptions* session_options, int device);
-  void describe();
-  ort::OwnedValue make_input(const ValueInfo& info, const InputParts& input, std::byte*& staging) const;
-  void read_output(Output& output) const;
-
   const ort::Runtime* runtime_;
-  ort::OwnedSession session_;
-  std::string provider_ = "cpu";
-  std::string fallback_reason_;
-  std::vector<ValueInfo> inputs_;
-  std::vector<ValueInfo> outputs_;
-
-  std::mutex running_mutex_;
-  std::set<ort::RunOptions*> running_;
-  bool terminated_ = false;
+  Session session_;
+  Runs runs_;
 };
 
 }  // namespace tensorlane

@@ -1,0 +1,104 @@
+// The functions of ONNX Runtime's C API that are used here: one table, from which everything else about them is made.
+//
+// The library is opened at run time, and its API is an array of functions that only ever grows: a function's place in
+// it never moves, so GetApi(21) of any runtime since 1.21 returns an array that begins alike. Each row below states
+// that place, and the version of the API since which it is there. No header of ONNX Runtime is needed, and none of its
+// types is looked into.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace tensorlane::ort {
+
+// What is asked of GetApi: a function that is newer may not be read from the array that this returns.
+inline constexpr std::uint32_t kApiVersion = 21;
+
+struct Env;
+struct Status;
+struct Session;
+struct SessionOptions;
+struct RunOptions;
+struct Value;
+struct TypeInfo;
+struct TensorTypeInfo;
+struct MemoryInfo;
+struct Allocator;
+struct CudaProviderOptions;
+
+// OrtCustomCreateThreadFn, which starts a thread that calls `work(argument)`, and OrtCustomJoinThreadFn.
+using CreateThread = void* (*)(void* options, void (*work)(void*), void* argument);
+using JoinThread = void (*)(void* thread);
+
+// OrtErrorCode: the ones that are told apart.
+inline constexpr int kNoSuchFile = 3;
+
+// ONNXType: a value that is a tensor.
+inline constexpr int kTypeTensor = 1;
+
+// OrtLoggingLevel, OrtAllocatorType and OrtMemType: the ones that are used.
+inline constexpr int kLogFatal = 4;
+inline constexpr int kArenaAllocator = 1;
+inline constexpr int kMemTypeDefault = 0;
+
+// X(name, place in the array, version since which it is there, result, arguments), in the order of their places.
+#define TENSORLANE_ORT_FUNCTIONS(X)                                                                                    \
+  X(GetErrorCode, 1, 1, int, (const Status*))                                                                          \
+  X(GetErrorMessage, 2, 1, const char*, (const Status*))                                                               \
+  X(CreateEnv, 3, 1, Status*, (int log_level, const char* log_id, Env**))                                              \
+  X(DisableTelemetryEvents, 6, 1, Status*, (const Env*))                                                               \
+  X(CreateSession, 7, 1, Status*, (const Env*, const char* path, const SessionOptions*, Session**))                    \
+  X(CreateSessionFromArray, 8, 1, Status*,                                                                             \
+    (const Env*, const void* bytes, std::size_t length, const SessionOptions*, Session**))                             \
+  X(Run, 9, 1, Status*,                                                                                                \
+    (Session*, const RunOptions*, const char* const* input_names, const Value* const* inputs, std::size_t input_count, \
+     const char* const* output_names, std::size_t output_count, Value** outputs))                                      \
+  X(CreateSessionOptions, 10, 1, Status*, (SessionOptions**))                                                          \
+  X(SetIntraOpNumThreads, 24, 1, Status*, (SessionOptions*, int))                                                      \
+  X(SetInterOpNumThreads, 25, 1, Status*, (SessionOptions*, int))                                                      \
+  X(SessionGetInputCount, 30, 1, Status*, (const Session*, std::size_t*))                                              \
+  X(SessionGetOutputCount, 31, 1, Status*, (const Session*, std::size_t*))                                             \
+  X(SessionGetInputTypeInfo, 33, 1, Status*, (const Session*, std::size_t index, TypeInfo**))                          \
+  X(SessionGetOutputTypeInfo, 34, 1, Status*, (const Session*, std::size_t index, TypeInfo**))                         \
+  X(SessionGetInputName, 36, 1, Status*, (const Session*, std::size_t index, Allocator*, char**))                      \
+  X(SessionGetOutputName, 37, 1, Status*, (const Session*, std::size_t index, Allocator*, char**))                     \
+  X(CreateRunOptions, 39, 1, Status*, (RunOptions**))                                                                  \
+  X(RunOptionsSetTerminate, 46, 1, Status*, (RunOptions*))                                                             \
+  X(CreateTensorAsOrtValue, 48, 1, Status*,                                                                            \
+    (Allocator*, const std::int64_t* dims, std::size_t rank, int type, Value**))                                       \
+  X(CreateTensorWithDataAsOrtValue, 49, 1, Status*,                                                                    \
+    (const MemoryInfo*, void* data, std::size_t bytes, const std::int64_t* dims, std::size_t rank, int type, Value**)) \
+  X(IsTensor, 50, 1, Status*, (const Value*, int*))                                                                    \
+  X(GetTensorMutableData, 51, 1, Status*, (Value*, void**))                                                            \
+  X(GetStringTensorDataLength, 53, 1, Status*, (const Value*, std::size_t* bytes))                                     \
+  X(GetStringTensorContent, 54, 1, Status*,                                                                            \
+    (const Value*, void* text, std::size_t bytes, std::size_t* offsets, std::size_t count))                            \
+  X(CastTypeInfoToTensorInfo, 55, 1, Status*, (const TypeInfo*, const TensorTypeInfo**))                               \
+  X(GetOnnxTypeFromTypeInfo, 56, 1, Status*, (const TypeInfo*, int*))                                                  \
+  X(GetTensorElementType, 60, 1, Status*, (const TensorTypeInfo*, int*))                                               \
+  X(GetDimensionsCount, 61, 1, Status*, (const TensorTypeInfo*, std::size_t*))                                         \
+  X(GetDimensions, 62, 1, Status*, (const TensorTypeInfo*, std::int64_t*, std::size_t))                                \
+  X(GetSymbolicDimensions, 63, 1, Status*, (const TensorTypeInfo*, const char**, std::size_t))                         \
+  X(GetTensorTypeAndShape, 65, 1, Status*, (const Value*, TensorTypeInfo**))                                           \
+  X(CreateCpuMemoryInfo, 69, 1, Status*, (int allocator_type, int mem_type, MemoryInfo**))                             \
+  X(AllocatorFree, 76, 1, Status*, (Allocator*, void*))                                                                \
+  X(GetAllocatorWithDefaultOptions, 78, 1, Status*, (Allocator**))                                                     \
+  X(ReleaseStatus, 93, 1, void, (Status*))                                                                             \
+  X(ReleaseSession, 95, 1, void, (Session*))                                                                           \
+  X(ReleaseValue, 96, 1, void, (Value*))                                                                               \
+  X(ReleaseRunOptions, 97, 1, void, (RunOptions*))                                                                     \
+  X(ReleaseTypeInfo, 98, 1, void, (TypeInfo*))                                                                         \
+  X(ReleaseTensorTypeAndShapeInfo, 99, 1, void, (TensorTypeInfo*))                                                     \
+  X(ReleaseSessionOptions, 100, 1, void, (SessionOptions*))                                                            \
+  X(AddSessionConfigEntry, 130, 5, Status*, (SessionOptions*, const char* key, const char* value))                     \
+  X(SessionOptionsSetCustomCreateThreadFn, 196, 10, Status*, (SessionOptions*, CreateThread))                          \
+  X(SessionOptionsSetCustomThreadCreationOptions, 197, 10, Status*, (SessionOptions*, void*))                          \
+  X(SessionOptionsSetCustomJoinThreadFn, 198, 10, Status*, (SessionOptions*, JoinThread))                              \
+  X(SessionOptionsAppendExecutionProvider_CUDA_V2, 204, 11, Status*, (SessionOptions*, const CudaProviderOptions*))    \
+  X(CreateCUDAProviderOptions, 205, 11, Status*, (CudaProviderOptions**))                                              \
+  X(UpdateCUDAProviderOptions, 206, 11, Status*,                                                                       \
+    (CudaProviderOptions*, const char* const* keys, const char* const* values, std::size_t count))                     \
+  X(ReleaseCUDAProviderOptions, 208, 11, void, (CudaProviderOptions*))                                                 \
+  X(GetResizedStringTensorElementBuffer, 252, 15, Status*, (Value*, std::size_t index, std::size_t bytes, char** text))
+
+}  // namespace tensorlane::ort

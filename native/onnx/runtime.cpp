@@ -1,0 +1,67 @@
+#include "onnx/runtime.h"
+
+#include <dlfcn.h>
+
+#include <mutex>
+
+#include "core/error.h"
+#include "core/process_exit.h"
+
+namespace tensorlane::ort {
+namespace {
+
+// OrtApiBase: all that a program may assume of the library before it has asked for a version of the API.
+struct ApiBase {
+  const void* (*get_api)(std::uint32_t version);
+  const char* (*get_version_string)();
+};
+
+}  // namespace
+
+Runtime::Runtime(const std::string& library) : path(library) {
+  // Never closed.
+  void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    const char* reason = dlerror();
+    throw Error(Code::NoRuntime,
+                "ONNX Runtime's shared library could not be opened: " +
+                    std::string(reason == nullptr ? "unknown reason" : reason) +
+                    ". Install the package onnxruntime-node, or name the library in the environment variable "
+                    "TENSORLANE_ONNXRUNTIME or in open({ onnxruntime })");
+  }
+  guard_process_exit();
+  auto get_base = reinterpret_cast<const ApiBase* (*)()>(dlsym(handle, "OrtGetApiBase"));
+  const ApiBase* base = get_base == nullptr ? nullptr : get_base();
+  if (base == nullptr)
+    throw Error(Code::NoRuntime, library + " is not an ONNX Runtime library: it has no OrtGetApiBase");
+  version = base->get_version_string();
+  const void* table = base->get_api(kApiVersion);
+  if (table == nullptr) {
+    throw Error(Code::NoRuntime, "ONNX Runtime " + version + " at " + library + " is too old: 1.21 or later is needed");
+  }
+  api = read_table(table, library);
+  const Attempt starting(*this, "starting ONNX Runtime");
+  // Errors come back as statuses and are thrown; the runtime's own log would only repeat them on stderr.
+  starting(api.CreateEnv(kLogFatal, "tensorlane", &env));
+  // Since 1.29 the library reports each session to its maker, and keeps some kilobytes of every report for ever.
+  starting(api.DisableTelemetryEvents(env));
+  starting(api.CreateCpuMemoryInfo(kArenaAllocator, kMemTypeDefault, &host_memory));
+  starting(api.GetAllocatorWithDefaultOptions(&allocator));
+}
+
+const Runtime& Runtime::open(const std::string& path) {
+  static std::mutex mutex;                  // guards `runtime`
+  static const Runtime* runtime = nullptr;  // never destroyed
+  const std::lock_guard lock(mutex);
+  if (runtime == nullptr) runtime = new Runtime(path);
+  return *runtime;
+}
+
+void Runtime::fail(Status* status, const char* doing) const {
+  const std::string message = api.GetErrorMessage(status);
+  const bool missing = api.GetErrorCode(status) == kNoSuchFile;
+  api.ReleaseStatus(status);
+  throw Error(Code::Model, std::string(doing) + ": " + (missing ? "no such file: " : "") + message);
+}
+
+}  // namespace tensorlane::ort

@@ -1,0 +1,93 @@
+#include "onnx/session.h"
+
+#include <array>
+#include <memory>
+#include <numeric>
+#include <thread>
+#include <utility>
+
+#include "core/niceness.h"
+
+namespace tensorlane {
+namespace {
+
+constexpr const char* kLoading = "loading the model";
+constexpr const char* kReading = "reading the model";
+
+// What the runtime hands through to create_thread is a pointer, so here is an int to point at for every niceness.
+constexpr auto kNiceness = [] {
+  std::array<int, 20> values{};
+  std::iota(values.begin(), values.end(), 0);
+  return values;
+}();
+
+void* create_thread(void* niceness, void (*work)(void*), void* argument) {
+  return new std::thread([=] {
+    stand_back(*static_cast<const int*>(niceness));
+    work(argument);
+  });
+}
+
+void join_thread(void* thread) {
+  const std::unique_ptr<std::thread> owner(static_cast<std::thread*>(thread));
+  owner->join();
+}
+
+ort::OwnedSessionOptions make_options(const ort::Runtime& runtime, const ModelOptions& options) {
+  const ort::Api& api = runtime.api;
+  const ort::Attempt loading(runtime, kLoading);
+  ort::OwnedSessionOptions made(api);
+  loading(api.CreateSessionOptions(made.out()));
+  if (options.threads != 0) loading(api.SetIntraOpNumThreads(made.get(), static_cast<int>(options.threads)));
+  loading(api.SetInterOpNumThreads(made.get(), 1));
+  // The runtime's threads may spin while a run needs them again and again, but not between runs, when the cores belong
+  // to whoever has work.
+  loading(api.AddSessionConfigEntry(made.get(), "session.force_spinning_stop", "1"));
+  // Its threads stand back as far as the lanes do.
+  int* niceness = const_cast<int*>(&kNiceness.at(static_cast<std::size_t>(options.niceness)));
+  loading(api.SessionOptionsSetCustomCreateThreadFn(made.get(), create_thread));
+  loading(api.SessionOptionsSetCustomThreadCreationOptions(made.get(), niceness));
+  loading(api.SessionOptionsSetCustomJoinThreadFn(made.get(), join_thread));
+  return made;
+}
+
+// The inputs or the outputs, by the functions of the API that tell of them.
+template <typename CountOf, typename NameOf, typename TypeOf>
+std::vector<ValueInfo> describe(const ort::Runtime& runtime, const ort::Session* session, CountOf count_of,
+                                NameOf name_of, TypeOf type_of) {
+  const ort::Attempt reading(runtime, kReading);
+  std::size_t count = 0;
+  reading(count_of(session, &count));
+  std::vector<ValueInfo> values;
+  for (std::size_t i = 0; i < count; ++i) {
+    char* text = nullptr;
+    reading(name_of(session, i, runtime.allocator, &text));
+    std::string name = text;
+    reading(runtime.api.AllocatorFree(runtime.allocator, text));
+    ort::OwnedTypeInfo type(runtime.api);
+    reading(type_of(session, i, type.out()));
+    values.push_back(read_value_info(runtime, std::move(name), type.get()));
+  }
+  return values;
+}
+
+}  // namespace
+
+Session::Session(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options)
+    : session_(runtime.api) {
+  const ort::Api& api = runtime.api;
+  const auto made = make_options(runtime, options);
+  provider_ = add_provider(runtime, made.get(), options.provider);
+  const ort::Attempt loading(runtime, kLoading);
+  if (const auto* path = std::get_if<std::string>(&source)) {
+    loading(api.CreateSession(runtime.env, path->c_str(), made.get(), session_.out()));
+  } else {
+    const auto bytes = std::get<std::span<const std::byte>>(source);
+    loading(api.CreateSessionFromArray(runtime.env, bytes.data(), bytes.size(), made.get(), session_.out()));
+  }
+  inputs_ = describe(runtime, get(), api.SessionGetInputCount, api.SessionGetInputName, api.SessionGetInputTypeInfo);
+  outputs_ =
+      describe(runtime, get(), api.SessionGetOutputCount, api.SessionGetOutputName, api.SessionGetOutputTypeInfo);
+}
+
+}  // namespace tensorlane

@@ -1,0 +1,43 @@
+// A model as ONNX Runtime has loaded it: one session with one copy of the weights, what it computes with, and what it
+// takes and gives. Nothing of it changes once it is made, so any number of lanes may use it at once.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "onnx/provider.h"
+#include "onnx/runtime.h"
+#include "onnx/values.h"
+
+namespace tensorlane {
+
+struct ModelOptions {
+  unsigned threads = 0;  // cores one run may use; 0 leaves it to the runtime
+  int niceness = 0;      // 0 to 19, of the runtime's threads
+  ProviderRequest provider{};
+};
+
+// A path, or the model's bytes, which may go away once it is loaded.
+using ModelSource = std::variant<std::string, std::span<const std::byte>>;
+
+class Session {
+ public:
+  // Errors: Model.
+  Session(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options);
+
+  [[nodiscard]] ort::Session* get() const noexcept { return session_.get(); }
+  [[nodiscard]] const ProviderInUse& provider() const noexcept { return provider_; }
+  [[nodiscard]] const std::vector<ValueInfo>& inputs() const noexcept { return inputs_; }
+  [[nodiscard]] const std::vector<ValueInfo>& outputs() const noexcept { return outputs_; }
+
+ private:
+  ort::OwnedSession session_;
+  ProviderInUse provider_;
+  std::vector<ValueInfo> inputs_;
+  std::vector<ValueInfo> outputs_;
+};
+
+}  // namespace tensorlane
