@@ -116,9 +116,12 @@ export class Adaptive {
     const before = Math.floor((queued + rows - 1) / this.#rows);
     const own = this.predict(Math.min(this.#rows, Math.max(rows, queued + rows - before * this.#rows)));
     const takes = (isFree ? 0 : Math.max(0, free)) + ((before * full) / this.atOnce + own) * slow;
-    const excess = takes - Math.min(this.#budget.micros, spare * (full + full / this.atOnce));
-    if (excess > 0) this.#budget.refused();
-    return excess;
+    return takes - Math.min(this.#budget.micros, spare * (full + full / this.atOnce));
+  }
+
+  /** A request was not let in. */
+  refused(): void {
+    this.#budget.refused();
   }
 
   /** By how much a request that came then is late even if it runs now, in a batch of so many rows; 0 or less where it is not. */

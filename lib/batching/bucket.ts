@@ -4,7 +4,7 @@
 // higher priorities go first, and yet nobody is passed for ever. Requests whose timeout was over, and which are not given up
 // but put off, come after all others.
 
-import { type Request, RequestList } from './request.js';
+import { type QueuedRequest, RequestList } from './request.js';
 
 export class Bucket<Payload, Result> {
   rows = 0;
@@ -24,27 +24,27 @@ export class Bucket<Payload, Result> {
     this.#lists = Array.from({ length: levels * 2 }, () => new RequestList<Payload, Result>());
   }
 
-  push(request: Request<Payload, Result>): void {
+  push(request: QueuedRequest<Payload, Result>): void {
     this.#listOf(request).push(request);
     this.rows += request.rows;
     this.requests++;
   }
 
-  remove(request: Request<Payload, Result>): void {
+  remove(request: QueuedRequest<Payload, Result>): void {
     request.list?.remove(request);
     this.rows -= request.rows;
     this.requests--;
   }
 
   /** Puts a queued request off until all others have run. */
-  putOff(request: Request<Payload, Result>): void {
+  putOff(request: QueuedRequest<Payload, Result>): void {
     request.list?.remove(request);
     request.delayed = true;
     this.#listOf(request).push(request);
   }
 
   /** The request that comes next. */
-  first(): Request<Payload, Result> | undefined {
+  first(): QueuedRequest<Payload, Result> | undefined {
     const { head } = this.#lists[0]!;
     // One level, and nobody put off, is how nearly all queues are.
     if (this.#levels === 1 && head !== undefined) return head;
@@ -74,7 +74,7 @@ export class Bucket<Payload, Result> {
   }
 
   /** All requests, in their order. Each may be taken out once it was given. */
-  inOrder(): { next(): Request<Payload, Result> | undefined } {
+  inOrder(): { next(): QueuedRequest<Payload, Result> | undefined } {
     const heads = this.#lists.map((list) => list.head);
     return {
       next: () => {
@@ -85,16 +85,18 @@ export class Bucket<Payload, Result> {
     };
   }
 
-  #listOf({ level, delayed }: Request<Payload, Result>): RequestList<Payload, Result> {
+  #listOf({ level, delayed }: QueuedRequest<Payload, Result>): RequestList<Payload, Result> {
     return this.#lists[delayed ? this.#levels + level : level]!;
   }
 
-  #rankOf({ arrived, level, delayed }: Request<Payload, Result>): number {
+  #rankOf({ arrived, level, delayed }: QueuedRequest<Payload, Result>): number {
     return arrived + level * this.#agingMicros + (delayed ? putOffMicros : 0);
   }
 
-  #least(requests: readonly (Request<Payload, Result> | undefined)[]): Request<Payload, Result> | undefined {
-    let least: Request<Payload, Result> | undefined;
+  #least(
+    requests: readonly (QueuedRequest<Payload, Result> | undefined)[],
+  ): QueuedRequest<Payload, Result> | undefined {
+    let least: QueuedRequest<Payload, Result> | undefined;
     let rank = Number.POSITIVE_INFINITY;
     for (let i = 0; i < requests.length; i++) {
       const request = requests[i];

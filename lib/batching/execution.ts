@@ -1,21 +1,21 @@
 // Hands batches to the executor, and finds the culprits of one that fails.
 
 import type { Clock } from './clock.js';
+import type { BatchCounters } from './counters.js';
 import { type Batch, type Executor, Failure } from './executor.js';
 import type { BatcherSettings } from './options.js';
-import type { Request } from './request.js';
-import type { Counters } from './stats.js';
+import type { QueuedRequest } from './request.js';
 
 export class Execution<Payload, Result> {
   readonly #executor: Executor<Payload, Result>;
   readonly #allowedBatchSizes: readonly number[] | undefined;
-  readonly #counters: Counters;
+  readonly #counters: BatchCounters;
   readonly #clock: Clock;
 
   constructor(
     executor: Executor<Payload, Result>,
     { allowedBatchSizes }: BatcherSettings,
-    counters: Counters,
+    counters: BatchCounters,
     clock: Clock,
   ) {
     this.#executor = executor;
@@ -24,7 +24,7 @@ export class Execution<Payload, Result> {
     this.#clock = clock;
   }
 
-  batch(requests: readonly Request<Payload, Result>[]): Batch<Payload> {
+  batch(requests: readonly QueuedRequest<Payload, Result>[]): Batch<Payload> {
     const payloads = new Array<Payload>(requests.length);
     const rows = new Array<number>(requests.length);
     let starts: number[] | undefined;
@@ -47,7 +47,7 @@ export class Execution<Payload, Result> {
   /** A result or a failure for each request. Where the batch fails, each is run again alone, once. */
   async run(
     batch: Batch<Payload>,
-    requests: readonly Request<Payload, Result>[],
+    requests: readonly QueuedRequest<Payload, Result>[],
   ): Promise<{ results: readonly (Result | Failure)[]; retried: boolean }> {
     try {
       return { results: await this.#once(batch), retried: false };
@@ -63,7 +63,7 @@ export class Execution<Payload, Result> {
     return { results, retried: true };
   }
 
-  async #alone(request: Request<Payload, Result>): Promise<Result | Failure> {
+  async #alone(request: QueuedRequest<Payload, Result>): Promise<Result | Failure> {
     try {
       return (await this.#once(this.batch([request])))[0]!;
     } catch (cause) {

@@ -1,7 +1,7 @@
 // Decides whether a bucket's requests may run now, and which of them make the next batch.
 
 import type { Bucket } from './bucket.js';
-import type { Request } from './request.js';
+import type { QueuedRequest } from './request.js';
 
 /** Why a batch stopped growing. */
 export type CloseReason =
@@ -33,7 +33,7 @@ export interface FormingRules {
 }
 
 export interface Plan<Payload, Result> {
-  readonly requests: Request<Payload, Result>[];
+  readonly requests: QueuedRequest<Payload, Result>[];
   readonly reason: CloseReason;
 }
 
@@ -42,7 +42,7 @@ export function plan<Payload, Result>(
   bucket: Bucket<Payload, Result>,
   { maxBatchSize, limit, preferredBatchSizes, delayMicros, others, now }: FormingRules,
 ): Plan<Payload, Result> | number {
-  const requests: Request<Payload, Result>[] = [];
+  const requests: QueuedRequest<Payload, Result>[] = [];
   let rows = 0;
   let preferred = 0;
   let ended = false;

@@ -1,16 +1,20 @@
 // All that waits to run: a bucket for each key, and how much is in them.
 
 import { Bucket } from './bucket.js';
-import type { Request } from './request.js';
+import type { QueuedRequest } from './request.js';
 
 export class Queue<Payload, Result> {
   readonly #buckets = new Map<string, Bucket<Payload, Result>>();
+  /** The bucket that was emptied last: where little waits, the one that is needed next. */
+  #emptied: Bucket<Payload, Result> | undefined;
   readonly #agingMicros: number;
+  readonly #onEmpty: () => void;
   /** Requests, for each level; one of several parts counts once, while any of them is queued. */
   readonly #queued: number[];
   #rows = 0;
 
-  constructor(levels: number, agingMicros: number) {
+  constructor(levels: number, agingMicros: number, onEmpty: () => void) {
+    this.#onEmpty = onEmpty;
     this.#queued = new Array<number>(levels).fill(0);
     this.#agingMicros = agingMicros;
   }
@@ -42,10 +46,11 @@ export class Queue<Payload, Result> {
     return rows;
   }
 
-  push(request: Request<Payload, Result>): Bucket<Payload, Result> {
+  push(request: QueuedRequest<Payload, Result>): Bucket<Payload, Result> {
     let bucket = this.#buckets.get(request.key);
     if (bucket === undefined) {
-      bucket = new Bucket(request.key, this.#queued.length, this.#agingMicros);
+      bucket = this.#emptied?.key === request.key ? this.#emptied : undefined;
+      bucket ??= new Bucket(request.key, this.#queued.length, this.#agingMicros);
       this.#buckets.set(request.key, bucket);
     }
     bucket.push(request);
@@ -55,16 +60,19 @@ export class Queue<Payload, Result> {
   }
 
   /** Takes out a request, or a part of one. */
-  remove(request: Request<Payload, Result>): void {
+  remove(request: QueuedRequest<Payload, Result>): void {
     const bucket = this.#buckets.get(request.key)!;
     bucket.remove(request);
     this.#rows -= request.rows;
     if (--request.whole.queuedParts === 0) this.#queued[request.level]!--;
-    if (bucket.requests === 0) this.#buckets.delete(request.key);
+    if (bucket.requests > 0) return;
+    this.#buckets.delete(request.key);
+    this.#emptied = bucket;
+    if (this.#buckets.size === 0) this.#onEmpty();
   }
 
   /** Puts off what of a request is queued, until all others of its key have run. */
-  putOff(request: Request<Payload, Result>): void {
+  putOff(request: QueuedRequest<Payload, Result>): void {
     const bucket = this.#buckets.get(request.key);
     for (const part of request.parts ?? [request]) if (part.list !== undefined) bucket!.putOff(part);
   }

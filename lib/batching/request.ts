@@ -6,10 +6,10 @@ import type { Failure } from './executor.js';
  * What is queued and put into batches. A request with more rows than a batch may have is queued as several parts, which
  * share its payload; of the request itself they know as `whole`, and it is settled when they are.
  */
-export class Request<Payload = unknown, Result = unknown> {
+export class QueuedRequest<Payload = unknown, Result = unknown> {
   /** Neighbours in the list that it waits in. */
-  previous: Request<Payload, Result> | undefined;
-  next: Request<Payload, Result> | undefined;
+  previous: QueuedRequest<Payload, Result> | undefined;
+  next: QueuedRequest<Payload, Result> | undefined;
   list: RequestList<Payload, Result> | undefined;
 
   /** How long it may be queued. */
@@ -25,8 +25,8 @@ export class Request<Payload = unknown, Result = unknown> {
   /** What may still cancel it. */
   signal: AbortSignal | undefined;
 
-  whole: Request<Payload, Result> = this;
-  parts: Request<Payload, Result>[] | undefined;
+  whole: QueuedRequest<Payload, Result> = this;
+  parts: QueuedRequest<Payload, Result>[] | undefined;
   result: Result | undefined;
 
   constructor(
@@ -45,12 +45,15 @@ export class Request<Payload = unknown, Result = unknown> {
 }
 
 /** The parts of a request with more rows than a batch may have. */
-export function split<Payload, Result>(whole: Request<Payload, Result>, maxRows: number): Request<Payload, Result>[] {
+export function split<Payload, Result>(
+  whole: QueuedRequest<Payload, Result>,
+  maxRows: number,
+): QueuedRequest<Payload, Result>[] {
   whole.parts = [];
   for (let start = 0; start < whole.rows; start += maxRows) {
     const rows = Math.min(maxRows, whole.rows - start);
     const { payload, key, level, arrived, resolve } = whole;
-    const part = new Request<Payload, Result>(payload, key, rows, start, false, level, arrived, resolve);
+    const part = new QueuedRequest<Payload, Result>(payload, key, rows, start, false, level, arrived, resolve);
     part.whole = whole;
     whole.parts.push(part);
   }
@@ -59,10 +62,10 @@ export function split<Payload, Result>(whole: Request<Payload, Result>, maxRows:
 
 /** First in, first out; and out of the middle as quickly. A request is in one list at most. */
 export class RequestList<Payload = unknown, Result = unknown> {
-  head: Request<Payload, Result> | undefined;
-  #tail: Request<Payload, Result> | undefined;
+  head: QueuedRequest<Payload, Result> | undefined;
+  #tail: QueuedRequest<Payload, Result> | undefined;
 
-  push(request: Request<Payload, Result>): void {
+  push(request: QueuedRequest<Payload, Result>): void {
     request.list = this;
     request.previous = this.#tail;
     if (this.#tail === undefined) this.head = request;
@@ -70,7 +73,7 @@ export class RequestList<Payload = unknown, Result = unknown> {
     this.#tail = request;
   }
 
-  remove(request: Request<Payload, Result>): void {
+  remove(request: QueuedRequest<Payload, Result>): void {
     const { previous, next } = request;
     if (previous === undefined) this.head = next;
     else previous.next = next;

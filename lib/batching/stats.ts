@@ -1,7 +1,6 @@
-// What a batcher counts. Every number that stands for requests adds up: see BatcherStats.requests.
+// The statistics of a batcher. Every number that stands for requests adds up: see BatcherStats.requests.
 
-import { LatencyHistogram, type LatencySummary } from '../core/latency.js';
-import type { FailureReason } from './executor.js';
+import type { LatencySummary } from '../core/latency.js';
 import type { CloseReason } from './forming.js';
 
 export interface BatcherStats {
@@ -57,81 +56,4 @@ export interface BatcherStats {
   readonly computeMicros: LatencySummary;
   /** From a request's arrival to its settlement. */
   readonly totalMicros: LatencySummary;
-}
-
-export class Counters {
-  accepted = 0;
-  completed = 0;
-  batches = 0;
-  rows = 0;
-  paddedRows = 0;
-  paddedLengths = 0;
-  retried = 0;
-  readonly failures: Record<FailureReason, number> = {
-    cancelled: 0,
-    expired: 0,
-    overloaded: 0,
-    queueFull: 0,
-    oversize: 0,
-    failed: 0,
-  };
-  /** Of the overloaded, those that had been accepted. */
-  shed = 0;
-  readonly sizes: Record<number, number> = {};
-  readonly closed: Record<CloseReason, number> = {
-    full: 0,
-    preferred: 0,
-    delay: 0,
-    laneFree: 0,
-    shape: 0,
-    adaptive: 0,
-    alone: 0,
-  };
-  readonly queueMicros = new LatencyHistogram();
-  readonly formingMicros = new LatencyHistogram();
-  readonly computeMicros = new LatencyHistogram();
-  readonly totalMicros = new LatencyHistogram();
-
-  get pending(): number {
-    const { failed, cancelled, expired } = this.failures;
-    return this.accepted - this.completed - failed - cancelled - expired - this.shed;
-  }
-
-  executed(rows: number, padded: number): void {
-    this.batches++;
-    this.rows += rows;
-    this.paddedRows += padded - rows;
-    this.sizes[rows] = (this.sizes[rows] ?? 0) + 1;
-  }
-
-  stats(running: number, queued: number): BatcherStats {
-    const { failed, cancelled, expired, queueFull, overloaded, oversize } = this.failures;
-    return {
-      requests: {
-        accepted: this.accepted,
-        completed: this.completed,
-        failed,
-        cancelled,
-        expired,
-        shed: this.shed,
-        pending: this.pending,
-        queued,
-        refused: { queueFull, overloaded: overloaded - this.shed, oversize },
-      },
-      batches: {
-        count: this.batches,
-        rows: this.rows,
-        running,
-        retried: this.retried,
-        sizes: { ...this.sizes },
-        paddedRows: this.paddedRows,
-        paddedLengths: this.paddedLengths,
-        closed: { ...this.closed },
-      },
-      queueMicros: this.queueMicros.summary(),
-      formingMicros: this.formingMicros.summary(),
-      computeMicros: this.computeMicros.summary(),
-      totalMicros: this.totalMicros.summary(),
-    };
-  }
 }

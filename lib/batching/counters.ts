@@ -1,0 +1,92 @@
+// What a batcher counts, and the statistics that it makes of it. Each part counts what it does: requests are counted where they
+// are settled, batches where they run.
+
+import { LatencyHistogram } from '../core/latency.js';
+import type { FailureReason } from './executor.js';
+import type { CloseReason } from './forming.js';
+import type { BatcherStats } from './stats.js';
+
+export class RequestCounters {
+  accepted = 0;
+  completed = 0;
+  readonly failures: Record<FailureReason, number> = {
+    cancelled: 0,
+    expired: 0,
+    overloaded: 0,
+    queueFull: 0,
+    oversize: 0,
+    failed: 0,
+  };
+  /** Of the overloaded, those that had been accepted. */
+  shed = 0;
+  readonly totalMicros = new LatencyHistogram();
+
+  get pending(): number {
+    const { failed, cancelled, expired } = this.failures;
+    return this.accepted - this.completed - failed - cancelled - expired - this.shed;
+  }
+}
+
+export class BatchCounters {
+  count = 0;
+  rows = 0;
+  paddedRows = 0;
+  paddedLengths = 0;
+  retried = 0;
+  readonly sizes: Record<number, number> = {};
+  readonly closed: Record<CloseReason, number> = {
+    full: 0,
+    preferred: 0,
+    delay: 0,
+    laneFree: 0,
+    shape: 0,
+    adaptive: 0,
+    alone: 0,
+  };
+  readonly queueMicros = new LatencyHistogram();
+  readonly formingMicros = new LatencyHistogram();
+  readonly computeMicros = new LatencyHistogram();
+
+  executed(rows: number, padded: number): void {
+    this.count++;
+    this.rows += rows;
+    this.paddedRows += padded - rows;
+    this.sizes[rows] = (this.sizes[rows] ?? 0) + 1;
+  }
+}
+
+/** `queued` requests wait and `running` batches run now. */
+export function statsOf(
+  requests: RequestCounters,
+  batches: BatchCounters,
+  { queued, running }: { queued: number; running: number },
+): BatcherStats {
+  const { failed, cancelled, expired, queueFull, overloaded, oversize } = requests.failures;
+  return {
+    requests: {
+      accepted: requests.accepted,
+      completed: requests.completed,
+      failed,
+      cancelled,
+      expired,
+      shed: requests.shed,
+      pending: requests.pending,
+      queued,
+      refused: { queueFull, overloaded: overloaded - requests.shed, oversize },
+    },
+    batches: {
+      count: batches.count,
+      rows: batches.rows,
+      running,
+      retried: batches.retried,
+      sizes: { ...batches.sizes },
+      paddedRows: batches.paddedRows,
+      paddedLengths: batches.paddedLengths,
+      closed: { ...batches.closed },
+    },
+    queueMicros: batches.queueMicros.summary(),
+    formingMicros: batches.formingMicros.summary(),
+    computeMicros: batches.computeMicros.summary(),
+    totalMicros: requests.totalMicros.summary(),
+  };
+}

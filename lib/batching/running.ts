@@ -1,0 +1,127 @@
+// The batches that run.
+//
+// The rules it keeps: a batch has its lane from its start until all that was run again of it has ended; then the lane is given on
+// before the callers are told, so that the next batch is at the device while they work.
+
+import type { Adaptive } from './adaptive.js';
+import type { Clock } from './clock.js';
+import type { BatchCounters } from './counters.js';
+import { channels } from './events.js';
+import type { Execution } from './execution.js';
+import { type Batch, Failure } from './executor.js';
+import type { CloseReason, Plan } from './forming.js';
+import type { QueuedRequest } from './request.js';
+import type { Settlement } from './settlement.js';
+import type { Watch } from './watch.js';
+
+export interface RunningBatch {
+  readonly started: number;
+  /** With padding. */
+  readonly rows: number;
+  /** The most batches that ran at once since it started, itself among them. */
+  atOnce: number;
+  /** Resolves when its callers are told. */
+  ended: Promise<void>;
+}
+
+export interface RunningParts<Payload, Result> {
+  readonly execution: Execution<Payload, Result>;
+  readonly watch: Watch<Payload, Result>;
+  readonly settlement: Settlement<Payload, Result>;
+  readonly counters: BatchCounters;
+  readonly adaptive: Adaptive | undefined;
+  readonly clock: Clock;
+  /** The batcher's, in events. */
+  readonly name: string;
+  /** A lane has come free; the batch had the device for so long, and this is what it was charged for when it started. */
+  readonly onFree: (deviceMicros: number, charged: number) => void;
+}
+
+export class Running<Payload, Result> {
+  readonly #parts: RunningParts<Payload, Result>;
+  readonly #batches = new Set<RunningBatch>();
+
+  constructor(parts: RunningParts<Payload, Result>) {
+    this.#parts = parts;
+  }
+
+  get size(): number {
+    return this.#batches.size;
+  }
+
+  get batches(): ReadonlySet<RunningBatch> {
+    return this.#batches;
+  }
+
+  /** Starts a batch, whose requests are queued no more. */
+  start({ requests, reason }: Plan<Payload, Result>, started: number, charged: number): void {
+    const { execution, watch, counters } = this.#parts;
+    const batch = execution.batch(requests);
+    const running: RunningBatch = { started, rows: batch.padded, atOnce: 0, ended: nothing };
+    this.#batches.add(running);
+    for (const other of this.#batches) other.atOnce = Math.max(other.atOnce, this.#batches.size);
+    let first = started;
+    for (const request of requests) {
+      const { whole } = request;
+      watch.remove(whole);
+      whole.running++;
+      counters.queueMicros.record(started - request.arrived);
+      if (request.arrived < first) first = request.arrived;
+    }
+    counters.closed[reason]++;
+    counters.formingMicros.record(started - first);
+    running.ended = this.#run(running, batch, requests, { reason, formingMicros: started - first, charged });
+  }
+
+  /** Resolves when nothing runs; nothing more may be started then. */
+  async whenNoneRuns(): Promise<void> {
+    await Promise.all(Array.from(this.#batches, ({ ended }) => ended));
+  }
+
+  async #run(
+    running: RunningBatch,
+    batch: Batch<Payload>,
+    requests: readonly QueuedRequest<Payload, Result>[],
+    { reason, formingMicros, charged }: { reason: CloseReason; formingMicros: number; charged: number },
+  ): Promise<void> {
+    const { execution, settlement, clock, name, onFree } = this.#parts;
+    const { results, retried } = await execution.run(batch, requests);
+    const now = clock.now();
+    this.#batches.delete(running);
+    const computeMicros = now - running.started;
+    const deviceMicros = batch.tookMicros ?? computeMicros;
+    const failed = results.length > 0 && results.every((result) => result instanceof Failure);
+    if (!failed && !retried) this.#learn(running, requests, now);
+    // What was run again took longer than the executor said last.
+    onFree(retried ? computeMicros : deviceMicros, charged);
+    const settled = clock.now();
+    for (let i = 0; i < requests.length; i++) settlement.ran(requests[i]!, results[i]!, settled);
+    if (!channels.batch.hasSubscribers) return;
+    channels.batch.publish({
+      batcher: name,
+      reason,
+      requests: requests.length,
+      rows: batch.total,
+      paddedRows: batch.padded - batch.total,
+      formingMicros,
+      computeMicros,
+      deviceMicros,
+      failed,
+    });
+  }
+
+  #learn(
+    { started, rows, atOnce }: RunningBatch,
+    requests: readonly QueuedRequest<Payload, Result>[],
+    now: number,
+  ): void {
+    const { adaptive } = this.#parts;
+    if (adaptive === undefined) return;
+    let tooLate = 0;
+    for (const { arrived } of requests) if (now - arrived > adaptive.targetMicros) tooLate++;
+    // As its requests see it: with what it waited for the device, and for the JS thread.
+    adaptive.ended({ rows, atOnce, micros: now - started, requests: requests.length, tooLate, now });
+  }
+}
+
+const nothing = Promise.resolve();

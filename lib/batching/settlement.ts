@@ -1,0 +1,147 @@
+// How requests end.
+//
+// The rules it keeps: every request that was accepted is settled exactly once, what of it is still queued then leaves the queue,
+// and its payload is released once no batch with it runs any more. Of a request in several parts the last part settles it, or the
+// first that fails.
+
+import type { Clock } from './clock.js';
+import { RequestCounters } from './counters.js';
+import { channels } from './events.js';
+import { type Executor, Failure } from './executor.js';
+import { Ordered } from './ordered.js';
+import type { Queue } from './queue.js';
+import type { QueuedRequest } from './request.js';
+import type { Watch } from './watch.js';
+
+export interface SettlementParts<Payload, Result> {
+  readonly executor: Executor<Payload, Result>;
+  readonly queue: Queue<Payload, Result>;
+  readonly watch: Watch<Payload, Result>;
+  readonly clock: Clock;
+  /** The batcher's, in events. */
+  readonly name: string;
+  readonly preserveOrdering: boolean;
+}
+
+export class Settlement<Payload, Result> {
+  readonly counters = new RequestCounters();
+  readonly #executor: Executor<Payload, Result>;
+  readonly #queue: Queue<Payload, Result>;
+  readonly #watch: Watch<Payload, Result>;
+  readonly #clock: Clock;
+  readonly #name: string;
+  readonly #ordered: Ordered<QueuedRequest<Payload, Result>> | undefined;
+  #whenNonePends: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+
+  constructor({ executor, queue, watch, clock, name, preserveOrdering }: SettlementParts<Payload, Result>) {
+    this.#executor = executor;
+    this.#queue = queue;
+    this.#watch = watch;
+    this.#clock = clock;
+    this.#name = name;
+    this.#ordered = preserveOrdering ? new Ordered() : undefined;
+  }
+
+  /** Not accepted: nothing but its reason is counted. */
+  refuse(failure: Failure): Failure {
+    this.counters.failures[failure.reason]++;
+    return failure;
+  }
+
+  /** Accepted, and settled at once: the executor did not take over its payload. */
+  notHeld(request: { rows: number; level: number; arrived: number }, cause: unknown): Failure {
+    const failure = new Failure('failed', cause);
+    this.counters.accepted++;
+    this.counters.failures.failed++;
+    if (channels.request.hasSubscribers) this.#publish(request, failure, this.#clock.now());
+    return failure;
+  }
+
+  accept(request: QueuedRequest<Payload, Result>): void {
+    this.counters.accepted++;
+    this.#ordered?.came(request);
+  }
+
+  /** Settles a request as a whole. What of it is still queued will not run. */
+  settle(request: QueuedRequest<Payload, Result>, outcome: Result | Failure, now = this.#clock.now()): void {
+    if (request.settled) return;
+    request.settled = true;
+    this.#watch.remove(request);
+    if (request.queuedParts > 0) {
+      for (const part of request.parts ?? [request]) if (part.list !== undefined) this.#queue.remove(part);
+    }
+    const { counters } = this;
+    if (outcome instanceof Failure) {
+      counters.failures[outcome.reason]++;
+      if (outcome.reason === 'overloaded') counters.shed++;
+    } else {
+      counters.completed++;
+      counters.totalMicros.record(now - request.arrived);
+    }
+    if (channels.request.hasSubscribers) this.#publish(request, outcome, now);
+    this.#release(request);
+    if (this.#ordered === undefined) request.resolve(outcome);
+    else if (outcome instanceof Failure && outcome.reason !== 'failed') {
+      request.resolve(outcome);
+      this.#ordered.left(request);
+    } else this.#ordered.ended(request, () => request.resolve(outcome));
+    if (this.#whenNonePends !== undefined && counters.pending === 0) this.#whenNonePends.resolve();
+  }
+
+  /** A request has run, or a part of one. */
+  ran(request: QueuedRequest<Payload, Result>, result: Result | Failure, now: number): void {
+    const { whole } = request;
+    whole.running--;
+    if (result instanceof Failure) {
+      // The other reasons are the batcher's own, and it counts by them.
+      this.settle(whole, result.reason === 'failed' ? result : new Failure('failed', result.cause), now);
+    } else if (whole === request) this.settle(whole, result, now);
+    else {
+      request.result = result;
+      request.settled = true;
+      if (whole.parts!.every(({ settled }) => settled)) this.settle(whole, this.#joined(whole.parts!), now);
+    }
+    this.#release(whole);
+  }
+
+  /** Resolves when all that was accepted is settled; nothing more may be accepted then. */
+  whenNonePends(): Promise<void> {
+    if (this.counters.pending === 0) return Promise.resolve();
+    if (this.#whenNonePends === undefined) {
+      let resolve!: () => void;
+      const promise = new Promise<void>((settled) => {
+        resolve = settled;
+      });
+      this.#whenNonePends = { promise, resolve };
+    }
+    return this.#whenNonePends.promise;
+  }
+
+  #release(request: QueuedRequest<Payload, Result>): void {
+    if (!request.settled || request.running > 0 || request.released) return;
+    request.released = true;
+    this.#executor.release?.(request.payload);
+  }
+
+  #joined(parts: readonly QueuedRequest<Payload, Result>[]): Result | Failure {
+    try {
+      return this.#executor.join!(parts.map(({ result }) => result!));
+    } catch (cause) {
+      return new Failure('failed', cause);
+    }
+  }
+
+  #publish(
+    { rows, level, arrived }: { rows: number; level: number; arrived: number },
+    outcome: Result | Failure,
+    now: number,
+  ): void {
+    channels.request.publish({
+      batcher: this.#name,
+      outcome: outcome instanceof Failure ? outcome.reason : 'completed',
+      rows,
+      priority: level + 1,
+      totalMicros: now - arrived,
+    });
+  }
+}
