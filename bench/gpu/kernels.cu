@@ -131,9 +131,19 @@ void transposes(Bench& bench) {
   transpose("8192 x 8192 of 8 B", 8, 1, 8192, 8192);
   transpose("8192 x 8192 of 2 B", 2, 1, 8192, 8192);
   transpose("8192 x 8192 of 1 B", 1, 1, 8192, 8192);
+  transpose("8191 x 8193 of 2 B", 2, 1, 8191, 8193);
+  transpose("8191 x 8192 of 1 B", 1, 1, 8191, 8192);
+  transpose("8192 x 8193 of 1 B", 1, 1, 8192, 8193);
+  transpose("8191 x 8193 of 1 B", 1, 1, 8191, 8193);
+  transpose("8192 x 4096 of 16 B", 16, 1, 8192, 4096);
   transpose("4194304 x 3 of 4 B", 4, 1, 4'194'304, 3);
+  transpose("1024 of 50176 x 3 of 1 B", 1, 1024, 224 * 224, 3);
+  transpose("1024 of 3 x 50176 of 1 B", 1, 1024, 3, 224 * 224);
+  transpose("1024 of 50625 x 3 of 1 B", 1, 1024, 225 * 225, 3);
+  transpose("4194304 x 16 of 2 B", 2, 1, 4'194'304, 16);
   transpose("16 x 4194304 of 4 B", 4, 1, 16, 4'194'304);
   transpose("1048576 of 8 x 8 of 4 B", 4, 1 << 20, 8, 8);
+  transpose("1048576 of 8 x 8 of 1 B", 1, 1 << 20, 8, 8);
   transpose("16384 of 64 x 64 of 8 B", 8, 1 << 14, 64, 64);
 }
 

@@ -163,6 +163,18 @@ inline int __ffs(int value) { return value == 0 ? 0 : std::countr_zero(static_ca
 inline int __ffsll(long long value) {
   return value == 0 ? 0 : std::countr_zero(static_cast<unsigned long long>(value)) + 1;
 }
+// Byte i of the result is the one that digit i of the selector names: 0 to 3 of `a`, 4 to 7 of `b`.
+inline unsigned __byte_perm(unsigned a, unsigned b, unsigned selector) {
+  const unsigned long long bytes = static_cast<unsigned long long>(b) << 32 | a;
+  unsigned result = 0;
+  for (unsigned i = 0; i < 4; ++i) {
+    const unsigned digit = selector >> (4 * i) & 15;
+    unsigned byte = static_cast<unsigned>(bytes >> (8 * (digit & 7))) & 255;
+    if ((digit & 8) != 0) byte = (byte & 128) != 0 ? 255 : 0;  // its sign
+    result |= byte << (8 * i);
+  }
+  return result;
+}
 inline unsigned __umulhi(unsigned a, unsigned b) {
   return static_cast<unsigned>((static_cast<unsigned long long>(a) * b) >> 32);
 }

@@ -67,6 +67,58 @@ TEST_CASE_TEMPLATE("kernels: matrices of any shape are transposed", T, std::uint
   }
 }
 
+// What moves as words of 4 bytes, on each side by itself: every remainder of rows and columns by the elements of a
+// word, around a tile (and two), with both sides at every distance from where a word begins.
+TEST_CASE_TEMPLATE("kernels: tiles with rows that begin anywhere in a word are transposed", T, std::uint8_t,
+                   std::uint16_t, std::uint32_t) {
+  Random random(6);
+  constexpr std::int64_t kEach = 4 / sizeof(T);
+  constexpr std::int64_t kSide = sizeof(T) == 1 ? 128 : 64;
+  for (std::int64_t row = 0; row < kEach; ++row) {
+    for (std::int64_t column = 0; column < kEach; ++column) {
+      check_transpose<T>(random, 1, 32 + row, 40 + column);
+      if (kSpeed == 0 && row != column) continue;
+      check_transpose<T>(random, 1, kSide + row - 1, kSide + column);
+      check_transpose<T>(random, 2, kSide + row, 33 + column, row, column);
+    }
+  }
+  for (std::size_t at = 0; at < 4; ++at) {
+    check_transpose<T>(random, 1, 48, kSide + 4, 0, 0, at, 0);
+    check_transpose<T>(random, 1, 48, kSide + 4, 0, 0, 0, at);
+    if (kSpeed >= 1) check_transpose<T>(random, 3, 2 * kSide, 2 * kSide, 4, static_cast<std::int64_t>(at), at, 3 - at);
+  }
+}
+
+TEST_CASE_TEMPLATE("kernels: slabs with runs that begin anywhere in a word are transposed", T, std::uint8_t,
+                   std::uint16_t, std::uint32_t, uint4) {
+  Random random(7);
+  for (const std::int64_t few : {1, 2, 3, 4, 7, 16}) {
+    for (std::int64_t rest = 0; rest < 4; ++rest) {
+      if (kSpeed == 0 && rest % 2 != few % 2) continue;
+      const auto at = static_cast<std::size_t>(rest);
+      check_transpose<T>(random, 1, few, 6000 + rest);
+      check_transpose<T>(random, 1, 6000 + rest, few);
+      check_transpose<T>(random, 2, few, 1100, rest, 4, 3 - at, 0);
+      check_transpose<T>(random, 2, 1100, few, 4, rest, 0, at);
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("kernels: small matrices that begin anywhere in a word are transposed", T, std::uint8_t,
+                   std::uint16_t, std::uint64_t) {
+  Random random(8);
+  for (std::int64_t rows = 1; rows <= 5; ++rows) {
+    for (std::int64_t columns = 1; columns <= 5; ++columns) {
+      const auto at = static_cast<std::size_t>(columns % 4);
+      check_transpose<T>(random, between(random, 1, 700), rows, columns, 0, 0, at, 0);
+      check_transpose<T>(random, 61, rows, columns, rows % 4, 0, 0, at);
+      check_transpose<T>(random, 61, rows, columns, 0, columns % 3, at, 3 - at);
+      check_transpose<T>(random, 7, 20 + rows, 30 + columns, rows - 1, columns - 1, at, at);
+    }
+  }
+  if (kSpeed >= 1) check_transpose<T>(random, 5000, 3, 3);  // a block has more of them than one
+}
+
 TEST_CASE("kernels: transpose refuses elements of other sizes") {
   CHECK_THROWS_AS(cuda::transpose(nullptr, 3, nullptr, nullptr, 1, 1, 1), Error);
 }
