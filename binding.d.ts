@@ -9,6 +9,15 @@ export const version: string;
 /** Inputs up to this many bytes are copied when they are handed over; larger ones are read while the operation runs. */
 export const copyUpTo: number;
 
+/** What operations take at most. */
+export const limits: {
+  /** The k of topK. */
+  readonly topK: number;
+  readonly imageChannels: number;
+  /** The height or width of an image, in pixels. */
+  readonly imageSide: number;
+};
+
 export interface DeviceDescription {
   kind: 'cpu' | 'cuda';
   name: string;
@@ -94,7 +103,7 @@ interface AxisRequest extends Request {
 
 /** What each operation is given; behind it, the results it gives, in order. */
 export interface Operations {
-  /** s; u and vt unless the mode is 'values'. A rank of 0 is all. */
+  /** s; u and vt unless the mode is 'values'. A rank of 0 is none; the device says which others it takes. */
   svd: MatrixRequest & {
     mode: 'thin' | 'full' | 'values';
     driver: 'auto' | 'gesvd' | 'gesvdj' | 'gesvdp' | 'gesvdr' | 'gesvda';
@@ -122,7 +131,7 @@ export interface Operations {
   reduce: AxisRequest & { reduction: 'sum' | 'mean' | 'max' | 'min' | 'norm' };
   /** outer x inner indices, int64. */
   argmax: AxisRequest;
-  /** rows x k values; their indices, int64. k is at most 1024. */
+  /** rows x k values; their indices, int64. k is at most `limits.topK`. */
   topK: Request & { type: FloatType; rows: number; columns: number; k: number; a: Operand };
   /** One bool an item. */
   hasNonFinite: Request & { type: FloatType; items: number; elements: number; a: Operand };

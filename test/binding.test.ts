@@ -24,6 +24,8 @@ test('the addon exports what binding.d.ts declares, and no more', () => {
   for (const name of names(/^export function (\w+)/gm, text)) expect(addon[name], name).toBeTypeOf('function');
   expect(addon.version).toBe(JSON.parse(readFileSync(`${root}/package.json`, 'utf8')).version);
   expect(addon.copyUpTo).toBeTypeOf('number');
+  const limits = /^export const limits: \{([\s\S]*?)^\};/m.exec(text)![1]!;
+  expect(Object.keys(addon.limits as object).sort()).toEqual(names(/readonly (\w+): number/g, limits).sort());
 });
 
 test.each([...classes])('class %s has exactly the declared methods', (name, body) => {

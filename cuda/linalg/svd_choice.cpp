@@ -47,7 +47,7 @@ void check_svd_driver(const SvdArgs& args) {
   if (args.rank < 1 || args.rank >= k) {
     throw Error(Code::Argument, "svd: the driver 'gesvdr' needs a rank from 1 to min(m, n) - 1 = " +
                                     std::to_string(std::max<std::int64_t>(k - 1, 0)) + ", got " +
-                                    std::to_string(args.rank) + " for " + shape +
+                                    (args.rank == 0 ? "none" : std::to_string(args.rank)) + " for " + shape +
                                     "; use another driver for all singular values");
   }
 }

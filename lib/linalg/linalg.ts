@@ -1,6 +1,6 @@
 // Linear algebra on a device: numpy.linalg's operations, row-major, batched over the leading dimensions.
 
-import { flag, namesOf, oneOf } from '../core/arguments.js';
+import { flag, namesOf, oneOf, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { checkFloat, type FloatOperand, type ResultOf } from '../runtime/operands.js';
 import { checkOptions, type OperationOptions } from '../runtime/options.js';
@@ -106,9 +106,9 @@ export class LinearAlgebra {
     const mode = oneOf('svd: mode', options.mode, 'thin', ['thin', 'full', 'values']);
     const drivers = ['auto', 'gesvd', 'gesvdj', 'gesvdp', 'gesvdr', 'gesvda'] as const;
     const driver = oneOf('svd: driver', options.driver, 'auto', drivers);
-    const least = Math.min(m, n);
-    const rank = checkRank(options.rank, driver, mode, least);
-    const k = rank === 0 ? least : rank;
+    // Which ranks there are is the device's to say, and whether there is one.
+    const rank = wholeNumber('svd: rank', options.rank, 0, 1);
+    const k = rank === 0 ? Math.min(m, n) : rank;
     const dims = [[...lead, k]];
     if (mode !== 'values') dims.push([...lead, m, mode === 'full' ? m : k], [...lead, mode === 'full' ? n : k, n]);
     const request = { type, mode, driver, rank, batch, m, n };
@@ -273,19 +273,4 @@ export class LinearAlgebra {
     const [sign, logabsdet] = await this.#runner.run('det', { a: operand }, request, shapes, options);
     return { sign, logabsdet } as Slogdet<ResultOf<A>>;
   }
-}
-
-/** Errors: ERR_ARGUMENT. */
-function checkRank(rank: number | undefined, driver: SvdDriver, mode: SvdMode, least: number): number {
-  if (driver !== 'gesvdr') {
-    if (rank === undefined) return 0;
-    throw new TensorlaneError('ERR_ARGUMENT', `svd: rank is for the driver 'gesvdr', not for '${driver}'`);
-  }
-  if (mode === 'full') throw new TensorlaneError('ERR_ARGUMENT', `svd: the driver 'gesvdr' has no mode 'full'`);
-  // It works in a subspace that must be smaller than the matrix.
-  if (Number.isSafeInteger(rank) && rank! >= 1 && rank! < least) return rank!;
-  throw new TensorlaneError(
-    'ERR_ARGUMENT',
-    `svd: the driver 'gesvdr' needs a rank from 1 to min(m, n) - 1 = ${Math.max(least - 1, 0)}, got ${String(rank)}`,
-  );
 }

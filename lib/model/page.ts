@@ -291,6 +291,6 @@ function stillWhole(data: NumericArray, length: number, name: string): NumericAr
   throw new TensorlaneError(
     'ERR_SHAPE',
     `input '${name}' had ${length} elements when it was given, but ${data.length} when it was needed: its buffer was ` +
-      'transferred or resized; inputs above 64 KiB must stay as they are until the promise settles',
+      `transferred or resized; inputs above ${native.copyUpTo} bytes must stay as they are until the promise settles`,
   );
 }

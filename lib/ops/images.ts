@@ -1,5 +1,6 @@
 // Images as they are decoded, bytes of [n, h, w, c], and how they become what vision models take.
 
+import { native } from '../addon/load.js';
 import { flag, namesOf, requiredWholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
@@ -25,7 +26,6 @@ const imageNames = namesOf<ImageOptions>({
   ...{ height: true, width: true, scale: true, mean: true, std: true, swapRedBlue: true },
   stream: true,
 });
-const mostPixels = 2 ** 31 - 1;
 
 /** Images, and what is to be done with them. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function checkImages(images: unknown, options: ImageOptions) {
@@ -34,24 +34,26 @@ export function checkImages(images: unknown, options: ImageOptions) {
   const operand = checkOperand(images, what);
   const { type, dims } = operand;
   if (type !== 'uint8') throw new TensorlaneError('ERR_DTYPE', `${what}: expected images of uint8, not ${type}`);
+  const { imageChannels, imageSide } = native.limits;
   const [batch, height, width, channels] = dims as [number, number, number, number];
-  if (dims.length !== 4 || channels < 1 || channels > 4 || height < 1 || width < 1) {
+  const isImage = dims.length === 4 && Math.min(height, width, channels) >= 1 && channels <= imageChannels;
+  if (!isImage) {
     throw new TensorlaneError(
       'ERR_SHAPE',
-      `${what}: expected images of [n, h, w, c] with 1 to 4 channels, got dims [${dims.join(', ')}]`,
+      `${what}: expected images of [n, h, w, c] with 1 to ${imageChannels} channels, got dims [${dims.join(', ')}]`,
     );
   }
   const swapRedBlue = flag(`${what}: swapRedBlue`, others.swapRedBlue, false);
   if (swapRedBlue && channels < 3) {
     throw new TensorlaneError(
       'ERR_ARGUMENT',
-      `${what}: swapRedBlue needs images of 3 or 4 channels, not of ${channels} channels`,
+      `${what}: swapRedBlue needs images of at least 3 channels, not of ${channels} channels`,
     );
   }
   const request = {
     ...{ batch, height, width, channels, swapRedBlue },
-    toHeight: requiredWholeNumber(`${what}: height`, others.height ?? height, 1, mostPixels),
-    toWidth: requiredWholeNumber(`${what}: width`, others.width ?? width, 1, mostPixels),
+    toHeight: requiredWholeNumber(`${what}: height`, others.height ?? height, 1, imageSide),
+    toWidth: requiredWholeNumber(`${what}: width`, others.width ?? width, 1, imageSide),
     scale: perChannel(scale, 1, `${what}: scale`)[0]!,
     mean: perChannel(mean, channels, `${what}: mean`),
     std: perChannel(std, channels, `${what}: std`),

@@ -49,6 +49,11 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("findDevices", Napi::Function::New(env, find_devices, "findDevices"));
   exports.Set("version", TENSORLANE_VERSION);
   exports.Set("copyUpTo", static_cast<double>(Pin::kCopyUpTo));
+  Napi::Object limits = Napi::Object::New(env);
+  limits.Set("topK", static_cast<double>(TopKArgs::kMost));
+  limits.Set("imageChannels", ImageToTensorArgs::kMostChannels);
+  limits.Set("imageSide", static_cast<double>(ImageToTensorArgs::kMostSide));
+  exports.Set("limits", limits);
   return exports;
 }
 

@@ -28,10 +28,10 @@ class Reader {
   [[nodiscard]] float number(const char* name) const { return to_float(request_.Get(name), name); }
   [[nodiscard]] bool flag(const char* name) const { return request_.Get(name).ToBoolean(); }
 
-  // Of at most four channels.
-  [[nodiscard]] std::array<float, 4> floats(const char* name, int count) const {
+  // One for each of `count` channels.
+  [[nodiscard]] std::array<float, ImageToTensorArgs::kMostChannels> floats(const char* name, int count) const {
     const Napi::Array array = to_array(request_.Get(name), name);
-    std::array<float, 4> numbers{};
+    std::array<float, ImageToTensorArgs::kMostChannels> numbers{};
     for (int i = 0; i < count; ++i) {
       numbers.at(static_cast<std::size_t>(i)) = to_float(array.Get(static_cast<std::uint32_t>(i)), name);
     }

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -149,8 +148,6 @@ Operation gather(Reader read) {
 }
 
 Operation image_to_tensor(Reader read) {
-  // So that what is computed from two of them does not overflow.
-  constexpr std::int64_t kMostPixels = std::numeric_limits<std::int32_t>::max();
   ImageToTensorArgs args;
   args.batch = read.size("batch");
   args.height = read.size("height");
@@ -158,9 +155,11 @@ Operation image_to_tensor(Reader read) {
   args.to_height = read.size("toHeight");
   args.to_width = read.size("toWidth");
   const std::int64_t channels = read.size("channels");
-  const bool is_image = std::min({args.height, args.width, args.to_height, args.to_width}) >= 1 &&
-                        std::max({args.height, args.width, args.to_height, args.to_width}) <= kMostPixels;
-  if (!is_image || channels < 1 || channels > 4) throw Error(Code::Shape, "imageToTensor: these are no images");
+  const bool is_image =
+      std::min({args.height, args.width, args.to_height, args.to_width}) >= 1 &&
+      std::max({args.height, args.width, args.to_height, args.to_width}) <= ImageToTensorArgs::kMostSide;
+  if (!is_image || channels < 1 || channels > ImageToTensorArgs::kMostChannels)
+    throw Error(Code::Shape, "imageToTensor: these are no images");
   args.channels = static_cast<int>(channels);
   args.scale = read.number("scale");
   args.mean = read.floats("mean", args.channels);

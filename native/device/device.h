@@ -227,12 +227,15 @@ struct PadArgs {
 // uint8 images, batch x height x width x channels, to float32, batch x channels x to_height x to_width, resized by
 // bilinear interpolation with half-pixel centres and edges repeated: (pixel * scale - mean) / deviation.
 struct ImageToTensorArgs {
+  static constexpr int kMostChannels = 4;
+  static constexpr std::int64_t kMostSide =
+      (std::int64_t{1} << 31) - 1;  // so that nothing made of two of them overflows
   std::int64_t batch = 0, height = 0, width = 0;
-  int channels = 0;  // 1 to 4
+  int channels = 0;
   std::int64_t to_height = 0, to_width = 0;
   float scale = 1;
-  std::array<float, 4> mean{}, deviation{};  // a channel
-  bool swap_red_blue = false;                // of 3 or 4 channels, before mean and deviation
+  std::array<float, kMostChannels> mean{}, deviation{};  // a channel
+  bool swap_red_blue = false;                            // of 3 or 4 channels, before mean and deviation
   Operand a, result;
 };
 

@@ -397,6 +397,18 @@ describeCases('linear algebra refuses', [
     says: [/'thin', 'full' or 'values'/, /half/],
   },
   {
+    what: 'a rank where no driver takes one',
+    call: () => device.linalg.svd(matrix(4, 3, 1), { rank: 2 }),
+    code: 'ERR_ARGUMENT',
+    says: [/rank/, /'gesvdr'/, /2/],
+  },
+  {
+    what: 'a rank beyond the matrices',
+    call: () => device.linalg.svd(matrix(4, 3, 1), { rank: 2 ** 53 - 1 }),
+    code: 'ERR_ARGUMENT',
+    says: [/rank/, /'gesvdr'/, /9007199254740991/],
+  },
+  {
     what: 'options that are null',
     call: () => device.linalg.svd(matrix(2, 2, 1), any(null)),
     code: 'ERR_ARGUMENT',
