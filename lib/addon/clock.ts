@@ -2,7 +2,7 @@
 
 import type { Timer } from '../../binding.js';
 import type { Clock } from '../batching/clock.js';
-import { native } from './load.js';
+import { addon } from './load.js';
 
 let timer: Timer | undefined;
 
@@ -10,7 +10,7 @@ export const systemClock: Clock = {
   now: () => performance.now() * 1000,
 
   after(microseconds, callback) {
-    timer ??= new native.Timer();
+    timer ??= new (addon().Timer)();
     const owner = timer;
     const id = owner.schedule(Math.max(0, Math.ceil(microseconds)), callback);
     return () => {

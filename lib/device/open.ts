@@ -1,7 +1,7 @@
 // Finding and opening devices.
 
 import type { OpenOptions as NativeOptions } from '../../binding.js';
-import { native } from '../addon/load.js';
+import { addon } from '../addon/load.js';
 import { flag, namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
@@ -88,8 +88,9 @@ export async function open(options: DeviceName | OpenOptions = {}): Promise<Devi
     throw new TensorlaneError('ERR_ARGUMENT', `open: onnxruntime must be a path, got ${shown(given.onnxruntime)}`);
   }
   const settings = complete(given);
+  const { findDevices } = addon();
   if (named !== null) return openOne(named[1] as 'cpu' | 'cuda', Number(named[2] ?? 0), settings, given);
-  const found = await native.findDevices();
+  const found = await findDevices();
   if (found.devices[0]?.kind !== 'cuda') return openOne('cpu', 0, settings, given, found.noCuda);
   try {
     return await openOne('cuda', found.devices[0].index, settings, given);
@@ -100,7 +101,7 @@ export async function open(options: DeviceName | OpenOptions = {}): Promise<Devi
 
 /** The devices of this machine, the best first. */
 export async function listDevices(): Promise<DeviceInfo[]> {
-  return (await native.findDevices()).devices;
+  return (await addon().findDevices()).devices;
 }
 
 type Settings = Omit<NativeOptions, 'kind' | 'index' | 'niceness'> & {
@@ -151,7 +152,7 @@ async function openOne(
   const { highPriority } = settings;
   const niceness = settings.niceness ?? (kind === 'cpu' ? 19 : 0);
   try {
-    const opened = await native.Device.open({ ...others, kind, index, niceness });
+    const opened = await addon().Device.open({ ...others, kind, index, niceness });
     return new Device(opened, { niceness, highPriority, resources, runtime: given.onnxruntime, fallbackReason });
   } catch (reason) {
     const failure = toTensorlaneError(reason, `open: '${given.device ?? kind}' cannot be opened: `);

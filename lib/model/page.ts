@@ -5,7 +5,7 @@
 // which they came, as they do without priorities, are a batch that lies in its slabs as it is.
 
 import type { RunInput } from '../../binding.js';
-import { native } from '../addon/load.js';
+import { addon } from '../addon/load.js';
 import type { Batch } from '../batching/executor.js';
 import { TensorlaneError } from '../core/errors.js';
 import type { NumericArray, NumericArrayClass } from '../tensor/dtypes.js';
@@ -171,7 +171,7 @@ export class Page {
       this.#place(index, start, this.#slabs[index]!.used - start);
     } else {
       const { data } = tensor;
-      this.#place(index, data.byteLength > native.copyUpTo ? data : this.#slabs[index]!.append(data), data.length);
+      this.#place(index, data.byteLength > addon().copyUpTo ? data : this.#slabs[index]!.append(data), data.length);
     }
   }
 
@@ -291,6 +291,6 @@ function stillWhole(data: NumericArray, length: number, name: string): NumericAr
   throw new TensorlaneError(
     'ERR_SHAPE',
     `input '${name}' had ${length} elements when it was given, but ${data.length} when it was needed: its buffer was ` +
-      `transferred or resized; inputs above ${native.copyUpTo} bytes must stay as they are until the promise settles`,
+      `transferred or resized; inputs above ${addon().copyUpTo} bytes must stay as they are until the promise settles`,
   );
 }

@@ -4,7 +4,7 @@
 // caller seeing it. So a sequence costs nothing while nothing of it runs, and those of many clients share batches. The state is
 // kept in host memory.
 
-import { native } from '../addon/load.js';
+import { addon } from '../addon/load.js';
 import { namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
@@ -186,7 +186,7 @@ function argument(problem: string): TensorlaneError {
 
 /** What a caller may change while the run waits. What is no tensor is refused in its turn. */
 function copied(feeds: Feeds): Feeds {
-  return Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, copy(tensor, native.copyUpTo)]));
+  return Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, copy(tensor, addon().copyUpTo)]));
 }
 
 /** A copy of a tensor, with its own elements up to so many bytes. */

@@ -1,6 +1,6 @@
 // Images as they are decoded, bytes of [n, h, w, c], and how they become what vision models take.
 
-import { native } from '../addon/load.js';
+import { addon } from '../addon/load.js';
 import { flag, namesOf, requiredWholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
@@ -34,7 +34,7 @@ export function checkImages(images: unknown, options: ImageOptions) {
   const operand = checkOperand(images, what);
   const { type, dims } = operand;
   if (type !== 'uint8') throw new TensorlaneError('ERR_DTYPE', `${what}: expected images of uint8, not ${type}`);
-  const { imageChannels, imageSide } = native.limits;
+  const { imageChannels, imageSide } = addon().limits;
   const [batch, height, width, channels] = dims as [number, number, number, number];
   const isImage = dims.length === 4 && Math.min(height, width, channels) >= 1 && channels <= imageChannels;
   if (!isImage) {

@@ -2,7 +2,7 @@
 // chain of them needs no copy. Names and meaning are numpy's and ONNX's.
 
 import type { Operations } from '../../binding.js';
-import { native } from '../addon/load.js';
+import { addon } from '../addon/load.js';
 import { namesOf, requiredWholeNumber, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import {
@@ -154,7 +154,7 @@ export class TensorOperations {
     const { type } = operand;
     const lead = operand.dims.slice(0, -1);
     const columns = operand.dims.at(-1)!;
-    requiredWholeNumber('topK: k', k, 0, Math.min(columns, native.limits.topK));
+    requiredWholeNumber('topK: k', k, 0, Math.min(columns, addon().limits.topK));
     const shapes = [
       { type, dims: [...lead, k] },
       { type: 'int64' as const, dims: [...lead, k] },

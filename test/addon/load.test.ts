@@ -1,0 +1,93 @@
+// Which file the addon is loaded from, and what the error says where it cannot be: what was tried, why, and what helps.
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { loadAddon, remedy } from '../../lib/addon/load.js';
+import { TensorlaneError } from '../../lib/core/errors.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'tensorlane-load-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+let next = 0;
+/** A package with these files, each a second newer than the one before. */
+function packageOf(...files: readonly string[]): string {
+  const root = join(folder, String(next++));
+  mkdirSync(root);
+  writeFileSync(join(root, 'package.json'), JSON.stringify({ name: 'tensorlane' }));
+  for (const [i, file] of files.entries()) {
+    mkdirSync(dirname(join(root, file)), { recursive: true });
+    writeFileSync(join(root, file), 'no library');
+    utimesSync(join(root, file), 1000 + i, 1000 + i);
+  }
+  return root;
+}
+
+function refusal(root: string, named?: string): TensorlaneError {
+  try {
+    loadAddon(root, named);
+  } catch (error) {
+    expect(error).toBeInstanceOf(TensorlaneError);
+    expect((error as TensorlaneError).code).toBe('ERR_NO_DEVICE');
+    expect((error as TensorlaneError).message).not.toContain('\n');
+    return error as TensorlaneError;
+  }
+  throw new Error('an addon was loaded');
+}
+
+const withCuda = 'build/cuda/Release/tensorlane.node';
+const without = 'build/Release/tensorlane.node';
+
+test('the file that TENSORLANE_ADDON names is tried, and no other', () => {
+  const { message } = refusal(packageOf(without, withCuda), '/nowhere/tensorlane.node');
+  expect(message).toMatch(/tried \/nowhere\/tensorlane\.node \(TENSORLANE_ADDON\): .*Cannot find module/);
+});
+
+test('the build with CUDA is tried where it is the newer one', () => {
+  const newer = packageOf(without, withCuda);
+  expect(refusal(newer).message).toContain(`tried ${join(newer, withCuda)}: `);
+  const older = packageOf(withCuda, without);
+  expect(refusal(older).message).toContain(`tried ${join(older, 'build/Release')} and ${join(older, 'prebuilds')}: `);
+  expect((refusal(older).cause as Error).message).toContain(join(older, without));
+});
+
+test('where there is none, it says what was looked for and how to get one', () => {
+  const installed = packageOf();
+  expect(refusal(installed).message).toMatch(/No native build was found for platform=.*has none for this platform/);
+  const checkout = packageOf('scripts/setup.mjs');
+  expect(refusal(checkout).message).toMatch(/No native build was found.*npm run build.*C\+\+20 compiler/);
+});
+
+test('the remedy is that of the cause', () => {
+  const missing = (library: string) => `${library}: cannot open shared object file: No such file or directory`;
+  expect(remedy(missing('libopenblas.so.0'), false)).toMatch(/^install OpenBLAS/);
+  expect(remedy(missing('libgfortran.so.5'), false)).toMatch(/^install the shared library/);
+  expect(remedy(missing('/nowhere/tensorlane.node'), true)).toMatch(/^build it/);
+  expect(remedy("libstdc++.so.6: version `GLIBCXX_3.4.32' not found (required by tensorlane.node)", true)).toMatch(
+    /^it was built for a newer system than this one: build it/,
+  );
+  expect(remedy('invalid ELF header', false)).toMatch(/^this package has none/);
+});
+
+test('nothing is loaded before it is needed, and then open() rejects', () => {
+  const script = `
+    import { open, listDevices, tensor } from 'tensorlane';
+    console.log(tensor([1, 2]).dims);
+    await open('cpu').catch((error) => console.log(error.name, error.code, error.message));
+    await open({ streams: 0 }).catch((error) => console.log(error.code));
+    await listDevices().catch((error) => console.log(error.code));`;
+  const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: new URL('../..', import.meta.url),
+    env: { ...process.env, TENSORLANE_ADDON: '/nowhere/tensorlane.node' },
+    encoding: 'utf8',
+  });
+  expect(printed.split('\n')).toEqual([
+    '[ 2 ]',
+    expect.stringMatching(/^TensorlaneError ERR_NO_DEVICE tensorlane's native addon could not be loaded on /),
+    'ERR_ARGUMENT',
+    'ERR_NO_DEVICE',
+    '',
+  ]);
+});
