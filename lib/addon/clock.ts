@@ -1,4 +1,5 @@
-// The real time of a process, with timers below a millisecond.
+// The real time of a process, with the addon's timers: a thread of its own sleeps until they are due, so a wait of a fraction of a
+// millisecond costs the JS thread nothing.
 
 import type { Timer } from '../../binding.js';
 import type { Clock } from '../batching/clock.js';

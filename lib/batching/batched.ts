@@ -1,12 +1,12 @@
 // Batches a function of the user's own: callers give one item each and get its result, the function sees many at a time.
 
-import { systemClock } from '../addon/clock.js';
 import { plainObject, refuseUnknown, shown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { Batcher } from './batcher.js';
 import type { Clock } from './clock.js';
 import { errorOf } from './errors.js';
 import { type Executor, Failure } from './executor.js';
+import { nodeClock } from './node-clock.js';
 import { type BatcherOptions, batcherOptionNames, completeBatcherOptions } from './options.js';
 import { checkRequestOptions, type RequestOptions } from './request-options.js';
 import type { BatcherStats } from './stats.js';
@@ -67,7 +67,7 @@ export class Batched<Item, Result> implements AsyncDisposable {
   /** Errors: ERR_ARGUMENT, naming the option, its value and what is allowed. */
   constructor(executor: Executor<Item, Result>, options: BatchedOptions<Item> = {}) {
     refuseUnknown(plainObject('batched: options', options), names, 'batched');
-    const { rows, key, name = 'batched', clock = systemClock, ...others } = options;
+    const { rows, key, name = 'batched', clock = nodeClock, ...others } = options;
     isFunction('batched: executor.run', plainObject('batched: executor', executor).run);
     if (rows !== undefined) isFunction('batched.rows', rows);
     if (key !== undefined) isFunction('batched.key', key);

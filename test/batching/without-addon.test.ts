@@ -1,0 +1,70 @@
+// tensorlane/batching works where the native addon does not: nothing of it loads one.
+
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+
+const root = new URL('../../', import.meta.url);
+
+/** Runs a module as a user's program would be, in a process that has no addon and refuses whatever native it is to load. */
+async function run(code: string): Promise<Record<string, unknown>> {
+  const prelude = `process.dlopen = (module, file) => { throw new Error('native code was loaded: ' + file); };\n`;
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--no-warnings', '--input-type=module', '--eval', prelude + code],
+    { cwd: fileURLToPath(root), env: { PATH: process.env.PATH, TENSORLANE_ADDON: '/nowhere/tensorlane.node' } },
+  );
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+const built = (file: string) => JSON.stringify(new URL(`dist/${file}`, root).href);
+
+test('batched() keeps a delay of a fraction of a millisecond, and loads nothing native', async () => {
+  const seen = await run(`
+    const { batched } = await import(${built('batching/index.js')});
+    const double = batched(async (items) => items.map((item) => item * 2), { maxQueueDelayMicros: 300 });
+    const started = performance.now();
+    const results = await Promise.all([1, 2, 3].map((item) => double.run(item)));
+    const micros = (performance.now() - started) * 1000;
+    const { closed } = double.stats().batches;
+    const native = process.report.getReport().sharedObjects.filter((file) => /[.]node$|tensorlane|openblas|onnx/i.test(file));
+    console.log(JSON.stringify({ results, micros, delayed: closed.delay, native }));
+  `);
+  expect(seen).toMatchObject({ results: [2, 4, 6], delayed: 1, native: [] });
+  expect(seen.micros).toBeGreaterThanOrEqual(300);
+});
+
+test('what was cancelled keeps no process alive', async () => {
+  const seen = await run(`
+    const { batched } = await import(${built('batching/index.js')});
+    const slow = batched(async (items) => items, { maxQueueDelayMicros: 1e9 });
+    const controller = new AbortController();
+    const gone = slow.run(1, { signal: controller.signal, timeoutMicros: 2e9 }).catch(({ code }) => code);
+    await new Promise((resolve) => setImmediate(resolve));
+    const waiting = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    controller.abort();
+    const code = await gone;
+    const left = process.getActiveResourcesInfo().filter((kind) => /Timeout|Immediate/.test(kind));
+    console.log(JSON.stringify({ waiting, code, left }));
+  `);
+  expect(seen).toEqual({ waiting: 2, code: 'ERR_ABORTED', left: [] });
+});
+
+test('the whole package does load the addon: the checks above can fail', async () => {
+  const seen = await run(`
+    const failure = await import(${built('index.js')}).then(() => undefined, (error) => error);
+    console.log(JSON.stringify({ code: failure?.code, message: failure?.message }));
+  `);
+  expect(seen).toMatchObject({ code: 'ERR_NO_DEVICE', message: expect.stringContaining('/nowhere/tensorlane.node') });
+});
+
+test('lib/batching needs nothing of the library but lib/core', () => {
+  const folder = new URL('lib/batching/', root);
+  const imports = readdirSync(folder).flatMap((file) =>
+    Array.from(readFileSync(new URL(file, folder), 'utf8').matchAll(/from '([^']+)'/g), ([, name]) => name!),
+  );
+  expect(imports.length).toBeGreaterThan(50);
+  expect(imports.filter((name) => !/^(node:|\.\/|\.\.\/core\/)/.test(name))).toEqual([]);
+});
