@@ -14,14 +14,14 @@ import { Budget } from './budget.js';
 import { LatencyModel } from './latency-model.js';
 
 /** How many times what a full load waits for a queue may be long: a longer one keeps no lane busier, and all wait for it. */
-const spare = 1.5;
-/** How quickly the prediction follows a machine that is slower or faster than usual: the weight of the last batch. */
-const follows = 0.3;
-/** The first batches, whose requests were let in before anything was known. */
-const learns = 8;
+const queueFactor = 1.5;
+/** The weight of the last batch in how much slower or faster than usual the machine is. */
+const recentWeight = 0.3;
+/** The first batches teach how long one takes: before them no other number of batches at once is tried, nor the budget judged. */
+const firstBatches = 8;
 /** For how many batches another number of batches at once is tried; and after how many it is again, at first and at most. */
-const tries = 8;
-const again = { first: 100, most: 1600 };
+const trialBatches = 8;
+const retryAfter = { first: 100, most: 1600 };
 /** So much more throughput must another batch at once give to be worth the latency. */
 const worthwhile = 1.06;
 
@@ -41,12 +41,14 @@ export interface Ended {
 interface Lanes {
   /** How many times as long as with the present number a batch takes; undefined where that is not known. */
   slower: number | undefined;
-  /** Of the first batches since it was last tried. */
+  /** That of each batch which has been measured since it was last tried. */
   ratios: number[];
+  /** How many batches are still to be measured. */
+  unmeasured: number;
   /** The batch after which it was last tried. */
   tried: number;
   /** After how many batches it is tried again. */
-  again: number;
+  retryAfter: number;
 }
 
 export class Adaptive {
@@ -62,7 +64,7 @@ export class Adaptive {
   #present = 1;
   /** The number that is tried instead, and the batch after which that ends. */
   #tried: number | undefined;
-  #trialEnds = 0;
+  #trialEnds = firstBatches;
   #batches = 0;
   /** The most rows that a batch has had. */
   #largest = 0;
@@ -72,8 +74,13 @@ export class Adaptive {
     this.targetMicros = options.targetMicros;
     this.#budget = new Budget(options.targetMicros);
     this.#maxRows = options.maxBatchSize;
-    const unknown = () => ({ slower: undefined, ratios: [], tried: 0, again: again.first });
-    this.#lanes = Array.from({ length: options.concurrency }, unknown);
+    this.#lanes = Array.from({ length: options.concurrency }, (_, i) => ({
+      slower: i === 0 ? 1 : undefined,
+      ratios: [],
+      unmeasured: i === 0 ? 0 : trialBatches,
+      tried: 0,
+      retryAfter: retryAfter.first,
+    }));
     this.#rows = options.maxBatchSize;
   }
 
@@ -116,7 +123,7 @@ export class Adaptive {
     const before = Math.floor((queued + rows - 1) / this.#rows);
     const own = this.predict(Math.min(this.#rows, Math.max(rows, queued + rows - before * this.#rows)));
     const takes = (isFree ? 0 : Math.max(0, free)) + ((before * full) / this.atOnce + own) * slow;
-    return takes - Math.min(this.#budget.micros, spare * (full + full / this.atOnce));
+    return takes - Math.min(this.#budget.micros, queueFactor * (full + full / this.atOnce));
   }
 
   /** A request was not let in. */
@@ -132,26 +139,29 @@ export class Adaptive {
   /** A batch has ended. */
   ended({ rows, atOnce, micros, requests, tooLate, now }: Ended): void {
     this.#batches++;
-    this.#learn(this.#lanes[atOnce - 1]!, rows, micros);
+    this.#learn(atOnce, rows, micros);
     // What a trial does to its requests, and to those that it made wait, says nothing about the budget.
-    if (this.#batches > Math.max(learns, this.#trialEnds + this.#lanes.length)) {
+    if (this.#batches > this.#trialEnds + this.#lanes.length) {
       this.#budget.answered(requests, tooLate, now);
     }
     if (this.#batches >= this.#trialEnds) this.#choose();
     this.#rows = this.#rowsWithin(this.atOnce);
   }
 
-  #learn(lanes: Lanes, rows: number, micros: number): void {
+  /** What a batch with the present number at once took says how long batches take, and another one how much slower those are. */
+  #learn(atOnce: number, rows: number, micros: number): void {
     this.#largest = Math.max(this.#largest, rows);
+    const lanes = this.#lanes[atOnce - 1]!;
     const expected = this.#time.predict(rows);
-    if (expected > 0 && (lanes.slower === undefined || lanes.ratios.length < tries)) {
+    if (atOnce !== this.#present && lanes.unmeasured > 0 && expected > 0) {
+      lanes.unmeasured--;
       lanes.ratios.push(bounded(micros / expected));
       lanes.slower = meanButGreatest(lanes.ratios);
       return;
     }
-    lanes.slower ??= 1; // the first of all
-    if (expected > 0) this.#recent += follows * (bounded(micros / (expected * lanes.slower)) - this.#recent);
-    this.#time.learn(rows, micros / lanes.slower);
+    const slower = lanes.slower ?? 1;
+    if (expected > 0) this.#recent += recentWeight * (bounded(micros / (expected * slower)) - this.#recent);
+    this.#time.learn(rows, micros / slower);
   }
 
   /** The best number of batches at once, or another one that is to be tried. */
@@ -169,7 +179,7 @@ export class Adaptive {
     if (this.#tried !== undefined) {
       // The longer a choice is confirmed, the less often it is questioned.
       const lanes = this.#lanes[this.#tried - 1]!;
-      lanes.again = chosen === this.#tried ? again.first : Math.min(again.most, lanes.again * 2);
+      lanes.retryAfter = chosen === this.#tried ? retryAfter.first : Math.min(retryAfter.most, lanes.retryAfter * 2);
       this.#tried = undefined;
     }
     if (chosen !== this.#present) this.#change(chosen);
@@ -179,7 +189,11 @@ export class Adaptive {
   #change(chosen: number): void {
     const slower = this.#lanes[chosen - 1]!.slower!;
     this.#time.scale(slower);
-    for (const lanes of this.#lanes) if (lanes.slower !== undefined) lanes.slower /= slower;
+    for (const lanes of this.#lanes) {
+      if (lanes.slower !== undefined) lanes.slower /= slower;
+      lanes.ratios = lanes.ratios.map((ratio) => ratio / slower);
+    }
+    this.#lanes[chosen - 1]!.unmeasured = 0;
     this.#present = chosen;
   }
 
@@ -187,11 +201,13 @@ export class Adaptive {
   #tryAnother(): void {
     for (const k of [this.#present + 1, this.#present - 1]) {
       const lanes = this.#lanes[k - 1];
-      if (lanes === undefined || (lanes.slower !== undefined && this.#batches - lanes.tried <= lanes.again)) continue;
+      if (lanes === undefined || (lanes.slower !== undefined && this.#batches - lanes.tried <= lanes.retryAfter))
+        continue;
       lanes.ratios = [];
+      lanes.unmeasured = trialBatches;
       lanes.tried = this.#batches;
       this.#tried = k;
-      this.#trialEnds = this.#batches + tries + this.#lanes.length;
+      this.#trialEnds = this.#batches + trialBatches + this.#lanes.length;
       return;
     }
   }

@@ -100,6 +100,37 @@ describe('the choice of rows and batches at once', () => {
     ).toEqual(gaps);
   });
 
+  describe('begins with what all batches so far took', () => {
+    const time = (rows: number, k: number) => (1000 + 100 * rows) * (1 + 0.6 * (k - 1));
+    const started = (concurrency: number) => {
+      const adaptive = new Adaptive({ targetMicros: 20_000, maxBatchSize: 64, concurrency });
+      const ended = (rows: number, micros: number) =>
+        adaptive.ended({ rows, atOnce: adaptive.atOnce, micros, requests: rows, tooLate: 0, now: 0 });
+      return { adaptive, ended };
+    };
+
+    test('and not with the first of them', () => {
+      const { adaptive, ended } = started(1);
+      for (let i = 0; i < 9; i++) ended(1 + (i % 8), time(1 + (i % 8), 1));
+      for (const rows of [1, 4, 8, 16, 32]) {
+        const ratio = adaptive.predict(rows) / time(rows, 1);
+        expect(ratio, `what ${rows} rows take`).toBeGreaterThan(0.8);
+        expect(ratio, `what ${rows} rows take`).toBeLessThan(1.25);
+      }
+    });
+
+    test('so a second batch at once is first tried with about the right rows', () => {
+      const { adaptive, ended } = started(2);
+      let batches = 0;
+      for (; adaptive.atOnce === 1 && batches < 100; batches++) ended(1 + (batches % 8), time(1 + (batches % 8), 1));
+      expect(batches, 'it was not tried').toBeLessThan(100);
+      // While nothing is known of two, they are taken to be of no use: 1.5 x 2 T(n) within three quarters of the target.
+      const right = (15_000 / 3 - 1000) / 100;
+      expect(adaptive.rows / right).toBeGreaterThan(0.6);
+      expect(adaptive.rows / right).toBeLessThan(1.6);
+    });
+  });
+
   test('is a number where time stands still', () => {
     const adaptive = new Adaptive({ targetMicros: 300, maxBatchSize: 4, concurrency: 3 });
     for (let i = 0; i < 500; i++) {
