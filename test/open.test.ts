@@ -35,7 +35,11 @@ test('refuses what it does not have or know', async () => {
   await expectError(open({ niceness: 20 }), 'ERR_ARGUMENT', /from 0 to 19, got 20/);
   await expectError(open({ threads: 1.5 }), 'ERR_ARGUMENT', /integer/);
   await expectError(open('cpu:0' as never), 'ERR_ARGUMENT', /got 'cpu:0'/);
-  await expectError(open({ highPriorityStreams: 1 }), 'ERR_ARGUMENT', /counted in streams/);
+  await expectError(
+    open({ highPriorityStreams: 1 }),
+    'ERR_ARGUMENT',
+    /expected at most streams, which is not given, got 1/,
+  );
   await expectError(open({ memory: { fraction: 2 } }), 'ERR_ARGUMENT', /above 0 and at most 1, got 2/);
   await expectError(open({ memory: { limit: 2 } as never }), 'ERR_ARGUMENT', /no option 'limit'/);
   await expectError(open(null as never), 'ERR_ARGUMENT', /null/);

@@ -2,13 +2,8 @@
 
 import { randomFloats } from '../../test/support/onnx-builder.js';
 import { sample } from '../micro.js';
-import {
-  type Contender,
-  type ContenderName,
-  type LoadedModel,
-  type LoadOptions,
-  openContender,
-} from '../peers/contender.js';
+import type { Contender, ContenderName, LoadedModel, LoadOptions } from '../peers/contender.js';
+import { openContender } from '../peers/open.js';
 import { serve } from './child.js';
 import { type ClosedLoopOptions, closedLoop } from './closed-loop.js';
 

@@ -39,9 +39,3 @@ export interface Contender {
 
 export const CONTENDERS = ['tensorlane', 'onnxruntime-node'] as const;
 export type ContenderName = (typeof CONTENDERS)[number];
-
-/** Loads only the library asked for: a process that measures one must not carry the other's threads. */
-export async function openContender(name: ContenderName): Promise<Contender> {
-  if (name === 'tensorlane') return (await import('./tensorlane.js')).openTensorlane();
-  return (await import('./onnxruntime.js')).openOnnxRuntime();
-}

@@ -1,6 +1,7 @@
 import { randomFloats } from '../../test/support/onnx-builder.js';
 import { models } from '../models.js';
-import { type HostTensors, type LoadedModel, openContender } from '../peers/contender.js';
+import type { HostTensors, LoadedModel } from '../peers/contender.js';
+import { openContender } from '../peers/open.js';
 import { maxAbsError } from '../stats.js';
 import type { Context, Suite } from '../suite.js';
 import { textImages } from '../text-image.js';

@@ -11,7 +11,7 @@ const libraryNames: Partial<Record<NodeJS.Platform, RegExp>> = {
 };
 
 /** Errors: ERR_NO_RUNTIME, saying where was looked. */
-export function findRuntime(named: string | undefined): string {
+export function findOnnxRuntime(named: string | undefined): string {
   const given = named ?? process.env.TENSORLANE_ONNXRUNTIME;
   if (given) return given;
   let root: string;

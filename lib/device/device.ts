@@ -35,7 +35,7 @@ export class Device implements AsyncDisposable {
       niceness: number;
       highPriority: number;
       resources?: number | undefined;
-      runtime?: string | undefined;
+      onnxruntime?: string | undefined;
       fallbackReason?: string | undefined;
     },
   ) {
@@ -44,11 +44,11 @@ export class Device implements AsyncDisposable {
     this.info =
       options.fallbackReason === undefined ? description : { ...description, fallbackReason: options.fallbackReason };
     this.streams = new StreamPool(native, lanes, options.highPriority);
-    const { niceness, runtime } = options;
+    const { niceness, onnxruntime } = options;
     const { kind, index, threads } = this.info;
     const cudaDevice = kind === 'cuda' ? index : undefined;
     const resources = options.resources ?? lanes;
-    this.#models = new Models(() => this.#open(), { resources, threads, niceness, runtime, cudaDevice });
+    this.#models = new Models(() => this.#open(), { resources, threads, niceness, onnxruntime, cudaDevice });
     this.#runner = new Runner(() => this.#open());
     this.linalg = new LinearAlgebra(this.#runner);
     this.ops = new TensorOperations(this.#runner);

@@ -87,7 +87,7 @@ export async function open(options: DeviceName | OpenOptions = {}): Promise<Devi
   if (given.onnxruntime !== undefined && typeof given.onnxruntime !== 'string') {
     throw new TensorlaneError('ERR_ARGUMENT', `open: onnxruntime must be a path, got ${shown(given.onnxruntime)}`);
   }
-  const settings = complete(given);
+  const settings = completeOpenOptions(given);
   const { findDevices } = addon();
   if (named !== null) return openOne(named[1] as 'cpu' | 'cuda', Number(named[2] ?? 0), settings, given);
   const found = await findDevices();
@@ -110,13 +110,14 @@ type Settings = Omit<NativeOptions, 'kind' | 'index' | 'niceness'> & {
 };
 
 /** Errors: ERR_ARGUMENT. */
-function complete(given: OpenOptions): Settings {
+function completeOpenOptions(given: OpenOptions): Settings {
   const lanes = wholeNumber('open: streams', given.streams, 0, 1);
   const highPriority = wholeNumber('open: highPriorityStreams', given.highPriorityStreams, 0, 0);
   if (highPriority > 0 && highPriority > lanes) {
     throw new TensorlaneError(
       'ERR_ARGUMENT',
-      `open: highPriorityStreams are counted in streams, so ${highPriority} of ${given.streams ?? 'no number of'} cannot be`,
+      `open: highPriorityStreams are some of the streams, whose number has to be given: expected at most streams, ` +
+        `${given.streams ?? 'which is not given'}, got ${highPriority}`,
     );
   }
   const threads = wholeNumber('open: threads', given.threads, 0, 1);
@@ -153,7 +154,7 @@ async function openOne(
   const niceness = settings.niceness ?? (kind === 'cpu' ? 19 : 0);
   try {
     const opened = await addon().Device.open({ ...others, kind, index, niceness });
-    return new Device(opened, { niceness, highPriority, resources, runtime: given.onnxruntime, fallbackReason });
+    return new Device(opened, { niceness, highPriority, resources, onnxruntime: given.onnxruntime, fallbackReason });
   } catch (reason) {
     const failure = toTensorlaneError(reason, `open: '${given.device ?? kind}' cannot be opened: `);
     if (kind === 'cpu' || failure.code !== 'ERR_NO_DEVICE') throw failure;

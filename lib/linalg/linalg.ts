@@ -219,11 +219,7 @@ export class LinearAlgebra {
 
   /** The inverses of square matrices [..., n, n], by LU factorisation. Errors: ERR_SINGULAR. */
   async inv<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
-    checkOptions(options, 'inv');
-    const { operand, type, batch, n } = checkSquare(a, 'inv');
-    const shapes = [{ type, dims: [...operand.dims] }];
-    const [inverse] = await this.#runner.run('inv', { a: operand }, { type, batch, n }, shapes, options);
-    return inverse as ResultOf<A>;
+    return this.#squareOf('inv', a, options);
   }
 
   /**
@@ -231,11 +227,7 @@ export class LinearAlgebra {
    * triangle is read. Errors: ERR_NOT_POSITIVE_DEFINITE.
    */
   async cholesky<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
-    checkOptions(options, 'cholesky');
-    const { operand, type, batch, n } = checkSquare(a, 'cholesky');
-    const shapes = [{ type, dims: [...operand.dims] }];
-    const [l] = await this.#runner.run('cholesky', { a: operand }, { type, batch, n }, shapes, options);
-    return l as ResultOf<A>;
+    return this.#squareOf('cholesky', a, options);
   }
 
   /** a = q · r for `a` [..., m, n], by Householder reflections (geqrf); the signs are LAPACK's. */
@@ -272,5 +264,18 @@ export class LinearAlgebra {
     ];
     const [sign, logabsdet] = await this.#runner.run('det', { a: operand }, request, shapes, options);
     return { sign, logabsdet } as Slogdet<ResultOf<A>>;
+  }
+
+  /** An operation from square matrices to one as large of each. */
+  async #squareOf<A extends FloatOperand>(
+    name: 'inv' | 'cholesky',
+    a: A,
+    options: OperationOptions,
+  ): Promise<ResultOf<A>> {
+    checkOptions(options, name);
+    const { operand, type, batch, n } = checkSquare(a, name);
+    const shapes = [{ type, dims: [...operand.dims] }];
+    const [result] = await this.#runner.run(name, { a: operand }, { type, batch, n }, shapes, options);
+    return result as ResultOf<A>;
   }
 }

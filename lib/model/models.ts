@@ -2,11 +2,11 @@
 
 import { basename } from 'node:path';
 import type { Device as NativeDevice, Model as NativeModel } from '../../binding.js';
-import { findRuntime } from '../addon/onnxruntime.js';
+import { findOnnxRuntime } from '../addon/onnxruntime.js';
 import { Limiter } from '../batching/limiter.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import { Model } from './model.js';
-import { completeOptions, type LoadModelOptions, type ModelSettings } from './options.js';
+import { completeLoadModelOptions, type LoadModelOptions, type ModelSettings } from './options.js';
 
 /** How models run on a device. */
 export interface ModelsOptions {
@@ -17,7 +17,7 @@ export interface ModelsOptions {
   /** Of ONNX Runtime's threads. */
   readonly niceness: number;
   /** Path of ONNX Runtime's shared library, where the user has named it. */
-  readonly runtime: string | undefined;
+  readonly onnxruntime: string | undefined;
   /** The GPU to run on, where ONNX Runtime can. */
   readonly cudaDevice: number | undefined;
 }
@@ -44,15 +44,13 @@ export class Models {
       throw new TensorlaneError('ERR_ARGUMENT', `loadModel: expected a path or a Uint8Array, got ${typeof source}`);
     }
     const { threads, resources, niceness, cudaDevice } = this.#options;
-    const settings = completeOptions(options, { threads, resources });
-    const loading = device.loadModel(source, {
-      runtime: findRuntime(this.#options.runtime),
-      threads: settings.threads,
-      niceness,
-      ...(cudaDevice !== undefined && { cudaDevice }),
-    });
-    this.#loading.add(loading);
+    const settings = completeLoadModelOptions(options, { threads, resources });
+    const runtime = findOnnxRuntime(this.#options.onnxruntime);
+    const gpu = cudaDevice === undefined ? {} : { cudaDevice };
+    let loading: Promise<NativeModel> | undefined;
     try {
+      loading = device.loadModel(source, { runtime, threads: settings.threads, niceness, ...gpu });
+      this.#loading.add(loading);
       const loaded = await loading;
       if (this.#closed) {
         await loaded.close();
@@ -64,7 +62,7 @@ export class Models {
       const what = typeof source === 'string' ? `loadModel: '${source}': ` : 'loadModel: ';
       throw toTensorlaneError(reason, reason instanceof TensorlaneError ? '' : what);
     } finally {
-      this.#loading.delete(loading);
+      if (loading !== undefined) this.#loading.delete(loading);
     }
   }
 

@@ -109,7 +109,7 @@ const batchingNames = new Set([
 ]);
 
 /** Errors: ERR_ARGUMENT, naming the option, its value and what is allowed. */
-export function completeOptions(
+export function completeLoadModelOptions(
   options: LoadModelOptions,
   device: { threads: number; resources: number },
 ): ModelSettings {

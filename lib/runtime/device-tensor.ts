@@ -11,7 +11,8 @@ import type { Storage, StorageOwner } from './storage.js';
 
 /**
  * A tensor in a device's memory, row-major. Made by `device.put` and by operations on device tensors; operations of its device
- * take it in place of a host tensor. Operations on different streams that use it are ordered by themselves.
+ * take it in place of a host tensor. Nothing has to be done to use it on different streams: what was given it
+ * first comes first.
  */
 export class DeviceTensor<T extends NumericDType = NumericDType> implements AsyncDisposable {
   readonly type: T;

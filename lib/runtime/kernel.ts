@@ -91,8 +91,8 @@ export class Kernel<P extends readonly KernelParameter[] = readonly KernelParame
   }
 
   /**
-   * Launches the kernel; resolves when it has ended. Launches on one stream run in order, and uses of a tensor on different
-   * streams are ordered by themselves, so nothing has to be awaited in between.
+   * Launches the kernel; resolves when it has ended. Launches on one stream run in order, and what writes a tensor on one stream
+   * comes before what is given it later on another, so nothing has to be awaited in between.
    *
    * A kernel that reads or writes outside of its tensors loses the device: everything afterwards is ERR_DEVICE_LOST.
    *

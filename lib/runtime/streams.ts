@@ -100,7 +100,7 @@ interface Waiter {
 }
 
 /** The streams of one priority: those that nobody holds, and who waits for one. */
-class Shelf {
+class PriorityPool {
   readonly free: number[];
   readonly waiting: Waiter[] = [];
 
@@ -118,19 +118,22 @@ export class StreamPool {
   /** How many streams the device has. */
   readonly size: number;
   readonly #device: NativeDevice;
-  readonly #shelves: Readonly<Record<StreamPriority, Shelf>>;
+  readonly #pools: Readonly<Record<StreamPriority, PriorityPool>>;
   #closed = false;
 
   /** @internal The last `high` of them have the high priority. */
   constructor(device: NativeDevice, size: number, high: number) {
     this.#device = device;
     this.size = size;
-    this.#shelves = { normal: new Shelf('normal', 0, size - high), high: new Shelf('high', size - high, high) };
+    this.#pools = {
+      normal: new PriorityPool('normal', 0, size - high),
+      high: new PriorityPool('high', size - high, high),
+    };
   }
 
   /** Streams that nobody holds. */
   get available(): number {
-    return this.#shelves.normal.free.length + this.#shelves.high.free.length;
+    return this.#pools.normal.free.length + this.#pools.high.free.length;
   }
 
   /**
@@ -142,18 +145,18 @@ export class StreamPool {
     if (this.#closed) throw new TensorlaneError('ERR_DISPOSED', 'acquire: the device has been disposed');
     refuseUnknown(plainObject('acquire: options', options), acquireNames, 'acquire');
     const priority = oneOf('acquire: priority', options.priority, 'normal', ['normal', 'high']);
-    const shelf = this.#shelves[priority];
-    if (shelf.size === 0) {
+    const pool = this.#pools[priority];
+    if (pool.size === 0) {
       throw new TensorlaneError(
         'ERR_ARGUMENT',
         `acquire: the device has no stream of ${priority} priority; open({ streams, highPriorityStreams }) says how many`,
       );
     }
-    const lane = shelf.free.pop();
-    if (lane !== undefined) return this.#hold(shelf, lane);
+    const lane = pool.free.pop();
+    if (lane !== undefined) return this.#hold(pool, lane);
     try {
       return await new Promise<Stream>((resolve, reject) => {
-        shelf.waiting.push({ resolve, reject });
+        pool.waiting.push({ resolve, reject });
       });
     } catch (reason) {
       throw toTensorlaneError(reason);
@@ -179,18 +182,18 @@ export class StreamPool {
   /** @internal */
   close(): void {
     this.#closed = true;
-    for (const shelf of Object.values(this.#shelves)) {
-      for (const { reject } of shelf.waiting.splice(0)) {
+    for (const pool of Object.values(this.#pools)) {
+      for (const { reject } of pool.waiting.splice(0)) {
         reject(new TensorlaneError('ERR_DISPOSED', 'acquire: the device has been disposed'));
       }
     }
   }
 
-  #hold(shelf: Shelf, lane: number): Stream {
-    return new Stream(this.#device, lane, shelf.priority, (released) => {
-      const next = shelf.waiting.shift();
-      if (next === undefined) shelf.free.push(released);
-      else next.resolve(this.#hold(shelf, released));
+  #hold(pool: PriorityPool, lane: number): Stream {
+    return new Stream(this.#device, lane, pool.priority, (released) => {
+      const next = pool.waiting.shift();
+      if (next === undefined) pool.free.push(released);
+      else next.resolve(this.#hold(pool, released));
     });
   }
 }

@@ -151,7 +151,7 @@ export function elementCount(dims: readonly number[], what: string): number {
   return count;
 }
 
-/** Checks that a value has a tensor's shape and says of it what it says. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
+/** Checks that a value is a tensor, and that its data are what its type and dims say. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function checkTensor(value: unknown, what: string): Tensor {
   if (value === null || typeof value !== 'object') {
     throw new TensorlaneError(
