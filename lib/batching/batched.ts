@@ -1,7 +1,8 @@
 // Batches a function of the user's own: callers give one item each and get its result, the function sees many at a time.
 
-import { plainObject, refuseUnknown, shown, wholeNumber } from '../core/arguments.js';
+import { plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
+import { shown } from '../core/shown.js';
 import { Batcher } from './batcher.js';
 import type { Clock } from './clock.js';
 import { errorOf } from './errors.js';

@@ -1,8 +1,9 @@
 // The options of the scheduler, checked and completed. They mean what Triton's of the same names mean: docs/batching.md
 // has the table, TensorFlow Serving's names beside it.
 
-import { ascendingIntegers, flag, oneOf, plainObject, refuseUnknown, shown, wholeNumber } from '../core/arguments.js';
+import { ascendingIntegers, flag, oneOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
+import { shown } from '../core/shown.js';
 
 /** How requests may queue. With priorities, each level may have its own. */
 export interface QueuePolicy {

@@ -1,7 +1,7 @@
 // What a request brings besides its payload, checked before it is queued.
 
-import { shown } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
+import { shown } from '../core/shown.js';
 import type { BatcherSettings } from './options.js';
 
 export interface RequestOptions {

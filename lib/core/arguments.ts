@@ -3,8 +3,6 @@
 import { TensorlaneError } from './errors.js';
 import { shown } from './shown.js';
 
-export { shown };
-
 /** One that may be left out. Errors: ERR_ARGUMENT. */
 export function wholeNumber(name: string, value: unknown, otherwise: number, least: number, most = Infinity): number {
   return value === undefined ? otherwise : requiredWholeNumber(name, value, least, most);
