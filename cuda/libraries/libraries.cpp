@@ -72,7 +72,7 @@ class Library {
     const Opened opened = find_library(places, name, needs, attempts);
     std::string missing;
     if (opened.handle != nullptr) resolve_all(opened.handle, table_, missing);
-    path_ = opened.path;
+    handle_ = opened.handle;
     if (opened.handle == nullptr) {
       failure_ = std::string(title) + " (" + name.soname + ") was not found. Install it: " + remedy + ". " +
                  describe(attempts);
@@ -86,17 +86,32 @@ class Library {
     if (!failure_.empty()) throw Error(Code::NoRuntime, failure_);
     return table_;
   }
-  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] void* handle() const { return handle_; }  // null: it was not found
 
  private:
   Table table_;
-  std::string path_;
+  void* handle_ = nullptr;
   std::string failure_;
 };
 
-const Library<Nvrtc>& nvrtc_library() {
-  static const auto* library =
-      new Library<Nvrtc>("NVRTC, CUDA's compiler", nvrtc_name(), {}, toolkit_remedy(package("cuda-nvrtc")));
+// NVRTC, the folders near which its headers lie, and the remedy for what it lacks.
+struct NvrtcLibrary {
+  NvrtcLibrary()
+      : remedy(toolkit_remedy(package("cuda-nvrtc"))), library("NVRTC, CUDA's compiler", nvrtc_name(), {}, remedy) {
+    if (library.handle() == nullptr) return;
+    folders = folders_of(library.handle());
+    // It opens its other half by name when it first compiles. pip's does not look beside itself (it has no RUNPATH), so
+    // that has to be open by then. Where there is none, the loader may know one, else NVRTC says what it misses.
+    open_beside(folders, "libnvrtc-builtins.so." + std::to_string(kMajor) + ".");
+  }
+
+  std::string remedy;
+  Library<Nvrtc> library;
+  std::vector<std::string> folders;
+};
+
+const NvrtcLibrary& nvrtc_library() {
+  static const auto* library = new NvrtcLibrary;
   return *library;
 }
 
@@ -125,8 +140,9 @@ const Cusolver& cusolver() {
   return library->get();
 }
 
-const Nvrtc& nvrtc() { return nvrtc_library().get(); }
-std::string nvrtc_path() { return nvrtc_library().path(); }
+const Nvrtc& nvrtc() { return nvrtc_library().library.get(); }
+const std::vector<std::string>& nvrtc_folders() { return nvrtc_library().folders; }
+const std::string& nvrtc_remedy() { return nvrtc_library().remedy; }
 
 const Driver& driver() {
   static const auto* library = new Library<Driver>("NVIDIA's driver", {"libcuda.so.1", ""}, {},

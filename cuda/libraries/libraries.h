@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cuda/libraries/cublas.h"
 #include "cuda/libraries/cusolver.h"
@@ -19,8 +20,9 @@ namespace tensorlane::cuda {
 [[nodiscard]] const Nvrtc& nvrtc();
 [[nodiscard]] const Driver& driver();
 
-// Where NVRTC was found: headers lie next to it. Empty when the loader found it by itself.
-[[nodiscard]] std::string nvrtc_path();
+// Where NVRTC lies, near which its headers do; and what to install where a part of it is missing.
+[[nodiscard]] const std::vector<std::string>& nvrtc_folders();
+[[nodiscard]] const std::string& nvrtc_remedy();
 
 // "cuSOLVER 12.0.4, cuBLAS 13.1.0", or "none: " and the reason.
 [[nodiscard]] std::string describe_algebra() noexcept;

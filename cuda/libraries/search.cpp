@@ -1,6 +1,7 @@
 #include "cuda/libraries/search.h"
 
 #include <dlfcn.h>
+#include <link.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -23,8 +24,8 @@ std::vector<std::string> split(const std::string& list) {
   return parts;
 }
 
-// The folders of `parent` whose name starts so, the highest name first.
-std::vector<fs::path> folders_like(const fs::path& parent, const std::string& start) {
+// What of `parent` has a name that starts so, the highest name first.
+std::vector<fs::path> entries_like(const fs::path& parent, const std::string& start) {
   std::vector<fs::path> found;
   std::error_code error;
   for (fs::directory_iterator it(parent, error), end; !error && it != end; it.increment(error)) {
@@ -47,7 +48,7 @@ std::string below_site(const Places& places, const fs::path& site, const std::st
 std::vector<fs::path> site_folders(const Places& places) {
   std::vector<fs::path> sites;
   const auto add_environment = [&](const fs::path& prefix) {
-    for (const fs::path& python : folders_like(prefix / "lib", "python3")) sites.push_back(python / "site-packages");
+    for (const fs::path& python : entries_like(prefix / "lib", "python3")) sites.push_back(python / "site-packages");
   };
   for (const char* name : {"VIRTUAL_ENV", "CONDA_PREFIX"}) {
     const std::string prefix = places.variable(name);
@@ -57,7 +58,7 @@ std::vector<fs::path> site_folders(const Places& places) {
   const std::string home = places.variable("HOME");
   if (!home.empty()) add_environment(home + "/.local");
   const fs::path local = places.root + "/usr/local/lib";
-  for (const fs::path& python : folders_like(local, "python3")) {
+  for (const fs::path& python : entries_like(local, "python3")) {
     sites.push_back(python / "site-packages");
     sites.push_back(python / "dist-packages");
   }
@@ -125,7 +126,7 @@ std::vector<std::string> usual_folders(const Places& places, const std::string& 
   const std::size_t named = folders.size();
   const fs::path local = places.root + "/usr/local";
   add(below_toolkit(local / "cuda"));
-  for (const fs::path& toolkit : folders_like(local, "cuda-" + std::to_string(places.cuda_major))) {
+  for (const fs::path& toolkit : entries_like(local, "cuda-" + std::to_string(places.cuda_major))) {
     add(below_toolkit(toolkit));
   }
   for (const fs::path& site : site_folders(places)) folders.push_back(below_site(places, site, component));
@@ -156,6 +157,28 @@ Opened find_library(const Places& places, const LibraryName& name, const std::ve
     if (opened.handle != nullptr) return opened;
   }
   return {};
+}
+
+std::vector<std::string> folders_of(void* handle) {
+  link_map* map = nullptr;
+  if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0 || map == nullptr) return {};
+  std::error_code error;
+  const fs::path opened = fs::absolute(map->l_name, error);
+  if (error) return {};
+  std::vector<std::string> folders = {opened.parent_path()};
+  const fs::path file = fs::canonical(opened, error);
+  if (!error && file.parent_path() != opened.parent_path()) folders.push_back(file.parent_path());
+  return folders;
+}
+
+void open_beside(const std::vector<std::string>& folders, const std::string& start) {
+  for (const std::string& folder : folders) {
+    bool any = false;
+    for (const fs::path& file : entries_like(folder, start)) {
+      any = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr || any;
+    }
+    if (any) return;
+  }
 }
 
 std::string describe(const std::vector<Attempt>& attempts) {

@@ -1,4 +1,5 @@
 // Where NVIDIA's libraries may be: where the user says, where the loader looks, where the toolkit and pip put them.
+// What is opened here is never closed.
 #pragma once
 
 #include <functional>
@@ -43,6 +44,14 @@ struct Opened {
 // same places, and left out where it is not found: then the library itself says what it misses.
 [[nodiscard]] Opened find_library(const Places& places, const LibraryName& name, const std::vector<LibraryName>& needs,
                                   std::vector<Attempt>& attempts);
+
+// Where an opened library lies: the folder it was opened in and, where that holds a link only, the one of the file
+// itself.
+[[nodiscard]] std::vector<std::string> folders_of(void* handle);
+
+// Opens the files whose name starts so in the first of the folders that has any: what a library opens by name later,
+// and would not find by itself.
+void open_beside(const std::vector<std::string>& folders, const std::string& start);
 
 // "Tried: a: reason; b: reason".
 [[nodiscard]] std::string describe(const std::vector<Attempt>& attempts);

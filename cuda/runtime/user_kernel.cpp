@@ -1,11 +1,9 @@
 #include "cuda/runtime/user_kernel.h"
 
-#include <algorithm>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "core/error.h"
+#include "cuda/libraries/compile.h"
 #include "cuda/libraries/libraries.h"
 #include "cuda/runtime/errors.h"
 #include "cuda/runtime/lane.h"
@@ -15,77 +13,6 @@ namespace {
 
 // The driver's error numbers are the runtime's.
 void check(CUresult result, const char* what) { cuda::check(static_cast<cudaError_t>(result), what); }
-
-void check(nvrtcResult result, const char* what) {
-  if (result == NVRTC_SUCCESS) return;
-  const Code code = result == NVRTC_ERROR_OUT_OF_MEMORY ? Code::OutOfMemory : Code::Kernel;
-  throw Error(code, std::string(what) + ": " + nvrtc().nvrtcGetErrorString(result));
-}
-
-// NVRTC knows CUDA's own functions; cuda_fp16.h and the like lie next to the library, or next to its package.
-std::vector<std::string> header_folders() {
-  namespace fs = std::filesystem;
-  const fs::path library = fs::path(nvrtc_path()).parent_path();
-  std::vector<std::string> folders;
-  if (library.empty()) return folders;
-  for (const char* near : {"../include", "../../cuda_runtime/include", "../../../include"}) {
-    std::error_code error;
-    if (fs::exists(library / near / "cuda_fp16.h", error)) folders.push_back((library / near).string());
-  }
-  return folders;
-}
-
-class Program {
- public:
-  explicit Program(const std::string& source) {
-    check(nvrtc().nvrtcCreateProgram(&program_, source.c_str(), "kernel.cu", 0, nullptr, nullptr),
-          "nvrtcCreateProgram");
-  }
-  ~Program() { nvrtc().nvrtcDestroyProgram(&program_); }
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-
-  void compile(const std::string& name, const std::vector<std::string>& options) {
-    check(nvrtc().nvrtcAddNameExpression(program_, name.c_str()), "nvrtcAddNameExpression");
-    std::vector<const char*> texts;
-    texts.reserve(options.size());
-    for (const std::string& option : options) texts.push_back(option.c_str());
-    const nvrtcResult result = nvrtc().nvrtcCompileProgram(program_, static_cast<int>(texts.size()), texts.data());
-    if (result == NVRTC_SUCCESS) return;
-    if (result == NVRTC_ERROR_OUT_OF_MEMORY) check(result, "nvrtcCompileProgram");
-    throw Error(Code::Kernel, "the kernel '" + name +
-                                  "' could not be compiled: " + nvrtc().nvrtcGetErrorString(result) + "\n" + log());
-  }
-
-  [[nodiscard]] std::string lowered(const std::string& name) const {
-    const char* lowered = nullptr;
-    const nvrtcResult result = nvrtc().nvrtcGetLoweredName(program_, name.c_str(), &lowered);
-    if (result == NVRTC_SUCCESS && lowered != nullptr) return lowered;
-    throw Error(Code::Kernel,
-                "the source has no kernel '" + name +
-                    "'. Give its name as C++ would refer to it, such as scale, mine::scale or scale<float>");
-  }
-
-  [[nodiscard]] std::string cubin() const {
-    std::size_t bytes = 0;
-    check(nvrtc().nvrtcGetCUBINSize(program_, &bytes), "nvrtcGetCUBINSize");
-    std::string cubin(bytes, '\0');
-    check(nvrtc().nvrtcGetCUBIN(program_, cubin.data()), "nvrtcGetCUBIN");
-    return cubin;
-  }
-
- private:
-  [[nodiscard]] std::string log() const {
-    std::size_t bytes = 0;
-    if (nvrtc().nvrtcGetProgramLogSize(program_, &bytes) != NVRTC_SUCCESS || bytes == 0) return {};
-    std::string log(bytes, '\0');
-    if (nvrtc().nvrtcGetProgramLog(program_, log.data()) != NVRTC_SUCCESS) return {};
-    log.resize(std::min(log.find('\0'), log.size()));
-    return log;
-  }
-
-  nvrtcProgram program_ = nullptr;
-};
 
 std::string key_of(const std::string& source, const std::string& name, const std::vector<std::string>& options) {
   std::string key = name;
@@ -133,17 +60,12 @@ std::shared_ptr<Kernel> KernelCompiler::compile(const std::string& source, const
     if (found != kept_.end()) return found->second;
   }
   context_->unload_modules();
-  std::vector<std::string> all = {"--gpu-architecture=" + architecture_, "-std=c++17"};
-  for (const std::string& folder : header_folders()) all.push_back("-I" + folder);
-  all.insert(all.end(), options.begin(), options.end());
-  Program program(source);
-  program.compile(name, all);
-  const std::string cubin = program.cubin();
+  const CompiledKernel compiled = compile_kernel(source, name, architecture_, options);
   CUmodule module = nullptr;
-  check(driver().cuModuleLoadData(&module, cubin.data()), "cuModuleLoadData");
+  check(driver().cuModuleLoadData(&module, compiled.cubin.data()), "cuModuleLoadData");
   const auto kernel = std::make_shared<CudaKernel>(context_, module);
   kernel->name = name;
-  check(driver().cuModuleGetFunction(&kernel->function, module, program.lowered(name).c_str()), "cuModuleGetFunction");
+  check(driver().cuModuleGetFunction(&kernel->function, module, compiled.symbol.c_str()), "cuModuleGetFunction");
 
   const std::lock_guard lock(mutex_);
   const auto [kept, added] = kept_.emplace(key, kernel);

@@ -327,10 +327,11 @@ struct cudaFuncAttributes {
   int cacheModeCA;
   int maxDynamicSharedSizeBytes;
   int preferredShmemCarveout;
+  int unused[22];
 };
 
 union cudaLaunchAttributeValue {
-  char pad[64];
+  alignas(8) char pad[64];
   int cooperative;
   struct {
     unsigned int x;
@@ -341,13 +342,14 @@ union cudaLaunchAttributeValue {
   int priority;
 };
 
-struct cudaLaunchAttribute {
+struct cudaLaunchAttribute_st {
   cudaLaunchAttributeID id;
   char pad[8 - sizeof(cudaLaunchAttributeID)];
   cudaLaunchAttributeValue val;
 };
+typedef cudaLaunchAttribute_st cudaLaunchAttribute;
 
-struct cudaLaunchConfig_t {
+struct cudaLaunchConfig_st {
   dim3 gridDim;
   dim3 blockDim;
   std::size_t dynamicSmemBytes;
@@ -355,10 +357,13 @@ struct cudaLaunchConfig_t {
   cudaLaunchAttribute* attrs;
   unsigned int numAttrs;
 };
+typedef cudaLaunchConfig_st cudaLaunchConfig_t;
 
+// The places are the real ones; what is not used here has no name.
 struct cudaDeviceProp {
   char name[256];
   cudaUUID_t uuid;
+  char unused_1[16];
   std::size_t totalGlobalMem;
   std::size_t sharedMemPerBlock;
   int regsPerBlock;
@@ -370,9 +375,11 @@ struct cudaDeviceProp {
   std::size_t totalConstMem;
   int major;
   int minor;
+  char unused_2[16];
   int multiProcessorCount;
   int integrated;
   int canMapHostMemory;
+  char unused_3[164];
   int concurrentKernels;
   int ECCEnabled;
   int pciBusID;
@@ -383,6 +390,7 @@ struct cudaDeviceProp {
   int unifiedAddressing;
   int memoryBusWidth;
   int l2CacheSize;
+  char unused_4[4];
   int maxThreadsPerMultiProcessor;
   int streamPrioritiesSupported;
   int globalL1CacheSupported;
@@ -390,6 +398,7 @@ struct cudaDeviceProp {
   std::size_t sharedMemPerMultiprocessor;
   int regsPerMultiprocessor;
   int managedMemory;
+  char unused_5[8];
   int hostNativeAtomicSupported;
   int pageableMemoryAccess;
   int concurrentManagedAccess;
@@ -397,11 +406,15 @@ struct cudaDeviceProp {
   int canUseHostPointerForRegisteredMem;
   int cooperativeLaunch;
   std::size_t sharedMemPerBlockOptin;
+  char unused_6[8];
   int maxBlocksPerMultiProcessor;
   std::size_t reservedSharedMemPerBlock;
   int hostRegisterSupported;
+  char unused_7[12];
   int memoryPoolsSupported;
+  char unused_8[24];
   int clusterLaunch;
+  char unused_9[256];
 };
 
 #define cudaHostAllocDefault 0x00

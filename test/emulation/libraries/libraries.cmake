@@ -37,6 +37,7 @@ emulated_library(cusolver 12
   jacobi.cpp solver_handle.cpp solver_lu.cpp solver_qr.cpp solver_eigen.cpp solver_gesvd.cpp solver_gesvdj.cpp
   solver_gesvda.cpp solver_gesvdp.cpp solver_gesvdr.cpp)
 emulated_library(nvrtc 13 nvrtc.cpp nvrtc_build.cpp nvrtc_source.cpp)
+emulated_library(nvrtc-builtins 13.0 empty.cpp)
 emulated_library(cuda 1 driver.cpp)
 
 # GCC 12 takes std::regex for uninitialized under AddressSanitizer.

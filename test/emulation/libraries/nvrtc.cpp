@@ -1,4 +1,7 @@
-// The emulated NVRTC. What it calls a cubin is a shared object, which the emulated driver loads.
+// The emulated NVRTC. What it calls a cubin is a shared object, which the emulated driver loads. Like the real one it
+// opens its built-in functions when it compiles, by name alone: from wherever the loader looks, or what is open
+// already.
+#include <dlfcn.h>
 #include <nvrtc.h>
 
 #include <map>
@@ -64,6 +67,10 @@ std::optional<std::string> value_of(const std::string& option, const std::string
   if (index + 1 < count) return std::string(options[++index]);
   return std::nullopt;
 }
+
+constexpr const char* kBuiltins = "libnvrtc-builtins.so.13.0";
+
+bool has_builtins() { return dlopen(kBuiltins, RTLD_NOW | RTLD_LOCAL) != nullptr; }
 
 // False for an option that the real one does not know.
 bool take_options(_nvrtcProgram& program, int count, const char* const* options, std::vector<std::string>& result) {
@@ -139,6 +146,8 @@ const char* nvrtcGetErrorString(nvrtcResult result) {
       return "NVRTC_ERROR_INVALID_OPTION";
     case NVRTC_ERROR_COMPILATION:
       return "NVRTC_ERROR_COMPILATION";
+    case NVRTC_ERROR_BUILTIN_OPERATION_FAILURE:
+      return "NVRTC_ERROR_BUILTIN_OPERATION_FAILURE";
     case NVRTC_ERROR_NO_NAME_EXPRESSIONS_AFTER_COMPILATION:
       return "NVRTC_ERROR_NO_NAME_EXPRESSIONS_AFTER_COMPILATION";
     case NVRTC_ERROR_NO_LOWERED_NAMES_BEFORE_COMPILATION:
@@ -196,6 +205,11 @@ nvrtcResult nvrtcCompileProgram(nvrtcProgram prog, int numOptions, const char* c
     prog->lowered.clear();
     std::vector<std::string> own{"-D__CUDACC_RTC__=1"};
     if (!take_options(*prog, numOptions, options, own)) return NVRTC_ERROR_INVALID_OPTION;
+    if (!has_builtins()) {
+      prog->log = std::string("nvrtc: error: failed to open ") + kBuiltins + ".\n  Make sure that " + kBuiltins +
+                  " is installed correctly.";
+      return NVRTC_ERROR_BUILTIN_OPERATION_FAILURE;
+    }
     const std::vector<std::string> extern_names = extern_kernels(prog->source);
     std::vector<NamedKernel> kernels;
     for (const std::string& name : extern_names) kernels.push_back({name, name});

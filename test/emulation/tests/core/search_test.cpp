@@ -91,6 +91,28 @@ TEST_CASE("pip's packages for CUDA 12 have a folder each") {
   CHECK(machine.find().handle != nullptr);
 }
 
+TEST_CASE("a library's folder is where it was opened and, behind a link, where the file lies") {
+  Machine machine;
+  machine.variables["TENSORLANE_CUDA_LIBRARIES"] = machine.path("mine");
+  const std::string link = machine.library("mine", "libnothere.so.13");
+  const std::vector<std::string> folders = folders_of(machine.find().handle);
+  // The file is open already under another name, which the loader may give instead.
+  REQUIRE(!folders.empty());
+  CHECK(folders.back() == fs::canonical(link).parent_path().string());
+}
+
+TEST_CASE("what is opened beside a library lies in the first folder that has any") {
+  Machine machine;
+  machine.text("broken", "libother.so.1");
+  fs::create_directories(machine.path("fine"));
+  const std::string file = machine.path("fine") + "/libother.so.1";
+  fs::copy_file(std::string(EMULATION_TEST_CHILDREN) + "/emulated-cuda/lib/libnvJitLink.so.13", file);
+  const auto is_open = [&] { return dlopen(file.c_str(), RTLD_NOW | RTLD_NOLOAD) != nullptr; };
+  CHECK(!is_open());
+  open_beside({machine.path("nowhere"), machine.path("broken"), machine.path("fine")}, "libother.so.");
+  CHECK(is_open());
+}
+
 TEST_CASE("what was tried is told, with the loader's reasons") {
   Machine machine;
   machine.python = {machine.path("asked")};

@@ -12,6 +12,7 @@ namespace {
 
 struct Program {
   explicit Program(const char* source) {
+    opened("libnvrtc-builtins.so.13.0");
     REQUIRE_EQ(NVRTC(nvrtcCreateProgram)(&program, source, "kernels.cu", 0, nullptr, nullptr), NVRTC_SUCCESS);
   }
   ~Program() { NVRTC(nvrtcDestroyProgram)(&program); }
