@@ -8,6 +8,7 @@
 
 import { setUpOrExit } from './setup.mjs';
 import { runNativeTests } from './test/native.mjs';
+import { runNvidiaTests } from './test/nvidia.mjs';
 import { runVitest, underAddressSanitizer } from './test/vitest.mjs';
 
 const own = ['--fast', '--native', '--emulation'];
@@ -41,6 +42,7 @@ if (all || asked('--emulation')) {
   );
   await part('TypeScript on it, the rest', () => runVitest(emulated(unsanitized)));
 }
+if (all) await part("NVIDIA's own files", runNvidiaTests);
 
 console.log();
 for (const { name, seconds, passed, failures } of parts)

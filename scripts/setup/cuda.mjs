@@ -16,17 +16,18 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { unpackDebian } from './debian.mjs';
 import { findProgram } from './packages.mjs';
-import { inRoot, run, SetupError, step } from './run.mjs';
+import { inRoot, SetupError, step } from './run.mjs';
 import { unpackWheels } from './wheels.mjs';
 
-const pins = JSON.parse(readFileSync(new URL('./cuda.json', import.meta.url), 'utf8'));
+export const pins = JSON.parse(readFileSync(new URL('./cuda.json', import.meta.url), 'utf8'));
 const cudaVersions = Object.keys(pins);
 
 const target = process.arch === 'arm64' ? 'sbsa-linux' : 'x86_64-linux';
-const triplet = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+export const triplet = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
 const libraryHeaders = ['cublas_v2.h', 'cusolverDn.h', 'cusparse.h', 'nvrtc.h'];
-const ours = (name) => inRoot('build', 'cuda-toolkit', name);
+export const ours = (name) => inRoot('build', 'cuda-toolkit', name);
 
 /**
  * The set-up step for a toolkit of one CUDA version ('12', '13'), or of any. `own` passes over what is installed here.
@@ -123,58 +124,15 @@ const debianToolkit = {
   title: 'put the CUDA 12 toolkit of Debian into build/cuda-toolkit/12',
   pins: pins[12],
   async put(folder) {
-    const { suite, components, packages } = pins[12].debian;
-    const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
-    const mirror = debianMirror();
-    if (!mirror || !existsSync(keyring))
-      throw new SetupError(
-        'A CUDA 12 toolkit can be had from the packages of Debian only, on Debian. Elsewhere, install one, and name it in CUDA_HOME.',
-      );
     const work = path.join(folder, 'work');
-    const apt = (...parts) => path.join(work, 'apt', ...parts);
-    for (const dir of [
-      apt('sources'),
-      apt('lists', 'partial'),
-      apt('cache', 'archives', 'partial'),
-      path.join(work, 'root'),
-    ])
-      mkdirSync(dir, { recursive: true });
-    writeFileSync(apt('sources', 'debian.list'), `deb [signed-by=${keyring}] ${mirror} ${suite} ${components}\n`);
-    const options = [
-      'Dir::Etc::SourceList=/dev/null',
-      `Dir::Etc::SourceParts=${apt('sources')}`,
-      `Dir::State::Lists=${apt('lists')}`,
-      `Dir::Cache=${apt('cache')}`,
-      'APT::Sandbox::User=root',
-    ].flatMap((option) => ['-o', option]);
-    await run('cuda', 'apt-get', [...options, 'update']);
-    await run('cuda', 'sh', [
-      '-c',
-      'cd "$1" && shift && apt-get "$@"',
-      'sh',
-      work,
-      ...options,
-      'download',
-      ...packages,
-    ]);
     // The libraries themselves, gigabytes, are not wanted.
     const unwanted = ['lib[!c]*', 'libcu[!d]*'].map((name) => `--exclude=./usr/lib/${triplet}/${name}`);
-    for (const name of readdirSync(work).filter((entry) => entry.endsWith('.deb'))) {
-      const pipe = 'deb=$1; shift; dpkg-deb --fsys-tarfile "$deb" | tar -x "$@"';
-      const to = ['-C', path.join(work, 'root'), '--wildcards', '--anchored'];
-      await run('cuda', 'sh', ['-c', pipe, 'sh', path.join(work, name), ...to, ...unwanted]);
-    }
+    await unpackDebian(pins[12].debian, work, unwanted);
     arrange(path.join(work, 'root'), folder);
     rmSync(work, { recursive: true });
     linkTargets(folder);
   },
 };
-
-/** The mirror of Debian that this machine uses. */
-function debianMirror() {
-  const query = ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages', 'Label: Debian'];
-  return spawnSync('apt-get', query, { encoding: 'utf8' }).stdout?.split('\n').find(Boolean);
-}
 
 /** Moves what Debian spreads over /usr to where nvcc looks by itself. */
 function arrange(from, to) {
@@ -222,9 +180,9 @@ const hash = (part) =>
   createHash('sha256')
     .update(`${process.arch} ${JSON.stringify(part.pins)}`)
     .digest('hex');
-const isDone = (part) => existsSync(stampOf(part)) && readFileSync(stampOf(part), 'utf8') === hash(part);
+export const isDone = (part) => existsSync(stampOf(part)) && readFileSync(stampOf(part), 'utf8') === hash(part);
 
-async function put(part) {
+export async function put(part) {
   const folder = ours(part.name);
   const making = `${folder}.part`;
   rmSync(making, { recursive: true, force: true });
