@@ -5,7 +5,7 @@
 // them run in turns, a lane comes free every T(n) / k, so what a full load waits for is T(n) / k + T(n). Of all k, and all n
 // for which that stays within the budget (budget.ts), the best is the one with the most rows a second, k n / T(n). Batches at
 // once slow each other down, each by the same factor whatever its rows; now and then another k is tried, to learn its factor.
-// A lane that is free and a queue that is empty mean that nothing is gained by waiting, so nothing waits.
+// With a free lane and an empty queue nothing would be gained by waiting, so a request starts at once.
 //
 // Admission. A request is let in when it is predicted to be answered within the budget, and the queue is not longer than it
 // takes to keep the lanes busy.
@@ -55,14 +55,15 @@ export class Adaptive {
   readonly targetMicros: number;
   readonly #budget: Budget;
   readonly #maxRows: number;
-  /** With the present number of batches at once. */
+  /** How long a batch takes with the present number of them at once. */
   readonly #time = new LatencyModel();
-  /** How many times as long as that the last batches took. */
+  /** How many times as long as that the last few batches took: what else the machine does now. */
   #recent = 1;
-  /** For each number of batches at once, from 1. */
+  /** What is known of each number of batches at once, from 1. */
   readonly #lanes: Lanes[];
+  /** The number of batches at once that is best, as far as is known. */
   #present = 1;
-  /** The number that is tried instead, and the batch after which that ends. */
+  /** The number that is tried instead, and the batch after which the trial ends, or the first one may begin. */
   #tried: number | undefined;
   #trialEnds = firstBatches;
   #batches = 0;
@@ -104,8 +105,8 @@ export class Adaptive {
   }
 
   /**
-   * How much longer than it may a request would take, in microseconds, that comes now, with so many rows queued before it and
-   * the running batches started then; 0 or less where it can be let in.
+   * By how many microseconds a request that comes now would take longer than it may, with so many rows queued before it and
+   * these batches running; 0 or less where it can be let in.
    */
   excess(rows: number, queued: number, running: ReadonlySet<{ started: number; rows: number }>, now: number): number {
     const isFree = running.size < this.atOnce;
@@ -131,7 +132,7 @@ export class Adaptive {
     this.#budget.refused();
   }
 
-  /** By how much a request that came then is late even if it runs now, in a batch of so many rows; 0 or less where it is not. */
+  /** By how much a request that arrived then is late even if it runs now, in a batch of so many rows; 0 or less: in time. */
   lateBy(arrived: number, rows: number, now: number): number {
     return now - arrived + this.predict(rows) - this.#budget.mostMicros;
   }
@@ -164,7 +165,7 @@ export class Adaptive {
     this.#time.learn(rows, micros / slower);
   }
 
-  /** The best number of batches at once, or another one that is to be tried. */
+  /** Chooses the best number of batches at once, or another one that is to be tried. */
   #choose(): void {
     let best = 0;
     let chosen = this.#present;
@@ -220,12 +221,12 @@ export class Adaptive {
   /** The most rows with which a full load stays within the budget, with k batches at once. */
   #rowsWithin(k: number): number {
     const most = this.#time.rowsWithin(this.#budget.micros / (1 + 1 / k) / this.#slower(k) / this.#recent);
-    // As long as all batches had one row nobody knows what a second one costs, and never would.
+    // While all batches have had one row, nothing says what a second one costs: only trying tells.
     return Math.min(this.#maxRows, Math.max(this.#largest === 1 ? 2 : 1, most));
   }
 }
 
-/** A pause, or a clock that stands still, teaches no more than this. */
+/** A pause, or a clock that stands still, must not teach more than this. */
 const bounded = (ratio: number): number => Math.min(4, Math.max(0.25, ratio));
 
 function meanButGreatest(values: readonly number[]): number {

@@ -9,18 +9,23 @@ import { Failure } from './executor.js';
 import type { BatcherSettings } from './options.js';
 import type { Queue } from './queue.js';
 import type { QueuedRequest } from './request.js';
-import type { RunningBatch } from './running.js';
+
+/** A batch that runs, as far as admission needs to know it. */
+interface Started {
+  readonly started: number;
+  readonly rows: number;
+}
 
 export class Admission<Payload, Result> {
   readonly #settings: BatcherSettings;
   readonly #queue: Queue<Payload, Result>;
-  readonly #running: ReadonlySet<RunningBatch>;
+  readonly #running: ReadonlySet<Started>;
   readonly #adaptive: Adaptive | undefined;
 
   constructor(
     settings: BatcherSettings,
     queue: Queue<Payload, Result>,
-    running: ReadonlySet<RunningBatch>,
+    running: ReadonlySet<Started>,
     adaptive: Adaptive | undefined,
   ) {
     this.#settings = settings;

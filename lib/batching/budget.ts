@@ -1,18 +1,21 @@
 // The budget: the part of a target latency that may be planned with. The rest is for what the plan does not foresee.
 //
-// Of short windows of time, one in twenty may have more than one late request in a hundred. One that has makes the budget
-// smaller at once; one that has not, though the budget kept requests out, makes it larger by a nineteenth of that (stochastic
-// approximation, Robbins and Monro 1951).
+// Time is divided into windows of half a second or more. A window misses the target when more than one request in a hundred is
+// late in it, and one window in twenty may. A window that misses it makes the budget smaller at once; one that does not, though
+// requests were refused in it, makes it larger by a nineteenth of that. So the budget stays where it is when one in twenty misses
+// (stochastic approximation, Robbins and Monro 1951).
 
-/** Parts of the target. With a smaller budget than the least, what is late would have little to do with the batches. */
-const first = 0.75;
-const least = 0.3;
-const most = 0.9;
-/** What part of the target a window with too many late requests takes off the budget, all but the share that may have them. */
+/** Parts of the target: the first budget, and its bounds. With a smaller one, what is late would have little to do with batches. */
+const firstPart = 0.75;
+const leastPart = 0.3;
+const mostPart = 0.9;
+/** The share of windows that may miss the target, and the share of a window's requests that may be late. */
+const windowsThatMayMiss = 0.05;
+const requestsThatMayBeLate = 0.01;
+/** Parts of the target by which a window changes the budget: the ratio of the two is what holds the share of windows. */
 const step = 0.1;
-const missable = 0.05;
-/** The share of a window's requests that may be late. */
-const lateable = 0.01;
+const smaller = step * (1 - windowsThatMayMiss);
+const larger = step * windowsThatMayMiss;
 /** A window lasts for so long at least, and until it has had so many requests. */
 const leastMicros = 5e5;
 const leastRequests = 100;
@@ -20,7 +23,7 @@ const leastRequests = 100;
 export class Budget {
   readonly #target: number;
   #micros: number;
-  /** The window that is going on. */
+  /** Of the present window: when it began, its requests, those that were late, and whether it missed or refused any. */
   #began = Number.NEGATIVE_INFINITY;
   #requests = 0;
   #tooLate = 0;
@@ -29,7 +32,7 @@ export class Budget {
 
   constructor(targetMicros: number) {
     this.#target = targetMicros;
-    this.#micros = targetMicros * first;
+    this.#micros = targetMicros * firstPart;
   }
 
   get micros(): number {
@@ -38,10 +41,10 @@ export class Budget {
 
   /** The most that it may become. */
   get mostMicros(): number {
-    return this.#target * most;
+    return this.#target * mostPart;
   }
 
-  /** It kept a request out. */
+  /** A request was not let in, because the budget did not allow for it. */
   refused(): void {
     this.#refused = true;
   }
@@ -50,13 +53,13 @@ export class Budget {
   answered(requests: number, tooLate: number, now: number): void {
     this.#requests += requests;
     this.#tooLate += tooLate;
-    if (!this.#missed && this.#tooLate > lateable * Math.max(this.#requests, leastRequests)) {
+    if (!this.#missed && this.#tooLate > requestsThatMayBeLate * Math.max(this.#requests, leastRequests)) {
       this.#missed = true;
-      this.#micros = Math.max(this.#target * least, this.#micros - this.#target * step * (1 - missable));
+      this.#micros = Math.max(this.#target * leastPart, this.#micros - this.#target * smaller);
     }
     if (this.#requests < leastRequests || now < this.#began + leastMicros) return;
     if (!this.#missed && this.#refused) {
-      this.#micros = Math.min(this.mostMicros, this.#micros + this.#target * step * missable);
+      this.#micros = Math.min(this.mostMicros, this.#micros + this.#target * larger);
     }
     this.#began = now;
     this.#requests = 0;

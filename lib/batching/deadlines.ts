@@ -51,7 +51,7 @@ export class Deadlines<T> {
     if (this.#entries.size === 0) this.#disarm();
   }
 
-  /** Tells of those that are over by now, where the timer comes late. */
+  /** Tells of those that are over by now, though the timer has not come yet. */
   tell(now: number): void {
     if (this.#armed <= now) this.#onTimer();
   }

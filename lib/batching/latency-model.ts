@@ -5,20 +5,23 @@
 // of the garbage collector teaches nothing. Where all batches have had about as many rows, nothing tells a from b, and T is
 // taken to grow with n, which never promises too much for larger ones.
 
-/** Of the weight of what was learned before, what is left after another batch: as if the last fifty counted. */
-const keeps = 0.98;
-/** Errors are usual up to so many times their mean. */
-const usual = 3;
-/** How strongly T is taken to grow with n: as if sizes with a deviation of a tenth of their mean had shown it. */
-const prior = 0.1;
+/** The forgetting factor: by so much less does each batch count when another one has ended, as if the last fifty counted. */
+const forgetting = 0.98;
+/** An error of the prediction counts in full up to so many times the mean error. */
+const edgeFactor = 3;
+/** How strongly T is taken to be proportional to n: as if batches whose sizes differ by a tenth of their mean had shown it. */
+const priorDeviation = 0.1;
 
 export class LatencyModel {
+  // Weighted sums over the batches: of 1, n, T, n n and n T.
   #weight = 0;
   #n = 0;
   #t = 0;
   #nn = 0;
   #nt = 0;
+  /** The mean error of the prediction. */
   #deviation = 0;
+  /** T(n) = fixed + perRow n. */
   #fixed = 0;
   #perRow = 0;
 
@@ -39,20 +42,20 @@ export class LatencyModel {
 
   learn(rows: number, micros: number): void {
     let weight = 1;
-    // The first is all error, and an edge of 0 is none yet.
+    // Of the first batch nothing was predicted, so its error sets no edge for it.
     const error = Math.abs(micros - this.predict(rows));
-    const edge = usual * this.#deviation;
+    const edge = edgeFactor * this.#deviation;
     if (error > edge && edge > 0) weight = edge / error;
     this.#deviation += (Math.min(error, 2 * edge || error) - this.#deviation) / 16;
-    this.#weight = this.#weight * keeps + weight;
-    this.#n = this.#n * keeps + weight * rows;
-    this.#t = this.#t * keeps + weight * micros;
-    this.#nn = this.#nn * keeps + weight * rows * rows;
-    this.#nt = this.#nt * keeps + weight * rows * micros;
+    this.#weight = this.#weight * forgetting + weight;
+    this.#n = this.#n * forgetting + weight * rows;
+    this.#t = this.#t * forgetting + weight * micros;
+    this.#nn = this.#nn * forgetting + weight * rows * rows;
+    this.#nt = this.#nt * forgetting + weight * rows * micros;
     this.#fit();
   }
 
-  /** As if all batches had taken so many times as long. */
+  /** From now on it predicts what it would if all batches had taken so many times as long. */
   scale(factor: number): void {
     this.#t *= factor;
     this.#nt *= factor;
@@ -66,7 +69,7 @@ export class LatencyModel {
     const variance = Math.max(0, this.#nn / this.#weight - n * n);
     const covariance = this.#nt / this.#weight - n * t;
     const proportional = t / n;
-    const confidence = (prior * n) ** 2;
+    const confidence = (priorDeviation * n) ** 2;
     // Neither part of the time can be negative.
     this.#perRow = Math.min(
       proportional,

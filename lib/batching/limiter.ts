@@ -17,9 +17,9 @@ export interface ShareOptions {
 export class Limiter {
   readonly resources: number;
   #used = 0;
-  /** The time that the share which was served last had had: where a share begins that had nothing to run. */
+  /** The pass of the share that was served last. A share that had nothing to run for a while goes on from here. */
   #pass = 0;
-  /** Those with a batch to run. */
+  /** Those with a batch to run, and their batch not started. */
   readonly #waiting = new Set<Share>();
   #serving = false;
 
@@ -42,9 +42,9 @@ export class Limiter {
   /** @internal */
   ended(share: Share, more: boolean): void {
     this.#used -= share.resources;
-    // Nobody competed for what it has had, so it is not held against it.
+    // Nobody else wanted the device, so the time it has had must not put it behind those that come now.
     if (this.#used === 0 && this.#waiting.size === 0) this.#pass = Math.max(this.#pass, share.pass);
-    if (more) this.#waiting.add(share); // before others are served, or they would take turns whatever their weights
+    if (more) this.#waiting.add(share); // before the next is chosen: else whoever waits would always be next, whatever its weight
     this.#serve();
   }
 
@@ -75,8 +75,9 @@ export class Limiter {
 
 /** A batcher's part of a device. */
 export class Share {
-  /** The time it has had on the device, by its weight. @internal */
+  /** The time that it has had on the device, divided by its weight. The least is served first. @internal */
   pass = 0;
+  /** Its batches that run. @internal */
   running = 0;
   readonly resources: number;
   readonly #limiter: Limiter;

@@ -4,7 +4,7 @@ import type { Failure } from './executor.js';
 
 /**
  * What is queued and put into batches. A request with more rows than a batch may have is queued as several parts, which
- * share its payload; of the request itself they know as `whole`, and it is settled when they are.
+ * share its payload. Each part refers to the request as `whole`, which is settled when all its parts have run, or one fails.
  */
 export class QueuedRequest<Payload = unknown, Result = unknown> {
   /** Neighbours in the list that it waits in. */
@@ -14,7 +14,7 @@ export class QueuedRequest<Payload = unknown, Result = unknown> {
 
   /** How long it may be queued. */
   timeoutMicros = Number.POSITIVE_INFINITY;
-  /** Its timeout was over, and it runs when all others have. */
+  /** Its timeout is over, and it runs after all others. */
   delayed = false;
   settled = false;
   /** How many parts of it are queued; a request that was not split is its own only part. */

@@ -53,7 +53,7 @@ export class Watch<Payload, Result> {
     }
   }
 
-  /** Tells of those whose time is over by now, where the timer comes late. */
+  /** Tells of those whose time is over by now, though the timer has not come yet. */
   tell(now: number): void {
     this.#deadlines.tell(now);
   }
