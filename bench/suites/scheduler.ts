@@ -1,8 +1,11 @@
 // What the scheduler itself costs in JS time: batches that take no time, so that nothing else is measured.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../lib/addon/clock.js';
 import { Batcher } from '../../lib/batching/batcher.js';
+import type { Clock } from '../../lib/batching/clock.js';
 import type { Executor } from '../../lib/batching/executor.js';
+import { nodeClock } from '../../lib/batching/node-clock.js';
 import { type BatcherOptions, completeBatcherOptions } from '../../lib/batching/options.js';
 import { ModelExecutor } from '../../lib/model/executor.js';
 import { Layout } from '../../lib/model/layout.js';
@@ -13,6 +16,7 @@ import type { Suite } from '../suite.js';
 const CALLERS = 256;
 const ROWS = 64;
 const FEATURES = 16;
+const DELAY = 300;
 
 export const scheduler: Suite = {
   name: 'scheduler',
@@ -46,6 +50,25 @@ export const scheduler: Suite = {
       target: { is: '<=', value: 0.5 },
       remark: `batches of ${ROWS} requests of one row of ${FEATURES} floats: copied together, and the output taken apart`,
     });
+
+    const clocks = { 'the addon’s timer': systemClock, 'Node’s timers': nodeClock };
+    const waits = Object.entries(clocks).map(([name, clock]) => ({
+      name,
+      clock,
+      late: [] as number[],
+      cpu: [] as number[],
+    }));
+    for (let i = context.rounds(300, 20); i > 0; i--) {
+      for (const { clock, late, cpu } of waits) {
+        const waited = await wait(clock);
+        late.push(waited.late);
+        cpu.push(waited.cpu);
+      }
+    }
+    for (const { name, late, cpu } of waits) {
+      context.add(`a delay of ${DELAY} us, by ${name}: late by`, 'us', late);
+      context.add(`a delay of ${DELAY} us, by ${name}: CPU time`, 'us', cpu);
+    }
   },
 };
 
@@ -61,6 +84,18 @@ async function microsPerRequest(options: BatcherOptions, requests: number): Prom
   );
   const { user, system } = process.cpuUsage(started);
   return (user + system) / requests;
+}
+
+/** How much longer than it was to a delay takes, and what of it the process computes, on whichever thread. */
+async function wait(clock: Clock): Promise<{ late: number; cpu: number }> {
+  // Wherever in a millisecond of the event loop's time.
+  await sleep(Math.random() * 3);
+  const used = process.cpuUsage();
+  const started = clock.now();
+  await new Promise<void>((resolve) => clock.after(DELAY, resolve));
+  const late = clock.now() - started - DELAY;
+  const { user, system } = process.cpuUsage(used);
+  return { late, cpu: user + system };
 }
 
 /** What a model adds to it: inputs into a slab, outputs out of a buffer. */

@@ -7,13 +7,14 @@ import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { register } from 'prom-client';
-import { type Device, type Model, open, TensorlaneError, tensor } from 'tensorlane';
+import { type Device, type Model, open, type Tensor, TensorlaneError, tensor } from 'tensorlane';
 import { batched } from 'tensorlane/batching';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { batcherOptionNames } from '../../lib/batching/options.js';
 import { batcherFamilies, deviceFamilies } from '../../lib/metrics/families.js';
 import { testDevice } from '../support/device.js';
 import * as models from '../support/onnx-builder.js';
+import { chunksOf, rate, samples, speech } from '../support/speech.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const text = readFileSync(join(root, 'docs/batching.md'), 'utf8');
@@ -79,9 +80,39 @@ describe('examples', () => {
     }
   });
 
-  test('a sequence', async () => {
-    const { speaks } = await example('Sequences');
-    expect(speaks).toBeTypeOf('function');
+  test('a sequence: each caller hears what the model says of it with its context and its state', async () => {
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    const { listen } = await example('Sequences');
+    expect(log.mock.calls).toEqual([[false]]);
+    await using alone = await device.loadModel('silero_vad_v5.onnx', { batching: false });
+    const sr: Tensor = { type: 'int64', data: BigInt64Array.of(BigInt(rate)), dims: [] };
+    const heard = async (chunks: Tensor[]) => {
+      const all: boolean[] = [];
+      let state: Tensor = { type: 'float32', data: new Float32Array(256), dims: [2, 1, 128] };
+      for (const input of chunks) {
+        const { output, stateN } = await alone.run({ input, sr, state });
+        all.push((output!.data[0] as number) > 0.5);
+        state = stateN!;
+      }
+      return all;
+    };
+    const voices = Array.from({ length: 8 }, (_, seed) => speech(seed, 20));
+    const callers = voices.map(() => listen());
+    const said = async (caller: { speaks(samples: Float32Array): Promise<boolean> }, audio: Float32Array) => {
+      const all: boolean[] = [];
+      for (let i = 0; i < audio.length; i += samples) all.push(await caller.speaks(audio.subarray(i, i + samples)));
+      return all;
+    };
+    const together = await Promise.all(callers.map((caller, i) => said(caller, voices[i]!)));
+    const expected = await Promise.all(voices.map((audio) => heard(chunksOf(audio))));
+    expect(together).toEqual(expected);
+    expect(new Set(expected.flat()).size, 'nobody spoke, or all did').toBe(2);
+    const bare = await Promise.all(voices.map((audio) => heard(chunksOf(audio, 0))));
+    expect(bare, 'the context makes no difference').not.toEqual(expected);
+    await callers[0].restart();
+    expect(await said(callers[0], voices[0]!), 'after a restart').toEqual(expected[0]);
+    await callers[0].hangUp();
+    await expect(callers[0].speaks(new Float32Array(samples))).rejects.toMatchObject({ code: 'ERR_DISPOSED' });
   });
 
   test('a function of your own', async () => {

@@ -4,7 +4,7 @@ import { type Device, open, type Tensor } from 'tensorlane';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { models } from '../../bench/models.js';
 import { testDevice } from '../support/device.js';
-import { randomFloats } from '../support/onnx-builder.js';
+import { chunksOf, rate, speech } from '../support/speech.js';
 
 let device: Device;
 beforeAll(async () => {
@@ -14,42 +14,15 @@ afterAll(() => device.dispose());
 
 const streams = 200;
 const chunks = 20;
-const samples = 512;
-const rate = 16_000;
 const sr: Tensor = { type: 'int64', data: BigInt64Array.of(BigInt(rate)), dims: [] };
 const options = {
   batching: { maxBatchSize: 64, batchAxis: { inputs: { state: 1, sr: null }, outputs: { stateN: 1 } } },
 };
 
-/** Something like speech: harmonics of a voice that rises and falls, in syllables with pauses between them, and some noise. */
-function speech(seed: number): Float32Array {
-  const [pitchAt, rhythmAt, loudness] = randomFloats(3, seed + 1).map(Math.abs) as unknown as [number, number, number];
-  const noise = randomFloats(samples * chunks, seed + 1000, 0.01);
-  const pitch = 90 + 160 * pitchAt;
-  const syllable = rate / (3 + 3 * rhythmAt);
-  let phase = 0;
-  return noise.map((background, i) => {
-    phase += (2 * Math.PI * pitch * (1 + 0.1 * Math.sin((2 * Math.PI * i) / rate))) / rate;
-    const envelope = Math.max(0, Math.sin((2 * Math.PI * i) / syllable + 6 * loudness)) ** 0.5;
-    let voice = 0;
-    for (let harmonic = 1; harmonic <= 12; harmonic++) {
-      voice += Math.sin(harmonic * phase) / (1 + Math.abs(harmonic * pitch - 600) / 300);
-    }
-    return background + 0.2 * (0.3 + loudness) * envelope * voice;
-  });
-}
-
-const chunksOf = (audio: Float32Array): Tensor[] =>
-  Array.from({ length: chunks }, (_, i) => ({
-    type: 'float32',
-    data: audio.slice(i * samples, (i + 1) * samples),
-    dims: [1, samples],
-  }));
-
 test(`${streams} streams at once say what each says alone`, { timeout: 120_000 }, async () => {
   await using shared = await device.loadModel(models.voiceActivity(), options);
   await using alone = await device.loadModel(models.voiceActivity(), { batching: false });
-  const voices = Array.from({ length: streams }, (_, i) => chunksOf(speech(i)));
+  const voices = Array.from({ length: streams }, (_, i) => chunksOf(speech(i, chunks)));
 
   const listen = async (inputs: Tensor[]) => {
     await using sequence = shared.sequence({ states: { state: 'stateN' }, idleTimeoutMicros: 30e6 });
