@@ -91,6 +91,7 @@ const asynchronous: readonly [string, Call][] = [
   ['batching.queuePolicies[1]', (policy) => load({ batching: { queuePolicies: { 1: policy } } })],
   ['rateLimiter', (rateLimiter) => load({ rateLimiter })],
   ['warmup', (warmup) => load({ warmup })],
+  ['batched', (options) => batched(async () => [1]).run('item', options)],
   ['run', (options) => model.run({ x: a }, options)],
   ['run', (options) => sequence().run({}, options)],
 ];

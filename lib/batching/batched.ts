@@ -1,6 +1,6 @@
 // Batches a function of the user's own: callers give one item each and get its result, the function sees many at a time.
 
-import { plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
+import { namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
 import { Batcher } from './batcher.js';
@@ -24,6 +24,8 @@ export interface BatchedOptions<Item> extends BatcherOptions {
 }
 
 const names = new Set([...batcherOptionNames, 'rows', 'key', 'name', 'clock']);
+
+const requestNames = namesOf<RequestOptions>({ signal: true, priority: true, timeoutMicros: true });
 
 /**
  * Makes a function of many items one of single items, whose calls share batches as they come.
@@ -100,7 +102,8 @@ export class Batched<Item, Result> implements AsyncDisposable {
    */
   async run(item: Item, options: RequestOptions = {}): Promise<Result> {
     if (this.#batcher.closed) throw new TensorlaneError('ERR_DISPOSED', `${this.name}: it has been disposed`);
-    checkRequestOptions(plainObject(`${this.name}: options`, options), this.#batcher.settings, this.name);
+    refuseUnknown(plainObject(`${this.name}: options`, options), requestNames, this.name);
+    checkRequestOptions(options, this.#batcher.settings, this.name);
     const rows = wholeNumber(`${this.name}: rows of an item`, this.#rows?.(item), 1, 1);
     const key = this.#key === undefined ? '' : String(this.#key(item));
     const { signal, priority, timeoutMicros } = options;
