@@ -11,6 +11,11 @@ const failure = (make: () => unknown): TensorlaneError => {
   throw new Error('expected a TensorlaneError, but nothing was thrown');
 };
 
+const endless: never[] = [];
+endless.push(endless as never);
+const row = new Array<number>(10 ** 6).fill(0);
+const wide = new Array<number[]>(10 ** 6).fill(row);
+
 describe('tensor', () => {
   test('takes nested arrays as float32, with their shape', () => {
     const t = tensor([
@@ -62,6 +67,21 @@ describe('tensor', () => {
     ['the wrong class', () => tensor(new Float32Array(2), [2], { type: 'int32' } as never), 'ERR_DTYPE', /Int32Array/],
     ['an unknown type', () => tensor([1], { type: 'float128' as never }), 'ERR_DTYPE', /float128/],
     ['a DataView', () => tensor(new DataView(new ArrayBuffer(8)) as never), 'ERR_DTYPE', /DataView/],
+    [
+      'a fraction for integers',
+      () => tensor([1, 1.5], { type: 'int64' }),
+      'ERR_ARGUMENT',
+      /integers for int64, got 1\.5 at element 1/,
+    ],
+    ['NaN for integers', () => tensor([Number.NaN], { type: 'uint64' }), 'ERR_ARGUMENT', /got NaN at element 0/],
+    ['arrays without end', () => tensor(endless), 'ERR_SHAPE', /deeper than 64/],
+    ['more than there is memory for', () => tensor(wide), 'ERR_OUT_OF_MEMORY', /1000000000000 elements of float32/],
+    [
+      'no dims',
+      () => tensor([1], 'float64' as never),
+      'ERR_ARGUMENT',
+      /dims, or options must be an object, got 'float64'/,
+    ],
     ['no array', () => tensor(5 as never), 'ERR_ARGUMENT', /typed array or nested arrays/],
   ])('refuses %s', (_, make, code, message) => {
     const error = failure(make);

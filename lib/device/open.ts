@@ -88,9 +88,8 @@ export async function open(options: DeviceName | OpenOptions = {}): Promise<Devi
     throw new TensorlaneError('ERR_ARGUMENT', `open: onnxruntime must be a path, got ${shown(given.onnxruntime)}`);
   }
   const settings = completeOpenOptions(given);
-  const { findDevices } = addon();
   if (named !== null) return openOne(named[1] as 'cpu' | 'cuda', Number(named[2] ?? 0), settings, given);
-  const found = await findDevices();
+  const found = await findDevices('open');
   if (found.devices[0]?.kind !== 'cuda') return openOne('cpu', 0, settings, given, found.noCuda);
   try {
     return await openOne('cuda', found.devices[0].index, settings, given);
@@ -101,7 +100,16 @@ export async function open(options: DeviceName | OpenOptions = {}): Promise<Devi
 
 /** The devices of this machine, the best first. */
 export async function listDevices(): Promise<DeviceInfo[]> {
-  return (await addon().findDevices()).devices;
+  return (await findDevices('listDevices')).devices;
+}
+
+async function findDevices(what: string) {
+  const { findDevices: find } = addon();
+  try {
+    return await find();
+  } catch (reason) {
+    throw toTensorlaneError(reason, `${what}: `);
+  }
 }
 
 type Settings = Omit<NativeOptions, 'kind' | 'index' | 'niceness'> & {
@@ -152,8 +160,9 @@ async function openOne(
   const { resources, ...others } = settings;
   const { highPriority } = settings;
   const niceness = settings.niceness ?? (kind === 'cpu' ? 19 : 0);
+  const { Device: NativeDevice } = addon();
   try {
-    const opened = await addon().Device.open({ ...others, kind, index, niceness });
+    const opened = await NativeDevice.open({ ...others, kind, index, niceness });
     return new Device(opened, { niceness, highPriority, resources, onnxruntime: given.onnxruntime, fallbackReason });
   } catch (reason) {
     const failure = toTensorlaneError(reason, `open: '${given.device ?? kind}' cannot be opened: `);

@@ -80,6 +80,8 @@ export function tensor(data: unknown, second?: unknown, third?: unknown): Tensor
   return fromNested(data, wanted ?? 'float32', given);
 }
 
+/** Far more than any operation or model has. */
+const mostDims = 64;
 const names = namesOf<TensorOptions>({ type: true });
 
 /** Errors: ERR_ARGUMENT, ERR_DTYPE. */
@@ -94,18 +96,29 @@ function checkTensorOptions(options: TensorOptions): TensorOptions {
 
 function fromNested(data: readonly unknown[], type: DType, given: readonly number[] | undefined): Tensor {
   const dims: number[] = [];
-  for (let level: unknown = data; Array.isArray(level); level = level[0]) dims.push(level.length);
+  for (let level: unknown = data; Array.isArray(level); level = level[0]) {
+    dims.push(level.length);
+    if (dims.length > mostDims) {
+      throw new TensorlaneError('ERR_SHAPE', `tensor: the arrays are nested deeper than ${mostDims} dimensions`);
+    }
+  }
   const count = product(dims);
   if (type === 'string' || type === 'int4' || type === 'uint4') {
     throw new TensorlaneError('ERR_DTYPE', `tensor: nested arrays cannot become ${type}; give its data as an array`);
   }
-  const array = new arrayClasses[type](count);
+  const array = newArray(type, count);
   const isBig = type === 'int64' || type === 'uint64';
   let next = 0;
   const copy = (level: unknown, depth: number): void => {
     if (depth === dims.length) {
       if (typeof level !== 'number' && typeof level !== 'bigint' && typeof level !== 'boolean') {
         throw new TensorlaneError('ERR_SHAPE', `tensor: expected a number at element ${next}, got ${arrayKind(level)}`);
+      }
+      if (isBig && typeof level === 'number' && !Number.isInteger(level)) {
+        throw new TensorlaneError(
+          'ERR_ARGUMENT',
+          `tensor: expected integers for ${type}, got ${level} at element ${next}`,
+        );
       }
       array[next++] = isBig ? BigInt(level) : Number(level);
       return;
@@ -121,6 +134,15 @@ function fromNested(data: readonly unknown[], type: DType, given: readonly numbe
   };
   copy(data, 0);
   return checkTensor({ type, data: array, dims: [...(given ?? dims)] }, 'tensor');
+}
+
+/** Errors: ERR_OUT_OF_MEMORY. */
+function newArray(type: NumericDType, count: number): NumericArray {
+  try {
+    return new arrayClasses[type](count);
+  } catch (cause) {
+    throw new TensorlaneError('ERR_OUT_OF_MEMORY', `tensor: no memory for ${count} elements of ${type}`, { cause });
+  }
 }
 
 /** Zeros, or empty strings. */
