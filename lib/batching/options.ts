@@ -54,6 +54,9 @@ export interface BatcherOptions extends QueuePolicy {
   targetLatencyMicros?: number;
 }
 
+/** Batches in flight at once. */
+export const defaultConcurrency = 2;
+
 export type Policy = Required<QueuePolicy>;
 
 export interface BatcherSettings {
@@ -117,7 +120,7 @@ export function completeBatcherOptions(options: BatcherOptions, what: string): B
     preferredBatchSizes: preferred && new Set(preferred),
     allowedBatchSizes: allowed,
     splitOversize: flag(named('splitOversize'), options.splitOversize, true),
-    concurrency: wholeNumber(named('concurrency'), options.concurrency, 2, 1),
+    concurrency: wholeNumber(named('concurrency'), options.concurrency, defaultConcurrency, 1),
     policies: policies(named('queuePolicies'), options.queuePolicies, levels, general, maxQueueDelayMicros),
     defaultPriority: wholeNumber(named('defaultPriority'), options.defaultPriority, Math.ceil(levels / 2), 1, levels),
     priorityAgingMicros: wholeNumber(named('priorityAgingMicros'), options.priorityAgingMicros, 1e6, 0),

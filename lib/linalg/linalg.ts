@@ -7,9 +7,14 @@ import { checkOptions, type OperationOptions } from '../runtime/options.js';
 import type { Runner } from '../runtime/runner.js';
 import { broadcast, checkMatrices, checkSameType, checkSquare } from './matrices.js';
 
-export type SvdMode = 'thin' | 'full' | 'values';
+const svdModes = ['thin', 'full', 'values'] as const;
+const svdDrivers = ['auto', 'gesvd', 'gesvdj', 'gesvdp', 'gesvdr', 'gesvda'] as const;
+const qrModes = ['reduced', 'complete', 'r'] as const;
+
+export type SvdMode = (typeof svdModes)[number];
 /** cuSOLVER's drivers; the CPU device takes 'auto' alone. */
-export type SvdDriver = 'auto' | 'gesvd' | 'gesvdj' | 'gesvdp' | 'gesvdr' | 'gesvda';
+export type SvdDriver = (typeof svdDrivers)[number];
+export type QrMode = (typeof qrModes)[number];
 
 export interface SvdOptions extends OperationOptions {
   /** 'thin' (default): k = min(m, n) singular vectors of each kind; 'full': all m and n; 'values': none. */
@@ -37,8 +42,6 @@ export interface MatmulOptions extends OperationOptions {
   /** CUDA: whether float32 products may be computed as TF32 (10 bits of mantissa), which tensor cores do faster. */
   tf32?: boolean;
 }
-
-export type QrMode = 'reduced' | 'complete' | 'r';
 
 export interface QrOptions extends OperationOptions {
   /** 'reduced' (default): q has k = min(m, n) columns and r k rows; 'complete': both m; 'r': the reduced r alone. */
@@ -103,9 +106,8 @@ export class LinearAlgebra {
   async svd(a: FloatOperand, options: SvdOptions = {}): Promise<unknown> {
     checkOptions(options, 'svd', svdNames);
     const { operand, type, lead, batch, m, n } = checkMatrices(a, 'svd');
-    const mode = oneOf('svd: mode', options.mode, 'thin', ['thin', 'full', 'values']);
-    const drivers = ['auto', 'gesvd', 'gesvdj', 'gesvdp', 'gesvdr', 'gesvda'] as const;
-    const driver = oneOf('svd: driver', options.driver, 'auto', drivers);
+    const mode = oneOf('svd: mode', options.mode, 'thin', svdModes);
+    const driver = oneOf('svd: driver', options.driver, 'auto', svdDrivers);
     // Which ranks there are is the device's to say, and whether there is one.
     const rank = wholeNumber('svd: rank', options.rank, 0, 1);
     const k = rank === 0 ? Math.min(m, n) : rank;
@@ -236,7 +238,7 @@ export class LinearAlgebra {
   async qr(a: FloatOperand, options: QrOptions = {}): Promise<unknown> {
     checkOptions(options, 'qr', qrNames);
     const { operand, type, lead, batch, m, n } = checkMatrices(a, 'qr');
-    const mode = oneOf('qr: mode', options.mode, 'reduced', ['reduced', 'complete', 'r']);
+    const mode = oneOf('qr: mode', options.mode, 'reduced', qrModes);
     const k = mode === 'complete' ? m : Math.min(m, n);
     const shapes = [{ type, dims: [...lead, k, n] }];
     if (mode !== 'r') shapes.push({ type, dims: [...lead, m, k] });

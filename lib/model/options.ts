@@ -5,6 +5,7 @@ import {
   type BatcherSettings,
   batcherOptionNames,
   completeBatcherOptions,
+  defaultConcurrency,
 } from '../batching/options.js';
 import { ascendingIntegers, namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
@@ -128,7 +129,7 @@ export function completeLoadModelOptions(
     throw new TensorlaneError('ERR_ARGUMENT', `loadModel: name must be a string, got ${shown(options.name)}`);
   }
   const { batchAxis = {}, padVariableLength, ...batcher }: BatchingOptions = batching === false ? {} : batching;
-  const concurrency = wholeNumber('concurrency', options.concurrency, 2, 1);
+  const concurrency = wholeNumber('concurrency', options.concurrency, defaultConcurrency, 1);
   const settings = completeBatcherOptions({ ...batcher, concurrency }, 'batching');
   return {
     batching: batching === false ? 'off' : options.batching === undefined ? 'found' : 'asked',

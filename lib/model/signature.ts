@@ -17,6 +17,9 @@ export interface CheckedFeeds {
   readonly padded: number;
 }
 
+/** Elements of an input that is not of the batch: their bits are a part of the key. */
+const sharedUpTo = 1024;
+
 export class Signature {
   readonly #layout: Layout;
   readonly allOutputs: readonly number[];
@@ -205,5 +208,3 @@ function sharedKey(name: string, { type, data, dims }: Tensor): string {
   const { buffer, byteOffset, byteLength } = data as Uint8Array;
   return `${dims.join()}:${Buffer.from(buffer, byteOffset, byteLength).toString('latin1')};`;
 }
-
-const sharedUpTo = 1024;

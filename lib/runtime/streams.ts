@@ -85,7 +85,8 @@ export class Stream implements Disposable {
   }
 }
 
-export type StreamPriority = 'normal' | 'high';
+const priorities = ['normal', 'high'] as const;
+export type StreamPriority = (typeof priorities)[number];
 
 export interface AcquireOptions {
   /** 'normal' by default. A device has as many 'high' ones as `open({ highPriorityStreams })` asked for. */
@@ -144,7 +145,7 @@ export class StreamPool {
   async acquire(options: AcquireOptions = {}): Promise<Stream> {
     if (this.#closed) throw new TensorlaneError('ERR_DISPOSED', 'acquire: the device has been disposed');
     refuseUnknown(plainObject('acquire: options', options), acquireNames, 'acquire');
-    const priority = oneOf('acquire: priority', options.priority, 'normal', ['normal', 'high']);
+    const priority = oneOf('acquire: priority', options.priority, 'normal', priorities);
     const pool = this.#pools[priority];
     if (pool.size === 0) {
       throw new TensorlaneError(
