@@ -1,4 +1,6 @@
 // Hands batches to the executor, and finds the culprits of one that fails.
+//
+// The rule it keeps: when a batch of several requests fails, each is run again alone, once, so that only the culprits fail.
 
 import type { Clock } from './clock.js';
 import type { BatchCounters } from './counters.js';

@@ -1,4 +1,6 @@
 // Decides whether a bucket's requests may run now, and which of them make the next batch.
+//
+// The rule it keeps: requests are taken in the bucket's order until the next one would not fit. It looks and changes nothing.
 
 import type { Bucket } from './bucket.js';
 import type { QueuedRequest } from './request.js';

@@ -1,4 +1,6 @@
 // All that waits to run: a bucket for each key, and how much is in them.
+//
+// The rule it keeps: requests of one key never wait for those of another, and never share a batch with them.
 
 import { Bucket } from './bucket.js';
 import type { QueuedRequest } from './request.js';
