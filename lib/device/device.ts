@@ -3,8 +3,8 @@
 import type { LaneCounters, Device as NativeDevice, MemoryStats as NativeMemoryStats } from '../../binding.js';
 import { TensorlaneError } from '../core/errors.js';
 import { LinearAlgebra } from '../linalg/linalg.js';
+import { LoadedModels } from '../model/loaded-models.js';
 import type { Model } from '../model/model.js';
-import { Models } from '../model/models.js';
 import type { LoadModelOptions } from '../model/options.js';
 import { TensorOperations } from '../ops/ops.js';
 import type { DeviceTensor } from '../runtime/device-tensor.js';
@@ -23,7 +23,7 @@ export class Device implements AsyncDisposable {
   readonly streams: StreamPool;
   readonly #native: NativeDevice;
   readonly #runner: Runner;
-  readonly #models: Models;
+  readonly #models: LoadedModels;
   #lastCounters: LaneCounters | undefined;
   #lastMemory: NativeMemoryStats | undefined;
   #disposal: Promise<void> | undefined;
@@ -48,7 +48,7 @@ export class Device implements AsyncDisposable {
     const { kind, index, threads } = this.info;
     const cudaDevice = kind === 'cuda' ? index : undefined;
     const resources = options.resources ?? lanes;
-    this.#models = new Models(() => this.#open(), { resources, threads, niceness, onnxruntime, cudaDevice });
+    this.#models = new LoadedModels(() => this.#open(), { resources, threads, niceness, onnxruntime, cudaDevice });
     this.#runner = new Runner(() => this.#open());
     this.linalg = new LinearAlgebra(this.#runner);
     this.ops = new TensorOperations(this.#runner);

@@ -9,7 +9,7 @@ import { Model } from './model.js';
 import { completeLoadModelOptions, type LoadModelOptions, type ModelSettings } from './options.js';
 
 /** How models run on a device. */
-export interface ModelsOptions {
+export interface LoadedModelsOptions {
   /** What the batches of all models share. */
   readonly resources: number;
   /** Cores that one run may use, where a model's own options do not say. */
@@ -22,9 +22,9 @@ export interface ModelsOptions {
   readonly cudaDevice: number | undefined;
 }
 
-export class Models {
+export class LoadedModels {
   readonly #device: () => NativeDevice;
-  readonly #options: ModelsOptions;
+  readonly #options: LoadedModelsOptions;
   readonly #limiter: Limiter;
   /** Held weakly: a model that its user has lost, undisposed, is left to the garbage collector. */
   readonly #models = new Set<WeakRef<Model>>();
@@ -32,7 +32,7 @@ export class Models {
   #closed = false;
 
   /** `device` gives the open device, or throws ERR_DISPOSED. */
-  constructor(device: () => NativeDevice, options: ModelsOptions) {
+  constructor(device: () => NativeDevice, options: LoadedModelsOptions) {
     this.#device = device;
     this.#options = options;
     this.#limiter = new Limiter(options.resources);
