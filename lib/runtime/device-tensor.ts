@@ -57,8 +57,8 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
     this.#refuseDisposed('slice');
     const [rows, ...rest] = this.dims;
     if (rows === undefined) throw new TensorlaneError('ERR_SHAPE', 'slice: a scalar has no leading dimension');
-    const from = place(start, rows, 'start');
-    const to = Math.max(from, place(end ?? rows, rows, 'end'));
+    const from = sliceBound(start, rows, 'start');
+    const to = Math.max(from, sliceBound(end ?? rows, rows, 'end'));
     const perRow = elementCount(rest, 'slice');
     const offset = byteSize(this.type, from * perRow);
     if (offset * 8 !== from * perRow * bitsOf[this.type]) {
@@ -115,7 +115,7 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
   }
 }
 
-function place(index: number, rows: number, what: string): number {
+function sliceBound(index: number, rows: number, what: string): number {
   if (!Number.isInteger(index)) {
     throw new TensorlaneError('ERR_SHAPE', `slice: ${what} must be an integer, got ${shown(index)}`);
   }
