@@ -1,5 +1,6 @@
 // What goes into a run and comes out of it: gathered from parts, checked against the model, read where it lies.
 #include <doctest/doctest.h>
+#include <sys/mman.h>
 
 #include <cstring>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cpu/cpu_device.h"
 #include "onnx/support.h"
 
 using namespace tensorlane;
@@ -117,29 +119,31 @@ TEST_CASE("ort: an empty batch, a wrong shape and too few bytes are answered, an
 
 namespace {
 
-// Memory of a device, which host code may touch or not.
-class TestBuffer final : public Buffer {
- public:
-  TestBuffer(std::vector<std::byte> bytes, bool host_accessible)
-      : bytes_(std::move(bytes)), host_accessible_(host_accessible) {}
+// A tensor of the CPU device, as device.put() makes it.
+template <typename T>
+Operand put(Lane& lane, const std::vector<T>& values) {
+  CpuDevice device(1);
+  const Operand from = operand(values);
+  std::shared_ptr<Buffer> buffer = device.allocate(lane, from.bytes);
+  Operand to{buffer->data(), from.bytes, std::move(buffer)};
+  device.copy(lane, from, to);
+  return to;
+}
 
-  [[nodiscard]] std::byte* data() const noexcept override { return const_cast<std::byte*>(bytes_.data()); }
-  [[nodiscard]] std::size_t bytes() const noexcept override { return bytes_.size(); }
-  [[nodiscard]] bool host_accessible() const noexcept override { return host_accessible_; }
+// Memory like a GPU's: whoever touches it on the host crashes.
+class FarBuffer final : public Buffer {
+ public:
+  explicit FarBuffer(std::size_t bytes)
+      : data_(mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)), bytes_(bytes) {}
+  ~FarBuffer() override { munmap(data_, bytes_); }
+
+  [[nodiscard]] std::byte* data() const noexcept override { return static_cast<std::byte*>(data_); }
+  [[nodiscard]] std::size_t bytes() const noexcept override { return bytes_; }
 
  private:
-  std::vector<std::byte> bytes_;
-  bool host_accessible_;
+  void* data_;
+  std::size_t bytes_;
 };
-
-template <typename T>
-Operand buffer_of(const std::vector<T>& values, bool host_accessible) {
-  const Operand from = operand(values);
-  std::vector<std::byte> bytes(from.data, from.data + from.bytes);
-  auto buffer = std::make_shared<TestBuffer>(std::move(bytes), host_accessible);
-  std::byte* data = buffer->data();
-  return {data, from.bytes, std::move(buffer)};
-}
 
 }  // namespace
 
@@ -153,12 +157,12 @@ TEST_CASE("ort: an input in one piece is read where it lies, in host memory and 
   Lane lane(0);
   CHECK(run(*model, lane, input_of(data)) == expected);
   std::vector<InputParts> inputs = input_of(data);
-  inputs[0].parts = {buffer_of(data, true)};
+  inputs[0].parts = {put(lane, data)};
   CHECK(run(*model, lane, inputs) == expected);
   CHECK_MESSAGE(lane.workspace().capacity() < kRowBytes, "an input in one piece was copied");
 
   // A buffer in parts is gathered like host memory, and together with it.
-  inputs[0].parts = {parts_of(buffer_of(data, true), {kRowBytes})[0], parts_of(operand(data), {kRowBytes})[1]};
+  inputs[0].parts = {parts_of(put(lane, data), {kRowBytes})[0], parts_of(operand(data), {kRowBytes})[1]};
   CHECK(run(*model, lane, inputs) == expected);
 }
 
@@ -196,7 +200,7 @@ TEST_CASE("ort: a count is copied from host memory, which may change meanwhile, 
   Lane lane(0);
   std::byte* workspace = lane.workspace().take(sizeof(copied));
   std::memset(workspace, 0, sizeof(copied));
-  CHECK(probability(lane, buffer_of(rate, true)) == expected);
+  CHECK(probability(lane, put(lane, rate)) == expected);
   std::memcpy(&copied, workspace, sizeof(copied));
   CHECK_MESSAGE(copied == 0, "a count in a buffer was copied");
 }
@@ -211,7 +215,9 @@ TEST_CASE(
   for (const auto& cuts : all_cuts) {
     CAPTURE(cuts.size());
     std::vector<InputParts> inputs = input_of(data);
-    inputs[0].parts = parts_of(buffer_of(data, false), cuts);
+    const auto far = std::make_shared<FarBuffer>(data.size() * sizeof(float));
+    REQUIRE(far->data() != MAP_FAILED);
+    inputs[0].parts = parts_of({far->data(), far->bytes(), far}, cuts);
     const auto error = failure([&] { run(*model, lane, inputs); });
     REQUIRE_MESSAGE(error.has_value(), "memory that the host cannot reach was read");
     INFO(error->what());
