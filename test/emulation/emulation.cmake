@@ -34,6 +34,7 @@ add_library(emulated_cudart SHARED
   ${CMAKE_CURRENT_LIST_DIR}/runtime/memory.cpp
   ${CMAKE_CURRENT_LIST_DIR}/runtime/pools.cpp
   ${CMAKE_CURRENT_LIST_DIR}/runtime/state.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/runtime/static_shared.cpp
   ${CMAKE_CURRENT_LIST_DIR}/runtime/streams.cpp
 )
 set_target_properties(emulated_cudart PROPERTIES OUTPUT_NAME cudart_emulated)

@@ -22,8 +22,9 @@ inline constexpr int kMaxDevices = 8;
 struct Config {
   int devices = 1;                                  // EMULATION_DEVICES
   std::size_t memory_bytes = std::size_t{1} << 30;  // EMULATION_MEMORY, of each device; at most 4 GiB
-  std::uint64_t delay_seed = 0;                     // EMULATION_DELAYS; 0: streams run as fast as they can
-  int compute_major = 9;                            // EMULATION_COMPUTE, "9.0"
+  // EMULATION_DELAYS. With 0 streams run as fast as they can. A grid's blocks run in another order with each.
+  std::uint64_t delay_seed = 0;
+  int compute_major = 9;  // EMULATION_COMPUTE, "9.0"
   int compute_minor = 0;
   int driver_version = 13000;  // EMULATION_DRIVER; 0: no driver is installed
   int runtime_version = CUDART_VERSION;

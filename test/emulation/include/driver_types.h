@@ -7,10 +7,11 @@
 #include "vector_types.h"
 
 // What marks code and variables of the device. Shared memory is thread-local: a block runs on one thread of the system.
+// Its tag lets runtime/static_shared.cpp find it.
 #define __global__
 #define __device__
 #define __host__
-#define __shared__ thread_local
+#define __shared__ thread_local __attribute__((abi_tag("emulated_shared")))
 #define __constant__ static
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)

@@ -19,10 +19,13 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "emulation.h"
+#include "runtime/block_order.h"
 #include "runtime/fiber_pool.h"
 #include "runtime/fibers.h"
 #include "runtime/limits.h"
 #include "runtime/sanitizers.h"
+#include "runtime/static_shared.h"
 
 constinit thread_local uint3 threadIdx = {};
 constinit thread_local uint3 blockIdx = {};
@@ -337,8 +340,10 @@ void Runner::start_block(unsigned x, unsigned y, unsigned z) {
     warps_[warp].alive = lanes >= kWarp ? 0xffffffffU : (1U << lanes) - 1;
     std::memset(warps_[warp].arrived, 0, sizeof(warps_[warp].arrived));
   }
-  // Under ThreadSanitizer this would be a write of its own.
-  if (!kThreadSanitizer && shared_bytes_ > 0) std::memset(shared_, kUninitialized, shared_bytes_);
+  // Under ThreadSanitizer these would be writes of its own.
+  if (kThreadSanitizer) return;
+  if (shared_bytes_ > 0) std::memset(shared_, kUninitialized, shared_bytes_);
+  spoil_static_shared();
 }
 
 bool Runner::finish_block() {
@@ -405,20 +410,20 @@ cudaError_t Runner::run(const Grid& grid, const std::function<void()>& body) {
     }
     fibers_[fiber_count_++] = fiber;
   }
-  bool first = true;
-  for (unsigned z = 0; z < grid.grid.z; ++z) {
-    for (unsigned y = 0; y < grid.grid.y; ++y) {
-      for (unsigned x = 0; x < grid.grid.x; ++x) {
-        start_block(x, y, z);
-        order_block_after(first);
-        first = false;
-        working_ = true;
-        switch_fiber(main_, next_fiber());
-        working_ = false;
-        if (!finish_block()) return error_;
-        if (shares_) order_after_block();
-      }
-    }
+  if (!kThreadSanitizer) find_static_shared();
+  const std::uint64_t blocks = std::uint64_t{grid.grid.x} * grid.grid.y * grid.grid.z;
+  BlockOrder order(blocks, config().delay_seed);
+  for (std::uint64_t nth = 0; nth < blocks; ++nth) {
+    const std::uint64_t block = order.next();
+    const std::uint64_t row = block / grid.grid.x;
+    start_block(static_cast<unsigned>(block % grid.grid.x), static_cast<unsigned>(row % grid.grid.y),
+                static_cast<unsigned>(row / grid.grid.y));
+    order_block_after(nth == 0);
+    working_ = true;
+    switch_fiber(main_, next_fiber());
+    working_ = false;
+    if (!finish_block()) return error_;
+    if (shares_) order_after_block();
   }
   if (!shares_) order_after_block();
   return cudaSuccess;

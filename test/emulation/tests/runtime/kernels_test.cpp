@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <numeric>
+#include <set>
 #include <vector>
 
 #include "cuda/kernels/shared.h"
@@ -133,6 +134,28 @@ __global__ void last_block(int* parts, unsigned* ended, int* total) {
   *total = sum;
 }
 
+// Right only where the blocks run in the order of their numbers.
+__global__ void chain(int* values) { values[blockIdx.x] = blockIdx.x == 0 ? 1 : values[blockIdx.x - 1] + 1; }
+
+// Right only where shared memory begins with zeros.
+__global__ void count_threads(int* counts) {
+  __shared__ int count;
+  atomicAdd(&count, 1);
+  __syncthreads();
+  if (threadIdx.x == 0) counts[blockIdx.x] = count;
+}
+
+// What shared memory holds before it is written.
+__global__ void unwritten(float* floats, int* ints) {
+  __shared__ float values[100];
+  __shared__ int numbers[100];
+  floats[blockIdx.x * blockDim.x + threadIdx.x] = values[threadIdx.x];
+  ints[blockIdx.x * blockDim.x + threadIdx.x] = numbers[threadIdx.x];
+  __syncthreads();
+  values[threadIdx.x] = 1;
+  numbers[threadIdx.x] = 1;
+}
+
 std::vector<int> counted(std::size_t count) {
   std::vector<int> values(count);
   std::iota(values.begin(), values.end(), 0);
@@ -140,6 +163,55 @@ std::vector<int> counted(std::size_t count) {
 }
 
 }  // namespace
+
+// ThreadSanitizer reports such kernels itself.
+#ifndef EMULATION_TSAN
+TEST_CASE("a kernel that relies on the order of blocks goes wrong with every seed, and with each in its own way") {
+  const Clean clean;
+  const Stream stream;
+  for (const int blocks : {2, 3, 7, 64}) {
+    std::vector<int> in_order(static_cast<std::size_t>(blocks));
+    std::iota(in_order.begin(), in_order.end(), 1);
+    std::set<std::vector<int>> seen;
+    for (std::uint64_t seed = 0; seed < 8; ++seed) {
+      CAPTURE(blocks);
+      CAPTURE(seed);
+      emulation::config().delay_seed = seed;
+      const Memory<int> values(std::vector<int>(in_order.size(), 0));
+      const cudaLaunchConfig_t config = on(stream, blocks, 1);
+      OK(cudaLaunchKernelEx(&config, chain, values));
+      stream.wait();
+      CHECK(values.values() != in_order);
+      seen.insert(values.values());
+    }
+    if (blocks > 2) CHECK_GT(seen.size(), 1);
+  }
+}
+
+TEST_CASE("a kernel that takes its shared memory for zeros goes wrong in every block") {
+  const Stream stream;
+  constexpr int kBlocks = 5;
+  const Memory<int> counts(kBlocks);
+  const cudaLaunchConfig_t config = on(stream, kBlocks, 64);
+  OK(cudaLaunchKernelEx(&config, count_threads, counts));
+  stream.wait();
+  for (const int count : counts.values()) CHECK_NE(count, 64);
+}
+
+TEST_CASE("shared memory holds NaN and -1 before it is written, also where a block before has written it") {
+  const Stream stream;
+  constexpr int kBlocks = 4;
+  const Memory<float> floats(kBlocks * 100);
+  const Memory<int> ints(kBlocks * 100);
+  const cudaLaunchConfig_t config = on(stream, kBlocks, 100);
+  for (int launch = 0; launch < 2; ++launch) {
+    OK(cudaLaunchKernelEx(&config, unwritten, floats, ints));
+    stream.wait();
+    for (const float value : floats.values()) CHECK(std::isnan(value));
+    for (const int value : ints.values()) CHECK_EQ(value, -1);
+  }
+}
+#endif
 
 TEST_CASE("a kernel without barriers runs for every index") {
   const Stream stream;
