@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Checks a real GPU with what scripts/gpu/pack.mjs packed, and needs nothing but a driver and a CUDA 12 or 13 runtime.
-#   bash check.sh [ARCHIVE] [--out FOLDER] [--only tests,sanitizer,bench] [--short] [--device cpu]
+#   bash check.sh [ARCHIVE] [--only tests,sanitizer,bench] [--minutes 9] [--out FOLDER] [--short] [--device cpu]
 # ARCHIVE is tensorlane-gpu.tar.xz, here or beside this script, unless it is named. It runs the device's tests, compute-sanitizer over
-# the kernels where that is present, and the benchmarks, and writes FOLDER/<gpu>.json and .md (by default bench/results).
+# the kernels where that is present, and the benchmarks, and writes FOLDER/<gpu>.json and .md (by default bench/results). Each
+# part takes at most its minutes, and can be run by itself, one after the other: the report keeps what the others found.
+# The archive is unpacked once, into TENSORLANE_GPU_FOLDER (a folder of yours in /tmp unless that is set), and stays there.
 # --device cpu shows that all of this works where there is no GPU. The last line is the sum: `N passed, N failed`.
 set -u
 
@@ -21,17 +23,25 @@ if [[ ! -f $archive ]]; then
   exit 1
 fi
 
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM HUP
 unpack() {
   if command -v xz >/dev/null; then xz -dc "$1" | tar -x -C "$2"; else
     python3 -c 'import sys, tarfile; tarfile.open(sys.argv[1], "r:xz").extractall(sys.argv[2])' "$1" "$2"
   fi
 }
-if ! unpack "$archive" "$work"; then
-  echo "gpu-check: $archive could not be unpacked (it takes tar and xz, or python3)" >&2
+work=${TENSORLANE_GPU_FOLDER:-${TMPDIR:-/tmp}/tensorlane-gpu-$(id -u)}
+mkdir -p -m 700 "$work" || exit 1
+if [[ ! -O $work ]]; then
+  echo "gpu-check: $work is somebody else's; name another folder in TENSORLANE_GPU_FOLDER" >&2
   exit 1
+fi
+sum=$(cksum <"$archive") || exit 1
+if [[ $(cat "$work/.unpacked" 2>/dev/null) != "$sum" ]]; then
+  rm -rf "$work/.unpacked" "$work/tensorlane-gpu"
+  if ! unpack "$archive" "$work"; then
+    echo "gpu-check: $archive could not be unpacked (it takes tar and xz, or python3)" >&2
+    exit 1
+  fi
+  echo "$sum" >"$work/.unpacked"
 fi
 root=$work/tensorlane-gpu
 
@@ -43,4 +53,4 @@ fi
 
 # OpenBLAS and what it needs, for machines that have none. CUDA's libraries are found by the addon itself.
 export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$root/libraries
-"$node" "$root/scripts/gpu/run.mjs" "$@"
+exec "$node" "$root/scripts/gpu/run.mjs" "$@"

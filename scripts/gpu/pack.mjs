@@ -86,8 +86,7 @@ function collect() {
     'lib',
   ])
     copy(name);
-  copy('scripts/gpu/run.mjs');
-  copy('scripts/gpu/report.mjs');
+  for (const name of ['run', 'parts', 'programs', 'report', 'reporter']) copy(`scripts/gpu/${name}.mjs`);
   const sources = reachable(carried.flatMap(filesIn));
   for (const source of sources) copy(source);
   const imported = sources.filter((source) => source.endsWith('.ts')).flatMap((source) => importsOf(source));

@@ -2,6 +2,7 @@
 
 export function markdown(report) {
   const { device } = report;
+  const every = (key) => Object.values(report.parts).flatMap((part) => part[key]);
   const facts = [
     report.date.slice(0, 10),
     report.gpu.driver && `driver ${report.gpu.driver}`,
@@ -13,23 +14,29 @@ export function markdown(report) {
     report.packed.commit && `commit ${report.packed.commit}`,
     report.packed.built,
   ];
-  const failed = report.checks.filter(({ ok }) => !ok);
+  const failed = every('checks').filter(({ ok }) => !ok);
   const sections = [
     `# ${report.gpu.name}`,
     report.packed.emulated &&
       'Measured on the emulated device, which shows that the checks work: **no figure here is a GPU’s**.',
     report.short && 'A short run, on small matrices: it shows that everything runs, and is nothing to judge by.',
-    `${facts.filter(Boolean).join(', ')}. ${report.passed} checks passed, ${report.failed} failed.`,
-    targets(report.figures),
-    figures(report.figures),
-    kernels(report.kernels),
+    `${facts.filter(Boolean).join(', ')}. ${report.passed} checks passed, ${report.failed} failed (${parts(report)}).`,
+    targets(every('figures')),
+    figures(every('figures')),
+    kernels(every('kernels')),
     [
       ...failed.map(({ name, note }) => `- failed: ${name}${note ? ` (${note})` : ''}`),
-      ...report.skipped.map(({ what, why }) => `- skipped: ${what}, because ${why}`),
+      ...every('skipped').map(({ what, why }) => `- skipped: ${what}, because ${why}`),
     ].join('\n'),
   ];
   return `${sections.filter(Boolean).join('\n\n')}\n`;
 }
+
+/** What was run, and what was not. */
+const parts = (report) =>
+  ['tests', 'sanitizer', 'bench']
+    .map((name) => (report.parts[name] ? `${name}: ${report.parts[name].seconds} s` : `${name}: not run`))
+    .join(', ');
 
 const shown = (value) =>
   Math.abs(value) >= 100 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(3)));
