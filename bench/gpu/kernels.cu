@@ -18,6 +18,7 @@
 #include "cuda/kernels/matrix.h"
 #include "cuda/kernels/reduce.h"
 #include "cuda/kernels/rows.h"
+#include "cuda/kernels/top_k.h"
 #include "cuda/kernels/transpose.h"
 
 namespace {
@@ -186,13 +187,34 @@ void reductions(Bench& bench) {
   argmax("131072 x 1024", 1 << 17, 1024);
   argmax("512 x 151936", 512, 151'936);
   argmax("1 x 151936", 1, 151'936);
-  const auto top_k = [&](const char* shape, std::int64_t m, std::int64_t n, std::int64_t k) {
-    bench.measure("top_k", shape, m * n * 4,
-                  [&, m, n, k] { cuda::top_k(bench.stream, DType::Float32, bench.from, m, n, k, bench.to, indices); });
+}
+
+// The values go behind one another in `to`, the indices after them; the candidates of long rows into `side`.
+void top_ks(Bench& bench) {
+  const auto top_k = [&](const char* shape, DType type, std::int64_t m, std::int64_t n, std::int64_t k) {
+    const std::int64_t element = type == DType::Float32 ? 4 : 8;
+    auto* indices = reinterpret_cast<std::int64_t*>(bench.to + (m * k * element + 7) / 8 * 8);
+    bench.measure("top_k", shape, m * n * element + m * k * (element + 8), [&, type, m, n, k, indices] {
+      cuda::top_k(bench.stream, type, bench.from, m, n, k, bench.to, indices, bench.side);
+    });
   };
-  top_k("50 of 512 x 151936", 512, 151'936, 50);
-  top_k("50 of 1 x 151936", 1, 151'936, 50);
-  top_k("5 of 65536 x 1000", 1 << 16, 1000, 5);
+  top_k("1 of 16777216 x 3", DType::Float32, 1 << 24, 3, 1);
+  top_k("5 of 4194304 x 32", DType::Float32, 1 << 22, 32, 5);
+  top_k("32 of 1048576 x 32", DType::Float32, 1 << 20, 32, 32);
+  top_k("5 of 1048576 x 100", DType::Float32, 1 << 20, 100, 5);
+  top_k("5 of 65536 x 1000", DType::Float32, 1 << 16, 1000, 5);
+  top_k("32 of 131072 x 1024", DType::Float32, 1 << 17, 1024, 32);
+  top_k("5 of 65536 x 1001", DType::Float32, 1 << 16, 1001, 5);
+  top_k("5 of 131072 x 512 float64", DType::Float64, 1 << 17, 512, 5);
+  top_k("100 of 131072 x 1000", DType::Float32, 1 << 17, 1000, 100);
+  top_k("10 of 32768 x 4096", DType::Float32, 1 << 15, 4096, 10);
+  top_k("1024 of 16384 x 4096", DType::Float32, 1 << 14, 4096, 1024);
+  top_k("50 of 512 x 151936", DType::Float32, 512, 151'936, 50);
+  top_k("50 of 1 x 151936", DType::Float32, 1, 151'936, 50);
+  top_k("1 of 1 x 1048576", DType::Float32, 1, 1 << 20, 1);
+  top_k("1024 of 1 x 1048576", DType::Float32, 1, 1 << 20, 1024);
+  top_k("1024 of 1 x 134217728", DType::Float32, 1, 1 << 27, 1024);
+  top_k("50 of 1 x 67108864 float64", DType::Float64, 1, 1 << 26, 50);
 }
 
 void finite(Bench& bench) {
@@ -244,6 +266,7 @@ int main() {
     transposes(bench);
     images(bench);
     reductions(bench);
+    top_ks(bench);
     finite(bench);
     matrices(bench);
   } catch (const std::exception& failure) {

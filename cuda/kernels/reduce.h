@@ -26,9 +26,4 @@ std::size_t reduce_workspace(DType type, std::int64_t rows, std::int64_t columns
 void argmax(cudaStream_t stream, DType type, const void* from, std::int64_t rows, std::int64_t columns,
             std::int64_t* to);
 
-// The k <= columns largest elements of each row, largest first, the one with the lower index first where they are
-// equal, and their indices. k up to 1024.
-void top_k(cudaStream_t stream, DType type, const void* from, std::int64_t rows, std::int64_t columns, std::int64_t k,
-           void* values, std::int64_t* indices);
-
 }  // namespace tensorlane::cuda

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "cuda/kernels/ahead.h"
+#include "cuda/kernels/divisor.h"
 #include "cuda/kernels/pack.h"
 
 namespace tensorlane::cuda {
@@ -67,15 +68,6 @@ class Slab {
  private:
   Word<T> words_[kBytes / sizeof(Word<T>)];
 };
-
-// Divides numbers below 2^16 by one that is below 2^16, with a multiplication.
-struct Divisor {
-  std::uint64_t inverse;  // 2^32 / divisor, rounded up
-  __device__ unsigned divide(unsigned n) const { return static_cast<unsigned>((n * inverse) >> 32); }
-};
-inline Divisor divisor(std::int64_t by) {
-  return {((std::uint64_t{1} << 32) + static_cast<std::uint64_t>(by) - 1) / static_cast<std::uint64_t>(by)};
-}
 
 // Runs of elements that lie one after the other in memory, `distance` elements from where one begins to where the next
 // does: `runs` of them, of `elements` elements. In the order of places the elements of run r begin at r * span, which

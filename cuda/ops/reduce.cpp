@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "cuda/kernels/top_k.h"
 #include "cuda/kernels/transpose.h"
 #include "cuda/ops/ops.h"
 #include "cuda/runtime/batch.h"
@@ -54,8 +55,10 @@ void top_k(CudaLane& lane, const TopKArgs& args) {
   const std::array outputs{BatchOperand{&args.values, size_of_elements(args.type, args.k)},
                            BatchOperand{&args.indices, size_of_elements(DType::Int64, args.k)}};
   run_batch(lane, args.rows, inputs, outputs, [&](const Chunk& chunk) {
+    const std::size_t bytes = top_k_workspace(args.type, chunk.count, args.columns, args.k);
+    const Temporary workspace = bytes == 0 ? Temporary() : lane.temporary(bytes);
     top_k(lane.stream(), args.type, chunk.inputs[0], chunk.count, args.columns, args.k, chunk.outputs[0],
-          static_cast<std::int64_t*>(chunk.outputs[1]));
+          static_cast<std::int64_t*>(chunk.outputs[1]), workspace.as());
   });
 }
 
