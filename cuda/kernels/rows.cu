@@ -87,6 +87,9 @@ template <typename T>
 struct Fill {
   T value;
 };
+// Packs under way; one of bytes, each of which takes a register.
+template <typename T>
+inline constexpr int kPacksAhead = sizeof(T) == 1 ? 1 : kAhead;
 
 // Results are written in packs of 16 bytes where rows begin at multiples of them, and read in packs where the sequence
 // begins at one, too.
@@ -103,12 +106,23 @@ __global__ void __launch_bounds__(kBlock) pad_kernel(const T* from, const std::i
     T* row = to + i * length;
     if (packs) {
       const bool aligned = is_aligned(sequence, 16);
-      for (std::int64_t p = first; p < length / kCount; p += step) {
-        reinterpret_cast<Pack<T, kCount>*>(row)[p] =
-            load_pack<kCount>(sequence, p * kCount, given, aligned, fill.value);
+      for (std::int64_t p = first; p < length / kCount; p += kPacksAhead<T> * step) {
+        Pack<T, kCount> held[kPacksAhead<T>];
+        for (int a = 0; a < kPacksAhead<T>; ++a) {
+          held[a] = load_pack<kCount>(sequence, (p + a * step) * kCount, given, aligned, fill.value);
+        }
+        for (int a = 0; a < kPacksAhead<T>; ++a) {
+          if (p + a * step < length / kCount) reinterpret_cast<Pack<T, kCount>*>(row)[p + a * step] = held[a];
+        }
       }
     } else {
-      for (std::int64_t e = first; e < length; e += step) row[e] = e < given ? sequence[e] : fill.value;
+      for (std::int64_t e = first; e < length; e += kAhead * step) {
+        T held[kAhead];
+        for (int a = 0; a < kAhead; ++a) held[a] = e + a * step < given ? sequence[e + a * step] : fill.value;
+        for (int a = 0; a < kAhead; ++a) {
+          if (e + a * step < length) row[e + a * step] = held[a];
+        }
+      }
     }
   }
 }
@@ -132,7 +146,7 @@ void pad_rows_of(cudaStream_t stream, const void* from, const std::int64_t* offs
   Fill<T> value{};
   std::memcpy(&value.value, fill, sizeof(T));
   const bool packs = length % kPack<T> == 0 && is_aligned(to, 16);
-  const Shape shape = row_shape(count, packs ? length / kPack<T> : length, 1);
+  const Shape shape = row_shape(count, packs ? length / kPack<T> : length, packs ? kPacksAhead<T> : kAhead);
   launch(stream, shape.grid, shape.block, 0, &pad_kernel<T>, static_cast<const T*>(from), offsets, count, length, value,
          packs, static_cast<T*>(to));
 }

@@ -1,5 +1,16 @@
 // Three kernels, by the rows and k: short rows, a thread each (top_k_thread.h); the few largest of rows that a warp's
-// registers hold (top_k_warp.h); and all others, a block for each piece of a row (top_k_select.h).
+// registers hold (top_k_warp.h); and all others, a block for each piece of a row (top_k_select.h). All read memory
+// once, the last one a quarter more for each pass over its candidates where k is as large as it may be. What ptxas and
+// the machine code of sm_75 and sm_90 say, without spills:
+//
+//   columns        k           kernel    registers   threads   shared memory   loads under way before the first wait
+//   up to 32       any         thread    38 to 47    128       21 or 38 KiB    32 bytes a thread
+//   up to 1024     up to 32    warp      37 to 64    256       2 or 4 KiB      all of a lane's: up to 128 bytes
+//   (float64: 512)
+//   others         any         select    45 to 64    256       9 or 17 KiB     all of a thread's: up to 64 bytes
+//                                        (sm_75: 80)                           (float64: 128)
+//
+// So there are 24 KiB and more under way a multiprocessor, of rows of some length 64 KiB and more.
 #include <algorithm>
 #include <string>
 #include <vector>
