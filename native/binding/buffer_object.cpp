@@ -21,11 +21,10 @@ struct Held {
 class ReleaseWorker final : public LaneWorker {
  public:
   ReleaseWorker(Napi::Env env, std::shared_ptr<Buffer> buffer) : LaneWorker(env), buffer_(std::move(buffer)) {}
-  [[nodiscard]] bool pipelines() const noexcept override { return true; }
+  [[nodiscard]] bool needs_device() const noexcept override { return false; }
 
  private:
   void Execute(Lane& /*lane*/) override { buffer_.reset(); }
-  [[nodiscard]] bool needs_device() const noexcept override { return false; }
 
   std::shared_ptr<Buffer> buffer_;
 };
@@ -34,7 +33,7 @@ class ReleaseWorker final : public LaneWorker {
 class CollectedTask final : public Task {
  public:
   explicit CollectedTask(std::shared_ptr<Buffer> buffer) : buffer_(std::move(buffer)) {}
-  [[nodiscard]] bool pipelines() const noexcept override { return true; }
+  [[nodiscard]] bool needs_device() const noexcept override { return false; }
 
  private:
   void run(Lane& /*lane*/) noexcept override { buffer_.reset(); }

@@ -61,11 +61,8 @@ class LaneWorker : public Task, public Completion {
     }
   }
 
-  // On the lane's thread. What it throws rejects the promise.
+  // On the lane's thread. What it throws rejects the promise. One that needs the device is refused when that is lost.
   virtual void Execute(Lane& lane) = 0;
-
-  // Whether it is refused when the device is lost. What gives something back is not.
-  [[nodiscard]] virtual bool needs_device() const noexcept { return true; }
 
   // On the JS thread: what the promise resolves to.
   virtual Napi::Value Result(Napi::Env env) { return env.Undefined(); }

@@ -67,10 +67,10 @@ class LoadWorker final : public OneOffWorker {
 class ReleaseWorker final : public LaneWorker {
  public:
   ReleaseWorker(Napi::Env env, std::shared_ptr<Model> model) : LaneWorker(env), model_(std::move(model)) {}
+  [[nodiscard]] bool needs_device() const noexcept override { return false; }
 
  private:
   void Execute(Lane& /*lane*/) override { model_.reset(); }
-  [[nodiscard]] bool needs_device() const noexcept override { return false; }
 
   std::shared_ptr<Model> model_;
 };

@@ -117,8 +117,9 @@ std::unique_ptr<Task> LanePool::take(Lane& lane) {
   auto& queue = take_own ? lane.queue_ : common_;
   // One that has to wait for what is pending here stays queued: stop() discards it there, and where it is for any lane
   // another may take it.
-  const std::size_t keep = queue.front().task->pipelines() ? kMostUnfinished - 1 : 0;
-  if (lane.unfinished_.size() > keep) return nullptr;
+  const Task& next = *queue.front().task;
+  const std::size_t keep = next.pipelines() ? kMostUnfinished - 1 : 0;
+  if (next.needs_device() && lane.unfinished_.size() > keep) return nullptr;
   std::unique_ptr<Task> task = std::move(queue.front().task);
   queue.pop_front();
   ++lane.in_flight_;
@@ -161,15 +162,15 @@ void LanePool::work(Lane& lane, int niceness) {
 }
 
 void LanePool::run(Lane& lane, std::unique_ptr<Task> task) {
-  lane.stirred_ = true;
   while (!lane.unfinished_.empty() && lane.unfinished_.front().pending->done()) finish_oldest(lane);
+  const bool needs_device = task->needs_device();
+  lane.stirred_ = lane.stirred_ || needs_device;
   task->run(lane);
-  std::unique_ptr<Pending> pending = lane.state_ != nullptr ? lane.state_->end() : nullptr;
+  std::unique_ptr<Pending> pending = needs_device && lane.state_ != nullptr ? lane.state_->end() : nullptr;
   task->handed_over();
   if (pending != nullptr) {
     lane.unfinished_.push_back({std::move(task), std::move(pending)});
   } else {
-    while (!lane.unfinished_.empty()) finish_oldest(lane);  // they end in order
     finish(lane, std::move(task));
   }
 }

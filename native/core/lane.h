@@ -5,7 +5,8 @@
 //    task for any lane as soon as some lane is. A lane chooses the older of its own head and the common head.
 // 3. Every accepted task ends exactly once: it runs, the device ends what it was handed, and the task is then handed to
 //    Task::finished; or the pool is stopped first and it is destroyed unrun on the thread that stopped the pool.
-// 4. The tasks of one lane end in the order in which they ran.
+// 4. The tasks of one lane that leave the device something to do end in the order in which they ran. One that leaves it
+//    nothing ends as soon as it has run, whatever is pending.
 // 5. No task starts after stop() was called, and none is unfinished once stop() has returned.
 #pragma once
 
@@ -37,7 +38,11 @@ class Task {
 
   virtual void run(Lane& lane) noexcept = 0;
 
-  // Whether run() only hands work to the device, so that it may come while the tasks before it are still pending there.
+  // Whether it uses the device. One that does not (it gives something back, say) waits for nothing that is pending there
+  // and is not counted with it.
+  [[nodiscard]] virtual bool needs_device() const noexcept { return true; }
+
+  // Of one that does: whether run() only hands work to the device, so that it may come while the tasks before it are still pending there.
   // A task that waits for the device itself would keep them from being finished.
   [[nodiscard]] virtual bool pipelines() const noexcept { return false; }
 
@@ -78,7 +83,7 @@ class Lane {
   Workspace workspace_;
   std::unique_ptr<LaneState> state_;
   std::deque<Unfinished> unfinished_;  // oldest first
-  bool stirred_ = false;               // has worked since it last gave back what only a busy lane needs
+  bool stirred_ = false;               // has used the device since it last gave back what only a busy lane needs
   bool serves_common_ = true;          // takes tasks that are for any lane
   std::deque<Queued> queue_;           // guarded by LanePool::mutex_
   std::condition_variable wake_;       // waits on LanePool::mutex_

@@ -28,6 +28,27 @@ bool submit_device(LanePool& pool, Journal& journal, const std::string& name, Wo
   return pool.submit(task, lane);
 }
 
+// Writes "run NAME" and "finished NAME".
+class DevicelessTask final : public Task {
+ public:
+  DevicelessTask(std::string name, Journal& journal) : name_(std::move(name)), journal_(journal) {}
+  void run(Lane& /*lane*/) noexcept override { journal_.add("run " + name_); }
+  [[nodiscard]] bool needs_device() const noexcept override { return false; }
+  void finished(std::unique_ptr<Task> self) noexcept override {
+    journal_.add("finished " + name_);
+    self.reset();
+  }
+
+ private:
+  std::string name_;
+  Journal& journal_;
+};
+
+bool submit_without_device(LanePool& pool, Journal& journal, const std::string& name, std::size_t lane = 0) {
+  std::unique_ptr<Task> task = std::make_unique<DevicelessTask>(name, journal);
+  return pool.submit(task, lane);
+}
+
 bool has(Journal& journal, const std::string& entry) {
   const std::vector<std::string> entries = journal.entries();
   return std::ranges::find(entries, entry) != entries.end();
@@ -85,7 +106,7 @@ TEST_CASE("a task that does not pipeline waits until the older ones have ended")
   REQUIRE(eventually([&] { return has(journal, "finished 2"); }));
 }
 
-TEST_CASE("a task that hands the device nothing ends after the pending ones before it") {
+TEST_CASE("a task that hands the device nothing ends at once, whatever is pending") {
   States states;
   Journal journal;
   Work work;
@@ -95,14 +116,54 @@ TEST_CASE("a task that hands the device nothing ends after the pending ones befo
   REQUIRE(submit_device(pool, journal, "0", &work, true));
   REQUIRE(submit_device(pool, journal, "1", nullptr, true));
   gate.open();
-  REQUIRE_MESSAGE(eventually([&] { return has(journal, "run 1"); }), "it did not pipeline");
-  REQUIRE(eventually([&] { return work.waits > 0; }));
-  give_time();
-  CHECK((journal.entries() == Entries{"run 0", "run 1"}));
+  const bool ended = eventually([&] { return has(journal, "finished 1"); });
+  const Entries before = journal.entries();
   work.done.open();
-  REQUIRE(eventually([&] { return has(journal, "finished 1"); }));
+  REQUIRE(eventually([&] { return has(journal, "finished 0"); }));
+  CHECK_MESSAGE(ended, "it waited for the task before it");
   // Without a Pending there is nothing to complete.
-  CHECK((journal.entries() == Entries{"run 0", "run 1", "completed 0", "finished 0", "finished 1"}));
+  CHECK((before == Entries{"run 0", "run 1", "finished 1"}));
+}
+
+TEST_CASE("a task that needs no device neither waits for pending ones nor counts with them") {
+  constexpr std::size_t kMost = 64;  // pending at once
+  States states;
+  Journal journal;
+  std::deque<Work> work(kMost + 1);
+  Gate gate;
+  LanePool pool(with_fake_states(1, states));
+  REQUIRE(occupy(pool, 0, gate));
+  for (std::size_t i = 0; i < kMost; ++i) REQUIRE(submit_device(pool, journal, std::to_string(i), &work[i], true));
+  REQUIRE(submit_without_device(pool, journal, "release"));
+  REQUIRE(submit_device(pool, journal, "one too many", &work[kMost], true));
+  REQUIRE(submit_without_device(pool, journal, "behind it"));
+  gate.open();
+  // The lane has handed over all that it may, and yet takes this one.
+  const bool ended = eventually([&] { return has(journal, "finished release"); });
+  const bool waits = eventually([&] { return work[0].waits > 0; });
+  give_time();
+  const Entries before = journal.entries();
+  const int ends = states.ended;
+  for (Work& one : work) one.done.open();
+  REQUIRE(eventually([&] { return has(journal, "finished behind it") && has(journal, "finished one too many"); }));
+  CHECK_MESSAGE(ended, "it waited for a device that it does not need");
+  CHECK(waits);
+  CHECK_MESSAGE(before.size() == kMost + 2, "something else ran");  // each pending one, and it twice
+  CHECK_MESSAGE(ends == kMost + 1, "the device was asked " << ends << " times what a task left it");
+}
+
+TEST_CASE("a lane that has done nothing for the device does not make it idle") {
+  States states;
+  Journal journal;
+  Work work;
+  work.done.open();
+  LanePool pool(with_fake_states(1, states));
+  for (int i = 0; i < 3; ++i) REQUIRE(submit_without_device(pool, journal, std::to_string(i)));
+  REQUIRE(eventually([&] { return has(journal, "finished 2"); }));
+  give_time();
+  CHECK(states.idled == 0);
+  REQUIRE(submit_device(pool, journal, "device", &work, true));
+  CHECK(eventually([&] { return states.idled == 1; }));
 }
 
 TEST_CASE("what the device has done already is ended before the next task runs") {
@@ -307,6 +368,8 @@ TEST_CASE("3,000 tasks on three lanes, of which some pipeline and some leave not
   std::array<Journal, kLanes> journals;
   std::deque<Work> work(kTasks);
   std::array<Entries, kLanes> expected;
+  std::array<Entries, kLanes> completed;  // of those that leave the device something
+  std::array<Entries, kLanes> others;
   {
     LanePool pool(with_fake_states(kLanes, states));
     std::thread device([&, seed = random()] {
@@ -324,11 +387,14 @@ TEST_CASE("3,000 tasks on three lanes, of which some pipeline and some leave not
     for (std::size_t i = 0; i < kTasks; ++i) {
       const std::size_t lane = random() % kLanes;
       const bool hands = random() % 4 != 0;
-      if (!submit_device(pool, journals[lane], std::to_string(i), hands ? &work[i] : nullptr, random() % 3 != 0,
-                         lane)) {
-        ++refused;
-      }
-      expected[lane].push_back("finished " + std::to_string(i));
+      const bool needs = hands || random() % 2 != 0;
+      const std::string name = std::to_string(i);
+      const bool taken =
+          needs ? submit_device(pool, journals[lane], name, hands ? &work[i] : nullptr, random() % 3 != 0, lane)
+                : submit_without_device(pool, journals[lane], name, lane);
+      if (!taken) ++refused;
+      expected[lane].push_back("run " + name);
+      (hands ? completed : others)[lane].push_back("finished " + name);
     }
     const bool ended = eventually([&] { return pool.counters().completed == kTasks; });
     device.join();
@@ -337,9 +403,17 @@ TEST_CASE("3,000 tasks on three lanes, of which some pipeline and some leave not
   }
   for (std::size_t lane = 0; lane < kLanes; ++lane) {
     CAPTURE(lane);
-    Entries finished = journals[lane].entries();
+    Entries ran = journals[lane].entries();
+    Entries finished = ran;
+    std::erase_if(ran, [](const std::string& entry) { return !entry.starts_with("run"); });
+    CHECK_MESSAGE(ran == expected[lane], "tasks of one lane did not start in order");
+    const auto is_other = [&](const std::string& entry) {
+      return std::ranges::find(others[lane], entry) != others[lane].end();
+    };
     std::erase_if(finished, [](const std::string& entry) { return !entry.starts_with("finished"); });
-    CHECK_MESSAGE(finished == expected[lane], "tasks of one lane did not end in order");
+    CHECK_MESSAGE(std::ranges::count_if(finished, is_other) == std::ssize(others[lane]), "a task did not end once");
+    std::erase_if(finished, is_other);
+    CHECK_MESSAGE(finished == completed[lane], "tasks of one lane did not end in order");
   }
   for (std::size_t i = 0; i < kTasks; ++i) {
     CAPTURE(i);
