@@ -29,6 +29,26 @@ Registry& registry() {
   return *instance;
 }
 
+using Clock = std::chrono::steady_clock;
+
+// The lanes of this process that do not sleep.
+std::atomic<unsigned> awake{0};
+
+// One core is for whoever brings the work: the JS thread.
+bool core_to_spare() noexcept {
+  static const unsigned cores = std::thread::hardware_concurrency();
+  return awake.load(std::memory_order_relaxed) < cores;
+}
+
+// Lets the other thread of a core go on, for some ten nanoseconds.
+void pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb");
+#endif
+}
+
 }  // namespace
 
 void Task::completed(Pending& pending) noexcept {
@@ -39,7 +59,8 @@ void Task::completed(Pending& pending) noexcept {
   }
 }
 
-LanePool::LanePool(const LaneOptions& options) {
+LanePool::LanePool(const LaneOptions& options)
+    : poll_work_(options.poll_work), poll_device_(options.poll_device), idle_after_(options.idle_after) {
   const std::size_t ordinary = options.lanes - std::min(options.high_priority, options.lanes);
   lanes_.reserve(options.lanes);
   for (std::size_t i = 0; i < options.lanes; ++i) {
@@ -82,30 +103,43 @@ LanePool::~LanePool() {
 }
 
 bool LanePool::submit(std::unique_ptr<Task>& task, std::size_t index) {
-  Lane* wake = nullptr;
+  Lane* lane = nullptr;
+  bool wakes = false;
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return false;
-    const std::uint64_t order = next_order_++;
-    if (index == kAnyLane) {
-      common_.push_back({order, std::move(task)});
-      // The lowest idle lane, so that under light load the same thread, with its warm cache, gets all the work.
-      for (const auto& lane : lanes_) {
-        if (lane->idle_ && lane->serves_common_) {
-          wake = lane.get();
-          break;
-        }
-      }
-    } else {
-      Lane& lane = *lanes_.at(index);
-      lane.queue_.push_back({order, std::move(task)});
-      if (lane.idle_) wake = &lane;
-    }
-    // Taken off the idle list here, not when it wakes, so that the next submit wakes another.
-    if (wake != nullptr) wake->idle_ = false;
+    if (index != kAnyLane) lane = lanes_.at(index).get();
+    auto& queue = lane == nullptr ? common_ : lane->queue_;
+    queue.push_back({next_order_++, std::move(task)});
+    if (lane == nullptr) lane = idle_lane();
+    if (lane != nullptr) wakes = call(*lane);
+    if (wakes) ++woken_;
   }
-  if (wake != nullptr) wake->wake_.notify_one();
+  if (wakes) lane->wake_.notify_one();
   return true;
+}
+
+// Of the idle lanes that take common tasks: one that polls, for it need not be woken, else the lowest, so that under
+// light load the same thread, with its warm cache, gets all the work. Where none is idle, one that polls for its
+// device.
+Lane* LanePool::idle_lane() const noexcept {
+  Lane* lowest = nullptr;
+  Lane* polls = nullptr;
+  for (const auto& lane : lanes_) {
+    if (!lane->serves_common_) continue;
+    if (lane->idle_ && lane->polls_) return lane.get();
+    if (lane->idle_ && lowest == nullptr) lowest = lane.get();
+    if (lane->polls_ && polls == nullptr) polls = lane.get();
+  }
+  return lowest != nullptr ? lowest : polls;
+}
+
+// Taken off the idle list here, not when it wakes, so that the next submit calls another.
+bool LanePool::call(Lane& lane) noexcept {
+  const bool sleeps = lane.idle_ && !lane.polls_;
+  if (lane.polls_) lane.called_.store(true, std::memory_order_release);
+  lane.idle_ = false;
+  return sleeps;
 }
 
 std::unique_ptr<Task> LanePool::take(Lane& lane) {
@@ -127,38 +161,94 @@ std::unique_ptr<Task> LanePool::take(Lane& lane) {
   return task;
 }
 
-void LanePool::sleep(Lane& lane, std::unique_lock<std::mutex>& lock) {
-  if (lane.stirred_) {
-    lock.unlock();  // giving back gigabytes takes a while, and whoever submits waits for this mutex
-    lane.workspace_.trim(kIdleWorkspaceBytes);
-    if (lane.state_ != nullptr) lane.state_->idle();
-    lane.stirred_ = false;
-    lock.lock();
-    return;  // something may have been submitted meanwhile
-  }
-  lane.idle_ = true;
-  lane.wake_.wait(lock);  // no predicate: a lane whose task another lane took first must go back on the idle list
-  lane.idle_ = false;
-}
-
 void LanePool::work(Lane& lane, int niceness) {
   stand_back(niceness);
+  awake.fetch_add(1, std::memory_order_relaxed);
   std::unique_lock lock(mutex_);
   for (;;) {
     std::unique_ptr<Task> task = take(lane);
-    if (task == nullptr && lane.unfinished_.empty()) {
-      if (stopping_) return;
-      sleep(lane, lock);
-      continue;
-    }
-    lock.unlock();
     if (task != nullptr) {
+      lock.unlock();
       run(lane, std::move(task));
+      lock.lock();
+    } else if (!lane.unfinished_.empty()) {
+      await_device(lane, lock);
+    } else if (!stopping_) {
+      rest(lane, lock);
     } else {
-      finish_oldest(lane);
+      break;
     }
-    lock.lock();
   }
+  awake.fetch_sub(1, std::memory_order_relaxed);
+}
+
+// Until something was submitted, or the lane was called for nothing: another may have taken the task first, and a lane
+// that finds none must go back on the idle list. So there is no predicate here.
+void LanePool::rest(Lane& lane, std::unique_lock<std::mutex>& lock) {
+  const auto since = Clock::now();
+  lane.idle_ = true;
+  if (lane.work_came_soon_ && poll(lane, lock, poll_work_, [] { return false; }) != Polled::Nothing) return;
+  bool timed_out = false;
+  if (lane.idle_ && !stopping_) {
+    awake.fetch_sub(1, std::memory_order_relaxed);
+    if (lane.stirred_) {
+      timed_out = lane.wake_.wait_until(lock, since + idle_after_) == std::cv_status::timeout && lane.idle_;
+    } else {
+      lane.wake_.wait(lock);
+    }
+    awake.fetch_add(1, std::memory_order_relaxed);
+  }
+  lane.idle_ = false;
+  lane.work_came_soon_ = Clock::now() - since <= poll_work_;
+  if (timed_out) give_back(lane, lock);
+}
+
+// The lane is not on the idle list meanwhile: others are called first, for giving back gigabytes takes a while.
+void LanePool::give_back(Lane& lane, std::unique_lock<std::mutex>& lock) {
+  lock.unlock();  // whoever submits waits for this mutex
+  lane.workspace_.trim(kIdleWorkspaceBytes);
+  if (lane.state_ != nullptr) lane.state_->idle();
+  lane.stirred_ = false;
+  lock.lock();
+}
+
+// Until the oldest task is finished, or something was submitted that may be handed over before that. While the lane
+// sleeps here nothing is: what is submitted then waits until the oldest task has ended.
+void LanePool::await_device(Lane& lane, std::unique_lock<std::mutex>& lock) {
+  const auto since = Clock::now();
+  Pending& oldest = *lane.unfinished_.front().pending;
+  if (lane.device_came_soon_ && poll(lane, lock, poll_device_, [&] { return oldest.done(); }) == Polled::Called) return;
+  lock.unlock();
+  awake.fetch_sub(1, std::memory_order_relaxed);
+  oldest.wait();
+  awake.fetch_add(1, std::memory_order_relaxed);
+  lane.device_came_soon_ = Clock::now() - since <= poll_device_;
+  finish_oldest(lane);
+  lock.lock();
+}
+
+template <typename Arrived>
+LanePool::Polled LanePool::poll(Lane& lane, std::unique_lock<std::mutex>& lock, std::chrono::nanoseconds longest,
+                                Arrived arrived) {
+  if (longest.count() <= 0 || !core_to_spare()) return Polled::Nothing;
+  lane.called_.store(false, std::memory_order_relaxed);
+  lane.polls_ = true;
+  lock.unlock();
+  constexpr int kPauses = 32;  // between two looks at the clock or the device, which cost more than one at a flag
+  const auto until = Clock::now() + longest;
+  bool called = false;
+  bool here = false;
+  do {
+    for (int i = 0; i < kPauses && !called; ++i) {
+      pause();
+      called = lane.called_.load(std::memory_order_acquire);
+    }
+    here = !called && arrived();
+  } while (!called && !here && Clock::now() < until);
+  lock.lock();
+  lane.polls_ = false;
+  if (lane.called_.load(std::memory_order_relaxed)) return Polled::Called;
+  return here ? Polled::Arrived : Polled::Nothing;
 }
 
 void LanePool::run(Lane& lane, std::unique_ptr<Task> task) {
@@ -206,6 +296,7 @@ void LanePool::stop() {
     for (auto& lane : lanes_) {
       for (auto& queued : lane->queue_) discarded.push_back(std::move(queued.task));
       lane->queue_.clear();
+      lane->called_.store(true, std::memory_order_release);
       lane->wake_.notify_all();
     }
   }
@@ -221,8 +312,13 @@ LaneCounters LanePool::counters() {
   const std::lock_guard lock(mutex_);
   std::size_t queued = common_.size();
   for (const auto& lane : lanes_) queued += lane->queue_.size();
-  const auto busy = std::ranges::count_if(lanes_, [](const auto& lane) { return lane->in_flight_ > 0; });
-  return {lanes_.size(), static_cast<std::size_t>(busy), queued, completed_};
+  LaneCounters counters{.lanes = lanes_.size(), .queued = queued, .completed = completed_, .woken = woken_};
+  for (const auto& lane : lanes_) {
+    if (lane->in_flight_ > 0) ++counters.busy;
+    if (lane->idle_) ++counters.idle;
+    if (lane->polls_) ++counters.polling;
+  }
+  return counters;
 }
 
 bool LanePool::quiesce_all(unsigned milliseconds) noexcept {

@@ -8,9 +8,13 @@
 // 4. The tasks of one lane that leave the device something to do end in the order in which they ran. One that leaves it
 //    nothing ends as soon as it has run, whatever is pending.
 // 5. No task starts after stop() was called, and none is unfinished once stop() has returned.
+// 6. A lane that has nothing to do sleeps. Before that it polls for a moment, for work or for its device, but only
+// where
+//    that came so soon the last time, and only while a core is left over for the threads that bring work.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -38,12 +42,12 @@ class Task {
 
   virtual void run(Lane& lane) noexcept = 0;
 
-  // Whether it uses the device. One that does not (it gives something back, say) waits for nothing that is pending there
-  // and is not counted with it.
+  // Whether it uses the device. One that does not (it gives something back, say) waits for nothing that is pending
+  // there and is not counted with it.
   [[nodiscard]] virtual bool needs_device() const noexcept { return true; }
 
-  // Of one that does: whether run() only hands work to the device, so that it may come while the tasks before it are still pending there.
-  // A task that waits for the device itself would keep them from being finished.
+  // Of one that does: whether run() only hands work to the device, so that it may come while the tasks before it are
+  // still pending there. A task that waits for the device itself would keep them from being finished.
   [[nodiscard]] virtual bool pipelines() const noexcept { return false; }
 
   // After run(), when what it put on the device is there for others to wait for.
@@ -80,23 +84,38 @@ class Lane {
   };
 
   std::size_t index_;
+  bool serves_common_ = true;  // takes tasks that are for any lane
+
+  // Of the lane's thread alone.
   Workspace workspace_;
   std::unique_ptr<LaneState> state_;
   std::deque<Unfinished> unfinished_;  // oldest first
   bool stirred_ = false;               // has used the device since it last gave back what only a busy lane needs
-  bool serves_common_ = true;          // takes tasks that are for any lane
-  std::deque<Queued> queue_;           // guarded by LanePool::mutex_
-  std::condition_variable wake_;       // waits on LanePool::mutex_
-  bool idle_ = false;                  // guarded by LanePool::mutex_
-  std::size_t in_flight_ = 0;          // tasks taken and not finished; guarded by LanePool::mutex_
+  bool work_came_soon_ = false;        // the last time it had to wait for a task: within the time that it polls
+  bool device_came_soon_ = false;      // the last time it had to wait for its device
+
+  // Guarded by LanePool::mutex_.
+  std::deque<Queued> queue_;
+  bool idle_ = false;          // and on nobody's mind: whoever submits a task for it must wake it, and says so here
+  bool polls_ = false;         // looks at called_, so that waking it takes no more than setting that
+  std::size_t in_flight_ = 0;  // tasks taken and not finished
+  std::condition_variable wake_;
+
+  std::atomic<bool> called_{false};  // set under LanePool::mutex_, read without
   std::thread thread_;
 };
+
+inline constexpr std::chrono::microseconds kPollWork{200};
+inline constexpr std::chrono::microseconds kPollDevice{30};
 
 struct LaneCounters {
   std::size_t lanes = 0;
   std::size_t busy = 0;
   std::size_t queued = 0;
   std::uint64_t completed = 0;
+  std::size_t idle = 0;     // lanes that the next task may be given to
+  std::size_t polling = 0;  // lanes
+  std::uint64_t woken = 0;  // how often a lane that slept was woken for a task
 };
 
 struct LaneOptions {
@@ -106,8 +125,13 @@ struct LaneOptions {
   std::size_t high_priority = 0;
   // 0 to 19, where the system has it: how far the other lanes stand back behind the process's other threads.
   int niceness = 0;
+  // How long a lane polls for its next task, and for its device, before it sleeps. 0: not at all.
+  std::chrono::nanoseconds poll_work = kPollWork;
+  std::chrono::nanoseconds poll_device = kPollDevice;
+  // After how long without work a lane gives back what only a busy one needs.
+  std::chrono::nanoseconds idle_after = std::chrono::seconds(1);
   // Makes a lane's state, on its thread; none where it is empty or gives null.
-  std::function<std::unique_ptr<LaneState>(std::size_t lane)> state;
+  std::function<std::unique_ptr<LaneState>(std::size_t lane)> state{};
 };
 
 class LanePool {
@@ -116,7 +140,8 @@ class LanePool {
 
   // Throws what making a lane's state throws.
   explicit LanePool(const LaneOptions& options);
-  explicit LanePool(std::size_t lanes, int niceness = 0) : LanePool(LaneOptions{lanes, 0, niceness, {}}) {}
+  explicit LanePool(std::size_t lanes, int niceness = 0)
+      : LanePool(LaneOptions{.lanes = lanes, .niceness = niceness}) {}
   ~LanePool();
   LanePool(const LanePool&) = delete;
   LanePool& operator=(const LanePool&) = delete;
@@ -135,19 +160,39 @@ class LanePool {
   static bool quiesce_all(unsigned milliseconds) noexcept;
 
  private:
+  // Each on the lane's thread. Without the lock: these take it where they need it.
   void work(Lane& lane, int niceness);
-  std::unique_ptr<Task> take(Lane& lane);
-  void sleep(Lane& lane, std::unique_lock<std::mutex>& lock);
   void run(Lane& lane, std::unique_ptr<Task> task);
   void finish_oldest(Lane& lane);
   void finish(Lane& lane, std::unique_ptr<Task> task);
 
-  std::mutex mutex_;
+  // With the lock.
+  std::unique_ptr<Task> take(Lane& lane);
+  // These let go of the lock meanwhile.
+  void rest(Lane& lane, std::unique_lock<std::mutex>& lock);
+  void give_back(Lane& lane, std::unique_lock<std::mutex>& lock);
+  void await_device(Lane& lane, std::unique_lock<std::mutex>& lock);
+  enum class Polled { Nothing, Called, Arrived };
+  // Until the lane is called, or `arrived` says so, or the time is over.
+  template <typename Arrived>
+  Polled poll(Lane& lane, std::unique_lock<std::mutex>& lock, std::chrono::nanoseconds longest, Arrived arrived);
+
+  // On any thread, with the lock. Whether its wake_ has to be notified as well, for which the lock is not needed.
+  [[nodiscard]] static bool call(Lane& lane) noexcept;
+  [[nodiscard]] Lane* idle_lane() const noexcept;
+
+  const std::chrono::nanoseconds poll_work_;
+  const std::chrono::nanoseconds poll_device_;
+  const std::chrono::nanoseconds idle_after_;
+  std::vector<std::unique_ptr<Lane>> lanes_;  // the same from the constructor on
+
+  std::mutex
+      mutex_;  // guards what follows, and what Lane says of itself; waited on by became_idle_ and each lane's wake_
   std::condition_variable became_idle_;
   std::deque<Lane::Queued> common_;
-  std::vector<std::unique_ptr<Lane>> lanes_;
   std::uint64_t next_order_ = 0;
   std::uint64_t completed_ = 0;
+  std::uint64_t woken_ = 0;
   std::size_t in_flight_ = 0;
   bool stopping_ = false;
 };

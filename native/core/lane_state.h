@@ -39,7 +39,7 @@ class LaneState {
   virtual void begin() = 0;
   // After a task: what the device has yet to do for it, or null when that is nothing.
   virtual std::unique_ptr<Pending> end() noexcept = 0;
-  // Before the lane sleeps: gives back what only a busy lane needs.
+  // When the lane has had nothing to do for a while (LaneOptions::idle_after): gives back what only a busy lane needs.
   virtual void idle() noexcept {}
 
   // Within a task. Errors: DeviceLost, OutOfMemory.

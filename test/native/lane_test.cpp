@@ -351,7 +351,7 @@ TEST_CASE("a large workspace is given back when its lane falls idle, a small one
   constexpr std::size_t kSmall = std::size_t{1} << 20U;
   constexpr std::size_t kLarge = std::size_t{65} << 20U;
   std::atomic<std::size_t> capacity{0};
-  LanePool pool(1);
+  LanePool pool({.lanes = 1, .idle_after = std::chrono::nanoseconds(0)});
   const auto read = [&] { return run_on(pool, 0, [&](Lane& lane) { capacity = lane.workspace().capacity(); }); };
   const auto take = [&](std::size_t bytes) {
     return run_on(pool, 0, [bytes](Lane& lane) { static_cast<void>(lane.workspace().take(bytes)); });

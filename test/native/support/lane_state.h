@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -144,6 +145,7 @@ class DeviceTask final : public Task {
 inline LaneOptions with_fake_states(std::size_t lanes, States& states) {
   LaneOptions options;
   options.lanes = lanes;
+  options.idle_after = std::chrono::nanoseconds(0);
   options.state = [&states](std::size_t /*lane*/) { return std::make_unique<FakeState>(states); };
   return options;
 }

@@ -93,12 +93,16 @@ inline void await(std::future<Outcome> ended) {
 
 class Rig {
  public:
-  explicit Rig(CudaOptions options = {}) {
+  // Lanes wait for work and for the device without polling, so that the same calls are made on each run, and fall idle
+  // at once.
+  explicit Rig(CudaOptions options = {}, std::chrono::nanoseconds idle_after = std::chrono::nanoseconds(0)) {
     if (options.lanes == 0) options.lanes = 1;
     device_ = std::make_shared<CudaDevice>(options);
     LaneOptions lanes;
     lanes.lanes = options.lanes;
     lanes.high_priority = options.high_priority;
+    lanes.poll_device = std::chrono::nanoseconds(0);
+    lanes.idle_after = idle_after;
     lanes.state = [device = device_.get()](std::size_t lane) { return device->lane_state(lane); };
     pool_ = std::make_unique<LanePool>(lanes);
   }
