@@ -60,7 +60,8 @@ void resolve_all(void* handle, Driver& table, std::string& missing) { TENSORLANE
 #undef TENSORLANE_RESOLVE
 #undef TENSORLANE_RESOLVE_OPTIONAL
 
-// One library, opened once a process: found, or why not.
+// One library: its functions, or why there are none. C++ makes the static ones below once a process, whichever threads
+// ask first, so that no lock is needed.
 template <typename Table>
 class Library {
  public:

@@ -39,12 +39,13 @@ std::vector<std::string> below_toolkit(const fs::path& toolkit) {
   return {toolkit / "lib64", toolkit / "lib", toolkit / "targets/x86_64-linux/lib", toolkit / "targets/sbsa-linux/lib"};
 }
 
-// What pip's packages have below a folder of python's.
+// Where pip puts a component's libraries below python's folder of packages: CUDA 12's have a folder each.
 std::string below_site(const Places& places, const fs::path& site, const std::string& component) {
   if (places.cuda_major <= 12) return site / "nvidia" / component / "lib";
   return site / "nvidia" / ("cu" + std::to_string(places.cuda_major)) / "lib";
 }
 
+// Python's folders of packages, where they usually are.
 std::vector<fs::path> site_folders(const Places& places) {
   std::vector<fs::path> sites;
   const auto add_environment = [&](const fs::path& prefix) {
@@ -66,6 +67,7 @@ std::vector<fs::path> site_folders(const Places& places) {
   return sites;
 }
 
+// Null, and one attempt more, where the loader refuses it.
 void* open(const std::string& path, std::vector<Attempt>& attempts) {
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle != nullptr) return handle;
@@ -87,6 +89,7 @@ Opened open_in(const std::vector<std::string>& folders, const LibraryName& name,
   return {};
 }
 
+// In the places that take no process to find, or in those that python tells of.
 Opened open_at(const Places& places, const LibraryName& name, bool with_python, std::vector<Attempt>& attempts) {
   if (with_python) return open_in(python_folders(places, name.component), name, attempts);
   Opened opened = open_in(named_folders(places), name, attempts);
@@ -152,7 +155,7 @@ Opened find_library(const Places& places, const LibraryName& name, const std::ve
     std::vector<Attempt> ignored;
     for (const LibraryName& need : needs) static_cast<void>(open_at(places, need, with_python, ignored));
     Opened opened = open_at(places, name, with_python, attempts);
-    // What python knows of may be what the library misses.
+    // The library may lie in a usual place, and only what it links where python knows.
     if (opened.handle == nullptr && with_python) opened = open_at(places, name, false, ignored);
     if (opened.handle != nullptr) return opened;
   }

@@ -13,21 +13,20 @@ struct LibraryName {
   std::string component;  // its folder in pip's `nvidia` packages for CUDA 12
 };
 
-// What a search depends on; tests look elsewhere.
+// What a search depends on. A test has a file system, an environment and a python of its own.
 struct Places {
   int cuda_major = 0;
-  std::string root;  // put before absolute folders
+  std::string root;  // put before the absolute folders that nobody named
   std::function<std::string(const char* variable)> variable;
   std::function<std::vector<std::string>()> ask_python;  // for its site-packages
 
   static Places of_process();
 };
 
-// Folders that exist or were named, in the order in which they are tried. The loader's own comes after the `named`
-// ones.
+// The folders in the order in which they are tried: those that TENSORLANE_CUDA_LIBRARIES names, then (after the
+// loader's own) the usual ones that exist, and at last those that python3 tells of, which it takes a process to ask.
 [[nodiscard]] std::vector<std::string> named_folders(const Places& places);
 [[nodiscard]] std::vector<std::string> usual_folders(const Places& places, const std::string& component);
-// What pip put below the folders that python tells of.
 [[nodiscard]] std::vector<std::string> python_folders(const Places& places, const std::string& component);
 
 struct Attempt {
@@ -40,8 +39,9 @@ struct Opened {
   std::string path;        // the soname alone where the loader found it by itself
 };
 
-// Tries each place; why one was not it is added to `attempts`. What must be there before (`needs`) is opened from the
-// same places, and left out where it is not found: then the library itself says what it misses.
+// Opens the library from the first place that has it. Each place that has it not, or cannot open it, adds the reason to
+// `attempts`. The libraries that it links (`needs`) are opened first, from the same places; one that is not found is
+// passed over, and opening the library itself then gives the reason.
 [[nodiscard]] Opened find_library(const Places& places, const LibraryName& name, const std::vector<LibraryName>& needs,
                                   std::vector<Attempt>& attempts);
 

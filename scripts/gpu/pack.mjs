@@ -36,6 +36,8 @@ const carried = [
   'test/streams.test.ts',
   'test/tensor.test.ts',
   'bench/gpu',
+  'vitest.config.ts',
+  'vitest.cuda.config.ts',
 ];
 const stage = inRoot('build', 'gpu', 'tensorlane-gpu');
 const archive = inRoot('build', 'gpu', 'tensorlane-gpu.tar.xz');
@@ -64,9 +66,11 @@ function collect() {
   mkdirSync(stage, { recursive: true });
   const build = emulated ? 'build/emulation' : 'build/cuda';
   const addon = given ? path.resolve(given) : inRoot(build, 'Release', 'tensorlane.node');
-  copyProgram(realpathSync(process.execPath), 'bin/node');
+  const node = realpathSync(process.execPath);
+  copyProgram(node, 'bin/node');
   copyProgram(addon, 'build/Release/tensorlane.node');
-  for (const library of linked(addon)) copyProgram(realpathSync(library), `libraries/${path.basename(library)}`);
+  for (const library of new Set([...linked(addon), ...linked(node)]))
+    copyProgram(realpathSync(library), `libraries/${path.basename(library)}`);
   for (const folder of given ? [] : ['tests', 'bench'])
     for (const name of programsIn(`${build}/${folder}`))
       copyProgram(inRoot(build, folder, name), `build/cuda/${folder}/${name}`);
@@ -75,21 +79,11 @@ function collect() {
       copyProgram(inRoot(build, 'emulated-cuda', 'lib', name), `libraries/emulated-cuda/${name}`);
   writeFileSync(path.join(stage, 'packed.json'), `${JSON.stringify({ emulated, ...provenance(build) }, null, 2)}\n`);
 
-  for (const name of [
-    'package.json',
-    'tsconfig.json',
-    'tsconfig.dev.json',
-    'vitest.config.ts',
-    'vitest.cuda.config.ts',
-    'LICENSE',
-    'dist',
-    'lib',
-  ])
-    copy(name);
+  for (const name of ['package.json', 'tsconfig.json', 'tsconfig.dev.json', 'LICENSE', 'dist', 'lib']) copy(name);
   for (const name of ['run', 'parts', 'programs', 'report', 'reporter']) copy(`scripts/gpu/${name}.mjs`);
   const sources = reachable(carried.flatMap(filesIn));
   for (const source of sources) copy(source);
-  const imported = sources.filter((source) => source.endsWith('.ts')).flatMap((source) => importsOf(source));
+  const imported = sources.filter((source) => /\.(ts|mjs)$/.test(source)).flatMap((source) => importsOf(source));
   for (const folder of packageFolders(['vitest', 'tsx', 'node-gyp-build', ...imported])) copyPackage(folder);
 }
 
@@ -131,13 +125,13 @@ function copyProgram(from, to) {
   if (findProgram('strip')) spawnSync('strip', ['--strip-unneeded', file], { stdio: 'ignore' });
 }
 
-/** The shared libraries that the addon links, but for those of every Linux. */
-function linked(addon) {
+/** The shared libraries that a program or an addon links, but for those of every Linux. */
+function linked(file) {
   const everywhere = /^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s)\.so)/;
-  const lines = spawnSync('ldd', [addon], { encoding: 'utf8' }).stdout.split('\n');
+  const lines = spawnSync('ldd', [file], { encoding: 'utf8' }).stdout.split('\n');
   return lines
     .map((line) => /=> (\/\S+)/.exec(line)?.[1])
-    .filter((file) => file && !everywhere.test(path.basename(file)));
+    .filter((library) => library && !everywhere.test(path.basename(library)));
 }
 
 function filesIn(name) {
@@ -152,11 +146,11 @@ function filesIn(name) {
 function reachable(files) {
   const found = new Set(files);
   for (const file of found) {
-    if (!file.endsWith('.ts')) continue;
+    if (!/\.(ts|mjs)$/.test(file)) continue;
     for (const name of importsOf(file)) {
       if (!name.startsWith('.')) continue;
-      const source = path.join(path.dirname(file), name).replace(/\.js$/, '.ts');
-      if (existsSync(inRoot(source))) found.add(source);
+      const source = path.join(path.dirname(file), name);
+      for (const one of [source, source.replace(/\.js$/, '.ts')]) if (existsSync(inRoot(one))) found.add(one);
     }
   }
   return [...found];

@@ -1,4 +1,5 @@
-// What the libraries' status codes mean, as typed errors.
+// What the status codes of cuBLAS and cuSOLVER mean, as typed errors. (The words that a batched routine writes on the
+// device, one for each matrix, are runtime/status_words.h.)
 #include <string>
 
 #include "core/error.h"
@@ -9,6 +10,7 @@
 namespace tensorlane::cuda {
 namespace {
 
+// The device's own error, where it has one, says more than the library's.
 [[noreturn]] void fail(Code code, const char* what, const std::string& status) {
   check_device_after(what);
   std::string text = std::string(what) + ": " + status;
