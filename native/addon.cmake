@@ -4,25 +4,9 @@
 file(READ "${CMAKE_CURRENT_LIST_DIR}/../package.json" package)
 string(JSON tensorlane_version GET "${package}" version)
 
-add_library(tensorlane SHARED
-  ${CMAKE_CURRENT_LIST_DIR}/devices.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/binding/addon.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/binding/buffer_object.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/binding/device_object.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/binding/device_open.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/binding/environment.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/binding/event_object.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/binding/kernel_object.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/binding/linalg_operations.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/binding/model_object.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/binding/operand.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/binding/operation_worker.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/binding/operations.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/binding/pin.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/binding/run_worker.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/binding/tensor_operations.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/binding/timer_object.cpp
-)
+file(GLOB addon_sources CONFIGURE_DEPENDS
+  ${CMAKE_CURRENT_LIST_DIR}/binding/*.cpp ${CMAKE_CURRENT_LIST_DIR}/binding/*/*.cpp)
+add_library(tensorlane SHARED ${CMAKE_CURRENT_LIST_DIR}/devices.cpp ${addon_sources})
 set_target_properties(tensorlane PROPERTIES PREFIX "" SUFFIX ".node")
 # cmake-js names the headers of Node-API and node-addon-api; no header of V8 is used.
 target_include_directories(tensorlane SYSTEM PRIVATE ${CMAKE_JS_INC})

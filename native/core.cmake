@@ -12,6 +12,7 @@ endif()
 file(GLOB core_sources CONFIGURE_DEPENDS
   ${CMAKE_CURRENT_LIST_DIR}/core/*.cpp
   ${CMAKE_CURRENT_LIST_DIR}/device/*.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/device/*/*.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/*.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/*/*.cpp
   ${CMAKE_CURRENT_LIST_DIR}/onnx/*.cpp)

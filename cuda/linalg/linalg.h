@@ -7,13 +7,8 @@
 
 namespace tensorlane::cuda {
 
-void svd(CudaLane& lane, const SvdArgs& args);
-void eigh(CudaLane& lane, const EighArgs& args);
-void matmul(CudaLane& lane, const MatmulArgs& args);
-void solve(CudaLane& lane, const SolveArgs& args);
-void inv(CudaLane& lane, const InvArgs& args);
-void cholesky(CudaLane& lane, const CholeskyArgs& args);
-void qr(CudaLane& lane, const QrArgs& args);
-void det(CudaLane& lane, const DetArgs& args);
+#define TENSORLANE_DECLARE(function, Args, ...) void function(CudaLane& lane, const Args& args);
+TENSORLANE_ALGEBRA(TENSORLANE_DECLARE)
+#undef TENSORLANE_DECLARE
 
 }  // namespace tensorlane::cuda

@@ -11,16 +11,9 @@
 
 namespace tensorlane::cuda {
 
-void cast(CudaLane& lane, const CastArgs& args);
-void transpose(CudaLane& lane, const TransposeArgs& args);
-void reduce(CudaLane& lane, const ReduceArgs& args);
-void argmax(CudaLane& lane, const ArgmaxArgs& args);
-void top_k(CudaLane& lane, const TopKArgs& args);
-void has_non_finite(CudaLane& lane, const HasNonFiniteArgs& args);
-void gather(CudaLane& lane, const GatherArgs& args);
-void scatter(CudaLane& lane, const ScatterArgs& args);
-void pad(CudaLane& lane, const PadArgs& args);
-void image_to_tensor(CudaLane& lane, const ImageToTensorArgs& args);
+#define TENSORLANE_DECLARE(function, Args, ...) void function(CudaLane& lane, const Args& args);
+TENSORLANE_TENSOR_OPERATIONS(TENSORLANE_DECLARE)
+#undef TENSORLANE_DECLARE
 
 // Of so many elements of any type that fills whole bytes.
 inline std::size_t size_of_elements(DType type, std::int64_t elements) {

@@ -50,13 +50,22 @@ inline Napi::Array to_array(const Napi::Value& value, const char* what) {
   return value.As<Napi::Array>();
 }
 
-inline std::int64_t to_int(const Napi::Value& value, const char* what) {
+// Any integer that a JS number holds exactly.
+inline std::int64_t to_integer(const Napi::Value& value, const char* what) {
   constexpr double kLargest = 9007199254740991.0;  // Number.MAX_SAFE_INTEGER
-  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1.0;
-  if (!(number >= 0.0 && number <= kLargest) || number != static_cast<double>(static_cast<std::int64_t>(number))) {
-    throw Error(Code::Argument, std::string(what) + " must be an integer of at least 0");
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : kLargest + 1;
+  if (!(number >= -kLargest && number <= kLargest) ||
+      number != static_cast<double>(static_cast<std::int64_t>(number))) {
+    throw Error(Code::Argument, std::string(what) + " must be an integer");
   }
   return static_cast<std::int64_t>(number);
+}
+
+// At least 0.
+inline std::int64_t to_int(const Napi::Value& value, const char* what) {
+  const std::int64_t number = value.IsNumber() ? to_integer(value, what) : -1;
+  if (number < 0) throw Error(Code::Argument, std::string(what) + " must be an integer of at least 0");
+  return number;
 }
 
 inline float to_float(const Napi::Value& value, const char* what) {
@@ -82,15 +91,6 @@ inline Napi::Array from_ints(Napi::Env env, std::span<const std::int64_t> number
 
 inline Napi::String from_view(Napi::Env env, std::string_view text) {
   return Napi::String::New(env, text.data(), text.size());
-}
-
-// The product of sizes that must be countable.
-inline std::int64_t checked_product(std::initializer_list<std::int64_t> sizes) {
-  std::int64_t product = 1;
-  for (const std::int64_t size : sizes) {
-    if (__builtin_mul_overflow(product, size, &product)) throw Error(Code::Shape, "the size overflows");
-  }
-  return product;
 }
 
 }  // namespace tensorlane

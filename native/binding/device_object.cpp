@@ -10,7 +10,7 @@
 #include "binding/kernel_object.h"
 #include "binding/lane_worker.h"
 #include "binding/model_object.h"
-#include "binding/operations.h"
+#include "binding/operation_worker.h"
 #include "binding/stream_tasks.h"
 
 namespace tensorlane {
@@ -103,8 +103,7 @@ Napi::Value DeviceObject::memory(const Napi::CallbackInfo& info) {
 
 Napi::Value DeviceObject::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    Operation operation = read_operation(info[0].ToString(), to_object(info[1], "request"));
-    auto worker = make_operation_worker(info.Env(), device_, pool(), std::move(operation));
+    auto worker = make_operation_worker(info.Env(), device_, pool(), info[0].ToString(), to_object(info[1], "request"));
     return LaneWorker::queue(std::move(worker), pool(), lane_index(info[2]));
   });
 }

@@ -24,8 +24,4 @@ Input::Input(const Napi::Value& value, std::size_t least, const char* what) {
   }
 }
 
-std::size_t bytes_of(DType type, std::int64_t elements) {
-  return static_cast<std::size_t>(checked_product({elements, static_cast<std::int64_t>(byte_size(type, 1))}));
-}
-
 }  // namespace tensorlane

@@ -27,7 +27,4 @@ class Input {
   UseOrder* order_ = nullptr;
 };
 
-// The bytes of so many elements. Errors: Shape where they cannot be counted.
-std::size_t bytes_of(DType type, std::int64_t elements);
-
 }  // namespace tensorlane

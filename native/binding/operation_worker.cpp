@@ -1,44 +1,52 @@
 #include "binding/operation_worker.h"
 
 #include <utility>
+#include <vector>
 
 #include "binding/buffer_object.h"
-#include "binding/host_block.h"
+#include "binding/js_request.h"
+#include "binding/result_block.h"
 
 namespace tensorlane {
 namespace {
 
 class OperationWorker final : public LaneWorker {
  public:
-  OperationWorker(Napi::Env env, std::shared_ptr<Device> device, std::shared_ptr<LanePool> pool, Operation operation)
-      : LaneWorker(env), device_(std::move(device)), pool_(std::move(pool)), operation_(std::move(operation)) {
-    for (const Input& input : operation_.inputs) {
+  OperationWorker(Napi::Env env, std::shared_ptr<Device> device, std::shared_ptr<LanePool> pool,
+                  const std::string& name, const Napi::Object& object)
+      : LaneWorker(env),
+        device_(std::move(device)),
+        pool_(std::move(pool)),
+        on_device_(object.Get("onDevice").ToBoolean()) {
+    JsRequest request(object);
+    operation_ = read_operation(name, request);
+    inputs_ = request.take_inputs();
+    for (const Input& input : inputs_) {
       if (input.order() != nullptr) uses(*input.order(), false);
     }
   }
 
-  [[nodiscard]] bool pipelines() const noexcept override { return operation_.pipelines; }
+  [[nodiscard]] bool pipelines() const noexcept override { return operation_->pipelines(); }
 
  private:
   void Execute(Lane& lane) override {
-    for (const std::size_t bytes : operation_.result_bytes) {
-      Operand result{nullptr, bytes, nullptr};
-      if (operation_.on_device) {
-        result.buffer = device_->allocate(lane, bytes);
-        result.data = result.buffer->data();
+    for (Operand* result : operation_->results()) {
+      if (on_device_) {
+        result->buffer = device_->allocate(lane, result->bytes);
+        result->data = result->buffer->data();
       } else {
-        result.data = static_cast<std::byte*>(blocks_.emplace_back(bytes).data());
+        result->data = static_cast<std::byte*>(blocks_.emplace_back(result->bytes).data());
       }
-      results_.push_back(std::move(result));
     }
-    operation_.run(*device_, lane, results_);
+    operation_->run(*device_, lane);
   }
 
   Napi::Value Result(Napi::Env env) override {
-    Napi::Array array = Napi::Array::New(env, results_.size());
-    for (std::uint32_t i = 0; i < results_.size(); ++i) {
-      if (operation_.on_device) {
-        array.Set(i, BufferObject::make(env, std::move(results_[i].buffer), pool_));
+    const std::vector<Operand*>& results = operation_->results();
+    Napi::Array array = Napi::Array::New(env, results.size());
+    for (std::uint32_t i = 0; i < results.size(); ++i) {
+      if (on_device_) {
+        array.Set(i, BufferObject::make(env, std::move(results[i]->buffer), pool_));
       } else {
         array.Set(i, give_to_js(env, std::move(blocks_[i])));
       }
@@ -48,16 +56,18 @@ class OperationWorker final : public LaneWorker {
 
   std::shared_ptr<Device> device_;
   std::shared_ptr<LanePool> pool_;
-  Operation operation_;
-  std::vector<HostBlock> blocks_;
-  std::vector<Operand> results_;
+  bool on_device_;  // where the results go
+  std::unique_ptr<Operation> operation_;
+  std::vector<Input> inputs_;
+  std::vector<ResultBlock> blocks_;
 };
 
 }  // namespace
 
 std::unique_ptr<LaneWorker> make_operation_worker(Napi::Env env, std::shared_ptr<Device> device,
-                                                  std::shared_ptr<LanePool> pool, Operation operation) {
-  return std::make_unique<OperationWorker>(env, std::move(device), std::move(pool), std::move(operation));
+                                                  std::shared_ptr<LanePool> pool, const std::string& name,
+                                                  const Napi::Object& request) {
+  return std::make_unique<OperationWorker>(env, std::move(device), std::move(pool), name, request);
 }
 
 }  // namespace tensorlane

@@ -7,8 +7,9 @@
 #include <string>
 #include <utility>
 
-#include "binding/host_block.h"
 #include "binding/pin.h"
+#include "binding/result_block.h"
+#include "device/request.h"
 
 namespace tensorlane {
 namespace {
@@ -18,8 +19,8 @@ struct Delivery {
   explicit Delivery(Output result) : output(std::move(result)) {}
 
   Output output;
-  bool staged = false;            // the bytes were written to the buffer that lib/ lent
-  std::vector<HostBlock> blocks;  // one for each caller; or the whole, as one block
+  bool staged = false;              // the bytes were written to the buffer that lib/ lent
+  std::vector<ResultBlock> blocks;  // one for each caller; or the whole, as one block
   bool parted = false;
   // else: the elements of `output`, or its strings
 };
@@ -111,7 +112,7 @@ class RunWorker final : public LaneWorker {
   }
 
   static void add_block(Delivery& delivery, const std::byte*& from, std::size_t bytes) {
-    HostBlock block(bytes);
+    ResultBlock block(bytes);
     // Of nothing there may be no address, which memcpy forbids.
     std::copy_n(from, bytes, static_cast<std::byte*>(block.data()));
     from += bytes;

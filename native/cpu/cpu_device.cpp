@@ -103,7 +103,7 @@ DeviceInfo CpuDevice::describe() {
 
 CpuDevice::CpuDevice(unsigned threads) : info_(describe()) {
   if (threads != 0) info_.threads = threads;
-  BlasShare::set_cores(info_.threads);
+  cpu::BlasShare::set_cores(info_.threads);
 }
 
 std::size_t CpuDevice::default_lanes() const { return std::max(2U, info_.threads); }

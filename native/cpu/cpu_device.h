@@ -37,25 +37,8 @@ class CpuDevice final : public Device {
   void copy(Lane& lane, const Operand& from, const Operand& to) override;
   void trim(Lane& lane) override;
 
-  void svd(Lane& lane, const SvdArgs& args) override;
-  void eigh(Lane& lane, const EighArgs& args) override;
-  void matmul(Lane& lane, const MatmulArgs& args) override;
-  void solve(Lane& lane, const SolveArgs& args) override;
-  void inv(Lane& lane, const InvArgs& args) override;
-  void cholesky(Lane& lane, const CholeskyArgs& args) override;
-  void qr(Lane& lane, const QrArgs& args) override;
-  void det(Lane& lane, const DetArgs& args) override;
-
-  void cast(Lane& lane, const CastArgs& args) override;
-  void transpose(Lane& lane, const TransposeArgs& args) override;
-  void reduce(Lane& lane, const ReduceArgs& args) override;
-  void argmax(Lane& lane, const ArgmaxArgs& args) override;
-  void top_k(Lane& lane, const TopKArgs& args) override;
-  void has_non_finite(Lane& lane, const HasNonFiniteArgs& args) override;
-  void gather(Lane& lane, const GatherArgs& args) override;
-  void scatter(Lane& lane, const ScatterArgs& args) override;
-  void pad(Lane& lane, const PadArgs& args) override;
-  void image_to_tensor(Lane& lane, const ImageToTensorArgs& args) override;
+  TENSORLANE_ALGEBRA(TENSORLANE_OVERRIDDEN_OPERATION)
+  TENSORLANE_TENSOR_OPERATIONS(TENSORLANE_OVERRIDDEN_OPERATION)
 
   std::shared_ptr<Kernel> compile(Lane& lane, const std::string& source, const std::string& name,
                                   const std::vector<std::string>& options) override;

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-using tensorlane::BlasShare;
+using tensorlane::cpu::BlasShare;
 
 namespace {
 

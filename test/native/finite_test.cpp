@@ -6,8 +6,8 @@
 #include <limits>
 #include <vector>
 
-using tensorlane::copy_finite;
-using tensorlane::copy_finite_lower;
+using tensorlane::cpu::copy_finite;
+using tensorlane::cpu::copy_finite_lower;
 
 // The lengths and places around the blocks in which the check goes.
 TEST_CASE_TEMPLATE("a single NaN or infinity is found wherever it is, and everything is copied", T, float, double) {

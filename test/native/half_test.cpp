@@ -10,7 +10,7 @@
 #include <limits>
 #include <random>
 
-using namespace tensorlane;
+using namespace tensorlane::cpu;
 
 namespace {
 

@@ -18,7 +18,7 @@ using namespace tensorlane::test;
 namespace {
 
 template <typename Args>
-void run(void (Device::*operation)(Lane&, const Args&), const Args& args) {
+void run(void (TensorOperations::*operation)(Lane&, const Args&), const Args& args) {
   CpuDevice device(1);
   Lane lane(0);
   (device.*operation)(lane, args);

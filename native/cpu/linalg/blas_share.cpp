@@ -6,7 +6,7 @@
 #include <condition_variable>
 #include <mutex>
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 namespace {
 
 // OpenBLAS has a fixed number of work buffers, and ends the process when more callers than those come at once.
@@ -57,4 +57,4 @@ void BlasShare::set_cores(unsigned cores) {
   shared.divide();
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

@@ -10,7 +10,7 @@
 // afterwards.
 #pragma once
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 
 class BlasShare {
  public:
@@ -23,4 +23,4 @@ class BlasShare {
   static void set_cores(unsigned cores);
 };
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

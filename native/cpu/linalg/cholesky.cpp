@@ -7,12 +7,12 @@
 #include <cstdint>
 #include <vector>
 
-#include "cpu/cpu_device.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/operation.h"
+#include "cpu/operations.h"
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 namespace {
 
 using lapack::Int;
@@ -40,8 +40,8 @@ void cholesky_batch(const CholeskyArgs& args) {
 
 }  // namespace
 
-void CpuDevice::cholesky(Lane& /*lane*/, const CholeskyArgs& args) {
+void cholesky(Lane& /*lane*/, const CholeskyArgs& args) {
   with_blas(args.type, [&](auto element) { cholesky_batch<decltype(element)>(args); });
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

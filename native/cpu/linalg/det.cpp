@@ -8,12 +8,12 @@
 #include <limits>
 #include <numbers>
 
-#include "cpu/cpu_device.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/operation.h"
+#include "cpu/operations.h"
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 namespace {
 
 using lapack::Int;
@@ -85,8 +85,8 @@ void det_batch(Lane& lane, const DetArgs& args) {
 
 }  // namespace
 
-void CpuDevice::det(Lane& lane, const DetArgs& args) {
+void det(Lane& lane, const DetArgs& args) {
   with_blas(args.type, [&](auto element) { det_batch<decltype(element)>(lane, args); });
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

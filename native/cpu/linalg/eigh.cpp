@@ -7,13 +7,13 @@
 #include <tuple>
 #include <vector>
 
-#include "cpu/cpu_device.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/matrix.h"
 #include "cpu/linalg/operation.h"
+#include "cpu/operations.h"
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 namespace {
 
 using lapack::Int;
@@ -73,8 +73,8 @@ void eigh_batch(Lane& lane, const EighArgs& args) {
 
 }  // namespace
 
-void CpuDevice::eigh(Lane& lane, const EighArgs& args) {
+void eigh(Lane& lane, const EighArgs& args) {
   with_blas(args.type, [&](auto element) { eigh_batch<decltype(element)>(lane, args); });
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

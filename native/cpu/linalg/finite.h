@@ -10,7 +10,7 @@
 #include <cstring>
 #include <type_traits>
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 
 template <typename T>
 [[nodiscard]] bool copy_finite(const T* from, T* to, std::size_t count) {
@@ -42,4 +42,4 @@ template <typename T>
   return finite;
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

@@ -7,12 +7,12 @@
 #include <tuple>
 #include <vector>
 
-#include "cpu/cpu_device.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/operation.h"
+#include "cpu/operations.h"
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 namespace {
 
 using lapack::Int;
@@ -54,8 +54,8 @@ void inv_batch(Lane& lane, const InvArgs& args) {
 
 }  // namespace
 
-void CpuDevice::inv(Lane& lane, const InvArgs& args) {
+void inv(Lane& lane, const InvArgs& args) {
   with_blas(args.type, [&](auto element) { inv_batch<decltype(element)>(lane, args); });
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace tensorlane::lapack {
+namespace tensorlane::cpu::lapack {
 
 using Int = std::int32_t;
 
@@ -91,4 +91,4 @@ inline void gemm(Int m, Int n, Int k, const double* a, const double* b, double* 
   cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0, a, k, b, n, 0.0, c, n);
 }
 
-}  // namespace tensorlane::lapack
+}  // namespace tensorlane::cpu::lapack

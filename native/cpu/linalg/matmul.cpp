@@ -6,11 +6,11 @@
 
 #include "core/batch_dims.h"
 #include "core/error.h"
-#include "cpu/cpu_device.h"
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/operation.h"
+#include "cpu/operations.h"
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 namespace {
 
 using lapack::Int;
@@ -52,8 +52,8 @@ void matmul_batch(const MatmulArgs& args) {
 
 }  // namespace
 
-void CpuDevice::matmul(Lane& /*lane*/, const MatmulArgs& args) {
+void matmul(Lane& /*lane*/, const MatmulArgs& args) {
   with_blas(args.type, [&](auto element) { matmul_batch<decltype(element)>(args); });
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 
 template <typename T>
 void set_identity(T* matrix, std::int64_t size) {
@@ -35,4 +35,4 @@ void transpose_in_place(T* matrix, std::int64_t size) {
   }
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

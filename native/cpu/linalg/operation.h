@@ -15,7 +15,7 @@
 #include "cpu/linalg/lapack.h"
 #include "device/device.h"
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 
 // Calls operation(T{}) for the element type T, float32 or float64.
 template <typename Operation>
@@ -94,4 +94,4 @@ void for_each_finite(const char* operation, std::int64_t batch, Load load, Compu
   throw_for(not_finite, batch, Code::NotFinite, std::string(operation) + ": the input has a NaN or an infinity");
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

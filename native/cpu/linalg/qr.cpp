@@ -9,13 +9,13 @@
 #include <cstdint>
 #include <tuple>
 
-#include "cpu/cpu_device.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/matrix.h"
 #include "cpu/linalg/operation.h"
+#include "cpu/operations.h"
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 namespace {
 
 using lapack::Int;
@@ -108,8 +108,8 @@ void qr_batch(Lane& lane, const QrArgs& args) {
 
 }  // namespace
 
-void CpuDevice::qr(Lane& lane, const QrArgs& args) {
+void qr(Lane& lane, const QrArgs& args) {
   with_blas(args.type, [&](auto element) { qr_batch<decltype(element)>(lane, args); });
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

@@ -9,13 +9,13 @@
 
 #include "core/batch_dims.h"
 #include "core/error.h"
-#include "cpu/cpu_device.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/matrix.h"
 #include "cpu/linalg/operation.h"
+#include "cpu/operations.h"
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 namespace {
 
 using lapack::Int;
@@ -70,8 +70,8 @@ void solve_batch(Lane& lane, const SolveArgs& args) {
 
 }  // namespace
 
-void CpuDevice::solve(Lane& lane, const SolveArgs& args) {
+void solve(Lane& lane, const SolveArgs& args) {
   with_blas(args.type, [&](auto element) { solve_batch<decltype(element)>(lane, args); });
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

@@ -11,39 +11,21 @@
 #include <vector>
 
 #include "core/error.h"
-#include "cpu/cpu_device.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/matrix.h"
 #include "cpu/linalg/operation.h"
+#include "cpu/operations.h"
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 namespace {
 
 using lapack::Int;
 
-const char* name_of(SvdDriver driver) {
-  switch (driver) {
-    case SvdDriver::Auto:
-      break;
-    case SvdDriver::Gesvd:
-      return "gesvd";
-    case SvdDriver::Gesvdj:
-      return "gesvdj";
-    case SvdDriver::Gesvdp:
-      return "gesvdp";
-    case SvdDriver::Gesvdr:
-      return "gesvdr";
-    case SvdDriver::Gesvda:
-      return "gesvda";
-  }
-  return "auto";
-}
-
 void check_driver(const SvdArgs& args) {
   if (args.driver != SvdDriver::Auto) {
-    throw Error(Code::Argument,
-                std::string("svd: driver '") + name_of(args.driver) + "' is cuSOLVER's; the CPU device takes 'auto'");
+    throw Error(Code::Argument, std::string("svd: driver '").append(word_of(args.driver)) +
+                                    "' is cuSOLVER's; the CPU device takes 'auto'");
   }
   if (args.rank != 0) {
     throw Error(Code::Argument, "svd: rank " + std::to_string(args.rank) +
@@ -110,9 +92,9 @@ void svd_batch(Lane& lane, const SvdArgs& args) {
 
 }  // namespace
 
-void CpuDevice::svd(Lane& lane, const SvdArgs& args) {
+void svd(Lane& lane, const SvdArgs& args) {
   check_driver(args);
   with_blas(args.type, [&](auto element) { svd_batch<decltype(element)>(lane, args); });
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

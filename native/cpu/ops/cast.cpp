@@ -5,11 +5,11 @@
 #include <type_traits>
 
 #include "core/error.h"
-#include "cpu/cpu_device.h"
 #include "cpu/linalg/operation.h"
+#include "cpu/operations.h"
 #include "cpu/ops/half.h"
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 namespace {
 
 struct Bool {
@@ -102,7 +102,7 @@ void with_type(DType type, Run run) {
 
 }  // namespace
 
-void CpuDevice::cast(Lane& /*lane*/, const CastArgs& args) {
+void cast(Lane& /*lane*/, const CastArgs& args) {
   with_type(args.from_type, [&](auto from_zero) {
     with_type(args.to_type, [&](auto to_zero) {
       using From = decltype(from_zero);
@@ -114,4 +114,4 @@ void CpuDevice::cast(Lane& /*lane*/, const CastArgs& args) {
   });
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 
 // IEEE binary16.
 struct Half {
@@ -77,4 +77,4 @@ inline double to_odd_double(std::uint64_t value) {
   return static_cast<double>((value & ~std::uint64_t{0x7ff}) | ((value & 0x7ff) != 0 ? 0x800U : 0U));
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

@@ -1,14 +1,14 @@
 // Looks for NaNs and infinities. The difference of a number from itself is 0, that of theirs is NaN.
 #include <cstdint>
 
-#include "cpu/cpu_device.h"
 #include "cpu/linalg/operation.h"
+#include "cpu/operations.h"
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 namespace {
 
 template <typename T>
-bool has_non_finite(const T* item, std::int64_t elements) {
+bool any_non_finite(const T* item, std::int64_t elements) {
   T difference = 0;
   for (std::int64_t i = 0; i < elements; ++i) difference += item[i] - item[i];
   return difference != 0;
@@ -16,15 +16,15 @@ bool has_non_finite(const T* item, std::int64_t elements) {
 
 }  // namespace
 
-void CpuDevice::has_non_finite(Lane& /*lane*/, const HasNonFiniteArgs& args) {
+void has_non_finite(Lane& /*lane*/, const HasNonFiniteArgs& args) {
   with_float(args.type, [&](auto zero) {
     using T = decltype(zero);
     const T* from = elements<const T>(args.a);
     auto* to = elements<std::uint8_t>(args.result);
     for (std::int64_t i = 0; i < args.items; ++i) {
-      to[i] = tensorlane::has_non_finite(from + i * args.elements, args.elements) ? 1 : 0;
+      to[i] = any_non_finite(from + i * args.elements, args.elements) ? 1 : 0;
     }
   });
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "cpu/cpu_device.h"
 #include "cpu/linalg/operation.h"
+#include "cpu/operations.h"
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 namespace {
 
 // Where a pixel of the result lies between two pixels of the image, along one axis.
@@ -36,7 +36,7 @@ float mix(float a, float b, float weight) { return a + (b - a) * weight; }
 
 }  // namespace
 
-void CpuDevice::image_to_tensor(Lane& /*lane*/, const ImageToTensorArgs& args) {
+void image_to_tensor(Lane& /*lane*/, const ImageToTensorArgs& args) {
   if (args.batch == 0) return;
   const std::vector<Between> down = between(args.height, args.to_height);
   const std::vector<Between> across = between(args.width, args.to_width);
@@ -65,4 +65,4 @@ void CpuDevice::image_to_tensor(Lane& /*lane*/, const ImageToTensorArgs& args) {
   }
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

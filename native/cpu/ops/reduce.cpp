@@ -7,10 +7,10 @@
 #include <limits>
 
 #include "core/error.h"
-#include "cpu/cpu_device.h"
 #include "cpu/linalg/operation.h"
+#include "cpu/operations.h"
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 namespace {
 
 // By halves, so that the rounding errors of the parts do not add up along a long row; a part in as many sums as let the
@@ -107,7 +107,7 @@ void for_each_row(Lane& lane, const AxisDims& dims, const T* from, Visit visit) 
 
 }  // namespace
 
-void CpuDevice::reduce(Lane& lane, const ReduceArgs& args) {
+void reduce(Lane& lane, const ReduceArgs& args) {
   with_float(args.type, [&](auto zero) {
     using T = decltype(zero);
     T* to = elements<T>(args.result);
@@ -117,7 +117,7 @@ void CpuDevice::reduce(Lane& lane, const ReduceArgs& args) {
   });
 }
 
-void CpuDevice::argmax(Lane& lane, const ArgmaxArgs& args) {
+void argmax(Lane& lane, const ArgmaxArgs& args) {
   with_float(args.type, [&](auto zero) {
     using T = decltype(zero);
     auto* to = elements<std::int64_t>(args.result);
@@ -126,4 +126,4 @@ void CpuDevice::argmax(Lane& lane, const ArgmaxArgs& args) {
   });
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

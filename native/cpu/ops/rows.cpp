@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "core/indices.h"
-#include "cpu/cpu_device.h"
+#include "cpu/operations.h"
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 namespace {
 
 void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) {
@@ -17,7 +17,7 @@ void copy_bytes(std::byte* to, const std::byte* from, std::size_t bytes) {
 
 }  // namespace
 
-void CpuDevice::gather(Lane& /*lane*/, const GatherArgs& args) {
+void gather(Lane& /*lane*/, const GatherArgs& args) {
   std::byte* to = args.result.data;
   for (const std::int64_t row : wrapped_indices(args.index_type, args.indices.data, args.count, args.rows)) {
     copy_bytes(to, args.a.data + static_cast<std::size_t>(row) * args.row_bytes, args.row_bytes);
@@ -25,7 +25,7 @@ void CpuDevice::gather(Lane& /*lane*/, const GatherArgs& args) {
   }
 }
 
-void CpuDevice::scatter(Lane& /*lane*/, const ScatterArgs& args) {
+void scatter(Lane& /*lane*/, const ScatterArgs& args) {
   const auto rows = wrapped_indices(args.index_type, args.indices.data, args.count, args.rows);
   copy_bytes(args.result.data, args.a.data, static_cast<std::size_t>(args.rows) * args.row_bytes);
   const std::byte* from = args.updates.data;
@@ -35,7 +35,7 @@ void CpuDevice::scatter(Lane& /*lane*/, const ScatterArgs& args) {
   }
 }
 
-void CpuDevice::pad(Lane& /*lane*/, const PadArgs& args) {
+void pad(Lane& /*lane*/, const PadArgs& args) {
   const auto offsets = checked_offsets(args.offsets.data, args.count, args.elements);
   std::byte* to = args.result.data;
   for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
@@ -49,4 +49,4 @@ void CpuDevice::pad(Lane& /*lane*/, const PadArgs& args) {
   }
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "cpu/cpu_device.h"
 #include "cpu/linalg/operation.h"
+#include "cpu/operations.h"
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 namespace {
 
 template <typename T>
@@ -27,7 +27,7 @@ bool before(const Entry<T>& a, const Entry<T>& b) {
 
 }  // namespace
 
-void CpuDevice::top_k(Lane& lane, const TopKArgs& args) {
+void top_k(Lane& lane, const TopKArgs& args) {
   if (args.k == 0) return;
   with_float(args.type, [&](auto zero) {
     using T = decltype(zero);
@@ -46,4 +46,4 @@ void CpuDevice::top_k(Lane& lane, const TopKArgs& args) {
   });
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "core/error.h"
-#include "cpu/cpu_device.h"
 #include "cpu/linalg/operation.h"
+#include "cpu/operations.h"
 
-namespace tensorlane {
+namespace tensorlane::cpu {
 namespace {
 
 // Of the result: an axis' size, and how many elements of the operand one step along it is.
@@ -60,7 +60,7 @@ void transpose_elements(const TransposeArgs& args) {
 
 }  // namespace
 
-void CpuDevice::transpose(Lane& /*lane*/, const TransposeArgs& args) {
+void transpose(Lane& /*lane*/, const TransposeArgs& args) {
   switch (args.element_bytes) {
     case 1:
       return transpose_elements<std::uint8_t>(args);
@@ -75,4 +75,4 @@ void CpuDevice::transpose(Lane& /*lane*/, const TransposeArgs& args) {
   }
 }
 
-}  // namespace tensorlane
+}  // namespace tensorlane::cpu

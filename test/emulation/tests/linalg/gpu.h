@@ -46,8 +46,9 @@ class Gpu : public cuda::testing::Rig {
     call(&Device::det, args, where, {&DetArgs::a}, {&DetArgs::det, &DetArgs::log_abs});
   }
 
-  template <typename Args>
-  void call(void (Device::*operation)(Lane&, const Args&), Args args, Where where,
+  // Of any part of the device.
+  template <typename Part, typename Args>
+  void call(void (Part::*operation)(Lane&, const Args&), Args args, Where where,
             std::initializer_list<Operand Args::*> inputs, std::initializer_list<Operand Args::*> outputs) {
     if (where == Where::Host) {
       run([&](Lane& lane) { (device().*operation)(lane, args); });

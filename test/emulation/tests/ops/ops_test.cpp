@@ -33,7 +33,7 @@ std::vector<float> numbers(std::int64_t count) {
 
 template <typename Args>
 struct Call {
-  void (Device::*operation)(Lane&, const Args&);
+  void (TensorOperations::*operation)(Lane&, const Args&);
   Args args;
   std::initializer_list<Operand Args::*> inputs, outputs;
   std::vector<std::size_t> sizes;  // of the outputs, in bytes

@@ -18,10 +18,10 @@
 
 namespace tensorlane {
 
-class HostBlock {
+class ResultBlock {
  public:
-  HostBlock() = default;
-  explicit HostBlock(std::size_t bytes) : memory_(std::malloc(bytes == 0 ? 1 : bytes)), bytes_(bytes) {
+  ResultBlock() = default;
+  explicit ResultBlock(std::size_t bytes) : memory_(std::malloc(bytes == 0 ? 1 : bytes)), bytes_(bytes) {
     if (memory_ == nullptr) {
       throw Error(Code::OutOfMemory, "no memory for a result of " + std::to_string(bytes) + " bytes");
     }
@@ -57,8 +57,8 @@ Napi::Value give_to_js(Napi::Env env, const void* data, std::size_t bytes, std::
   return copy;
 }
 
-inline Napi::Value give_to_js(Napi::Env env, HostBlock block) {
-  auto owner = std::make_unique<HostBlock>(std::move(block));
+inline Napi::Value give_to_js(Napi::Env env, ResultBlock block) {
+  auto owner = std::make_unique<ResultBlock>(std::move(block));
   const void* data = owner->data();
   const std::size_t bytes = owner->bytes();
   return give_to_js(env, data, bytes, std::move(owner));

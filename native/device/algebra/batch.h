@@ -1,0 +1,61 @@
+// How operations on matrices read their operands: matrices of one batch, and pairs whose batches broadcast.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "device/request.h"
+
+namespace tensorlane {
+
+// The rows and columns of one matrix.
+struct MatrixShape {
+  std::int64_t rows = 0, columns = 0;
+};
+
+// The batch dimensions that two operands share after broadcasting, with each operand's strides counted in matrices.
+struct BatchWalk {
+  std::vector<std::int64_t> dims, a_strides, b_strides;
+  std::int64_t total = 1;
+
+  explicit BatchWalk(const Request& request);
+
+  // How many matrices an operand with these strides must have.
+  [[nodiscard]] std::int64_t matrices(const std::vector<std::int64_t>& strides) const;
+};
+
+// The operands a and b, whose leading dimensions broadcast, and how large the one result is.
+template <typename Args>
+void read_pair(Request& request, Args& args, MatrixShape a, MatrixShape b, Operand& result, MatrixShape of_result) {
+  BatchWalk batch(request);
+  args.a = request.operand("a", checked_bytes(args.type, {batch.matrices(batch.a_strides), a.rows, a.columns}));
+  args.b = request.operand("b", checked_bytes(args.type, {batch.matrices(batch.b_strides), b.rows, b.columns}));
+  request.result(result, checked_bytes(args.type, {batch.total, of_result.rows, of_result.columns}));
+  args.batch_dims = std::move(batch.dims);
+  args.a_strides = std::move(batch.a_strides);
+  args.b_strides = std::move(batch.b_strides);
+}
+
+// The operand a: `batch` matrices of m x n.
+template <typename Args>
+void read_matrices(Request& request, Args& args) {
+  args.type = request.float_type();
+  args.batch = request.size("batch");
+  args.m = request.size("m");
+  args.n = request.size("n");
+  args.a = request.operand("a", checked_bytes(args.type, {args.batch, args.m, args.n}));
+}
+
+// The same of n x n. Gives their bytes.
+template <typename Args>
+std::size_t read_square(Request& request, Args& args) {
+  args.type = request.float_type();
+  args.batch = request.size("batch");
+  args.n = request.size("n");
+  const std::size_t bytes = checked_bytes(args.type, {args.batch, args.n, args.n});
+  args.a = request.operand("a", bytes);
+  return bytes;
+}
+
+}  // namespace tensorlane

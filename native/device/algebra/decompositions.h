@@ -1,0 +1,103 @@
+// Matrices as products of others.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "device/algebra/batch.h"
+
+namespace tensorlane {
+
+enum class SvdMode { Thin, Full, Values };
+enum class SvdDriver { Auto, Gesvd, Gesvdj, Gesvdp, Gesvdr, Gesvda };  // cuSOLVER's; the CPU takes Auto alone
+enum class QrMode { Reduced, Complete, R };
+
+template <>
+struct Words<SvdMode> {
+  static constexpr std::array kTable{
+      Word{SvdMode::Thin, "thin"},
+      Word{SvdMode::Full, "full"},
+      Word{SvdMode::Values, "values"},
+  };
+};
+
+template <>
+struct Words<SvdDriver> {
+  static constexpr std::array kTable{
+      Word{SvdDriver::Auto, "auto"},     Word{SvdDriver::Gesvd, "gesvd"},   Word{SvdDriver::Gesvdj, "gesvdj"},
+      Word{SvdDriver::Gesvdp, "gesvdp"}, Word{SvdDriver::Gesvdr, "gesvdr"}, Word{SvdDriver::Gesvda, "gesvda"},
+  };
+};
+
+template <>
+struct Words<QrMode> {
+  static constexpr std::array kTable{
+      Word{QrMode::Reduced, "reduced"},
+      Word{QrMode::Complete, "complete"},
+      Word{QrMode::R, "r"},
+  };
+};
+
+// A batch of `batch` matrices of m x n. With k = min(m, n): u is m x k (thin) or m x m (full), s is k, vt is k x n or n
+// x n. u and vt are empty for SvdMode::Values. Errors: NotFinite and NotConverged with the indices of the matrices in
+// the batch; Argument where the driver cannot do it.
+struct SvdArgs {
+  DType type{};
+  SvdMode mode{};
+  SvdDriver driver{};
+  std::int64_t rank = 0;  // Gesvdr: how many singular values and vectors, all where 0; k above is then this
+  std::int64_t batch = 0, m = 0, n = 0;
+  Operand a, u, s, vt;
+  int max_sweeps = 0;  // of Jacobi's method; 0: as many as the library thinks right
+
+  void read(Request& request) {
+    mode = request.choice<SvdMode>("mode");
+    driver = request.choice<SvdDriver>("driver");
+    rank = request.size("rank");
+    read_matrices(request, *this);
+    const std::int64_t least = std::min(m, n);
+    // The device refuses a rank that its drivers do not take, and says which they do.
+    const std::int64_t k = rank == 0 ? least : std::min(rank, least);
+    const bool full = mode == SvdMode::Full;
+    request.result(s, checked_bytes(type, {batch, k}));
+    if (mode == SvdMode::Values) return;
+    request.result(u, checked_bytes(type, {batch, m, full ? m : k}));
+    request.result(vt, checked_bytes(type, {batch, full ? n : k, n}));
+  }
+};
+
+// With k = min(m, n): q is m x k and r is k x n (reduced), q m x m and r m x n (complete), or q empty and r k x n (R).
+// Errors: NotFinite with the indices of the matrices in the batch.
+struct QrArgs {
+  DType type{};
+  QrMode mode{};
+  std::int64_t batch = 0, m = 0, n = 0;
+  Operand a, q, r;
+
+  void read(Request& request) {
+    mode = request.choice<QrMode>("mode");
+    read_matrices(request, *this);
+    const std::int64_t k = mode == QrMode::Complete ? m : std::min(m, n);
+    request.result(r, checked_bytes(type, {batch, k, n}));
+    if (mode != QrMode::R) request.result(q, checked_bytes(type, {batch, m, k}));
+  }
+};
+
+// l (n x n) is lower triangular with a = l l^T; only the lower triangle of a is read; the upper one of l is zero.
+// Errors: NotFinite and NotPositiveDefinite with the indices of the matrices in the batch.
+struct CholeskyArgs {
+  DType type{};
+  std::int64_t batch = 0, n = 0;
+  Operand a, l;
+
+  void read(Request& request) { request.result(l, read_square(request, *this)); }
+};
+
+#define TENSORLANE_DECOMPOSITIONS(ROW) \
+  ROW(svd, SvdArgs, "svd", false)      \
+  ROW(qr, QrArgs, "qr", false)         \
+  ROW(cholesky, CholeskyArgs, "cholesky", false)
+
+}  // namespace tensorlane

@@ -1,0 +1,31 @@
+// Products of matrices.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "device/algebra/batch.h"
+
+namespace tensorlane {
+
+// For each index of `batch_dims`: c (m x n) = a (m x k) times b (k x n). A stride counts matrices, and 0 broadcasts.
+struct MatmulArgs {
+  DType type{};
+  std::int64_t m = 0, k = 0, n = 0;
+  std::vector<std::int64_t> batch_dims, a_strides, b_strides;
+  bool tf32 = false;  // float32 products may be rounded to 10 bits of mantissa where the device is faster so
+  Operand a, b, c;
+
+  void read(Request& request) {
+    type = request.float_type();
+    m = request.size("m");
+    k = request.size("k");
+    n = request.size("n");
+    tf32 = request.flag("tf32");
+    read_pair(request, *this, {m, k}, {k, n}, c, {m, n});
+  }
+};
+
+#define TENSORLANE_PRODUCTS(ROW) ROW(matmul, MatmulArgs, "matmul", true)
+
+}  // namespace tensorlane
