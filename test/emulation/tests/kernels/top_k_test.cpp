@@ -89,7 +89,7 @@ TEST_CASE_TEMPLATE("kernels: top_k of rows as long as what threads, warps and bl
   if (kSpeed == 0) lengths = {32, 33, 129, 512, 1025, 4097};
   for (const std::int64_t columns : lengths) {
     for (const std::int64_t k : {1, 2, 31, 32, 33, 500, 1024}) {
-      if (k > columns) continue;
+      if (k > columns || (kSpeed == 0 && k % 31 != 1)) continue;  // 1, 32, 1024 are left
       const auto kind = static_cast<Values>(between(random, 0, 2));
       check_top_k(stream, random_values<T>(random, 3 * columns, kind), 3, columns, k,
                   static_cast<std::size_t>(between(random, 0, 3)));
@@ -117,6 +117,7 @@ TEST_CASE_TEMPLATE("kernels: top_k of rows that many blocks share", T, float, do
   const T nan = std::numeric_limits<T>::quiet_NaN();
   const std::int64_t columns = kSpeed == 0 ? 9000 : 70'001;
   for (const std::int64_t k : {1, 50, 1024}) {
+    if (kSpeed == 0 && k != 50) continue;
     check_top_k(stream, random_values<T>(random, columns), 1, columns, k, 0);
     check_top_k(stream, random_values<T>(random, columns, Values::Ties), 1, columns, k, 1);
     check_top_k(stream, random_values<T>(random, 2 * columns, Values::Special), 2, columns, k, 3);
@@ -155,6 +156,7 @@ TEST_CASE_TEMPLATE("kernels: top_k of rows in which all is alike, or all NaN", T
   const T nan = std::numeric_limits<T>::quiet_NaN();
   const T inf = std::numeric_limits<T>::infinity();
   for (const std::int64_t columns : {5, 32, 100, 300, 512, 1000, 3000}) {
+    if (kSpeed == 0 && columns % 3 != 1) continue;
     for (const std::int64_t k : {1, 5, 32, 300}) {
       if (k > columns) continue;
       std::vector<T> row(static_cast<std::size_t>(columns), nan);

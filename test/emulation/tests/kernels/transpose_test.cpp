@@ -94,7 +94,7 @@ TEST_CASE_TEMPLATE("kernels: slabs with runs that begin anywhere in a word are t
   Random random(7);
   for (const std::int64_t few : {1, 2, 3, 4, 7, 16}) {
     for (std::int64_t rest = 0; rest < 4; ++rest) {
-      if (kSpeed == 0 && rest % 2 != few % 2) continue;
+      if (kSpeed == 0 && rest != few % 4) continue;
       const auto at = static_cast<std::size_t>(rest);
       check_transpose<T>(random, 1, few, 6000 + rest);
       check_transpose<T>(random, 1, 6000 + rest, few);
@@ -109,10 +109,11 @@ TEST_CASE_TEMPLATE("kernels: small matrices that begin anywhere in a word are tr
   Random random(8);
   for (std::int64_t rows = 1; rows <= 5; ++rows) {
     for (std::int64_t columns = 1; columns <= 5; ++columns) {
+      if (kSpeed == 0 && (rows + columns) % 3 != 0) continue;
       const auto at = static_cast<std::size_t>(columns % 4);
-      check_transpose<T>(random, between(random, 1, 700), rows, columns, 0, 0, at, 0);
-      check_transpose<T>(random, 61, rows, columns, rows % 4, 0, 0, at);
-      check_transpose<T>(random, 61, rows, columns, 0, columns % 3, at, 3 - at);
+      check_transpose<T>(random, between(random, 1, kSpeed == 0 ? 60 : 700), rows, columns, 0, 0, at, 0);
+      check_transpose<T>(random, 21, rows, columns, rows % 4, 0, 0, at);
+      check_transpose<T>(random, 21, rows, columns, 0, columns % 3, at, 3 - at);
       check_transpose<T>(random, 7, 20 + rows, 30 + columns, rows - 1, columns - 1, at, at);
     }
   }
