@@ -92,7 +92,12 @@ class Program {
 
 CompiledKernel compile_kernel(const std::string& source, const std::string& name, const std::string& architecture,
                               const std::vector<std::string>& options) {
-  std::vector<std::string> all = {"--gpu-architecture=" + architecture, "-std=c++17"};
+  std::vector<std::string> all = {"--gpu-architecture=" + architecture};
+  // NVRTC of CUDA 12 refuses to be told twice.
+  const auto is_standard = [](const std::string& option) {
+    return option.starts_with("-std") || option.starts_with("--std");
+  };
+  if (std::ranges::none_of(options, is_standard)) all.emplace_back("-std=c++17");
   for (const std::string& folder : header_folders()) all.push_back("-I" + folder);
   all.insert(all.end(), options.begin(), options.end());
   Program program(source);
