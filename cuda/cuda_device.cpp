@@ -58,12 +58,11 @@ LaunchLimits limits_of(const cudaDeviceProp& properties) {
     limits.grid[axis] = properties.maxGridSize[axis];
   }
   limits.shared_bytes = static_cast<int>(properties.sharedMemPerBlockOptin);
-  limits.shared_bytes_unasked = static_cast<int>(properties.sharedMemPerBlock);
   return limits;
 }
 
 // The device is done with the block when this has returned, or the block is never used again.
-void settle(cudaStream_t stream, HostBlock& block) {
+void settle(cudaStream_t stream, PinnedBlock& block) {
   cudaError_t ended = cudaStreamSynchronize(stream);
   if (ended != cudaSuccess && !is_sticky(ended)) {
     ended = cudaStreamSynchronize(stream);
@@ -79,7 +78,7 @@ void prove(Context& context, const DeviceInfo& info) {
   const std::array<float, 4> expected{1, 3, 2, 4};
   constexpr std::size_t kBytes = sizeof given;
   std::array<float, 4> got{};
-  HostBlock block = context.pinned().take(kBytes);
+  PinnedBlock block = context.pinned().take(kBytes);
   auto* memory = static_cast<std::byte*>(context.memory().allocate(stream, 2 * kBytes, MemoryKind::Operation));
   try {
     std::memcpy(block.data(), given.data(), kBytes);
@@ -160,7 +159,7 @@ CudaDevice::CudaDevice(const CudaOptions& options) : options_(options) {
   context_ = std::make_shared<Context>(options.index, options.memory);
   prove(*context_, info_);
   info_.library = describe_algebra();
-  compiler_ = std::make_unique<KernelCompiler>(context_, major_, minor_);
+  compiler_ = std::make_unique<KernelCompiler>(context_, major_, minor_, limits_.shared_bytes);
 }
 
 CudaDevice::~CudaDevice() = default;
@@ -171,11 +170,11 @@ MemoryStats CudaDevice::memory() {
   const HostPoolStats host = context_->pinned().stats();
   MemoryStats stats;
   stats.limit = pool.limit;
-  stats.used = pool.used;
-  stats.peak = pool.peak;
+  stats.used = pool.usage.used;
+  stats.peak = pool.usage.peak;
   stats.reserved = pool.reserved;
-  stats.tensors = pool.tensors;
-  stats.workspaces = pool.workspaces;
+  stats.tensors = pool.usage.tensors;
+  stats.workspaces = pool.usage.workspaces;
   stats.pinned = host.pinned;
   stats.pinned_used = host.used;
   return stats;

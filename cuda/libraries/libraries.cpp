@@ -55,7 +55,11 @@ void resolve_all(void* handle, Cusolver& table, std::string& missing) {
   TENSORLANE_CUSOLVER_OPTIONAL_FUNCTIONS(TENSORLANE_RESOLVE_OPTIONAL)
 }
 void resolve_all(void* handle, Nvrtc& table, std::string& missing) { TENSORLANE_NVRTC_FUNCTIONS(TENSORLANE_RESOLVE) }
-void resolve_all(void* handle, Driver& table, std::string& missing) { TENSORLANE_DRIVER_FUNCTIONS(TENSORLANE_RESOLVE) }
+void resolve_all(void* handle, Driver& table, std::string& missing) {
+  TENSORLANE_DRIVER_FUNCTIONS(TENSORLANE_RESOLVE)
+  [[maybe_unused]] std::string optional;
+  TENSORLANE_RESOLVE_OPTIONAL(cuFuncGetParamInfo)
+}
 
 #undef TENSORLANE_RESOLVE
 #undef TENSORLANE_RESOLVE_OPTIONAL

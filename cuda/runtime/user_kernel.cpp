@@ -26,7 +26,7 @@ void check_size(const char* what, unsigned given, int most) {
                                   std::to_string(most) + " on this device");
 }
 
-void check_limits(const LaunchLimits& limits, const LaunchArgs& args) {
+void check_limits(const LaunchLimits& limits, const CudaKernel& kernel, const LaunchArgs& args) {
   constexpr const char* kBlock[] = {"the block's x size", "the block's y size", "the block's z size"};
   constexpr const char* kGrid[] = {"the grid's x size", "the grid's y size", "the grid's z size"};
   std::uint64_t threads = 1;
@@ -39,17 +39,61 @@ void check_limits(const LaunchLimits& limits, const LaunchArgs& args) {
     throw Error(Code::Argument, "the block has " + std::to_string(threads) + " threads; this device allows " +
                                     std::to_string(limits.threads_per_block));
   }
-  if (args.shared_bytes > static_cast<std::size_t>(limits.shared_bytes)) {
+  const auto own = static_cast<std::size_t>(kernel.own_shared_bytes);
+  const auto most = static_cast<std::size_t>(limits.shared_bytes);
+  if (args.shared_bytes > most - std::min(own, most)) {
     throw Error(Code::Argument, "the block asks for " + std::to_string(args.shared_bytes) +
-                                    " bytes of shared memory; this device allows " +
-                                    std::to_string(limits.shared_bytes));
+                                    " bytes of shared memory, beside " + std::to_string(own) +
+                                    " of the kernel's own; this device allows " + std::to_string(most) + " in all");
   }
+}
+
+// The driver reads as many bytes as the parameters have, whatever it was given.
+void check_arguments(const CudaKernel& kernel, const std::vector<KernelArgument>& arguments) {
+  if (!kernel.parameters.has_value()) return;
+  const std::vector<std::size_t>& parameters = *kernel.parameters;
+  if (arguments.size() != parameters.size()) {
+    throw Error(Code::Argument, "the kernel '" + kernel.name + "' takes " + std::to_string(parameters.size()) +
+                                    " arguments, got " + std::to_string(arguments.size()));
+  }
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const std::size_t given = arguments[i].is_buffer ? sizeof(void*) : arguments[i].size;
+    if (given == parameters[i]) continue;
+    throw Error(Code::Argument, "argument " + std::to_string(i) + " of the kernel '" + kernel.name + "' has " +
+                                    std::to_string(given) + " bytes" +
+                                    (arguments[i].is_buffer ? ", the address of a tensor" : "") +
+                                    "; the kernel's parameter has " + std::to_string(parameters[i]));
+  }
+}
+
+// What the driver knows of a kernel that was just loaded. Done here and not at each launch: lanes launch it side by
+// side, and what is set holds for all of them.
+void prepare(CudaKernel& kernel, int shared_bytes) {
+  check(driver().cuFuncGetAttribute(&kernel.own_shared_bytes, CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, kernel.function),
+        "cuFuncGetAttribute");
+  // All that a block can have; without asking it gets less.
+  check(driver().cuFuncSetAttribute(kernel.function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                                    std::max(shared_bytes - kernel.own_shared_bytes, 0)),
+        "cuFuncSetAttribute");
+  if (driver().cuFuncGetParamInfo == nullptr) return;
+  std::vector<std::size_t> parameters;
+  for (;;) {
+    std::size_t offset = 0;
+    std::size_t size = 0;
+    const CUresult result = driver().cuFuncGetParamInfo(kernel.function, parameters.size(), &offset, &size);
+    if (result == CUDA_ERROR_INVALID_VALUE) break;  // there is no such parameter
+    check(result, "cuFuncGetParamInfo");
+    parameters.push_back(size);
+  }
+  kernel.parameters = std::move(parameters);
 }
 
 }  // namespace
 
-KernelCompiler::KernelCompiler(std::shared_ptr<Context> context, int major, int minor)
-    : context_(std::move(context)), architecture_("sm_" + std::to_string(major) + std::to_string(minor)) {}
+KernelCompiler::KernelCompiler(std::shared_ptr<Context> context, int major, int minor, int shared_bytes)
+    : context_(std::move(context)),
+      architecture_("sm_" + std::to_string(major) + std::to_string(minor)),
+      shared_bytes_(shared_bytes) {}
 
 std::shared_ptr<Kernel> KernelCompiler::compile(const std::string& source, const std::string& name,
                                                 const std::vector<std::string>& options) {
@@ -66,6 +110,7 @@ std::shared_ptr<Kernel> KernelCompiler::compile(const std::string& source, const
   const auto kernel = std::make_shared<CudaKernel>(context_, module);
   kernel->name = name;
   check(driver().cuModuleGetFunction(&kernel->function, module, compiled.symbol.c_str()), "cuModuleGetFunction");
+  prepare(*kernel, shared_bytes_);
 
   const std::lock_guard lock(mutex_);
   const auto [kept, added] = kept_.emplace(key, kernel);
@@ -82,12 +127,8 @@ void launch_kernel(CudaLane& lane, const LaunchLimits& limits, const LaunchArgs&
   if (kernel == nullptr || kernel->device() != lane.context().device()) {
     throw Error(Code::Argument, "a kernel that was compiled by this device was expected");
   }
-  check_limits(limits, args);
-  if (args.shared_bytes > static_cast<std::size_t>(limits.shared_bytes_unasked)) {
-    check(driver().cuFuncSetAttribute(kernel->function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
-                                      static_cast<int>(args.shared_bytes)),
-          "cuFuncSetAttribute");
-  }
+  check_limits(limits, *kernel, args);
+  check_arguments(*kernel, args.arguments);
   std::vector<std::uint64_t> values(args.arguments.size());
   std::vector<void*> addresses(args.arguments.size());
   for (std::size_t i = 0; i < values.size(); ++i) {

@@ -8,6 +8,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -28,6 +29,9 @@ class CudaKernel final : public Kernel {
 
   CUfunction function = nullptr;
   std::string name;
+  int own_shared_bytes = 0;  // of a block, beside what its launch asks for
+  // The sizes of its parameters, where the driver tells them.
+  std::optional<std::vector<std::size_t>> parameters;
   [[nodiscard]] int device() const noexcept { return context_->device(); }
 
  private:
@@ -40,13 +44,13 @@ struct LaunchLimits {
   int threads_per_block = 0;
   int block[3] = {0, 0, 0};
   int grid[3] = {0, 0, 0};
-  int shared_bytes = 0;          // a block may have, when it asks for it
-  int shared_bytes_unasked = 0;  // without asking
+  int shared_bytes = 0;  // of a block of a kernel that asked for it, as every kernel of ours does
 };
 
 class KernelCompiler {
  public:
-  KernelCompiler(std::shared_ptr<Context> context, int major, int minor);
+  // `shared_bytes` as in LaunchLimits.
+  KernelCompiler(std::shared_ptr<Context> context, int major, int minor, int shared_bytes);
 
   // The same kernel for the same source, name and options. On a lane's thread. Errors: Kernel, NoRuntime, OutOfMemory.
   std::shared_ptr<Kernel> compile(const std::string& source, const std::string& name,
@@ -57,12 +61,13 @@ class KernelCompiler {
 
   std::shared_ptr<Context> context_;
   std::string architecture_;
-  std::mutex mutex_;  // of what follows
+  int shared_bytes_;
+  std::mutex mutex_;  // guards what follows
   std::unordered_map<std::string, std::shared_ptr<Kernel>> kept_;
   std::deque<std::string> order_;  // oldest first
 };
 
-// Errors: Argument for what the device does not allow, DeviceLost.
+// Errors: Argument for what the device does not allow or the kernel does not take, DeviceLost.
 void launch_kernel(CudaLane& lane, const LaunchLimits& limits, const LaunchArgs& args);
 
 }  // namespace tensorlane::cuda

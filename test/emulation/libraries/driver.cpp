@@ -20,10 +20,12 @@ using namespace emulation::libraries;
 namespace {
 
 using Binder = std::function<void()>* (*)(void** arguments);
+using Describer = bool (*)(std::size_t index, std::size_t* offset, std::size_t* size);
 
 // Stays loaded as long as a launch of its kernels has not ended.
 struct Loaded {
   void* library = nullptr;
+  std::size_t shared_bytes = 0;  // __shared__ variables, of all its kernels together
   Loaded() = default;
   ~Loaded() {
     if (library != nullptr) dlclose(library);
@@ -43,6 +45,7 @@ struct Launch {
 struct CUfunc_st {
   std::shared_ptr<Loaded> module;
   Binder bind = nullptr;
+  Describer describe = nullptr;
 };
 
 struct CUmod_st {
@@ -66,9 +69,15 @@ CUresult result_of(cudaError_t error) {
   }
 }
 
+// The address is all that a context is.
+struct Context {
+  int device;
+};
+constexpr Context kContexts[emulation::kMaxDevices] = {{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}};
+
 template <typename Body>
-CUresult run(const char* name, const Body& body) noexcept {
-  const cudaError_t planned = emulation::fault(name);
+CUresult run(const char* name, const Body& body, cudaError_t (*fault)(const char*) = emulation::fault) noexcept {
+  const cudaError_t planned = fault(name);
   if (planned != cudaSuccess) return result_of(planned);
   try {
     return body();
@@ -87,6 +96,19 @@ std::size_t size_of(const void* image) {
   if (std::memcmp(&header, ELFMAG, SELFMAG) != 0) return 0;
   std::memcpy(&header, image, sizeof header);
   return header.e_shoff + std::size_t{header.e_shnum} * header.e_shentsize;
+}
+
+// __shared__ variables are the image's thread-local ones.
+std::size_t shared_bytes_of(const void* image) {
+  const char* const bytes = static_cast<const char*>(image);
+  Elf64_Ehdr header;
+  std::memcpy(&header, bytes, sizeof header);
+  for (std::size_t i = 0; i < header.e_phnum; ++i) {
+    Elf64_Phdr segment;
+    std::memcpy(&segment, bytes + header.e_phoff + i * header.e_phentsize, sizeof segment);
+    if (segment.p_type == PT_TLS) return segment.p_memsz;
+  }
+  return 0;
 }
 
 // From a file of its own: the loader takes a path that it knows, or a file that it has, for what it has loaded already.
@@ -126,6 +148,7 @@ CUresult cuModuleLoadData(CUmodule* module, const void* image) {
     auto created = std::make_unique<CUmod_st>();
     created->loaded->library = open_image(image, bytes);
     if (created->loaded->library == nullptr) return CUDA_ERROR_INVALID_IMAGE;
+    created->loaded->shared_bytes = shared_bytes_of(image);
     *module = created.release();
     return CUDA_SUCCESS;
   });
@@ -149,7 +172,46 @@ CUresult cuModuleGetFunction(CUfunction* hfunc, CUmodule hmod, const char* name)
     CUfunc_st& function = hmod->functions[name];
     function.module = hmod->loaded;
     function.bind = reinterpret_cast<Binder>(symbol);
+    function.describe = reinterpret_cast<Describer>(dlsym(hmod->loaded->library, describer_symbol(name).c_str()));
     *hfunc = &function;
+    return CUDA_SUCCESS;
+  });
+}
+
+CUresult cuCtxGetCurrent(CUcontext* pctx) {
+  const auto body = [&] {
+    if (pctx == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    const int device = emulation::current_context();
+    *pctx = device < 0 ? nullptr : reinterpret_cast<CUcontext>(const_cast<Context*>(&kContexts[device]));
+    return CUDA_SUCCESS;
+  };
+  return run("cuCtxGetCurrent", body, emulation::planned_fault);
+}
+
+CUresult cuCtxSetCurrent(CUcontext ctx) {
+  const auto body = [&] {
+    emulation::set_current_context(ctx == nullptr ? -1 : reinterpret_cast<const Context*>(ctx)->device);
+    return CUDA_SUCCESS;
+  };
+  return run("cuCtxSetCurrent", body, emulation::planned_fault);
+}
+
+CUresult cuFuncGetAttribute(int* pi, CUfunction_attribute attrib, CUfunction hfunc) {
+  return run("cuFuncGetAttribute", [&] {
+    if (hfunc == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    if (pi == nullptr || attrib != CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES) return CUDA_ERROR_INVALID_VALUE;
+    *pi = static_cast<int>(hfunc->module->shared_bytes);
+    return CUDA_SUCCESS;
+  });
+}
+
+CUresult cuFuncGetParamInfo(CUfunction func, size_t paramIndex, size_t* paramOffset, size_t* paramSize) {
+  return run("cuFuncGetParamInfo", [&] {
+    if (func == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    if (paramOffset == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    std::size_t size = 0;
+    if (!func->describe(paramIndex, paramOffset, &size)) return CUDA_ERROR_INVALID_VALUE;
+    if (paramSize != nullptr) *paramSize = size;
     return CUDA_SUCCESS;
   });
 }

@@ -31,6 +31,19 @@ template <typename... P>
 std::function<void()>* bind(void (*kernel)(P...), void** arguments) {
   return bind_all(kernel, arguments, std::index_sequence_for<P...>{});
 }
+template <typename... P>
+bool describe(void (*)(P...), std::size_t index, std::size_t* offset, std::size_t* size) {
+  const std::size_t sizes[] = {sizeof(P)..., 0}, alignments[] = {alignof(P)..., 1};
+  if (index >= sizeof...(P)) return false;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i <= index; ++i) {
+    at = (at + alignments[i] - 1) / alignments[i] * alignments[i];
+    if (i < index) at += sizes[i];
+  }
+  *offset = at;
+  *size = sizes[index];
+  return true;
+}
 }  // namespace emulation_of_nvrtc
 )";
 
@@ -99,7 +112,10 @@ std::string translate(const std::string& source, const std::string& name, const 
     const std::string expression = first == std::string::npos ? "" : kernel.expression.substr(first);
     text += "extern \"C\" __attribute__((visibility(\"default\"))) std::function<void()>* " +
             binder_symbol(kernel.lowered) + "(void** arguments) { return ::emulation_of_nvrtc::bind(&" + expression +
-            ", arguments); }\n";
+            ", arguments); }\n" + "extern \"C\" __attribute__((visibility(\"default\"))) bool " +
+            describer_symbol(kernel.lowered) +
+            "(std::size_t index, std::size_t* offset, std::size_t* size) { return ::emulation_of_nvrtc::describe(&" +
+            expression + ", index, offset, size); }\n";
   }
   return text;
 }

@@ -15,6 +15,10 @@ std::string lowered_name(const std::string& expression, const std::vector<std::s
 // The symbol of the function that binds a kernel to its arguments: std::function<void()>* (void** arguments).
 inline std::string binder_symbol(const std::string& lowered) { return "emulation_bind_" + lowered; }
 
+// The symbol of the function that tells where a parameter lies, and its size: bool (size_t index, size_t* offset,
+// size_t* size), false where there is no such parameter.
+inline std::string describer_symbol(const std::string& lowered) { return "emulation_describe_" + lowered; }
+
 struct NamedKernel {
   std::string expression;
   std::string lowered;

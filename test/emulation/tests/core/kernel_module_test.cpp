@@ -133,8 +133,9 @@ TEST_CASE("a step of compiling that fails leaves nothing behind") {
   const Calls unloaded("cuModuleUnload");
   {
     Rig rig;
-    for (const char* call : {"nvrtcCreateProgram", "nvrtcAddNameExpression", "nvrtcCompileProgram", "nvrtcGetCUBIN",
-                             "cuModuleLoadData", "cuModuleGetFunction"}) {
+    for (const char* call :
+         {"nvrtcCreateProgram", "nvrtcAddNameExpression", "nvrtcCompileProgram", "nvrtcGetCUBIN", "cuModuleLoadData",
+          "cuModuleGetFunction", "cuFuncGetAttribute", "cuFuncSetAttribute", "cuFuncGetParamInfo"}) {
       CAPTURE(call);
       emulation::plan_fault(call, 1, cudaErrorMemoryAllocation);
       // The one before has left no kernel that this would be given.
@@ -144,6 +145,98 @@ TEST_CASE("a step of compiling that fails leaves nothing behind") {
   }
   CHECK(made.since() == destroyed.since() + 1);  // one of each was not made
   CHECK(loaded.since() == unloaded.since() + 1);
+}
+
+TEST_CASE("a kernel's shared memory is asked for once, when it is compiled, and is all that the device has left") {
+  Rig rig({.lanes = 2});
+  const std::string source = R"(
+extern "C" __global__ void fill(int* out, int last) {
+  extern __shared__ int dynamic[];
+  __shared__ int own[64];
+  if (threadIdx.x == 0) {
+    own[63] = 5;
+    dynamic[last] = 37;
+    out[0] = dynamic[last] + own[63];
+  }
+}
+)";
+  const Calls set("cuFuncSetAttribute");
+  const auto kernel = std::static_pointer_cast<CudaKernel>(compile(rig, source, "fill"));
+  CHECK(set.since() == 1);
+  CHECK(kernel->own_shared_bytes == 256);
+  const auto most = static_cast<std::size_t>(rig.device().limits().shared_bytes) - 256;
+  const auto launched = [&](std::size_t bytes, std::size_t lane) {
+    std::vector<float> bits(1);
+    rig.run(
+        [&](Lane& here) {
+          const std::shared_ptr<Buffer> buffer = rig.device().allocate(here, sizeof(int));
+          LaunchArgs args;
+          args.kernel = kernel;
+          args.shared_bytes = bytes;
+          args.arguments = {{true, true, on_device(buffer)}, scalar(static_cast<int>(bytes / sizeof(int)) - 1)};
+          rig.device().launch(here, args);
+          rig.device().copy(here, on_device(buffer), host(bits));
+        },
+        lane);
+    int result = 0;
+    std::memcpy(&result, bits.data(), sizeof result);
+    return result;
+  };
+  for (const std::size_t bytes : {std::size_t{64}, most, std::size_t{1024}, most}) {
+    for (const std::size_t lane : {0, 1}) CHECK(launched(bytes, lane) == 42);
+  }
+  CHECK_MESSAGE(set.since() == 1, "it was set " << set.since() << " times");
+  std::string message;
+  CHECK(code_of([&] { launched(most + 4, 0); }, &message) == Code::Argument);
+  CHECK_MESSAGE(message.find("beside 256") != std::string::npos, message);
+}
+
+TEST_CASE("arguments are compared with the kernel's own parameters, where the driver tells them") {
+  Rig rig;
+  const auto kernel = std::static_pointer_cast<CudaKernel>(compile_scale(rig));
+  CHECK(kernel->parameters == std::vector<std::size_t>{8, 4, 4});
+  std::string message;
+  const auto launched = [&](std::vector<KernelArgument> more) {
+    return code_of(
+        [&] {
+          rig.run([&](Lane& lane) {
+            const std::shared_ptr<Buffer> buffer = rig.device().allocate(lane, 3 * sizeof(float));
+            LaunchArgs args;
+            args.kernel = kernel;
+            args.arguments = {{true, true, on_device(buffer)}};
+            args.arguments.insert(args.arguments.end(), more.begin(), more.end());
+            rig.device().launch(lane, args);
+          });
+        },
+        &message);
+  };
+  const Calls before("cuLaunchKernel");
+  CHECK(launched({scalar(1.0F)}) == Code::Argument);
+  CHECK_MESSAGE(message.find("takes 3 arguments, got 2") != std::string::npos, message);
+  CHECK(launched({scalar(1.0F), scalar(3), scalar(4)}) == Code::Argument);
+  CHECK_MESSAGE(message.find("takes 3 arguments, got 4") != std::string::npos, message);
+  CHECK(launched({scalar(1.0), scalar(3)}) == Code::Argument);
+  for (const char* part : {"argument 1", "'scale<float>'", "has 8 bytes", "parameter has 4"}) {
+    CHECK_MESSAGE(message.find(part) != std::string::npos, "'", part, "' is not in: ", message);
+  }
+  KernelArgument buffer_for_number;
+  buffer_for_number.is_buffer = true;
+  CHECK(launched({scalar(1.0F), buffer_for_number}) == Code::Argument);
+  CHECK_MESSAGE(message.find("argument 2") != std::string::npos, message);
+  CHECK_MESSAGE(before.since() == 0, "a kernel was launched with arguments that it does not take");
+  CHECK_FALSE(launched({scalar(1.0F), scalar(3)}).has_value());
+  // A driver that is too old to tell.
+  kernel->parameters.reset();
+  CHECK_FALSE(launched({scalar(1.0F), scalar(3)}).has_value());
+  CHECK(before.since() == 2);
+}
+
+TEST_CASE("a kernel without parameters takes no arguments") {
+  Rig rig;
+  const auto kernel =
+      std::static_pointer_cast<CudaKernel>(compile(rig, "extern \"C\" __global__ void nothing() {}\n", "nothing"));
+  CHECK(kernel->parameters == std::vector<std::size_t>{});
+  CHECK(kernel->own_shared_bytes == 0);
 }
 
 TEST_CASE("a launch that the device does not allow, or a kernel of another's, is refused") {
