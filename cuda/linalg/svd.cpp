@@ -12,6 +12,7 @@
 #include "cuda/linalg/svd_choice.h"
 #include "cuda/linalg/svd_job.h"
 #include "cuda/runtime/batch.h"
+#include "cuda/runtime/context.h"
 
 namespace tensorlane::cuda {
 namespace {
@@ -22,7 +23,7 @@ int version_of(const Cusolver& cusolver) {
   return version;
 }
 
-void run(CudaLane& lane, SvdMethod method, const SvdJob& job, double* perturbations) {
+void decompose(CudaLane& lane, SvdMethod method, const SvdJob& job, double* perturbations) {
   switch (method) {
     case SvdMethod::Gesvd:
       return svd_gesvd(lane, job);
@@ -39,27 +40,92 @@ void run(CudaLane& lane, SvdMethod method, const SvdJob& job, double* perturbati
   }
 }
 
-// Copies matrices to where a driver may destroy them, and makes them such as drivers take.
-void prepare(CudaLane& lane, const SvdJob& job, const void* from, int* not_finite, int* magnitudes) {
-  copy_finite(lane.stream(), job.type, from, job.a, job.count, job.m * job.n, not_finite);
-  scale_to_unit(lane.stream(), job.type, job.a, job.count, job.m * job.n, magnitudes);
+// So many matrices of an operand, from one on.
+Operand part_of(const Operand& operand, std::size_t item_bytes, std::int64_t first, std::int64_t count) {
+  if (operand.bytes == 0) return operand;
+  return {operand.data + static_cast<std::size_t>(first) * item_bytes, static_cast<std::size_t>(count) * item_bytes,
+          operand.buffer};
 }
 
-// Waits for the drivers' verdicts, and decomposes by gesvd what did not converge, or came out perturbed.
-void redo_failed(CudaLane& lane, const SvdJob& job, const void* from, int* not_finite, int* magnitudes,
-                 const std::vector<double>& perturbations) {
-  const std::size_t bytes = sizeof(int) * static_cast<std::size_t>(job.count);
-  const auto* info = reinterpret_cast<const int*>(lane.pinned(bytes));
-  check(cudaMemcpyAsync(const_cast<int*>(info), job.info, bytes, cudaMemcpyDeviceToHost, lane.stream()),
-        "cudaMemcpyAsync");
-  check(cudaStreamSynchronize(lane.stream()), "cudaStreamSynchronize");
-  for (std::int64_t i = 0; i < job.count; ++i) {
-    if (info[i] <= 0 && perturbations[static_cast<std::size_t>(i)] == 0) continue;
-    const SvdJob one = job.part(i, 1);
-    prepare(lane, one, at(job.type, from, i * job.m * job.n), not_finite + i, magnitudes + i);
-    svd_gesvd(lane, one);
+// One call's matrices, and what became of each.
+class Decomposition {
+ public:
+  Decomposition(CudaLane& lane, const SvdArgs& args)
+      : lane_(lane),
+        args_(args),
+        not_finite_(lane, args.batch),
+        info_(lane, args.batch),
+        perturbations_(std::make_shared<std::vector<double>>(static_cast<std::size_t>(args.batch), 0.0)) {
+    lane.keep(perturbations_);
   }
-}
+
+  // The matrices from `first` on.
+  void run(SvdMethod method, std::int64_t first, std::int64_t count) {
+    SvdJob job{args_.type, args_.mode, args_.rank, args_.max_sweeps, 0, args_.m, args_.n};
+    const std::int64_t values = method == SvdMethod::Gesvdr ? args_.rank : job.k();
+    const std::int64_t u_columns = method == SvdMethod::Gesvdr ? values : job.u_columns();
+    const std::int64_t vt_rows = method == SvdMethod::Gesvdr ? values : job.vt_rows();
+    const std::int64_t elements = args_.m * args_.n;
+    const std::size_t a_bytes = job.bytes(elements);
+    const std::size_t u_bytes = job.vectors() ? job.bytes(args_.m * u_columns) : 0;
+    const std::size_t s_bytes = job.bytes(values);
+    const std::size_t vt_bytes = job.vectors() ? job.bytes(vt_rows * args_.n) : 0;
+    const Operand a = part_of(args_.a, a_bytes, first, count);
+    const Operand u = part_of(args_.u, u_bytes, first, count);
+    const Operand s = part_of(args_.s, s_bytes, first, count);
+    const Operand vt = part_of(args_.vt, vt_bytes, first, count);
+    const std::array inputs{BatchOperand{&a, a_bytes}};
+    const std::array outputs{BatchOperand{&u, u_bytes}, BatchOperand{&s, s_bytes}, BatchOperand{&vt, vt_bytes}};
+    run_batch(lane_, count, inputs, outputs, [&](const Chunk& chunk) {
+      // Drivers destroy what they are given.
+      const Temporary copy = lane_.temporary(job.bytes(chunk.count * elements));
+      const Temporary magnitudes = lane_.temporary(sizeof(int) * static_cast<std::size_t>(chunk.count));
+      const std::int64_t at = first + chunk.first;
+      job.count = chunk.count;
+      job.a = copy.as();
+      job.u = job.vectors() ? chunk.outputs[0] : nullptr;
+      job.s = chunk.outputs[1];
+      job.vt = job.vectors() ? chunk.outputs[2] : nullptr;
+      job.info = info_.at(at);
+      copy_finite(lane_.stream(), job.type, chunk.inputs[0], job.a, job.count, elements, not_finite_.at(at));
+      scale_to_unit(lane_.stream(), job.type, job.a, job.count, elements, magnitudes.as<int>());
+      decompose(lane_, method, job, perturbations_->data() + at);
+      scale_back(lane_.stream(), job.type, job.s, chunk.count, values, magnitudes.as<int>());
+    });
+  }
+
+  // Waits for the drivers' verdicts, and decomposes by gesvd what did not converge, or came out perturbed.
+  void redo_failed() {
+    const std::size_t bytes = sizeof(int) * static_cast<std::size_t>(args_.batch);
+    std::byte* words = lane_.pinned(bytes);
+    check(cudaMemcpyAsync(words, info_.at(0), bytes, cudaMemcpyDeviceToHost, lane_.stream()), "cudaMemcpyAsync");
+    lane_.context().events().record(lane_.stream())->wait();
+    const auto* info = reinterpret_cast<const int*>(words);
+    const auto failed = [&](std::int64_t i) {
+      return info[i] > 0 || (*perturbations_)[static_cast<std::size_t>(i)] != 0;
+    };
+    for (std::int64_t first = 0; first < args_.batch; ++first) {
+      if (!failed(first)) continue;
+      std::int64_t end = first + 1;
+      while (end < args_.batch && failed(end)) ++end;
+      run(SvdMethod::Gesvd, first, end - first);
+      first = end;  // which has not failed
+    }
+  }
+
+  // Errors, when the device has done the work: NotFinite, NotConverged.
+  void check_outcome() {
+    not_finite_.check(Code::NotFinite, "svd: the input has a NaN or an infinity");
+    check_info(info_, Code::NotConverged, "svd: the iteration did not converge");
+  }
+
+ private:
+  CudaLane& lane_;
+  const SvdArgs& args_;
+  StatusWords not_finite_;
+  StatusWords info_;
+  std::shared_ptr<std::vector<double>> perturbations_;  // by gesvdp, of each matrix
+};
 
 // With no singular values any orthogonal matrices will do, where there are any.
 void without_values(CudaLane& lane, const SvdArgs& args) {
@@ -84,43 +150,12 @@ void svd(CudaLane& lane, const SvdArgs& args) {
     without_values(lane, args);
     return;
   }
-  const DType type = args.type;
-  const SvdMethod method = choose_svd(args.driver, type, args.batch, args.m, args.n, version_of(lane.cusolver()));
-  // What may not converge, or be perturbed, one matrix at a time: the loop waits for the GPU all the same.
-  const bool may_redo = args.driver == SvdDriver::Auto && (method == SvdMethod::Gesvdj || method == SvdMethod::Gesvdp);
-
-  SvdJob job{type, args.mode, args.rank, args.max_sweeps, 0, args.m, args.n};
-  const std::int64_t values = method == SvdMethod::Gesvdr ? args.rank : job.k();
-  const std::int64_t u_columns = method == SvdMethod::Gesvdr ? values : job.u_columns();
-  const std::int64_t vt_rows = method == SvdMethod::Gesvdr ? values : job.vt_rows();
-  const std::int64_t elements = args.m * args.n;
-
-  StatusWords not_finite(lane, args.batch);
-  StatusWords info(lane, args.batch);
-  const std::array inputs{BatchOperand{&args.a, job.bytes(elements)}};
-  const std::array outputs{BatchOperand{&args.u, job.vectors() ? job.bytes(args.m * u_columns) : 0},
-                           BatchOperand{&args.s, job.bytes(values)},
-                           BatchOperand{&args.vt, job.vectors() ? job.bytes(vt_rows * args.n) : 0}};
-  run_batch(lane, args.batch, inputs, outputs, [&](const Chunk& chunk) {
-    const Temporary a = lane.temporary(job.bytes(chunk.count * elements));
-    const Temporary magnitudes = lane.temporary(sizeof(int) * static_cast<std::size_t>(chunk.count));
-    job.count = chunk.count;
-    job.a = a.as();
-    job.u = job.vectors() ? chunk.outputs[0] : nullptr;
-    job.s = chunk.outputs[1];
-    job.vt = job.vectors() ? chunk.outputs[2] : nullptr;
-    job.info = info.at(chunk.first);
-    const auto perturbations = std::make_shared<std::vector<double>>(static_cast<std::size_t>(chunk.count), 0.0);
-    lane.keep(perturbations);
-    prepare(lane, job, chunk.inputs[0], not_finite.at(chunk.first), magnitudes.as<int>());
-    run(lane, method, job, perturbations->data());
-    if (may_redo) {
-      redo_failed(lane, job, chunk.inputs[0], not_finite.at(chunk.first), magnitudes.as<int>(), *perturbations);
-    }
-    scale_back(lane.stream(), type, job.s, chunk.count, values, magnitudes.as<int>());
-  });
-  not_finite.check(Code::NotFinite, "svd: the input has a NaN or an infinity");
-  check_info(info, Code::NotConverged, "svd: the iteration did not converge");
+  const SvdMethod method = choose_svd(args.driver, args.type, args.batch, args.m, args.n, version_of(lane.cusolver()));
+  Decomposition all(lane, args);
+  all.run(method, 0, args.batch);
+  // By its own choice of a driver it is done right, or not at all; what the user chose is what is done.
+  if (args.driver == SvdDriver::Auto && method != SvdMethod::Gesvd) all.redo_failed();
+  all.check_outcome();
 }
 
 }  // namespace tensorlane::cuda

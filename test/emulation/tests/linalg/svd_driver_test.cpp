@@ -108,6 +108,79 @@ TEST_CASE_TEMPLATE("cuda svd: auto does again by gesvd what Jacobi's method did 
   }
 }
 
+// One sweep is not enough for a random matrix, and more than enough for a diagonal one.
+TEST_CASE_TEMPLATE("cuda svd: of a batch of small matrices, auto does again by gesvd those that did not converge", T,
+                   float, double) {
+  constexpr std::int64_t kBatch = 7;
+  const std::vector<std::int64_t> unfinished{1, 2, 5};
+  Random random(5);
+  Gpu gpu;
+  for (const auto& [m, n] : std::vector<std::pair<int, int>>{{12, 12}, {32, 9}, {9, 32}}) {
+    const std::int64_t k = std::min(m, n);
+    std::vector<T> a(static_cast<std::size_t>(kBatch * m * n), T{0});
+    for (std::int64_t i = 0; i < kBatch; ++i) {
+      for (std::int64_t j = 0; j < k; ++j) a[static_cast<std::size_t>(i * m * n + j * n + j)] = static_cast<T>(j + 1);
+    }
+    for (const std::int64_t i : unfinished) {
+      const std::vector<T> one = narrow<T>(random_matrix(random, m, n));
+      std::copy(one.begin(), one.end(), a.begin() + i * m * n);
+    }
+    for (const SvdMode mode : {SvdMode::Values, SvdMode::Thin, SvdMode::Full}) {
+      for (const Where where : {Where::Host, Where::Buffers}) {
+        INFO(m, " x ", n, ", mode ", name_of(mode), ", in ", name_of(where));
+        const bool full = mode == SvdMode::Full;
+        const std::uint64_t before = emulation::calls("cusolverDnXgesvd");
+        const Svd<T> result = decompose(gpu, a, kBatch, m, n, {mode, SvdDriver::Auto, 0, where, 1});
+        CHECK_MESSAGE(emulation::calls("cusolverDnXgesvd") == before + unfinished.size(),
+                      "gesvd did not do those that were left, and them alone");
+        const Svd<T> expected = decompose(gpu, a, kBatch, m, n, {mode, SvdDriver::Gesvd, 0, where});
+        for (std::int64_t i = 0; i < kBatch; ++i) {
+          INFO("matrix ", i);
+          const T* s = result.s.data() + i * k;
+          check_values(s, std::vector<double>(expected.s.begin() + i * k, expected.s.begin() + (i + 1) * k),
+                       std::max(m, n), "against gesvd");
+          if (mode == SvdMode::Values) continue;
+          check_factors(widen(a.data() + i * m * n, m, n), result.u.data() + i * m * (full ? m : k), s,
+                        result.vt.data() + i * (full ? n : k) * n, mode);
+        }
+      }
+    }
+    emulation::config().gesvd_converges = false;
+    check_fails([&] { decompose(gpu, a, kBatch, m, n, {SvdMode::Thin, SvdDriver::Auto, 0, Where::Host, 1}); },
+                Code::NotConverged, unfinished, kBatch);
+    emulation::config().gesvd_converges = true;
+  }
+}
+
+// A batch from host memory that is cut into chunks: what is done again comes after what was fetched.
+TEST_CASE("cuda svd: auto does matrices again in every chunk of a large batch") {
+  constexpr std::int64_t kBatch = 9000;
+  constexpr std::int64_t kSize = 16;
+  Random random(6);
+  Gpu gpu;
+  std::vector<float> a(static_cast<std::size_t>(kBatch * kSize * kSize), 0.0F);
+  for (std::int64_t i = 0; i < kBatch; ++i) {
+    for (std::int64_t j = 0; j < kSize; ++j) a[static_cast<std::size_t>((i * kSize + j) * kSize + j)] = 1;
+  }
+  const std::vector<std::int64_t> unfinished{0, 3001, 3002, 6500, kBatch - 1};
+  for (const std::int64_t i : unfinished) {
+    const std::vector<float> one = narrow<float>(random_matrix(random, kSize, kSize));
+    std::copy(one.begin(), one.end(), a.begin() + i * kSize * kSize);
+  }
+  const std::uint64_t before = emulation::calls("cusolverDnXgesvd");
+  const std::uint64_t batches = emulation::calls("cusolverDnSgesvdjBatched");
+  const Svd<float> result =
+      decompose(gpu, a, kBatch, kSize, kSize, {SvdMode::Thin, SvdDriver::Auto, 0, Where::Host, 1});
+  CHECK_MESSAGE(emulation::calls("cusolverDnSgesvdjBatched") > batches + 1, "the batch was not cut");
+  CHECK(emulation::calls("cusolverDnXgesvd") == before + unfinished.size());
+  for (const std::int64_t i : {0, 1, 3000, 3001, 3002, 3003, 6500, 8998, 8999}) {
+    INFO("matrix ", i);
+    const std::int64_t at = i * kSize * kSize;
+    check_factors(widen(a.data() + at, kSize, kSize), result.u.data() + at, result.s.data() + i * kSize,
+                  result.vt.data() + at, SvdMode::Thin);
+  }
+}
+
 // Values come from the eigenvalues of A^T A, so what is below sqrt(eps) of the largest is noise.
 TEST_CASE_TEMPLATE("cuda svd: gesvda, on batches of tall, wide and square matrices", T, float, double) {
   Random random(3);
