@@ -12,7 +12,8 @@ if(NOT CMAKE_CUDA_COMPILER)
   message(FATAL_ERROR "nvcc was not found. `node scripts/cuda-toolkit.mjs` puts one into build/cuda-toolkit.")
 endif()
 
-# Machine code for these GPUs, as far as this nvcc knows them, and PTX for those still to come.
+# Machine code for these GPUs, as far as this nvcc knows them, and PTX for those still to come: of the newest, and of 9.0
+# for a driver that is too old for that.
 set(TENSORLANE_CUDA_ARCHITECTURES "75;80;86;89;90;100;120" CACHE STRING "GPU architectures to compile for")
 execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-arch OUTPUT_VARIABLE known RESULT_VARIABLE failed)
 if(failed)
@@ -26,6 +27,10 @@ foreach(architecture IN LISTS TENSORLANE_CUDA_ARCHITECTURES)
   endif()
 endforeach()
 list(APPEND CMAKE_CUDA_ARCHITECTURES ${newest}-virtual)
+if("90-real" IN_LIST CMAKE_CUDA_ARCHITECTURES)
+  list(APPEND CMAKE_CUDA_ARCHITECTURES 90-virtual)
+  list(REMOVE_DUPLICATES CMAKE_CUDA_ARCHITECTURES)
+endif()
 
 set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
 enable_language(CUDA)

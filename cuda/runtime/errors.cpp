@@ -1,18 +1,25 @@
 #include "cuda/runtime/errors.h"
 
 #include "core/error.h"
+#include "cuda/libraries/libraries.h"
 
 namespace tensorlane::cuda {
 namespace {
 
 thread_local Health* health_of_thread = nullptr;
 
+// Those of CUDA 13's that older headers do not have.
+constexpr auto kContained = static_cast<cudaError_t>(226);
+constexpr auto kTensorMemoryLeak = static_cast<cudaError_t>(721);
+
+// All of which NVIDIA says that the process has to be started anew, and what takes the device or its context away.
 bool is_known_as_sticky(cudaError_t error) noexcept {
   switch (error) {
     case cudaErrorCudartUnloading:
     case cudaErrorDevicesUnavailable:
     case cudaErrorECCUncorrectable:
     case cudaErrorNvlinkUncorrectable:
+    case kContained:
     case cudaErrorIllegalAddress:
     case cudaErrorLaunchTimeout:
     case cudaErrorContextIsDestroyed:
@@ -23,6 +30,7 @@ bool is_known_as_sticky(cudaError_t error) noexcept {
     case cudaErrorInvalidAddressSpace:
     case cudaErrorInvalidPc:
     case cudaErrorLaunchFailure:
+    case kTensorMemoryLeak:
     case cudaErrorMpsRpcFailure:
     case cudaErrorMpsClientTerminated:
     case cudaErrorExternalDevice:
@@ -72,16 +80,25 @@ void Health::check() const {
   throw Error(Code::DeviceLost, lost_message("CUDA device " + std::to_string(device_), cause_));
 }
 
-OnDevice::OnDevice(int device, Health& health) noexcept : health_before_(health_of_thread) {
-  if (cudaGetDevice(&device_before_) != cudaSuccess) device_before_ = -1;
-  health.note(cudaSetDevice(device), "cudaSetDevice");
+CurrentDevice::CurrentDevice(int device) noexcept {
+  try {
+    restores_ = driver().cuCtxGetCurrent(&before_) == CUDA_SUCCESS;
+  } catch (...) {
+    restores_ = false;  // there is no driver, and so no device
+  }
+  error_ = cudaSetDevice(device);
+}
+
+CurrentDevice::~CurrentDevice() {
+  if (restores_) static_cast<void>(driver().cuCtxSetCurrent(before_));
+}
+
+OnDevice::OnDevice(int device, Health& health) noexcept : current_(device), health_before_(health_of_thread) {
+  health.note(current_.error(), "cudaSetDevice");
   health_of_thread = &health;
 }
 
-OnDevice::~OnDevice() {
-  if (device_before_ >= 0) health_of_thread->note(cudaSetDevice(device_before_), "cudaSetDevice");
-  health_of_thread = health_before_;
-}
+OnDevice::~OnDevice() { health_of_thread = health_before_; }
 
 void watch_this_thread(Health* health) noexcept { health_of_thread = health; }
 

@@ -5,6 +5,7 @@
 // met.
 #pragma once
 
+#include <cuda.h>
 #include <cuda_runtime.h>
 
 #include <atomic>
@@ -37,8 +38,26 @@ class Health {
   std::string cause_;
 };
 
-// While it lives, check() on this thread loses this device when it meets a sticky error; and the device is the one that
-// CUDA's calls of this thread are for.
+// While it lives, the device is the one that CUDA's calls of this thread are for. Afterwards the thread has the context
+// that it had before, or none: a thread that never chose a device is not given one, since choosing one makes its
+// context, which takes hundreds of megabytes. So does, on such a thread, nearly every call.
+class CurrentDevice {
+ public:
+  explicit CurrentDevice(int device) noexcept;
+  ~CurrentDevice();
+  CurrentDevice(const CurrentDevice&) = delete;
+  CurrentDevice& operator=(const CurrentDevice&) = delete;
+
+  // What choosing it came to.
+  [[nodiscard]] cudaError_t error() const noexcept { return error_; }
+
+ private:
+  CUcontext before_ = nullptr;
+  bool restores_ = false;
+  cudaError_t error_;
+};
+
+// The same; and check() on this thread loses this device when it meets a sticky error.
 class OnDevice {
  public:
   OnDevice(int device, Health& health) noexcept;
@@ -47,7 +66,7 @@ class OnDevice {
   OnDevice& operator=(const OnDevice&) = delete;
 
  private:
-  int device_before_ = -1;
+  CurrentDevice current_;
   Health* health_before_;
 };
 

@@ -64,15 +64,27 @@ EventRef EventPool::record(cudaStream_t stream) {
   return event;
 }
 
+EventPool::~EventPool() {
+  if (free_.empty()) return;
+  const CurrentDevice here(device_);
+  free_.clear();
+}
+
 void EventPool::give_back(StreamEvent* used) noexcept {
   std::unique_ptr<StreamEvent> event(used);
-  const std::lock_guard lock(mutex_);
-  if (free_.size() >= kKeptEvents) return;
-  try {
-    free_.push_back(std::move(event));
-  } catch (...) {
-    // No memory to keep it in: it is destroyed.
+  {
+    const std::lock_guard lock(mutex_);
+    if (free_.size() < kKeptEvents) {
+      try {
+        free_.push_back(std::move(event));
+        return;
+      } catch (...) {
+        // No memory to keep it in: it is destroyed.
+      }
+    }
   }
+  const CurrentDevice here(device_);
+  event.reset();
 }
 
 }  // namespace tensorlane::cuda

@@ -54,7 +54,13 @@ using EventRef = std::shared_ptr<StreamEvent>;
 
 class EventPool : public std::enable_shared_from_this<EventPool> {
  public:
-  // On the device that is the thread's current one, which is always the same. Errors: OutOfMemory, DeviceLost.
+  explicit EventPool(int device) : device_(device) {}
+  // On any thread.
+  ~EventPool();
+  EventPool(const EventPool&) = delete;
+  EventPool& operator=(const EventPool&) = delete;
+
+  // On a thread whose current device is the pool's. Errors: OutOfMemory, DeviceLost.
   [[nodiscard]] EventRef take();
   // Recorded on the stream.
   [[nodiscard]] EventRef record(cudaStream_t stream);
@@ -62,8 +68,9 @@ class EventPool : public std::enable_shared_from_this<EventPool> {
  private:
   void give_back(StreamEvent* event) noexcept;
 
+  int device_;
   std::mutex mutex_;
-  std::vector<std::unique_ptr<StreamEvent>> free_;
+  std::vector<std::unique_ptr<StreamEvent>> free_;  // guarded by mutex_
 };
 
 }  // namespace tensorlane::cuda

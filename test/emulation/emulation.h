@@ -29,6 +29,7 @@ struct Config {
   int driver_version = 13000;  // EMULATION_DRIVER; 0: no driver is installed
   int runtime_version = CUDART_VERSION;
   int multiprocessors = 4;
+  bool gesvd_converges = true;
 };
 
 // The first use reads the environment.
@@ -51,6 +52,19 @@ std::uint64_t calls(std::string_view name = "");
 
 // What an entry point asks first: the planned fault, else the sticky error of the current device, else success.
 cudaError_t fault(const char* call);
+
+// The planned fault alone, for what works on a device that has failed as well.
+cudaError_t planned_fault(const char* call);
+
+// Whether a device's primary context is there: made when a thread chooses the device, as since CUDA 12, or by the first
+// call that needs a device on a thread that has none.
+bool has_context(int device);
+// As when the process started. Not while anything is alive.
+void forget_contexts();
+// The device whose context is the calling thread's current one; -1: it has none.
+int current_context();
+// -1: none from now on, and what needs a device gets the context of the device that the thread last had.
+void set_current_context(int device);
 
 // The device's sticky error; cudaSuccess when it has none.
 cudaError_t sticky(int device = 0);

@@ -13,6 +13,7 @@ namespace emulation {
 namespace {
 
 thread_local int device_of_thread = 0;
+thread_local bool has_current_context = false;  // that of device_of_thread
 thread_local cudaError_t last_error = cudaSuccess;
 thread_local cudaError_t fault_at_execution = cudaSuccess;
 
@@ -31,6 +32,7 @@ bool stays(cudaError_t error) {
     case cudaErrorInvalidAddressSpace:
     case cudaErrorInvalidPc:
     case cudaErrorLaunchFailure:
+    case cudaErrorTensorMemoryLeak:
       return true;
     default:
       return false;
@@ -177,6 +179,33 @@ void reset_errors() {
 
 int current_device() { return device_of_thread; }
 
+cudaError_t planned_fault(const char* call) { return begin_call(call); }
+
+void enter_context(Device& device) {
+  device.has_context = true;
+  has_current_context = true;
+}
+
+bool has_context(int device) {
+  const Quiet quiet;
+  const Device* found = find_device(device);
+  return found != nullptr && found->has_context;
+}
+
+void forget_contexts() {
+  const Quiet quiet;
+  for (const auto& device : state().devices)
+    if (device != nullptr) device->has_context = false;
+  has_current_context = false;
+}
+
+int current_context() { return has_current_context ? device_of_thread : -1; }
+
+void set_current_context(int device) {
+  has_current_context = device >= 0;
+  if (device >= 0) device_of_thread = device;
+}
+
 cudaError_t remembered(cudaError_t error) {
   if (error != cudaSuccess && error != cudaErrorNotReady) last_error = error;
   return error;
@@ -192,8 +221,10 @@ extern "C" {
 cudaError_t cudaSetDevice(int device) {
   return emulation::plain_call("cudaSetDevice", [&] {
     const Quiet quiet;
-    if (emulation::find_device(device) == nullptr) return cudaErrorInvalidDevice;
+    emulation::Device* const found = emulation::find_device(device);
+    if (found == nullptr) return cudaErrorInvalidDevice;
     emulation::device_of_thread = device;
+    emulation::enter_context(*found);
     return cudaSuccess;
   });
 }

@@ -20,6 +20,8 @@ cudaError_t sticky_error(const Device& device);
 void fail(Device& device, cudaError_t error);
 
 int current_device();
+// Under the lock: the device, which is the current one, has its context, and the calling thread has that.
+void enter_context(Device& device);
 // Keeps an error for cudaGetLastError and returns it.
 cudaError_t remembered(cudaError_t error);
 
@@ -33,6 +35,7 @@ cudaError_t device_call(const char* call, Work work) {
       const Quiet quiet;
       device = find_device(current_device());
       error = device == nullptr ? cudaErrorInvalidDevice : device->sticky;
+      if (device != nullptr) enter_context(*device);
     }
     if (error == cudaSuccess) error = work(*device);
   }
@@ -48,7 +51,10 @@ cudaError_t releasing_call(const char* call, Work work) {
     {
       const Quiet quiet;
       device = find_device(current_device());
-      if (device != nullptr) error = device->sticky;
+      if (device != nullptr) {
+        error = device->sticky;
+        enter_context(*device);
+      }
     }
     if (device == nullptr) return remembered(cudaErrorInvalidDevice);
     const cudaError_t own = work(*device);

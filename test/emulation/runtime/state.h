@@ -75,6 +75,7 @@ struct Device {
   std::uintptr_t next_region = 0;  // where the search for a free region starts
   std::size_t direct_bytes = 0;    // of cudaMalloc
   cudaError_t sticky = cudaSuccess;
+  bool has_context = false;
   std::set<CUmemPoolHandle_st*> pools;
   std::shared_ptr<CUmemPoolHandle_st> default_pool;
   std::shared_ptr<CUmemPoolHandle_st> current_pool;
