@@ -44,13 +44,13 @@ class CudaBuffer final : public Buffer {
     EventRef event;  // null: nothing to wait for
   };
 
-  void wait_for(const Use& use, cudaStream_t stream);
+  static void wait_for(const Use& use, cudaStream_t stream);
 
   std::shared_ptr<Context> context_;
   std::byte* data_ = nullptr;
   std::size_t bytes_ = 0;
 
-  std::mutex mutex_;       // of what follows
+  std::mutex mutex_;       // guards what follows
   Use write_;              // the last one
   std::vector<Use> uses_;  // the last one of each stream, writes included
   cudaStream_t last_ = nullptr;

@@ -1,10 +1,11 @@
 #include "cuda/memory/host_pool.h"
 
+#include <algorithm>
 #include <bit>
 #include <string>
 
 #include "core/error.h"
-#include "cuda/memory/memory_pool.h"
+#include "cuda/memory/readable_bytes.h"
 
 namespace tensorlane::cuda {
 namespace {
@@ -15,7 +16,7 @@ std::size_t class_of(std::size_t bytes) {
 
 }  // namespace
 
-HostBlock& HostBlock::operator=(HostBlock&& other) noexcept {
+PinnedBlock& PinnedBlock::operator=(PinnedBlock&& other) noexcept {
   if (this == &other) return *this;
   if (pool_ != nullptr) pool_->give_back(data_, bytes_);
   pool_ = std::exchange(other.pool_, nullptr);
@@ -24,13 +25,13 @@ HostBlock& HostBlock::operator=(HostBlock&& other) noexcept {
   return *this;
 }
 
-HostBlock::~HostBlock() {
+PinnedBlock::~PinnedBlock() {
   if (pool_ != nullptr) pool_->give_back(data_, bytes_);
 }
 
 HostPool::~HostPool() { trim(); }
 
-HostBlock HostPool::take(std::size_t bytes) {
+PinnedBlock HostPool::take(std::size_t bytes) {
   const std::size_t rounded = bytes > kLargest ? bytes : std::bit_ceil(std::max(bytes, kSmallest));
   if (rounded <= kLargest) {
     const std::lock_guard lock(mutex_);

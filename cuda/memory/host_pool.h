@@ -18,15 +18,15 @@ namespace tensorlane::cuda {
 class HostPool;
 
 // A block in use; goes back when it is destroyed. The device must be done with it by then.
-class HostBlock {
+class PinnedBlock {
  public:
-  HostBlock() = default;
-  HostBlock(HostBlock&& other) noexcept
+  PinnedBlock() = default;
+  PinnedBlock(PinnedBlock&& other) noexcept
       : pool_(std::exchange(other.pool_, nullptr)),
         data_(std::exchange(other.data_, nullptr)),
         bytes_(std::exchange(other.bytes_, 0)) {}
-  HostBlock& operator=(HostBlock&& other) noexcept;
-  ~HostBlock();
+  PinnedBlock& operator=(PinnedBlock&& other) noexcept;
+  ~PinnedBlock();
 
   [[nodiscard]] std::byte* data() const noexcept { return data_; }
   // At least what was asked for.
@@ -36,7 +36,7 @@ class HostBlock {
 
  private:
   friend class HostPool;
-  HostBlock(HostPool* pool, std::byte* data, std::size_t bytes) : pool_(pool), data_(data), bytes_(bytes) {}
+  PinnedBlock(HostPool* pool, std::byte* data, std::size_t bytes) : pool_(pool), data_(data), bytes_(bytes) {}
 
   HostPool* pool_ = nullptr;
   std::byte* data_ = nullptr;
@@ -61,19 +61,20 @@ class HostPool {
   HostPool& operator=(const HostPool&) = delete;
 
   // Errors: OutOfMemory, DeviceLost.
-  [[nodiscard]] HostBlock take(std::size_t bytes);
+  [[nodiscard]] PinnedBlock take(std::size_t bytes);
   // Gives back to the system what is kept for reuse.
   void trim() noexcept;
   [[nodiscard]] HostPoolStats stats() const noexcept;
 
  private:
-  friend class HostBlock;
+  friend class PinnedBlock;
+  // Without the lock.
   void give_back(std::byte* data, std::size_t bytes) noexcept;
   void release(std::byte* data, std::size_t bytes) noexcept;
 
   Health& health_;
   std::uint64_t keep_bytes_;
-  mutable std::mutex mutex_;  // of what follows
+  mutable std::mutex mutex_;  // guards what follows
   std::array<std::vector<std::byte*>, kClasses> kept_;
   std::uint64_t kept_bytes_ = 0;
   HostPoolStats stats_;

@@ -17,10 +17,10 @@ Context::Context(int device, const MemoryOptions& memory)
       health_(device),
       memory_(device, memory, health_),
       pinned_(health_),
-      events_(std::make_shared<EventPool>()) {}
+      events_(std::make_shared<EventPool>(device)) {}
 
 Context::~Context() {
-  const OnDevice here(device_, health_);
+  ending_.emplace(device_, health_);
   unload_modules();
   memory_.release_stranded();
   events_.reset();

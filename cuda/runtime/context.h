@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "core/copy_crew.h"
@@ -40,7 +41,8 @@ class Context {
   [[nodiscard]] cudaStream_t take_stream(bool high_priority);
   void give_back_stream(cudaStream_t stream, bool high_priority) noexcept;
 
-  // How many lanes are at work; the last to fall idle gives back memory that only busy lanes need.
+  // How many lanes are not idle (see LaneState::idle); the last to fall idle gives back memory that only busy lanes
+  // need.
   void lane_stirs() noexcept { busy_.fetch_add(1, std::memory_order_relaxed); }
   void lane_idles() noexcept;
 
@@ -51,13 +53,14 @@ class Context {
  private:
   int device_;
   Health health_;
+  std::optional<OnDevice> ending_;  // from the destructor on, until what comes after it here is gone
   MemoryPool memory_;
   HostPool pinned_;
   CopyCrew copies_;
   std::shared_ptr<EventPool> events_;
   std::atomic<int> busy_{0};
 
-  std::mutex mutex_;  // of what follows
+  std::mutex mutex_;  // guards what follows
   std::vector<Stream> streams_;
   std::array<std::vector<cudaStream_t>, 2> free_streams_;
   std::vector<void*> retired_;

@@ -52,6 +52,7 @@ CudaLane::CudaLane(CudaDevice& device, std::size_t index) : device_(device), con
 
 CudaLane::~CudaLane() {
   blas_workspace_ = {};
+  static_cast<void>(kept_workspace());
   if (stirred_) context_->lane_idles();
   context_->give_back_stream(stream_, high_priority_);
   context_->give_back_stream(copy_in_, high_priority_);
@@ -170,13 +171,13 @@ cublasHandle_t CudaLane::cublas_handle() {
     Handle<cublasHandle_t> handle(made, [](cublasHandle_t it) { cuda::cublas().cublasDestroy_v2(it); });
     check(cublas().cublasSetStream_v2(made, stream_), "cublasSetStream");
     cublas_handle_ = std::move(handle);
-    workspace_set_ = false;
+    told_workspace_ = nullptr;
   }
-  if (!workspace_set_) {
-    const std::span<std::byte> workspace = blas_workspace();
+  const std::span<std::byte> workspace = blas_workspace();
+  if (told_workspace_ != workspace.data()) {
     check(cublas().cublasSetWorkspace_v2(cublas_handle_.get(), workspace.data(), workspace.size()),
           "cublasSetWorkspace");
-    workspace_set_ = true;
+    told_workspace_ = workspace.data();
   }
   return cublas_handle_.get();
 }
@@ -212,7 +213,21 @@ cusolverDnParams_t CudaLane::cusolver_params() {
   return cusolver_params_.get();
 }
 
+Temporary CudaLane::kept_workspace() noexcept {
+  const KeptWorkspace kept = context_->memory().take_kept(stream_);
+  Temporary workspace;
+  if (kept.data == nullptr) return workspace;
+  workspace.pool_ = &context_->memory();
+  workspace.stream_ = stream_;
+  workspace.data_ = kept.data;
+  workspace.bytes_ = kept.bytes;
+  workspace.kind_ = MemoryKind::Workspace;
+  return workspace;
+}
+
 std::span<std::byte> CudaLane::blas_workspace() {
+  stream_used_ = true;
+  if (blas_workspace_.bytes() == 0) blas_workspace_ = kept_workspace();
   if (blas_workspace_.bytes() == 0) {
     blas_workspace_ = take(device_.compute_major() >= 9 ? kHopperWorkspace : kOlderWorkspace, MemoryKind::Workspace);
   }
@@ -234,6 +249,10 @@ std::unique_ptr<Pending> CudaLane::end() noexcept {
   const bool holds = pending_ != nullptr && !pending_->held.empty();
   if (!stream_used_ && !copy_in_used_ && !copy_out_used_ && !holds) return nullptr;
   join_copies();
+  if (blas_workspace_.bytes() != 0) {
+    context_->memory().keep({stream_, std::exchange(blas_workspace_.data_, nullptr), blas_workspace_.bytes_});
+    blas_workspace_ = {};
+  }
   static_cast<void>(held());
   const EventRef event = pending_->start(stream_);
   for (const Use& use : uses_) use.buffer->used(stream_, event, use.wrote);
@@ -243,8 +262,7 @@ std::unique_ptr<Pending> CudaLane::end() noexcept {
 }
 
 void CudaLane::idle() noexcept {
-  blas_workspace_ = {};
-  workspace_set_ = false;
+  static_cast<void>(kept_workspace());  // freed as it goes out of scope
   if (stirred_) context_->lane_idles();
   stirred_ = false;
 }

@@ -93,6 +93,7 @@ class CudaLane final : public LaneState {
   [[nodiscard]] cusolverDnHandle_t cusolver_handle();
   [[nodiscard]] cusolverDnParams_t cusolver_params();
   // The lane's workspace for cuBLAS and cuBLASLt: of its own, so that results do not depend on what other lanes do.
+  // Kept until the lane falls idle, or somebody needs the memory more.
   [[nodiscard]] std::span<std::byte> blas_workspace();
 
   void begin() override;
@@ -115,6 +116,7 @@ class CudaLane final : public LaneState {
   using Handle = std::unique_ptr<std::remove_pointer_t<T>, void (*)(T)>;
 
   [[nodiscard]] Temporary take(std::size_t bytes, MemoryKind kind);
+  [[nodiscard]] Temporary kept_workspace() noexcept;
   [[nodiscard]] std::shared_ptr<CudaBuffer> buffer_of(const Operand& operand) const;
   [[nodiscard]] Held& held();
   void join(cudaStream_t copies) noexcept;
@@ -132,14 +134,14 @@ class CudaLane final : public LaneState {
   bool copy_in_used_ = false;
   bool copy_out_used_ = false;
   std::unique_ptr<CudaPending> pending_;
-  std::vector<Use> uses_;
+  std::vector<Use> uses_;  // of buffers
 
   Handle<cublasHandle_t> cublas_handle_{nullptr, nullptr};
   Handle<cublasLtHandle_t> cublas_lt_handle_{nullptr, nullptr};
   Handle<cusolverDnHandle_t> cusolver_handle_{nullptr, nullptr};
   Handle<cusolverDnParams_t> cusolver_params_{nullptr, nullptr};
-  Temporary blas_workspace_;
-  bool workspace_set_ = false;  // cublas_handle_ has been told of it
+  Temporary blas_workspace_;        // while a task uses it; between tasks the memory pool keeps it
+  void* told_workspace_ = nullptr;  // what cublas_handle_ has been told of
 };
 
 }  // namespace tensorlane::cuda

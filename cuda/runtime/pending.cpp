@@ -13,7 +13,7 @@ namespace {
 void keep_for_ever(Held held) {
   static std::mutex mutex;
   static auto* all = new std::vector<Held>;
-  for (HostBlock& block : held.pinned) block.abandon();
+  for (PinnedBlock& block : held.pinned) block.abandon();
   const std::lock_guard lock(mutex);
   all->push_back(std::move(held));
 }

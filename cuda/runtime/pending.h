@@ -20,7 +20,7 @@ class Context;
 
 // The destruction of these, in this order, is the end of the task's use of them.
 struct Held {
-  std::vector<HostBlock> pinned;
+  std::vector<PinnedBlock> pinned;
   std::vector<std::shared_ptr<void>> kept;
   std::vector<std::function<void()>> deferred;
 

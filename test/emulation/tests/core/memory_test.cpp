@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "cuda/memory/readable_bytes.h"
 #include "support/fault_sweep.h"
 #include "support/rig.h"
 
@@ -109,13 +110,76 @@ TEST_CASE("a device that was busy with much keeps little when it is idle") {
   CHECK(rig.device().memory().reserved <= 260 * kMiB);
 }
 
+TEST_CASE("a lane keeps its workspace between tasks, until it is idle or somebody needs the memory more") {
+  constexpr std::chrono::hours kLong{1};
+  constexpr std::uint64_t kWorkspace = 32 * kMiB;
+  Rig rig({.lanes = 2, .memory = {.limit_bytes = 100 * kMiB}}, kLong);
+  const auto use = [&](std::size_t index) {
+    void* address = nullptr;
+    rig.run(
+        [&](Lane& lane) {
+          CudaLane& here = CudaLane::of(lane);
+          static_cast<void>(here.cublas_handle());
+          address = here.blas_workspace().data();
+        },
+        index);
+    return address;
+  };
+  const std::uint64_t told = emulation::calls("cublasSetWorkspace_v2");
+  const std::uint64_t taken = emulation::calls("cudaMallocFromPoolAsync");
+  void* const first = use(0);
+  for (int i = 0; i < 10; ++i) CHECK(use(0) == first);
+  CHECK(use(1) != first);
+  CHECK_MESSAGE(emulation::calls("cudaMallocFromPoolAsync") == taken + 2, "a workspace was taken again");
+  CHECK(emulation::calls("cublasSetWorkspace_v2") == told + 2);
+  CHECK(rig.device().memory().workspaces == 2 * kWorkspace);
+  // Of 100 MiB, 64 are kept by lanes that do nothing.
+  rig.run([&](Lane& lane) { static_cast<void>(CudaLane::of(lane).temporary(60 * kMiB)); });
+  CHECK(rig.device().memory().workspaces == 0);
+  static_cast<void>(use(0));
+  CHECK(rig.device().memory().workspaces == kWorkspace);
+  CHECK(emulation::calls("cublasSetWorkspace_v2") <= told + 3);
+  rig.run([&](Lane& lane) { rig.device().trim(lane); }, 1);
+  CHECK_MESSAGE(rig.device().memory().workspaces == 0, "trim left what another lane keeps");
+  static_cast<void>(use(0));
+  static_cast<void>(use(1));
+  rig.pool().stop();
+  CHECK_MESSAGE(rig.device().memory().used == 0, "a lane that ended left its workspace");
+}
+
+TEST_CASE("an idle lane gives its workspace back") {
+  Rig rig;  // which falls idle at once
+  rig.run([](Lane& lane) { static_cast<void>(CudaLane::of(lane).blas_workspace()); });
+  for (int i = 0; i < 4000 && rig.device().memory().workspaces != 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  CHECK(rig.device().memory().workspaces == 0);
+}
+
+TEST_CASE("the account of memory knows who holds it, and keeps to the limit") {
+  MemoryAccount account(100);
+  CHECK(account.take(60, MemoryKind::Tensor));
+  CHECK_FALSE(account.take(41, MemoryKind::Operation));
+  CHECK(account.take(40, MemoryKind::Workspace));
+  account.give_back(60, MemoryKind::Tensor);
+  const Usage usage = account.usage();
+  CHECK(usage.tensors == 0);
+  CHECK(usage.workspaces == 40);
+  CHECK(usage.used == 40);
+  CHECK(usage.peak == 100);
+  account.forget_peak();
+  CHECK(account.usage().peak == 40);
+  MemoryAccount unlimited(0);
+  CHECK(unlimited.take(std::size_t{1} << 40U, MemoryKind::Operation));
+}
+
 TEST_CASE("pinned blocks come in powers of two and are used again") {
   Health health(0);
   {
     HostPool pool(health, 10 * kMiB);
     std::byte* first = nullptr;
     {
-      const HostBlock block = pool.take(1);
+      const PinnedBlock block = pool.take(1);
       CHECK(block.bytes() == 4096);
       first = block.data();
       CHECK(pool.stats().used == 4096);
@@ -150,7 +214,7 @@ TEST_CASE("pinned blocks on many threads") {
   for (unsigned t = 0; t < 4; ++t) {
     threads.emplace_back([&pool, t] {
       for (unsigned i = 0; i < 200; ++i) {
-        const HostBlock block = pool.take(std::size_t{1} << ((i + t) % 18));
+        const PinnedBlock block = pool.take(std::size_t{1} << ((i + t) % 18));
         block.data()[0] = std::byte{1};
       }
     });
