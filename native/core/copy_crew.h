@@ -46,12 +46,13 @@ class CopyCrew {
   };
 
   [[nodiscard]] static std::size_t default_helpers() noexcept;
-  void start() noexcept;
+  void start() noexcept;  // with the lock
   void help() noexcept;
+  // With the lock, which it lets go of while it copies.
   void copy_slice(Job& job, std::unique_lock<std::mutex>& lock) noexcept;
 
   const std::size_t wanted_;
-  std::mutex mutex_;  // of what follows, and of all jobs
+  std::mutex mutex_;  // guards what follows, and all jobs
   std::condition_variable work_;
   std::condition_variable done_;
   std::vector<Job*> jobs_;  // that have slices left, the oldest first

@@ -48,7 +48,7 @@ class Event {
     changed_.wait(lock, [&flag] { return flag; });
   }
 
-  std::mutex mutex_;
+  std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   bool recorded_ = false;
   bool done_ = false;

@@ -37,7 +37,7 @@ class Timer {
   using Entry = std::pair<Clock::time_point, Id>;
 
   std::function<void(Id)> fire_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::set<Entry> entries_;
   Id next_id_ = 1;
