@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const emulated = !process.env.TENSORLANE_REAL_GPU;
-// The addon that was built with the C++ tests of the emulated device, for a sanitizer: see scripts/test/vitest.mjs.
-const sanitized = process.env.TENSORLANE_SANITIZER === 'address';
-const build = fileURLToPath(new URL(sanitized ? 'build/emulation-address/' : 'build/emulation/', import.meta.url));
-const addons = sanitized ? build : `${build}Release/`;
+// The addon that was built with the C++ tests of the emulated device, for a sanitizer: see test/CMakeLists.txt.
+const sanitizer = process.env.TENSORLANE_SANITIZER;
+const build = fileURLToPath(new URL(sanitizer ? `build/${sanitizer}/` : 'build/emulation/', import.meta.url));
+const addons = sanitizer ? build : `${build}Release/`;
 
 const emulation = {
   TENSORLANE_ADDON: `${addons}tensorlane.node`,
@@ -27,8 +27,8 @@ export default defineConfig({
     environment: 'node',
     pool: 'forks',
     execArgv: ['--expose-gc'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     maxWorkers: 2,
     include: [
       'test/cuda/**/*.test.ts',

@@ -1,9 +1,10 @@
 // Everything that can be checked without running it. `--write` puts right what can be put right by itself, and no more.
-import { readdirSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { runProgram } from './processes.mjs';
-import { inRoot } from './setup/run.mjs';
+import { inRoot, run } from './setup/run.mjs';
 import { setUpOrExit } from './setup.mjs';
 
 const write = process.argv.includes('--write');
@@ -13,7 +14,7 @@ const tsc = [...node('typescript', 'bin', 'tsc'), '-p'];
 const clangFormat = node('clang-format-node', 'build', 'cli.js');
 
 await setUpOrExit(write ? 'format' : 'lint');
-const sources = ['native', 'cuda', 'test/native', 'test/emulation'].flatMap(cppFiles);
+const sources = cppFiles();
 const checks = {
   biome: () => runProgram(write ? [...biome, '--write'] : biome),
   'clang-format': () =>
@@ -37,40 +38,63 @@ async function typecheck() {
   // The library by its own rules, then everything around it.
   const library = await runProgram([...tsc, 'tsconfig.json', '--noEmit']);
   const rest = await runProgram([...tsc, 'tsconfig.dev.json']);
-  return { ok: library.ok && rest.ok };
+  const scripts = await runProgram([...tsc, 'tsconfig.scripts.json']);
+  return { ok: library.ok && rest.ok && scripts.ok };
 }
 
-/** clang-tidy on each file of native/ that is compiled here, as it is compiled here, on as many cores as there are. */
+/**
+ * clang-tidy on each file of native/ and cuda/, as it is compiled for the tests on the emulated GPU, on as many cores as there are.
+ * What it found nothing in is not asked again as long as neither the file nor any header changes.
+ */
 async function clangTidy() {
-  const commands = JSON.parse(readFileSync(inRoot('build', 'compile_commands.json'), 'utf8'));
+  const build = inRoot('build', 'lint');
+  // Only configured: the headers are read as they are, each file by itself.
+  const options = ['-DSANITIZE=none', '-DTENSORLANE_UNITY=OFF', '-DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON'];
+  await run('lint', 'cmake', ['-S', inRoot('test'), '-B', build, '-G', 'Ninja', ...options]);
+  const commands = JSON.parse(readFileSync(path.join(build, 'compile_commands.json'), 'utf8'));
   const files = [...new Set(commands.map(({ directory, file }) => path.resolve(directory, file)))];
-  const queue = files.filter((file) => file.startsWith(inRoot('native', path.sep)));
-  let ok = queue.length > 0;
-  if (!ok) console.error('build/compile_commands.json lists no file of native/');
+  const ours = ['native', 'cuda'].map((folder) => inRoot(folder, path.sep));
+  const all = files.filter((file) => ours.some((folder) => file.startsWith(folder)));
+  if (all.length === 0) {
+    console.error('build/lint/compile_commands.json lists no file of native/ or cuda/');
+    return { ok: false };
+  }
+
+  const sum = (names, start = '') =>
+    names.reduce((hash, name) => hash.update(readFileSync(name)), createHash('sha256').update(start)).digest('hex');
+  const headers = cppFiles().filter((file) => /\.(h|hpp|cuh)$/.test(file));
+  const same = sum([inRoot('.clang-tidy'), inRoot('test', 'CMakeLists.txt'), ...headers.sort()]);
+  const stamp = path.join(build, 'clean.json');
+  const clean = existsSync(stamp) ? JSON.parse(readFileSync(stamp, 'utf8')) : {};
+  const queue = all.filter((file) => clean[file] !== sum([file], same));
+  const total = queue.length;
+  let done = 0;
+  let ok = true;
   // The warnings that only g++ knows are no business of clang's.
   const extra = ['--extra-arg=-Wno-unknown-warning-option', '--extra-arg=-Wno-error'];
   const worker = async () => {
     for (let file = queue.shift(); file; file = queue.shift()) {
-      const result = await runProgram(['clang-tidy', '--quiet', '-p', inRoot('build'), ...extra, file], {
-        show: false,
-      });
-      if (result.ok) continue;
+      const result = await runProgram(['clang-tidy', '--quiet', '-p', build, ...extra, file], { show: false });
+      if (++done % 20 === 0) console.log(`lint: clang-tidy ${done} of ${total} files`);
+      if (result.ok) {
+        clean[file] = sum([file], same);
+        continue;
+      }
       ok = false;
       console.error(result.output.trimEnd());
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  writeFileSync(stamp, JSON.stringify(clean));
   return { ok };
 }
 
-function cppFiles(folder) {
-  try {
-    const entries = readdirSync(inRoot(folder), { recursive: true, withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isFile() && /\.(cpp|cc|cu|cuh|h|hpp)$/.test(entry.name))
-      .map((entry) => path.join(entry.parentPath, entry.name));
-  } catch (error) {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  }
+/** All C++ and CUDA sources and headers of the repository. */
+function cppFiles() {
+  const isCpp = /\.(cpp|cc|cu|cuh|h|hpp)$/;
+  return ['native', 'cuda', 'test', 'bench'].flatMap((folder) =>
+    readdirSync(inRoot(folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && isCpp.test(entry.name))
+      .map((entry) => path.join(entry.parentPath, entry.name)),
+  );
 }

@@ -11,6 +11,8 @@ import { addon, dependencies, emulatedAddon, typescript } from './setup/steps.mj
 export async function setUp(purpose = 'base') {
   // Sources that do not compile yet can be formatted all the same.
   if (purpose === 'format') return doSteps([dependencies]);
+  // Nor need they be built to be looked at.
+  if (purpose === 'lint') return doSteps([packages(purpose), dependencies]);
   const system = packages(purpose === 'emulation' ? 'test' : purpose);
   const emulated = purpose === 'emulation' ? [emulatedAddon] : [];
   return doSteps([system, dependencies, addon, ...emulated, typescript]);

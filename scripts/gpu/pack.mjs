@@ -89,7 +89,7 @@ function collect() {
 
 /** The programs that the nvcc build makes of the same sources. */
 async function emulatedPrograms() {
-  await run('pack', 'cmake', ['--build', inRoot('build', 'emulation'), '--target', 'gpu_programs']);
+  await run('pack', 'cmake', ['--build', inRoot('build'), '--target', 'gpu_programs']);
 }
 
 /** Of which commit this is, and what compiled it. */

@@ -1,6 +1,5 @@
 // A CUDA toolkit: the one that is here, or pinned parts of one in build/cuda-toolkit, put there without root. Only what
 // compiling needs: the libraries themselves (cuBLAS, cuSOLVER, NVRTC) are opened at run time.
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -16,6 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { ask } from '../processes.mjs';
 import { unpackDebian } from './debian.mjs';
 import { findProgram } from './packages.mjs';
 import { inRoot, SetupError, step } from './run.mjs';
@@ -33,6 +33,7 @@ export const ours = (name) => inRoot('build', 'cuda-toolkit', name);
  * The set-up step for a toolkit of one CUDA version ('12', '13'), or of any. `own` passes over what is installed here.
  * `purpose` names the system packages that it takes. `toolkit()` is { nvcc, include }: the compiler, and a folder of headers
  * that it lacks, or ''; they are there once the step is done.
+ * @param {{ version?: string, own?: boolean }} [options]
  */
 function cudaToolkit({ version, own = false } = {}) {
   const installed = own ? undefined : findInstalled(version);
@@ -75,7 +76,7 @@ function findInstalled(version) {
   const homes = named ? [named] : [...usual, ...(nvcc ? [path.join(path.dirname(realpathSync(nvcc)), '..')] : [])];
   for (const home of homes) {
     const found = examine(home);
-    if (found && (version ? found.version === version : cudaVersions.includes(found.version))) return found;
+    if (found && (version ? found.version === version : cudaVersions.includes(found.version ?? ''))) return found;
   }
   if (named)
     throw new SetupError(
@@ -90,7 +91,7 @@ function examine(home) {
   const include = [`${home}/include`, `${home}/targets/${target}/include`].find((dir) => has(dir, 'cuda_runtime.h'));
   const libraries = ['lib64', 'lib', `targets/${target}/lib`, `lib/${triplet}`].map((dir) => path.join(home, dir));
   if (!existsSync(nvcc) || !include || !libraries.some((dir) => has(dir, 'libcudart_static.a'))) return undefined;
-  const output = spawnSync(nvcc, ['--version'], { encoding: 'utf8' }).stdout ?? '';
+  const output = ask(nvcc, '--version') ?? '';
   const version = /release (\d+)\./.exec(output)?.[1];
   return { nvcc, version, complete: libraryHeaders.every((name) => has(include, name)) };
 }

@@ -1,7 +1,7 @@
 // The system packages: what each purpose needs, what of it is missing, and how it gets here.
-import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { ask } from '../processes.mjs';
 import { inRoot, run, SetupError, step } from './run.mjs';
 
 const libraryDirs = [
@@ -33,6 +33,15 @@ const needs = {
       files: headers('doctest/doctest.h'),
     },
   ],
+  coverage: [
+    {
+      apt: 'doctest-dev',
+      brew: 'doctest',
+      what: 'doctest (the C++ test library)',
+      files: headers('doctest/doctest.h'),
+    },
+    { apt: 'gcovr', brew: 'gcovr', what: 'gcovr', programs: ['gcovr'] },
+  ],
   demo: [],
   bench: [],
   // For a toolkit that is not here: cuda.mjs asks only then.
@@ -43,28 +52,30 @@ const needs = {
 };
 export const purposes = Object.keys(needs);
 
-// The demo draws with those of these fonts that are here, so a missing one is fetched where that is easy and never an error.
+// What is wanted and not needed is fetched where that is easy, and is never an error. The demo draws with those of these fonts
+// that are here; with ccache, what was compiled once is not compiled again.
 const fonts = JSON.parse(readFileSync(new URL('./fonts.json', import.meta.url), 'utf8'));
 const fontPackages = ['fontconfig', ...new Set(fonts.map((font) => font.package))];
-const unavailableFile = inRoot('build', '.setup', 'fonts-not-available');
+const unavailableFile = inRoot('build', '.setup', 'not-available');
 
 export function packages(purpose) {
   const wanted = [...needs.base, ...(purpose === 'base' ? [] : needs[purpose])];
   const missing = () => wanted.filter((need) => !isMet(need));
-  const missingFonts = () => (purpose === 'demo' && findProgram('apt-get') ? notInstalled(fontPackages) : []);
+  const nice = { demo: fontPackages, test: findProgram('ccache') ? [] : ['ccache'] }[purpose] ?? [];
+  const missingNice = () => (nice.length > 0 && findProgram('apt-get') ? notInstalled(nice) : []);
   return {
-    done: () => missing().length === 0 && missingFonts().length === 0,
+    done: () => missing().length === 0 && missingNice().length === 0,
     async run() {
       const list = missing();
       const asRoot = findProgram('apt-get') ? rootPrefix() : undefined;
       if (!asRoot && list.length > 0) throw new SetupError(byHand(list));
       if (!asRoot) return;
       const apt = list.map((need) => need.apt);
-      const extra = missingFonts();
+      const extra = missingNice();
       await step(`installed ${[...apt, ...extra].join(' ')}`, async () => {
         await update(asRoot);
         if (apt.length > 0) await install(asRoot, apt);
-        if (extra.length > 0) await installFonts(asRoot, extra);
+        if (extra.length > 0) await installWhatThereIs(asRoot, extra);
       });
     },
   };
@@ -92,10 +103,9 @@ export function findProgram(name) {
 }
 
 function notInstalled(names) {
-  const query = spawnSync('dpkg-query', ['-W', '-f', '$' + '{Package} $' + '{db:Status-Status}\n', ...names], {
-    encoding: 'utf8',
-  });
-  const installed = new Set((query.stdout || '').split('\n').map((line) => line.replace(/ installed$/, '')));
+  // A package that it does not know fails the query, which names the others all the same.
+  const query = ask('sh', '-c', `dpkg-query -W -f '$\{Package} $\{db:Status-Status}\\n' "$@"; true`, 'sh', ...names);
+  const installed = new Set((query ?? '').split('\n').map((line) => line.replace(/ installed$/, '')));
   const unavailable = existsSync(unavailableFile) ? readFileSync(unavailableFile, 'utf8').split('\n') : [];
   return names.filter((name) => !installed.has(name) && !unavailable.includes(name));
 }
@@ -104,7 +114,7 @@ function notInstalled(names) {
 function rootPrefix() {
   if (process.getuid?.() === 0) return [];
   if (!findProgram('sudo')) return undefined;
-  if (spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0) return ['sudo', '-n'];
+  if (ask('sudo', '-n', 'true') !== undefined) return ['sudo', '-n'];
   return process.stdin.isTTY ? ['sudo'] : undefined;
 }
 
@@ -133,12 +143,11 @@ async function update(prefix) {
 
 const install = (prefix, names) => aptGet(prefix, ['install', '-y', '--no-install-recommends', ...names]);
 
-async function installFonts(prefix, names) {
+async function installWhatThereIs(prefix, names) {
   const unavailable = [];
-  await install(prefix, names).catch(async (error) => {
-    // apt-get installs all or none, and not every distribution has every font.
+  await install(prefix, names).catch(async () => {
+    // apt-get installs all or none, and not every distribution has every one.
     for (const name of names) await install(prefix, [name]).catch(() => unavailable.push(name));
-    if (unavailable.length === names.length) throw error;
   });
   if (unavailable.length === 0) return;
   mkdirSync(path.dirname(unavailableFile), { recursive: true });

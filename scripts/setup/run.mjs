@@ -1,11 +1,9 @@
 // What every set-up step needs: running a command with its output kept, and one set-up at a time.
-import { spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { endPrograms, inRoot, runProgram } from '../processes.mjs';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
-export const inRoot = (...parts) => path.join(root, ...parts);
+export { inRoot };
 
 /** A failure that a person can act upon: its message is all there is to print. */
 export class SetupError extends Error {}
@@ -24,42 +22,23 @@ export async function step(title, work, who = 'setup') {
   process.stdout.write(`${process.stdout.isTTY ? '\r\x1b[K' : ''}${who}: ${line}\n`);
 }
 
-let running;
-
 /**
  * Runs a command with its output in build/setup-<log>.log. If it fails, throws a SetupError with the end of that output
  * and `hint`.
+ * @param {string} log
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {{ hint?: string } & import('../processes.mjs').RunOptions} [options]
  */
-export async function run(log, command, args, { env = {}, hint = '' } = {}) {
+export async function run(log, command, args, { hint = '', ...options } = {}) {
   const file = inRoot('build', `setup-${log}.log`);
-  mkdirSync(path.dirname(file), { recursive: true });
-  const out = createWriteStream(file, { flags: 'a' });
-  out.write(`\n$ ${command} ${args.join(' ')}\n`);
-  let tail = '';
-  const code = await new Promise((resolve) => {
-    // Only sudo may want to ask something, and only where somebody can answer.
-    const stdin = process.stdin.isTTY ? 'inherit' : 'ignore';
-    const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, stdio: [stdin, 'pipe', 'pipe'] });
-    running = child;
-    const keep = (chunk) => {
-      out.write(chunk);
-      tail = (tail + chunk).slice(-8000);
-    };
-    child.stdout.on('data', keep);
-    child.stderr.on('data', keep);
-    child.on('error', (error) => {
-      keep(`${error.message}\n`);
-      resolve(127);
-    });
-    child.on('close', (status, signal) => resolve(status ?? signal));
-  });
-  running = undefined;
-  await new Promise((resolve) => out.end(resolve));
-  if (code === 0) return;
-  const end = tail.trimEnd().split('\n').slice(-30).join('\n');
+  // Only sudo may want to ask something.
+  const { ok, status, output } = await runProgram([command, ...args], { interactive: true, ...options, log: file });
+  if (ok) return;
+  const end = output.trimEnd().split('\n').slice(-30).join('\n');
   throw new SetupError(
     [
-      `This failed (${code}): ${command} ${args.join(' ')}`,
+      `This failed (${status}): ${command} ${args.join(' ')}`,
       end ? end.replace(/^/gm, '  | ') : '',
       `The whole output is in ${path.relative(process.cwd(), file)}.`,
       hint,
@@ -92,7 +71,7 @@ export async function takeLock() {
   writeFileSync(owner, String(process.pid));
   const release = () => rmSync(lock, { recursive: true, force: true });
   const onExit = () => {
-    running?.kill();
+    endPrograms();
     release();
   };
   const onSignal = () => process.exit(130);

@@ -41,7 +41,7 @@ export const addon = stamped({
   title: 'built the native addon',
   inputs: ['CMakeLists.txt', 'native', 'package-lock.json'],
   output: 'build/Release/tensorlane.node',
-  work: () => buildAddon('build'),
+  work: () => buildAddon('build', 'tensorlane'),
 });
 
 /** The addon with the CUDA device; `toolkit` is a step of setup/cuda.mjs that is done before. */
@@ -60,20 +60,20 @@ export function cudaAddon(toolkit, folder = 'build/cuda') {
     inputs: ['CMakeLists.txt', 'native', 'cuda', 'test/gpu', 'test/emulation/tests', 'bench/gpu', 'package-lock.json'],
     also: options.join(' '),
     output: `${folder}/Release/tensorlane.node`,
-    work: () => buildAddon(folder, ['TENSORLANE_CUDA=nvcc', ...options]),
+    work: () => buildAddon(folder, 'all', ['TENSORLANE_CUDA=nvcc', ...options]),
   });
 }
 
-/** The addon with the CUDA device on an emulated GPU, in build/emulation: for tests where there is no GPU. */
+/** The addon with the CUDA device on an emulated GPU, in build/emulation: it shares all but that device with the plain one. */
 export const emulatedAddon = stamped({
   name: 'emulation',
   title: 'built the native addon with its CUDA device on an emulated GPU',
-  inputs: ['CMakeLists.txt', 'native', 'cuda', 'test/emulation', 'package-lock.json'],
+  inputs: ['CMakeLists.txt', 'native', 'cuda', 'test/emulation', 'test/gpu', 'bench/gpu/raw.cpp', 'package-lock.json'],
   output: 'build/emulation/Release/tensorlane.node',
-  work: () => buildAddon('build/emulation', ['TENSORLANE_CUDA=emulated']),
+  work: () => buildAddon('build', 'emulation', ['TENSORLANE_CUDA=emulated']),
 });
 
-async function buildAddon(folder, options = []) {
+async function buildAddon(folder, target, options = []) {
   forgetOtherBuild(inRoot(folder), options);
   const cmakeJs = tool('cmake-js', 'bin', 'cmake-js');
   const log = folder.replaceAll('/', '-');
@@ -81,7 +81,12 @@ async function buildAddon(folder, options = []) {
   const common = ['--out', inRoot(folder), '--config', 'Release', ...options.map((option) => `--CD${option}`)];
   // Configured each time: cmake-js itself does so only once, and would miss a new Node.js or new paths.
   await run(log, process.execPath, [cmakeJs, 'configure', ...common], { hint });
-  await run(log, process.execPath, [cmakeJs, 'build', ...common, '--parallel', `${availableParallelism()}`], { hint });
+  await run(
+    log,
+    process.execPath,
+    [cmakeJs, 'build', ...common, '--target', target, '--parallel', `${availableParallelism()}`],
+    { hint },
+  );
 }
 
 export const typescript = stamped({

@@ -1,6 +1,5 @@
 // Files out of Python wheels. pip says where a wheel is; only what is wanted of it is read: the headers of cuBLAS are 100 KB
 // of a wheel of 400 MB.
-import { spawn } from 'node:child_process';
 import {
   closeSync,
   mkdirSync,
@@ -17,6 +16,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { crc32, inflateRawSync } from 'node:zlib';
+import { runProgram } from '../processes.mjs';
 import { SetupError } from './run.mjs';
 
 const block = 2 * 1024 * 1024;
@@ -72,18 +72,8 @@ async function download(wheel, temporary) {
   );
 }
 
-function pip(args, env = {}) {
-  return new Promise((resolve) => {
-    const child = spawn('python3', ['-m', 'pip', '--disable-pip-version-check', ...args], {
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
-    child.on('error', (error) => resolve({ ok: false, output: output + error.message }));
-    child.on('close', (code) => resolve({ ok: code === 0, output }));
-  });
-}
+const pip = (args, env = {}) =>
+  runProgram(['python3', '-m', 'pip', '--disable-pip-version-check', ...args], { env, show: false });
 
 /** What a wheel is read from: its size, and any part of it. */
 async function open(url) {
@@ -114,7 +104,9 @@ async function openRemote(url) {
     return response;
   };
   const first = await fetchRange('-65536');
-  const [, from, size] = /bytes (\d+)-\d+\/(\d+)/.exec(first.headers.get('content-range'));
+  const range = /bytes (\d+)-\d+\/(\d+)/.exec(first.headers.get('content-range') ?? '');
+  if (!range) throw new Error(`${url}: no range is named`);
+  const [, from, size] = range;
   cached = { offset: Number(from), bytes: Buffer.from(await first.arrayBuffer()) };
   return {
     size: Number(size),

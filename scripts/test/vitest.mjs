@@ -1,20 +1,32 @@
 // The TypeScript tests: vitest prints for people, and its JSON report is counted.
-import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { runProgram } from '../processes.mjs';
+import { ask, runProgram } from '../processes.mjs';
 import { inRoot } from '../setup/run.mjs';
 
-export async function runVitest(args, env = {}) {
+// Nothing is judged by it: what hangs should fail, on however busy a machine.
+const hangLimit = 40 * 60_000;
+
+/**
+ * `report` gets vitest's lines; without it they are shown as they are.
+ * @param {readonly string[]} args
+ * @param {{ env?: NodeJS.ProcessEnv, report?: (line: string) => void }} [options]
+ */
+export async function runVitest(args, { env = {}, report: onLine } = {}) {
   const report = inRoot('build', 'vitest.json');
   rmSync(report, { force: true });
   const vitest = inRoot('node_modules', 'vitest', 'vitest.mjs');
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const { ok } = await runProgram([process.execPath, vitest, 'run', ...reporters, ...args], {
-    env,
-    timeout: 15 * 60_000,
-  });
-  let result = { passed: 0, failures: [] };
+  const reporter = inRoot('scripts', 'test', 'reporter.mjs');
+  const reporters = [`--reporter=${reporter}`, '--reporter=json', `--outputFile.json=${report}`];
+  const { ok } = await runProgram(
+    [process.execPath, vitest, 'run', '--slowTestThreshold=10000', ...reporters, ...args],
+    {
+      env: { NO_COLOR: '1', FORCE_COLOR: undefined, ...env },
+      ...(onLine && { onLine: (line) => line.trim() && onLine(line) }),
+      timeout: hangLimit,
+    },
+  );
+  let result = { passed: 0, failures: /** @type {string[]} */ ([]) };
   try {
     result = summary(JSON.parse(readFileSync(report, 'utf8')));
   } catch {
@@ -29,7 +41,7 @@ export async function runVitest(args, env = {}) {
  * library, which it would otherwise not find exceptions in. What Node and V8 leave behind at the end is no business of ours.
  */
 export function underAddressSanitizer() {
-  const library = (name) => spawnSync('c++', [`-print-file-name=${name}`], { encoding: 'utf8' }).stdout.trim();
+  const library = (name) => ask('c++', `-print-file-name=${name}`);
   return {
     TENSORLANE_SANITIZER: 'address',
     LD_PRELOAD: `${library('libasan.so')} ${library('libstdc++.so')}`,

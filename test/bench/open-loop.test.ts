@@ -75,9 +75,13 @@ describe('open loop', () => {
 
   test('spins where it is to be on time to the microsecond', async () => {
     const times = schedule({ arrivals: 'poisson', rate: 500, durationMs: 300, seed: 4 });
-    const record = await openLoop(async () => {}, { times, durationMs: 300, maxInFlight: 8, drainMs: 50, spin: true });
-    // The quickest tenth: a busy machine may make the others late. A timer's quickest tenth is some 0.1 ms late.
-    expect(percentile(record.lateness, 0.1)).toBeLessThan(0.05);
+    // The quickest tenth: a busy machine may make the others late. A timer's quickest tenth is some 0.1 ms late on a quiet one.
+    const quickest = async (spin: boolean) => {
+      const options = { times, durationMs: 300, maxInFlight: 8, drainMs: 50, spin };
+      return percentile((await openLoop(async () => {}, options)).lateness, 0.1);
+    };
+    const timed = await quickest(false);
+    expect(await quickest(true), `with a timer: ${timed} ms`).toBeLessThan(Math.max(0.05, timed / 2));
   });
 });
 

@@ -47,31 +47,21 @@ target_compile_options(emulated_cudart PRIVATE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Werror -fvisibility=hidden)
 target_link_libraries(emulated_cudart PUBLIC Threads::Threads)
 
-if(NOT EMULATION_ONLY)
-  include(${CMAKE_CURRENT_LIST_DIR}/libraries/libraries.cmake OPTIONAL)
-endif()
+include(${CMAKE_CURRENT_LIST_DIR}/libraries/libraries.cmake)
 
 file(GLOB cuda_sources CONFIGURE_DEPENDS
   ${emulation_root}/cuda/*.cpp ${emulation_root}/cuda/*/*.cpp ${emulation_root}/cuda/*.cu ${emulation_root}/cuda/*/*.cu)
-if(cuda_sources AND NOT EMULATION_ONLY)
-  set(cuda_kernels ${cuda_sources})
-  list(FILTER cuda_kernels INCLUDE REGEX "\\.cu$")
-  set_source_files_properties(${cuda_sources} PROPERTIES LANGUAGE CXX)
-  if(cuda_kernels)
-    # Where a thread of a block loads nothing it keeps nothing, which g++ takes for reading what was never written.
-    set_source_files_properties(${cuda_kernels} PROPERTIES
-      LANGUAGE CXX COMPILE_OPTIONS "-x;c++;-Wno-uninitialized;-Wno-maybe-uninitialized")
-  endif()
-  add_library(tensorlane_cuda_emulated STATIC ${cuda_sources})
-  target_precompile_headers(tensorlane_cuda_emulated PRIVATE
-    <algorithm> <functional> <memory> <string> <vector> <cuda_runtime.h>)
-  if(cuda_kernels)
-    set_source_files_properties(${cuda_kernels} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
-  endif()
-  # Nobody measures the emulation: quickly built is what counts.
-  target_compile_options(tensorlane_cuda_emulated PRIVATE -O1)
-  target_include_directories(tensorlane_cuda_emulated BEFORE PUBLIC ${CMAKE_CURRENT_LIST_DIR}/include)
-  target_include_directories(tensorlane_cuda_emulated PUBLIC ${emulation_root} ${emulation_root}/cuda)
-  target_compile_definitions(tensorlane_cuda_emulated PUBLIC TENSORLANE_CUDA=1 TENSORLANE_EMULATED_CUDA=1)
-  target_link_libraries(tensorlane_cuda_emulated PUBLIC emulated_cudart tensorlane_core)
-endif()
+set(cuda_kernels ${cuda_sources})
+list(FILTER cuda_kernels INCLUDE REGEX "\\.cu$")
+# Where a thread of a block loads nothing it keeps nothing, which g++ takes for reading what was never written.
+set_source_files_properties(${cuda_kernels} PROPERTIES
+  LANGUAGE CXX COMPILE_OPTIONS "-x;c++;-Wno-uninitialized;-Wno-maybe-uninitialized" SKIP_PRECOMPILE_HEADERS ON)
+add_library(tensorlane_cuda_emulated STATIC ${cuda_sources})
+target_precompile_headers(tensorlane_cuda_emulated PRIVATE
+  <algorithm> <functional> <memory> <string> <vector> <cuda_runtime.h>)
+# Nobody measures the emulation: quickly built is what counts.
+target_compile_options(tensorlane_cuda_emulated PRIVATE -O1)
+target_include_directories(tensorlane_cuda_emulated BEFORE PUBLIC ${CMAKE_CURRENT_LIST_DIR}/include)
+target_include_directories(tensorlane_cuda_emulated PUBLIC ${emulation_root} ${emulation_root}/cuda)
+target_compile_definitions(tensorlane_cuda_emulated PUBLIC TENSORLANE_CUDA=1 TENSORLANE_EMULATED_CUDA=1)
+target_link_libraries(tensorlane_cuda_emulated PUBLIC emulated_cudart tensorlane_core)

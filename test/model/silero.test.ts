@@ -19,7 +19,7 @@ const options = {
   batching: { maxBatchSize: 64, batchAxis: { inputs: { state: 1, sr: null }, outputs: { stateN: 1 } } },
 };
 
-test(`${streams} streams at once say what each says alone`, { timeout: 120_000 }, async () => {
+test(`${streams} streams at once say what each says alone`, async () => {
   await using shared = await device.loadModel(models.voiceActivity(), options);
   await using alone = await device.loadModel(models.voiceActivity(), { batching: false });
   const voices = Array.from({ length: streams }, (_, i) => chunksOf(speech(i, chunks)));

@@ -4,7 +4,7 @@ import { type Device, open } from 'tensorlane';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { testDevice } from '../support/device.js';
 import { slow, square } from '../support/onnx-builder.js';
-import { collectGarbage, matrix, rejection, row, squares, svdError, within } from './support.js';
+import { collectGarbage, matrix, rejection, row, settles, squares, svdError } from './support.js';
 
 const squareModel = square({ features: 16 });
 // Some 5 ms a run.
@@ -24,11 +24,11 @@ describe('a device', () => {
     const refused = await rejection(() => device.linalg.svd(matrices[0]!));
     expect(refused.code).toBe('ERR_DISPOSED');
     expect(refused.message).toMatch(/device has been disposed/);
-    const results = await within(20_000, 'svds accepted before disposal', Promise.all(svds));
+    const results = await settles('svds accepted before disposal', Promise.all(svds));
     results.forEach((result, i) => {
       expect(svdError(matrices[i]!.data, result)).toBeLessThan(1e-12);
     });
-    await within(5000, 'disposal', disposal);
+    await settles('disposal', disposal);
   });
 
   it('completes model runs that are queued, running and waiting for a delay', async () => {
@@ -38,12 +38,12 @@ describe('a device', () => {
     const quickRuns = rows.map((x) => quick.run({ x }));
     const longRuns = Array.from({ length: 5 }, (_, i) => long.run({ x: row(64, i) }));
     const disposal = device.dispose();
-    const results = await within(20_000, 'runs accepted before disposal', Promise.all(quickRuns));
+    const results = await settles('runs accepted before disposal', Promise.all(quickRuns));
     results.forEach(({ y }, i) => {
       expect(Array.from(y!.data as Float32Array)).toEqual(squares(rows[i]!.data));
     });
-    expect(await within(20_000, 'long runs', Promise.all(longRuns))).toHaveLength(5);
-    await within(5000, 'disposal', disposal);
+    expect(await settles('long runs', Promise.all(longRuns))).toHaveLength(5);
+    await settles('disposal', disposal);
     expect(quick.stats().requests).toMatchObject({ accepted: 20, completed: 20, pending: 0 });
     expect((await rejection(() => quick.run({ x: rows[0]! }))).code).toBe('ERR_DISPOSED');
   });
@@ -53,8 +53,8 @@ describe('a device', () => {
     const first = device.dispose();
     expect(device.dispose()).toBe(first);
     await first;
-    await within(1000, 'the third disposal', device.dispose());
-    await within(1000, 'the svd', svd);
+    await settles('the third disposal', device.dispose());
+    await settles('the svd', svd);
   });
 
   it('is disposed by await using', async () => {
@@ -103,8 +103,7 @@ describe('a device', () => {
       // Sometimes before the load has begun, sometimes in the midst of it.
       for (let turn = 0; turn < i; turn++) await new Promise((resolve) => setImmediate(resolve));
       const disposal = own.dispose();
-      const outcome = await within(
-        10_000,
+      const outcome = await settles(
         'the load',
         loading.then(
           () => 'loaded' as const,
@@ -114,7 +113,7 @@ describe('a device', () => {
       // A load that was through before the disposal has been given to its caller.
       if (i === 0) expect(outcome).toBe('ERR_DISPOSED');
       expect(['ERR_DISPOSED', 'loaded']).toContain(outcome);
-      await within(10_000, 'the disposal', disposal);
+      await settles('the disposal', disposal);
       expect(own.stats().models).toBe(0);
     }
   });
@@ -124,7 +123,7 @@ describe('a device', () => {
     const waiting = device.streams.acquire();
     const refused = rejection(() => waiting);
     await device.dispose();
-    expect((await within(1000, 'acquire', refused)).code).toBe('ERR_DISPOSED');
+    expect((await settles('acquire', refused)).code).toBe('ERR_DISPOSED');
     for (const stream of held) stream.release();
   });
 
@@ -147,12 +146,12 @@ describe('a model', () => {
     const refused = await rejection(() => model.run({ x: row(64, 1) }));
     expect(refused.code).toBe('ERR_DISPOSED');
     expect(refused.message).toMatch(/model has been disposed/);
-    for (const { y } of await within(20_000, 'accepted runs', Promise.all(runs))) {
+    for (const { y } of await settles('accepted runs', Promise.all(runs))) {
       (y!.data as Float32Array).forEach((value, i) => {
         expect(value).toBeCloseTo(expected[i] as number, 5);
       });
     }
-    await within(5000, 'disposal', disposal);
+    await settles('disposal', disposal);
     expect(device.stats().models).toBe(0);
   });
 
@@ -163,14 +162,14 @@ describe('a model', () => {
     await first;
     await device.linalg.svd(matrix(5, 5, 1));
     await device.dispose();
-    await within(1000, 'the third disposal', model.dispose());
+    await settles('the third disposal', model.dispose());
   });
 
   it('may be disposed beside its device in the same turn', async () => {
     const model = await device.loadModel(slowModel);
     const run = model.run({ x: row(64, 1) });
-    await within(10_000, 'both disposals', Promise.all([model.dispose(), device.dispose()]));
-    await within(1000, 'the run', run);
+    await settles('both disposals', Promise.all([model.dispose(), device.dispose()]));
+    await settles('the run', run);
   });
 
   it('is disposed by await using, while others stay', async () => {
@@ -249,7 +248,7 @@ describe('without disposal', () => {
         abandoned.push(new WeakRef(dropped), new WeakRef(model), new WeakRef(delayed));
       })();
       await collectGarbage();
-      await within(20_000, 'work of a device that was collected', Promise.all(work));
+      await settles('work of a device that was collected', Promise.all(work));
       work.length = 0;
       await collectGarbage();
       await collectGarbage();
@@ -260,9 +259,9 @@ describe('without disposal', () => {
   it('a load whose device was dropped still settles', async () => {
     const loading = (await open(testDevice)).loadModel(slowModel);
     await collectGarbage();
-    const model = await within(10_000, 'the load', loading);
+    const model = await settles('the load', loading);
     await collectGarbage();
-    await within(10_000, 'a run', model.run({ x: row(64, 1) }));
+    await settles('a run', model.run({ x: row(64, 1) }));
     await model.dispose();
   });
 });

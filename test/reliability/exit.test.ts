@@ -8,7 +8,7 @@ const files = modelFiles();
 
 describe('with work in flight', () => {
   for (const way of ways) {
-    it(way.title, { timeout: 90_000 }, () => runEnding(way, files, 6));
+    it(way.title, () => runEnding(way, files, 6));
   }
 });
 
@@ -29,7 +29,7 @@ describe('the event loop', () => {
   for (const [what, title] of cases) {
     it(title, async () => {
       const args = [what, files.square, files.slow];
-      const outcome = await spawnChild('natural-end.mjs', { args, limitMs: 10_000 });
+      const outcome = await spawnChild('natural-end.mjs', { args });
       expectOutcome(outcome, { code: 0, printed: ['done'], endsWithinMs: 2000 });
     });
   }

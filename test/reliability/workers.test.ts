@@ -8,27 +8,23 @@ const steps = ['in flight', 'worker gone', 'main goes on', 'done'];
 
 async function runScenario(scenario: string, rounds: number): Promise<void> {
   const args = [scenario, files.square, files.slow, String(rounds)];
-  expectOutcome(await spawnChild('workers.mjs', { args, limitMs: 40_000 }), { code: 0, printed: steps });
+  expectOutcome(await spawnChild('workers.mjs', { args }), { code: 0, printed: steps });
 }
 
 describe('a worker_thread', () => {
-  it('that calls process.exit with work in flight leaves the main thread working', { timeout: 60_000 }, () =>
-    repeatedly(2, 2, () => runScenario('exit', 3)),
-  );
+  it('that calls process.exit with work in flight leaves the main thread working', () =>
+    repeatedly(2, 2, () => runScenario('exit', 3)));
 
-  it('that ends by itself has all its work settled first', { timeout: 60_000 }, () =>
-    repeatedly(2, 2, () => runScenario('natural', 2)),
-  );
+  it('that ends by itself has all its work settled first', () => repeatedly(2, 2, () => runScenario('natural', 2)));
 
-  it('that is terminated with work in flight leaves the main thread working', { timeout: 60_000 }, () =>
-    repeatedly(2, 2, () => runScenario('terminate', 3)),
-  );
+  it('that is terminated with work in flight leaves the main thread working', () =>
+    repeatedly(2, 2, () => runScenario('terminate', 3)));
 
-  it('may be started and terminated 20 times at random moments', { timeout: 60_000 }, () => runScenario('storm', 20));
+  it('may be started and terminated 20 times at random moments', () => runScenario('storm', 20));
 
   it('may be the only one that ever loads the addon', async () => {
     expectOutcome(await spawnChild('worker-only.mjs'), { code: 0, printed: ['worker 0', 'done'] });
   });
 
-  it('computes what it should beside nine others', { timeout: 60_000 }, () => runScenario('ten', 1));
+  it('computes what it should beside nine others', () => runScenario('ten', 1));
 });

@@ -9,7 +9,9 @@ if(NOT OPENBLAS_INCLUDE OR NOT OPENBLAS_LIBRARY)
   message(FATAL_ERROR "OpenBLAS was not found. Install it (Debian, Ubuntu: apt-get install libopenblas-dev).")
 endif()
 
-set(emulated_cuda_home ${CMAKE_BINARY_DIR}/emulated-cuda)
+if(NOT emulated_cuda_home)
+  set(emulated_cuda_home ${CMAKE_BINARY_DIR}/emulated-cuda)
+endif()
 add_custom_target(emulated_cuda_libraries)
 
 # emulated_library(<name> <major> <source>...) is lib<name>.so.<major>.

@@ -1,4 +1,5 @@
-// Mixed traffic through the scheduler, on real time, for so long; prints the memory twenty times: batching-soak.mjs SECONDS
+// Mixed traffic through the scheduler, on real time, of so many requests; prints the memory twenty times over them:
+// batching-soak.mjs REQUESTS
 //
 // Clients ask one thing after another of several batchers at once: of shapes that come and go, with priorities, with timeouts
 // that are over and signals that are aborted while their requests are queued, run, or are done; and some batches fail. Every
@@ -7,7 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Batched, Failure } from 'tensorlane/batching';
 
-const milliseconds = Number(process.argv[2]) * 1000;
+const requests = Number(process.argv[2]);
 const clients = 48;
 
 /** Gives each item's rows back, after a while; now and then it fails a batch, or one item of it. */
@@ -50,8 +51,7 @@ const everybody = new AbortController();
 
 let asked = 0;
 const told = {};
-const started = performance.now();
-const isOver = () => performance.now() - started > milliseconds;
+const isOver = () => asked >= requests;
 
 function options(priorityLevels) {
   const dice = Math.random();
@@ -106,7 +106,7 @@ async function comeAndGo() {
 const samples = [];
 async function sample() {
   for (let i = 1; i <= 20; i++) {
-    await sleep(Math.max(0, started + (milliseconds * i) / 20 - performance.now()));
+    while (asked < (requests * i) / 20) await sleep(5);
     for (let collection = 0; collection < 3; collection++) {
       globalThis.gc();
       await sleep(0);
@@ -119,7 +119,9 @@ async function sample() {
 await Promise.all([...Array.from({ length: clients }, (_, i) => client(i)), comeAndGo(), sample()]);
 const before = batchers.map((batcher) => batcher.stats().requests);
 await Promise.all(batchers.map((batcher) => batcher.dispose()));
-console.log(JSON.stringify({ samples, told, held: executor.held, pending: before.map(({ pending }) => pending) }));
+const pending = before.map((counts) => counts.pending);
 // Nothing may keep the process alive now, and a signal that nobody listens to any more tells nobody.
 everybody.abort();
+const keptAliveBy = process.getActiveResourcesInfo();
+console.log(JSON.stringify({ samples, told, held: executor.held, pending, keptAliveBy }));
 console.log('ready');

@@ -1,0 +1,32 @@
+# emulation_tests: the emulated CUDA device, and cuda/ on it.
+# A test is a file <folder>/<name>_test.cpp here; a program that tests run as a child is <folder>/<name>_child.cpp.
+
+set(emulation_tests_root ${CMAKE_CURRENT_LIST_DIR})
+
+function(emulation_program name)
+  target_include_directories(${name} BEFORE PRIVATE "${root}/test/emulation/include")
+  target_include_directories(${name} PRIVATE
+    ${emulation_tests_root} "${root}/test/emulation" "${root}/cuda" "${root}" "${root}/test/native")
+  target_compile_definitions(${name} PRIVATE EMULATION_TEST_CHILDREN="${CMAKE_BINARY_DIR}")
+  target_link_libraries(${name} PRIVATE tensorlane_cuda_emulated emulated_cudart)
+endfunction()
+
+file(GLOB emulation_sources CONFIGURE_DEPENDS ${emulation_tests_root}/*/*.cpp)
+set(children ${emulation_sources})
+list(FILTER children INCLUDE REGEX "_child\\.cpp$")
+list(FILTER emulation_sources EXCLUDE REGEX "_child\\.cpp$")
+
+test_program(emulation_tests ${emulation_sources})
+emulation_program(emulation_tests)
+target_precompile_headers(emulation_tests PRIVATE
+  <algorithm> <cmath> <functional> <memory> <random> <string> <vector> <doctest/doctest.h> <cuda_runtime.h>)
+# They are opened at run time.
+add_dependencies(emulation_tests emulated_cuda_libraries)
+
+foreach(source ${children})
+  get_filename_component(child "${source}" NAME_WE)
+  add_executable(${child} "${source}")
+  target_compile_options(${child} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Werror)
+  emulation_program(${child})
+  add_dependencies(emulation_tests ${child})
+endforeach()
