@@ -2,6 +2,7 @@ import { listDevices, open } from 'tensorlane';
 import { expect, test } from 'vitest';
 import { onCuda } from './support/device.js';
 import { expectError } from './support/errors.js';
+import { printedBy } from './support/processes.js';
 
 test.skipIf(onCuda)('open() falls back to the CPU and says why', async () => {
   await using device = await open();
@@ -47,16 +48,12 @@ test('refuses what it does not have or know', async () => {
 
 test('a library that is not there is named when a model is loaded', async () => {
   // In a process of its own, because a process keeps the first runtime that it opened.
-  const { execFileSync } = await import('node:child_process');
   const script = `
     import { open } from 'tensorlane';
     const device = await open({ device: 'cpu', onnxruntime: '/nowhere/libonnxruntime.so' });
     await device.loadModel(new Uint8Array(8)).catch((error) => console.log(error.code, error.message));
     await device.dispose();`;
-  const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
-    cwd: new URL('..', import.meta.url),
-    encoding: 'utf8',
-  });
+  const output = await printedBy(script);
   expect(output).toMatch(/^ERR_NO_RUNTIME loadModel: .*\/nowhere\/libonnxruntime\.so/);
   expect(output).toMatch(/TENSORLANE_ONNXRUNTIME/);
 });

@@ -1,12 +1,12 @@
 // Which file the addon is loaded from, and what the error says where it cannot be: what was tried, why, and what helps.
 
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { loadAddon, remedy } from '../../lib/addon/load.js';
 import { TensorlaneError } from '../../lib/core/errors.js';
+import { printedBy } from '../support/processes.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tensorlane-load-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -71,18 +71,14 @@ test('the remedy is that of the cause', () => {
   expect(remedy('invalid ELF header', false)).toMatch(/^this package has none/);
 });
 
-test('nothing is loaded before it is needed, and then open() rejects', () => {
+test('nothing is loaded before it is needed, and then open() rejects', async () => {
   const script = `
     import { open, listDevices, tensor } from 'tensorlane';
     console.log(tensor([1, 2]).dims);
     await open('cpu').catch((error) => console.log(error.name, error.code, error.message));
     await open({ streams: 0 }).catch((error) => console.log(error.code));
     await listDevices().catch((error) => console.log(error.code));`;
-  const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script], {
-    cwd: new URL('../..', import.meta.url),
-    env: { ...process.env, TENSORLANE_ADDON: '/nowhere/tensorlane.node' },
-    encoding: 'utf8',
-  });
+  const printed = await printedBy(script, { env: { TENSORLANE_ADDON: '/nowhere/tensorlane.node' } });
   expect(printed.split('\n')).toEqual([
     '[ 2 ]',
     expect.stringMatching(/^TensorlaneError ERR_NO_DEVICE tensorlane's native addon could not be loaded on /),

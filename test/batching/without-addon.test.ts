@@ -1,22 +1,16 @@
 // tensorlane/batching works where the native addon does not: nothing of it loads one.
 
-import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { printedBy } from '../support/processes.js';
 
 const root = new URL('../../', import.meta.url);
 
 /** Runs a module as a user's program would be, in a process that has no addon and refuses whatever native it is to load. */
 async function run(code: string): Promise<Record<string, unknown>> {
   const prelude = `process.dlopen = (module, file) => { throw new Error('native code was loaded: ' + file); };\n`;
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    ['--no-warnings', '--input-type=module', '--eval', prelude + code],
-    { cwd: fileURLToPath(root), env: { PATH: process.env.PATH, TENSORLANE_ADDON: '/nowhere/tensorlane.node' } },
-  );
-  return JSON.parse(stdout) as Record<string, unknown>;
+  const printed = await printedBy(prelude + code, { env: { TENSORLANE_ADDON: '/nowhere/tensorlane.node' } });
+  return JSON.parse(printed) as Record<string, unknown>;
 }
 
 const built = (file: string) => JSON.stringify(new URL(`dist/${file}`, root).href);

@@ -1,12 +1,11 @@
 // Finding a CUDA device, and saying what is missing where there is none.
 
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { listDevices, open } from 'tensorlane';
 import { describe, expect, test } from 'vitest';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
 import { random } from '../support/matrices.js';
+import { printedBy } from '../support/processes.js';
 import { emulation } from './emulation.js';
 
 test('open() takes the GPU, and says what it is', async () => {
@@ -67,14 +66,8 @@ test('TF32 happens only when it is asked for', async () => {
 });
 
 describe.skipIf(emulation === undefined)('where something is missing', () => {
-  const run = async (env: Record<string, string>, body: string) => {
-    const script = `import { open, tensor } from 'tensorlane'; ${body}`;
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
-      cwd: new URL('../..', import.meta.url),
-      env: { ...process.env, ...env },
-    });
-    return stdout;
-  };
+  const run = (env: Record<string, string>, body: string) =>
+    printedBy(`import { open, tensor } from 'tensorlane'; ${body}`, { env });
   const fallBack = `const device = await open(); console.log(device.info.kind, device.info.fallbackReason); await device.dispose();
     await open('cuda').catch((error) => console.log(error.code, error.message));`;
 

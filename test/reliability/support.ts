@@ -1,6 +1,5 @@
 // What the reliability tests share: children that may crash or hang without harm, and failures that say what broke.
 
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,76 +8,43 @@ import { fileURLToPath } from 'node:url';
 import { type Svd, type Tensor, TensorlaneError } from 'tensorlane';
 import { afterAll } from 'vitest';
 import { slow, square } from '../support/onnx-builder.js';
+import { hangMs, type NodeOptions, type NodeOutcome, runNode } from '../support/processes.js';
 
 // -------------------------------------------------------------------------------------------------------------- children
 
-/** Nothing is judged by it: what hangs should fail, on however busy a machine. */
-const hangMs = 200_000;
-
-export interface ChildOptions {
+export interface ChildOptions extends Pick<NodeOptions, 'env' | 'takesMs'> {
   readonly args?: readonly string[];
   readonly nodeArgs?: readonly string[];
-  /** What it does anyway takes this long; added to the time after which it counts as one that never exits, and is killed. */
-  readonly takesMs?: number;
-  readonly env?: NodeJS.ProcessEnv;
   /** Sent when the child has printed "ready". */
   readonly signalWhenReady?: NodeJS.Signals;
 }
 
-export interface ChildOutcome {
+export interface ChildOutcome extends NodeOutcome {
   readonly script: string;
   readonly args: readonly string[];
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly timedOut: boolean;
-  readonly limitMs: number;
-  readonly stdout: string;
-  readonly stderr: string;
   /** From the child's "ready" (which it prints just before it ends) to its end; undefined where it printed none. */
   readonly endingMs: number | undefined;
   /** From its start to that "ready": how long things take just now on this machine. */
   readonly readyMs: number | undefined;
 }
 
-/** Runs a script of ./children with plain node, as a user's program would be run. */
-export function spawnChild(script: string, options: ChildOptions = {}): Promise<ChildOutcome> {
-  const { args = [], nodeArgs = [], takesMs = 0, signalWhenReady } = options;
-  const limitMs = hangMs + takesMs;
+/** Runs a script of ./children; a warning of Node's on its stderr fails the test. */
+export async function spawnChild(script: string, options: ChildOptions = {}): Promise<ChildOutcome> {
+  const { args = [], nodeArgs = [], signalWhenReady, ...others } = options;
   const path = fileURLToPath(new URL(`./children/${script}`, import.meta.url));
-  return new Promise((resolve, reject) => {
-    // Without vitest's own NODE_OPTIONS and the like, and with warnings on, so that one fails the test.
-    const kept = Object.entries(process.env).filter(([name]) =>
-      /^(PATH|HOME|TENSORLANE_.*|EMULATION_.*|OPENBLAS_.*)$/.test(name),
-    );
-    const env = { ...Object.fromEntries(kept), ...options.env };
-    const child = spawn(process.execPath, [...nodeArgs, path, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    let stdout = '';
-    let stderr = '';
-    let timedOut = false;
-    const startedAt = performance.now();
-    let readyAt: number | undefined;
-    const limit = setTimeout(() => {
-      timedOut = true;
-      child.kill('SIGKILL');
-    }, limitMs);
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-      if (readyAt === undefined && /^ready$/m.test(stdout)) {
-        readyAt = performance.now();
-        if (signalWhenReady !== undefined) child.kill(signalWhenReady);
-      }
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text;
-    });
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      clearTimeout(limit);
-      const endingMs = readyAt === undefined ? undefined : performance.now() - readyAt;
-      const readyMs = readyAt === undefined ? undefined : readyAt - startedAt;
-      resolve({ script, args, code, signal, timedOut, limitMs, stdout, stderr, endingMs, readyMs });
-    });
+  const startedAt = performance.now();
+  let readyAt: number | undefined;
+  const outcome = await runNode([...nodeArgs, path, ...args], {
+    ...others,
+    onOutput(stdout, child) {
+      if (readyAt !== undefined || !/^ready$/m.test(stdout)) return;
+      readyAt = performance.now();
+      if (signalWhenReady !== undefined) child.kill(signalWhenReady);
+    },
   });
+  const endingMs = readyAt === undefined ? undefined : performance.now() - readyAt;
+  const readyMs = readyAt === undefined ? undefined : readyAt - startedAt;
+  return { ...outcome, script, args, endingMs, readyMs };
 }
 
 export interface Expected {

@@ -11,7 +11,8 @@ import { testDevice } from './device.mjs';
 import { matrix } from './work.mjs';
 
 const [how, folder] = process.argv.slice(2);
-const device = await open({ device: testDevice, streams: 2 });
+// One core an operation: beside other processes, threads that spin for one another take minutes for an svd.
+const device = await open({ device: testDevice, streams: 2, threads: 1 });
 const load = (name, options) => device.loadModel(join(folder, name), options);
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
