@@ -33,6 +33,9 @@ function kill(child) {
  * Runs a command. Past `deadline`, or past its own `minutes`, it is killed with all its children. `line` gets each line of its
  * output, `report` each line that it writes to its file descriptor 3; with `show` its output is shown as it comes.
  * Resolves to { ok, output, tail, seconds, late }: `late` says that the part's time was over.
+ * @param {{ left: number }} deadline
+ * @param {string[]} command
+ * @param {any} options
  */
 export function runUntil(deadline, [command, ...args], options) {
   const { cwd, env, minutes = Number.POSITIVE_INFINITY, show = false, line, report } = options;
@@ -65,7 +68,8 @@ export function runUntil(deadline, [command, ...args], options) {
     };
     take(child.stdout, process.stdout, line);
     take(child.stderr, process.stderr, undefined);
-    child.stdio[3].setEncoding('utf8').on('data', split(report));
+    const told = /** @type {import('node:stream').Readable} */ (child.stdio[3]);
+    told.setEncoding('utf8').on('data', split(report));
     let ended = false;
     const end = (ok, problem) => {
       if (ended) return;

@@ -58,6 +58,7 @@ const fromDebian = {
 /**
  * { major, include, libraries, site }: folders of headers, the folder of the libraries, and the one below which pip would
  * have put it. Where they cannot be had, { why }.
+ * @returns {Promise<any>}
  */
 export async function nvidiaFiles() {
   const reasons = [];

@@ -84,7 +84,8 @@ async function headers({ major, include }) {
   return { passed: failures.length === 0 ? 1 : 0, failures };
 }
 
-async function built({ include, ...files }, add) {
+async function built(files, add) {
+  const { include } = files;
   const options = [`-DCUDA_INCLUDE=${include.join(';')}`, `-DCUDART=${staticRuntime(files)}`];
   try {
     await step(

@@ -37,11 +37,6 @@ std::size_t run_one(LanePool& pool, std::size_t index = LanePool::kAnyLane) {
   return ran_on;
 }
 
-bool has(Journal& journal, const std::string& entry) {
-  const auto entries = journal.entries();
-  return std::ranges::find(entries, entry) != entries.end();
-}
-
 }  // namespace
 
 TEST_CASE("a lane that polls is given its task without being woken, and no other lane is") {

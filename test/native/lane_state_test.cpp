@@ -49,11 +49,6 @@ bool submit_without_device(LanePool& pool, Journal& journal, const std::string& 
   return pool.submit(task, lane);
 }
 
-bool has(Journal& journal, const std::string& entry) {
-  const std::vector<std::string> entries = journal.entries();
-  return std::ranges::find(entries, entry) != entries.end();
-}
-
 using Entries = std::vector<std::string>;
 
 }  // namespace

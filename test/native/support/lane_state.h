@@ -1,6 +1,7 @@
 // A lane's state whose device is the test: what a task hands it is done when the test says so.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -34,6 +35,11 @@ class Journal {
   std::mutex mutex_;
   std::vector<std::string> entries_;
 };
+
+inline bool has(Journal& journal, const std::string& entry) {
+  const std::vector<std::string> entries = journal.entries();
+  return std::ranges::find(entries, entry) != entries.end();
+}
 
 // What a task hands to the device.
 struct Work {
