@@ -191,7 +191,8 @@ function inFile(name) {
   const text = readFileSync(inRoot(name), 'utf8');
   const blocks = name.endsWith('.md') ? [...text.matchAll(/^```\w*\n(.*?)^```/gms)].map(([, block]) => block) : [text];
   return blocks.flatMap((block) => {
-    const sources = [...block.matchAll(/`([^`]*__global__[^`]*)`/g)].map(([, source]) => source);
+    const literals = [...block.matchAll(/`([^`]*)`/g)].map(([, literal]) => literal);
+    const sources = literals.filter((literal) => literal.includes('__global__'));
     const names = new Set([...block.matchAll(/\bkernel\(\s*[^,()]+,\s*'([^']+)'/g)].map(([, named]) => named));
     return sources.flatMap((source) => {
       const own = [...names].filter((named) => {
