@@ -1,4 +1,5 @@
-// Which devices there are, of the kinds that this build knows.
+// Which devices there are, of the kinds that this addon knows. It stands above all of them, and is compiled once for
+// each addon, because each may have other kinds.
 #pragma once
 
 #include <memory>

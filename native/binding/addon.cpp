@@ -4,15 +4,15 @@
 #include <cstdlib>
 #include <mutex>
 
-#include "binding/buffer_object.h"
-#include "binding/device_object.h"
-#include "binding/device_open.h"
 #include "binding/environment.h"
-#include "binding/event_object.h"
-#include "binding/kernel_object.h"
-#include "binding/model_object.h"
-#include "binding/pin.h"
-#include "binding/timer_object.h"
+#include "binding/objects/buffer_object.h"
+#include "binding/objects/device_object.h"
+#include "binding/objects/event_object.h"
+#include "binding/objects/kernel_object.h"
+#include "binding/objects/model_object.h"
+#include "binding/objects/timer_object.h"
+#include "binding/values/pin.h"
+#include "binding/workers/device_open.h"
 
 namespace tensorlane {
 namespace {

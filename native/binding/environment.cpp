@@ -7,6 +7,7 @@
 #include "onnx/model.h"
 
 namespace tensorlane {
+
 void Environment::attach(Napi::Env env) {
   static std::once_flag once;
   std::call_once(once, guard_process_exit);

@@ -1,11 +1,9 @@
 // What one JS environment (the main thread, or one worker_thread) owns of this addon. The rules it keeps:
 //
 // 1. Completions reach the JS thread through one typed thread-safe function. It keeps the event loop alive exactly
-// while
-//    something is in flight, so a pending promise is always settled and an idle device never holds the process.
+//    while something is in flight, so a pending promise is always settled and an idle device never holds the process.
 // 2. When the environment ends, its cleanup hook stops every lane pool before any JS object or thread-safe function
-// goes
-//    away. After that no thread of ours can reach into it.
+//    goes away. After that no thread of ours can reach into it.
 // 3. Whoever may outlive the environment (a wrapped object that is finalised late) holds it by shared_ptr.
 #pragma once
 

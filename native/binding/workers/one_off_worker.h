@@ -9,7 +9,7 @@
 #include <new>
 #include <optional>
 
-#include "binding/convert.h"
+#include "binding/values/convert.h"
 #include "core/error.h"
 
 namespace tensorlane {

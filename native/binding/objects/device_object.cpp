@@ -1,17 +1,17 @@
-#include "binding/device_object.h"
+#include "binding/objects/device_object.h"
 
 #include <string>
 #include <utility>
 
-#include "binding/convert.h"
-#include "binding/device_open.h"
 #include "binding/environment.h"
-#include "binding/event_object.h"
-#include "binding/kernel_object.h"
-#include "binding/lane_worker.h"
-#include "binding/model_object.h"
-#include "binding/operation_worker.h"
-#include "binding/stream_tasks.h"
+#include "binding/objects/event_object.h"
+#include "binding/objects/kernel_object.h"
+#include "binding/objects/model_object.h"
+#include "binding/values/convert.h"
+#include "binding/workers/device_open.h"
+#include "binding/workers/lane_worker.h"
+#include "binding/workers/operation_worker.h"
+#include "binding/workers/stream_tasks.h"
 
 namespace tensorlane {
 namespace {

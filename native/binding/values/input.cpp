@@ -1,10 +1,10 @@
-#include "binding/operand.h"
+#include "binding/values/input.h"
 
 #include <string>
 #include <utility>
 
-#include "binding/buffer_object.h"
-#include "binding/convert.h"
+#include "binding/objects/buffer_object.h"
+#include "binding/values/convert.h"
 
 namespace tensorlane {
 

@@ -1,4 +1,4 @@
-#include "binding/model_object.h"
+#include "binding/objects/model_object.h"
 
 #include <filesystem>
 #include <optional>
@@ -6,11 +6,11 @@
 #include <system_error>
 #include <utility>
 
-#include "binding/convert.h"
-#include "binding/lane_worker.h"
-#include "binding/one_off_worker.h"
-#include "binding/pin.h"
-#include "binding/run_worker.h"
+#include "binding/values/convert.h"
+#include "binding/values/pin.h"
+#include "binding/workers/lane_worker.h"
+#include "binding/workers/one_off_worker.h"
+#include "binding/workers/run_worker.h"
 
 namespace tensorlane {
 namespace {

@@ -1,4 +1,4 @@
-#include "binding/pin.h"
+#include "binding/values/pin.h"
 
 #include <dlfcn.h>
 

@@ -1,9 +1,9 @@
-#include "binding/timer_object.h"
+#include "binding/objects/timer_object.h"
 
 #include <chrono>
 #include <utility>
 
-#include "binding/convert.h"
+#include "binding/values/convert.h"
 
 namespace tensorlane {
 
@@ -66,8 +66,8 @@ Napi::Value TimerObject::schedule(const Napi::CallbackInfo& info) {
 Napi::Value TimerObject::cancel(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto id = static_cast<Timer::Id>(to_int(info[0], "id"));
-    if (timer_ != nullptr && timer_->cancel(id))
-      environment_->end(info.Env());  // else it fired, and ends as it arrives
+    // One that has fired ends as it arrives.
+    if (timer_ != nullptr && timer_->cancel(id)) environment_->end(info.Env());
     return Napi::Boolean::New(info.Env(), callbacks_->erase(id) != 0);
   });
 }

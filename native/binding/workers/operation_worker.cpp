@@ -1,11 +1,11 @@
-#include "binding/operation_worker.h"
+#include "binding/workers/operation_worker.h"
 
 #include <utility>
 #include <vector>
 
-#include "binding/buffer_object.h"
-#include "binding/js_request.h"
-#include "binding/result_block.h"
+#include "binding/objects/buffer_object.h"
+#include "binding/values/js_request.h"
+#include "binding/values/result_block.h"
 
 namespace tensorlane {
 namespace {

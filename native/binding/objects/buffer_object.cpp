@@ -1,10 +1,10 @@
-#include "binding/buffer_object.h"
+#include "binding/objects/buffer_object.h"
 
 #include <string>
 #include <utility>
 
-#include "binding/convert.h"
-#include "binding/lane_worker.h"
+#include "binding/values/convert.h"
+#include "binding/workers/lane_worker.h"
 
 namespace tensorlane {
 namespace {
@@ -52,7 +52,7 @@ Napi::Function BufferObject::define(Napi::Env env) {
 }
 
 BufferObject::BufferObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
-  if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "buffers are made by Device.put()");
+  if (!info[0].IsExternal()) throw Napi::TypeError::New(info.Env(), "buffers are made by Device.run()");
   Held& held = *info[0].As<Napi::External<Held>>().Data();
   buffer_ = std::move(held.buffer);
   pool_ = std::move(held.pool);

@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "binding/lane_worker.h"
+#include "binding/workers/lane_worker.h"
 #include "device/device.h"
 
 namespace tensorlane {

@@ -1,6 +1,6 @@
-#include "binding/js_request.h"
+#include "binding/values/js_request.h"
 
-#include "binding/convert.h"
+#include "binding/values/convert.h"
 
 namespace tensorlane {
 

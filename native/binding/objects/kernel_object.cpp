@@ -1,4 +1,4 @@
-#include "binding/kernel_object.h"
+#include "binding/objects/kernel_object.h"
 
 #include <cstring>
 #include <limits>
@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include "binding/buffer_object.h"
-#include "binding/convert.h"
-#include "binding/pin.h"
+#include "binding/objects/buffer_object.h"
+#include "binding/values/convert.h"
+#include "binding/values/pin.h"
 
 namespace tensorlane {
 namespace {

@@ -1,4 +1,4 @@
-#include "binding/event_object.h"
+#include "binding/objects/event_object.h"
 
 #include <utility>
 

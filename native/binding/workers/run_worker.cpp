@@ -1,4 +1,4 @@
-#include "binding/run_worker.h"
+#include "binding/workers/run_worker.h"
 
 #include <algorithm>
 #include <chrono>
@@ -7,8 +7,8 @@
 #include <string>
 #include <utility>
 
-#include "binding/pin.h"
-#include "binding/result_block.h"
+#include "binding/values/pin.h"
+#include "binding/values/result_block.h"
 #include "device/request.h"
 
 namespace tensorlane {

@@ -1,10 +1,10 @@
-#include "binding/device_open.h"
+#include "binding/workers/device_open.h"
 
 #include <utility>
 
-#include "binding/convert.h"
 #include "binding/environment.h"
-#include "binding/one_off_worker.h"
+#include "binding/values/convert.h"
+#include "binding/workers/one_off_worker.h"
 
 namespace tensorlane {
 namespace {

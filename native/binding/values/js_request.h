@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "binding/operand.h"
+#include "binding/values/input.h"
 #include "device/request.h"
 
 namespace tensorlane {

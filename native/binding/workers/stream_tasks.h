@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include "binding/lane_worker.h"
+#include "binding/workers/lane_worker.h"
 #include "core/event.h"
 
 namespace tensorlane {

@@ -33,7 +33,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
 
   // Errors: Disposed.
   [[nodiscard]] const std::shared_ptr<LanePool>& pool() const;
-  // -1 is any lane. Errors: Argument.
+  // Of a lane by its number; undefined leaves the choice to the pool. Errors: Argument, Disposed.
   [[nodiscard]] std::size_t lane_index(const Napi::Value& value) const;
 
   std::shared_ptr<Device> device_;

@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "binding/lane_worker.h"
+#include "binding/workers/lane_worker.h"
 #include "device/device.h"
 
 namespace tensorlane {

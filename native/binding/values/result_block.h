@@ -13,7 +13,7 @@
 #include <string>
 #include <utility>
 
-#include "binding/pin.h"
+#include "binding/values/pin.h"
 #include "core/error.h"
 
 namespace tensorlane {

@@ -5,7 +5,7 @@
 
 #include <optional>
 
-#include "binding/pin.h"
+#include "binding/values/pin.h"
 #include "core/use_order.h"
 #include "device/device.h"
 

@@ -14,8 +14,8 @@
 #include <utility>
 #include <vector>
 
-#include "binding/convert.h"
 #include "binding/environment.h"
+#include "binding/values/convert.h"
 #include "core/error.h"
 #include "core/lane.h"
 #include "core/use_order.h"

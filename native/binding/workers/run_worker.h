@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "binding/lane_worker.h"
+#include "binding/workers/lane_worker.h"
 #include "onnx/model.h"
 
 namespace tensorlane {
