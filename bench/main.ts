@@ -1,30 +1,21 @@
-// npm run bench [-- NAME...] [-- --short]
+// npm run bench [-- NAME...] [-- --short] [-- --docs]
 //
 // Runs the named suites (all by default), prints one table, and writes bench/results/latest.json.
 // --short takes few rounds: it shows that every suite still works and gives every figure, and missed targets are only
 // shown. A full run that misses a target ends with exit status 1; a crash, a wrong output or a missing figure always does.
+// --docs writes the figures of a whole run into the README and docs/ (see pages.ts).
 
 import { parseArgs } from 'node:util';
 import { machine, packageVersions } from './machine.js';
 import { watchOthers } from './noise.js';
+import { fillPages } from './pages.js';
 import { printReport, type Report, writeReport } from './report.js';
 import { Context, type Figure, type Suite } from './suite.js';
-import { adaptive } from './suites/adaptive.js';
-import { dense } from './suites/dense.js';
-import { latency } from './suites/latency.js';
-import { ops } from './suites/ops.js';
-import { parity } from './suites/parity.js';
-import { scheduler } from './suites/scheduler.js';
-import { server } from './suites/server.js';
-import { square } from './suites/square.js';
-import { svd } from './suites/svd.js';
-import { waiting } from './suites/waiting.js';
-
-const SUITES: readonly Suite[] = [parity, dense, square, latency, svd, waiting, ops, scheduler, server, adaptive];
+import { SUITES } from './suites/index.js';
 
 function usage(): string {
   const list = SUITES.map((suite) => `  ${suite.name.padEnd(9)} ${suite.about}`);
-  return ['Usage: npm run bench [-- NAME...] [-- --short]', 'Suites:', ...list].join('\n');
+  return ['Usage: npm run bench [-- NAME...] [-- --short] [-- --docs]', 'Suites:', ...list].join('\n');
 }
 
 function choose(names: readonly string[]): readonly Suite[] {
@@ -63,12 +54,19 @@ async function runSuite(suite: Suite, short: boolean, versions: Record<string, s
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
-    options: { short: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+    options: {
+      short: { type: 'boolean', default: false },
+      docs: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
     allowPositionals: true,
   });
   if (values.help) {
     console.log(usage());
     return 0;
+  }
+  if (values.docs && (values.short || positionals.length > 0)) {
+    throw new UsageError('--docs is for the figures of a whole run: name no suite, and leave --short out.');
   }
   const suites = choose(positionals);
   const versions = packageVersions();
@@ -87,6 +85,7 @@ async function main(): Promise<number> {
   const report: Report = { date, mode, machine: machine(), versions, usedByOthers, figures };
   printReport(report);
   console.log(`\nWritten to ${writeReport(report)}`);
+  if (values.docs && problems.length === 0) console.log(`Filled in: ${fillPages(report).join(', ')}`);
   for (const problem of problems) console.error(`\nFAILED ${problem}`);
   const short = figures.filter((figure) => figure.verdict === 'short');
   if (short.length > 0) console.error(`\nShort of the target: ${short.map((f) => `${f.suite}/${f.name}`).join(', ')}`);

@@ -68,7 +68,7 @@ function footnote(text: string, notes: string[]): string {
   return `[${notes.indexOf(text) + 1}]`;
 }
 
-function number(value: number): string {
+export function number(value: number): string {
   if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(1);
   if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString('en-US');
   return String(Number(value.toPrecision(3)));

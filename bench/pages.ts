@@ -1,0 +1,63 @@
+// Puts the figures of a run into the pages that show them, so that a page says what one whole run printed and nothing else.
+//
+// A page asks for figures between two comments, one line for each suite that is wanted, with the names of its figures or all of them:
+//   <!-- figures: all -->                                  every figure, with its target
+//   <!-- figures: dense/throughput ratio; svd/512 speed, numpy -->
+//   <!-- end of figures -->
+
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { number, type Report } from './report.js';
+import type { Figure } from './suite.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const place = /(<!-- figures: (.*?) -->\n)[\s\S]*?(<!-- end of figures -->)/g;
+
+/** Writes the report's figures into the README and the pages of docs/. Gives the pages that changed. */
+export function fillPages(report: Report): string[] {
+  const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
+  const pages = ['README.md', ...docs.map((name) => join('docs', name))];
+  return pages.filter((page) => {
+    const before = readFileSync(join(root, page), 'utf8');
+    const after = filled(before, report);
+    if (after !== before) writeFileSync(join(root, page), after);
+    return after !== before;
+  });
+}
+
+export function filled(page: string, report: Report): string {
+  return page.replace(
+    place,
+    (_, head: string, wanted: string, end: string) => `${head}\n${section(wanted, report)}\n\n${end}`,
+  );
+}
+
+function section(wanted: string, report: Report): string {
+  const { machine, versions, date } = report;
+  const all = wanted === 'all';
+  const figures = all ? report.figures : wanted.split('; ').map((name) => named(name, report));
+  const libraries = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  const about =
+    `${date.slice(0, 10)}, ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.kernel}, ` +
+    `Node ${machine.node}; ${libraries.join(', ')}. Medians of rounds that take turns.`;
+  const rows = figures.map((figure) => row(figure, all));
+  const head = all ? ['suite', 'figure', 'median', 'rounds', 'target', ''] : ['', 'measured', 'target', ''];
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [about, '', line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+function named(wanted: string, { figures }: Report): Figure {
+  const figure = figures.find(({ suite, name }) => `${suite}/${name}` === wanted);
+  if (figure === undefined) throw new Error(`a page wants the figure "${wanted}", which no suite gave`);
+  return figure;
+}
+
+function row({ suite, name, unit, median, min, max, samples, target, verdict }: Figure, all: boolean): string[] {
+  const shown = median === null ? '-' : `${number(median)} ${unit}`;
+  const wanted = target === null ? '' : `${target.is} ${number(target.value)} ${unit}`;
+  const met = verdict === 'ok' ? 'met' : verdict === 'short' ? '**missed**' : verdict === 'info' ? '' : verdict;
+  if (!all) return [`${suite}: ${name}`, shown, wanted, met];
+  const spread = min === null || max === null || samples < 2 ? '' : `${number(min)} to ${number(max)}, n = ${samples}`;
+  return [suite, name, shown, spread, wanted, met];
+}

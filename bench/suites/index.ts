@@ -1,0 +1,26 @@
+// Every suite, in the order in which they run.
+
+import type { Suite } from '../suite.js';
+import { adaptive } from './adaptive.js';
+import { dense } from './dense.js';
+import { latency } from './latency.js';
+import { ops } from './ops.js';
+import { parity } from './parity.js';
+import { scheduler } from './scheduler.js';
+import { server } from './server.js';
+import { square } from './square.js';
+import { svd } from './svd.js';
+import { waiting } from './waiting.js';
+
+export const SUITES: readonly Suite[] = [
+  parity,
+  dense,
+  square,
+  latency,
+  svd,
+  waiting,
+  ops,
+  scheduler,
+  server,
+  adaptive,
+];
