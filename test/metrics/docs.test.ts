@@ -18,7 +18,7 @@ import { chunksOf, rate, samples, speech } from '../support/speech.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const text = readFileSync(join(root, 'docs/batching.md'), 'utf8');
-const folder = join(root, 'build/docs-examples');
+const folder = join(root, 'build/docs-examples/batching');
 const cwd = process.cwd();
 
 let device: Device;

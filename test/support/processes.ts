@@ -9,6 +9,8 @@ export const hangMs = 200_000;
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 export interface NodeOptions {
+  /** Where it runs; by default the repository's root, where `import 'tensorlane'` finds it. */
+  readonly cwd?: string;
   /** Added to what is kept of this process's own: PATH, HOME, and the variables of tensorlane and its libraries. */
   readonly env?: NodeJS.ProcessEnv;
   /** What it does anyway takes this long; added to the time after which it counts as one that never exits, and is killed. */
@@ -26,7 +28,7 @@ export interface NodeOutcome {
   readonly stderr: string;
 }
 
-/** Runs node in the repository's root, where `import 'tensorlane'` finds it, without vitest's own options and the like. */
+/** Runs node without vitest's own options and the like. */
 export function runNode(args: readonly string[], options: NodeOptions = {}): Promise<NodeOutcome> {
   const limitMs = hangMs + (options.takesMs ?? 0);
   return new Promise((resolve, reject) => {
@@ -34,7 +36,7 @@ export function runNode(args: readonly string[], options: NodeOptions = {}): Pro
       /^(PATH|HOME|TENSORLANE_.*|EMULATION_.*|OPENBLAS_.*)$/.test(name),
     );
     const env = { ...Object.fromEntries(kept), ...options.env };
-    const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, args, { cwd: options.cwd ?? root, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
     let timedOut = false;

@@ -1,0 +1,102 @@
+// Every code block of the README and of docs/ is true: TypeScript compiles and runs as a reader would paste it, commands exist,
+// links lead somewhere, and the tables of codes leave nothing out.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { errorCodes } from '../../lib/core/errors.js';
+import { preparePage, runExample, typeErrors } from './examples.js';
+import { blocksOf } from './markdown.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
+const pages = [
+  ...readdirSync(root).filter((name) => name.endsWith('.md')),
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
+/** Its examples need a CUDA device: cuda.test.ts runs them. */
+const onCuda = ['docs/cuda.md'];
+
+describe.each(pages.filter((page) => blocksOf(read(page)).some(({ language }) => language === 'ts')))('%s', (file) => {
+  const page = preparePage(file);
+
+  test('its examples compile', () => {
+    expect(typeErrors(page)).toBe('');
+  });
+
+  if (onCuda.includes(file)) return;
+  for (const example of page.examples.filter(({ name }) => name === undefined)) {
+    test.concurrent(example.title, async ({ expect }) => {
+      const { code, stdout, stderr } = await runExample(page, example.file);
+      expect(code, stdout + stderr).toBe(0);
+    });
+  }
+});
+
+test('the server of the README answers, refuses what is wrong, and ends when it is told to', async () => {
+  const page = preparePage('README.md');
+  const example = page.examples.find(({ name }) => name === 'server');
+  expect(example, 'the README has no example named server').toBeDefined();
+  let stop = () => {};
+  let ended: ReturnType<typeof runExample> | undefined;
+  const port = await new Promise<string>((resolve, reject) => {
+    ended = runExample(page, example!.file, {
+      env: { PORT: '0' },
+      onOutput(printed, child) {
+        stop = () => child.kill('SIGTERM');
+        const found = /port: (\d+)/.exec(printed)?.[1];
+        if (found !== undefined) resolve(found);
+      },
+    });
+    ended.then(({ stderr }) => reject(new Error(`the server ended before it listened: ${stderr}`)), reject);
+  });
+  const ask = async (body: unknown) => {
+    const response = await fetch(`http://127.0.0.1:${port}`, { method: 'POST', body: JSON.stringify(body) });
+    return [response.status, await response.json()];
+  };
+  const row = Array.from({ length: 16 }, (_, i) => i);
+  const answers = await Promise.all(Array.from({ length: 20 }, () => ask(row)));
+  for (const answer of answers) expect(answer).toEqual([200, row.map((x) => x * x)]);
+  expect(await ask([1, 2, 3])).toMatchObject([400, { code: 'ERR_SHAPE' }]);
+  stop();
+  expect(await ended).toMatchObject({ code: 0, signal: null });
+});
+
+describe('commands', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+
+  test.each(pages)('%s names only scripts that there are', (file) => {
+    const text = read(file);
+    const shell = blocksOf(text).filter(({ language }) => language === 'sh');
+    const code = [...shell.map(({ code }) => code), ...text.matchAll(/`[^`\n]+`/g)].join('\n');
+    const named = [...code.matchAll(/\bnpm (?:run )?([a-z][a-z:]*)/g)].map(([, name]) => name!);
+    const missing = named.filter((name) => !(name in scripts) && !['ci', 'install', 'run', 'pack'].includes(name));
+    expect(missing).toEqual([]);
+  });
+});
+
+describe('links', () => {
+  test.each(pages)('%s leads only to what is there', (file) => {
+    const links = [...read(file).matchAll(/\]\(([^)#]+)(#[^)]*)?\)/g)].map(([, target]) => target!);
+    const broken = links.filter((target) => !/^https?:/.test(target) && !existsSync(join(root, dirname(file), target)));
+    expect(broken).toEqual([]);
+  });
+});
+
+test('docs/errors.md has an entry for every code, with cause and remedy', () => {
+  const text = read('docs/errors.md');
+  const entries = new Map(
+    text
+      .split(/^## /m)
+      .slice(1)
+      .map((entry) => [entry.split('\n')[0]!, entry]),
+  );
+  expect([...entries.keys()].sort()).toEqual([...errorCodes].sort());
+  for (const [code, entry] of entries) {
+    expect(entry, code).toContain('**Cause:**');
+    expect(entry, code).toContain('**Remedy:**');
+  }
+});

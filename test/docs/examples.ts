@@ -1,0 +1,67 @@
+// Runs the examples of the documentation as a reader would: each is a file in a folder of its own beside the models that it names,
+// imports the built package, and is run by plain node (with tsx, for the TypeScript).
+
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as models from '../support/onnx-builder.js';
+import { type NodeOptions, type NodeOutcome, runNode } from '../support/processes.js';
+import { type Example, examplesOf } from './markdown.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const require = createRequire(import.meta.url);
+const tsx = require.resolve('tsx');
+
+export interface Page {
+  readonly file: string;
+  readonly folder: string;
+  readonly examples: readonly (Example & { readonly file: string })[];
+}
+
+/** Writes the examples of a page to files, and what they read beside them. */
+export function preparePage(file: string): Page {
+  const folder = join(root, 'build', 'docs-examples', file.replaceAll(/[/.]/g, '-'));
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'model.onnx'), models.square());
+  const vad = dirname(require.resolve('@ricky0123/vad-web/package.json'));
+  copyFileSync(join(vad, 'dist/silero_vad_v5.onnx'), join(folder, 'silero_vad_v5.onnx'));
+  const given = relative(folder, join(root, 'test', 'docs', 'given.js'));
+  const examples = examplesOf(readFileSync(join(root, file), 'utf8'), given).map((example, i) => {
+    const path = join(folder, `example-${i + 1}.ts`);
+    writeFileSync(path, example.program);
+    return { ...example, file: path };
+  });
+  return { file, folder, examples };
+}
+
+/** What the compiler says of the examples, by the rules of the project; nothing where all is well. */
+export function typeErrors(page: Page): string {
+  const config = join(page.folder, 'tsconfig.json');
+  writeFileSync(
+    config,
+    JSON.stringify({
+      extends: relative(page.folder, join(root, 'tsconfig.json')),
+      compilerOptions: {
+        noEmit: true,
+        declaration: false,
+        declarationMap: false,
+        rootDir: root,
+        skipLibCheck: true,
+        noUnusedLocals: false,
+        noUnusedParameters: false,
+      },
+      include: ['*.ts'],
+    }),
+  );
+  const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
+  const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, '-p', config], { cwd: root, encoding: 'utf8' });
+  return status === 0 ? '' : `${stdout}${stderr}` || `tsc ended with ${status}`;
+}
+
+/** Runs an example as a reader would. */
+export function runExample(page: Page, file: string, options: Omit<NodeOptions, 'cwd'> = {}): Promise<NodeOutcome> {
+  return runNode(['--import', tsx, file], { ...options, cwd: page.folder });
+}
