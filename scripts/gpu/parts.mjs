@@ -48,7 +48,10 @@ export async function tests(found, { deadline, inRoot, device, env }) {
   else if (!ok && failed === 0) found.count('vitest', false, seconds, tail);
 }
 
-/** The programs of the kernels, plainly and under compute-sanitizer, under which every access costs a hundred times as much. */
+// It takes minutes, of which most go to NVIDIA's own kernels: it is run a file at a time, and not under compute-sanitizer.
+const conformance = 'conformance_tests';
+
+/** The programs of tests, plainly and under compute-sanitizer, under which every access costs a hundred times as much. */
 export async function kernels(found, { deadline, inRoot, env }) {
   const folder = inRoot('build', 'cuda', 'tests');
   const programs = existsSync(folder) ? readdirSync(folder).sort() : [];
@@ -59,11 +62,18 @@ export async function kernels(found, { deadline, inRoot, env }) {
     if (late) found.skip(name, ranOut);
     else found.count(name, ok, seconds, ok ? '' : tail);
   };
-  for (const name of programs) await attempt(name, [path.join(folder, name)]);
+  const kernelPrograms = programs.filter((name) => name !== conformance);
+  for (const name of kernelPrograms) await attempt(name, [path.join(folder, name)]);
+  if (programs.includes(conformance)) {
+    const files = new Set(casesIn(path.join(folder, conformance), env).map(({ file }) => file));
+    if (files.size === 0) found.count(conformance, false, 0, 'no cases were listed');
+    for (const file of files)
+      await attempt(`${conformance}: ${file}`, [path.join(folder, conformance), `--source-file=*${file}`]);
+  }
 
   const sanitizer = findSanitizer();
   if (!sanitizer) return found.skip('memcheck and racecheck', 'compute-sanitizer is not here');
-  const cases = programs.flatMap((name) => casesIn(path.join(folder, name), env));
+  const cases = kernelPrograms.flatMap((name) => casesIn(path.join(folder, name), env));
   if (cases.length === 0) return found.count('the cases of the kernel programs', false, 0, 'none were listed');
   if (deadline.left > 0 && !(await sanitizerWorks(sanitizer, cases[0], deadline, inRoot(), env)))
     return found.skip('memcheck and racecheck', 'compute-sanitizer does not work on this machine');

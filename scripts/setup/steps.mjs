@@ -57,7 +57,16 @@ export function cudaAddon(toolkit, folder = 'build/cuda') {
   return stamped({
     name: path.basename(folder),
     title: `built the native addon with its CUDA device in ${folder}`,
-    inputs: ['CMakeLists.txt', 'native', 'cuda', 'test/gpu', 'test/emulation/tests', 'bench/gpu', 'package-lock.json'],
+    inputs: [
+      'CMakeLists.txt',
+      'native',
+      'cuda',
+      'test/gpu',
+      'test/emulation/tests',
+      'test/conformance',
+      'bench/gpu',
+      'package-lock.json',
+    ],
     also: options.join(' '),
     output: `${folder}/Release/tensorlane.node`,
     work: () => buildAddon(folder, 'all', ['TENSORLANE_CUDA=nvcc', ...options]),

@@ -7,6 +7,9 @@ import { ask, runProgram } from '../processes.mjs';
 import { inRoot, run } from '../setup/run.mjs';
 import { buildTarget } from './builds.mjs';
 
+// What every device must pass: in each suite, for its device.
+const conformance = 'test/conformance';
+
 /** Where the tests are, and the program that they make. */
 const suites = {
   native: { source: 'test/native', program: 'tensorlane_tests' },
@@ -31,12 +34,13 @@ export async function runTests(name, sanitizer, report) {
   const command = [...(fixed ? ['setarch', '-R'] : []), `${build}/${program}`];
   const env = options(name, build);
 
-  const queue = testFiles(source);
+  const queue = [source, conformance].flatMap((folder) => testFiles(folder)).sort((a, b) => b.size - a.size);
   const all = queue.length;
   const sum = { passed: 0, failures: /** @type {string[]} */ ([]) };
   let done = 0;
   const worker = async () => {
-    for (let file = queue.shift(); file; file = queue.shift()) {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const { file } = next;
       const { passed, failures, seconds, output } = await runFile(command, file, env);
       sum.passed += passed;
       sum.failures.push(...failures);
@@ -53,13 +57,12 @@ export async function runTests(name, sanitizer, report) {
   return sum;
 }
 
-/** The longest first, which take the most time, so that the cores end together. */
-function testFiles(source) {
-  const size = (file) => statSync(inRoot(source, file)).size;
-  const files = readdirSync(inRoot(source), { recursive: true, encoding: 'utf8' }).filter((file) =>
-    file.endsWith('_test.cpp'),
-  );
-  return files.sort((a, b) => size(b) - size(a));
+/** Each with its size: the longest first, which take the most time, so that the cores end together. */
+function testFiles(folder) {
+  const files = readdirSync(inRoot(folder), { recursive: true, encoding: 'utf8' });
+  return files
+    .filter((file) => file.endsWith('_test.cpp'))
+    .map((file) => ({ file, size: statSync(inRoot(folder, file)).size }));
 }
 
 // Nothing is judged by it: what hangs should fail, on however busy a machine.

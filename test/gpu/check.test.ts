@@ -102,6 +102,26 @@ test('a run that is stopped has written what it found, and the next part adds to
   expect(report()).toMatchObject({ passed: 2, failed: 0 });
 });
 
+test('the conformance suite runs a file of cases at a time, and not under compute-sanitizer', async () => {
+  const cases = ['svd', 'qr'].map(
+    (name) => `<TestCase name="${name}: of two" filename="x/${name}_test.cpp" line="1"/>`,
+  );
+  program(
+    'build/cuda/tests/conformance_tests',
+    `case "$*" in *list-test-cases*) echo '${[...cases, cases[0]].join('')}' ;; *qr_test*) exit 1 ;; esac`,
+  );
+  program('build/cuda/tests/kernel_tests', `echo '<TestCase name="of a kernel" filename="x/a_test.cpp" line="1"/>'`);
+  program('bin/compute-sanitizer', 'exit 0');
+  await run('--only', 'sanitizer');
+  expect(report().parts.sanitizer!.checks.map(({ name, ok }) => `${name}: ${ok}`)).toEqual([
+    'kernel_tests: true',
+    'conformance_tests: svd_test.cpp: true',
+    'conformance_tests: qr_test.cpp: false',
+    'kernel_tests: a_test.cpp under memcheck: true',
+    'kernel_tests: a_test.cpp under racecheck: true',
+  ]);
+});
+
 test('compute-sanitizer is tried with one case, and then runs a file of cases at a time', async () => {
   const cases = ['a', 'b'].map((name) => `<TestCase name="case ${name}" filename="x/${name}_test.cpp" line="1"/>`);
   program(

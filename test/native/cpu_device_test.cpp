@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "support/failure.h"
@@ -145,4 +146,27 @@ TEST_CASE("kernels are said to need a CUDA device") {
     CHECK(std::string(error->what()).starts_with("kernels need a CUDA device"));
   }
   CHECK(std::string(compile->what()).find("'scale'") != std::string::npos);
+}
+
+TEST_CASE("what belongs to cuSOLVER is refused by name") {
+  CpuDevice device(1);
+  Lane lane(0);
+  const std::vector<float> a(4, 1.0F);
+  std::vector<float> s(2);
+  const auto refused = [&](SvdDriver driver, std::int64_t rank) -> std::string {
+    const auto error = failure([&] {
+      device.svd(lane, {DType::Float32, SvdMode::Values, driver, rank, 1, 2, 2, operand(a), {}, operand(s), {}});
+    });
+    REQUIRE_MESSAGE(error.has_value(), "no error was reported");
+    CHECK(error->code() == Code::Argument);
+    return error->what();
+  };
+  for (const auto& [driver, name] : std::vector<std::pair<SvdDriver, std::string>>{{SvdDriver::Gesvd, "gesvd"},
+                                                                                   {SvdDriver::Gesvdj, "gesvdj"},
+                                                                                   {SvdDriver::Gesvdp, "gesvdp"},
+                                                                                   {SvdDriver::Gesvdr, "gesvdr"},
+                                                                                   {SvdDriver::Gesvda, "gesvda"}}) {
+    CHECK(refused(driver, 0) == "svd: driver '" + name + "' is cuSOLVER's; the CPU device takes 'auto'");
+  }
+  CHECK(refused(SvdDriver::Auto, 3).find("rank 3") != std::string::npos);
 }

@@ -21,6 +21,7 @@ list(GET onnxruntime 0 onnxruntime)
 file(GLOB native_tests CONFIGURE_DEPENDS
   ${CMAKE_CURRENT_LIST_DIR}/*_test.cpp ${CMAKE_CURRENT_LIST_DIR}/*/*_test.cpp)
 test_program(tensorlane_tests ${native_tests})
+add_conformance(tensorlane_tests cpu)
 target_include_directories(tensorlane_tests PRIVATE ${CMAKE_CURRENT_LIST_DIR})
 target_precompile_headers(tensorlane_tests PRIVATE
   <algorithm> <chrono> <cmath> <functional> <memory> <string> <thread> <vector> <doctest/doctest.h>)

@@ -17,6 +17,7 @@ list(FILTER children INCLUDE REGEX "_child\\.cpp$")
 list(FILTER emulation_sources EXCLUDE REGEX "_child\\.cpp$")
 
 test_program(emulation_tests ${emulation_sources})
+add_conformance(emulation_tests cuda)
 emulation_program(emulation_tests)
 target_precompile_headers(emulation_tests PRIVATE
   <algorithm> <cmath> <functional> <memory> <random> <string> <vector> <doctest/doctest.h> <cuda_runtime.h>)

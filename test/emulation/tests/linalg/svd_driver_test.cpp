@@ -3,8 +3,9 @@
 
 #include "cuda/linalg/svd_choice.h"
 #include "cuda/runtime/lane.h"
-#include "linalg/svd_check.h"
+#include "emulation.h"
 #include "support/failure.h"
+#include "support/svd_check.h"
 
 using namespace tensorlane;
 using namespace tensorlane::test;
@@ -15,9 +16,9 @@ namespace {
 
 constexpr int kVersion = 12004;  // of a cuSOLVER whose gesvdp is not right
 
-void check_refuses(Gpu& gpu, const SvdOptions& options, const char* expected) {
+void check_refuses(Subject& subject, const SvdOptions& options, const char* expected) {
   INFO("driver ", name_of(options.driver), ", mode ", name_of(options.mode), ", rank ", options.rank);
-  const auto error = failure([&] { decompose(gpu, std::vector<double>(60, 1.0), 1, 6, 10, options); });
+  const auto error = failure([&] { decompose(subject, std::vector<double>(60, 1.0), 1, 6, 10, options); });
   REQUIRE_MESSAGE(error.has_value(), "no error was reported");
   INFO(error->what());
   CHECK(error->code() == Code::Argument);
@@ -59,19 +60,19 @@ TEST_CASE("cuda svd: the choice of a driver") {
 }
 
 TEST_CASE("cuda svd: a driver that cannot do what is asked says so") {
-  Gpu gpu;
-  check_refuses(gpu, {SvdMode::Full, SvdDriver::Gesvda}, "6 x 10");
-  check_refuses(gpu, {SvdMode::Full, SvdDriver::Gesvdr, 2}, "6 x 10");
-  check_refuses(gpu, {SvdMode::Thin, SvdDriver::Gesvdr, 0}, "6 x 10");
-  check_refuses(gpu, {SvdMode::Thin, SvdDriver::Gesvdr, 6}, "from 1 to min(m, n) - 1 = 5, got 6");
-  check_refuses(gpu, {SvdMode::Thin, SvdDriver::Gesvdr, -1}, "from 1 to min(m, n) - 1 = 5, got -1");
-  check_refuses(gpu, {SvdMode::Thin, SvdDriver::Auto, 2}, "given 2");
+  Subject subject;
+  check_refuses(subject, {SvdMode::Full, SvdDriver::Gesvda}, "6 x 10");
+  check_refuses(subject, {SvdMode::Full, SvdDriver::Gesvdr, 2}, "6 x 10");
+  check_refuses(subject, {SvdMode::Thin, SvdDriver::Gesvdr, 0}, "6 x 10");
+  check_refuses(subject, {SvdMode::Thin, SvdDriver::Gesvdr, 6}, "from 1 to min(m, n) - 1 = 5, got 6");
+  check_refuses(subject, {SvdMode::Thin, SvdDriver::Gesvdr, -1}, "from 1 to min(m, n) - 1 = 5, got -1");
+  check_refuses(subject, {SvdMode::Thin, SvdDriver::Auto, 2}, "given 2");
 }
 
 // One sweep rotates each pair of columns once, which is not enough for a random matrix.
 TEST_CASE_TEMPLATE("cuda svd: what does not converge is an error that names its matrices", T, float, double) {
   Random random(1);
-  Gpu gpu;
+  Subject subject;
   for (const std::int64_t size : {12, 40}) {  // the batched routine, and the other
     INFO("size ", size);
     std::vector<T> a = narrow<T>(random_matrix(random, 4 * size, size));
@@ -81,25 +82,25 @@ TEST_CASE_TEMPLATE("cuda svd: what does not converge is an error that names its 
       std::copy(one.begin(), one.end(), a.begin() + i * size * size);
     }
     for (const SvdMode mode : {SvdMode::Values, SvdMode::Thin}) {
-      check_fails([&] { decompose(gpu, a, 4, size, size, {mode, SvdDriver::Gesvdj, 0, Where::Host, 1}); },
+      check_fails([&] { decompose(subject, a, 4, size, size, {mode, SvdDriver::Gesvdj, 0, Where::Host, 1}); },
                   Code::NotConverged, {1, 3}, 4);
     }
     // A NaN comes first.
     a[0] = std::numeric_limits<T>::quiet_NaN();
-    check_fails([&] { decompose(gpu, a, 4, size, size, {SvdMode::Thin, SvdDriver::Gesvdj, 0, Where::Host, 1}); },
+    check_fails([&] { decompose(subject, a, 4, size, size, {SvdMode::Thin, SvdDriver::Gesvdj, 0, Where::Host, 1}); },
                 Code::NotFinite, {0}, 4);
   }
 }
 
 TEST_CASE_TEMPLATE("cuda svd: auto does again by gesvd what Jacobi's method did not finish", T, float, double) {
   Random random(2);
-  Gpu gpu;
+  Subject subject;
   for (const auto& [m, n] : std::vector<std::pair<int, int>>{{40, 40}, {50, 35}, {35, 50}}) {
-    for (const Where where : {Where::Host, Where::Buffers}) {
+    for (const Where where : kPlaces) {
       INFO(m, " x ", n, ", in ", name_of(where));
       const std::vector<T> a = narrow<T>(random_matrix(random, 3 * m, n));
       const std::int64_t k = std::min(m, n);
-      const Svd<T> result = decompose(gpu, a, 3, m, n, {SvdMode::Thin, SvdDriver::Auto, 0, where, 1});
+      const Svd<T> result = decompose(subject, a, 3, m, n, {SvdMode::Thin, SvdDriver::Auto, 0, where, 1});
       for (std::int64_t i = 0; i < 3; ++i) {
         check_factors(widen(a.data() + i * m * n, m, n), result.u.data() + i * m * k, result.s.data() + i * k,
                       result.vt.data() + i * k * n, SvdMode::Thin);
@@ -114,7 +115,7 @@ TEST_CASE_TEMPLATE("cuda svd: of a batch of small matrices, auto does again by g
   constexpr std::int64_t kBatch = 7;
   const std::vector<std::int64_t> unfinished{1, 2, 5};
   Random random(5);
-  Gpu gpu;
+  Subject subject;
   for (const auto& [m, n] : std::vector<std::pair<int, int>>{{12, 12}, {32, 9}, {9, 32}}) {
     const std::int64_t k = std::min(m, n);
     std::vector<T> a(static_cast<std::size_t>(kBatch * m * n), T{0});
@@ -126,14 +127,14 @@ TEST_CASE_TEMPLATE("cuda svd: of a batch of small matrices, auto does again by g
       std::copy(one.begin(), one.end(), a.begin() + i * m * n);
     }
     for (const SvdMode mode : {SvdMode::Values, SvdMode::Thin, SvdMode::Full}) {
-      for (const Where where : {Where::Host, Where::Buffers}) {
+      for (const Where where : kPlaces) {
         INFO(m, " x ", n, ", mode ", name_of(mode), ", in ", name_of(where));
         const bool full = mode == SvdMode::Full;
         const std::uint64_t before = emulation::calls("cusolverDnXgesvd");
-        const Svd<T> result = decompose(gpu, a, kBatch, m, n, {mode, SvdDriver::Auto, 0, where, 1});
+        const Svd<T> result = decompose(subject, a, kBatch, m, n, {mode, SvdDriver::Auto, 0, where, 1});
         CHECK_MESSAGE(emulation::calls("cusolverDnXgesvd") == before + unfinished.size(),
                       "gesvd did not do those that were left, and them alone");
-        const Svd<T> expected = decompose(gpu, a, kBatch, m, n, {mode, SvdDriver::Gesvd, 0, where});
+        const Svd<T> expected = decompose(subject, a, kBatch, m, n, {mode, SvdDriver::Gesvd, 0, where});
         for (std::int64_t i = 0; i < kBatch; ++i) {
           INFO("matrix ", i);
           const T* s = result.s.data() + i * k;
@@ -146,7 +147,7 @@ TEST_CASE_TEMPLATE("cuda svd: of a batch of small matrices, auto does again by g
       }
     }
     emulation::config().gesvd_converges = false;
-    check_fails([&] { decompose(gpu, a, kBatch, m, n, {SvdMode::Thin, SvdDriver::Auto, 0, Where::Host, 1}); },
+    check_fails([&] { decompose(subject, a, kBatch, m, n, {SvdMode::Thin, SvdDriver::Auto, 0, Where::Host, 1}); },
                 Code::NotConverged, unfinished, kBatch);
     emulation::config().gesvd_converges = true;
   }
@@ -157,7 +158,7 @@ TEST_CASE("cuda svd: auto does matrices again in every chunk of a large batch") 
   constexpr std::int64_t kBatch = 9000;
   constexpr std::int64_t kSize = 16;
   Random random(6);
-  Gpu gpu;
+  Subject subject;
   std::vector<float> a(static_cast<std::size_t>(kBatch * kSize * kSize), 0.0F);
   for (std::int64_t i = 0; i < kBatch; ++i) {
     for (std::int64_t j = 0; j < kSize; ++j) a[static_cast<std::size_t>((i * kSize + j) * kSize + j)] = 1;
@@ -170,7 +171,7 @@ TEST_CASE("cuda svd: auto does matrices again in every chunk of a large batch") 
   const std::uint64_t before = emulation::calls("cusolverDnXgesvd");
   const std::uint64_t batches = emulation::calls("cusolverDnSgesvdjBatched");
   const Svd<float> result =
-      decompose(gpu, a, kBatch, kSize, kSize, {SvdMode::Thin, SvdDriver::Auto, 0, Where::Host, 1});
+      decompose(subject, a, kBatch, kSize, kSize, {SvdMode::Thin, SvdDriver::Auto, 0, Where::Host, 1});
   CHECK_MESSAGE(emulation::calls("cusolverDnSgesvdjBatched") > batches + 1, "the batch was not cut");
   CHECK(emulation::calls("cusolverDnXgesvd") == before + unfinished.size());
   for (const std::int64_t i : {0, 1, 3000, 3001, 3002, 3003, 6500, 8998, 8999}) {
@@ -184,9 +185,9 @@ TEST_CASE("cuda svd: auto does matrices again in every chunk of a large batch") 
 // Values come from the eigenvalues of A^T A, so what is below sqrt(eps) of the largest is noise.
 TEST_CASE_TEMPLATE("cuda svd: gesvda, on batches of tall, wide and square matrices", T, float, double) {
   Random random(3);
-  Gpu gpu;
+  Subject subject;
   for (const auto& [m, n] : std::vector<std::pair<int, int>>{{60, 10}, {10, 60}, {20, 20}, {100, 1}}) {
-    for (const Where where : {Where::Host, Where::Buffers}) {
+    for (const Where where : kPlaces) {
       std::vector<SvdCase> cases;
       const auto k = static_cast<std::size_t>(std::min(m, n));
       for (int i = 0; i < 3; ++i) {
@@ -194,17 +195,17 @@ TEST_CASE_TEMPLATE("cuda svd: gesvda, on batches of tall, wide and square matric
         for (std::size_t j = 0; j < k; ++j) spectrum[j] = static_cast<double>(k - j);
         cases.push_back({"well conditioned", with_spectrum(random, m, n, spectrum), spectrum});
       }
-      check_cases<T>(gpu, cases, SvdDriver::Gesvda, where);
+      check_cases<T>(subject, cases, SvdDriver::Gesvda, where);
     }
   }
 }
 
 TEST_CASE_TEMPLATE("cuda svd: gesvdr gives the largest values and their vectors", T, float, double) {
   Random random(4);
-  Gpu gpu;
+  Subject subject;
   for (const auto& [m, n, rank] :
        std::vector<std::tuple<int, int, int>>{{40, 40, 5}, {60, 30, 4}, {30, 60, 4}, {20, 20, 19}, {20, 20, 12}}) {
-    for (const Where where : {Where::Host, Where::Buffers}) {
+    for (const Where where : kPlaces) {
       INFO(m, " x ", n, ", rank ", rank, ", in ", name_of(where));
       std::vector<double> spectrum(static_cast<std::size_t>(std::min(m, n)), 0);
       for (int i = 0; i < rank; ++i) spectrum[static_cast<std::size_t>(i)] = static_cast<double>(rank - i);
@@ -213,8 +214,8 @@ TEST_CASE_TEMPLATE("cuda svd: gesvdr gives the largest values and their vectors"
       all.data.insert(all.data.end(), second.data.begin(), second.data.end());
       all.m *= 2;
       const std::vector<T> a = narrow<T>(all);
-      const Svd<T> result = decompose(gpu, a, 2, m, n, {SvdMode::Thin, SvdDriver::Gesvdr, rank, where});
-      const Svd<T> values = decompose(gpu, a, 2, m, n, {SvdMode::Values, SvdDriver::Gesvdr, rank, where});
+      const Svd<T> result = decompose(subject, a, 2, m, n, {SvdMode::Thin, SvdDriver::Gesvdr, rank, where});
+      const Svd<T> values = decompose(subject, a, 2, m, n, {SvdMode::Values, SvdDriver::Gesvdr, rank, where});
       spectrum.resize(static_cast<std::size_t>(rank));
       const double eps = std::numeric_limits<T>::epsilon();
       for (std::int64_t i = 0; i < 2; ++i) {

@@ -1,4 +1,4 @@
-// Runs the tests of the kernels on a GPU. Without one it says so and fails: nothing was tested.
+// Runs a program's tests on a GPU. Without one it says so and fails: nothing was tested.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <cuda_runtime.h>
 #include <doctest/doctest.h>
@@ -9,7 +9,7 @@ int main(int argc, char** argv) {
   int devices = 0;
   const cudaError_t error = cudaGetDeviceCount(&devices);
   if (error != cudaSuccess || devices == 0) {
-    std::fprintf(stderr, "kernel_tests: no GPU can be used (%s); run this where there is one\n",
+    std::fprintf(stderr, "%s: no GPU can be used (%s); run this where there is one\n", argv[0],
                  error == cudaSuccess ? "there is none" : cudaGetErrorString(error));
     return 1;
   }

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "linalg/gpu.h"
+#include "subject.h"
 #include "support/matrices.h"
 #include "support/operands.h"
 #include "support/svd.h"
@@ -23,26 +23,8 @@ struct SvdOptions {
   int max_sweeps = 0;
 };
 
-inline std::string name_of(SvdDriver driver) {
-  switch (driver) {
-    case SvdDriver::Auto:
-      return "auto";
-    case SvdDriver::Gesvd:
-      return "gesvd";
-    case SvdDriver::Gesvdj:
-      return "gesvdj";
-    case SvdDriver::Gesvdp:
-      return "gesvdp";
-    case SvdDriver::Gesvdr:
-      return "gesvdr";
-    case SvdDriver::Gesvda:
-      return "gesvda";
-  }
-  return "?";
-}
-
 template <typename T>
-Svd<T> decompose(Gpu& gpu, const std::vector<T>& a, std::int64_t batch, std::int64_t m, std::int64_t n,
+Svd<T> decompose(Subject& subject, const std::vector<T>& a, std::int64_t batch, std::int64_t m, std::int64_t n,
                  const SvdOptions& options = {}) {
   const std::int64_t k = options.rank > 0 ? options.rank : std::min(m, n);
   const bool full = options.mode == SvdMode::Full;
@@ -51,13 +33,13 @@ Svd<T> decompose(Gpu& gpu, const std::vector<T>& a, std::int64_t batch, std::int
                 unset<T>(vectors ? batch * (full ? n : k) * n : 0)};
   SvdArgs args{kDType<T>,         options.mode,      options.driver,     options.rank,      batch, m, n, operand(a),
                operand(result.u), operand(result.s), operand(result.vt), options.max_sweeps};
-  gpu.svd(args, options.where);
+  subject.svd(args, options.where);
   return result;
 }
 
 // Matrices of the same size, as one batch: in each mode the driver knows, all of them, one by one.
 template <typename T>
-void check_cases(Gpu& gpu, const std::vector<SvdCase>& cases, SvdDriver driver, Where where) {
+void check_cases(Subject& subject, const std::vector<SvdCase>& cases, SvdDriver driver, Where where) {
   const std::int64_t m = cases.front().a.m;
   const std::int64_t n = cases.front().a.n;
   const auto batch = static_cast<std::int64_t>(cases.size());
@@ -66,7 +48,6 @@ void check_cases(Gpu& gpu, const std::vector<SvdCase>& cases, SvdDriver driver, 
     const std::vector<T> narrowed = narrow<T>(one.a);
     a.insert(a.end(), narrowed.begin(), narrowed.end());
   }
-  const std::vector<T> before = a;
   const std::int64_t k = std::min(m, n);
   const std::int64_t larger = std::max(m, n);
   std::vector<T> values;
@@ -74,8 +55,7 @@ void check_cases(Gpu& gpu, const std::vector<SvdCase>& cases, SvdDriver driver, 
     if (mode == SvdMode::Full && (larger > 1000 || driver == SvdDriver::Gesvda)) continue;
     INFO("driver ", name_of(driver), ", mode ", name_of(mode), ", in ", name_of(where), ", ", batch, " of ", m, " x ",
          n);
-    const Svd<T> result = decompose(gpu, a, batch, m, n, {mode, driver, 0, where});
-    CHECK_MESSAGE(std::equal(a.begin(), a.end(), before.begin()), "the input was written to");
+    const Svd<T> result = decompose(subject, a, batch, m, n, {mode, driver, 0, where});
     for (std::int64_t i = 0; i < batch; ++i) {
       const SvdCase& one = cases[static_cast<std::size_t>(i)];
       INFO("matrix ", i, ": ", one.name);

@@ -48,6 +48,17 @@ std::vector<T> narrow(const Matrix& matrix) {
   return data;
 }
 
+// Matrices of the same size one after the other, as a batch.
+template <typename T>
+std::vector<T> narrow_all(const std::vector<Matrix>& matrices) {
+  std::vector<T> all;
+  for (const Matrix& matrix : matrices) {
+    const std::vector<T> one = narrow<T>(matrix);
+    all.insert(all.end(), one.begin(), one.end());
+  }
+  return all;
+}
+
 inline Matrix transpose(const Matrix& a) {
   Matrix result(a.n, a.m);
   for (std::int64_t i = 0; i < a.m; ++i) {

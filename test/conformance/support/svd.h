@@ -30,9 +30,8 @@ struct SvdCase {
   std::vector<double> spectrum;  // the singular values if they are known, in descending order
 };
 
-inline std::string name_of(SvdMode mode) {
-  return mode == SvdMode::Thin ? "thin" : (mode == SvdMode::Full ? "full" : "values");
-}
+inline std::string name_of(SvdMode mode) { return std::string(word_of(mode)); }
+inline std::string name_of(SvdDriver driver) { return std::string(word_of(driver)); }
 
 // Checks one matrix's factors. Everything is scaled by a power of two first (which is exact), so that the measuring
 // itself neither overflows nor underflows.
