@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "cuda/cuda_device.h"
+#include "cuda/libraries/libraries.h"
 #include "cuda/memory/cuda_buffer.h"
 #include "cuda/runtime/context.h"
 #include "cuda/runtime/errors.h"

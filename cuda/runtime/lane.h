@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "core/lane.h"
-#include "cuda/libraries/libraries.h"
+#include "cuda/libraries/handles.h"
 #include "cuda/memory/host_pool.h"
 #include "cuda/memory/memory_pool.h"
 #include "cuda/runtime/pending.h"
