@@ -123,6 +123,8 @@ export interface Operations {
   inv: SquareRequest;
   /** The determinant; if `log`, its sign and the logarithm of its absolute value. */
   det: SquareRequest & { log: boolean };
+  /** The sum of the diagonal that lies so many columns to the right of the main one. */
+  trace: MatrixRequest & { offset: number };
   /** The elements as the type `to`. */
   cast: Request & { type: NumericDType; to: NumericDType; count: number; a: Operand };
   /** The elements in the order that these axes of the operand give. */

@@ -48,6 +48,7 @@ const linalg: Readonly<Record<string, readonly unknown[]>> = {
   qr: [a],
   det: [a],
   slogdet: [a],
+  trace: [a],
 };
 const ops: Readonly<Record<string, readonly unknown[]>> = {
   cast: [a, 'float64'],

@@ -72,6 +72,7 @@ export interface Slogdet<R> {
 const svdNames = namesOf<SvdOptions>({ mode: true, driver: true, rank: true, stream: true });
 const matmulNames = namesOf<MatmulOptions>({ tf32: true, stream: true });
 const qrNames = namesOf<QrOptions>({ mode: true, stream: true });
+const traceNames = namesOf<OperationOptions & { offset?: number }>({ offset: true, stream: true });
 
 /**
  * Operands are host tensors or device tensors; where one is on the device, so are the results. Host operands of up to 64 KiB
@@ -79,8 +80,8 @@ const qrNames = namesOf<QrOptions>({ mode: true, stream: true });
  * dimensions, and `indices` of an error count them through the leading ones.
  *
  * Every operation rejects with ERR_ARGUMENT, ERR_DTYPE or ERR_SHAPE for operands it cannot take, ERR_NOT_FINITE for a NaN or an
- * infinity (but matmul, which lets them through), ERR_DISPOSED once its device is gone, ERR_OUT_OF_MEMORY, ERR_DEVICE_LOST, and
- * ERR_NO_RUNTIME where the device's algebra libraries are missing.
+ * infinity (but matmul and trace, which let them through), ERR_DISPOSED once its device is gone, ERR_OUT_OF_MEMORY,
+ * ERR_DEVICE_LOST, and ERR_NO_RUNTIME where the device's algebra libraries are missing.
  */
 export class LinearAlgebra {
   readonly #runner: Runner;
@@ -279,5 +280,22 @@ export class LinearAlgebra {
     const shapes = [{ type, dims: [...operand.dims] }];
     const [result] = await this.#runner.run(name, { a: operand }, { type, batch, n }, shapes, options);
     return result as ResultOf<A>;
+  }
+
+  /**
+   * The sums of a diagonal of matrices [..., m, n]: [...]. `offset` says which: so many columns to the right of the main one, or
+   * to its left where negative; 0 by default. A diagonal beyond the matrix sums to 0; float32 is summed in float64; NaNs and
+   * infinities are let through.
+   */
+  async trace<A extends FloatOperand>(
+    a: A,
+    options: OperationOptions & { offset?: number } = {},
+  ): Promise<ResultOf<A>> {
+    checkOptions(options, 'trace', traceNames);
+    const { operand, type, lead, batch, m, n } = checkMatrices(a, 'trace');
+    const offset = wholeNumber('trace: offset', options.offset, 0, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+    const request = { type, batch, m, n, offset };
+    const [trace] = await this.#runner.run('trace', { a: operand }, request, [{ type, dims: lead }], options);
+    return trace as ResultOf<A>;
   }
 }

@@ -1,6 +1,7 @@
 // Numbers that say something of a matrix.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "device/algebra/batch.h"
@@ -23,6 +24,30 @@ struct DetArgs {
   }
 };
 
-#define TENSORLANE_NUMBERS(ROW) ROW(det, DetArgs, "det", false)
+// The sum of a diagonal, one a matrix: of the main one, or of that `offset` columns to its right (negative: to its
+// left). 0 where there is no such diagonal; NaNs and infinities count. float32 is summed in float64.
+struct TraceArgs {
+  DType type{};
+  std::int64_t batch = 0, m = 0, n = 0, offset = 0;
+  Operand a, trace;
+
+  // How many elements the diagonal has; the first one, where there is one; and how far it is from one to the next.
+  [[nodiscard]] std::int64_t length() const noexcept {
+    const std::int64_t found = offset < 0 ? std::min(m + offset, n) : std::min(m, n - offset);
+    return std::max<std::int64_t>(found, 0);
+  }
+  [[nodiscard]] std::int64_t first() const noexcept { return length() == 0 ? 0 : (offset < 0 ? -offset * n : offset); }
+  [[nodiscard]] std::int64_t step() const noexcept { return n + 1; }
+
+  void read(Request& request) {
+    offset = request.integer("offset");
+    read_matrices(request, *this);
+    request.result(trace, checked_bytes(type, {batch}));
+  }
+};
+
+#define TENSORLANE_NUMBERS(ROW)   \
+  ROW(det, DetArgs, "det", false) \
+  ROW(trace, TraceArgs, "trace", true)
 
 }  // namespace tensorlane
