@@ -86,6 +86,9 @@ class Subject {
   void det(const DetArgs& args, Where where = Where::Host) {
     call(&Device::det, args, where, {&DetArgs::a}, {&DetArgs::det, &DetArgs::log_abs});
   }
+  void trace(const TraceArgs& args, Where where = Where::Host) {
+    call(&Device::trace, args, where, {&TraceArgs::a}, {&TraceArgs::trace});
+  }
 
   void cast(const CastArgs& args, Where where = Where::Host) {
     call(&Device::cast, args, where, {&CastArgs::a}, {&CastArgs::result});

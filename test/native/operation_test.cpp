@@ -120,6 +120,20 @@ TEST_CASE("sizes that overflow are refused, also as a sum of strides") {
   CHECK(code_of(short_of_one, "matmul") == "ERR_ARGUMENT");
 }
 
+TEST_CASE("trace: an offset may be of either sign") {
+  GivenRequest request;
+  request.texts = {{"type", "float64"}};
+  request.integers = {{"batch", 4}, {"m", 2}, {"n", 3}, {"offset", -1}};
+  request.operands = {{"a", sized(192)}};
+  GivenRequest few = request;
+  few.operands["a"] = sized(191);
+  CHECK(code_of(few, "trace") == "ERR_SHAPE");
+  const auto operation = read_operation("trace", request);
+  CHECK(operation->pipelines());
+  CHECK(request.read["a"] == 192);
+  CHECK((request.result_bytes() == Bytes{32}));
+}
+
 TEST_CASE("topK: k is at most a row and at most what the kernels take") {
   const auto read = [](std::int64_t columns, std::int64_t k) {
     GivenRequest request;

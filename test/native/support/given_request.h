@@ -35,7 +35,7 @@ struct GivenRequest final : Request {
     return found;
   }
 
-  // The bytes of the results, in order.
+  // The bytes of the results, in order, of an operation that read this and still exists.
   [[nodiscard]] std::vector<std::size_t> result_bytes() const {
     std::vector<std::size_t> bytes;
     for (const Operand* result : results()) bytes.push_back(result->bytes);
