@@ -8,8 +8,7 @@
 // 4. The tasks of one lane that leave the device something to do end in the order in which they ran. One that leaves it
 //    nothing ends as soon as it has run, whatever is pending.
 // 5. No task starts after stop() was called, and none is unfinished once stop() has returned.
-// 6. A lane that has nothing to do sleeps. Before that it polls for a moment, for work or for its device, but only
-// where
+// 6. A lane that has nothing to do sleeps. Before that it polls for a moment, for work or for its device: only where
 //    that came so soon the last time, and only while a core is left over for the threads that bring work.
 #pragma once
 
