@@ -23,6 +23,7 @@ namespace tensorlane::cuda {
   X(cublasLtMatmulAlgoGetHeuristic)
 // clang-format on
 
+// NOLINTNEXTLINE(bugprone-macro-parentheses): the name of a member
 #define TENSORLANE_MEMBER(name) decltype(&::name) name = nullptr;
 struct Cublas {
   TENSORLANE_CUBLAS_FUNCTIONS(TENSORLANE_MEMBER)

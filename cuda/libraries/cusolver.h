@@ -41,6 +41,7 @@ namespace tensorlane::cuda {
 #endif
 // clang-format on
 
+// NOLINTNEXTLINE(bugprone-macro-parentheses): the name of a member
 #define TENSORLANE_MEMBER(name) decltype(&::name) name = nullptr;
 struct Cusolver {
   TENSORLANE_CUSOLVER_FUNCTIONS(TENSORLANE_MEMBER)

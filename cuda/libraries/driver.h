@@ -14,6 +14,7 @@ namespace tensorlane::cuda {
   X(cuCtxGetCurrent) X(cuCtxSetCurrent)
 // clang-format on
 
+// NOLINTNEXTLINE(bugprone-macro-parentheses): the name of a member
 #define TENSORLANE_MEMBER(name) decltype(&::name) name = nullptr;
 struct Driver {
   TENSORLANE_DRIVER_FUNCTIONS(TENSORLANE_MEMBER)

@@ -12,6 +12,7 @@ namespace tensorlane::cuda {
   X(nvrtcGetProgramLogSize) X(nvrtcGetProgramLog) X(nvrtcGetCUBINSize) X(nvrtcGetCUBIN)
 // clang-format on
 
+// NOLINTNEXTLINE(bugprone-macro-parentheses): the name of a member
 #define TENSORLANE_MEMBER(name) decltype(&::name) name = nullptr;
 struct Nvrtc {
   TENSORLANE_NVRTC_FUNCTIONS(TENSORLANE_MEMBER)

@@ -18,6 +18,9 @@ struct Word {
   Enum value;
   std::string_view word;
 };
+// Compilers that are not told deduce it from an aggregate only since C++20 is complete in them.
+template <typename Enum>
+Word(Enum, const char*) -> Word<Enum>;
 
 template <typename Enum>
 struct Words;
