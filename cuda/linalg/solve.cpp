@@ -74,10 +74,10 @@ void solve(CudaLane& lane, const SolveArgs& args) {
   const BatchWalk walk(args.batch_dims, args.a_strides, args.b_strides);
   const std::int64_t a_elements = args.n * args.n;
   const std::int64_t b_elements = args.n * args.nrhs;
-  if (walk.total() == 0 || b_elements == 0) return;
   const DType type = args.type;
   const std::size_t a_bytes = bytes_of(type, a_elements);
   const std::size_t b_bytes = bytes_of(type, b_elements);
+  if (walk.total() == 0 || a_bytes == 0 || b_bytes == 0) return;
   const auto a_count = static_cast<std::int64_t>(args.a.bytes / a_bytes);
   const auto b_count = static_cast<std::int64_t>(args.b.bytes / b_bytes);
 
