@@ -40,7 +40,7 @@ __global__ void __launch_bounds__(kBlock)
 void trace(CudaLane& lane, const TraceArgs& args) {
   const std::int64_t elements = args.m * args.n;
   const std::int64_t length = args.length();
-  const unsigned lanes = length <= 4 * kWarp ? power_of_two(length, kWarp) : kBlock;
+  const unsigned lanes = length <= std::int64_t{4} * kWarp ? power_of_two(length, kWarp) : kBlock;
   const std::array inputs{BatchOperand{&args.a, byte_size(args.type, static_cast<std::size_t>(elements))}};
   const std::array outputs{BatchOperand{&args.trace, byte_size(args.type, 1)}};
   run_batch(lane, args.batch, inputs, outputs, [&](const Chunk& chunk) {
