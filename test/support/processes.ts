@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 export interface NodeOptions {
   /** Where it runs; by default the repository's root, where `import 'tensorlane'` finds it. */
   readonly cwd?: string;
-  /** Added to what is kept of this process's own: PATH, HOME, and the variables of tensorlane and its libraries. */
+  /** Added to what is kept of this process's own: PATH, HOME, the variables of tensorlane, its libraries and the sanitizers. */
   readonly env?: NodeJS.ProcessEnv;
   /** What it does anyway takes this long; added to the time after which it counts as one that never exits, and is killed. */
   readonly takesMs?: number;
@@ -33,7 +33,7 @@ export function runNode(args: readonly string[], options: NodeOptions = {}): Pro
   const limitMs = hangMs + (options.takesMs ?? 0);
   return new Promise((resolve, reject) => {
     const kept = Object.entries(process.env).filter(([name]) =>
-      /^(PATH|HOME|TENSORLANE_.*|EMULATION_.*|OPENBLAS_.*)$/.test(name),
+      /^(PATH|HOME|LD_PRELOAD|[A-Z]+SAN_OPTIONS|TENSORLANE_.*|EMULATION_.*|OPENBLAS_.*)$/.test(name),
     );
     const env = { ...Object.fromEntries(kept), ...options.env };
     const child = spawn(process.execPath, args, { cwd: options.cwd ?? root, env, stdio: ['ignore', 'pipe', 'pipe'] });
