@@ -12,6 +12,7 @@ import { batched } from 'tensorlane/batching';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { batcherOptionNames } from '../../lib/batching/options.js';
 import { batcherFamilies, deviceFamilies } from '../../lib/metrics/families.js';
+import { blocksOf } from '../docs/markdown.js';
 import { testDevice } from '../support/device.js';
 import * as models from '../support/onnx-builder.js';
 import { chunksOf, rate, samples, speech } from '../support/speech.js';
@@ -46,8 +47,7 @@ afterAll(async () => {
 
 /** Runs the example of a section, with what it takes from the reader's own code as globals, and gives what it exports. */
 async function example(section: string, globals: Record<string, unknown> = {}, index = 0) {
-  const part = text.split(/^## /m).find((candidate) => candidate.startsWith(`${section}\n`));
-  const code = [...(part ?? '').matchAll(/^```ts\n(.*?)^```/gms)][index]?.[1];
+  const code = blocksOf(text).filter((block) => block.section === section && block.language === 'ts')[index]?.code;
   expect(code, `no example ${index} in '${section}'`).toBeDefined();
   for (const [name, value] of Object.entries(globals)) vi.stubGlobal(name, value);
   const file = join(folder, `${section.replaceAll(' ', '-')}-${index}.ts`);

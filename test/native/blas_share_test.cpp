@@ -41,6 +41,18 @@ TEST_CASE("a caller that is alone gets all cores, several share them, and nobody
   CHECK_MESSAGE(openblas_get_num_threads() == 2, "alone again");
 }
 
+TEST_CASE("a caller gets no more cores than it can use, and the next one is not bound by that") {
+  const Cores cores(4);
+  {
+    const BlasShare small(1);
+    CHECK_MESSAGE(openblas_get_num_threads() == 1, "one that can use one core");
+    const BlasShare large;
+    CHECK_MESSAGE(openblas_get_num_threads() == 2, "one that can use all, beside it");
+  }
+  const BlasShare most(3);
+  CHECK_MESSAGE(openblas_get_num_threads() == 3, "one that can use three of four");
+}
+
 TEST_CASE("more callers than OpenBLAS has buffers for wait for their turn") {
   const Cores cores(1);
   std::vector<std::unique_ptr<BlasShare>> held;

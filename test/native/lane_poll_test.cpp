@@ -37,6 +37,31 @@ std::size_t run_one(LanePool& pool, std::size_t index = LanePool::kAnyLane) {
   return ran_on;
 }
 
+// A lane that polls for its device as long as it takes, and three tasks for it.
+struct DevicePoll {
+  States states;
+  Journal journal;
+  std::array<Work, 3> work;
+  LanePool pool{options(states)};
+
+  static LaneOptions options(States& states) {
+    LaneOptions options = with_fake_states(1, states);
+    options.poll_device = kForEver;
+    return options;
+  }
+
+  bool give(std::size_t i, bool pipelines) {
+    std::unique_ptr<Task> task = std::make_unique<DeviceTask>(std::to_string(i), journal, &work.at(i), pipelines);
+    return pool.submit(task);
+  }
+
+  // Task 0 has ended at once, so that there is reason to poll; task 1 is with the device.
+  bool begin() {
+    work[0].done.open();
+    return give(0, true) && eventually([&] { return has(journal, "finished 0"); }) && give(1, true);
+  }
+};
+
 }  // namespace
 
 TEST_CASE("a lane that polls is given its task without being woken, and no other lane is") {
@@ -105,54 +130,30 @@ TEST_CASE("stop() and quiesce_all() do not wait for lanes that poll") {
 
 TEST_CASE("a lane that polls for its device hands over what comes meanwhile") {
   if (one_core()) return;
-  States states;
-  Journal journal;
-  std::array<Work, 3> work;
-  LaneOptions options = with_fake_states(1, states);
-  options.poll_device = kForEver;
-  LanePool pool(options);
-  const auto give = [&](std::size_t i, bool pipelines) {
-    std::unique_ptr<Task> task = std::make_unique<DeviceTask>(std::to_string(i), journal, &work.at(i), pipelines);
-    return pool.submit(task);
-  };
-  work[0].done.open();
-  REQUIRE(give(0, true));
-  REQUIRE(eventually([&] { return has(journal, "finished 0"); }));
-  REQUIRE(give(1, true));
-  REQUIRE_MESSAGE(eventually([&] { return pool.counters().polling == 1; }), "it does not poll for its device");
-  REQUIRE(give(2, true));
-  const bool handed = eventually([&] { return has(journal, "run 2"); });
+  DevicePoll one;
+  REQUIRE(one.begin());
+  REQUIRE_MESSAGE(eventually([&] { return one.pool.counters().polling == 1; }), "it does not poll for its device");
+  REQUIRE(one.give(2, true));
+  const bool handed = eventually([&] { return has(one.journal, "run 2"); });
   CHECK_MESSAGE(handed, "it waits for the oldest task before it hands over the next");
-  CHECK(work[1].waits == 0);
-  work[2].done.open();
-  work[1].done.open();
-  REQUIRE(eventually([&] { return has(journal, "finished 2"); }));
+  CHECK(one.work[1].waits == 0);
+  one.work[2].done.open();
+  one.work[1].done.open();
+  REQUIRE(eventually([&] { return has(one.journal, "finished 2"); }));
 }
 
 TEST_CASE("a task that must wait for the device does not keep a lane from polling for that") {
   if (one_core()) return;
-  States states;
-  Journal journal;
-  std::array<Work, 3> work;
-  LaneOptions options = with_fake_states(1, states);
-  options.poll_device = kForEver;
-  LanePool pool(options);
-  const auto give = [&](std::size_t i, bool pipelines) {
-    std::unique_ptr<Task> task = std::make_unique<DeviceTask>(std::to_string(i), journal, &work.at(i), pipelines);
-    return pool.submit(task);
-  };
-  work[0].done.open();
-  REQUIRE(give(0, true));
-  REQUIRE(eventually([&] { return has(journal, "finished 0"); }));
-  REQUIRE(give(1, true));
-  REQUIRE(eventually([&] { return pool.counters().polling == 1; }));
-  REQUIRE(give(2, false));
+  DevicePoll one;
+  REQUIRE(one.begin());
+  REQUIRE(eventually([&] { return one.pool.counters().polling == 1; }));
+  REQUIRE(one.give(2, false));
   give_time();
-  CHECK_FALSE(has(journal, "run 2"));
-  work[1].done.open();
-  REQUIRE(eventually([&] { return has(journal, "run 2"); }));
-  work[2].done.open();
-  REQUIRE(eventually([&] { return has(journal, "finished 2"); }));
+  CHECK_FALSE(has(one.journal, "run 2"));
+  one.work[1].done.open();
+  REQUIRE(eventually([&] { return has(one.journal, "run 2"); }));
+  one.work[2].done.open();
+  REQUIRE(eventually([&] { return has(one.journal, "finished 2"); }));
 }
 
 TEST_CASE("a lane gives back what only a busy one needs after a while without work, not after each task") {

@@ -19,8 +19,8 @@ struct State {
   unsigned callers = 0;
   unsigned threads = 0;  // what OpenBLAS was told last
 
-  void divide() {
-    const unsigned share = std::max(1U, cores / std::max(1U, callers));
+  void divide(unsigned most = std::numeric_limits<unsigned>::max()) {
+    const unsigned share = std::clamp(cores / std::max(1U, callers), 1U, std::max(1U, most));
     if (share == threads) return;
     threads = share;
     openblas_set_num_threads(static_cast<int>(share));
@@ -35,12 +35,12 @@ State& state() {
 
 }  // namespace
 
-BlasShare::BlasShare() {
+BlasShare::BlasShare(unsigned most_cores) {
   State& shared = state();
   std::unique_lock lock(shared.mutex);
   shared.left.wait(lock, [&shared] { return shared.callers < kMostCallers; });
   ++shared.callers;
-  shared.divide();
+  shared.divide(most_cores);
 }
 
 BlasShare::~BlasShare() {

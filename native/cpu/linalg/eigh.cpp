@@ -74,7 +74,7 @@ void eigh_batch(Lane& lane, const EighArgs& args) {
 }  // namespace
 
 void eigh(Lane& lane, const EighArgs& args) {
-  with_blas(args.type, [&](auto element) { eigh_batch<decltype(element)>(lane, args); });
+  with_blas_by_columns(args.type, args.n, args.n, [&](auto element) { eigh_batch<decltype(element)>(lane, args); });
 }
 
 }  // namespace tensorlane::cpu

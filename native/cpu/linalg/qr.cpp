@@ -109,7 +109,7 @@ void qr_batch(Lane& lane, const QrArgs& args) {
 }  // namespace
 
 void qr(Lane& lane, const QrArgs& args) {
-  with_blas(args.type, [&](auto element) { qr_batch<decltype(element)>(lane, args); });
+  with_blas_by_columns(args.type, args.m, args.n, [&](auto element) { qr_batch<decltype(element)>(lane, args); });
 }
 
 }  // namespace tensorlane::cpu

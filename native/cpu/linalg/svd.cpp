@@ -94,7 +94,7 @@ void svd_batch(Lane& lane, const SvdArgs& args) {
 
 void svd(Lane& lane, const SvdArgs& args) {
   check_driver(args);
-  with_blas(args.type, [&](auto element) { svd_batch<decltype(element)>(lane, args); });
+  with_blas_by_columns(args.type, args.m, args.n, [&](auto element) { svd_batch<decltype(element)>(lane, args); });
 }
 
 }  // namespace tensorlane::cpu

@@ -2,7 +2,7 @@
 
 namespace tensorlane {
 
-BatchWalk::BatchWalk(const Request& request)
+BroadcastBatch::BroadcastBatch(const Request& request)
     : dims(request.sizes("batchDims")), a_strides(request.sizes("aStrides")), b_strides(request.sizes("bStrides")) {
   if (a_strides.size() != dims.size() || b_strides.size() != dims.size()) {
     throw Error(Code::Argument, "one stride for every batch dimension is needed");
@@ -10,7 +10,7 @@ BatchWalk::BatchWalk(const Request& request)
   for (const std::int64_t dim : dims) total = checked_product({total, dim});
 }
 
-std::int64_t BatchWalk::matrices(const std::vector<std::int64_t>& strides) const {
+std::int64_t BroadcastBatch::matrices(const std::vector<std::int64_t>& strides) const {
   if (total == 0) return 0;
   std::int64_t count = 1;
   for (std::size_t i = 0; i < dims.size(); ++i) {

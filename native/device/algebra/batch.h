@@ -15,11 +15,11 @@ struct MatrixShape {
 };
 
 // The batch dimensions that two operands share after broadcasting, with each operand's strides counted in matrices.
-struct BatchWalk {
+struct BroadcastBatch {
   std::vector<std::int64_t> dims, a_strides, b_strides;
   std::int64_t total = 1;
 
-  explicit BatchWalk(const Request& request);
+  explicit BroadcastBatch(const Request& request);
 
   // How many matrices an operand with these strides must have.
   [[nodiscard]] std::int64_t matrices(const std::vector<std::int64_t>& strides) const;
@@ -28,7 +28,7 @@ struct BatchWalk {
 // The operands a and b, whose leading dimensions broadcast, and how large the one result is.
 template <typename Args>
 void read_pair(Request& request, Args& args, MatrixShape a, MatrixShape b, Operand& result, MatrixShape of_result) {
-  BatchWalk batch(request);
+  BroadcastBatch batch(request);
   args.a = request.operand("a", checked_bytes(args.type, {batch.matrices(batch.a_strides), a.rows, a.columns}));
   args.b = request.operand("b", checked_bytes(args.type, {batch.matrices(batch.b_strides), b.rows, b.columns}));
   request.result(result, checked_bytes(args.type, {batch.total, of_result.rows, of_result.columns}));
