@@ -10,7 +10,7 @@
 namespace tensorlane::cuda {
 namespace {
 
-void check(nvrtcResult result, const char* what) {
+void check_nvrtc(nvrtcResult result, const char* what) {
   if (result == NVRTC_SUCCESS) return;
   const Code code = result == NVRTC_ERROR_OUT_OF_MEMORY ? Code::OutOfMemory : Code::Kernel;
   throw Error(code, std::string(what) + ": " + nvrtc().nvrtcGetErrorString(result));
@@ -33,21 +33,21 @@ std::vector<std::string> header_folders() {
 class Program {
  public:
   explicit Program(const std::string& source) {
-    check(nvrtc().nvrtcCreateProgram(&program_, source.c_str(), "kernel.cu", 0, nullptr, nullptr),
-          "nvrtcCreateProgram");
+    check_nvrtc(nvrtc().nvrtcCreateProgram(&program_, source.c_str(), "kernel.cu", 0, nullptr, nullptr),
+                "nvrtcCreateProgram");
   }
   ~Program() { nvrtc().nvrtcDestroyProgram(&program_); }
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
   void compile(const std::string& name, const std::vector<std::string>& options) {
-    check(nvrtc().nvrtcAddNameExpression(program_, name.c_str()), "nvrtcAddNameExpression");
+    check_nvrtc(nvrtc().nvrtcAddNameExpression(program_, name.c_str()), "nvrtcAddNameExpression");
     std::vector<const char*> texts;
     texts.reserve(options.size());
     for (const std::string& option : options) texts.push_back(option.c_str());
     const nvrtcResult result = nvrtc().nvrtcCompileProgram(program_, static_cast<int>(texts.size()), texts.data());
     if (result == NVRTC_SUCCESS) return;
-    if (result == NVRTC_ERROR_OUT_OF_MEMORY) check(result, "nvrtcCompileProgram");
+    if (result == NVRTC_ERROR_OUT_OF_MEMORY) check_nvrtc(result, "nvrtcCompileProgram");
     // No kernel is to blame when a part of the compiler is missing.
     if (result == NVRTC_ERROR_BUILTIN_OPERATION_FAILURE) {
       throw Error(Code::NoRuntime,
@@ -69,9 +69,9 @@ class Program {
 
   [[nodiscard]] std::string cubin() const {
     std::size_t bytes = 0;
-    check(nvrtc().nvrtcGetCUBINSize(program_, &bytes), "nvrtcGetCUBINSize");
+    check_nvrtc(nvrtc().nvrtcGetCUBINSize(program_, &bytes), "nvrtcGetCUBINSize");
     std::string cubin(bytes, '\0');
-    check(nvrtc().nvrtcGetCUBIN(program_, cubin.data()), "nvrtcGetCUBIN");
+    check_nvrtc(nvrtc().nvrtcGetCUBIN(program_, cubin.data()), "nvrtcGetCUBIN");
     return cubin;
   }
 

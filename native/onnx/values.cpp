@@ -13,8 +13,8 @@ namespace tensorlane {
 namespace {
 
 constexpr const char* kDescribing = "reading the model";
-constexpr const char* kMaking = "making an input";
-constexpr const char* kReading = "reading an output";
+constexpr const char* kMakingInput = "making an input";
+constexpr const char* kReadingOutput = "reading an output";
 
 constexpr std::size_t round_up(std::size_t bytes) {
   return (bytes + Workspace::kAlignment - 1) / Workspace::kAlignment * Workspace::kAlignment;
@@ -44,7 +44,7 @@ std::size_t total_bytes(const InputParts& input) {
 
 ort::OwnedValue make_strings(const ort::Runtime& runtime, const InputParts& input) {
   const ort::Api& api = runtime.api;
-  const ort::Attempt making(runtime, kMaking);
+  const ort::Attempt making(runtime, kMakingInput);
   ort::OwnedValue value(api);
   making(api.CreateTensorAsOrtValue(runtime.allocator, input.dims.data(), input.dims.size(),
                                     static_cast<int>(DType::String), value.out()));
@@ -74,7 +74,7 @@ ort::OwnedValue make_numbers(const ort::Runtime& runtime, const ValueInfo& info,
     staging = data + round_up(bytes);
   }
   ort::OwnedValue value(runtime.api);
-  const ort::Attempt making(runtime, kMaking);
+  const ort::Attempt making(runtime, kMakingInput);
   making(runtime.api.CreateTensorWithDataAsOrtValue(memory, data, bytes, input.dims.data(), input.dims.size(),
                                                     static_cast<int>(info.type), value.out()));
   return value;
@@ -97,7 +97,7 @@ class ValueBuffer final : public Buffer {
 };
 
 std::vector<std::string> read_strings(const ort::Runtime& runtime, const ort::Value* value, std::size_t count) {
-  const ort::Attempt reading(runtime, kReading);
+  const ort::Attempt reading(runtime, kReadingOutput);
   std::size_t length = 0;
   reading(runtime.api.GetStringTensorDataLength(value, &length));
   std::string text(length, '\0');
@@ -167,7 +167,7 @@ std::vector<ort::OwnedValue> make_inputs(const ort::Runtime& runtime, const std:
 
 Output read_output(const ort::Runtime& runtime, ort::OwnedValue value) {
   const ort::Api& api = runtime.api;
-  const ort::Attempt reading(runtime, kReading);
+  const ort::Attempt reading(runtime, kReadingOutput);
   int is_tensor = 0;
   reading(api.IsTensor(value.get(), &is_tensor));
   if (is_tensor == 0) throw Error(Code::Model, "an output is not a tensor");

@@ -5,6 +5,7 @@
 
 #include "binding/values/convert.h"
 #include "binding/workers/lane_worker.h"
+#include "binding/workers/release_worker.h"
 
 namespace tensorlane {
 namespace {
@@ -17,19 +18,7 @@ struct Held {
   std::shared_ptr<LanePool> pool;
 };
 
-// Lets go of a buffer on a lane, because freeing calls the driver.
-class ReleaseWorker final : public LaneWorker {
- public:
-  ReleaseWorker(Napi::Env env, std::shared_ptr<Buffer> buffer) : LaneWorker(env), buffer_(std::move(buffer)) {}
-  [[nodiscard]] bool needs_device() const noexcept override { return false; }
-
- private:
-  void Execute(Lane& /*lane*/) override { buffer_.reset(); }
-
-  std::shared_ptr<Buffer> buffer_;
-};
-
-// The same for one that was collected, undisposed: there is nobody to tell.
+// Lets go on a lane of a buffer that was collected, undisposed: there is nobody to tell.
 class CollectedTask final : public Task {
  public:
   explicit CollectedTask(std::shared_ptr<Buffer> buffer) : buffer_(std::move(buffer)) {}
@@ -100,7 +89,7 @@ Napi::Value BufferObject::release(const Napi::CallbackInfo& info) {
     if (buffer_ == nullptr) throw Error(Code::Disposed, "the tensor has been disposed");
     if (accounted_ != 0) Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -accounted_);
     accounted_ = 0;
-    return LaneWorker::queue(std::make_unique<ReleaseWorker>(info.Env(), std::move(buffer_)), pool_);
+    return LaneWorker::queue(std::make_unique<ReleaseWorker<Buffer>>(info.Env(), std::move(buffer_)), pool_);
   });
 }
 

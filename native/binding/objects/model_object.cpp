@@ -10,6 +10,7 @@
 #include "binding/values/pin.h"
 #include "binding/workers/lane_worker.h"
 #include "binding/workers/one_off_worker.h"
+#include "binding/workers/release_worker.h"
 #include "binding/workers/run_worker.h"
 
 namespace tensorlane {
@@ -61,18 +62,6 @@ class LoadWorker final : public OneOffWorker {
   std::optional<Pin> bytes_;
   ModelOptions options_;
   Loaded loaded_;
-};
-
-// Frees a model on a lane, because ONNX Runtime takes milliseconds to free a large one.
-class ReleaseWorker final : public LaneWorker {
- public:
-  ReleaseWorker(Napi::Env env, std::shared_ptr<Model> model) : LaneWorker(env), model_(std::move(model)) {}
-  [[nodiscard]] bool needs_device() const noexcept override { return false; }
-
- private:
-  void Execute(Lane& /*lane*/) override { model_.reset(); }
-
-  std::shared_ptr<Model> model_;
 };
 
 Napi::Array describe_values(Napi::Env env, const std::vector<ValueInfo>& values) {
@@ -148,7 +137,7 @@ Napi::Value ModelObject::close(const Napi::CallbackInfo& info) {
     if (model_ == nullptr) throw Error(Code::Disposed, "the model has been disposed");
     if (bytes_ != 0) Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -bytes_);
     bytes_ = 0;
-    auto worker = std::make_unique<ReleaseWorker>(info.Env(), std::move(model_));
+    auto worker = std::make_unique<ReleaseWorker<Model>>(info.Env(), std::move(model_));
     const std::shared_ptr<LanePool> pool = std::move(pool_);
     return LaneWorker::queue(std::move(worker), pool);
   });
