@@ -1,14 +1,16 @@
-// npm run bench:beside -- FOLDER [NAME...] [--short]
+// npm run bench:beside -- FOLDER [NAME...] [--short] [--docs]
 //
 // The suites of another checkout of this repository beside those of this one, to see what a change made slower: suite by suite,
 // the two in turn, so that both meet the same hour of the machine. The other checkout has to be built.
+// --docs writes this checkout's figures into the README and docs/ (see pages.ts).
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { number, type Report } from './report.js';
+import { fillPages } from './pages.js';
+import { number, type Report, writeReport } from './report.js';
 import { SUITES } from './suites/index.js';
 
 const here = fileURLToPath(new URL('..', import.meta.url));
@@ -36,17 +38,31 @@ function compare(other: Report, own: Report): string[][] {
   });
 }
 
+/** The reports of single suites as that of one run. */
+function joined(reports: readonly Report[]): Report {
+  const last = reports.at(-1) as Report;
+  return {
+    ...last,
+    versions: Object.assign({}, ...reports.map(({ versions }) => versions)),
+    usedByOthers: Object.assign({}, ...reports.map(({ usedByOthers }) => usedByOthers)),
+    figures: reports.flatMap(({ figures }) => figures),
+  };
+}
+
 const { values, positionals } = parseArgs({
-  options: { short: { type: 'boolean', default: false } },
+  options: { short: { type: 'boolean', default: false }, docs: { type: 'boolean', default: false } },
   allowPositionals: true,
 });
 const [folder, ...names] = positionals;
-if (folder === undefined) {
-  console.error('Usage: npm run bench:beside -- FOLDER [NAME...] [--short]');
+if (folder === undefined || (values.docs && (values.short || names.length > 0))) {
+  console.error(
+    'Usage: npm run bench:beside -- FOLDER [NAME...] [--short], or FOLDER --docs for the figures of a whole run',
+  );
   process.exit(1);
 }
 const suites = SUITES.map(({ name }) => name).filter((name) => names.length === 0 || names.includes(name));
 const lines: string[] = [];
+const reports: Report[] = [];
 const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
 const say = (text: string) => {
   lines.push(text);
@@ -58,7 +74,12 @@ for (const [i, suite] of suites.entries()) {
   const otherFirst = i % 2 === 0;
   const first = run(otherFirst ? resolve(folder) : here, suite, values.short);
   const second = run(otherFirst ? here : resolve(folder), suite, values.short);
-  for (const cells of otherFirst ? compare(first, second) : compare(second, first)) say(line(cells));
+  const [other, own] = otherFirst ? [first, second] : [second, first];
+  reports.push(own);
+  for (const cells of compare(other, own)) say(line(cells));
 }
 mkdirSync(join(here, 'bench', 'results'), { recursive: true });
 writeFileSync(join(here, 'bench', 'results', 'beside.md'), `${lines.join('\n')}\n`);
+const report = joined(reports);
+writeReport(report);
+if (values.docs) console.log(`Filled in: ${fillPages(report).join(', ')}`);
