@@ -104,6 +104,8 @@ class Lane {
   std::thread thread_;
 };
 
+// One caller's next request comes some 100 us after its last answer: with 30 us a lane falls asleep before it. One caller's time
+// beside onnxruntime-node's (`npm run bench -- latency`, dense 4x2048) was 1.28 with none, 1.28 with 30 us, 1.14 with 200.
 inline constexpr std::chrono::microseconds kPollWork{200};
 inline constexpr std::chrono::microseconds kPollDevice{30};
 

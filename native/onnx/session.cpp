@@ -1,11 +1,14 @@
 #include "onnx/session.h"
 
 #include <array>
+#include <cstdio>
 #include <memory>
 #include <numeric>
+#include <string>
 #include <thread>
 #include <utility>
 
+#include "core/lane.h"
 #include "core/niceness.h"
 
 namespace tensorlane {
@@ -33,6 +36,13 @@ void join_thread(void* thread) {
   owner->join();
 }
 
+// ONNX Runtime knows how long its threads should spin since 1.30; before, it could only be told to stop after each run.
+bool bounds_spinning(const std::string& version) {
+  unsigned major = 0;
+  unsigned minor = 0;
+  return std::sscanf(version.c_str(), "%u.%u", &major, &minor) == 2 && (major > 1 || minor >= 30);
+}
+
 ort::OwnedSessionOptions make_options(const ort::Runtime& runtime, const ModelOptions& options) {
   const ort::Api& api = runtime.api;
   const ort::Attempt loading(runtime, kLoading);
@@ -40,9 +50,14 @@ ort::OwnedSessionOptions make_options(const ort::Runtime& runtime, const ModelOp
   loading(api.CreateSessionOptions(made.out()));
   if (options.threads != 0) loading(api.SetIntraOpNumThreads(made.get(), static_cast<int>(options.threads)));
   loading(api.SetInterOpNumThreads(made.get(), 1));
-  // The runtime's threads may spin while a run needs them again and again, but not between runs, when the cores belong
-  // to whoever has work.
-  loading(api.AddSessionConfigEntry(made.get(), "session.force_spinning_stop", "1"));
+  // Between runs the runtime's threads wait as lanes do: for one caller's next request they are still awake, and soon
+  // after that the cores belong to whoever has work. By default they would spin for milliseconds.
+  if (bounds_spinning(runtime.version)) {
+    const std::string micros = std::to_string(kPollWork.count());
+    loading(api.AddSessionConfigEntry(made.get(), "session.intra_op.spin_duration_us", micros.c_str()));
+  } else {
+    loading(api.AddSessionConfigEntry(made.get(), "session.force_spinning_stop", "1"));
+  }
   // Its threads stand back as far as the lanes do.
   int* niceness = const_cast<int*>(&kNiceness.at(static_cast<std::size_t>(options.niceness)));
   loading(api.SessionOptionsSetCustomCreateThreadFn(made.get(), create_thread));
