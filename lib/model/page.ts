@@ -86,6 +86,8 @@ export class Page {
   readonly #lengths: number[][];
   /** Of each input, the first request's dims; others differ in the batch axis at most. */
   readonly #dims: number[][];
+  /** In bytes. Kept, because it is asked for with each input of each request. */
+  readonly #copyUpTo = addon().copyUpTo;
 
   constructor(layout: Layout) {
     this.#layout = layout;
@@ -171,7 +173,7 @@ export class Page {
       this.#place(index, start, this.#slabs[index]!.used - start);
     } else {
       const { data } = tensor;
-      this.#place(index, data.byteLength > addon().copyUpTo ? data : this.#slabs[index]!.append(data), data.length);
+      this.#place(index, data.byteLength > this.#copyUpTo ? data : this.#slabs[index]!.append(data), data.length);
     }
   }
 
