@@ -26,6 +26,7 @@ export default defineConfig({
       provider: 'v8',
       include: ['lib/**'],
       reporter: ['json-summary'],
+      reportOnFailure: true,
       reportsDirectory: 'build/coverage-lib',
     },
     projects: [

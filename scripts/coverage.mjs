@@ -1,6 +1,6 @@
 // How much of the code the tests run: `npm run coverage`. One table at the end, a line for each room.
 //   lib/      by the TypeScript tests on the CPU device
-//   native/   by its C++ tests, and by the TypeScript tests on the CPU device and on the emulated GPU
+//   native/   by its C++ tests, and by the TypeScript tests on the emulated GPU
 //   cuda/     by its C++ tests and the TypeScript tests on the emulated GPU
 // The long tests are left out. A crash or a forced end of a process loses what it has counted.
 import { readFileSync, rmSync } from 'node:fs';
@@ -12,7 +12,6 @@ import { runVitest } from './test/vitest.mjs';
 
 const say = (line) => console.log(`coverage: ${line}`);
 const build = testBuild('coverage');
-const addon = path.join(build, 'tensorlane.node');
 const failures = [];
 
 async function part(name, work) {
@@ -28,9 +27,7 @@ for (const target of ['tensorlane_tests', 'emulation_tests', 'addon'])
 await runProgram(['find', build, '-name', '*.gcda', '-delete']);
 rmSync(inRoot('build', 'coverage-lib'), { recursive: true, force: true });
 
-await part('TypeScript on the CPU', () =>
-  runVitest(['--project', 'fast', '--coverage'], { env: { TENSORLANE_ADDON: addon }, report: say }),
-);
+await part('TypeScript on the CPU', () => runVitest(['--project', 'fast', '--coverage'], { report: say }));
 await part('C++ native', () => runTests('native', 'coverage', say));
 await part('C++ emulation', () => runTests('emulation', 'coverage', say));
 await part('TypeScript on the emulated GPU', () =>
