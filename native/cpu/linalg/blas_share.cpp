@@ -19,7 +19,7 @@ struct State {
   unsigned callers = 0;
   unsigned threads = 0;  // what OpenBLAS was told last
 
-  void divide(unsigned most = std::numeric_limits<unsigned>::max()) {
+  void divide(unsigned most = BlasShare::kAllCores) {
     const unsigned share = std::clamp(cores / std::max(1U, callers), 1U, std::max(1U, most));
     if (share == threads) return;
     threads = share;

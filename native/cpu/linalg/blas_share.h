@@ -20,7 +20,9 @@ namespace tensorlane::cpu {
 
 class BlasShare {
  public:
-  explicit BlasShare(unsigned most_cores = std::numeric_limits<unsigned>::max());
+  static constexpr unsigned kAllCores = std::numeric_limits<unsigned>::max();
+
+  explicit BlasShare(unsigned most_cores = kAllCores);
   ~BlasShare();
   BlasShare(const BlasShare&) = delete;
   BlasShare& operator=(const BlasShare&) = delete;

@@ -29,8 +29,8 @@ void with_float(DType type, Operation operation) {
 
 // The same while holding a share of the cores.
 template <typename Operation>
-void with_blas(DType type, Operation operation) {
-  const BlasShare share;
+void with_blas(DType type, Operation operation, unsigned most_cores = BlasShare::kAllCores) {
+  const BlasShare share(most_cores);
   with_float(type, operation);
 }
 
@@ -39,9 +39,8 @@ void with_blas(DType type, Operation operation) {
 template <typename Operation>
 void with_blas_by_columns(DType type, std::int64_t m, std::int64_t n, Operation operation) {
   constexpr double kTooSmallToShare = 256.0 * 256.0;
-  if (static_cast<double>(m) * static_cast<double>(n) > kTooSmallToShare) return with_blas(type, operation);
-  const BlasShare share(1);
-  with_float(type, operation);
+  const bool shares = static_cast<double>(m) * static_cast<double>(n) > kTooSmallToShare;
+  with_blas(type, operation, shares ? BlasShare::kAllCores : 1);
 }
 
 template <typename T>

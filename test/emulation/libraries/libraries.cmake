@@ -27,9 +27,8 @@ function(emulated_library name major)
   target_link_libraries(${target} PRIVATE emulated_cudart ${OPENBLAS_LIBRARY} ${CMAKE_DL_LIBS})
   # The file name is the soname.
   target_link_options(${target} PRIVATE LINKER:-soname,lib${name}.so.${major})
-  set_target_properties(${target} PROPERTIES NO_SONAME ON)
   # Each file speaks of its routine in the same words, so they are never compiled as one.
-  set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
+  set_target_properties(${target} PROPERTIES NO_SONAME ON UNITY_BUILD OFF)
   add_dependencies(emulated_cuda_libraries ${target})
 endfunction()
 

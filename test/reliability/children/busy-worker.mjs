@@ -24,8 +24,7 @@ if (way === 'natural') {
   }
 } else {
   // One core an operation: lanes of several threads would otherwise ask for more cores than there are.
-  // An end waits for what runs on the lanes, which beside busy processes may take any time where they stand back behind them.
-  await keepBusy({ square, slow }, { size, threads: 1, niceness: 0 });
+  await keepBusy({ square, slow }, { size, threads: 1 });
   if (way === 'exit') {
     setTimeout(() => {
       parentPort.postMessage('busy');

@@ -22,8 +22,7 @@ const ways = {
 };
 
 if (way === 'sigtermHandled') process.once('SIGTERM', () => process.exit(5));
-// An end waits a moment for what runs on the lanes, which gets no core beside busy processes where they stand back behind them.
-await keepBusy({ square, slow }, { niceness: 0 });
+await keepBusy({ square, slow });
 if (way === 'exitWithWorkers') {
   for (let i = 0; i < 2; i++) {
     const worker = new Worker(new URL('./busy-worker.mjs', import.meta.url), {

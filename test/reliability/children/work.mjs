@@ -49,7 +49,8 @@ const largest = process.env.TENSORLANE_EMULATION ? 100 : Number.POSITIVE_INFINIT
  * wait for a delay, long model runs, loads, copies that several threads share. Resolves once all of it has begun. A rejection is reported on stderr.
  */
 export async function keepBusy(models, { size = 1500, ...options } = {}) {
-  const device = await open({ device: testDevice, streams: 2, ...options });
+  // An end waits for what runs on the lanes, which beside busy processes may take any time where they stand back behind them.
+  const device = await open({ device: testDevice, streams: 2, niceness: 0, ...options });
   const delayed = await device.loadModel(models.square, { batching: { maxBatchSize: 8, maxQueueDelayMicros: 300 } });
   const long = await device.loadModel(models.slow);
   const settled = [];
