@@ -24,6 +24,8 @@ export async function tests(found, { deadline, inRoot, device, env }) {
           'test/linalg',
           'test/ops',
           'test/streams.test.ts',
+          // The docs' examples start programs of their own and load models.
+          ...['--exclude', 'test/cuda/docs.test.ts'],
         ];
   const vitest = [process.execPath, inRoot('node_modules', 'vitest', 'vitest.mjs'), 'run', ...suite];
   const reporters = ['--reporter=default', `--reporter=${inRoot('scripts', 'gpu', 'reporter.mjs')}`];
