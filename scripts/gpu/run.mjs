@@ -198,6 +198,8 @@ function context(deadline) {
       ...(packed.emulated && {
         TENSORLANE_CUDA_LIBRARIES: inRoot('libraries', 'emulated-cuda'),
         OPENBLAS_NUM_THREADS: '1',
+        // The benchmarks' arrays are for a GPU with more than the gigabyte that it has for tests.
+        EMULATION_MEMORY: String(2 ** 33),
       }),
     },
     // The packed libraries are not for other people's programs.
