@@ -31,8 +31,9 @@ export type {
   RateLimiterOptions,
   WarmupOptions,
 } from './model/options.js';
-export type { RunOptions } from './model/run.js';
+export type { Feeds, Outputs, RunOptions } from './model/run.js';
 export type { Sequence, SequenceOptions } from './model/sequence.js';
+export type { ModelSource } from './model/source.js';
 export type { ReduceOptions } from './ops/axes.js';
 export type { CastType } from './ops/elements.js';
 export type { ImageOptions } from './ops/images.js';
@@ -52,5 +53,5 @@ export type { FloatOperand, Operand, ResultAs, ResultOf } from './runtime/operan
 export type { OperationOptions } from './runtime/options.js';
 export { type AcquireOptions, Stream, StreamEvent, StreamPool, type StreamPriority } from './runtime/streams.js';
 export type { NumericDType } from './tensor/dtypes.js';
-export { type Nested, type TensorOptions, tensor } from './tensor/tensor.js';
+export { type Dims, type Nested, type TensorOptions, tensor } from './tensor/tensor.js';
 export type { DType, FloatTensor, FloatType, Tensor, TypedData, ValueInfo } from './tensor/types.js';

@@ -15,6 +15,9 @@ export function requiredWholeNumber(name: string, value: unknown, least: number,
   throw new TensorlaneError('ERR_ARGUMENT', `${name} must be an integer ${range}, got ${shown(value)}`);
 }
 
+/** More threads than any machine has cores are a mistake, and the system refuses them in worse ways. */
+export const mostThreads = 1024;
+
 /** Errors: ERR_ARGUMENT. */
 export function flag(name: string, value: unknown, otherwise: boolean): boolean {
   if (value === undefined) return otherwise;

@@ -6,6 +6,7 @@ import { LinearAlgebra } from '../linalg/linalg.js';
 import { LoadedModels } from '../model/loaded-models.js';
 import type { Model } from '../model/model.js';
 import type { LoadModelOptions } from '../model/options.js';
+import type { ModelSource } from '../model/source.js';
 import { TensorOperations } from '../ops/ops.js';
 import type { DeviceTensor } from '../runtime/device-tensor.js';
 import { compileKernel, type Kernel, type KernelOptions, type KernelParameter } from '../runtime/kernel.js';
@@ -92,12 +93,12 @@ export class Device implements AsyncDisposable {
   }
 
   /**
-   * Loads an ONNX model from a path or from its bytes. On a CUDA device it runs on the GPU where ONNX Runtime has its CUDA
+   * Loads an ONNX model from a path, a file: URL, or its bytes, which must not change before the promise settles. On a CUDA device it runs on the GPU where ONNX Runtime has its CUDA
    * provider, else on the CPU; `model.provider` says which, `model.fallbackReason` why.
    *
    * Errors: ERR_MODEL (no such file, not a model, not supported; a warm-up that fails), ERR_NO_RUNTIME, ERR_ARGUMENT, ERR_DISPOSED.
    */
-  async loadModel(source: string | Uint8Array, options: LoadModelOptions = {}): Promise<Model> {
+  async loadModel(source: ModelSource, options: LoadModelOptions = {}): Promise<Model> {
     return this.#models.load(source, options);
   }
 

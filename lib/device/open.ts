@@ -2,7 +2,7 @@
 
 import type { OpenOptions as NativeOptions } from '../../binding.js';
 import { addon } from '../addon/load.js';
-import { flag, namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
+import { flag, mostThreads, namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
 import { Device } from './device.js';
@@ -119,7 +119,7 @@ type Settings = Omit<NativeOptions, 'kind' | 'index' | 'niceness'> & {
 
 /** Errors: ERR_ARGUMENT. */
 function completeOpenOptions(given: OpenOptions): Settings {
-  const lanes = wholeNumber('open: streams', given.streams, 0, 1);
+  const lanes = wholeNumber('open: streams', given.streams, 0, 1, mostThreads);
   const highPriority = wholeNumber('open: highPriorityStreams', given.highPriorityStreams, 0, 0);
   if (highPriority > 0 && highPriority > lanes) {
     throw new TensorlaneError(
@@ -128,7 +128,7 @@ function completeOpenOptions(given: OpenOptions): Settings {
         `${given.streams ?? 'which is not given'}, got ${highPriority}`,
     );
   }
-  const threads = wholeNumber('open: threads', given.threads, 0, 1);
+  const threads = wholeNumber('open: threads', given.threads, 0, 1, mostThreads);
   const niceness = given.niceness === undefined ? undefined : wholeNumber('open: niceness', given.niceness, 0, 0, 19);
   const memory = plainObject('open: memory', given.memory === undefined ? {} : given.memory);
   refuseUnknown(memory, memoryNames, 'open: memory');

@@ -3,7 +3,7 @@
 import type { ValueDescription } from '../../binding.js';
 import { TensorlaneError } from '../core/errors.js';
 import { arrayClasses, type NumericArrayClass } from '../tensor/dtypes.js';
-import { elementOf } from '../tensor/elements.js';
+import { exactElementOf } from '../tensor/elements.js';
 import type { ValueInfo } from '../tensor/types.js';
 import type { BatchAxisOptions, PaddingOptions } from './options.js';
 
@@ -61,7 +61,7 @@ export class Layout {
         arrayClass: input.type === 'string' ? undefined : arrayClasses[input.type],
         axis,
         freeAxes: input.dims.flatMap((dim, at) => (dim === -1 && at !== axis && at !== padded?.axis ? [at] : [])),
-        padding: padded && { axis: padded.axis, value: elementOf(input.type as 'float32', padded.value ?? 0)! },
+        padding: padded && { axis: padded.axis, value: exactElementOf(input.type as 'float32', padded.value ?? 0)! },
         made: input.name === padding?.maskInput ? 'mask' : input.name === padding?.lengthInput ? 'lengths' : undefined,
       };
     });
@@ -165,7 +165,7 @@ function checkPadding(
         `${what}.inputs.${name}.axis must be a free axis of numbers beside the batch's, got ${how.axis} of ${shape}, ${rows}`,
       );
     }
-    if (elementOf(type, how.value ?? 0) === undefined) {
+    if (exactElementOf(type, how.value ?? 0) === undefined) {
       throw argument(`${what}.inputs.${name}.value must be a number that ${type} can hold, got ${how.value}`);
     }
   }
@@ -193,7 +193,7 @@ function checkMade(
   if (name === undefined) return;
   checkNames(what, [name], inputs);
   const { type, dims } = inputs.find((input) => input.name === name)!;
-  const holds = type !== 'string' && elementOf(type, rank === 2 ? 1 : 2 ** 20 + 1) !== undefined;
+  const holds = type !== 'string' && exactElementOf(type, rank === 2 ? 1 : 2 ** 20 + 1) !== undefined;
   if (!holds || dims.length !== rank || Object.hasOwn(padding.inputs, name) || axisOf(axes.inputs?.[name]) !== 0) {
     throw argument(
       `${what} must be an input of numbers with ${rank === 2 ? 'dims [rows, length]' : 'dims [rows], of 32 bits or more'}, ` +

@@ -7,6 +7,7 @@ import { Limiter } from '../batching/limiter.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import { Model } from './model.js';
 import { completeLoadModelOptions, type LoadModelOptions, type ModelSettings } from './options.js';
+import { type ModelSource, modelSource } from './source.js';
 
 /** How models run on a device. */
 export interface LoadedModelsOptions {
@@ -38,11 +39,9 @@ export class LoadedModels {
     this.#limiter = new Limiter(options.resources);
   }
 
-  async load(source: string | Uint8Array, options: LoadModelOptions): Promise<Model> {
+  async load(given: ModelSource, options: LoadModelOptions): Promise<Model> {
     const device = this.#device();
-    if (typeof source !== 'string' && !(source instanceof Uint8Array)) {
-      throw new TensorlaneError('ERR_ARGUMENT', `loadModel: expected a path or a Uint8Array, got ${typeof source}`);
-    }
+    const source = modelSource(given);
     const { threads, resources, niceness, cudaDevice } = this.#options;
     const settings = completeLoadModelOptions(options, { threads, resources });
     const runtime = findOnnxRuntime(this.#options.onnxruntime);

@@ -7,7 +7,7 @@ import {
   completeBatcherOptions,
   defaultConcurrency,
 } from '../batching/options.js';
-import { ascendingIntegers, namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
+import { ascendingIntegers, mostThreads, namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
 import type { Tensor } from '../tensor/types.js';
@@ -136,7 +136,7 @@ export function completeLoadModelOptions(
     batcher: settings,
     batchAxis: checkedAxes(batchAxis),
     padding: padVariableLength === undefined ? undefined : checkedPadding(padVariableLength),
-    threads: wholeNumber('threads', options.threads, device.threads, 1),
+    threads: wholeNumber('threads', options.threads, device.threads, 1, mostThreads),
     rateLimiter: checkedRateLimiter(options.rateLimiter === undefined ? {} : options.rateLimiter, device.resources),
     warmup: checkedWarmup(options.warmup, settings),
   };

@@ -9,7 +9,7 @@ import { addon } from '../addon/load.js';
 import type { Batch } from '../batching/executor.js';
 import { TensorlaneError } from '../core/errors.js';
 import type { NumericArray, NumericArrayClass } from '../tensor/dtypes.js';
-import { elementOf } from '../tensor/elements.js';
+import { exactElementOf } from '../tensor/elements.js';
 import type { Tensor } from '../tensor/types.js';
 import { blocksOf } from './blocks.js';
 import type { InputLayout, Layout } from './layout.js';
@@ -206,10 +206,10 @@ export class Page {
     const rows = tensors[first]!.dims[this.#layout.given[first]!.axis!]!;
     const columns = made === 'mask' ? padded : 1;
     const start = slab.reserve(rows * columns);
-    const element = elementOf(type as 'float32', made === 'mask' ? 1 : length)!;
+    const element = exactElementOf(type as 'float32', made === 'mask' ? 1 : length)!;
     if (made === 'lengths') slab.fill(start, slab.used, element);
     else {
-      const none = elementOf(type as 'float32', 0)!;
+      const none = exactElementOf(type as 'float32', 0)!;
       for (let at = start; at < slab.used; at += padded) {
         slab.fill(at, at + length, element);
         slab.fill(at + length, at + padded, none);

@@ -28,6 +28,8 @@ export function scalarOperand(type: NumericDType, value: unknown, what: string):
   if (data !== undefined) return { type, data, dims: [] } as unknown as Operand;
   throw new TensorlaneError(
     'ERR_ARGUMENT',
-    `${what} must be an integer for ${type}, within the type's range, got ${value}`,
+    type === 'bool'
+      ? `${what} must be 0 or 1 for bool, got ${value}`
+      : `${what} must be an integer for ${type}, within the type's range, got ${value}`,
   );
 }

@@ -32,7 +32,7 @@ export interface TopK<V, I> {
 export interface PadOptions extends OperationOptions {
   /** Of each row; by default that of the longest sequence. */
   length?: number;
-  /** What comes behind a sequence: 0 by default. For floats of 16 and 8 bits its bits, as in their data. */
+  /** What comes behind a sequence: 0 by default. Floats are rounded to the nearest of the type. */
   value?: number | bigint;
 }
 

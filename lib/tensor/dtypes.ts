@@ -84,8 +84,8 @@ export function arrayKind(data: unknown): string {
 }
 
 /**
- * Whether `data` can hold elements of `type`. Float16Array, where the engine has it, is also taken for float16, and Uint8Array
- * for int4: onnxruntime-common declares Int8Array for it, and makes Uint8Array.
+ * Whether `data` can hold elements of `type`. Float16Array, where the engine has it, is also taken for float16, Uint8ClampedArray for
+ * uint8, and Uint8Array for int4: onnxruntime-common declares Int8Array for it, and makes Uint8Array.
  */
 export function holds(type: DType, data: unknown): boolean {
   if (type === 'string') return Array.isArray(data);
@@ -93,5 +93,6 @@ export function holds(type: DType, data: unknown): boolean {
   if ((data as { constructor?: unknown } | undefined)?.constructor === expected) return true;
   const kind = arrayKind(data);
   if (type === 'int4' && kind === 'Uint8Array') return true;
+  if (type === 'uint8' && kind === 'Uint8ClampedArray') return true;
   return kind === expected.name || (type === 'float16' && kind === 'Float16Array');
 }

@@ -13,6 +13,7 @@ import {
   type NumericDType,
   storedLength,
 } from './dtypes.js';
+import { elementOf } from './elements.js';
 import type { DType, Tensor, TypedData } from './types.js';
 
 /** Nested arrays of numbers, all of one shape. */
@@ -38,27 +39,37 @@ export interface TensorOptions<T extends DType = DType> {
   type?: T;
 }
 
+/** Sizes of dimensions: an array of integers, typed or not. */
+export type Dims = readonly number[] | IntegerArray;
+type IntegerArray =
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array;
+
 /** A tensor over the typed array, which is not copied. `dims` defaults to one dimension of the array's length. */
-export function tensor(data: Float32Array, dims?: readonly number[]): Tensor<'float32'>;
-export function tensor(data: Float64Array, dims?: readonly number[]): Tensor<'float64'>;
-export function tensor(data: Int32Array, dims?: readonly number[]): Tensor<'int32'>;
-export function tensor(data: BigInt64Array, dims?: readonly number[]): Tensor<'int64'>;
-export function tensor(data: Uint8Array, dims?: readonly number[]): Tensor<'uint8'>;
-export function tensor<T extends DType>(
-  data: TypedData[T],
-  dims: readonly number[] | undefined,
-  options: { type: T },
-): Tensor<T>;
-export function tensor(data: NumericArray, dims?: readonly number[], options?: TensorOptions): Tensor;
+export function tensor(data: Float32Array, dims?: Dims): Tensor<'float32'>;
+export function tensor(data: Float64Array, dims?: Dims): Tensor<'float64'>;
+export function tensor(data: Int32Array, dims?: Dims): Tensor<'int32'>;
+export function tensor(data: BigInt64Array, dims?: Dims): Tensor<'int64'>;
+export function tensor(data: Uint8Array | Uint8ClampedArray, dims?: Dims): Tensor<'uint8'>;
+export function tensor<T extends DType>(data: TypedData[T], dims: Dims | undefined, options: { type: T }): Tensor<T>;
+export function tensor(data: NumericArray, dims?: Dims, options?: TensorOptions): Tensor;
 /** A tensor of strings. */
-export function tensor(data: readonly string[], dims?: readonly number[]): Tensor<'string'>;
-/** A tensor from nested arrays, whose shape it takes: float32 unless `type` says otherwise. */
+export function tensor(data: readonly string[], dims?: Dims): Tensor<'string'>;
+/**
+ * A tensor from nested arrays, whose shape it takes: float32 unless `type` says otherwise. Floats are rounded to the nearest of
+ * the type, ties to even; what an integer type or bool cannot hold is refused.
+ */
 export function tensor<T extends NumericDType = 'float32'>(data: Nested, options?: TensorOptions<T>): Tensor<T>;
 /** Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function tensor(data: unknown, second?: unknown, third?: unknown): Tensor {
-  const hasDims = Array.isArray(second);
-  const given = hasDims ? (second as readonly number[]) : undefined;
-  const options = hasDims || second === undefined ? third : second;
+  const given = dimsOf(second);
+  const options = given !== undefined || second === undefined ? third : second;
   const wanted = options === undefined ? undefined : checkTensorOptions(options as TensorOptions).type;
   if (ArrayBuffer.isView(data)) {
     const kind = arrayKind(data);
@@ -66,7 +77,7 @@ export function tensor(data: unknown, second?: unknown, third?: unknown): Tensor
     if (type === undefined) throw new TensorlaneError('ERR_DTYPE', `tensor: a ${kind} holds no tensor elements`);
     const length = (data as NumericArray).length;
     const dims = given ?? [type === 'int4' || type === 'uint4' ? length * 2 : length];
-    return checkTensor({ type, data, dims: [...dims] }, 'tensor');
+    return checkTensor({ type, data: unclamped(data), dims: [...dims] }, 'tensor');
   }
   if (!Array.isArray(data)) {
     throw new TensorlaneError(
@@ -107,20 +118,18 @@ function fromNested(data: readonly unknown[], type: DType, given: readonly numbe
     throw new TensorlaneError('ERR_DTYPE', `tensor: nested arrays cannot become ${type}; give its data as an array`);
   }
   const array = newArray(type, count);
-  const isBig = type === 'int64' || type === 'uint64';
   let next = 0;
   const copy = (level: unknown, depth: number): void => {
     if (depth === dims.length) {
       if (typeof level !== 'number' && typeof level !== 'bigint' && typeof level !== 'boolean') {
         throw new TensorlaneError('ERR_SHAPE', `tensor: expected a number at element ${next}, got ${arrayKind(level)}`);
       }
-      if (isBig && typeof level === 'number' && !Number.isInteger(level)) {
-        throw new TensorlaneError(
-          'ERR_ARGUMENT',
-          `tensor: expected integers for ${type}, got ${level} at element ${next}`,
-        );
+      const element = elementOf(type, typeof level === 'boolean' ? Number(level) : level);
+      if (element === undefined) {
+        const expected = type === 'bool' ? 'true, false, 1 or 0 for bool' : `integers for ${type}, within its range`;
+        throw new TensorlaneError('ERR_ARGUMENT', `tensor: expected ${expected}, got ${level} at element ${next}`);
       }
-      array[next++] = isBig ? BigInt(level) : Number(level);
+      array[next++] = element;
       return;
     }
     if (!Array.isArray(level) || level.length !== dims[depth]) {
@@ -181,15 +190,16 @@ export function checkTensor(value: unknown, what: string): Tensor {
       `${what}: expected a tensor { type, data, dims }, got ${arrayKind(value)}`,
     );
   }
-  const { type, data, dims } = value as { type?: unknown; data?: unknown; dims?: unknown };
+  const { type, data, dims: givenDims } = value as { type?: unknown; data?: unknown; dims?: unknown };
   if (!isDType(type)) {
     throw new TensorlaneError(
       'ERR_DTYPE',
       `${what}: ${shown(type)} is not an element type; a tensor is { type, data, dims }`,
     );
   }
-  if (!Array.isArray(dims)) {
-    throw new TensorlaneError('ERR_SHAPE', `${what}: dims must be an array of numbers, got ${arrayKind(dims)}`);
+  const dims = dimsOf(givenDims);
+  if (dims === undefined) {
+    throw new TensorlaneError('ERR_SHAPE', `${what}: dims must be an array of integers, got ${arrayKind(givenDims)}`);
   }
   if (!holds(type, data)) {
     const expected = type === 'string' ? 'Array' : arrayClasses[type].name;
@@ -205,5 +215,29 @@ export function checkTensor(value: unknown, what: string): Tensor {
         (detached ? ' (its buffer is empty or was transferred elsewhere)' : ''),
     );
   }
-  return value as Tensor;
+  if (type === 'string') requireStrings(data as readonly unknown[], what);
+  return (dims === givenDims ? value : { type, data, dims }) as Tensor;
+}
+
+/** Of an array of integers, typed or not; undefined for anything else. */
+export function dimsOf(value: unknown): readonly number[] | undefined {
+  if (Array.isArray(value)) return value;
+  const isIntegers = ArrayBuffer.isView(value) && /^(Big)?(Uint|Int)\d+Array$/.test(arrayKind(value));
+  return isIntegers ? Array.from(value as Int32Array, Number) : undefined;
+}
+
+/** Errors: ERR_DTYPE. */
+export function requireStrings(data: readonly unknown[], what: string): void {
+  const at = data.findIndex((element) => typeof element !== 'string');
+  if (at === -1) return;
+  throw new TensorlaneError(
+    'ERR_DTYPE',
+    `${what}: element ${at} of a string tensor is ${shown(data[at])}, not a string`,
+  );
+}
+
+/** Uint8ClampedArray, which canvas has, as the array class of uint8 over the same memory. */
+function unclamped(data: ArrayBufferView): ArrayBufferView {
+  if (arrayKind(data) !== 'Uint8ClampedArray') return data;
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

@@ -31,6 +31,8 @@ bool used_in_place(DType type, const std::vector<Operand>& parts) {
     case DType::Float16:
     case DType::BFloat16:
       return true;
+    case DType::Bool:
+      return false;  // see copy_elements
     default:
       return parts.front().buffer != nullptr;
   }
@@ -40,6 +42,14 @@ std::size_t total_bytes(const InputParts& input) {
   std::size_t bytes = 0;
   for (const Operand& part : input.parts) bytes += part.bytes;
   return bytes;
+}
+
+// A bool is one byte, 0 or anything else, as numpy and our callers have it; the runtime's operators compare bytes, and take
+// 255 for neither true nor false.
+std::byte* copy_elements(DType type, const Operand& from, std::byte* to) {
+  if (type != DType::Bool) return std::copy_n(from.data, from.bytes, to);
+  return std::transform(from.data, from.data + from.bytes, to,
+                        [](std::byte value) { return std::byte{value != std::byte{0}}; });
 }
 
 ort::OwnedValue make_strings(const ort::Runtime& runtime, const InputParts& input) {
@@ -69,7 +79,7 @@ ort::OwnedValue make_numbers(const ort::Runtime& runtime, const ValueInfo& info,
   } else {
     for (const Operand& part : input.parts) {
       check_host_reads(part, info.name);
-      staging = std::copy_n(part.data, part.bytes, staging);
+      staging = copy_elements(info.type, part, staging);
     }
     staging = data + round_up(bytes);
   }

@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { type Device, DeviceTensor, type NumericDType, open, type Tensor, tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { encode } from '../../lib/tensor/small-floats.js';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
 import { expectSame, floats, generator, inAllWays, product } from './support.js';
@@ -222,7 +223,8 @@ describe('padSequences', () => {
         const given = { ...(length !== undefined && { length }), ...(value !== undefined && { value }) };
         const long = length ?? Math.max(0, ...lengths);
         const size = product(rest);
-        const data = new (a.data.constructor as typeof Uint8Array)(lengths.length * long * size).fill(value ?? 0);
+        const element = type === 'bfloat16' ? encode('bfloat16', value ?? 0) : (value ?? 0);
+        const data = new (a.data.constructor as typeof Uint8Array)(lengths.length * long * size).fill(element);
         let start = 0;
         for (const [i, one] of lengths.entries()) {
           data.set(a.data.subarray(start * size, (start + Math.min(one, long)) * size), i * long * size);

@@ -127,12 +127,12 @@ describeCases('loadModel refuses', [
     code: 'ERR_MODEL',
     says: [/NoSuchThing/],
   },
-  { what: 'null', call: () => device.loadModel(any(null)), code: 'ERR_ARGUMENT', says: [/path or a Uint8Array/] },
+  { what: 'null', call: () => device.loadModel(any(null)), code: 'ERR_ARGUMENT', says: [/path, a file: URL/] },
   {
     what: 'a number',
     call: () => device.loadModel(any(5)),
     code: 'ERR_ARGUMENT',
-    says: [/path or a Uint8Array, got number/],
+    says: [/path, a file: URL, or the model's bytes .*, got number/],
   },
   { what: 'nothing', call: () => device.loadModel(any(undefined)), code: 'ERR_ARGUMENT', says: [/got undefined/] },
   {

@@ -29,6 +29,23 @@ describe('tensor', () => {
     expect(tensor([1.5, 2], { type: 'float64' }).data).toEqual(Float64Array.of(1.5, 2));
     expect(tensor([[1], [2]], { type: 'int64' }).data).toEqual(BigInt64Array.of(1n, 2n));
     expect(tensor([], { type: 'int8' })).toEqual({ type: 'int8', data: new Int8Array(0), dims: [0] });
+    expect(tensor([true, 0, 1, false] as never, { type: 'bool' }).data).toEqual(Uint8Array.of(1, 0, 1, 0));
+    expect(tensor([-128, 127], { type: 'int8' }).data).toEqual(Int8Array.of(-128, 127));
+    expect(tensor([2n ** 64n - 1n] as never, { type: 'uint64' }).data).toEqual(BigUint64Array.of(2n ** 64n - 1n));
+    expect(tensor([1e-50, 0.1], { type: 'float32' }).data).toEqual(Float32Array.of(0, 0.1));
+  });
+
+  test('takes dims as any array of integers', () => {
+    for (const dims of [Int32Array.of(2, 3), BigInt64Array.of(2n, 3n), Uint8Array.of(2, 3)]) {
+      expect(tensor(new Float32Array(6), dims)).toEqual({ type: 'float32', data: new Float32Array(6), dims: [2, 3] });
+    }
+  });
+
+  test('takes the bytes of a canvas as uint8, over the same memory', () => {
+    const pixels = Uint8ClampedArray.of(1, 2, 3, 4);
+    const { type, data, dims } = tensor(pixels, [2, 2]);
+    expect([type, [...data], dims]).toEqual(['uint8', [1, 2, 3, 4], [2, 2]]);
+    expect(data.buffer).toBe(pixels.buffer);
   });
 
   test('wraps a typed array without copying it', () => {
@@ -73,6 +90,18 @@ describe('tensor', () => {
       'ERR_ARGUMENT',
       /integers for int64, got 1\.5 at element 1/,
     ],
+    [
+      '300 for int8',
+      () => tensor([300], { type: 'int8' }),
+      'ERR_ARGUMENT',
+      /integers for int8, within its range, got 300/,
+    ],
+    ['-1 for uint32', () => tensor([7, -1], { type: 'uint32' }), 'ERR_ARGUMENT', /got -1 at element 1/],
+    ['2 ** 63 for int64', () => tensor([2 ** 63], { type: 'int64' }), 'ERR_ARGUMENT', /integers for int64/],
+    ['2 for bool', () => tensor([2], { type: 'bool' }), 'ERR_ARGUMENT', /true, false, 1 or 0 for bool, got 2/],
+    ['null among strings', () => tensor(['a', null as never]), 'ERR_DTYPE', /element 1 of a string tensor is null/],
+    ['numbers for strings', () => tensor([1] as never, [1], { type: 'string' } as never), 'ERR_DTYPE', /element 0/],
+    ['dims of fractions', () => tensor(new Float32Array(2), Float32Array.of(2) as never), 'ERR_ARGUMENT', /dims/],
     ['NaN for integers', () => tensor([Number.NaN], { type: 'uint64' }), 'ERR_ARGUMENT', /got NaN at element 0/],
     ['arrays without end', () => tensor(endless), 'ERR_SHAPE', /deeper than 64/],
     ['more than there is memory for', () => tensor(wide), 'ERR_OUT_OF_MEMORY', /1000000000000 elements of float32/],

@@ -1,0 +1,74 @@
+// How elements go in, where JS has more than one way to write them.
+
+import { type Device, open, type Tensor, tensor } from 'tensorlane';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { testDevice } from '../support/device.js';
+import { expectError } from '../support/errors.js';
+import { identity, initializer, model, node, square, strings, value } from '../support/onnx-builder.js';
+
+let device: Device;
+beforeAll(async () => {
+  device = await open(testDevice);
+});
+afterAll(() => device.dispose());
+
+/** Where(b, 1, 0), b == true and not b: operators that look at a bool's byte in three ways. */
+const logic = () =>
+  model({
+    inputs: [value('b', 'bool', ['N'])],
+    outputs: [value('where', 'float32', ['N']), value('equal', 'bool', ['N']), value('not', 'bool', ['N'])],
+    nodes: [
+      node('Where', ['b', 'one', 'zero'], ['where']),
+      node('Equal', ['b', 'yes'], ['equal']),
+      node('Not', ['b'], ['not']),
+    ],
+    initializers: [
+      initializer('one', 'float32', [1], Float32Array.of(1)),
+      initializer('zero', 'float32', [1], Float32Array.of(0)),
+      initializer('yes', 'bool', [1], Uint8Array.of(1)),
+    ],
+  });
+
+// Small ones are copied on their way in, large ones are not.
+test.each([4, 100_000])('a bool of any byte but 0 is true, among %i of them', async (count) => {
+  await using logical = await device.loadModel(logic());
+  const data = Uint8Array.from({ length: count }, (_, i) => [0, 1, 2, 255][i % 4]!);
+  const b: Tensor<'bool'> = { type: 'bool', data, dims: [count] };
+  const outputs = await logical.run({ b });
+  const read = (name: string) => Array.from(outputs[name]!.data as Uint8Array);
+  const truth = Array.from(data, (byte) => Number(byte !== 0));
+  expect(read('where')).toEqual(truth);
+  expect(read('equal')).toEqual(truth);
+  expect(read('not')).toEqual(truth.map((one) => 1 - one));
+  expect(data.subarray(0, 4), "the caller's own bytes stay as they are").toEqual(Uint8Array.of(0, 1, 2, 255));
+});
+
+test('a bool tensor on the device is cast by its truth', async () => {
+  const b: Tensor<'bool'> = { type: 'bool', data: Uint8Array.of(0, 1, 2, 255), dims: [4] };
+  expect((await device.ops.cast(b, 'float32')).data).toEqual(Float32Array.of(0, 1, 1, 1));
+});
+
+test('dims may be a typed array', async () => {
+  await using squared = await device.loadModel(square({ features: 2 }));
+  const x = { type: 'float32', data: Float32Array.of(1, 2, 3, 4), dims: Int32Array.of(2, 2) } as never;
+  const { y } = await squared.run({ x });
+  expect([y!.dims, y!.data]).toEqual([[2, 2], Float32Array.of(1, 4, 9, 16)]);
+  const product = await device.linalg.matmul(x, x);
+  expect([product.dims, product.data]).toEqual([[2, 2], Float32Array.of(7, 10, 15, 22)]);
+});
+
+test('pixels of a canvas are uint8', async () => {
+  await using same = await device.loadModel(identity('uint8', ['N', 2]));
+  const pixels = Uint8ClampedArray.of(1, 2);
+  expect((await same.run({ x: tensor(pixels, [1, 2]) })).y!.data).toEqual(Uint8Array.of(1, 2));
+  const x = { type: 'uint8', data: pixels, dims: [1, 2] } as never;
+  expect((await same.run({ x })).y!.data).toEqual(Uint8Array.of(1, 2));
+});
+
+test('what is no string is refused, not turned into one', async () => {
+  await using texts = await device.loadModel(strings({ features: 2 }));
+  for (const wrong of [null, 1, Symbol('s'), undefined, {}]) {
+    const x = { type: 'string', data: ['a', wrong], dims: [1, 2] } as never;
+    await expectError(texts.run({ x }), 'ERR_DTYPE', /element 1 of a string tensor/);
+  }
+});
