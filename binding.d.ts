@@ -239,6 +239,11 @@ export interface LoadOptions {
   niceness: number;
   /** The GPU to run on where this ONNX Runtime can. */
   cudaDevice?: number;
+  /**
+   * Asks whether the model keeps the rows of a batch apart, which lie along these axes of inputs and outputs: 0 where a name is
+   * left out; null: not of the batch.
+   */
+  rows?: Readonly<Record<'inputs' | 'outputs', Readonly<Record<string, number | null>>>>;
 }
 
 export interface LaneCounters {
@@ -325,6 +330,8 @@ export class Model {
     provider: 'cpu' | 'cuda';
     /** Why not on the GPU, where one was wanted. */
     fallbackReason?: string;
+    /** Where it was asked for: whether the rows of a batch are kept apart, and which node does not. */
+    rows?: { verdict: 'independent' | 'mixed' | 'doubtful'; reason: string };
   };
   run(request: RunRequest): Promise<RunResult>;
   /** Frees the model on a lane; only when no run is in flight. */

@@ -15,7 +15,8 @@ file(GLOB core_sources CONFIGURE_DEPENDS
   ${CMAKE_CURRENT_LIST_DIR}/device/*/*.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/*.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/*/*.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/onnx/*.cpp)
+  ${CMAKE_CURRENT_LIST_DIR}/onnx/*.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/onnx/*/*.cpp)
 add_library(tensorlane_core STATIC ${core_sources})
 target_include_directories(tensorlane_core PUBLIC ${CMAKE_CURRENT_LIST_DIR})
 target_include_directories(tensorlane_core SYSTEM PUBLIC ${OPENBLAS_INCLUDE})

@@ -89,9 +89,10 @@ export class Layout {
   /**
    * Whether requests can share a batch: every input and output needs a free batch axis, or none, and where there are several
    * inputs the model must give theirs one name, or the user must have asked for batches. That the rows do not influence one
-   * another is the model's promise; that an output has as many rows as went in is checked on every batch.
+   * another is what the graph must have shown, or, where it was not asked, the user has said; that an output has as many rows as
+   * went in is checked on every batch.
    */
-  batchable(asked: boolean): Batchable {
+  batchable(asked: boolean, rows?: { verdict: string; reason: string }): Batchable {
     const batched = this.inputs.filter(({ axis }) => axis !== undefined);
     if (batched.length === 0) return { enabled: false, reason: 'the model has no inputs with a batch axis' };
     for (const [kind, values] of [['input', this.inputs] as const, ['output', this.outputs] as const]) {
@@ -109,6 +110,14 @@ export class Layout {
         reason:
           `inputs '${first!.name}' and '${stranger.name}' have free leading dimensions that the model does not name alike, ` +
           'so they may not be one batch; if they are, load the model with batching: {}',
+      };
+    }
+    if (rows !== undefined && rows.verdict !== 'independent') {
+      return {
+        enabled: false,
+        reason:
+          `rows of a batch may change one another's outputs: ${rows.reason}; ` +
+          'if they do not, load the model with batching: { independentRows: true }',
       };
     }
     return { enabled: true };

@@ -48,7 +48,10 @@ export class LoadedModels {
     const gpu = cudaDevice === undefined ? {} : { cudaDevice };
     let loading: Promise<NativeModel> | undefined;
     try {
-      loading = device.loadModel(source, { runtime, threads: settings.threads, niceness, ...gpu });
+      const { inputs = {}, outputs = {} } = settings.batchAxis;
+      const examines = settings.batching !== 'off' && !settings.independentRows;
+      const rows = examines ? { rows: { inputs, outputs } } : {};
+      loading = device.loadModel(source, { runtime, threads: settings.threads, niceness, ...gpu, ...rows });
       this.#loading.add(loading);
       const loaded = await loading;
       if (this.#closed) {

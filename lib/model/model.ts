@@ -71,7 +71,7 @@ export class Model implements AsyncDisposable {
     this.#batchable =
       settings.batching === 'off'
         ? { enabled: false, reason: 'batching was switched off when the model was loaded' }
-        : this.#layout.batchable(settings.batching === 'asked');
+        : this.#layout.batchable(settings.batching === 'asked', description.rows);
     const executor = new ModelExecutor(native, this.#layout, settings.batcher);
     executor.onDisproved = (reason) => {
       this.#batchable = { enabled: false, reason };

@@ -7,12 +7,25 @@ import {
   completeBatcherOptions,
   defaultConcurrency,
 } from '../batching/options.js';
-import { ascendingIntegers, mostThreads, namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
+import {
+  ascendingIntegers,
+  flag,
+  mostThreads,
+  namesOf,
+  plainObject,
+  refuseUnknown,
+  wholeNumber,
+} from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
 import type { Tensor } from '../tensor/types.js';
 
 export interface BatchingOptions extends Omit<BatcherOptions, 'concurrency'> {
+  /**
+   * That each row's outputs come of its own inputs alone, whatever other rows a batch has. By default the model's graph has to
+   * show it. Where this is said and wrong, callers get answers that depend on who else asks.
+   */
+  independentRows?: boolean;
   /** Which axes are the batch, where they are not the leading ones. */
   batchAxis?: BatchAxisOptions;
   /** Lets requests of different lengths share batches. */
@@ -78,6 +91,8 @@ export interface LoadModelOptions {
 export interface ModelSettings {
   readonly batching: 'off' | 'asked' | 'found';
   readonly batcher: BatcherSettings;
+  /** The user says so; else the graph has to show it. */
+  readonly independentRows: boolean;
   readonly batchAxis: BatchAxisOptions;
   readonly padding: PaddingOptions | undefined;
   readonly threads: number;
@@ -106,6 +121,7 @@ const warmupNames = namesOf<WarmupOptions>({ inputs: true, batchSizes: true, cou
 const batchingNames = new Set([
   ...batcherOptionNames.filter((name) => name !== 'concurrency'),
   'batchAxis',
+  'independentRows',
   'padVariableLength',
 ]);
 
@@ -128,12 +144,14 @@ export function completeLoadModelOptions(
   if (options.name !== undefined && typeof options.name !== 'string') {
     throw new TensorlaneError('ERR_ARGUMENT', `loadModel: name must be a string, got ${shown(options.name)}`);
   }
-  const { batchAxis = {}, padVariableLength, ...batcher }: BatchingOptions = batching === false ? {} : batching;
+  const given: BatchingOptions = batching === false ? {} : batching;
+  const { batchAxis = {}, independentRows, padVariableLength, ...batcher } = given;
   const concurrency = wholeNumber('concurrency', options.concurrency, defaultConcurrency, 1);
   const settings = completeBatcherOptions({ ...batcher, concurrency }, 'batching');
   return {
     batching: batching === false ? 'off' : options.batching === undefined ? 'found' : 'asked',
     batcher: settings,
+    independentRows: flag('batching.independentRows', independentRows, false),
     batchAxis: checkedAxes(batchAxis),
     padding: padVariableLength === undefined ? undefined : checkedPadding(padVariableLength),
     threads: wholeNumber('threads', options.threads, device.threads, 1, mostThreads),

@@ -70,6 +70,9 @@ export function tensor<T extends NumericDType = 'float32'>(data: Nested, options
 export function tensor(data: unknown, second?: unknown, third?: unknown): Tensor {
   const given = dimsOf(second);
   const options = given !== undefined || second === undefined ? third : second;
+  if (given === undefined && ArrayBuffer.isView(second)) {
+    throw new TensorlaneError('ERR_SHAPE', `tensor: dims must be an array of integers, got ${arrayKind(second)}`);
+  }
   const wanted = options === undefined ? undefined : checkTensorOptions(options as TensorOptions).type;
   if (ArrayBuffer.isView(data)) {
     const kind = arrayKind(data);

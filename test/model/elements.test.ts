@@ -50,7 +50,8 @@ test('a bool tensor on the device is cast by its truth', async () => {
 
 test('dims may be a typed array', async () => {
   await using squared = await device.loadModel(square({ features: 2 }));
-  const x = { type: 'float32', data: Float32Array.of(1, 2, 3, 4), dims: Int32Array.of(2, 2) } as never;
+  const dims = Int32Array.of(2, 2) as unknown as number[];
+  const x: Tensor<'float32'> = { type: 'float32', data: Float32Array.of(1, 2, 3, 4), dims };
   const { y } = await squared.run({ x });
   expect([y!.dims, y!.data]).toEqual([[2, 2], Float32Array.of(1, 4, 9, 16)]);
   const product = await device.linalg.matmul(x, x);

@@ -71,7 +71,10 @@ test('runs the rows that it is given', async () => {
 
 test('shows that rows cannot be told apart, and goes on with one at a time', async () => {
   for (const allowedBatchSizes of [undefined, [4, 8]]) {
-    const options = { warmup: { batchSizes: [1, 3] }, batching: { ...(allowedBatchSizes && { allowedBatchSizes }) } };
+    const options = {
+      warmup: { batchSizes: [1, 3] },
+      batching: { independentRows: true, ...(allowedBatchSizes && { allowedBatchSizes }) },
+    };
     await using model = await device.loadModel(models.crossRow({ features: 2 }), options);
     expect(model.batching).toMatchObject({ enabled: false, reason: expect.stringMatching(/output 'y' has 0 rows/) });
     expect((await model.run({ x: tensor(Float32Array.of(1, 1, -1, -1), [2, 2]) })).y!.dims).toEqual([1, 2]);

@@ -546,7 +546,8 @@ describe('the culprits of a batch', () => {
   });
 
   it('are nobody where rows of the output are not the batch: every request gets its own result', async () => {
-    const kept = await device.loadModel(crossRow({ features: 4 }), { batching: { maxQueueDelayMicros: 5000 } });
+    const batching = { independentRows: true, maxQueueDelayMicros: 5000 };
+    const kept = await device.loadModel(crossRow({ features: 4 }), { batching });
     const ask = (sign: number) =>
       kept.run({ x: { type: 'float32', data: new Float32Array(4).fill(sign), dims: [1, 4] } });
     const results = await Promise.all([ask(1), ask(-1), ask(2)]);

@@ -88,7 +88,7 @@ describe('tensor', () => {
       'a fraction for integers',
       () => tensor([1, 1.5], { type: 'int64' }),
       'ERR_ARGUMENT',
-      /integers for int64, got 1\.5 at element 1/,
+      /integers for int64, .*got 1\.5 at element 1/,
     ],
     [
       '300 for int8',
@@ -101,7 +101,7 @@ describe('tensor', () => {
     ['2 for bool', () => tensor([2], { type: 'bool' }), 'ERR_ARGUMENT', /true, false, 1 or 0 for bool, got 2/],
     ['null among strings', () => tensor(['a', null as never]), 'ERR_DTYPE', /element 1 of a string tensor is null/],
     ['numbers for strings', () => tensor([1] as never, [1], { type: 'string' } as never), 'ERR_DTYPE', /element 0/],
-    ['dims of fractions', () => tensor(new Float32Array(2), Float32Array.of(2) as never), 'ERR_ARGUMENT', /dims/],
+    ['dims of fractions', () => tensor(new Float32Array(2), Float32Array.of(2) as never), 'ERR_SHAPE', /dims/],
     ['NaN for integers', () => tensor([Number.NaN], { type: 'uint64' }), 'ERR_ARGUMENT', /got NaN at element 0/],
     ['arrays without end', () => tensor(endless), 'ERR_SHAPE', /deeper than 64/],
     ['more than there is memory for', () => tensor(wide), 'ERR_OUT_OF_MEMORY', /1000000000000 elements of float32/],

@@ -1,5 +1,7 @@
 #include "binding/objects/model_object.h"
 
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -20,7 +22,19 @@ struct Loaded {
   std::shared_ptr<LanePool> pool;
   std::shared_ptr<Model> model;
   std::int64_t bytes = 0;
+  std::optional<rows::Finding> rows;
 };
+
+rows::Axes to_axes(const Napi::Object& given) {
+  rows::Axes axes;
+  const Napi::Array names = given.GetPropertyNames();
+  for (std::uint32_t i = 0; i < names.Length(); ++i) {
+    const Napi::Value axis = given.Get(names.Get(i));
+    std::optional<std::size_t>& to = axes[names.Get(i).ToString()];
+    if (!axis.IsNull()) to = static_cast<std::size_t>(to_int(axis, "an axis"));
+  }
+  return axes;
+}
 
 class LoadWorker final : public OneOffWorker {
  public:
@@ -32,6 +46,12 @@ class LoadWorker final : public OneOffWorker {
     options_.niceness = static_cast<int>(to_int(options.Get("niceness"), "niceness"));
     const Napi::Value cuda = options.Get("cudaDevice");
     if (!cuda.IsUndefined()) options_.provider = {"cuda", static_cast<int>(to_int(cuda, "cudaDevice"))};
+    const Napi::Value rows = options.Get("rows");
+    if (!rows.IsUndefined()) {
+      const Napi::Object axes = to_object(rows, "rows");
+      axes_ = {to_axes(to_object(axes.Get("inputs"), "rows.inputs")),
+               to_axes(to_object(axes.Get("outputs"), "rows.outputs"))};
+    }
     if (source.IsString()) {
       path_ = source.ToString();
     } else {
@@ -42,11 +62,12 @@ class LoadWorker final : public OneOffWorker {
  private:
   void Work() override {
     const ort::Runtime& runtime = ort::Runtime::open(runtime_);
+    const ModelSource source = bytes_.has_value() ? ModelSource(bytes_->bytes()) : ModelSource(path_);
+    loaded_.model = std::make_shared<Model>(runtime, source, options_);
+    if (axes_.has_value()) loaded_.rows = examine(source, axes_->inputs, axes_->outputs);
     if (bytes_.has_value()) {
-      loaded_.model = std::make_shared<Model>(runtime, bytes_->bytes(), options_);
       loaded_.bytes = static_cast<std::int64_t>(bytes_->bytes().size());
     } else {
-      loaded_.model = std::make_shared<Model>(runtime, path_, options_);
       std::error_code missing;
       const auto size = std::filesystem::file_size(path_, missing);
       if (!missing) loaded_.bytes = static_cast<std::int64_t>(size);
@@ -61,8 +82,21 @@ class LoadWorker final : public OneOffWorker {
   std::string path_;
   std::optional<Pin> bytes_;
   ModelOptions options_;
+  struct RowAxes {
+    rows::Axes inputs;
+    rows::Axes outputs;
+  };
+  std::optional<RowAxes> axes_;  // where it is asked whether the model keeps rows apart
   Loaded loaded_;
 };
+
+Napi::Object describe_rows(Napi::Env env, const rows::Finding& finding) {
+  constexpr std::array kVerdicts{"independent", "mixed", "doubtful"};
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("verdict", kVerdicts.at(static_cast<std::size_t>(finding.verdict)));
+  object.Set("reason", finding.reason);
+  return object;
+}
 
 Napi::Array describe_values(Napi::Env env, const std::vector<ValueInfo>& values) {
   Napi::Array array = Napi::Array::New(env, values.size());
@@ -104,6 +138,7 @@ ModelObject::ModelObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   pool_ = std::move(loaded.pool);
   model_ = std::move(loaded.model);
   bytes_ = loaded.bytes;
+  rows_ = std::move(loaded.rows);
   Environment::of(info.Env())->watch(model_);
   Napi::MemoryManagement::AdjustExternalMemory(info.Env(), bytes_);
 }
@@ -121,6 +156,7 @@ Napi::Value ModelObject::describe(const Napi::CallbackInfo& info) {
     const ProviderInUse& provider = model_->provider();
     object.Set("provider", provider.name);
     if (!provider.fallback_reason.empty()) object.Set("fallbackReason", provider.fallback_reason);
+    if (rows_.has_value()) object.Set("rows", describe_rows(info.Env(), *rows_));
     return object;
   });
 }

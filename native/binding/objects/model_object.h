@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "binding/environment.h"
 #include "core/lane.h"
+#include "onnx/examine.h"
 #include "onnx/model.h"
 
 namespace tensorlane {
@@ -28,6 +30,7 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
 
   std::shared_ptr<LanePool> pool_;
   std::shared_ptr<Model> model_;
+  std::optional<rows::Finding> rows_;
   std::int64_t bytes_ = 0;  // what V8 was told that this object holds
 };
 

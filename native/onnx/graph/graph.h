@@ -1,0 +1,93 @@
+// A model's graph, as much of it as its structure needs: nodes, attributes, shapes, and the elements of small integer tensors,
+// which shapes and axes are made of. Weights are not read.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace tensorlane::graph {
+
+struct Dim {
+  std::int64_t size = -1;  // -1: free
+  std::string name;        // of a free one, where it has one
+};
+
+using Shape = std::vector<Dim>;
+
+// What a graph declares of an input, an output or a value between.
+struct Value {
+  std::string name;
+  bool is_tensor = true;       // not a sequence, a map or an optional
+  std::int32_t type = 0;       // TensorProto.DataType; 0: not said
+  std::optional<Shape> shape;  // none: of unknown rank
+};
+
+struct Tensor {
+  std::string name;
+  std::int32_t type = 0;
+  std::vector<std::int64_t> dims;
+  // Of integers and bools, and of float32, where there are few.
+  std::optional<std::vector<std::int64_t>> elements;
+  std::optional<std::vector<float>> reals;
+};
+
+struct Graph;
+
+struct Attribute {
+  std::string name;
+  std::string refers_to;  // in a function: the attribute of its caller that this one is
+  std::optional<std::int64_t> integer;
+  std::vector<std::int64_t> integers;
+  std::vector<float> reals;
+  std::string text;
+  std::optional<Tensor> tensor;
+  std::shared_ptr<const Graph> graph;
+};
+
+struct Node {
+  std::string op;
+  std::string domain;  // "" is ONNX's own
+  std::string name;
+  std::vector<std::string> inputs;  // "": left out
+  std::vector<std::string> outputs;
+  std::vector<Attribute> attributes;
+};
+
+using Opsets = std::map<std::string, std::int64_t>;  // versions by domain
+
+struct Graph {
+  std::vector<Node> nodes;
+  std::vector<Value> inputs;
+  std::vector<Value> outputs;
+  std::vector<Value> values;
+  std::vector<Tensor> initializers;
+};
+
+// An operator that the model defines by itself.
+struct Function {
+  std::string domain;
+  std::string name;
+  std::vector<std::string> inputs;
+  std::vector<std::string> outputs;
+  std::vector<Attribute> defaults;
+  std::vector<Node> nodes;
+  Opsets opsets;
+};
+
+struct ModelGraph {
+  Graph graph;
+  Opsets opsets;
+  std::vector<Function> functions;
+};
+
+// Errors: Malformed (wire.h), where it is no ONNX model: ONNX Runtime's own format, for one.
+ModelGraph read_model(std::span<const std::byte> bytes);
+ModelGraph read_model(const std::string& path);
+
+}  // namespace tensorlane::graph

@@ -1,0 +1,119 @@
+#include <algorithm>
+
+#include "onnx/rows/rules.h"
+
+namespace tensorlane::rows {
+namespace {
+
+constexpr std::int64_t kToBool = 9;
+
+std::optional<Size> combined(std::string_view op, const Size& a, const Size& b) {
+  if (op == "Mul") return multiply(a, b);
+  if (op == "Div") return divide(a, b);
+  if (op == "Add" && (a.is(0) || b.is(0))) return a.is(0) ? b : a;
+  if (op == "Sub" && b.is(0)) return a;
+  if (op == "Equal") {
+    if (a == b) return Size(1);
+    // A size is never negative.
+    const auto negative = [](const Size& size) { return size.is_number() && size.number() < 0; };
+    if ((a.is_number() && b.is_number()) || negative(a) || negative(b)) return Size(0);
+    return std::nullopt;
+  }
+  if (!a.is_number() || !b.is_number()) return std::nullopt;
+  const std::int64_t x = a.number();
+  const std::int64_t y = b.number();
+  std::int64_t result = 0;
+  if (op == "Add" && !__builtin_add_overflow(x, y, &result)) return Size(result);
+  if (op == "Sub" && !__builtin_sub_overflow(x, y, &result)) return Size(result);
+  if (op == "Max") return Size(std::max(x, y));
+  if (op == "Min") return Size(std::min(x, y));
+  return std::nullopt;
+}
+
+// Sizes are computed with where all of them are known.
+std::optional<Fact> computed(const Step& step) {
+  const std::string& op = step.node().op;
+  const Fact* largest = step.input(0);
+  for (std::size_t i = 0; i < step.inputs(); ++i) {
+    const Fact* fact = step.input(i);
+    if (fact == nullptr || !fact->is(Kind::Shared) || !fact->elements.has_value()) return std::nullopt;
+    if (fact->elements->size() > largest->elements->size()) largest = fact;
+  }
+  const std::size_t count = largest->elements->size();
+  const auto at = [&](std::size_t input, std::size_t i) -> const Size& {
+    const Sizes& elements = *step.input(input)->elements;
+    return elements.size() == 1 ? elements.front() : elements[i];
+  };
+  for (std::size_t i = 0; i < step.inputs(); ++i) {
+    const std::size_t own = step.input(i)->elements->size();
+    if (own != 1 && own != count) return std::nullopt;
+  }
+  Sizes result;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::optional<Size> element;
+    if (op == "Where" && step.inputs() == 3) {
+      const Size& condition = at(0, i);
+      if (condition.is_number()) element = at(condition.number() != 0 ? 1 : 2, i);
+    } else if (step.inputs() == 2) {
+      element = combined(op, at(0, i), at(1, i));
+    }
+    if (!element.has_value()) return std::nullopt;
+    result.push_back(*element);
+  }
+  return Fact::shared(largest->shape, std::move(result));
+}
+
+}  // namespace
+
+void same(Step& step) {
+  Fact fact = *step.input(0);
+  fact.reals.reset();
+  if (step.node().op == "Cast" && step.integer("to", 0) == kToBool) {
+    if (counts_rows(fact)) return step.mixes("computes with the number of rows");
+    fact.elements.reset();
+  }
+  step.set_all(fact);
+}
+
+void elementwise(Step& step) {
+  if (auto fact = computed(step)) return step.set_all(*fact);
+  std::vector<const Fact*> operands;
+  for (std::size_t i = 0; i < step.inputs(); ++i) operands.push_back(step.input(i));
+  step.set_all(broadcast(step, operands));
+}
+
+// x, scale, zero point: of all elements, or of those at an index of one axis, or of blocks.
+void quantize(Step& step) {
+  const Fact& x = *step.input(0);
+  if (!step.others_shared({0})) return step.doubts("takes a scale from the rows");
+  const Fact* scale = step.input(1);
+  Fact fact = x;
+  fact.elements.reset();
+  fact.reals.reset();
+  if (!x.is_rows()) return step.set_all(Fact::shared(x.shape));
+  const auto scales = scale == nullptr ? std::nullopt : scale->rank();
+  if (!scales.has_value()) return step.doubts("has a scale of unknown rank");
+  if (*scales == 0 || (*scales == 1 && scale->shape->front().is(1))) return step.set_all(fact);
+  if (*scales == 1 && x.shape.has_value()) {
+    const auto axis = from_start(step.integer("axis", 1), x.shape->size());
+    if (axis.has_value() && *axis != x.axis) return step.set_all(fact);
+    return step.mixes("has a scale for each row");
+  }
+  step.doubts("has scales for blocks");
+}
+
+void dropout(Step& step) {
+  if (!step.others_shared({0})) return step.doubts("takes a ratio from the rows");
+  if (step.input(2) != nullptr) {
+    const auto training = step.integers(2);
+    if (!training.has_value()) return step.doubts("may be in training mode");
+    if (std::ranges::any_of(*training, [](std::int64_t on) { return on != 0; }))
+      return step.mixes("is in training mode");
+  }
+  Fact fact = *step.input(0);
+  fact.elements.reset();
+  fact.reals.reset();
+  step.set_all(fact);
+}
+
+}  // namespace tensorlane::rows

@@ -1,0 +1,496 @@
+#include "onnx/rows/follow.h"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "onnx/rows/step.h"
+
+namespace tensorlane::rows {
+namespace {
+
+using graph::Node;
+
+// Functions may call each other, and graphs lie in graphs; deeper than any model.
+constexpr int kMostDepth = 32;
+
+Fact fact_of(const graph::Tensor& tensor) {
+  Fact fact = Fact::shared(Sizes(tensor.dims.begin(), tensor.dims.end()));
+  if (tensor.elements.has_value()) fact.elements = Sizes(tensor.elements->begin(), tensor.elements->end());
+  fact.reals = tensor.reals;
+  return fact;
+}
+
+// The values of a graph, and of those that it lies in.
+struct Scope {
+  const Scope* around = nullptr;
+  std::unordered_map<std::string, Fact> facts;
+
+  [[nodiscard]] const Fact* find(const std::string& name) const {
+    for (const Scope* scope = this; scope != nullptr; scope = scope->around) {
+      if (const auto at = scope->facts.find(name); at != scope->facts.end()) return &at->second;
+    }
+    return nullptr;
+  }
+};
+
+class Follower {
+ public:
+  explicit Follower(const graph::ModelGraph& model) : model_(model) {}
+
+  Symbols& symbols() noexcept { return symbols_; }
+
+  void run(const std::vector<Node>& nodes, Scope& scope, const graph::Opsets& opsets, int depth) {
+    for (const Node& node : nodes) {
+      std::vector<Fact> outputs = outputs_of(node, scope, opsets, depth);
+      for (std::size_t i = 0; i < node.outputs.size(); ++i) scope.facts[node.outputs[i]] = std::move(outputs[i]);
+    }
+  }
+
+ private:
+  std::vector<Fact> outputs_of(const Node& node, Scope& scope, const graph::Opsets& opsets, int depth) {
+    std::vector<const Fact*> inputs;
+    for (const std::string& name : node.inputs) inputs.push_back(name.empty() ? nullptr : scope.find(name));
+    Step step(node, inputs, version(opsets, node.domain), symbols_);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (inputs[i] == nullptr && !node.inputs[i].empty())
+        step.doubts("takes '" + node.inputs[i] + "', which nothing makes");
+    }
+    const auto unclear = [](const Fact* fact, Kind kind) { return fact != nullptr && fact->is(kind); };
+    for (const Kind kind : {Kind::Mixed, Kind::Doubtful}) {
+      const auto at = std::ranges::find_if(inputs, [&](const Fact* fact) { return unclear(fact, kind); });
+      if (at != inputs.end()) return std::vector<Fact>(node.outputs.size(), **at);
+    }
+    if (std::ranges::any_of(step.outputs(), [](const Fact& fact) { return fact.is(Kind::Doubtful); }))
+      return step.outputs();
+    if (const graph::Function* function = function_of(node)) return call(*function, step, inputs, depth);
+    const bool has_graph = std::ranges::any_of(node.attributes, [](const auto& one) { return one.graph != nullptr; });
+    if (has_graph && node.domain.empty() && node.op == "If") return branch(step, inputs, scope, opsets, depth);
+    if (has_graph && node.domain.empty() && node.op == "Loop") return loop(step, inputs, scope, opsets, depth);
+    if (has_graph && node.domain.empty() && node.op == "Scan") return scan(step, inputs, scope, opsets, depth);
+    if (has_graph) {
+      if (!captures_only_shared(node, inputs, scope)) step.doubts("repeats a graph for the rows");
+      return step.outputs();
+    }
+    apply(step, inputs);
+    return step.outputs();
+  }
+
+  static void apply(Step& step, const std::vector<const Fact*>& inputs) {
+    const Node& node = step.node();
+    const Rule* rule = find_rule(node.domain, node.op);
+    const bool counts =
+        std::ranges::any_of(inputs, [](const Fact* fact) { return fact != nullptr && counts_rows(*fact); });
+    const bool constant = !counts && step.others_shared({});
+    bool enough = rule != nullptr && inputs.size() >= rule->inputs;
+    for (std::size_t i = 0; enough && i < rule->inputs; ++i) enough = inputs[i] != nullptr;
+    if (!enough) {
+      // What an operator of somebody else's does with constants need not be the same twice.
+      const bool ours = node.domain.empty() || node.domain == "ai.onnx.ml" || node.domain == "com.microsoft";
+      if (!constant || !ours) step.doubts(rule == nullptr ? "is an operator that is not known" : "lacks an input");
+      return;
+    }
+    rule->apply(step);
+    const bool draws = find_rule("", "RandomNormal")->apply == rule->apply;
+    for (Fact& output : step.outputs()) {
+      // What all is the same for all rows makes nothing else, whatever a rule that was made for rows says of it.
+      if (constant && !draws && !output.is(Kind::Shared)) output = Fact::shared();
+      // What was computed of the number of rows is only known as long as its elements are.
+      if (counts && output.is(Kind::Shared) && !output.elements.has_value()) {
+        step.mixes("computes with the number of rows");
+        return;
+      }
+    }
+  }
+
+  // Both ways, since either may be taken; which one must be the same for all rows.
+  std::vector<Fact> branch(Step& step, const std::vector<const Fact*>& inputs, Scope& scope,
+                           const graph::Opsets& opsets, int depth) {
+    const Fact* condition = inputs.empty() ? nullptr : inputs.front();
+    const graph::Attribute* ways[] = {step.attribute("then_branch"), step.attribute("else_branch")};
+    if (condition == nullptr || ways[0] == nullptr || ways[1] == nullptr || depth >= kMostDepth) {
+      step.doubts("has no condition or no branches");
+      return step.outputs();
+    }
+    if (!condition->is(Kind::Shared) || counts_rows(*condition)) {
+      step.mixes("takes one way for all rows, by what is in them or by their number");
+      return step.outputs();
+    }
+    std::vector<std::vector<Fact>> results;
+    for (const graph::Attribute* way : ways) {
+      if (way->graph == nullptr) {
+        step.doubts("has no condition or no branches");
+        return step.outputs();
+      }
+      Scope inner{.around = &scope, .facts = {}};
+      add_constants(*way->graph, inner);
+      run(way->graph->nodes, inner, opsets, depth + 1);
+      std::vector<Fact>& facts = results.emplace_back();
+      for (const graph::Value& output : way->graph->outputs) {
+        const Fact* fact = inner.find(output.name);
+        facts.push_back(fact == nullptr ? Fact::doubtful("an If has an output that nothing makes") : *fact);
+      }
+    }
+    for (std::size_t i = 0; i < step.outputs().size(); ++i) {
+      const bool there = i < results[0].size() && i < results[1].size();
+      step.set(i,
+               there ? either(results[0][i], results[1][i]) : Fact::doubtful("an If has fewer outputs than are taken"));
+    }
+    return step.outputs();
+  }
+
+  // What holds of a body that is repeated: `carried` goes in between `before` and `after`, comes out behind the `skipped` first
+  // outputs, and goes in again, until it is what holds each time. The facts of all outputs.
+  std::optional<std::vector<Fact>> repeat(const graph::Graph& body, std::vector<Fact>& carried,
+                                          const std::vector<Fact>& before, const std::vector<Fact>& after,
+                                          std::size_t skipped, const Scope& scope, const graph::Opsets& opsets,
+                                          int depth) {
+    constexpr int kMostTimes = 6;
+    for (int time = 0; time < kMostTimes; ++time) {
+      Scope inner{.around = &scope, .facts = {}};
+      std::vector<Fact> given = before;
+      given.insert(given.end(), carried.begin(), carried.end());
+      given.insert(given.end(), after.begin(), after.end());
+      if (body.inputs.size() != given.size()) return std::nullopt;
+      for (std::size_t i = 0; i < given.size(); ++i) inner.facts[body.inputs[i].name] = given[i];
+      add_constants(body, inner);
+      run(body.nodes, inner, opsets, depth + 1);
+      std::vector<Fact> made;
+      for (const graph::Value& output : body.outputs) {
+        const Fact* fact = inner.find(output.name);
+        made.push_back(fact == nullptr ? Fact::doubtful("a loop has an output that nothing makes") : *fact);
+      }
+      if (made.size() < skipped + carried.size()) return std::nullopt;
+      bool settled = true;
+      for (std::size_t i = 0; i < carried.size(); ++i) {
+        Fact joined = either(carried[i], made[skipped + i]);
+        // A size that changes each time never settles.
+        if (time >= 2 && joined.shape != carried[i].shape) joined.shape.reset();
+        settled = settled && joined.kind == carried[i].kind && joined.shape == carried[i].shape &&
+                  joined.elements == carried[i].elements;
+        carried[i] = std::move(joined);
+      }
+      if (settled) return made;
+    }
+    return std::nullopt;
+  }
+
+  // Behind the carried values: those of all times, one after the other along a new axis.
+  static Fact collected(const Fact& fact, std::size_t axis, Symbols& symbols) {
+    if (fact.is(Kind::Mixed) || fact.is(Kind::Doubtful)) return fact;
+    if (counts_rows(fact)) return Fact::mixed("a loop collects the number of rows");
+    std::optional<Sizes> shape = fact.shape;
+    if (shape.has_value()) {
+      if (axis > shape->size()) return Fact::doubtful("a loop collects along an axis that is not there");
+      shape->insert(shape->begin() + static_cast<std::ptrdiff_t>(axis), symbols.fresh());
+    }
+    if (fact.is(Kind::Shared)) return Fact::shared(std::move(shape));
+    return Fact::rows(fact, fact.axis + (axis <= fact.axis ? 1 : 0), std::move(shape));
+  }
+
+  static const graph::Graph* body_of(const Step& step) {
+    const graph::Attribute* body = step.attribute("body");
+    return body == nullptr ? nullptr : body->graph.get();
+  }
+
+  // So many times, or while something holds, which must be the same for all rows.
+  std::vector<Fact> loop(Step& step, const std::vector<const Fact*>& inputs, const Scope& scope,
+                         const graph::Opsets& opsets, int depth) {
+    const graph::Graph* body = body_of(step);
+    if (body == nullptr || inputs.size() < 2 || depth >= kMostDepth) {
+      step.doubts("has no body or no condition");
+      return step.outputs();
+    }
+    const auto is_shared = [](const Fact* fact) {
+      return fact == nullptr || (fact->is(Kind::Shared) && !counts_rows(*fact));
+    };
+    if (!is_shared(inputs[0]) || !is_shared(inputs[1])) {
+      step.mixes("repeats as often for all rows as their number or what is in them says");
+      return step.outputs();
+    }
+    std::vector<Fact> carried;
+    for (std::size_t i = 2; i < inputs.size(); ++i) {
+      carried.push_back(inputs[i] == nullptr ? Fact::doubtful("a loop begins without a value") : *inputs[i]);
+    }
+    const auto made =
+        repeat(*body, carried, {Fact::shared(Sizes{}), Fact::shared(Sizes{})}, {}, 1, scope, opsets, depth);
+    if (!made.has_value()) {
+      step.doubts("has a body whose values change their kind each time");
+      return step.outputs();
+    }
+    if (!is_shared(&made->front())) {
+      step.mixes("goes on for all rows by what is in them");
+      return step.outputs();
+    }
+    for (std::size_t i = 0; i < step.outputs().size(); ++i) {
+      if (i < carried.size()) {
+        step.set(i, carried[i]);
+      } else {
+        step.set(i, i + 1 < made->size() ? collected((*made)[i + 1], 0, symbols_)
+                                         : Fact::doubtful("a loop has fewer outputs"));
+      }
+    }
+    return step.outputs();
+  }
+
+  // Along an axis of some inputs, which must not be that of the rows.
+  std::vector<Fact> scan(Step& step, const std::vector<const Fact*>& inputs, const Scope& scope,
+                         const graph::Opsets& opsets, int depth) {
+    const graph::Graph* body = body_of(step);
+    const std::int64_t count = step.integer("num_scan_inputs", 0);
+    if (body == nullptr || depth >= kMostDepth || step.opset() < 9 || count < 1 ||
+        count > static_cast<std::int64_t>(inputs.size()) || std::ranges::find(inputs, nullptr) != inputs.end()) {
+      step.doubts("has no body, or is of an older kind");
+      return step.outputs();
+    }
+    const std::size_t states = inputs.size() - static_cast<std::size_t>(count);
+    std::vector<Fact> carried;
+    for (std::size_t i = 0; i < states; ++i) carried.push_back(*inputs[i]);
+    std::vector<Fact> slices;
+    const auto axes = step.list("scan_input_axes");
+    for (std::size_t i = states; i < inputs.size(); ++i) {
+      const Fact& from = *inputs[i];
+      const std::int64_t given = axes.has_value() && i - states < axes->size() ? (*axes)[i - states] : 0;
+      const auto axis = from.shape.has_value() ? from_start(given, from.shape->size()) : std::nullopt;
+      if (!axis.has_value()) {
+        step.doubts("goes along an axis that is not known");
+        return step.outputs();
+      }
+      if ((from.is_rows() && from.axis == *axis) || counts_rows(from)) {
+        step.mixes("goes along the batch");
+        return step.outputs();
+      }
+      Sizes shape = *from.shape;
+      shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(*axis));
+      slices.push_back(from.is_rows() ? Fact::rows(from, from.axis - (*axis < from.axis ? 1 : 0), std::move(shape))
+                                      : Fact::shared(std::move(shape)));
+    }
+    const auto made = repeat(*body, carried, {}, slices, 0, scope, opsets, depth);
+    if (!made.has_value()) {
+      step.doubts("has a body whose values change their kind each time");
+      return step.outputs();
+    }
+    const auto output_axes = step.list("scan_output_axes");
+    for (std::size_t i = 0; i < step.outputs().size(); ++i) {
+      if (i < states) {
+        step.set(i, carried[i]);
+        continue;
+      }
+      const std::int64_t axis =
+          output_axes.has_value() && i - states < output_axes->size() ? (*output_axes)[i - states] : 0;
+      const bool there = i < made->size() && axis >= 0;
+      step.set(i, there ? collected((*made)[i], static_cast<std::size_t>(axis), symbols_)
+                        : Fact::doubtful("a scan collects along an axis that is not known"));
+    }
+    return step.outputs();
+  }
+
+  // What holds of both.
+  Fact either(const Fact& a, const Fact& b) {
+    for (const Kind kind : {Kind::Mixed, Kind::Doubtful}) {
+      if (a.is(kind)) return a;
+      if (b.is(kind)) return b;
+    }
+    if (counts_rows(a) || counts_rows(b)) {
+      if (a.elements == b.elements && a.shape == b.shape && a.is(Kind::Shared) && b.is(Kind::Shared)) return a;
+      return Fact::mixed("an If gives the number of rows");
+    }
+    std::optional<Sizes> shape;
+    if (a.shape.has_value() && b.shape.has_value() && a.shape->size() == b.shape->size()) {
+      shape.emplace();
+      for (std::size_t i = 0; i < a.shape->size(); ++i) {
+        shape->push_back((*a.shape)[i] == (*b.shape)[i] ? (*a.shape)[i] : symbols_.fresh());
+      }
+    }
+    if (a.is(Kind::Shared) && b.is(Kind::Shared)) return Fact::shared(std::move(shape));
+    const bool alike = a.is_rows() && b.is_rows() && a.axis == b.axis && a.outer == b.outer && a.inner == b.inner;
+    if (!alike) return Fact::doubtful("an If gives rows that lie otherwise in either branch");
+    if (shape.has_value()) (*shape)[a.axis] = a.shape.has_value() ? (*a.shape)[a.axis] : Size::of(kBatch);
+    return Fact::rows(a, a.axis, std::move(shape));
+  }
+
+  // A loop, say, over what has nothing to do with the rows.
+  bool captures_only_shared(const Node& node, const std::vector<const Fact*>& inputs, const Scope& scope) const {
+    const auto is_shared = [](const Fact* fact) {
+      return fact == nullptr || (fact->is(Kind::Shared) && !counts_rows(*fact));
+    };
+    if (!std::ranges::all_of(inputs, is_shared)) return false;
+    std::set<std::string> names;
+    for (const graph::Attribute& attribute : node.attributes) {
+      if (attribute.graph != nullptr && !collect(*attribute.graph, names)) return false;
+    }
+    return std::ranges::all_of(names, [&](const std::string& name) { return is_shared(scope.find(name)); });
+  }
+
+  // All names that the nodes of a graph take; false where one of them draws random numbers, or might.
+  bool collect(const graph::Graph& graph, std::set<std::string>& names) const {
+    for (const Node& node : graph.nodes) {
+      const Rule* rule = find_rule(node.domain, node.op);
+      if (rule != nullptr && rule->apply == find_rule("", "RandomNormal")->apply) return false;
+      if (function_of(node) != nullptr) return false;
+      names.insert(node.inputs.begin(), node.inputs.end());
+      for (const graph::Attribute& attribute : node.attributes) {
+        if (attribute.graph != nullptr && !collect(*attribute.graph, names)) return false;
+      }
+    }
+    for (const graph::Value& output : graph.outputs) names.insert(output.name);
+    return true;
+  }
+
+  std::vector<Fact> call(const graph::Function& function, Step& step, const std::vector<const Fact*>& inputs,
+                         int depth) {
+    if (depth >= kMostDepth) {
+      step.doubts("calls functions in functions without end");
+      return step.outputs();
+    }
+    Scope scope;
+    for (std::size_t i = 0; i < function.inputs.size() && i < inputs.size(); ++i) {
+      if (inputs[i] != nullptr) scope.facts[function.inputs[i]] = *inputs[i];
+    }
+    std::vector<Node> nodes = function.nodes;
+    for (Node& node : nodes) {
+      if (!resolve(node, function, step)) {
+        step.doubts("calls a function whose graphs refer to its attributes");
+        return step.outputs();
+      }
+      // An input that the caller leaves out.
+      for (std::string& name : node.inputs) {
+        const bool left_out =
+            std::ranges::find(function.inputs, name) != function.inputs.end() && scope.find(name) == nullptr;
+        if (left_out) name.clear();
+      }
+    }
+    run(nodes, scope, function.opsets, depth + 1);
+    for (std::size_t i = 0; i < step.outputs().size(); ++i) {
+      const Fact* fact = i < function.outputs.size() ? scope.find(function.outputs[i]) : nullptr;
+      step.set(i, fact == nullptr ? Fact::doubtful("a function has fewer outputs than are taken") : *fact);
+    }
+    return step.outputs();
+  }
+
+  // Puts the caller's attributes, or their defaults, in the place of references to them.
+  static bool resolve(Node& node, const graph::Function& function, const Step& step) {
+    std::vector<graph::Attribute> attributes;
+    for (graph::Attribute& attribute : node.attributes) {
+      if (attribute.graph != nullptr) return false;
+      if (attribute.refers_to.empty()) {
+        attributes.push_back(std::move(attribute));
+        continue;
+      }
+      const graph::Attribute* given = step.attribute(attribute.refers_to);
+      if (given == nullptr) {
+        const auto at = std::ranges::find(function.defaults, attribute.refers_to, &graph::Attribute::name);
+        given = at == function.defaults.end() ? nullptr : &*at;
+      }
+      if (given == nullptr) continue;
+      attributes.push_back(*given);
+      attributes.back().name = attribute.name;
+    }
+    node.attributes = std::move(attributes);
+    return true;
+  }
+
+  [[nodiscard]] const graph::Function* function_of(const Node& node) const {
+    const auto at = std::ranges::find_if(model_.functions, [&](const graph::Function& function) {
+      return function.name == node.op && function.domain == node.domain;
+    });
+    return at == model_.functions.end() ? nullptr : &*at;
+  }
+
+  static std::int64_t version(const graph::Opsets& opsets, const std::string& domain) {
+    const auto at = opsets.find(domain);
+    return at == opsets.end() ? 1 : at->second;
+  }
+
+ public:
+  static void add_constants(const graph::Graph& graph, Scope& scope) {
+    for (const graph::Tensor& tensor : graph.initializers) scope.facts[tensor.name] = fact_of(tensor);
+  }
+
+ private:
+  const graph::ModelGraph& model_;
+  Symbols symbols_;
+};
+
+std::optional<std::size_t> axis_of(const Axes& axes, const std::string& name) {
+  const auto at = axes.find(name);
+  return at == axes.end() ? std::optional<std::size_t>(0) : at->second;
+}
+
+// An input as it comes: the same for all rows, or with the rows along its axis.
+Fact given(const graph::Value& input, std::optional<std::size_t> axis, const std::set<std::string>& batch_names,
+           Symbols& symbols) {
+  if (!input.is_tensor) return Fact::doubtful("input '" + input.name + "' is no tensor");
+  std::optional<Sizes> shape;
+  if (input.shape.has_value()) {
+    shape.emplace();
+    for (std::size_t i = 0; i < input.shape->size(); ++i) {
+      const graph::Dim& dim = (*input.shape)[i];
+      if (i == axis) {
+        shape->push_back(Size::of(kBatch));
+      } else if (dim.size >= 0) {
+        shape->emplace_back(dim.size);
+      } else if (batch_names.contains(dim.name)) {
+        return Fact::mixed("input '" + input.name + "' has the number of rows, '" + dim.name +
+                           "', in another dimension");
+      } else {
+        shape->push_back(symbols.named(dim.name));
+      }
+    }
+    if (axis.has_value() && *axis >= shape->size()) return Fact::mixed("input '" + input.name + "' has no such axis");
+  }
+  if (!axis.has_value()) return Fact::shared(std::move(shape));
+  return Fact::rows(Fact{}, *axis, std::move(shape));
+}
+
+Finding judge(const graph::Value& output, const Fact* fact, std::optional<std::size_t> axis) {
+  const std::string name = "output '" + output.name + "' ";
+  if (!output.is_tensor) return {Verdict::Doubtful, name + "is no tensor"};
+  if (fact == nullptr) return {Verdict::Doubtful, name + "is made by nothing"};
+  if (fact->is(Kind::Mixed)) return {Verdict::Mixed, fact->why};
+  if (fact->is(Kind::Doubtful)) return {Verdict::Doubtful, fact->why};
+  if (fact->is(Kind::Shared)) {
+    if (counts_rows(*fact)) return {Verdict::Mixed, name + "holds the number of rows"};
+    if (axis.has_value()) return {Verdict::Mixed, name + "does not come of the rows"};
+    return {};
+  }
+  if (!axis.has_value()) return {Verdict::Mixed, name + "comes of the rows"};
+  if (fact->axis != *axis) {
+    return {Verdict::Mixed, name + "has the rows along axis " + std::to_string(fact->axis)};
+  }
+  if (!fact->outer.is(1) || !fact->inner.is(1))
+    return {Verdict::Mixed, name + "has several parts of each row along the batch"};
+  return {};
+}
+
+}  // namespace
+
+Finding follow_rows(const graph::ModelGraph& model, const Axes& inputs, const Axes& outputs) {
+  Follower follower(model);
+  Scope scope;
+  std::set<std::string> batch_names;
+  for (const graph::Value& input : model.graph.inputs) {
+    const auto axis = axis_of(inputs, input.name);
+    if (axis.has_value() && input.shape.has_value() && *axis < input.shape->size()) {
+      batch_names.insert((*input.shape)[*axis].name);
+    }
+  }
+  batch_names.erase("");
+  for (const graph::Value& input : model.graph.inputs) {
+    scope.facts[input.name] = given(input, axis_of(inputs, input.name), batch_names, follower.symbols());
+  }
+  Follower::add_constants(model.graph, scope);
+  follower.run(model.graph.nodes, scope, model.opsets, 0);
+  Finding doubt;
+  for (const graph::Value& output : model.graph.outputs) {
+    Finding finding = judge(output, scope.find(output.name), axis_of(outputs, output.name));
+    if (finding.verdict == Verdict::Mixed) return finding;
+    if (finding.verdict == Verdict::Doubtful && doubt.verdict == Verdict::Independent) doubt = std::move(finding);
+  }
+  return doubt;
+}
+
+}  // namespace tensorlane::rows

@@ -1,0 +1,126 @@
+// Reading a model's graph, and following its rows, whatever the bytes are.
+#include "onnx/graph/graph.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "onnx/examine.h"
+#include "onnx/graph/wire.h"
+
+using namespace tensorlane;
+
+namespace {
+
+std::vector<std::byte> bytes_of(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+// Bytes in hexadecimal.
+std::vector<std::byte> bytes(std::initializer_list<unsigned> values) {
+  std::vector<std::byte> result;
+  for (const unsigned value : values) result.push_back(static_cast<std::byte>(value));
+  return result;
+}
+
+std::string refusal(std::span<const std::byte> given) {
+  try {
+    graph::read_model(given);
+  } catch (const graph::Malformed& problem) {
+    return problem.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("graph: a model is read alike from its file and from its bytes") {
+  const auto given = bytes_of(TENSORLANE_TEST_MODEL);
+  const graph::ModelGraph from_bytes = graph::read_model(given);
+  const graph::ModelGraph from_file = graph::read_model(std::string(TENSORLANE_TEST_MODEL));
+  REQUIRE_MESSAGE(from_bytes.graph.nodes.size() > 50, "the model has some hundred nodes");
+  REQUIRE(from_file.graph.nodes.size() == from_bytes.graph.nodes.size());
+  for (std::size_t i = 0; i < from_bytes.graph.nodes.size(); ++i) {
+    const graph::Node& a = from_bytes.graph.nodes[i];
+    const graph::Node& b = from_file.graph.nodes[i];
+    CHECK_MESSAGE((a.op == b.op && a.inputs == b.inputs && a.outputs == b.outputs), "node ", i, ": ", a.op, ", ", b.op);
+  }
+  REQUIRE(from_bytes.graph.inputs.size() == 1);
+  CHECK(from_bytes.graph.inputs.front().name == "x");
+  CHECK(from_bytes.opsets.contains(""));
+}
+
+TEST_CASE("graph: the models at hand keep their rows apart") {
+  const rows::Finding classifier = examine(std::string(TENSORLANE_TEST_MODEL), {}, {});
+  CHECK_MESSAGE(classifier.verdict == rows::Verdict::Independent, classifier.reason);
+  // Silero's voice activity: the state has the batch on its second axis, and the sampling rate has none.
+  const rows::Axes inputs{{"state", 1}, {"sr", std::nullopt}};
+  const rows::Finding silero = examine(std::string(TENSORLANE_TEST_MODEL_OF_SEVERAL_INPUTS), inputs, {{"stateN", 1}});
+  CHECK_MESSAGE(silero.verdict == rows::Verdict::Independent, silero.reason);
+  const rows::Finding wrong = examine(std::string(TENSORLANE_TEST_MODEL_OF_SEVERAL_INPUTS), {}, {});
+  CHECK_MESSAGE(wrong.verdict != rows::Verdict::Independent, "with the state's layers taken for the batch");
+}
+
+TEST_CASE("graph: what is no model says why") {
+  CHECK(refusal({}) == "it has no graph");
+  CHECK(refusal(bytes({0x3a})) == "a number in it does not end");
+  CHECK(refusal(bytes({0x3a, 0x05, 0x00})) == "a field in it is longer than all of it");
+  CHECK(refusal(bytes({0x3a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})) ==
+        "a field in it is longer than all of it");
+  CHECK(refusal(bytes({0x38, 0x05})) == "its field 7 is of another kind than ONNX has there");
+  CHECK(refusal(bytes({0x3b})) == "it has a field of an unknown kind");
+  CHECK(refusal(bytes({0x00})) == "it has a field without a number");
+  CHECK(refusal(bytes({0x0d, 0x00, 0x00})) == "it ends in the middle of a field");
+  CHECK(examine(std::string("/nowhere/model.onnx"), {}, {}).reason.find("cannot be read") != std::string::npos);
+}
+
+TEST_CASE("graph: graphs in graphs end somewhere") {
+  // graph { node { attribute { g { node { ...
+  std::vector<std::byte> inner;
+  const auto wrap = [&](unsigned tag) {
+    std::vector<std::byte> outer = bytes({tag});
+    std::size_t length = inner.size();
+    do {
+      outer.push_back(static_cast<std::byte>((length & 0x7fU) | (length > 0x7fU ? 0x80U : 0U)));
+      length >>= 7U;
+    } while (length != 0);
+    outer.insert(outer.end(), inner.begin(), inner.end());
+    inner = std::move(outer);
+  };
+  for (int depth = 0; depth < 1000; ++depth) {
+    wrap(0x32);  // attribute.g
+    wrap(0x2a);  // node.attribute
+    wrap(0x0a);  // graph.node
+  }
+  wrap(0x3a);  // model.graph
+  CHECK(refusal(inner).find("nested deeper") != std::string::npos);
+}
+
+// Under the sanitizers nothing but what it should be is read.
+TEST_CASE("graph: a model with wrong bytes is refused, or read and followed") {
+  const auto whole = bytes_of(TENSORLANE_TEST_MODEL);
+  std::mt19937 random(7);
+  const auto below = [&](std::size_t bound) { return random() % bound; };
+  int refused = 0;
+  for (int i = 0; i < 300; ++i) {
+    std::vector<std::byte> wrong = whole;
+    if (i % 10 == 0) wrong.resize(below(wrong.size()));
+    for (std::size_t k = below(20) + 1; k > 0 && !wrong.empty(); --k) {
+      wrong[below(std::min<std::size_t>(wrong.size(), i % 2 == 0 ? 3000 : wrong.size()))] =
+          static_cast<std::byte>(random());
+    }
+    const rows::Finding finding = examine(std::span<const std::byte>(wrong), {}, {});
+    refused += finding.reason.find("cannot be read") != std::string::npos ? 1 : 0;
+  }
+  CHECK_MESSAGE(refused > 30, "of 300 wrong models only ", refused, " were refused");
+}
