@@ -34,7 +34,7 @@ const carried = [
   'test/linalg',
   'test/ops',
   'test/streams.test.ts',
-  'test/tensor.test.ts',
+  'test/tensor',
   'bench/gpu',
   'vitest.config.ts',
   'vitest.cuda.config.ts',

@@ -25,6 +25,12 @@ std::optional<Size> combined(std::string_view op, const Size& a, const Size& b) 
   std::int64_t result = 0;
   if (op == "Add" && !__builtin_add_overflow(x, y, &result)) return Size(result);
   if (op == "Sub" && !__builtin_sub_overflow(x, y, &result)) return Size(result);
+  if (op == "Less") return Size(x < y);
+  if (op == "LessOrEqual") return Size(x <= y);
+  if (op == "Greater") return Size(x > y);
+  if (op == "GreaterOrEqual") return Size(x >= y);
+  if (op == "And") return Size(x != 0 && y != 0);
+  if (op == "Or") return Size(x != 0 || y != 0);
   if (op == "Max") return Size(std::max(x, y));
   if (op == "Min") return Size(std::min(x, y));
   return std::nullopt;
@@ -56,6 +62,8 @@ std::optional<Fact> computed(const Step& step) {
       if (condition.is_number()) element = at(condition.number() != 0 ? 1 : 2, i);
     } else if (step.inputs() == 2) {
       element = combined(op, at(0, i), at(1, i));
+    } else if (op == "Not" && at(0, i).is_number()) {
+      element = Size(at(0, i).number() == 0);
     }
     if (!element.has_value()) return std::nullopt;
     result.push_back(*element);
@@ -70,7 +78,11 @@ void same(Step& step) {
   fact.reals.reset();
   if (step.node().op == "Cast" && step.integer("to", 0) == kToBool) {
     if (counts_rows(fact)) return step.mixes("computes with the number of rows");
-    fact.elements.reset();
+    if (fact.elements.has_value() && std::ranges::all_of(*fact.elements, &Size::is_number)) {
+      for (Size& element : *fact.elements) element = Size(!element.is(0));
+    } else {
+      fact.elements.reset();
+    }
   }
   step.set_all(fact);
 }

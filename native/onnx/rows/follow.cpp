@@ -43,6 +43,9 @@ class Follower {
 
   Symbols& symbols() noexcept { return symbols_; }
 
+  // Whether an If was met of which it is not known which way it goes.
+  [[nodiscard]] bool undecided() const noexcept { return undecided_; }
+
   void run(const std::vector<Node>& nodes, Scope& scope, const graph::Opsets& opsets, int depth) {
     for (const Node& node : nodes) {
       std::vector<Fact> outputs = outputs_of(node, scope, opsets, depth);
@@ -106,12 +109,13 @@ class Follower {
     }
   }
 
-  // Both ways, since either may be taken; which one must be the same for all rows.
+  // The way that the condition says; or both, where that is not known: it must be the same for all rows.
   std::vector<Fact> branch(Step& step, const std::vector<const Fact*>& inputs, Scope& scope,
                            const graph::Opsets& opsets, int depth) {
     const Fact* condition = inputs.empty() ? nullptr : inputs.front();
     const graph::Attribute* ways[] = {step.attribute("then_branch"), step.attribute("else_branch")};
-    if (condition == nullptr || ways[0] == nullptr || ways[1] == nullptr || depth >= kMostDepth) {
+    const auto has_graph = [](const graph::Attribute* way) { return way != nullptr && way->graph != nullptr; };
+    if (condition == nullptr || !std::ranges::all_of(ways, has_graph) || depth >= kMostDepth) {
       step.doubts("has no condition or no branches");
       return step.outputs();
     }
@@ -119,27 +123,31 @@ class Follower {
       step.mixes("takes one way for all rows, by what is in them or by their number");
       return step.outputs();
     }
-    std::vector<std::vector<Fact>> results;
-    for (const graph::Attribute* way : ways) {
-      if (way->graph == nullptr) {
-        step.doubts("has no condition or no branches");
-        return step.outputs();
-      }
-      Scope inner{.around = &scope, .facts = {}};
-      add_constants(*way->graph, inner);
-      run(way->graph->nodes, inner, opsets, depth + 1);
-      std::vector<Fact>& facts = results.emplace_back();
-      for (const graph::Value& output : way->graph->outputs) {
-        const Fact* fact = inner.find(output.name);
-        facts.push_back(fact == nullptr ? Fact::doubtful("an If has an output that nothing makes") : *fact);
-      }
+    const auto known = step.integers(0);
+    const std::size_t count = step.outputs().size();
+    if (known.has_value() && known->size() == 1) {
+      const graph::Attribute& way = *ways[known->front() != 0 ? 0 : 1];
+      return take(*way.graph, count, scope, opsets, depth);
     }
-    for (std::size_t i = 0; i < step.outputs().size(); ++i) {
-      const bool there = i < results[0].size() && i < results[1].size();
-      step.set(i,
-               there ? either(results[0][i], results[1][i]) : Fact::doubtful("an If has fewer outputs than are taken"));
-    }
+    undecided_ = true;
+    const std::vector<Fact> one = take(*ways[0]->graph, count, scope, opsets, depth);
+    const std::vector<Fact> other = take(*ways[1]->graph, count, scope, opsets, depth);
+    for (std::size_t i = 0; i < count; ++i) step.set(i, either(one[i], other[i]));
     return step.outputs();
+  }
+
+  // The facts of the outputs of a way of an If.
+  std::vector<Fact> take(const graph::Graph& way, std::size_t count, const Scope& scope, const graph::Opsets& opsets,
+                         int depth) {
+    Scope inner{.around = &scope, .facts = {}};
+    add_constants(way, inner);
+    run(way.nodes, inner, opsets, depth + 1);
+    std::vector<Fact> facts;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Fact* fact = i < way.outputs.size() ? inner.find(way.outputs[i].name) : nullptr;
+      facts.push_back(fact == nullptr ? Fact::doubtful("an If has an output that nothing makes") : *fact);
+    }
+    return facts;
   }
 
   // What holds of a body that is repeated: `carried` goes in between `before` and `after`, comes out behind the `skipped` first
@@ -413,6 +421,7 @@ class Follower {
  private:
   const graph::ModelGraph& model_;
   Symbols symbols_;
+  bool undecided_ = false;
 };
 
 std::optional<std::size_t> axis_of(const Axes& axes, const std::string& name) {
@@ -421,8 +430,20 @@ std::optional<std::size_t> axis_of(const Axes& axes, const std::string& name) {
 }
 
 // An input as it comes: the same for all rows, or with the rows along its axis.
-Fact given(const graph::Value& input, std::optional<std::size_t> axis, const std::set<std::string>& batch_names,
-           Symbols& symbols) {
+Fact fact_of(const Given& given, std::optional<std::size_t> axis) {
+  Sizes shape(given.dims.begin(), given.dims.end());
+  if (axis.has_value()) {
+    if (*axis >= shape.size()) return Fact::mixed("an input has no such axis");
+    shape[*axis] = Size::of(kBatch);
+    return Fact::rows(Fact{}, *axis, std::move(shape));
+  }
+  Fact fact = Fact::shared(std::move(shape));
+  if (given.elements.has_value()) fact.elements = Sizes(given.elements->begin(), given.elements->end());
+  return fact;
+}
+
+Fact declared(const graph::Value& input, std::optional<std::size_t> axis, const std::set<std::string>& batch_names,
+              Symbols& symbols) {
   if (!input.is_tensor) return Fact::doubtful("input '" + input.name + "' is no tensor");
   std::optional<Sizes> shape;
   if (input.shape.has_value()) {
@@ -466,31 +487,50 @@ Finding judge(const graph::Value& output, const Fact* fact, std::optional<std::s
   return {};
 }
 
-}  // namespace
-
-Finding follow_rows(const graph::ModelGraph& model, const Axes& inputs, const Axes& outputs) {
-  Follower follower(model);
-  Scope scope;
-  std::set<std::string> batch_names;
+// The names of the dimensions that are the batch.
+std::set<std::string> batch_names(const graph::ModelGraph& model, const Axes& axes) {
+  std::set<std::string> names;
   for (const graph::Value& input : model.graph.inputs) {
-    const auto axis = axis_of(inputs, input.name);
+    const auto axis = axis_of(axes, input.name);
     if (axis.has_value() && input.shape.has_value() && *axis < input.shape->size()) {
-      batch_names.insert((*input.shape)[*axis].name);
+      names.insert((*input.shape)[*axis].name);
     }
   }
-  batch_names.erase("");
-  for (const graph::Value& input : model.graph.inputs) {
-    scope.facts[input.name] = given(input, axis_of(inputs, input.name), batch_names, follower.symbols());
-  }
-  Follower::add_constants(model.graph, scope);
-  follower.run(model.graph.nodes, scope, model.opsets, 0);
+  names.erase("");
+  return names;
+}
+
+Finding judge_all(const std::vector<graph::Value>& outputs, const Scope& scope, const Axes& axes) {
   Finding doubt;
-  for (const graph::Value& output : model.graph.outputs) {
-    Finding finding = judge(output, scope.find(output.name), axis_of(outputs, output.name));
+  for (const graph::Value& output : outputs) {
+    Finding finding = judge(output, scope.find(output.name), axis_of(axes, output.name));
     if (finding.verdict == Verdict::Mixed) return finding;
     if (finding.verdict == Verdict::Doubtful && doubt.verdict == Verdict::Independent) doubt = std::move(finding);
   }
   return doubt;
+}
+
+}  // namespace
+
+Finding follow_rows(const graph::ModelGraph& model, const Axes& inputs, const Axes& outputs, const Known& known) {
+  Follower follower(model);
+  Scope scope;
+  const auto names = batch_names(model, inputs);
+  bool all_known = true;
+  for (const graph::Value& input : model.graph.inputs) {
+    const auto axis = axis_of(inputs, input.name);
+    const auto at = known.find(input.name);
+    const bool is_known = at != known.end() && input.is_tensor;
+    scope.facts[input.name] =
+        is_known ? fact_of(at->second, axis) : declared(input, axis, names, follower.symbols());
+    all_known = all_known && is_known;
+  }
+  Follower::add_constants(model.graph, scope);
+  follower.run(model.graph.nodes, scope, model.opsets, 0);
+  Finding finding = judge_all(model.graph.outputs, scope, outputs);
+  const bool hangs_on_inputs = finding.verdict == Verdict::Doubtful || follower.undecided();
+  finding.may_change = finding.verdict != Verdict::Independent && !all_known && hangs_on_inputs;
+  return finding;
 }
 
 }  // namespace tensorlane::rows

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "onnx/graph/graph.h"
 
@@ -23,9 +25,20 @@ enum class Verdict {
 struct Finding {
   Verdict verdict = Verdict::Independent;
   std::string reason;  // of what is not independent: which node does what
+  // It may be another where more is known of the inputs.
+  bool may_change = false;
 };
 
-// Inputs and outputs that are not named in `axes` have them along axis 0.
-Finding follow_rows(const graph::ModelGraph& model, const Axes& inputs, const Axes& outputs);
+// What is known of an input beyond what the model declares.
+struct Given {
+  std::vector<std::int64_t> dims;  // that of the batch may be any
+  // Of a small tensor of integers or bools that is the same for all rows.
+  std::optional<std::vector<std::int64_t>> elements;
+};
+
+using Known = std::map<std::string, Given>;  // by the names of inputs
+
+// Inputs and outputs that are not named in their axes have the rows along axis 0.
+Finding follow_rows(const graph::ModelGraph& model, const Axes& inputs, const Axes& outputs, const Known& known = {});
 
 }  // namespace tensorlane::rows
