@@ -322,6 +322,31 @@ export interface RunResult {
   microseconds: number;
 }
 
+/** Whether the rows of a batch are kept apart, and which node or run says that they are not, or may not be. */
+export interface RowsFinding {
+  verdict: 'independent' | 'mixed' | 'doubtful';
+  reason: string;
+  /** It may be another where more is known of the inputs. */
+  mayChange: boolean;
+}
+
+/** By the names of inputs. The dimension of the batch may be any; `elements` are safe integers. */
+export type KnownInputs = Readonly<
+  Record<string, { readonly dims: readonly number[]; readonly elements?: readonly number[] }>
+>;
+
+export interface TrialRequest {
+  /** All of the model's inputs, in its order, as one row has them. */
+  inputs: readonly {
+    readonly dims: readonly number[];
+    /** Where that dimension is 1. */
+    readonly axis: number | null;
+    readonly data: ArrayBufferView | readonly string[];
+  }[];
+  /** The axis of the batch of each output. */
+  outputs: readonly (number | null)[];
+}
+
 export class Model {
   private constructor();
   describe(): {
@@ -330,10 +355,17 @@ export class Model {
     provider: 'cpu' | 'cuda';
     /** Why not on the GPU, where one was wanted. */
     fallbackReason?: string;
-    /** Where it was asked for: whether the rows of a batch are kept apart, and which node does not. */
-    rows?: { verdict: 'independent' | 'mixed' | 'doubtful'; reason: string };
+    /** Where it was asked for: what the graph says of all inputs. */
+    rows?: RowsFinding & {
+      /** A digest of the graph; empty where it cannot be read. */
+      graph: string;
+    };
   };
   run(request: RunRequest): Promise<RunResult>;
+  /** What the graph says of these inputs, where `mayChange`. */
+  examine(known: KnownInputs): Promise<RowsFinding>;
+  /** What runs of one row show, alone and beside others. */
+  tryRows(request: TrialRequest): Promise<RowsFinding>;
   /** Frees the model on a lane; only when no run is in flight. */
   close(): Promise<void>;
 }

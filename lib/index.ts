@@ -22,6 +22,7 @@ export {
   type SvdMode,
   type SvdOptions,
 } from './linalg/linalg.js';
+export type { BatchingFinding, RowsVerdict } from './model/finding.js';
 export { Model, type ModelBatching, type ModelStats } from './model/model.js';
 export type {
   BatchAxisOptions,

@@ -88,11 +88,10 @@ export class Layout {
 
   /**
    * Whether requests can share a batch: every input and output needs a free batch axis, or none, and where there are several
-   * inputs the model must give theirs one name, or the user must have asked for batches. That the rows do not influence one
-   * another is what the graph must have shown, or, where it was not asked, the user has said; that an output has as many rows as
-   * went in is checked on every batch.
+   * inputs the model must give theirs one name, or the user must have asked for batches. Whether rows change one another's
+   * outputs is another question (independence.ts); that an output has as many rows as went in is checked on every batch.
    */
-  batchable(asked: boolean, rows?: { verdict: string; reason: string }): Batchable {
+  batchable(asked: boolean): Batchable {
     const batched = this.inputs.filter(({ axis }) => axis !== undefined);
     if (batched.length === 0) return { enabled: false, reason: 'the model has no inputs with a batch axis' };
     for (const [kind, values] of [['input', this.inputs] as const, ['output', this.outputs] as const]) {
@@ -112,15 +111,17 @@ export class Layout {
           'so they may not be one batch; if they are, load the model with batching: {}',
       };
     }
-    if (rows !== undefined && rows.verdict !== 'independent') {
-      return {
-        enabled: false,
-        reason:
-          `rows of a batch may change one another's outputs: ${rows.reason}; ` +
-          'if they do not, load the model with batching: { independentRows: true }',
-      };
-    }
     return { enabled: true };
+  }
+
+  /** An output whose batch axis the model names otherwise than that of its inputs, which may so be none; in words. */
+  get strangeOutput(): string | undefined {
+    const names = new Set(this.inputs.map(({ dimNames, axis }) => (axis === undefined ? undefined : dimNames[axis])));
+    for (const { name, dimNames, axis } of this.outputs) {
+      const own = axis === undefined ? undefined : dimNames[axis];
+      if (own !== undefined && !names.has(own)) return `output '${name}' has '${own}' rows, which no input has`;
+    }
+    return undefined;
   }
 }
 

@@ -8,24 +8,28 @@ import { Failure } from '../batching/executor.js';
 import type { Limiter } from '../batching/limiter.js';
 import { checkRequestOptions } from '../batching/request-options.js';
 import type { BatcherStats } from '../batching/stats.js';
-import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
+import { TensorlaneError } from '../core/errors.js';
 import type { ValueInfo } from '../tensor/types.js';
 import { ModelExecutor } from './executor.js';
+import type { BatchingFinding } from './finding.js';
+import { Independence } from './independence.js';
 import { type Batchable, Layout } from './layout.js';
 import type { ModelSettings } from './options.js';
 import type { QueuedRun } from './page.js';
 import { checkRunOptions, type Feeds, type Outputs, type RunOptions } from './run.js';
 import { Sequence, type SequenceOptions } from './sequence.js';
-import { Signature } from './signature.js';
-import { warmUp } from './warmup.js';
+import { type CheckedFeeds, Signature } from './signature.js';
+import { failedWarmup, warmupRow, warmupRuns } from './warmup.js';
 
 export interface ModelBatching {
   /** Whether requests share batches. */
   readonly enabled: boolean;
-  /** Why not, where they do not. */
+  /** Why not, where they do not; or why some may not. */
   readonly reason?: string;
   readonly maxBatchSize: number;
   readonly maxQueueDelayMicros: number;
+  /** What was found of the model's rows, where it was looked for: to be kept, and given to a later load of the same model. */
+  readonly finding?: BatchingFinding;
 }
 
 export type ModelStats = BatcherStats;
@@ -47,6 +51,8 @@ export class Model implements AsyncDisposable {
   readonly #batcher: Batcher<QueuedRun, Outputs>;
   readonly #settings: ModelSettings;
   readonly #onDisposed: () => void;
+  /** Where it was asked whether rows change one another's outputs. */
+  readonly #independence: Independence | undefined;
   #batchable: Batchable;
   #disposal: Promise<void> | undefined;
 
@@ -71,7 +77,11 @@ export class Model implements AsyncDisposable {
     this.#batchable =
       settings.batching === 'off'
         ? { enabled: false, reason: 'batching was switched off when the model was loaded' }
-        : this.#layout.batchable(settings.batching === 'asked', description.rows);
+        : this.#layout.batchable(settings.batching === 'asked');
+    if (settings.batching === 'asked' && !this.#batchable.enabled) throw impossible(this.#batchable.reason);
+    if (description.rows !== undefined) {
+      this.#independence = new Independence(native, this.#layout, description.rows, settings.finding);
+    }
     const executor = new ModelExecutor(native, this.#layout, settings.batcher);
     executor.onDisproved = (reason) => {
       this.#batchable = { enabled: false, reason };
@@ -86,9 +96,13 @@ export class Model implements AsyncDisposable {
 
   get batching(): ModelBatching {
     const { maxBatchSize, maxQueueDelayMicros } = this.#settings.batcher;
-    return this.#batchable.enabled
-      ? { enabled: true, maxBatchSize, maxQueueDelayMicros }
-      : { enabled: false, reason: this.#batchable.reason, maxBatchSize: 1, maxQueueDelayMicros: 0 };
+    const { refusal, doubt, finding } = this.#independence ?? {};
+    const found = finding === undefined ? {} : { finding };
+    const alone = { enabled: false, maxBatchSize: 1, maxQueueDelayMicros: 0, ...found };
+    if (!this.#batchable.enabled) return { ...alone, reason: this.#batchable.reason };
+    if (refusal !== undefined) return { ...alone, reason: mixes(refusal) };
+    const reason = doubt === undefined ? {} : { reason: `for shapes of which it is shown only, since ${doubt}` };
+    return { enabled: true, maxBatchSize, maxQueueDelayMicros, ...reason, ...found };
   }
 
   /**
@@ -106,15 +120,14 @@ export class Model implements AsyncDisposable {
       checkRunOptions(options);
       checkRequestOptions(options, this.#settings.batcher, 'run');
     }
-    const batched = this.#batchable.enabled;
-    const checked = this.#signature.checkFeeds(feeds, batched);
+    const { checked, alone } = this.#check(feeds);
     const outputs = this.#signature.outputIndices(options?.outputs);
     const outcome = await this.#batcher.submit(
-      { checked, outputs, alone: !batched, page: undefined, place: 0 },
+      { checked, outputs, alone, page: undefined, place: 0 },
       {
         key: checked.key,
         rows: checked.rows,
-        alone: !batched,
+        alone,
         signal: options?.signal,
         priority: options?.priority,
         timeoutMicros: options?.timeoutMicros,
@@ -122,6 +135,14 @@ export class Model implements AsyncDisposable {
     );
     if (outcome instanceof Failure) throw errorOf(outcome, 'run');
     return outcome;
+  }
+
+  /** What is to run, and whether by itself. */
+  #check(feeds: unknown): { checked: CheckedFeeds; alone: boolean } {
+    if (!this.#batchable.enabled) return { checked: this.#signature.checkFeeds(feeds, false), alone: true };
+    const checked = this.#signature.checkFeeds(feeds, true);
+    if (this.#independence === undefined || this.#independence.holds(checked)) return { checked, alone: false };
+    return { checked: wholly(checked), alone: true };
   }
 
   /**
@@ -146,10 +167,11 @@ export class Model implements AsyncDisposable {
     const { warmup, batcher } = this.#settings;
     if (warmup === undefined) return;
     const batchable = this.#batchable;
-    const alone = !batchable.enabled;
-    const sizes = warmup.batchSizes ?? batcher.allowedBatchSizes ?? [1, batcher.maxBatchSize];
-    const check = (row: Feeds) => this.#checkWarmupRow(row, alone);
-    for (const { rows, feeds } of warmUp(this.#layout.given, alone ? [1] : sizes, warmup, check)) {
+    const row = warmupRow(this.#layout.given, warmup);
+    const checkedRow = this.#checkWarmupRow(row, batchable.enabled);
+    const alone = !batchable.enabled || (await this.#independence?.learn(checkedRow)) === false;
+    const sizes = alone ? [1] : (warmup.batchSizes ?? batcher.allowedBatchSizes ?? [1, batcher.maxBatchSize]);
+    for (const { rows, feeds } of warmupRuns(this.#layout.given, row, sizes, warmup)) {
       const checked = this.#signature.checkFeeds(feeds, !alone);
       const request = { checked, outputs: this.#signature.allOutputs, alone, page: undefined, place: 0 };
       try {
@@ -157,7 +179,7 @@ export class Model implements AsyncDisposable {
       } catch (reason) {
         // The warm-up may be the first to see that the model's rows cannot be told apart.
         if (batchable !== this.#batchable) return this.warmUp();
-        if (this.#disposal === undefined) throw toTensorlaneError(reason, `warmup of ${rows} rows: `);
+        if (this.#disposal === undefined) throw failedWarmup(reason, rows, this.#layout.given, warmup);
       }
       if (this.#disposal !== undefined) {
         throw new TensorlaneError('ERR_DISPOSED', 'loadModel: the device was disposed while the model warmed up');
@@ -165,10 +187,11 @@ export class Model implements AsyncDisposable {
     }
   }
 
-  #checkWarmupRow(row: Feeds, alone: boolean): void {
+  #checkWarmupRow(row: Feeds, batched: boolean): CheckedFeeds {
     try {
-      const { rows } = this.#signature.checkFeeds(row, !alone);
-      if (rows === 1) return;
+      const checked = this.#signature.checkFeeds(row, batched);
+      const { rows } = checked;
+      if (rows === 1) return checked;
       throw new TensorlaneError('ERR_SHAPE', `run: one row of each input is wanted, got ${rows}`);
     } catch (reason) {
       const { code, message } = reason as TensorlaneError;
@@ -184,6 +207,7 @@ export class Model implements AsyncDisposable {
 
   async #dispose(): Promise<void> {
     await this.#batcher.close();
+    await this.#independence?.close();
     try {
       await this.#native.close();
     } finally {
@@ -194,6 +218,26 @@ export class Model implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }
+}
+
+/** As a request that runs by itself, all rows of which are one to the batcher. */
+function wholly(checked: CheckedFeeds): CheckedFeeds {
+  return { ...checked, rows: 1 };
+}
+
+function mixes(reason: string): string {
+  return (
+    `rows of a batch may change one another's outputs: ${reason}; ` +
+    'if they do not, load the model with batching: { independentRows: true }'
+  );
+}
+
+function impossible(reason: string): TensorlaneError {
+  return new TensorlaneError(
+    'ERR_ARGUMENT',
+    `loadModel: batching was asked for, and is impossible: ${reason}; ` +
+      'name the axis of its batch in batching.batchAxis (null for an input or output that has none), or leave batching out',
+  );
 }
 
 function valueInfo({ name, type, dims, dimNames }: ValueInfo): ValueInfo {

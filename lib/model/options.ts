@@ -19,6 +19,7 @@ import {
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
 import type { Tensor } from '../tensor/types.js';
+import { type BatchingFinding, checkedFinding } from './finding.js';
 
 export interface BatchingOptions extends Omit<BatcherOptions, 'concurrency'> {
   /**
@@ -26,6 +27,8 @@ export interface BatchingOptions extends Omit<BatcherOptions, 'concurrency'> {
    * show it. Where this is said and wrong, callers get answers that depend on who else asks.
    */
   independentRows?: boolean;
+  /** What was found when the model was loaded before: `model.batching.finding`. That of another model is not used. */
+  finding?: BatchingFinding;
   /** Which axes are the batch, where they are not the leading ones. */
   batchAxis?: BatchAxisOptions;
   /** Lets requests of different lengths share batches. */
@@ -93,6 +96,7 @@ export interface ModelSettings {
   readonly batcher: BatcherSettings;
   /** The user says so; else the graph has to show it. */
   readonly independentRows: boolean;
+  readonly finding: BatchingFinding | undefined;
   readonly batchAxis: BatchAxisOptions;
   readonly padding: PaddingOptions | undefined;
   readonly threads: number;
@@ -121,6 +125,7 @@ const warmupNames = namesOf<WarmupOptions>({ inputs: true, batchSizes: true, cou
 const batchingNames = new Set([
   ...batcherOptionNames.filter((name) => name !== 'concurrency'),
   'batchAxis',
+  'finding',
   'independentRows',
   'padVariableLength',
 ]);
@@ -145,13 +150,14 @@ export function completeLoadModelOptions(
     throw new TensorlaneError('ERR_ARGUMENT', `loadModel: name must be a string, got ${shown(options.name)}`);
   }
   const given: BatchingOptions = batching === false ? {} : batching;
-  const { batchAxis = {}, independentRows, padVariableLength, ...batcher } = given;
+  const { batchAxis = {}, finding, independentRows, padVariableLength, ...batcher } = given;
   const concurrency = wholeNumber('concurrency', options.concurrency, defaultConcurrency, 1);
   const settings = completeBatcherOptions({ ...batcher, concurrency }, 'batching');
   return {
     batching: batching === false ? 'off' : options.batching === undefined ? 'found' : 'asked',
     batcher: settings,
     independentRows: flag('batching.independentRows', independentRows, false),
+    finding: finding === undefined ? undefined : checkedFinding(finding),
     batchAxis: checkedAxes(batchAxis),
     padding: padVariableLength === undefined ? undefined : checkedPadding(padVariableLength),
     threads: wholeNumber('threads', options.threads, device.threads, 1, mostThreads),

@@ -1,6 +1,6 @@
 // The runs that warm a model up: rows of zeros, or of what the user gives.
 
-import { TensorlaneError } from '../core/errors.js';
+import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import { zeros } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
 import { join } from './blocks.js';
@@ -13,22 +13,24 @@ export interface WarmupRun {
   readonly feeds: Feeds;
 }
 
-/** Errors: ERR_ARGUMENT, for inputs that the model has not; `checkRow` refuses what of one row the model does not take. */
-export function* warmUp(
-  inputs: readonly InputLayout[],
-  sizes: readonly number[],
-  { inputs: given = {}, count = 1 }: WarmupOptions,
-  checkRow: (row: Feeds) => void,
-): Generator<WarmupRun> {
+/** Errors: ERR_ARGUMENT, for inputs that the model has not. */
+export function warmupRow(inputs: readonly InputLayout[], { inputs: given = {} }: WarmupOptions): Feeds {
   for (const name of Object.keys(given)) {
     if (inputs.some((input) => input.name === name)) continue;
     const known = inputs.map((input) => `'${input.name}'`).join(', ');
     throw new TensorlaneError('ERR_ARGUMENT', `warmup.inputs: the model has no input '${name}'; it takes ${known}`);
   }
-  const row = Object.fromEntries(
+  return Object.fromEntries(
     inputs.map((input) => [input.name, given[input.name] ?? zeros(input.type, leastDims(input.dims))]),
   );
-  checkRow(row);
+}
+
+export function* warmupRuns(
+  inputs: readonly InputLayout[],
+  row: Feeds,
+  sizes: readonly number[],
+  { count = 1 }: WarmupOptions,
+): Generator<WarmupRun> {
   for (const rows of new Set(sizes)) {
     const feeds: Record<string, Tensor> = {};
     for (const { name, axis } of inputs) {
@@ -37,4 +39,19 @@ export function* warmUp(
     }
     for (let i = 0; i < count; i++) yield { rows, feeds };
   }
+}
+
+/** What failed, and, where the inputs were made up here, that the user may give better ones. */
+export function failedWarmup(
+  reason: unknown,
+  rows: number,
+  inputs: readonly InputLayout[],
+  { inputs: given = {} }: WarmupOptions,
+): TensorlaneError {
+  const error = toTensorlaneError(reason, `warmup of ${rows} rows: `);
+  const made = inputs.filter(({ name }) => !Object.hasOwn(given, name));
+  if (made.length === 0) return error;
+  const shapes = made.map(({ name, type, dims }) => `${name}: ${type} [${leastDims(dims).join(', ')}]`).join(', ');
+  const remedy = `it ran on zeros of the smallest shapes (${shapes}); give a row that the model takes in warmup.inputs`;
+  return new TensorlaneError(error.code, `${error.message}; ${remedy}`, { cause: error.cause ?? error });
 }

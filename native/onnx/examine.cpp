@@ -1,19 +1,27 @@
 #include "onnx/examine.h"
 
-#include <string>
+#include <utility>
 #include <variant>
 
+#include "onnx/graph/digest.h"
 #include "onnx/graph/wire.h"
 
 namespace tensorlane {
 
-rows::Finding examine(const ModelSource& source, const rows::Axes& inputs, const rows::Axes& outputs) {
+Examination::Examination(const ModelSource& source, rows::Axes inputs, rows::Axes outputs)
+    : inputs_(std::move(inputs)), outputs_(std::move(outputs)) {
   try {
-    const auto model = std::visit([](const auto& from) { return graph::read_model(from); }, source);
-    return rows::follow_rows(model, inputs, outputs);
+    graph_ = std::visit([](const auto& from) { return graph::read_model(from); }, source);
+    digest_ = graph::digest(*graph_);
+    finding_ = rows::follow_rows(*graph_, inputs_, outputs_);
   } catch (const graph::Malformed& problem) {
-    return {rows::Verdict::Doubtful, std::string("its graph cannot be read: ") + problem.what()};
+    finding_ = {rows::Verdict::Doubtful, std::string("its graph cannot be read: ") + problem.what()};
   }
+  if (!finding_.may_change) graph_.reset();
+}
+
+rows::Finding Examination::of(const rows::Known& known) const {
+  return graph_.has_value() ? rows::follow_rows(*graph_, inputs_, outputs_, known) : finding_;
 }
 
 }  // namespace tensorlane

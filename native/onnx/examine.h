@@ -1,12 +1,34 @@
 // Whether a model keeps the rows of a batch apart, by its graph, which is read beside ONNX Runtime.
 #pragma once
 
+#include <optional>
+#include <string>
+
+#include "onnx/graph/graph.h"
 #include "onnx/rows/follow.h"
 #include "onnx/session.h"
 
 namespace tensorlane {
 
-// A graph that cannot be read (in ONNX Runtime's own format, say) leaves it in doubt.
-rows::Finding examine(const ModelSource& source, const rows::Axes& inputs, const rows::Axes& outputs);
+// Nothing of it changes once it is made: any thread may use it.
+class Examination {
+ public:
+  // A graph that cannot be read (in ONNX Runtime's own format, say) leaves it in doubt.
+  Examination(const ModelSource& source, rows::Axes inputs, rows::Axes outputs);
+
+  // What holds of all inputs.
+  [[nodiscard]] const rows::Finding& finding() const noexcept { return finding_; }
+  // What holds of these, where the finding may change.
+  [[nodiscard]] rows::Finding of(const rows::Known& known) const;
+  // The same for the same graph, in hexadecimal; empty where it cannot be read.
+  [[nodiscard]] const std::string& digest() const noexcept { return digest_; }
+
+ private:
+  rows::Axes inputs_;
+  rows::Axes outputs_;
+  std::optional<graph::ModelGraph> graph_;  // kept where the finding may change
+  rows::Finding finding_;
+  std::string digest_;
+};
 
 }  // namespace tensorlane

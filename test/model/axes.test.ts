@@ -85,7 +85,7 @@ describe('a batch on an axis that is not the first', () => {
   });
 
   test('an axis that turns out not to be the batch ends batching, and nobody gets wrong rows', async () => {
-    const options = { batching: { batchAxis: { outputs: { t: 0 } } } };
+    const options = { batching: { batchAxis: { outputs: { t: 0 } }, independentRows: true } };
     await using model = await device.loadModel(models.turned(), options);
     const requests = [1, 2, 3].map((n) => ({ x: floats([n, 3, 5], n) }));
     const results = await together(model, requests);
@@ -95,7 +95,8 @@ describe('a batch on an axis that is not the first', () => {
   });
 
   test('it also ends filling up to allowed sizes', async () => {
-    const options = { batching: { allowedBatchSizes: [4, 8], batchAxis: { outputs: { t: 0 } } } };
+    const batchAxis = { outputs: { t: 0 } };
+    const options = { batching: { allowedBatchSizes: [4, 8], batchAxis, independentRows: true } };
     await using model = await device.loadModel(models.turned(), options);
     for (let round = 0; round < 2; round++) {
       const results = await together(
@@ -107,13 +108,23 @@ describe('a batch on an axis that is not the first', () => {
   });
 });
 
-test('a model that is not batched is not filled up to allowed sizes', async () => {
-  await using model = await device.loadModel(models.fixedBatch({ batch: 2 }), {
+test('a model whose rows are mixed is not filled up to allowed sizes', async () => {
+  await using model = await device.loadModel(models.crossRow({ features: 2 }), {
     batching: { allowedBatchSizes: [4, 8] },
   });
   expect(model.batching.enabled).toBe(false);
-  const x = floats([2, 4], 1);
-  expect((await model.run({ x })).y!.data).toEqual(x.data.map((v) => v * v));
+  // It keeps the rows with the largest sum: padding would be among them.
+  expect((await model.run({ x: tensor(Float32Array.of(-1, -1), [1, 2]) })).y!.dims).toEqual([0, 2]);
+});
+
+test.each([
+  ['a fixed batch', models.fixedBatch({ batch: 2 }), {}, /input 'x' has a fixed leading dimension: \[2, 4\]/],
+  ['packed elements', models.identity('int4', ['N', 4]), {}, /input 'x' packs two int4 elements a byte/],
+  ['a scalar', models.recurrent(), { batchAxis: { inputs: { state: 1 } } }, /input 'k' is a scalar .*batchAxis \(null/],
+])('batching that is asked for and impossible is refused: %s', async (_, bytes, batching, message) => {
+  await expectError(device.loadModel(bytes, { batching }), 'ERR_ARGUMENT', message);
+  await using model = await device.loadModel(bytes);
+  expect(model.batching.enabled).toBe(false);
 });
 
 describe('an input that is not of the batch', () => {

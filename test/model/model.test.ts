@@ -21,7 +21,9 @@ describe('describing a model', () => {
       ['doubled', [-1, 4]],
       ['total', [-1, 1]],
     ]);
-    expect(model.batching).toEqual({ enabled: true, maxBatchSize: 32, maxQueueDelayMicros: 0 });
+    const { finding, ...batching } = model.batching;
+    expect(batching).toEqual({ enabled: true, maxBatchSize: 32, maxQueueDelayMicros: 0 });
+    expect(finding).toMatchObject({ verdict: 'independent', reason: '', shapes: {} });
     expect(model.concurrency).toBe(2);
   });
 

@@ -215,7 +215,7 @@ describe('batches filled up to allowed sizes', () => {
         models.node('Shape', ['x'], ['rows'], { start: { int: 0 }, end: { int: 1 } }),
       ],
     });
-    const batching = { allowedBatchSizes: [4, 8, 16], batchAxis: { outputs: { rows: null } } };
+    const batching = { allowedBatchSizes: [4, 8, 16], batchAxis: { outputs: { rows: null } }, independentRows: true };
     await using model = await device.loadModel(bytes, { batching });
     await fc.assert(
       fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 16 }), { minLength: 1, maxLength: 6 }), async (rows) => {

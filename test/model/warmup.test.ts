@@ -33,7 +33,8 @@ test.each<[string, () => Uint8Array, LoadModelOptions, number]>([
   ['one size where they are the same', models.square, { warmup: true, batching: { maxBatchSize: 1 } }, 1],
   ['the allowed sizes', models.square, { warmup: true, batching: { allowedBatchSizes: [2, 4, 8] } }, 3],
   ['the given sizes, each as often', models.square, { warmup: { batchSizes: [1, 5, 5, 8], count: 3 }, batching }, 9],
-  ['a model that is not batched, once', models.fixedBatch, { warmup: true, batching }, 1],
+  ['a model that is not batched, once', models.fixedBatch, { warmup: true }, 1],
+  ['one whose rows are mixed, once', models.crossRow, { warmup: true, batching }, 1],
   ['strings', models.strings, { warmup: true, batching }, 2],
   [
     'a scalar beside the batch',

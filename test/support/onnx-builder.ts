@@ -113,11 +113,19 @@ export function model(graph: Graph, { opset = 21, irVersion = 10 }: ModelOptions
   const bytes = onnx.ModelProto.encode({
     irVersion,
     producerName: 'tensorlane-onnx-builder',
-    opsetImport: [{ domain: '', version: opset }],
+    opsetImport: [{ domain: '', version: opset }, ...domainsOf(graph).map((domain) => ({ domain, version: 1 }))],
     graph: encodeGraph(graph),
   }).finish();
   // protobufjs takes small results from Node's shared pool.
   return bytes.byteLength === bytes.buffer.byteLength ? new Uint8Array(bytes.buffer) : Uint8Array.from(bytes);
+}
+
+/** Of the nodes' operators, beside ONNX's own. */
+function domainsOf({ nodes }: Graph): string[] {
+  const inner = nodes.flatMap(({ attributes }) =>
+    Object.values(attributes).flatMap((attribute) => ('graph' in attribute ? domainsOf(attribute.graph) : [])),
+  );
+  return [...new Set([...nodes.flatMap(({ domain }) => domain ?? []), ...inner])];
 }
 
 function encodeGraph(graph: Graph): proto.onnx.IGraphProto {

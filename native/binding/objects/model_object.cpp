@@ -1,6 +1,5 @@
 #include "binding/objects/model_object.h"
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "binding/workers/lane_worker.h"
 #include "binding/workers/one_off_worker.h"
 #include "binding/workers/release_worker.h"
+#include "binding/workers/rows_worker.h"
 #include "binding/workers/run_worker.h"
 
 namespace tensorlane {
@@ -22,7 +22,7 @@ struct Loaded {
   std::shared_ptr<LanePool> pool;
   std::shared_ptr<Model> model;
   std::int64_t bytes = 0;
-  std::optional<rows::Finding> rows;
+  std::shared_ptr<const Examination> examination;
 };
 
 rows::Axes to_axes(const Napi::Object& given) {
@@ -64,7 +64,9 @@ class LoadWorker final : public OneOffWorker {
     const ort::Runtime& runtime = ort::Runtime::open(runtime_);
     const ModelSource source = bytes_.has_value() ? ModelSource(bytes_->bytes()) : ModelSource(path_);
     loaded_.model = std::make_shared<Model>(runtime, source, options_);
-    if (axes_.has_value()) loaded_.rows = examine(source, axes_->inputs, axes_->outputs);
+    if (axes_.has_value()) {
+      loaded_.examination = std::make_shared<const Examination>(source, axes_->inputs, axes_->outputs);
+    }
     if (bytes_.has_value()) {
       loaded_.bytes = static_cast<std::int64_t>(bytes_->bytes().size());
     } else {
@@ -89,14 +91,6 @@ class LoadWorker final : public OneOffWorker {
   std::optional<RowAxes> axes_;  // where it is asked whether the model keeps rows apart
   Loaded loaded_;
 };
-
-Napi::Object describe_rows(Napi::Env env, const rows::Finding& finding) {
-  constexpr std::array kVerdicts{"independent", "mixed", "doubtful"};
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("verdict", kVerdicts.at(static_cast<std::size_t>(finding.verdict)));
-  object.Set("reason", finding.reason);
-  return object;
-}
 
 Napi::Array describe_values(Napi::Env env, const std::vector<ValueInfo>& values) {
   Napi::Array array = Napi::Array::New(env, values.size());
@@ -128,6 +122,8 @@ Napi::Function ModelObject::define(Napi::Env env) {
                      {
                          InstanceMethod<&ModelObject::describe>("describe"),
                          InstanceMethod<&ModelObject::run>("run"),
+                         InstanceMethod<&ModelObject::examine>("examine"),
+                         InstanceMethod<&ModelObject::try_rows>("tryRows"),
                          InstanceMethod<&ModelObject::close>("close"),
                      });
 }
@@ -138,7 +134,7 @@ ModelObject::ModelObject(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   pool_ = std::move(loaded.pool);
   model_ = std::move(loaded.model);
   bytes_ = loaded.bytes;
-  rows_ = std::move(loaded.rows);
+  examination_ = std::move(loaded.examination);
   Environment::of(info.Env())->watch(model_);
   Napi::MemoryManagement::AdjustExternalMemory(info.Env(), bytes_);
 }
@@ -156,7 +152,11 @@ Napi::Value ModelObject::describe(const Napi::CallbackInfo& info) {
     const ProviderInUse& provider = model_->provider();
     object.Set("provider", provider.name);
     if (!provider.fallback_reason.empty()) object.Set("fallbackReason", provider.fallback_reason);
-    if (rows_.has_value()) object.Set("rows", describe_rows(info.Env(), *rows_));
+    if (examination_ != nullptr) {
+      Napi::Object rows = to_js(info.Env(), examination_->finding());
+      rows.Set("graph", examination_->digest());
+      object.Set("rows", rows);
+    }
     return object;
   });
 }
@@ -165,6 +165,20 @@ Napi::Value ModelObject::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     if (model_ == nullptr) throw Error(Code::Disposed, "the model has been disposed");
     return LaneWorker::queue(make_run_worker(info.Env(), model_, to_object(info[0], "request")), pool_);
+  });
+}
+
+Napi::Value ModelObject::examine(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (examination_ == nullptr) throw Error(Code::Argument, "the model was loaded without rows");
+    return queue_examination(info.Env(), examination_, to_object(info[0], "known"));
+  });
+}
+
+Napi::Value ModelObject::try_rows(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (model_ == nullptr) throw Error(Code::Disposed, "the model has been disposed");
+    return LaneWorker::queue(make_trial_worker(info.Env(), model_, to_object(info[0], "request")), pool_);
   });
 }
 

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "binding/environment.h"
 #include "core/lane.h"
@@ -26,12 +25,14 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
  private:
   Napi::Value describe(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);
+  Napi::Value examine(const Napi::CallbackInfo& info);
+  Napi::Value try_rows(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   std::shared_ptr<LanePool> pool_;
   std::shared_ptr<Model> model_;
-  std::optional<rows::Finding> rows_;
-  std::int64_t bytes_ = 0;  // what V8 was told that this object holds
+  std::shared_ptr<const Examination> examination_;  // where it was asked for
+  std::int64_t bytes_ = 0;                          // what V8 was told that this object holds
 };
 
 // Reads and loads a model on a libuv thread; `source` is a path or bytes. The promise resolves to a Model.

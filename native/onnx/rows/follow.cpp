@@ -521,8 +521,7 @@ Finding follow_rows(const graph::ModelGraph& model, const Axes& inputs, const Ax
     const auto axis = axis_of(inputs, input.name);
     const auto at = known.find(input.name);
     const bool is_known = at != known.end() && input.is_tensor;
-    scope.facts[input.name] =
-        is_known ? fact_of(at->second, axis) : declared(input, axis, names, follower.symbols());
+    scope.facts[input.name] = is_known ? fact_of(at->second, axis) : declared(input, axis, names, follower.symbols());
     all_known = all_known && is_known;
   }
   Follower::add_constants(model.graph, scope);

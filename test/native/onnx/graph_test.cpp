@@ -61,14 +61,31 @@ TEST_CASE("graph: a model is read alike from its file and from its bytes") {
 }
 
 TEST_CASE("graph: the models at hand keep their rows apart") {
-  const rows::Finding classifier = examine(std::string(TENSORLANE_TEST_MODEL), {}, {});
+  const rows::Finding classifier = Examination(std::string(TENSORLANE_TEST_MODEL), {}, {}).finding();
   CHECK_MESSAGE(classifier.verdict == rows::Verdict::Independent, classifier.reason);
-  // Silero's voice activity: the state has the batch on its second axis, and the sampling rate has none.
+}
+
+TEST_CASE("graph: of Silero's voice activity it is known once the shapes are") {
+  // The state has the batch on its second axis, and the sampling rate has none.
   const rows::Axes inputs{{"state", 1}, {"sr", std::nullopt}};
-  const rows::Finding silero = examine(std::string(TENSORLANE_TEST_MODEL_OF_SEVERAL_INPUTS), inputs, {{"stateN", 1}});
-  CHECK_MESSAGE(silero.verdict == rows::Verdict::Independent, silero.reason);
-  const rows::Finding wrong = examine(std::string(TENSORLANE_TEST_MODEL_OF_SEVERAL_INPUTS), {}, {});
-  CHECK_MESSAGE(wrong.verdict != rows::Verdict::Independent, "with the state's layers taken for the batch");
+  const rows::Axes outputs{{"stateN", 1}};
+  const Examination silero(std::string(TENSORLANE_TEST_MODEL_OF_SEVERAL_INPUTS), inputs, outputs);
+  CHECK(silero.finding().verdict == rows::Verdict::Doubtful);
+  CHECK(silero.finding().may_change);
+  CHECK(silero.digest().size() == 16);
+  for (const std::int64_t rate : {16000, 8000}) {
+    const std::int64_t length = rate == 16000 ? 576 : 288;
+    const auto of = [&](std::int64_t frames) {
+      return silero.of({{"input", {{1, frames}, std::nullopt}},
+                        {"state", {{2, 1, 128}, std::nullopt}},
+                        {"sr", {{}, std::vector<std::int64_t>{rate}}}});
+    };
+    CHECK_MESSAGE(of(length).verdict == rows::Verdict::Independent, of(length).reason);
+    CHECK_FALSE(of(length).may_change);
+    CHECK_MESSAGE(of(length * 8).verdict != rows::Verdict::Independent, "several steps would be taken for rows");
+  }
+  const Examination wrong(std::string(TENSORLANE_TEST_MODEL_OF_SEVERAL_INPUTS), {}, {});
+  CHECK_MESSAGE(wrong.finding().verdict != rows::Verdict::Independent, "with the state's layers taken for the batch");
 }
 
 TEST_CASE("graph: what is no model says why") {
@@ -81,7 +98,10 @@ TEST_CASE("graph: what is no model says why") {
   CHECK(refusal(bytes({0x3b})) == "it has a field of an unknown kind");
   CHECK(refusal(bytes({0x00})) == "it has a field without a number");
   CHECK(refusal(bytes({0x0d, 0x00, 0x00})) == "it ends in the middle of a field");
-  CHECK(examine(std::string("/nowhere/model.onnx"), {}, {}).reason.find("cannot be read") != std::string::npos);
+  const Examination missing(std::string("/nowhere/model.onnx"), {}, {});
+  CHECK(missing.finding().reason.find("cannot be read") != std::string::npos);
+  CHECK_FALSE(missing.finding().may_change);
+  CHECK(missing.digest().empty());
 }
 
 TEST_CASE("graph: graphs in graphs end somewhere") {
@@ -119,7 +139,7 @@ TEST_CASE("graph: a model with wrong bytes is refused, or read and followed") {
       wrong[below(std::min<std::size_t>(wrong.size(), i % 2 == 0 ? 3000 : wrong.size()))] =
           static_cast<std::byte>(random());
     }
-    const rows::Finding finding = examine(std::span<const std::byte>(wrong), {}, {});
+    const rows::Finding finding = Examination(std::span<const std::byte>(wrong), {}, {}).finding();
     refused += finding.reason.find("cannot be read") != std::string::npos ? 1 : 0;
   }
   CHECK_MESSAGE(refused > 30, "of 300 wrong models only ", refused, " were refused");

@@ -1,0 +1,248 @@
+#include "onnx/trial.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <numeric>
+#include <span>
+
+#include "core/error.h"
+#include "cpu/ops/half.h"
+
+namespace tensorlane {
+namespace {
+
+// What a row of a trial is made of.
+enum class Row {
+  Own,     // the one that is compared
+  Turned,  // its elements, moved on by one: as plausible, and another
+  Zero,
+  Huge,
+  Tiny,
+  Infinite,
+  NotANumber,
+};
+
+// The bits of a floating-point type's extremes, and how exactly two sums of the same numbers agree in it.
+struct Floats {
+  DType type;
+  std::size_t bytes;
+  std::uint64_t huge, tiny, infinite, nan;
+  double rounding;
+};
+
+constexpr std::array kFloats{
+    Floats{DType::Float32, 4, 0x7F7FFFFF, 1, 0x7F800000, 0x7FC00000, 1e-4},
+    Floats{DType::Float64, 8, 0x7FEFFFFFFFFFFFFF, 1, 0x7FF0000000000000, 0x7FF8000000000000, 1e-12},
+    Floats{DType::Float16, 2, 0x7BFF, 1, 0x7C00, 0x7E00, 1e-2},
+    Floats{DType::BFloat16, 2, 0x7F7F, 1, 0x7F80, 0x7FC0, 5e-2},
+};
+
+const Floats* find_floats(DType type) {
+  const auto* const at = std::ranges::find(kFloats, type, &Floats::type);
+  return at == kFloats.end() ? nullptr : at;
+}
+
+std::size_t product(std::span<const std::int64_t> dims) {
+  return static_cast<std::size_t>(std::accumulate(dims.begin(), dims.end(), std::int64_t{1}, std::multiplies<>()));
+}
+
+// Numbers that have extremes get them. Others (token numbers, say) may only be what the model has a use for: they are moved on.
+std::vector<std::byte> bytes_of(Row row, DType type, const std::vector<std::byte>& own) {
+  std::vector<std::byte> bytes = own;
+  const Floats* floats = find_floats(type);
+  if (row == Row::Own) return bytes;
+  if (row == Row::Turned || floats == nullptr) {
+    const std::size_t element = floats != nullptr ? floats->bytes : byte_size(type, 1);
+    if (bytes.size() > element) {
+      std::ranges::rotate(bytes, bytes.begin() + static_cast<std::ptrdiff_t>(element));
+    }
+    return bytes;
+  }
+  const std::uint64_t bits = row == Row::Huge         ? floats->huge
+                             : row == Row::Tiny       ? floats->tiny
+                             : row == Row::Infinite   ? floats->infinite
+                             : row == Row::NotANumber ? floats->nan
+                                                      : 0;
+  for (std::size_t at = 0; at + floats->bytes <= bytes.size(); at += floats->bytes) {
+    std::memcpy(bytes.data() + at, &bits, floats->bytes);  // little-endian, as every machine is that this runs on
+  }
+  return bytes;
+}
+
+// The rows side by side along an axis: `outer` times a piece of each.
+template <typename T>
+std::vector<T> interleaved(const std::vector<std::vector<T>>& rows, std::size_t outer) {
+  std::vector<T> all;
+  for (std::size_t o = 0; o < outer; ++o) {
+    for (const std::vector<T>& row : rows) {
+      const std::size_t piece = row.size() / outer;
+      const auto begin = row.begin() + static_cast<std::ptrdiff_t>(o * piece);
+      all.insert(all.end(), begin, begin + static_cast<std::ptrdiff_t>(piece));
+    }
+  }
+  return all;
+}
+
+class Trial {
+ public:
+  Trial(Model& model, Lane& lane, const std::vector<TrialInput>& inputs,
+        const std::vector<std::optional<std::size_t>>& axes)
+      : model_(model), lane_(lane), inputs_(inputs), axes_(axes), wanted_(model.outputs().size()) {
+    std::iota(wanted_.begin(), wanted_.end(), std::size_t{0});
+  }
+
+  // What is wrong; empty where nothing is.
+  std::string run() {
+    const std::vector<Output> own = outputs_of({Row::Own});
+    const std::vector<Output> turned = outputs_of({Row::Turned});
+    const std::vector<std::vector<Row>> batches{
+        {Row::Own, Row::Turned, Row::Zero},
+        {Row::Turned, Row::Own},
+        {Row::Huge, Row::Own, Row::Tiny, Row::NotANumber},
+        {Row::Infinite, Row::Zero, Row::Turned, Row::Own},
+    };
+    for (const std::vector<Row>& batch : batches) {
+      const std::vector<Output> together = outputs_of(batch);
+      for (std::size_t row = 0; row < batch.size(); ++row) {
+        if (batch[row] != Row::Own && batch[row] != Row::Turned) continue;
+        const std::vector<Output>& alone = batch[row] == Row::Own ? own : turned;
+        for (std::size_t i = 0; i < alone.size(); ++i) {
+          if (same(alone[i], together[i], axes_[i], row, batch.size())) continue;
+          return "output '" + model_.outputs()[i].name + "' of a row was another in a batch of " +
+                 std::to_string(batch.size()) + " than alone";
+        }
+      }
+    }
+    return {};
+  }
+
+ private:
+  std::vector<Output> outputs_of(const std::vector<Row>& batch) {
+    std::vector<InputParts> parts;
+    std::vector<std::vector<std::byte>> memory;  // what the parts refer to
+    memory.reserve(inputs_.size());
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      const TrialInput& input = inputs_[i];
+      const DType type = model_.inputs()[i].type;
+      const std::size_t rows = input.axis.has_value() ? batch.size() : 1;
+      const std::size_t outer = input.axis.has_value() ? product(std::span(input.dims).first(*input.axis)) : 1;
+      InputParts& made = parts.emplace_back();
+      made.dims = input.dims;
+      if (input.axis.has_value()) made.dims[*input.axis] = static_cast<std::int64_t>(rows);
+      if (type == DType::String) {
+        std::vector<std::vector<std::string>> lists;
+        for (std::size_t row = 0; row < rows; ++row) {
+          lists.push_back(input.strings);
+          const bool turn = input.axis.has_value() && batch[row] != Row::Own && input.strings.size() > 1;
+          if (turn) std::ranges::rotate(lists.back(), lists.back().begin() + 1);
+        }
+        made.strings = interleaved(lists, outer);
+        continue;
+      }
+      std::vector<std::vector<std::byte>> lists;
+      for (std::size_t row = 0; row < rows; ++row) {
+        lists.push_back(input.axis.has_value() ? bytes_of(batch[row], type, input.bytes) : input.bytes);
+      }
+      memory.push_back(interleaved(lists, outer));
+      made.parts.push_back({memory.back().data(), memory.back().size(), nullptr});
+    }
+    return model_.run(lane_, parts, wanted_);
+  }
+
+  // Whether a row of `together` is what `alone` is.
+  static bool same(const Output& alone, const Output& together, std::optional<std::size_t> axis, std::size_t row,
+                   std::size_t rows) {
+    std::vector<std::int64_t> dims = alone.dims;
+    if (axis.has_value()) {
+      if (*axis >= dims.size() || dims[*axis] != 1) return false;
+      dims[*axis] = static_cast<std::int64_t>(rows);
+    }
+    if (dims != together.dims) return false;
+    const std::size_t outer = axis.has_value() ? product(std::span(dims).first(*axis)) : 1;
+    const std::size_t inner = axis.has_value() ? product(std::span(dims).subspan(*axis + 1)) : product(dims);
+    const std::size_t count = axis.has_value() ? rows : 1;
+    const std::size_t at = axis.has_value() ? row : 0;
+    if (alone.type == DType::String) {
+      for (std::size_t o = 0; o < outer; ++o) {
+        for (std::size_t i = 0; i < inner; ++i) {
+          if (alone.strings[o * inner + i] != together.strings[(o * count + at) * inner + i]) return false;
+        }
+      }
+      return true;
+    }
+    const std::size_t piece = byte_size(alone.type, inner);
+    const double largest = magnitude(alone);
+    for (std::size_t o = 0; o < outer; ++o) {
+      const std::byte* a = alone.elements.data + o * piece;
+      const std::byte* b = together.elements.data + (o * count + at) * piece;
+      if (std::memcmp(a, b, piece) == 0) continue;
+      const Floats* floats = find_floats(alone.type);
+      if (floats == nullptr) return false;
+      for (std::size_t i = 0; i < inner; ++i) {
+        const double x = number(alone.type, a + i * floats->bytes);
+        const double y = number(alone.type, b + i * floats->bytes);
+        const bool equal = x == y || (std::isnan(x) && std::isnan(y));
+        if (!equal && !(std::abs(x - y) <= floats->rounding * largest)) return false;
+      }
+    }
+    return true;
+  }
+
+  // Of the largest finite element.
+  static double magnitude(const Output& output) {
+    const Floats* floats = find_floats(output.type);
+    if (floats == nullptr) return 0;
+    double largest = 0;
+    for (std::size_t at = 0; at + floats->bytes <= output.elements.bytes; at += floats->bytes) {
+      const double value = std::abs(number(output.type, output.elements.data + at));
+      if (std::isfinite(value)) largest = std::max(largest, value);
+    }
+    return largest;
+  }
+
+  static double number(DType type, const std::byte* at) {
+    if (type == DType::Float64) {
+      double value = 0;
+      std::memcpy(&value, at, sizeof value);
+      return value;
+    }
+    if (type == DType::Float32) {
+      float value = 0;
+      std::memcpy(&value, at, sizeof value);
+      return value;
+    }
+    if (type == DType::Float16) {
+      cpu::Half value{};
+      std::memcpy(&value, at, sizeof value);
+      return cpu::widen(value);
+    }
+    cpu::BFloat16 value{};
+    std::memcpy(&value, at, sizeof value);
+    return cpu::widen(value);
+  }
+
+  Model& model_;
+  Lane& lane_;
+  const std::vector<TrialInput>& inputs_;
+  const std::vector<std::optional<std::size_t>>& axes_;
+  std::vector<std::size_t> wanted_;
+};
+
+}  // namespace
+
+rows::Finding try_rows(Model& model, Lane& lane, const std::vector<TrialInput>& inputs,
+                       const std::vector<std::optional<std::size_t>>& axes) {
+  try {
+    const std::string problem = Trial(model, lane, inputs, axes).run();
+    if (problem.empty()) return {};
+    return {rows::Verdict::Mixed, problem};
+  } catch (const Error& error) {
+    if (error.code() == Code::Disposed) throw;
+    return {rows::Verdict::Doubtful, std::string("a trial with other rows failed: ") + error.what()};
+  }
+}
+
+}  // namespace tensorlane
