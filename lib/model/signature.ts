@@ -2,7 +2,7 @@
 
 import { TensorlaneError } from '../core/errors.js';
 import { arrayKind, holds, storedLength } from '../tensor/dtypes.js';
-import { dimsOf, requireStrings } from '../tensor/tensor.js';
+import { requireStrings, wrongDims } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
 import type { InputLayout, Layout } from './layout.js';
 import { requireFeeds } from './run.js';
@@ -46,7 +46,7 @@ export class Signature {
     let length = -1;
     for (let i = 0; i < inputs.length; i++) {
       const input = inputs[i]!;
-      const tensor = withPlainDims(given[input.name] as Tensor);
+      const tensor = given[input.name] as Tensor;
       checkInput(input, tensor, given, inputs);
       const { dims } = tensor;
       if (input.padding !== undefined) {
@@ -97,13 +97,6 @@ export class Signature {
   }
 }
 
-/** Dims may be a typed array of integers; from here on they are a plain one. What is no tensor is left as it is. */
-function withPlainDims(tensor: Tensor): Tensor {
-  if (tensor === null || typeof tensor !== 'object' || !ArrayBuffer.isView(tensor.dims)) return tensor;
-  const dims = dimsOf(tensor.dims);
-  return dims === undefined ? tensor : ({ type: tensor.type, data: tensor.data, dims } as Tensor);
-}
-
 /** On the way of every request: the messages are made elsewhere. */
 function checkInput(
   spec: InputLayout,
@@ -127,6 +120,7 @@ function checkInput(
     );
   }
   if (type === 'string') requireStrings(data, `run: input '${spec.name}'`);
+  if (ArrayBuffer.isView(dims)) throw wrongDims(`run: input '${spec.name}'`, dims);
   if (!Array.isArray(dims) || dims.length !== spec.dims.length) throw wrongShape(spec, tensor);
   let count = 1;
   for (let axis = 0; axis < dims.length; axis++) {

@@ -39,17 +39,8 @@ export interface TensorOptions<T extends DType = DType> {
   type?: T;
 }
 
-/** Sizes of dimensions: an array of integers, typed or not. */
-export type Dims = readonly number[] | IntegerArray;
-type IntegerArray =
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | BigInt64Array
-  | Uint8Array
-  | Uint16Array
-  | Uint32Array
-  | BigUint64Array;
+/** Sizes of dimensions: a plain array of integers. */
+export type Dims = readonly number[];
 
 /** A tensor over the typed array, which is not copied. `dims` defaults to one dimension of the array's length. */
 export function tensor(data: Float32Array, dims?: Dims): Tensor<'float32'>;
@@ -68,11 +59,10 @@ export function tensor(data: readonly string[], dims?: Dims): Tensor<'string'>;
 export function tensor<T extends NumericDType = 'float32'>(data: Nested, options?: TensorOptions<T>): Tensor<T>;
 /** Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function tensor(data: unknown, second?: unknown, third?: unknown): Tensor {
-  const given = dimsOf(second);
-  const options = given !== undefined || second === undefined ? third : second;
-  if (given === undefined && ArrayBuffer.isView(second)) {
-    throw new TensorlaneError('ERR_SHAPE', `tensor: dims must be an array of integers, got ${arrayKind(second)}`);
-  }
+  if (ArrayBuffer.isView(second)) throw wrongDims('tensor', second);
+  const hasDims = Array.isArray(second);
+  const given = hasDims ? (second as Dims) : undefined;
+  const options = hasDims || second === undefined ? third : second;
   const wanted = options === undefined ? undefined : checkTensorOptions(options as TensorOptions).type;
   if (ArrayBuffer.isView(data)) {
     const kind = arrayKind(data);
@@ -193,17 +183,14 @@ export function checkTensor(value: unknown, what: string): Tensor {
       `${what}: expected a tensor { type, data, dims }, got ${arrayKind(value)}`,
     );
   }
-  const { type, data, dims: givenDims } = value as { type?: unknown; data?: unknown; dims?: unknown };
+  const { type, data, dims } = value as { type?: unknown; data?: unknown; dims?: unknown };
   if (!isDType(type)) {
     throw new TensorlaneError(
       'ERR_DTYPE',
       `${what}: ${shown(type)} is not an element type; a tensor is { type, data, dims }`,
     );
   }
-  const dims = dimsOf(givenDims);
-  if (dims === undefined) {
-    throw new TensorlaneError('ERR_SHAPE', `${what}: dims must be an array of integers, got ${arrayKind(givenDims)}`);
-  }
+  if (!Array.isArray(dims)) throw wrongDims(what, dims);
   if (!holds(type, data)) {
     const expected = type === 'string' ? 'Array' : arrayClasses[type].name;
     throw new TensorlaneError('ERR_DTYPE', `${what}: a ${type} tensor holds a ${expected}, not ${arrayKind(data)}`);
@@ -219,14 +206,16 @@ export function checkTensor(value: unknown, what: string): Tensor {
     );
   }
   if (type === 'string') requireStrings(data as readonly unknown[], what);
-  return (dims === givenDims ? value : { type, data, dims }) as Tensor;
+  return value as Tensor;
 }
 
-/** Of an array of integers, typed or not; undefined for anything else. */
-export function dimsOf(value: unknown): readonly number[] | undefined {
-  if (Array.isArray(value)) return value;
-  const isIntegers = ArrayBuffer.isView(value) && /^(Big)?(Uint|Int)\d+Array$/.test(arrayKind(value));
-  return isIntegers ? Array.from(value as Int32Array, Number) : undefined;
+/** Of dims that are no plain array. */
+export function wrongDims(what: string, dims: unknown): TensorlaneError {
+  const remedy = ArrayBuffer.isView(dims) ? '; Array.from(dims, Number) makes one' : '';
+  return new TensorlaneError(
+    'ERR_SHAPE',
+    `${what}: dims must be a plain array of integers, got ${arrayKind(dims)}${remedy}`,
+  );
 }
 
 /** Errors: ERR_DTYPE. */

@@ -6,9 +6,9 @@ import { expectOutcome, modelFiles, repeatedly, spawnChild } from '../reliabilit
 
 const files = modelFiles();
 
-describe('with work in flight, 12 times', () => {
+describe('with work in flight, 24 times', () => {
   for (const way of ways) {
-    it(way.title, () => runEnding(way, files, 12));
+    it(way.title, () => runEnding(way, files, 24));
   }
 });
 

@@ -496,7 +496,7 @@ describeCases('open refuses', [
     what: 'no streams',
     call: () => open({ streams: 0 }),
     code: 'ERR_ARGUMENT',
-    says: [/streams/, /at least 1/, /got 0/],
+    says: [/streams/, /from 1 to 1024/, /got 0/],
   },
 ]);
 

@@ -5,8 +5,6 @@
 namespace tensorlane::rows {
 namespace {
 
-constexpr const char* kAlongRows = "works along the batch";
-
 // The axes as numbers from the start; none where one is not known to be there.
 std::optional<std::vector<std::size_t>> resolved(const std::vector<std::int64_t>& axes, const Fact& x) {
   std::vector<std::size_t> result;
@@ -45,7 +43,7 @@ void reduce_axes(Step& step, const std::vector<std::int64_t>& axes, bool keep) {
     if (!x.is_rows()) return step.set_all(Fact::shared());
     return step.doubts("works along axes that are not known");
   }
-  if (x.is_rows() && std::ranges::find(*along, x.axis) != along->end()) return step.mixes(kAlongRows);
+  if (x.is_rows() && std::ranges::find(*along, x.axis) != along->end()) return step.mixes(kMixesAlongBatch);
   step.set_all(without(x, *along, keep));
 }
 
@@ -58,7 +56,7 @@ void along(Step& step, std::int64_t axis) {
   if (x.is_rows()) {
     const auto at = resolved({axis}, x);
     if (!at.has_value()) return step.doubts("works along an axis that is not known");
-    if (at->front() == x.axis) return step.mixes(kAlongRows);
+    if (at->front() == x.axis) return step.mixes(kMixesAlongBatch);
   }
   step.set_all(fact);
 }
@@ -98,7 +96,7 @@ void softmax(Step& step) {
   const Fact& x = *step.input(0);
   const auto first = resolved({step.integer("axis", 1)}, x);
   if (x.is_rows() && !first.has_value()) return step.doubts("works along axes that are not known");
-  if (x.is_rows() && x.axis >= first->front()) return step.mixes(kAlongRows);
+  if (x.is_rows() && x.axis >= first->front()) return step.mixes(kMixesAlongBatch);
   step.set_all(x);
 }
 
@@ -116,7 +114,7 @@ void last_axes(Step& step) {
   const auto first = from_start(step.integer("axis", -1), rank);
   if (!first.has_value() || all.axis != x.axis || all.shape->size() != rank)
     return step.doubts("has an axis that is not there");
-  if (x.axis >= *first) return step.mixes(kAlongRows);
+  if (x.axis >= *first) return step.mixes(kMixesAlongBatch);
   step.set_all(Fact::rows(x, x.axis, x.shape));
   std::vector<std::size_t> normalised;
   for (std::size_t i = *first; i < rank; ++i) normalised.push_back(i);
@@ -147,7 +145,7 @@ void mean_variance(Step& step) {
   const Fact& x = *step.input(0);
   const auto axes = resolved(step.list("axes").value_or(std::vector<std::int64_t>{0, 2, 3}), x);
   if (x.is_rows() && !axes.has_value()) return step.doubts("works along axes that are not known");
-  if (x.is_rows() && std::ranges::find(*axes, x.axis) != axes->end()) return step.mixes(kAlongRows);
+  if (x.is_rows() && std::ranges::find(*axes, x.axis) != axes->end()) return step.mixes(kMixesAlongBatch);
   step.set_all(x);
 }
 
@@ -158,7 +156,7 @@ void reverse(Step& step) {
   const auto batch = static_cast<std::size_t>(step.integer("batch_axis", 1));
   const auto time = static_cast<std::size_t>(step.integer("time_axis", 0));
   if (!x.is_rows() || lengths == nullptr) return step.doubts("takes its lengths from the rows");
-  if (x.axis == time) return step.mixes(kAlongRows);
+  if (x.axis == time) return step.mixes(kMixesAlongBatch);
   const bool alike = lengths->is_rows() && lengths->axis == 0 && lengths->outer == x.outer && lengths->inner == x.inner;
   if ((x.axis == batch) != alike) return step.mixes("takes the lengths of other rows");
   if (x.axis != batch && !step.others_shared({0})) return step.mixes("takes its lengths from the rows");
@@ -173,8 +171,8 @@ void triangle(Step& step) {
   fact.elements.reset();
   fact.reals.reset();
   if (!x.is_rows()) return step.set_all(fact);
-  if (!x.shape.has_value()) return step.doubts("takes a value of unknown rank");
-  if (x.axis + 2 >= x.shape->size()) return step.mixes(kAlongRows);
+  if (!x.shape.has_value()) return step.doubts(kUnknownRank);
+  if (x.axis + 2 >= x.shape->size()) return step.mixes(kMixesAlongBatch);
   step.set_all(fact);
 }
 

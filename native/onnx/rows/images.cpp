@@ -144,7 +144,7 @@ void resize(Step& step) {
   const Fact& x = *step.input(0);
   if (counts_rows(x)) return step.mixes("computes with the number of rows");
   if (!x.is_rows()) return step.set_all(Fact::shared());
-  if (!x.shape.has_value()) return step.doubts("takes a value of unknown rank");
+  if (!x.shape.has_value()) return step.doubts(kUnknownRank);
   const std::size_t rank = x.shape->size();
   std::vector<std::size_t> axes;
   if (const auto given = step.list("axes")) {

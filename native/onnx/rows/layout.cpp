@@ -7,9 +7,6 @@
 namespace tensorlane::rows {
 namespace {
 
-constexpr const char* kAlongRows = "works along the batch";
-constexpr const char* kUnknownRank = "takes a value of unknown rank";
-
 std::size_t position_of(const std::vector<std::size_t>& permutation, std::size_t axis) {
   return static_cast<std::size_t>(std::ranges::find(permutation, axis) - permutation.begin());
 }
@@ -276,7 +273,7 @@ void concat(Step& step) {
   const std::size_t rank = rows->shape->size();
   const auto axis = from_start(step.integer("axis", 1), rank);
   if (!axis.has_value()) return step.doubts("has an axis that is not there");
-  if (*axis == rows->axis) return step.mixes(kAlongRows);
+  if (*axis == rows->axis) return step.mixes(kMixesAlongBatch);
   Sizes shape = *rows->shape;
   std::optional<Size> total = Size(0);
   for (std::size_t i = 0; i < step.inputs(); ++i) {
@@ -305,7 +302,7 @@ void split(Step& step) {
   }
   const auto axis = from_start(step.integer("axis", 0), x.shape->size());
   if (!axis.has_value()) return step.doubts("has an axis that is not there");
-  if (x.is_rows() && *axis == x.axis) return step.mixes(kAlongRows);
+  if (x.is_rows() && *axis == x.axis) return step.mixes(kMixesAlongBatch);
   if (counts_rows(x)) return step.mixes("computes with the number of rows");
   auto sizes = step.list("split");
   if (!sizes.has_value()) sizes = step.integers(1);
@@ -397,7 +394,7 @@ void slice(Step& step) {
     const bool whole =
         known && steps_known && (*starts)[i] == 0 && by == 1 && (*ends)[i] >= std::numeric_limits<std::int32_t>::max();
     if (whole) continue;
-    if (x.is_rows() && *axis == x.axis) return step.mixes(kAlongRows);
+    if (x.is_rows() && *axis == x.axis) return step.mixes(kMixesAlongBatch);
     Size& size = shape[*axis];
     const bool countable = known && steps_known && size.is_number() && by != 0 && size.number() <= (1 << 20);
     if (countable) {

@@ -5,8 +5,7 @@
 namespace tensorlane::rows {
 namespace {
 
-constexpr const char* kAlongRows = "picks along the batch";
-constexpr const char* kUnknownRank = "takes a value of unknown rank";
+constexpr const char* kPicksAlongBatch = "picks along the batch";
 
 bool alike(const Fact& a, const Fact& b) { return a.axis == b.axis && a.outer == b.outer && a.inner == b.inner; }
 
@@ -39,7 +38,7 @@ void gather(Step& step) {
   if (data.is_rows() && indices.is_rows()) return step.mixes("picks from all rows by the indices of each");
   if (indices.is_rows()) return step.set_all(Fact::rows(indices, *axis + indices.axis, std::move(shape)));
   if (!data.is_rows()) return step.set_all(Fact::shared(std::move(shape)));
-  if (data.axis == *axis) return step.mixes(kAlongRows);
+  if (data.axis == *axis) return step.mixes(kPicksAlongBatch);
   const std::size_t moved = data.axis < *axis ? data.axis : data.axis + indices.shape->size() - 1;
   step.set_all(Fact::rows(data, moved, std::move(shape)));
 }
@@ -54,7 +53,7 @@ void gather_elements(Step& step) {
   if (counts_rows(data) || counts_rows(indices)) return step.mixes("computes with the number of rows");
   if (!indices.is_rows()) return step.mixes("picks from so many rows as a constant says");
   if (indices.axis == *axis) {
-    if (data.is_rows()) return step.mixes(kAlongRows);
+    if (data.is_rows()) return step.mixes(kPicksAlongBatch);
     return step.set_all(Fact::rows(indices, indices.axis, indices.shape));
   }
   if (!data.is_rows())

@@ -8,7 +8,6 @@ namespace tensorlane::rows {
 namespace {
 
 constexpr const char* kContracts = "adds up along the batch";
-constexpr const char* kUnknownRank = "takes a value of unknown rank";
 constexpr const char* kOthers = "takes a scale or an offset from the rows";
 
 // The two matrices of an operator of the family, the others are scales and offsets.

@@ -8,6 +8,10 @@
 
 namespace tensorlane::rows {
 
+// Why rows are mixed or not known, of nodes of many kinds.
+inline constexpr const char* kMixesAlongBatch = "works along the batch";
+inline constexpr const char* kUnknownRank = "takes a value of unknown rank";
+
 // elements.cpp: each element by itself, or with those in its place
 void same(Step& step);         // the elements stay what they are
 void elementwise(Step& step);  // any number of operands, broadcast
