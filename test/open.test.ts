@@ -32,7 +32,7 @@ test('refuses what it does not have or know', async () => {
   await expectError(open('cuda:99'), 'ERR_NO_DEVICE', /'cuda:99' cannot be opened/);
   await expectError(open('tpu' as never), 'ERR_ARGUMENT', /'cpu', 'cuda' or 'cuda:N', got 'tpu'/);
   await expectError(open({ lanes: 2 } as never), 'ERR_ARGUMENT', /no option 'lanes'/);
-  await expectError(open({ streams: 0 }), 'ERR_ARGUMENT', /at least 1, got 0/);
+  await expectError(open({ streams: 0 }), 'ERR_ARGUMENT', /from 1 to 1024, got 0/);
   await expectError(open({ niceness: 20 }), 'ERR_ARGUMENT', /from 0 to 19, got 20/);
   await expectError(open({ threads: 1.5 }), 'ERR_ARGUMENT', /integer/);
   await expectError(open('cpu:0' as never), 'ERR_ARGUMENT', /got 'cpu:0'/);
