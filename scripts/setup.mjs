@@ -54,7 +54,7 @@ function checkNode() {
   );
 }
 
-if (realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const purpose = process.argv[2] || 'base';
   if (!purposes.includes(purpose)) {
     console.error(`setup: "${purpose}" is none of: ${purposes.join(', ')}`);
