@@ -1,45 +1,71 @@
 // Who is let in, and who is not kept: what has too many rows, finds the queue full, or could not be answered within the target
-// latency.
+// latency or by its deadline.
 //
 // The rule it keeps: it decides and does no more. Whoever asks settles the requests.
 
 import type { Adaptive } from './adaptive.js';
 import type { Bucket } from './bucket.js';
+import type { MissedDeadline, NoPlace } from './errors.js';
 import { Failure } from './executor.js';
+import type { Foresight } from './foresight.js';
 import type { BatcherSettings } from './options.js';
 import type { Queue } from './queue.js';
 import type { QueuedRequest } from './request.js';
+import type { Limits } from './selection.js';
 
 /** A batch that runs, as far as admission needs to know it. */
 interface Started {
   readonly started: number;
+  readonly key: string;
   readonly rows: number;
 }
 
+/** A request that comes, as far as admission needs to know it. */
+export interface Coming {
+  readonly key: string;
+  readonly rows: number;
+  readonly alone: boolean;
+  /** From 0, the highest. */
+  readonly level: number;
+}
+
+export interface AdmissionParts<Payload, Result> {
+  readonly settings: BatcherSettings;
+  readonly limits: Limits;
+  readonly queue: Queue<Payload, Result>;
+  readonly running: ReadonlySet<Started>;
+  readonly foresight: Foresight;
+  readonly adaptive: Adaptive | undefined;
+}
+
+/** The shortest wait that helps: what Node's timers can wait. */
+const leastRetryMicros = 1000;
+
 export class Admission<Payload, Result> {
   readonly #settings: BatcherSettings;
+  readonly #limits: Limits;
   readonly #queue: Queue<Payload, Result>;
   readonly #running: ReadonlySet<Started>;
+  readonly #foresight: Foresight;
   readonly #adaptive: Adaptive | undefined;
 
-  constructor(
-    settings: BatcherSettings,
-    queue: Queue<Payload, Result>,
-    running: ReadonlySet<Started>,
-    adaptive: Adaptive | undefined,
-  ) {
+  constructor({ settings, limits, queue, running, foresight, adaptive }: AdmissionParts<Payload, Result>) {
     this.#settings = settings;
+    this.#limits = limits;
     this.#queue = queue;
     this.#running = running;
+    this.#foresight = foresight;
     this.#adaptive = adaptive;
   }
 
   /** Why a request that comes now is not let in; undefined where it is. */
-  refusal(rows: number, level: number, alone: boolean, now: number): Failure | undefined {
+  refusal({ key, rows, alone, level }: Coming, now: number): Failure | undefined {
     const { maxBatchSize, splitOversize, policies } = this.#settings;
     if (rows > maxBatchSize && !alone && !splitOversize) return new Failure('oversize', maxBatchSize);
     const { maxQueueSize } = policies[level]!;
-    if (maxQueueSize > 0 && this.#queue.queued(level) >= maxQueueSize) return new Failure('queueFull', maxQueueSize);
+    if (maxQueueSize > 0 && this.#queue.queued(level) >= maxQueueSize) {
+      return this.#noPlace(maxQueueSize, key, level, now);
+    }
     if (this.#adaptive === undefined) return undefined;
     const excess = this.#adaptive.excess(rows, this.#queue.rowsUpTo(level), this.#running, now);
     if (excess <= 0) return undefined;
@@ -63,6 +89,49 @@ export class Admission<Payload, Result> {
     }
     return hopeless;
   }
+
+  /** Those of a batch that would start now, and run with so many rows, that could not be answered by their deadline; and why. */
+  late(
+    requests: readonly QueuedRequest<Payload, Result>[],
+    rows: number,
+    now: number,
+  ): readonly Late<Payload, Result>[] {
+    const runMicros = this.#foresight.least(requests[0]!.key, rows, now);
+    if (runMicros === 0) return none;
+    const late: Late<Payload, Result>[] = [];
+    for (const { whole } of requests) {
+      const leftMicros = whole.deadline - now;
+      if (runMicros <= leftMicros) continue;
+      const foreseen = { leftMicros: Math.round(leftMicros), runMicros: Math.round(runMicros) };
+      const cause: MissedDeadline = { deadlineMicros: whole.deadlineMicros, foreseen };
+      late.push([whole, new Failure('expired', cause)]);
+    }
+    return late;
+  }
+
+  #noPlace(maxQueueSize: number, key: string, level: number, now: number): Failure {
+    const retryAfterMicros = Math.max(leastRetryMicros, Math.ceil(this.#untilOneStarts(key, level, now)));
+    const cause: NoPlace = { maxQueueSize, retryAfterMicros };
+    return new Failure('queueFull', cause);
+  }
+
+  /** After how long, about, a request of this level leaves the queue: when a lane comes free, and what goes first has run. */
+  #untilOneStarts(key: string, level: number, now: number): number {
+    const { rows: mostRows, atOnce } = this.#limits;
+    let free = 0;
+    if (this.#running.size >= atOnce) {
+      free = Number.POSITIVE_INFINITY;
+      for (const { started, key, rows } of this.#running) {
+        // One that is late by so much, or of which nothing is known, is taken to need as long again.
+        free = Math.min(free, Math.abs(this.#foresight.predict(key, rows) - (now - started)));
+      }
+    }
+    const before = level === 0 ? 0 : Math.floor(this.#queue.rowsUpTo(level - 1) / mostRows);
+    return free + (before * this.#foresight.predict(key, mostRows)) / atOnce;
+  }
 }
+
+/** A request as a whole, and what it is given up with. */
+type Late<Payload, Result> = readonly [request: QueuedRequest<Payload, Result>, failure: Failure];
 
 const none: readonly never[] = [];

@@ -25,7 +25,13 @@ export interface BatchedOptions<Item> extends BatcherOptions {
 
 const names = new Set([...batcherOptionNames, 'rows', 'key', 'name', 'clock']);
 
-const requestNames = namesOf<RequestOptions>({ signal: true, priority: true, timeoutMicros: true });
+const requestNames = namesOf<RequestOptions>({
+  signal: true,
+  abortWhileRunning: true,
+  priority: true,
+  timeoutMicros: true,
+  deadlineMicros: true,
+});
 
 /**
  * Makes a function of many items one of single items, whose calls share batches as they come.
@@ -106,8 +112,7 @@ export class Batched<Item, Result> implements AsyncDisposable {
     checkRequestOptions(options, this.#batcher.settings, this.name);
     const rows = wholeNumber(`${this.name}: rows of an item`, this.#rows?.(item), 1, 1);
     const key = this.#key === undefined ? '' : String(this.#key(item));
-    const { signal, priority, timeoutMicros } = options;
-    const outcome = await this.#batcher.submit(item, { key, rows, signal, priority, timeoutMicros });
+    const outcome = await this.#batcher.submit(item, { ...options, key, rows });
     if (!(outcome instanceof Failure)) return outcome;
     if (outcome.reason === 'failed') throw outcome.cause;
     throw errorOf(outcome, this.name);

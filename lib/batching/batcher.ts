@@ -3,8 +3,9 @@
 //
 //   admission.ts   who is let in                    running.ts     the batches that run
 //   queue.ts       what waits, a bucket for a key   execution.ts   finds the culprits of a batch that fails
-//   watch.ts       who is given up while queued     settlement.ts  how requests end, each once
+//   watch.ts       who is given up                  settlement.ts  how requests end, each once
 //   selection.ts   which bucket starts a batch      wake.ts        when it is looked at again
+//   foresight.ts   how long a batch will take
 //
 // The rules of the whole:
 // 1. Every accepted request is settled exactly once, and one that was given up while queued never runs.
@@ -19,26 +20,26 @@ import type { Clock } from './clock.js';
 import { BatchCounters, statsOf } from './counters.js';
 import { Execution } from './execution.js';
 import { type Batch, type Executor, Failure } from './executor.js';
+import { Foresight } from './foresight.js';
+import type { Plan } from './forming.js';
 import type { Limiter, Share } from './limiter.js';
 import type { BatcherSettings } from './options.js';
 import { Queue } from './queue.js';
 import { QueuedRequest, split } from './request.js';
 import { Running } from './running.js';
 import { type Limits, Selection } from './selection.js';
-import { Settlement } from './settlement.js';
+import { missed, Settlement } from './settlement.js';
 import type { BatcherStats } from './stats.js';
 import { Wake } from './wake.js';
-import { Watch } from './watch.js';
+import { Watch, type Watching } from './watch.js';
 
-export interface SubmitOptions {
-  key: string;
-  rows: number;
+export interface SubmitOptions extends Watching {
+  readonly key: string;
+  readonly rows: number;
   /** Shares its batch with nobody. */
-  alone?: boolean;
-  signal?: AbortSignal | undefined;
+  readonly alone?: boolean;
   /** From 1, the highest. */
-  priority?: number | undefined;
-  timeoutMicros?: number | undefined;
+  readonly priority?: number | undefined;
 }
 
 export interface BatcherParts {
@@ -55,6 +56,7 @@ export class Batcher<Payload, Result> {
   readonly #executor: Executor<Payload, Result>;
   readonly #clock: Clock;
   readonly #adaptive: Adaptive | undefined;
+  readonly #foresight = new Foresight();
   readonly #limits: Limits;
   readonly #share: Share | undefined;
   readonly #batchCounters = new BatchCounters();
@@ -84,6 +86,7 @@ export class Batcher<Payload, Result> {
     this.#watch = new Watch(clock, {
       aborted: (request, reason) => this.#giveUp(request, new Failure('cancelled', reason)),
       overdue: (request) => this.#onOverdue(request),
+      late: (request) => this.#giveUp(request, missed(request)),
     });
     const shared = { clock, name: this.name, watch: this.#watch };
     this.#settlement = new Settlement({ ...shared, executor, queue: this.#queue, preserveOrdering });
@@ -94,10 +97,18 @@ export class Batcher<Payload, Result> {
       settlement: this.#settlement,
       counters: this.#batchCounters,
       adaptive: this.#adaptive,
+      foresight: this.#foresight,
       onFree: (deviceMicros, charged) => this.#onFree(deviceMicros, charged),
     });
     this.#selection = new Selection(settings, this.#limits, this.#queue, this.#running);
-    this.#admission = new Admission(settings, this.#queue, this.#running.batches, this.#adaptive);
+    this.#admission = new Admission({
+      settings,
+      limits: this.#limits,
+      queue: this.#queue,
+      running: this.#running.batches,
+      foresight: this.#foresight,
+      adaptive: this.#adaptive,
+    });
     if (limiter) {
       const { of, weight, resources } = limiter;
       this.#share = of.share({ weight, resources, start: () => this.#onTurn() });
@@ -122,7 +133,7 @@ export class Batcher<Payload, Result> {
     const { settings } = this;
     const level = (options.priority ?? settings.defaultPriority) - 1;
     const arrived = this.#clock.now();
-    const refusal = this.#admission.refusal(rows, level, alone, arrived);
+    const refusal = this.#admission.refusal({ key, rows, alone, level }, arrived);
     if (refusal !== undefined) return Promise.resolve(this.#settlement.refuse(refusal));
     try {
       this.#executor.hold?.(payload);
@@ -135,7 +146,7 @@ export class Batcher<Payload, Result> {
       this.#settlement.accept(request);
       if (rows <= settings.maxBatchSize || alone) bucketRows = this.#queue.push(request).rows;
       else for (const part of split(request, settings.maxBatchSize)) bucketRows = this.#queue.push(part).rows;
-      this.#watch.add(request, settings.policies[level]!, signal, options.timeoutMicros);
+      this.#watch.add(request, settings.policies[level]!, options);
     });
     if (alone || bucketRows >= this.#limits.rows) this.#startAll();
     else this.#startSoon();
@@ -143,10 +154,10 @@ export class Batcher<Payload, Result> {
   }
 
   /**
-   * Runs a payload of so many rows by itself, now and beside everything else, and teaches the adaptive scheduler how long
-   * that took; statistics do not know of it.
+   * Runs a payload of so many rows by itself, now and beside everything else, and teaches the scheduler how long that took;
+   * statistics do not know of it.
    */
-  async warmUp(payload: Payload, rows: number): Promise<void> {
+  async warmUp(payload: Payload, { key, rows }: { key: string; rows: number }): Promise<void> {
     this.#executor.hold?.(payload);
     try {
       const started = this.#clock.now();
@@ -155,6 +166,7 @@ export class Batcher<Payload, Result> {
       const [result] = await this.#executor.run(batch);
       if (result instanceof Failure) throw result.cause;
       const now = this.#clock.now();
+      this.#foresight.learn(key, padded, now - started, now);
       this.#adaptive?.ended({ rows, atOnce: 1, micros: now - started, requests: 1, tooLate: 0, now });
     } finally {
       this.#executor.release?.(payload);
@@ -227,10 +239,18 @@ export class Batcher<Payload, Result> {
       }
       const plan = this.#selection.plan(bucket, now);
       if (typeof plan === 'number' || plan.requests.length === 0) continue; // what it had is gone
+      if (this.#watch.hasDeadlines && this.#giveUpLate(plan, now)) continue; // others may take their places
       for (const request of plan.requests) this.#queue.remove(request);
       this.#running.start(plan, now, this.#share?.usual ?? 0);
       return undefined;
     }
+  }
+
+  /** Gives up what of a batch could not be answered in time any more. Says whether there was any. */
+  #giveUpLate({ requests }: Plan<Payload, Result>, now: number): boolean {
+    const late = this.#admission.late(requests, this.#execution.rowsOf(requests), now);
+    for (const [request, failure] of late) this.#settlement.settle(request, failure);
+    return late.length > 0;
   }
 
   /** A batch has left its lane. */

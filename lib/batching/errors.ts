@@ -3,13 +3,27 @@
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import type { Failure } from './executor.js';
 
+/** The cause of a failure for which there was no place in the queue. */
+export interface NoPlace {
+  /** How many wait, and may. */
+  readonly maxQueueSize: number;
+  readonly retryAfterMicros: number;
+}
+
+/** The cause of a failure by a deadline, which is over, or could not be met any more. */
+export interface MissedDeadline {
+  readonly deadlineMicros: number;
+  /** Where it is not over: what was left of it, and how long a run would have taken. */
+  readonly foreseen?: { readonly leftMicros: number; readonly runMicros: number };
+}
+
 /** `what` is the name of the operation, for the message. */
 export function errorOf({ reason, cause }: Failure, what: string): TensorlaneError {
   switch (reason) {
     case 'cancelled':
       return new TensorlaneError('ERR_ABORTED', `${what}: aborted by its signal`, { cause });
     case 'expired':
-      return new TensorlaneError('ERR_TIMEOUT', `${what}: not started within ${cause} microseconds`);
+      return new TensorlaneError('ERR_TIMEOUT', `${what}: ${lateness(cause as number | MissedDeadline)}`);
     case 'overloaded': {
       const retryAfterMicros = cause as number;
       return new TensorlaneError(
@@ -18,8 +32,14 @@ export function errorOf({ reason, cause }: Failure, what: string): TensorlaneErr
         { retryAfterMicros },
       );
     }
-    case 'queueFull':
-      return new TensorlaneError('ERR_QUEUE_FULL', `${what}: the queue is full, with ${cause} requests (maxQueueSize)`);
+    case 'queueFull': {
+      const { maxQueueSize, retryAfterMicros } = cause as NoPlace;
+      return new TensorlaneError(
+        'ERR_QUEUE_FULL',
+        `${what}: the queue is full, with ${maxQueueSize} requests (maxQueueSize); try again in ${retryAfterMicros} microseconds, or elsewhere`,
+        { retryAfterMicros },
+      );
+    }
     case 'oversize':
       return new TensorlaneError(
         'ERR_SHAPE',
@@ -28,4 +48,15 @@ export function errorOf({ reason, cause }: Failure, what: string): TensorlaneErr
     case 'failed':
       return toTensorlaneError(cause, `${what}: `);
   }
+}
+
+function lateness(cause: number | MissedDeadline): string {
+  if (typeof cause === 'number') return `not started within ${cause} microseconds`;
+  const { deadlineMicros, foreseen } = cause;
+  if (foreseen === undefined) return `not answered within ${deadlineMicros} microseconds (its deadline)`;
+  const { leftMicros, runMicros } = foreseen;
+  return (
+    `not started, as it could not be answered within ${deadlineMicros} microseconds (its deadline): ` +
+    `${leftMicros} are left, and a run takes ${runMicros}`
+  );
 }

@@ -38,7 +38,14 @@ export class Execution<Payload, Result> {
       total += request.rows;
       if (request.whole !== request) starts = requests.map(({ start }) => start);
     }
-    return { payloads, rows, starts, total, padded: requests[0]!.alone ? total : this.padded(total) };
+    return { payloads, rows, starts, total, padded: this.#paddedTo(requests[0]!, total) };
+  }
+
+  /** The number of rows that a batch of these runs with. */
+  rowsOf(requests: readonly QueuedRequest<Payload, Result>[]): number {
+    let total = 0;
+    for (const { rows } of requests) total += rows;
+    return this.#paddedTo(requests[0]!, total);
   }
 
   /** The number of rows that a batch of so many runs with. */
@@ -59,10 +66,15 @@ export class Execution<Payload, Result> {
     this.#counters.retried++;
     const results: (Result | Failure)[] = [];
     for (const request of requests) {
-      const isGone = request.whole.settled; // while another part of it, or the batch, was running
+      const { answered, deadline } = request.whole;
+      const isGone = answered || deadline <= this.#clock.now(); // while another part of it, or the batch, was running
       results.push(isGone ? new Failure('cancelled') : await this.#alone(request));
     }
     return { results, retried: true };
+  }
+
+  #paddedTo(first: QueuedRequest<Payload, Result>, total: number): number {
+    return first.alone ? total : this.padded(total);
   }
 
   async #alone(request: QueuedRequest<Payload, Result>): Promise<Result | Failure> {

@@ -37,7 +37,7 @@ export interface Executor<Payload, Result> {
 export type FailureReason =
   /** Its signal was aborted. */
   | 'cancelled'
-  /** It was queued for longer than its timeout. */
+  /** It was queued for longer than its timeout, or its deadline was over or could not be met. */
   | 'expired'
   /** It could not be answered within the target latency any more. */
   | 'overloaded'

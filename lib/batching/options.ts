@@ -16,7 +16,12 @@ export interface QueuePolicy {
    * when all others of its shape have.
    */
   timeoutAction?: 'reject' | 'delay';
-  /** Whether a request may bring a timeout of its own, which shortens the default and never lengthens it; true by default. */
+  /**
+   * How long after it came a request is to be answered, in microseconds: after that it is rejected (ERR_TIMEOUT), also while
+   * its batch runs on; and what could not be answered by then is not started. 0, the default: however long it takes.
+   */
+  defaultDeadlineMicros?: number;
+  /** Whether a request may bring a timeout and a deadline of its own, which shorten the default and never lengthen it; true by default. */
   allowTimeoutOverride?: boolean;
 }
 
@@ -74,7 +79,13 @@ export interface BatcherSettings {
   readonly targetLatencyMicros: number | undefined;
 }
 
-const policyNames = ['maxQueueSize', 'defaultTimeoutMicros', 'timeoutAction', 'allowTimeoutOverride'] as const;
+const policyNames = [
+  'maxQueueSize',
+  'defaultTimeoutMicros',
+  'timeoutAction',
+  'defaultDeadlineMicros',
+  'allowTimeoutOverride',
+] as const;
 
 export const batcherOptionNames: readonly string[] = [
   'maxBatchSize',
@@ -133,25 +144,23 @@ const noPolicy: Policy = {
   maxQueueSize: 0,
   defaultTimeoutMicros: 0,
   timeoutAction: 'reject',
+  defaultDeadlineMicros: 0,
   allowTimeoutOverride: true,
 };
 
 function policy(given: QueuePolicy, otherwise: Policy, what: string, delay: number): Policy {
-  const timeout = wholeNumber(
-    `${what}.defaultTimeoutMicros`,
-    given.defaultTimeoutMicros,
-    otherwise.defaultTimeoutMicros,
-    0,
-  );
-  if (timeout > 0 && timeout <= delay) {
+  const ofTime = (name: 'defaultTimeoutMicros' | 'defaultDeadlineMicros') => {
+    const micros = wholeNumber(`${what}.${name}`, given[name], otherwise[name], 0);
+    if (micros === 0 || micros > delay) return micros;
     throw new TensorlaneError(
       'ERR_ARGUMENT',
-      `${what}.defaultTimeoutMicros must be above maxQueueDelayMicros, ${delay}, or every lone request would expire; got ${timeout}`,
+      `${what}.${name} must be above maxQueueDelayMicros, ${delay}, or every lone request would expire; got ${micros}`,
     );
-  }
+  };
   return {
     maxQueueSize: wholeNumber(`${what}.maxQueueSize`, given.maxQueueSize, otherwise.maxQueueSize, 0),
-    defaultTimeoutMicros: timeout,
+    defaultTimeoutMicros: ofTime('defaultTimeoutMicros'),
+    defaultDeadlineMicros: ofTime('defaultDeadlineMicros'),
     timeoutAction: oneOf(`${what}.timeoutAction`, given.timeoutAction, otherwise.timeoutAction, ['reject', 'delay']),
     allowTimeoutOverride: flag(
       `${what}.allowTimeoutOverride`,

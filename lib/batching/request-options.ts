@@ -1,44 +1,57 @@
 // What a request brings besides its payload, checked before it is queued.
 
+import { flag } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
 import type { BatcherSettings } from './options.js';
 
 export interface RequestOptions {
-  /** Cancels the request while it, or a part of it, is queued (ERR_ABORTED). A batch that has started runs to its end. */
+  /**
+   * Cancels the request while it, or a part of it, is queued (ERR_ABORTED); with `abortWhileRunning` also later. A batch that has
+   * started runs to its end.
+   */
   signal?: AbortSignal | undefined;
+  /** Whether the signal rejects the request also while its batch runs, of which the others get what they would; false by default. */
+  abortWhileRunning?: boolean | undefined;
   /** From 1, the highest, to `priorityLevels`. */
   priority?: number | undefined;
   /** How long the request may be queued before `timeoutAction` is taken; it shortens the default, and never lengthens it. */
   timeoutMicros?: number | undefined;
+  /**
+   * How long the request may take as a whole: it is rejected at that moment (ERR_TIMEOUT), also while its batch runs on, and not
+   * started where the batches before show that it could not be answered by then; it shortens the default, and never lengthens it.
+   */
+  deadlineMicros?: number | undefined;
 }
 
 /** Errors: ERR_ARGUMENT. */
 export function checkRequestOptions(
-  { signal, priority, timeoutMicros }: RequestOptions,
+  { signal, abortWhileRunning, priority, timeoutMicros, deadlineMicros }: RequestOptions,
   { policies, defaultPriority }: BatcherSettings,
   what: string,
 ): void {
   if (signal !== undefined && typeof (signal as AbortSignal | null)?.addEventListener !== 'function') {
     throw new TensorlaneError('ERR_ARGUMENT', `${what}: signal must be an AbortSignal, got ${shown(signal)}`);
   }
+  flag(`${what}: abortWhileRunning`, abortWhileRunning, false);
   if (priority !== undefined && !(Number.isInteger(priority) && policies[priority - 1])) {
     throw new TensorlaneError(
       'ERR_ARGUMENT',
       `${what}: priority must be an integer from 1 to priorityLevels, ${policies.length}, got ${shown(priority)}`,
     );
   }
-  if (timeoutMicros === undefined) return;
-  if (typeof timeoutMicros !== 'number' || !(timeoutMicros >= 0 && timeoutMicros <= Number.MAX_SAFE_INTEGER)) {
-    throw new TensorlaneError(
-      'ERR_ARGUMENT',
-      `${what}: timeoutMicros must be a number of at least 0, got ${shown(timeoutMicros)}`,
-    );
+  if (timeoutMicros === undefined && deadlineMicros === undefined) return;
+  const { allowTimeoutOverride } = policies[(priority ?? defaultPriority) - 1]!;
+  checkMicros(`${what}: timeoutMicros`, timeoutMicros, allowTimeoutOverride);
+  checkMicros(`${what}: deadlineMicros`, deadlineMicros, allowTimeoutOverride);
+}
+
+function checkMicros(name: string, micros: number | undefined, allowed: boolean): void {
+  if (micros === undefined) return;
+  if (typeof micros !== 'number' || !(micros >= 0 && micros <= Number.MAX_SAFE_INTEGER)) {
+    throw new TensorlaneError('ERR_ARGUMENT', `${name} must be a number of at least 0, got ${shown(micros)}`);
   }
-  if (!policies[(priority ?? defaultPriority) - 1]!.allowTimeoutOverride) {
-    throw new TensorlaneError(
-      'ERR_ARGUMENT',
-      `${what}: timeoutMicros is not for requests to set here (allowTimeoutOverride: false)`,
-    );
+  if (!allowed) {
+    throw new TensorlaneError('ERR_ARGUMENT', `${name} is not for requests to set here (allowTimeoutOverride: false)`);
   }
 }

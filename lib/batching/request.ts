@@ -14,16 +14,23 @@ export class QueuedRequest<Payload = unknown, Result = unknown> {
 
   /** How long it may be queued. */
   timeoutMicros = Number.POSITIVE_INFINITY;
+  /** How long it may take as a whole, and when that is over. */
+  deadlineMicros = Number.POSITIVE_INFINITY;
+  deadline = Number.POSITIVE_INFINITY;
   /** Its timeout is over, and it runs after all others. */
   delayed = false;
+  /** Nothing more of it need run. */
+  answered = false;
+  /** Its caller has been told. */
   settled = false;
   /** How many parts of it are queued; a request that was not split is its own only part. */
   queuedParts = 0;
   /** How many batches with it, or with parts of it, run. */
   running = 0;
   released = false;
-  /** What may still cancel it. */
+  /** What may still cancel it, and whether it may also while it runs. */
   signal: AbortSignal | undefined;
+  abortWhileRunning = false;
 
   whole: QueuedRequest<Payload, Result> = this;
   parts: QueuedRequest<Payload, Result>[] | undefined;

@@ -9,6 +9,7 @@ import type { BatchCounters } from './counters.js';
 import { channels } from './events.js';
 import type { Execution } from './execution.js';
 import { type Batch, Failure } from './executor.js';
+import type { Foresight } from './foresight.js';
 import type { CloseReason, Plan } from './forming.js';
 import type { QueuedRequest } from './request.js';
 import type { Settlement } from './settlement.js';
@@ -16,6 +17,7 @@ import type { Watch } from './watch.js';
 
 export interface RunningBatch {
   readonly started: number;
+  readonly key: string;
   /** With padding. */
   readonly rows: number;
   /** The most batches that ran at once since it started, itself among them. */
@@ -30,6 +32,7 @@ export interface RunningParts<Payload, Result> {
   readonly settlement: Settlement<Payload, Result>;
   readonly counters: BatchCounters;
   readonly adaptive: Adaptive | undefined;
+  readonly foresight: Foresight;
   readonly clock: Clock;
   /** The batcher's, in events. */
   readonly name: string;
@@ -57,7 +60,8 @@ export class Running<Payload, Result> {
   start({ requests, reason }: Plan<Payload, Result>, started: number, charged: number): void {
     const { execution, watch, counters } = this.#parts;
     const batch = execution.batch(requests);
-    const running: RunningBatch = { started, rows: batch.padded, atOnce: 0, ended: nothing };
+    const { key } = requests[0]!;
+    const running: RunningBatch = { started, key, rows: batch.padded, atOnce: 0, ended: nothing };
     this.#batches.add(running);
     for (const other of this.#batches) other.atOnce = Math.max(other.atOnce, this.#batches.size);
     let first = started;
@@ -111,11 +115,12 @@ export class Running<Payload, Result> {
   }
 
   #learn(
-    { started, rows, atOnce }: RunningBatch,
+    { started, key, rows, atOnce }: RunningBatch,
     requests: readonly QueuedRequest<Payload, Result>[],
     now: number,
   ): void {
-    const { adaptive } = this.#parts;
+    const { adaptive, foresight } = this.#parts;
+    foresight.learn(key, rows, now - started, now);
     if (adaptive === undefined) return;
     let tooLate = 0;
     for (const { arrived } of requests) if (now - arrived > adaptive.targetMicros) tooLate++;

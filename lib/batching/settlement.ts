@@ -2,10 +2,12 @@
 //
 // The rules it keeps: every request that was accepted is settled exactly once, what of it is still queued then leaves the queue,
 // and its payload is released once no batch with it runs any more. Of a request in several parts the last part settles it, or the
-// first that fails.
+// first that fails. No answer is given after its deadline, though the timer may come later still. Where answers keep their order, one that waits for others is not settled yet: it counts as pending, and may
+// still be given up.
 
 import type { Clock } from './clock.js';
 import { RequestCounters } from './counters.js';
+import type { MissedDeadline } from './errors.js';
 import { channels } from './events.js';
 import { type Executor, Failure } from './executor.js';
 import { Ordered } from './ordered.js';
@@ -65,11 +67,32 @@ export class Settlement<Payload, Result> {
   /** Settles a request as a whole. What of it is still queued will not run. */
   settle(request: QueuedRequest<Payload, Result>, outcome: Result | Failure, now = this.#clock.now()): void {
     if (request.settled) return;
-    request.settled = true;
-    this.#watch.remove(request);
+    if (!isAnswer(outcome) || request.deadline <= now) {
+      this.#tell(request, isAnswer(outcome) ? missed(request) : outcome, now);
+      this.#ordered?.left(request);
+    } else if (this.#ordered === undefined) this.#tell(request, outcome, now);
+    else if (!request.answered) {
+      this.#end(request);
+      this.#ordered.ended(request, () => {
+        const now = this.#clock.now();
+        this.#tell(request, request.deadline <= now ? missed(request) : outcome, now);
+      });
+    }
+  }
+
+  /** Nothing more of it need run. */
+  #end(request: QueuedRequest<Payload, Result>): void {
+    request.answered = true;
     if (request.queuedParts > 0) {
       for (const part of request.parts ?? [request]) if (part.list !== undefined) this.#queue.remove(part);
     }
+    this.#watch.remove(request);
+    this.#release(request);
+  }
+
+  #tell(request: QueuedRequest<Payload, Result>, outcome: Result | Failure, now: number): void {
+    request.settled = true;
+    this.#end(request);
     const { counters } = this;
     if (outcome instanceof Failure) {
       counters.failures[outcome.reason]++;
@@ -79,12 +102,7 @@ export class Settlement<Payload, Result> {
       counters.totalMicros.record(now - request.arrived);
     }
     if (channels.request.hasSubscribers) this.#publish(request, outcome, now);
-    this.#release(request);
-    if (this.#ordered === undefined) request.resolve(outcome);
-    else if (outcome instanceof Failure && outcome.reason !== 'failed') {
-      request.resolve(outcome);
-      this.#ordered.left(request);
-    } else this.#ordered.ended(request, () => request.resolve(outcome));
+    request.resolve(outcome);
     if (this.#whenNonePends !== undefined && counters.pending === 0) this.#whenNonePends.resolve();
   }
 
@@ -118,7 +136,7 @@ export class Settlement<Payload, Result> {
   }
 
   #release(request: QueuedRequest<Payload, Result>): void {
-    if (!request.settled || request.running > 0 || request.released) return;
+    if (!request.answered || request.running > 0 || request.released) return;
     request.released = true;
     this.#executor.release?.(request.payload);
   }
@@ -144,4 +162,15 @@ export class Settlement<Payload, Result> {
       totalMicros: now - arrived,
     });
   }
+}
+
+/** It is what running it gave, and not that it was given up. */
+function isAnswer(outcome: unknown): boolean {
+  return !(outcome instanceof Failure) || outcome.reason === 'failed';
+}
+
+/** What a request fails with whose deadline is over. */
+export function missed({ deadlineMicros }: { readonly deadlineMicros: number }): Failure {
+  const cause: MissedDeadline = { deadlineMicros };
+  return new Failure('expired', cause);
 }

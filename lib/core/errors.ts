@@ -33,7 +33,7 @@ export type ErrorCode = (typeof errorCodes)[number];
 export interface ErrorDetails {
   /** For a batched operation: which matrices of the batch failed. */
   indices?: readonly number[] | undefined;
-  /** ERR_OVERLOADED: after how many microseconds a new attempt may succeed. */
+  /** ERR_OVERLOADED, ERR_QUEUE_FULL: after how many microseconds a new attempt may succeed. */
   retryAfterMicros?: number | undefined;
   cause?: unknown;
 }
@@ -44,7 +44,7 @@ export class TensorlaneError extends Error {
   // Declared, not defined: an error that has nothing to say here does not show them.
   /** For a batched operation: which matrices of the batch failed. */
   declare readonly indices?: readonly number[];
-  /** ERR_OVERLOADED: after how many microseconds a new attempt may succeed. */
+  /** ERR_OVERLOADED, ERR_QUEUE_FULL: after how many microseconds a new attempt may succeed. */
   declare readonly retryAfterMicros?: number;
 
   constructor(code: ErrorCode, message: string, { indices, retryAfterMicros, cause }: ErrorDetails = {}) {

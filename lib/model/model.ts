@@ -129,8 +129,10 @@ export class Model implements AsyncDisposable {
         rows: checked.rows,
         alone,
         signal: options?.signal,
+        abortWhileRunning: options?.abortWhileRunning,
         priority: options?.priority,
         timeoutMicros: options?.timeoutMicros,
+        deadlineMicros: options?.deadlineMicros,
       },
     );
     if (outcome instanceof Failure) throw errorOf(outcome, 'run');
@@ -175,7 +177,7 @@ export class Model implements AsyncDisposable {
       const checked = this.#signature.checkFeeds(feeds, !alone);
       const request = { checked, outputs: this.#signature.allOutputs, alone, page: undefined, place: 0 };
       try {
-        await this.#batcher.warmUp(request, rows);
+        await this.#batcher.warmUp(request, { key: checked.key, rows });
       } catch (reason) {
         // The warm-up may be the first to see that the model's rows cannot be told apart.
         if (batchable !== this.#batchable) return this.warmUp();

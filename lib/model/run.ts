@@ -17,7 +17,14 @@ export interface RunOptions extends RequestOptions {
   outputs?: readonly string[] | undefined;
 }
 
-const names = namesOf<RunOptions>({ outputs: true, signal: true, priority: true, timeoutMicros: true });
+const names = namesOf<RunOptions>({
+  outputs: true,
+  signal: true,
+  abortWhileRunning: true,
+  priority: true,
+  timeoutMicros: true,
+  deadlineMicros: true,
+});
 
 /** That they are tensors by name; whether they are the model's inputs, its signature says. Errors: ERR_ARGUMENT. */
 export function requireFeeds(feeds: unknown): asserts feeds is Readonly<Record<string, unknown>> {

@@ -159,7 +159,10 @@ describe('batched', () => {
       {
         oversize: ['ERR_SHAPE', 'double: more rows than maxBatchSize, 4; split the request, or set splitOversize'],
         wrong: ['ERR_ARGUMENT', 'double: priority must be an integer from 1 to priorityLevels, 1, got 2'],
-        full: ['ERR_QUEUE_FULL', 'double: the queue is full, with 3 requests (maxQueueSize)'],
+        full: [
+          'ERR_QUEUE_FULL',
+          'double: the queue is full, with 3 requests (maxQueueSize); try again in 1000 microseconds, or elsewhere',
+        ],
         late: ['ERR_TIMEOUT', 'double: not started within 50 microseconds'],
         aborted: ['ERR_ABORTED', 'double: aborted by its signal'],
         disposed: ['ERR_DISPOSED', 'double: it has been disposed'],

@@ -14,11 +14,13 @@ interface Asked {
   readonly alone: boolean;
   readonly level: number;
   readonly arrived: number;
-  /** How long it may be queued. */
+  /** How long it may be queued, and when it is to be answered at the latest. */
   readonly timeout: number;
+  readonly deadline: number;
   readonly controller: AbortController | undefined;
+  readonly abortWhileRunning: boolean;
   started: boolean;
-  /** Its signal was aborted before any of it had started. */
+  /** Its signal was aborted before any of it had started, or when that was to cancel it anyway. */
   cancelled: boolean;
   outcome: string | Failure | undefined;
 }
@@ -28,8 +30,10 @@ export interface Ask {
   key: string;
   level: number;
   timeout: number | undefined;
+  deadline: number | undefined;
   alone: boolean;
   cancellable: boolean;
+  abortWhileRunning: boolean;
 }
 
 export class Checked {
@@ -45,6 +49,8 @@ export class Checked {
   readonly #bad = new Set<string>();
   /** Those that a later one passed, which may only be because they are given up already, and their callers not told yet. */
   readonly #passed = new Map<Asked, Asked>();
+  /** Keys of which a batch has ended. */
+  readonly #known = new Set<string>();
   readonly #tally: Record<string, number> = {};
   #settled = 0;
   #lastAnswered = -1;
@@ -68,9 +74,13 @@ export class Checked {
     return this.#queued.size;
   }
 
-  submit({ rows, key, level, timeout, alone, cancellable }: Ask): void {
-    const { defaultTimeoutMicros, allowTimeoutOverride } = this.#settings.policies[level]!;
-    const own = (allowTimeoutOverride ? timeout : undefined) ?? Number.POSITIVE_INFINITY;
+  submit({ rows, key, level, timeout, deadline, alone, cancellable, abortWhileRunning }: Ask): void {
+    const { defaultTimeoutMicros, defaultDeadlineMicros, allowTimeoutOverride } = this.#settings.policies[level]!;
+    const least = (general: number, own: number | undefined) =>
+      Math.min(
+        (allowTimeoutOverride ? own : undefined) ?? Number.POSITIVE_INFINITY,
+        general || Number.POSITIVE_INFINITY,
+      );
     const request: Asked = {
       index: this.#asked.length,
       key,
@@ -78,8 +88,10 @@ export class Checked {
       alone,
       level,
       arrived: this.#clock.now(),
-      timeout: Math.min(own, defaultTimeoutMicros || Number.POSITIVE_INFINITY),
+      timeout: least(defaultTimeoutMicros, timeout),
+      deadline: this.#clock.now() + least(defaultDeadlineMicros, deadline),
       controller: cancellable ? new AbortController() : undefined,
+      abortWhileRunning,
       started: false,
       cancelled: false,
       outcome: undefined,
@@ -88,14 +100,17 @@ export class Checked {
     this.#queued.add(request);
     const signal = request.controller?.signal;
     void this.fake
-      .submit(`i${request.index}`, { rows, key, alone, priority: level + 1, timeoutMicros: timeout, signal })
+      .submit(`i${request.index}`, {
+        ...{ rows, key, alone, priority: level + 1, signal, abortWhileRunning },
+        ...{ timeoutMicros: timeout, deadlineMicros: deadline },
+      })
       .then((outcome) => this.#onSettled(request, outcome));
   }
 
   cancel(which: number): void {
     const request = this.#asked[which % (this.#asked.length || 1)];
     if (request?.controller === undefined || request.outcome !== undefined) return;
-    request.cancelled = !request.started;
+    request.cancelled = !request.started || request.abortWhileRunning;
     request.controller.abort('aborted');
   }
 
@@ -112,6 +127,7 @@ export class Checked {
     const batch = running[which % (running.length || 1)];
     if (batch === undefined) return;
     const isBad = (item: string) => this.#bad.has(whole(item));
+    this.#known.add(this.#asked[Number(whole(batch.items[0]!).slice(1))]!.key);
     if (!batch.items.some(isBad)) await batch.finish();
     else if (!asFailures) await batch.fail(new Error('bad'));
     else await batch.finish(batch.items.map((item) => (isBad(item) ? new Failure('failed') : item.toUpperCase())));
@@ -120,7 +136,7 @@ export class Checked {
   /** After each step, when all that could happen has. */
   check(timersAreLate: boolean): void {
     const { batcher } = this.fake;
-    const { concurrency, policies, preserveOrdering } = this.#settings;
+    const { concurrency, policies } = this.#settings;
     this.#expect(this.running <= concurrency, 'too many batches run');
     for (let level = 0; level < policies.length; level++) {
       const bound = policies[level]!.maxQueueSize;
@@ -129,14 +145,20 @@ export class Checked {
       for (const request of this.#queued) if (request.level === level) queued++;
       this.#expect(queued <= bound, `the queue of priority ${level + 1} is too long`);
     }
-    if (!preserveOrdering) {
-      this.#expect(batcher.pending === this.#asked.length - this.#settled, 'the counters do not add up');
-    }
+    this.#expect(batcher.pending === this.#asked.length - this.#settled, 'the counters do not add up');
     for (const [waits, passes] of this.#passed) {
       const isGone = waits.outcome instanceof Failure && !waits.started;
       this.#expect(isGone, `i${passes.index} passed i${waits.index}`);
     }
     this.#passed.clear();
+    for (const request of this.#asked) {
+      if (request.outcome !== undefined) continue;
+      this.#expect(!request.cancelled, `i${request.index} was cancelled, and its caller is not told`);
+      this.#expect(
+        this.#clock.isLate || !this.#isTooLate(request),
+        `i${request.index} is not told that it is too late`,
+      );
+    }
     if (!this.#limited && !timersAreLate) this.expectNothingWaits();
     if (this.broken !== undefined) throw new Error(this.broken);
   }
@@ -189,6 +211,11 @@ export class Checked {
     return this.#clock.now() >= arrived + timeout;
   }
 
+  /** Its deadline is over. */
+  #isTooLate({ deadline }: Asked): boolean {
+    return this.#clock.now() >= deadline;
+  }
+
   #onRun(items: readonly string[], { total, padded }: Batch<string>): void {
     const { maxBatchSize, allowedBatchSizes, policies } = this.#settings;
     this.#batches++;
@@ -205,6 +232,7 @@ export class Checked {
       this.#expect(key === requests[0]!.key, 'shapes were mixed');
       this.#expect(!request.cancelled, `i${index} was cancelled, and ran`);
       this.#expect(request.outcome === undefined, `i${index} was settled, and ran`);
+      this.#expect(!this.#isTooLate(request), `i${index} was too late, and ran`);
       const mayBeLate = request.started || policies[level]!.timeoutAction === 'delay';
       this.#expect(mayBeLate || !this.#isOverdue(request), `i${index} was overdue, and ran`);
       request.started = true;
@@ -238,13 +266,17 @@ export class Checked {
     const policy = policies[request.level]!;
     switch (outcome) {
       case 'completed':
-        return !request.cancelled;
+        return !request.cancelled && !this.#isTooLate(request);
       case 'failed':
         return this.#bad.has(`i${request.index}`);
       case 'cancelled':
         return request.controller?.signal.aborted === true;
       case 'expired':
-        return policy.timeoutAction === 'reject' && this.#isOverdue(request) && !request.started;
+        if (policy.timeoutAction === 'reject' && this.#isOverdue(request) && !request.started) return true;
+        // Before its time only where it was known how long a batch of its shape takes.
+        return (
+          this.#isTooLate(request) || (request.deadline < Number.POSITIVE_INFINITY && this.#known.has(request.key))
+        );
       case 'overloaded':
         return targetLatencyMicros !== undefined;
       case 'queueFull':

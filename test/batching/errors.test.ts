@@ -16,8 +16,14 @@ describe('when to try again', () => {
     expect(overloaded.message).toContain('1500 microseconds');
   });
 
+  test('is what is left until there is a place in the queue', () => {
+    const full = errorOf(new Failure('queueFull', { maxQueueSize: 4, retryAfterMicros: 2500 }), 'run');
+    expect(full).toMatchObject({ code: 'ERR_QUEUE_FULL', retryAfterMicros: 2500 });
+    expect(full.message).toMatch(/with 4 requests \(maxQueueSize\); try again in 2500 microseconds/);
+  });
+
   test('is said by no other error', () => {
-    const reasons: FailureReason[] = ['cancelled', 'expired', 'queueFull', 'oversize', 'failed'];
+    const reasons: FailureReason[] = ['cancelled', 'expired', 'oversize', 'failed'];
     for (const reason of reasons) expect(errorOf(new Failure(reason, 7), 'run')).not.toHaveProperty('retryAfterMicros');
     expect(inspect(new TensorlaneError('ERR_SHAPE', 'of no use'))).not.toContain('undefined');
   });

@@ -49,6 +49,11 @@ const bad: readonly [options: Bad, message: string][] = [
     { defaultTimeoutMicros: 100, maxQueueDelayMicros: 100 },
     'batching.defaultTimeoutMicros must be above maxQueueDelayMicros, 100, or every lone request would expire; got 100',
   ],
+  [{ defaultDeadlineMicros: -1 }, 'batching.defaultDeadlineMicros must be an integer of at least 0, got -1'],
+  [
+    { defaultDeadlineMicros: 90, maxQueueDelayMicros: 100 },
+    'batching.defaultDeadlineMicros must be above maxQueueDelayMicros, 100, or every lone request would expire; got 90',
+  ],
   [{ timeoutAction: 'drop' }, "batching.timeoutAction must be 'reject' or 'delay', got 'drop'"],
   [{ allowTimeoutOverride: 1 }, 'batching.allowTimeoutOverride must be true or false, got 1'],
   [{ priorityLevels: 0 }, 'batching.priorityLevels must be an integer from 1 to 100, got 0'],
@@ -64,7 +69,7 @@ const bad: readonly [options: Bad, message: string][] = [
   [{ queuePolicies: { 1: 5 } }, 'batching.queuePolicies[1] must be an object, got 5'],
   [
     { queuePolicies: { 1: { maxQueue: 5 } } },
-    "batching.queuePolicies[1]: there is no option 'maxQueue'; there is maxQueueSize, defaultTimeoutMicros, timeoutAction, allowTimeoutOverride",
+    "batching.queuePolicies[1]: there is no option 'maxQueue'; there is maxQueueSize, defaultTimeoutMicros, timeoutAction, defaultDeadlineMicros, allowTimeoutOverride",
   ],
   [
     { queuePolicies: { 1: { maxQueueSize: -1 } } },
@@ -96,7 +101,15 @@ describe('options of the scheduler', () => {
       allowedBatchSizes: undefined,
       splitOversize: true,
       concurrency: 2,
-      policies: [{ maxQueueSize: 0, defaultTimeoutMicros: 0, timeoutAction: 'reject', allowTimeoutOverride: true }],
+      policies: [
+        {
+          maxQueueSize: 0,
+          defaultTimeoutMicros: 0,
+          timeoutAction: 'reject',
+          defaultDeadlineMicros: 0,
+          allowTimeoutOverride: true,
+        },
+      ],
       defaultPriority: 1,
       priorityAgingMicros: 1e6,
       preserveOrdering: false,
@@ -142,13 +155,18 @@ describe('options of a request', () => {
     }
   });
 
-  test('timeoutMicros', () => {
+  test.each(['timeoutMicros', 'deadlineMicros'])('%s', (name) => {
     for (const value of [-1, Number.NaN, Number.POSITIVE_INFINITY, null]) {
-      expect(refused({ timeoutMicros: value })).toBe(`run: timeoutMicros must be a number of at least 0, got ${value}`);
+      expect(refused({ [name]: value })).toBe(`run: ${name} must be a number of at least 0, got ${value}`);
     }
-    expect(refused({ timeoutMicros: 5, priority: 2 })).toBe(
-      'run: timeoutMicros is not for requests to set here (allowTimeoutOverride: false)',
+    expect(refused({ [name]: 5, priority: 2 })).toBe(
+      `run: ${name} is not for requests to set here (allowTimeoutOverride: false)`,
     );
+  });
+
+  test('abortWhileRunning', () => {
+    expect(refused({ abortWhileRunning: 1 })).toBe('run: abortWhileRunning must be true or false, got 1');
+    expect(refused({ abortWhileRunning: null })).toBe('run: abortWhileRunning must be true or false, got null');
   });
 
   test('signal', () => {
@@ -158,7 +176,8 @@ describe('options of a request', () => {
 
   test('good ones pass', () => {
     const { signal } = new AbortController();
-    expect(() => checkRequestOptions({ signal, priority: 1, timeoutMicros: 0.5 }, settings, 'run')).not.toThrow();
+    const all = { signal, abortWhileRunning: true, priority: 1, timeoutMicros: 0.5, deadlineMicros: 0.5 };
+    expect(() => checkRequestOptions(all, settings, 'run')).not.toThrow();
     expect(() => checkRequestOptions({}, settings, 'run')).not.toThrow();
   });
 });

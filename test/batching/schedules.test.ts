@@ -14,6 +14,7 @@ const policy = fc.record({
   maxQueueSize: fc.constantFrom(0, 0, 2, 5),
   defaultTimeoutMicros: fc.constantFrom(0, 0, 300, 900),
   timeoutAction: fc.constantFrom('reject' as const, 'delay' as const),
+  defaultDeadlineMicros: fc.constantFrom(0, 0, 0, 300, 1200),
   allowTimeoutOverride: fc.constantFrom(true, true, false),
 });
 
@@ -58,6 +59,7 @@ const kinds =
   'submit submit submit submit submit submit advance advance finish finish finish fail cancel spoil stall'.split(' ');
 const durations = [0, 10, 60, 100, 200, 500];
 const timeouts = [undefined, undefined, undefined, 0, 40, 150, 800];
+const deadlines = [undefined, undefined, undefined, 0, 70, 300];
 
 class Digits {
   constructor(private rest: number) {}
@@ -99,7 +101,9 @@ async function step(digits: Digits, clock: FakeClock, batchers: readonly Checked
     default: {
       const ask = { rows: 1 + digits.below(8), key: digits.of(['k', 'l', 'm']), timeout: digits.of(timeouts) };
       const level = digits.below(batcher.fake.batcher.settings.policies.length);
-      batcher.submit({ ...ask, level, alone: digits.below(12) === 0, cancellable: digits.below(2) === 0 });
+      const [alone, cancellable] = [digits.below(12) === 0, digits.below(2) === 0];
+      const [abortWhileRunning, deadline] = [digits.below(2) === 0, digits.of(deadlines)];
+      batcher.submit({ ...ask, level, alone, cancellable, abortWhileRunning, deadline });
       // Others may come in the same turn.
       if (digits.below(2) === 0) await clock.turn();
       return false;

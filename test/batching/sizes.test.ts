@@ -212,7 +212,7 @@ describe('requests with more rows than a batch may have', () => {
     const huge = submit('huge', { rows: 40 });
     const small = submit('small');
     expect(batcher.stats().requests.queued).toBe(2);
-    expect(await submit('refused')).toEqual(new Failure('queueFull', 2));
+    expect(await submit('refused')).toMatchObject({ reason: 'queueFull', cause: { maxQueueSize: 2 } });
     await finishAll();
     expect(await huge).toMatch(/^HUGE\[0..4\].*\[36..40\]$/);
     expect(await small).toMatch(/^SMALL/);
