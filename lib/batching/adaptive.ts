@@ -106,12 +106,19 @@ export class Adaptive {
 
   /**
    * By how many microseconds a request that comes now would take longer than it may, with so many rows queued before it and
-   * these batches running; 0 or less where it can be let in.
+   * these batches running, and so many batches that have to end one after the other before it may start; 0 or less where it
+   * can be let in.
    */
-  excess(rows: number, queued: number, running: ReadonlySet<{ started: number; rows: number }>, now: number): number {
+  excess(
+    rows: number,
+    queued: number,
+    running: ReadonlySet<{ started: number; rows: number }>,
+    now: number,
+    batchesBefore = 0,
+  ): number {
     const isFree = running.size < this.atOnce;
     // With nothing before it there is no better moment, however long it takes; and it teaches how long that is.
-    if (!this.#time.known || (isFree && queued === 0)) return 0;
+    if (!this.#time.known || (isFree && queued === 0 && batchesBefore === 0)) return 0;
     let free = Number.POSITIVE_INFINITY;
     // A batch that takes twice as long as expected, so far, says that those after it will.
     let slow = 1;
@@ -123,7 +130,8 @@ export class Adaptive {
     const full = this.predict(this.#rows);
     const before = Math.floor((queued + rows - 1) / this.#rows);
     const own = this.predict(Math.min(this.#rows, Math.max(rows, queued + rows - before * this.#rows)));
-    const takes = (isFree ? 0 : Math.max(0, free)) + ((before * full) / this.atOnce + own) * slow;
+    const inTurn = batchesBefore * this.predict(1);
+    const takes = (isFree ? 0 : Math.max(0, free)) + (inTurn + (before * full) / this.atOnce + own) * slow;
     return takes - Math.min(this.#budget.micros, queueFactor * (full + full / this.atOnce));
   }
 

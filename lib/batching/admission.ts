@@ -10,7 +10,7 @@ import { Failure } from './executor.js';
 import type { Foresight } from './foresight.js';
 import type { BatcherSettings } from './options.js';
 import type { Queue } from './queue.js';
-import type { QueuedRequest } from './request.js';
+import type { QueuedRequest, Turn } from './request.js';
 import type { Limits } from './selection.js';
 
 /** A batch that runs, as far as admission needs to know it. */
@@ -27,6 +27,8 @@ export interface Coming {
   readonly alone: boolean;
   /** From 0, the highest. */
   readonly level: number;
+  /** Where it has to wait for others of its sequence first: then neither its key nor its rows are known. */
+  readonly turn?: Turn<unknown>;
 }
 
 export interface AdmissionParts<Payload, Result> {
@@ -59,18 +61,25 @@ export class Admission<Payload, Result> {
   }
 
   /** Why a request that comes now is not let in; undefined where it is. */
-  refusal({ key, rows, alone, level }: Coming, now: number): Failure | undefined {
-    const { maxBatchSize, splitOversize, policies } = this.#settings;
-    if (rows > maxBatchSize && !alone && !splitOversize) return new Failure('oversize', maxBatchSize);
-    const { maxQueueSize } = policies[level]!;
+  refusal({ key, rows, alone, level, turn }: Coming, now: number): Failure | undefined {
+    if (this.isOversize(rows, alone)) return new Failure('oversize', this.#settings.maxBatchSize);
+    const { maxQueueSize } = this.#settings.policies[level]!;
     if (maxQueueSize > 0 && this.#queue.queued(level) >= maxQueueSize) {
-      return this.#noPlace(maxQueueSize, key, level, now);
+      return noPlace(maxQueueSize, 'queue', this.#untilOneStarts(key, level, now));
+    }
+    if (turn !== undefined && turn.maxWaiting > 0 && turn.waiting >= turn.maxWaiting) {
+      return noPlace(turn.maxWaiting, 'sequence', this.#running.size > 0 ? this.#untilOneEnds(now) : 0);
     }
     if (this.#adaptive === undefined) return undefined;
-    const excess = this.#adaptive.excess(rows, this.#queue.rowsUpTo(level), this.#running, now);
+    const before = turn === undefined ? 0 : 1 + turn.waiting;
+    const excess = this.#adaptive.excess(rows, this.#queue.rowsUpTo(level), this.#running, now, before);
     if (excess <= 0) return undefined;
     this.#adaptive.refused();
     return new Failure('overloaded', Math.ceil(excess));
+  }
+
+  isOversize(rows: number, alone: boolean): boolean {
+    return rows > this.#settings.maxBatchSize && !alone && !this.#settings.splitOversize;
   }
 
   /** Those of a bucket's next batch that could not be answered in time any more, and by how many microseconds they would be late. */
@@ -109,25 +118,22 @@ export class Admission<Payload, Result> {
     return late;
   }
 
-  #noPlace(maxQueueSize: number, key: string, level: number, now: number): Failure {
-    const retryAfterMicros = Math.max(leastRetryMicros, Math.ceil(this.#untilOneStarts(key, level, now)));
-    const cause: NoPlace = { maxQueueSize, retryAfterMicros };
-    return new Failure('queueFull', cause);
-  }
-
   /** After how long, about, a request of this level leaves the queue: when a lane comes free, and what goes first has run. */
   #untilOneStarts(key: string, level: number, now: number): number {
     const { rows: mostRows, atOnce } = this.#limits;
-    let free = 0;
-    if (this.#running.size >= atOnce) {
-      free = Number.POSITIVE_INFINITY;
-      for (const { started, key, rows } of this.#running) {
-        // One that is late by so much, or of which nothing is known, is taken to need as long again.
-        free = Math.min(free, Math.abs(this.#foresight.predict(key, rows) - (now - started)));
-      }
-    }
+    const free = this.#running.size < atOnce ? 0 : this.#untilOneEnds(now);
     const before = level === 0 ? 0 : Math.floor(this.#queue.rowsUpTo(level - 1) / mostRows);
     return free + (before * this.#foresight.predict(key, mostRows)) / atOnce;
+  }
+
+  /** After how long, about, the first of the batches that run ends. */
+  #untilOneEnds(now: number): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const { started, key, rows } of this.#running) {
+      // One that is late by so much, or of which nothing is known, is taken to need as long again.
+      least = Math.min(least, Math.abs(this.#foresight.predict(key, rows) - (now - started)));
+    }
+    return least;
   }
 }
 
@@ -135,3 +141,8 @@ export class Admission<Payload, Result> {
 type Late<Payload, Result> = readonly [request: QueuedRequest<Payload, Result>, failure: Failure];
 
 const none: readonly never[] = [];
+
+function noPlace(maxQueueSize: number, of: NoPlace['of'], micros: number): Failure {
+  const cause: NoPlace = { maxQueueSize, of, retryAfterMicros: Math.max(leastRetryMicros, Math.ceil(micros)) };
+  return new Failure('queueFull', cause);
+}

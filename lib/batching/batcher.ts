@@ -14,10 +14,12 @@
 // 3. With a lane free and no delay, a batch starts at the end of the turn in which its first request came, so that callers
 //    of the same turn share it. That waits for nothing but code which is running anyway.
 
+import { TensorlaneError } from '../core/errors.js';
 import { Adaptive } from './adaptive.js';
 import { Admission } from './admission.js';
 import type { Clock } from './clock.js';
 import { BatchCounters, statsOf } from './counters.js';
+import { oversize } from './errors.js';
 import { Execution } from './execution.js';
 import { type Batch, type Executor, Failure } from './executor.js';
 import { Foresight } from './foresight.js';
@@ -25,7 +27,7 @@ import type { Plan } from './forming.js';
 import type { Limiter, Share } from './limiter.js';
 import type { BatcherSettings } from './options.js';
 import { Queue } from './queue.js';
-import { QueuedRequest, split } from './request.js';
+import { QueuedRequest, split, type Turn } from './request.js';
 import { Running } from './running.js';
 import { type Limits, Selection } from './selection.js';
 import { missed, Settlement } from './settlement.js';
@@ -33,13 +35,16 @@ import type { BatcherStats } from './stats.js';
 import { Wake } from './wake.js';
 import { Watch, type Watching } from './watch.js';
 
-export interface SubmitOptions extends Watching {
+export interface SubmitInTurnOptions extends Watching {
+  /** From 1, the highest. */
+  readonly priority?: number | undefined;
+}
+
+export interface SubmitOptions extends SubmitInTurnOptions {
   readonly key: string;
   readonly rows: number;
   /** Shares its batch with nobody. */
   readonly alone?: boolean;
-  /** From 1, the highest. */
-  readonly priority?: number | undefined;
 }
 
 export interface BatcherParts {
@@ -130,8 +135,7 @@ export class Batcher<Payload, Result> {
   submit(payload: Payload, options: SubmitOptions): Promise<Result | Failure> {
     const { key, rows, alone = false, signal } = options;
     if (signal?.aborted) return Promise.resolve(new Failure('cancelled', signal.reason));
-    const { settings } = this;
-    const level = (options.priority ?? settings.defaultPriority) - 1;
+    const level = (options.priority ?? this.settings.defaultPriority) - 1;
     const arrived = this.#clock.now();
     const refusal = this.#admission.refusal({ key, rows, alone, level }, arrived);
     if (refusal !== undefined) return Promise.resolve(this.#settlement.refuse(refusal));
@@ -144,13 +148,39 @@ export class Batcher<Payload, Result> {
     const promise = new Promise<Result | Failure>((resolve) => {
       const request = new QueuedRequest<Payload, Result>(payload, key, rows, 0, alone, level, arrived, resolve);
       this.#settlement.accept(request);
-      if (rows <= settings.maxBatchSize || alone) bucketRows = this.#queue.push(request).rows;
-      else for (const part of split(request, settings.maxBatchSize)) bucketRows = this.#queue.push(part).rows;
-      this.#watch.add(request, settings.policies[level]!, options);
+      bucketRows = this.#push(request);
+      this.#watch.add(request, this.settings.policies[level]!, options);
     });
-    if (alone || bucketRows >= this.#limits.rows) this.#startAll();
-    else this.#startSoon();
+    this.#start(alone || bucketRows >= this.#limits.rows);
     return promise;
+  }
+
+  /**
+   * As `submit`, of a request whose turn comes later. It is accepted, counted and watched from now on, and made when its turn
+   * comes.
+   */
+  submitInTurn(turn: Turn<Payload>, options: SubmitInTurnOptions): Promise<Result | Failure> {
+    const { signal } = options;
+    if (signal?.aborted) return Promise.resolve(new Failure('cancelled', signal.reason));
+    const level = (options.priority ?? this.settings.defaultPriority) - 1;
+    const arrived = this.#clock.now();
+    const refusal = this.#admission.refusal({ key: '', rows: 1, alone: false, level, turn }, arrived);
+    if (refusal !== undefined) return Promise.resolve(this.#settlement.refuse(refusal));
+    try {
+      turn.hold();
+    } catch (cause) {
+      return Promise.resolve(this.#settlement.notHeld({ rows: 1, level, arrived }, cause));
+    }
+    return new Promise((resolve) => {
+      const none = undefined as Payload;
+      const request = new QueuedRequest<Payload, Result>(none, '', 1, 0, false, level, arrived, resolve);
+      request.turn = turn;
+      request.released = true; // nothing is held yet
+      this.#settlement.accept(request);
+      this.#queue.addWaiting(request);
+      this.#watch.add(request, this.settings.policies[level]!, options);
+      void turn.before.then(() => this.#onItsTurn(request));
+    });
   }
 
   /**
@@ -189,6 +219,42 @@ export class Batcher<Payload, Result> {
     if (this.#adaptive === undefined) return stats;
     const { targetMicros, budgetMicros, rows, atOnce } = this.#adaptive;
     return { ...stats, adaptive: { targetMicros, budgetMicros, rows, atOnce } };
+  }
+
+  #onItsTurn(request: QueuedRequest<Payload, Result>): void {
+    const { turn } = request;
+    if (turn === undefined) return; // it was given up
+    request.turn = undefined;
+    this.#queue.removeWaiting(request);
+    request.entered = this.#clock.now();
+    try {
+      const { payload, key, rows, alone } = turn.make();
+      Object.assign(request, { payload, key, rows, alone });
+      if (this.#admission.isOversize(rows, alone)) {
+        throw new TensorlaneError('ERR_SHAPE', oversize(this.settings.maxBatchSize));
+      }
+      this.#executor.hold?.(payload);
+    } catch (cause) {
+      this.#settlement.settle(request, new Failure('failed', cause));
+      return;
+    }
+    request.released = false;
+    const bucketRows = this.#push(request);
+    this.#start(request.alone || bucketRows >= this.#limits.rows);
+  }
+
+  /** Puts it into the queue of its key, in parts where it has more rows than a batch may have; gives how many rows wait there. */
+  #push(request: QueuedRequest<Payload, Result>): number {
+    const { maxBatchSize } = this.settings;
+    if (request.rows <= maxBatchSize || request.alone) return this.#queue.push(request).rows;
+    let rows = 0;
+    for (const part of split(request, maxBatchSize)) rows = this.#queue.push(part).rows;
+    return rows;
+  }
+
+  #start(isFull: boolean): void {
+    if (isFull) this.#startAll();
+    else this.#startSoon();
   }
 
   /** At the end of the turn: others may come in it. Where no lane is free, the next that is looks by itself. */

@@ -1,6 +1,6 @@
 // The queue of one key: requests that may share a batch. It holds those of every priority, and says which come next.
 //
-// Order: by arrival, where a request of a lower priority counts as having come later, by `agingMicros` for each level. So
+// Order: by when they entered, where a request of a lower priority counts as having come later, by `agingMicros` for each level. So
 // higher priorities go first, and yet nobody is passed for ever. Requests whose timeout was over, and which are not given up
 // but put off, come after all others.
 
@@ -66,10 +66,10 @@ export class Bucket<Payload, Result> {
     return rows;
   }
 
-  /** When the request that has waited longest came. */
+  /** When the request that has waited here longest entered. */
   oldest(): number {
     let oldest = Number.POSITIVE_INFINITY;
-    for (const { head } of this.#lists) if (head !== undefined && head.arrived < oldest) oldest = head.arrived;
+    for (const { head } of this.#lists) if (head !== undefined && head.entered < oldest) oldest = head.entered;
     return oldest;
   }
 
@@ -89,8 +89,8 @@ export class Bucket<Payload, Result> {
     return this.#lists[delayed ? this.#levels + level : level]!;
   }
 
-  #rankOf({ arrived, level, delayed }: QueuedRequest<Payload, Result>): number {
-    return arrived + level * this.#agingMicros + (delayed ? putOffMicros : 0);
+  #rankOf({ entered, level, delayed }: QueuedRequest<Payload, Result>): number {
+    return entered + level * this.#agingMicros + (delayed ? putOffMicros : 0);
   }
 
   #least(

@@ -5,8 +5,9 @@ import type { Failure } from './executor.js';
 
 /** The cause of a failure for which there was no place in the queue. */
 export interface NoPlace {
-  /** How many wait, and may. */
+  /** How many wait, and may: of all requests of a priority, or of a sequence's own. */
   readonly maxQueueSize: number;
+  readonly of: 'queue' | 'sequence';
   readonly retryAfterMicros: number;
 }
 
@@ -33,21 +34,22 @@ export function errorOf({ reason, cause }: Failure, what: string): TensorlaneErr
       );
     }
     case 'queueFull': {
-      const { maxQueueSize, retryAfterMicros } = cause as NoPlace;
-      return new TensorlaneError(
-        'ERR_QUEUE_FULL',
-        `${what}: the queue is full, with ${maxQueueSize} requests (maxQueueSize); try again in ${retryAfterMicros} microseconds, or elsewhere`,
-        { retryAfterMicros },
-      );
+      const { maxQueueSize, of, retryAfterMicros } = cause as NoPlace;
+      const full =
+        of === 'queue'
+          ? `the queue is full, with ${maxQueueSize} requests (maxQueueSize); try again in ${retryAfterMicros} microseconds, or elsewhere`
+          : `${maxQueueSize} runs of the sequence wait already (its maxQueueSize); try again in ${retryAfterMicros} microseconds`;
+      return new TensorlaneError('ERR_QUEUE_FULL', `${what}: ${full}`, { retryAfterMicros });
     }
     case 'oversize':
-      return new TensorlaneError(
-        'ERR_SHAPE',
-        `${what}: more rows than maxBatchSize, ${cause}; split the request, or set splitOversize`,
-      );
+      return new TensorlaneError('ERR_SHAPE', `${what}: ${oversize(cause as number)}`);
     case 'failed':
       return toTensorlaneError(cause, `${what}: `);
   }
+}
+
+export function oversize(maxBatchSize: number): string {
+  return `more rows than maxBatchSize, ${maxBatchSize}; split the request, or set splitOversize`;
 }
 
 function lateness(cause: number | MissedDeadline): string {

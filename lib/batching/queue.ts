@@ -1,6 +1,8 @@
-// All that waits to run: a bucket for each key, and how much is in them.
+// All that waits to run: a bucket for each key, and how much is in them; and those that wait for their turn in a sequence, which are
+// in no bucket yet.
 //
-// The rule it keeps: requests of one key never wait for those of another, and never share a batch with them.
+// The rules it keeps: requests of one key never wait for those of another, and never share a batch with them. Whoever waits for its
+// turn counts as queued.
 
 import { Bucket } from './bucket.js';
 import type { QueuedRequest } from './request.js';
@@ -61,6 +63,16 @@ export class Queue<Payload, Result> {
     return bucket;
   }
 
+  /** It waits for its turn in a sequence. */
+  addWaiting(request: QueuedRequest<Payload, Result>): void {
+    this.#queued[request.level]!++;
+  }
+
+  /** Its turn has come, or it was given up. */
+  removeWaiting(request: QueuedRequest<Payload, Result>): void {
+    this.#queued[request.level]!--;
+  }
+
   /** Takes out a request, or a part of one. */
   remove(request: QueuedRequest<Payload, Result>): void {
     const bucket = this.#buckets.get(request.key)!;
@@ -75,6 +87,7 @@ export class Queue<Payload, Result> {
 
   /** Puts off what of a request is queued, until all others of its key have run. */
   putOff(request: QueuedRequest<Payload, Result>): void {
+    request.delayed = true;
     const bucket = this.#buckets.get(request.key);
     for (const part of request.parts ?? [request]) if (part.list !== undefined) bucket!.putOff(part);
   }

@@ -32,23 +32,53 @@ export class QueuedRequest<Payload = unknown, Result = unknown> {
   signal: AbortSignal | undefined;
   abortWhileRunning = false;
 
+  /** Since when it waits in the queue of its key: since it came, or its turn did. */
+  entered: number;
+  /** Of one whose turn has not come: what makes it. */
+  turn: Turn<Payload> | undefined;
+
   whole: QueuedRequest<Payload, Result> = this;
   parts: QueuedRequest<Payload, Result>[] | undefined;
   result: Result | undefined;
 
   constructor(
-    readonly payload: Payload,
-    readonly key: string,
-    readonly rows: number,
+    // Of one whose turn has not come, these are not known yet.
+    public payload: Payload,
+    public key: string,
+    public rows: number,
     /** The first of its payload's rows. */
     readonly start: number,
     /** Shares its batch with nobody. */
-    readonly alone: boolean,
+    public alone: boolean,
     /** From 0, the highest. */
     readonly level: number,
     readonly arrived: number,
     readonly resolve: (outcome: Result | Failure) => void,
-  ) {}
+  ) {
+    this.entered = arrived;
+  }
+}
+
+/** What a request is of. */
+export interface Made<Payload> {
+  readonly payload: Payload;
+  readonly key: string;
+  readonly rows: number;
+  /** Shares its batch with nobody. */
+  readonly alone: boolean;
+}
+
+/** The place of a request in a sequence of them, of which each is made of what those before it gave. */
+export interface Turn<Payload> {
+  /** Settles when all before it have. */
+  readonly before: Promise<unknown>;
+  /** How many of the sequence wait for their turn already, and how many may; 0: any number. */
+  readonly waiting: number;
+  readonly maxWaiting: number;
+  /** Takes over what the request's caller gave, which waits for that. Called where it is accepted; what it throws, the request fails with. */
+  hold(): void;
+  /** Called once, when its turn has come, unless it was given up before. What it throws, the request fails with. */
+  make(): Made<Payload>;
 }
 
 /** The parts of a request with more rows than a batch may have. */
@@ -62,6 +92,8 @@ export function split<Payload, Result>(
     const { payload, key, level, arrived, resolve } = whole;
     const part = new QueuedRequest<Payload, Result>(payload, key, rows, start, false, level, arrived, resolve);
     part.whole = whole;
+    part.entered = whole.entered;
+    part.delayed = whole.delayed;
     whole.parts.push(part);
   }
   return whole.parts;

@@ -70,7 +70,7 @@ export class Running<Payload, Result> {
       watch.remove(whole);
       whole.running++;
       counters.queueMicros.record(started - request.arrived);
-      if (request.arrived < first) first = request.arrived;
+      if (request.entered < first) first = request.entered;
     }
     counters.closed[reason]++;
     counters.formingMicros.record(started - first);

@@ -83,6 +83,10 @@ export class Settlement<Payload, Result> {
   /** Nothing more of it need run. */
   #end(request: QueuedRequest<Payload, Result>): void {
     request.answered = true;
+    if (request.turn !== undefined) {
+      request.turn = undefined;
+      this.#queue.removeWaiting(request);
+    }
     if (request.queuedParts > 0) {
       for (const part of request.parts ?? [request]) if (part.list !== undefined) this.#queue.remove(part);
     }

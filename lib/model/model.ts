@@ -17,7 +17,7 @@ import { type Batchable, Layout } from './layout.js';
 import type { ModelSettings } from './options.js';
 import type { QueuedRun } from './page.js';
 import { checkRunOptions, type Feeds, type Outputs, type RunOptions } from './run.js';
-import { Sequence, type SequenceOptions } from './sequence.js';
+import { type RunInTurn, Sequence, type SequenceOptions } from './sequence.js';
 import { type CheckedFeeds, Signature } from './signature.js';
 import { failedWarmup, warmupRow, warmupRuns } from './warmup.js';
 
@@ -156,7 +156,34 @@ export class Model implements AsyncDisposable {
    */
   sequence(options: SequenceOptions): Sequence {
     if (this.#batcher.closed) throw new TensorlaneError('ERR_DISPOSED', 'sequence: the model has been disposed');
-    return new Sequence(this, options);
+    const { inputs, outputs } = this;
+    const run = (feeds: Feeds, options: RunOptions) => this.run(feeds, options);
+    const runInTurn = (turn: RunInTurn, options: RunOptions) => this.#runInTurn(turn, options);
+    return new Sequence({ inputs, outputs, run, runInTurn }, options);
+  }
+
+  /** A run of a sequence that waits for those before it. */
+  async #runInTurn({ feeds, ...turn }: RunInTurn, options: RunOptions): Promise<Outputs> {
+    if (this.#batcher.closed) throw new TensorlaneError('ERR_DISPOSED', 'run: the model has been disposed');
+    checkRequestOptions(options, this.#settings.batcher, 'run');
+    const outputs = this.#signature.outputIndices(options.outputs);
+    let refusal: unknown;
+    const make = () => {
+      try {
+        const { checked, alone } = this.#check(feeds());
+        const payload: QueuedRun = { checked, outputs, alone, page: undefined, place: 0 };
+        return { payload, key: checked.key, rows: checked.rows, alone };
+      } catch (reason) {
+        refusal = reason;
+        throw reason;
+      }
+    };
+    const { signal, abortWhileRunning, priority, timeoutMicros, deadlineMicros } = options;
+    const given = { signal, abortWhileRunning, priority, timeoutMicros, deadlineMicros };
+    const outcome = await this.#batcher.submitInTurn({ ...turn, make }, given);
+    if (!(outcome instanceof Failure)) return outcome;
+    // What the caller gave was wrong, and is named in full already.
+    throw refusal === undefined ? errorOf(outcome, 'run') : toTensorlaneError(refusal);
   }
 
   /** Counters and histograms, cheap enough to poll. */

@@ -3,8 +3,12 @@
 // The model itself stays stateless: what a run leaves in its state outputs is fed to the next run's state inputs, without the
 // caller seeing it. So a sequence costs nothing while nothing of it runs, and those of many clients share batches. The state is
 // kept in host memory.
+//
+// The rules it keeps: a run's turn comes when those before it are settled, however they were; what waits for its turn is the
+// scheduler's already, so that its limits, timeouts and counters hold for it.
 
 import { addon } from '../addon/load.js';
+import type { Turn } from '../batching/request.js';
 import { namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
@@ -18,17 +22,28 @@ export interface SequenceOptions {
   states: Readonly<Record<string, string>>;
   /** What the first run is fed with, by input; zeros by default, with 1 for what is free of its dims. It is copied. */
   initial?: Readonly<Record<string, Tensor>>;
+  /**
+   * Runs that may wait for those before them, not counting the one whose turn it is; more are refused at once (ERR_QUEUE_FULL).
+   * 0, the default: as many as the model's own `maxQueueSize` allows, of which they are a part.
+   */
+  maxQueueSize?: number;
   /** After how long without a run the sequence ends by itself, and its state is freed; 0, the default: never. */
   idleTimeoutMicros?: number;
 }
 
-const names = namesOf<SequenceOptions>({ states: true, initial: true, idleTimeoutMicros: true });
+const names = namesOf<SequenceOptions>({ states: true, initial: true, maxQueueSize: true, idleTimeoutMicros: true });
+
+/** A run whose feeds are known when its turn comes. */
+export interface RunInTurn extends Omit<Turn<unknown>, 'make'> {
+  feeds(): Feeds;
+}
 
 /** The model, as far as its sequences need it. */
 export interface SequenceModel {
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
   run(feeds: Feeds, options: RunOptions): Promise<Outputs>;
+  runInTurn(turn: RunInTurn, options: RunOptions): Promise<Outputs>;
 }
 
 /** The longest that a timer of Node's can wait. */
@@ -45,6 +60,9 @@ export class Sequence implements AsyncDisposable {
   /** Settles when all that was accepted so far is done; undefined where nothing is left to do. */
   #last: Promise<unknown> | undefined;
   #pending = 0;
+  /** Runs whose turn has not come. */
+  #waiting = 0;
+  readonly #maxWaiting: number;
   #ended: 'disposed' | 'idle' | undefined;
   readonly #idleMicros: number;
   #timer: NodeJS.Timeout | undefined;
@@ -67,6 +85,7 @@ export class Sequence implements AsyncDisposable {
       this.#states.map(([input, output]) => [input, initialState(model, input, output, initial[input])]),
     );
     this.#state = this.#initial;
+    this.#maxWaiting = wholeNumber('sequence: maxQueueSize', options.maxQueueSize, 0, 0);
     this.#idleMicros = wholeNumber('sequence: idleTimeoutMicros', options.idleTimeoutMicros, 0, 0, longestIdleMicros);
     this.#rest();
   }
@@ -78,25 +97,29 @@ export class Sequence implements AsyncDisposable {
 
   /**
    * Runs the model once more, after the runs before it: `feeds` are its inputs but the state. What comes back are the outputs but
-   * the state, or those that are wanted. A run that fails leaves the state as it was, and those after it go on from there; one
-   * that is cancelled while it waits for those before it is rejected when its turn comes.
+   * the state, or those that are wanted. A run that does not succeed, for whatever reason, leaves the state as it was, and those
+   * after it go on from there. The model's limits, its timeouts and the options of the run hold from this call on.
    *
    * Inputs of up to 64 KiB may be reused at once; larger ones are read until the promise settles.
    *
-   * Errors: those of `model.run` (ERR_DISPOSED also where the model was disposed before the run's turn came); ERR_DISPOSED, where
-   * the sequence was disposed or idle for too long.
+   * Errors: those of `model.run`; ERR_QUEUE_FULL also where `maxQueueSize` runs of the sequence wait; ERR_DISPOSED also where it
+   * was disposed or idle for too long.
    */
   async run(feeds: Feeds, options: RunOptions = {}): Promise<Outputs> {
     this.#refuseEnded();
     requireFeeds(feeds);
     checkRunOptions(options);
+    const wanted = this.#wanted(feeds, options);
+    const given = { ...options, outputs: [...new Set([...wanted, ...this.#states.map(([, output]) => output)])] };
     clearTimeout(this.#timer);
     this.#pending++;
     try {
       const before = this.#last;
-      if (before === undefined) return await this.#follow(this.#step(feeds, options));
-      const kept = copied(feeds);
-      return await this.#follow(before.then(() => this.#step(kept, options)));
+      const run =
+        before === undefined
+          ? this.#model.run({ ...feeds, ...this.#state }, given)
+          : this.#inTurn(before, feeds, given);
+      return await this.#follow(this.#step(run, wanted));
     } finally {
       this.#pending--;
       if (this.#pending === 0) this.#rest();
@@ -125,7 +148,8 @@ export class Sequence implements AsyncDisposable {
     await this.dispose();
   }
 
-  async #step(feeds: Feeds, options: RunOptions): Promise<Outputs> {
+  /** The outputs that are wanted; the feeds are without the state. */
+  #wanted(feeds: Feeds, options: RunOptions): readonly string[] {
     for (const [input] of this.#states) {
       if (Object.hasOwn(feeds, input)) {
         throw argument(`run: input '${input}' is state, which the sequence feeds; give it as initial, or leave it out`);
@@ -133,21 +157,53 @@ export class Sequence implements AsyncDisposable {
     }
     const wanted = options.outputs ?? this.#others;
     if (!Array.isArray(wanted)) throw argument(`run: outputs must be an array of names, got ${shown(wanted)}`);
-    const names = [...wanted];
-    for (const [, output] of this.#states) if (!names.includes(output)) names.push(output);
-    const all = await this.#model.run({ ...feeds, ...this.#state }, { ...options, outputs: names });
+    return [...wanted];
+  }
+
+  async #inTurn(before: Promise<unknown>, feeds: Feeds, options: RunOptions): Promise<Outputs> {
+    let kept: Feeds | undefined;
+    const leave = () => {
+      if (kept !== undefined) this.#waiting--;
+      kept = undefined;
+    };
+    const turn: RunInTurn = {
+      before,
+      waiting: this.#waiting,
+      maxWaiting: this.#maxWaiting,
+      hold: () => {
+        kept = copied(feeds);
+        this.#waiting++;
+      },
+      feeds: () => {
+        const all = { ...kept, ...this.#state };
+        leave();
+        return all;
+      },
+    };
+    try {
+      return await this.#model.runInTurn(turn, options);
+    } finally {
+      leave();
+    }
+  }
+
+  /** Keeps the state that a run leaves, and gives what is wanted of its outputs. */
+  async #step(run: Promise<Outputs>, wanted: readonly string[]): Promise<Outputs> {
+    const all = await run;
     this.#state = Object.fromEntries(this.#states.map(([input, output]) => [input, all[output]!]));
     const outputs: Outputs = {};
-    for (const name of wanted as readonly string[]) {
+    for (const name of wanted) {
       // What the caller does to an output must not change the state.
       outputs[name] = this.#others.includes(name) ? all[name]! : copy(all[name]!);
     }
     return outputs;
   }
 
-  /** What comes next waits for this, however it ends. */
+  /** What comes next waits for this and for what came before, however they end. */
   #follow<T>(work: Promise<T>): Promise<T> {
-    const last = work.then(nothing, nothing).then(() => {
+    const before = this.#last;
+    const settled = work.then(nothing, nothing);
+    const last = (before === undefined ? settled : settled.then(() => before)).then(() => {
       if (this.#last === last) this.#last = undefined;
     });
     this.#last = last;

@@ -17,9 +17,14 @@ describe('when to try again', () => {
   });
 
   test('is what is left until there is a place in the queue', () => {
-    const full = errorOf(new Failure('queueFull', { maxQueueSize: 4, retryAfterMicros: 2500 }), 'run');
-    expect(full).toMatchObject({ code: 'ERR_QUEUE_FULL', retryAfterMicros: 2500 });
-    expect(full.message).toMatch(/with 4 requests \(maxQueueSize\); try again in 2500 microseconds/);
+    for (const [of, message] of [
+      ['queue', /the queue is full, with 4 requests \(maxQueueSize\); try again in 2500 microseconds/],
+      ['sequence', /4 runs of the sequence wait already \(its maxQueueSize\); try again in 2500 microseconds/],
+    ] as const) {
+      const full = errorOf(new Failure('queueFull', { maxQueueSize: 4, of, retryAfterMicros: 2500 }), 'run');
+      expect(full).toMatchObject({ code: 'ERR_QUEUE_FULL', retryAfterMicros: 2500 });
+      expect(full.message).toMatch(message);
+    }
   });
 
   test('is said by no other error', () => {

@@ -18,7 +18,7 @@ describe('the bound of the queue', () => {
   test('a bound of 8 with 10 sent: exactly 2 are refused, at once', async () => {
     const { batcher, submit, finishAll } = await busy({ maxQueueSize: 8 });
     const results = [...'abcdefghij'].map((item) => submit(item));
-    const full = new Failure('queueFull', { maxQueueSize: 8, retryAfterMicros: 1000 });
+    const full = new Failure('queueFull', { maxQueueSize: 8, of: 'queue', retryAfterMicros: 1000 });
     expect(await now(results[8]!)).toEqual(full);
     expect(await now(results[9]!)).toEqual(full);
     expect(await now(results[7]!)).toBeUndefined();

@@ -190,17 +190,14 @@ describe('the end of a sequence', () => {
     expect(model.stats().requests.pending).toBe(0);
   });
 
-  test('by disposal of its model: what runs finishes, what waited for its turn is told', async () => {
-    const model = await load();
+  test('by disposal of its model: what was accepted finishes, also what waits for its turn', async () => {
+    const model = await load({ maxQueueDelayMicros: 60e6 });
     const sequence = model.sequence({ states });
-    const runs = [1, 2, 3].map((value) => outcome(sequence.run({ x: x(value), k })));
+    const runs = [1, 2, 3].map((value) => sequence.run({ x: x(value), k }, { outputs: ['next'] }));
     await model.dispose();
-    const results = await Promise.all(runs);
-    expect(results.map((result) => (result as { code?: unknown }).code)).toEqual([
-      undefined,
-      'ERR_DISPOSED',
-      'ERR_DISPOSED',
-    ]);
+    expect(await Promise.all(runs.map(stateOf))).toEqual([1, 3, 6]);
+    const code = async (run: Promise<unknown>) => ((await outcome(run)) as { code?: unknown }).code;
+    expect(await code(sequence.run({ x: x(1), k }))).toBe('ERR_DISPOSED');
     expect(() => model.sequence({ states })).toThrow(expect.objectContaining({ code: 'ERR_DISPOSED' }));
     await sequence.dispose();
   });
@@ -266,7 +263,11 @@ describe('options are refused by name, value and what is allowed', () => {
     [{ states, initial: null }, /initial must be an object, got null/],
     [{ states, idleTimeoutMicros: -1 }, /idleTimeoutMicros must be an integer from 0 to 2147483647000, got -1/],
     [{ states, idleTimeoutMicros: 2 ** 50 }, /idleTimeoutMicros must be an integer from 0/],
-    [{ states, idle: 1 }, /sequence: there is no option 'idle'; there is states, initial, idleTimeoutMicros/],
+    [
+      { states, idle: 1 },
+      /sequence: there is no option 'idle'; there is states, initial, maxQueueSize, idleTimeoutMicros/,
+    ],
+    [{ states, maxQueueSize: -1 }, /maxQueueSize must be an integer of at least 0, got -1/],
   ])('%j', (options, message) => {
     expect(() => model.sequence(options as SequenceOptions)).toThrow(
       expect.objectContaining({ code: 'ERR_ARGUMENT', message: expect.stringMatching(message) }),
