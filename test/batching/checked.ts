@@ -19,6 +19,11 @@ interface Asked {
   readonly deadline: number;
   readonly controller: AbortController | undefined;
   readonly abortWhileRunning: boolean;
+  /** Those before it in its sequence. */
+  readonly before: readonly Asked[];
+  /** When it came into the queue of its key, and as which; undefined while it waits for its turn. */
+  entered: number | undefined;
+  place: number;
   started: boolean;
   /** Its signal was aborted before any of it had started, or when that was to cancel it anyway. */
   cancelled: boolean;
@@ -34,7 +39,18 @@ export interface Ask {
   alone: boolean;
   cancellable: boolean;
   abortWhileRunning: boolean;
+  /** One of two sequences. */
+  sequence: 0 | 1 | undefined;
 }
+
+/** Of one sequence. */
+interface Line {
+  readonly requests: Asked[];
+  last: Promise<unknown> | undefined;
+}
+
+/** How many of a sequence may wait for their turn. */
+const maxWaiting = 3;
 
 export class Checked {
   broken: string | undefined;
@@ -51,6 +67,11 @@ export class Checked {
   readonly #passed = new Map<Asked, Asked>();
   /** Keys of which a batch has ended. */
   readonly #known = new Set<string>();
+  readonly #sequences: readonly Line[] = [
+    { requests: [], last: undefined },
+    { requests: [], last: undefined },
+  ];
+  #entered = 0;
   readonly #tally: Record<string, number> = {};
   #settled = 0;
   #lastAnswered = -1;
@@ -66,6 +87,11 @@ export class Checked {
     this.#limited = limiter !== undefined;
   }
 
+  /** Whether some turn of a sequence is still to come, which may be now. */
+  get inLine(): boolean {
+    return this.#sequences.some(({ last }) => last !== undefined);
+  }
+
   get running(): number {
     return this.fake.executor.running.length;
   }
@@ -74,7 +100,7 @@ export class Checked {
     return this.#queued.size;
   }
 
-  submit({ rows, key, level, timeout, deadline, alone, cancellable, abortWhileRunning }: Ask): void {
+  submit({ rows, key, level, timeout, deadline, alone, cancellable, abortWhileRunning, sequence }: Ask): void {
     const { defaultTimeoutMicros, defaultDeadlineMicros, allowTimeoutOverride } = this.#settings.policies[level]!;
     const least = (general: number, own: number | undefined) =>
       Math.min(
@@ -92,19 +118,46 @@ export class Checked {
       deadline: this.#clock.now() + least(defaultDeadlineMicros, deadline),
       controller: cancellable ? new AbortController() : undefined,
       abortWhileRunning,
+      before: sequence === undefined ? [] : [...this.#sequences[sequence]!.requests],
+      entered: undefined,
+      place: 0,
       started: false,
       cancelled: false,
       outcome: undefined,
     };
     this.#asked.push(request);
     this.#queued.add(request);
-    const signal = request.controller?.signal;
-    void this.fake
-      .submit(`i${request.index}`, {
-        ...{ rows, key, alone, priority: level + 1, signal, abortWhileRunning },
-        ...{ timeoutMicros: timeout, deadlineMicros: deadline },
-      })
-      .then((outcome) => this.#onSettled(request, outcome));
+    const { signal } = request.controller ?? {};
+    const own = { priority: level + 1, signal, abortWhileRunning, timeoutMicros: timeout, deadlineMicros: deadline };
+    const payload = `i${request.index}`;
+    const line = sequence === undefined ? undefined : this.#sequences[sequence];
+    const enter = () => {
+      request.entered = this.#clock.now();
+      request.place = this.#entered++;
+      if (request.before.length > 0 && this.#isOversize(request)) {
+        request.started = true; // it fails, though maybe not before others are answered
+        this.#queued.delete(request);
+      }
+      return { payload, key, rows, alone };
+    };
+    let outcome: Promise<string | Failure>;
+    if (line?.last === undefined) {
+      enter();
+      outcome = this.fake.submit(payload, { ...own, key, rows, alone });
+    } else {
+      const waiting = line.requests.filter(
+        ({ entered, outcome }) => entered === undefined && outcome === undefined,
+      ).length;
+      const turn = { before: line.last, waiting, maxWaiting, hold: () => {}, make: enter };
+      outcome = this.fake.batcher.submitInTurn(turn, own);
+    }
+    const settled = outcome.then((outcome) => this.#onSettled(request, outcome));
+    if (line === undefined) return;
+    line.requests.push(request);
+    const last = Promise.all([line.last, settled]).then(() => {
+      if (line.last === last) line.last = undefined;
+    });
+    line.last = last;
   }
 
   cancel(which: number): void {
@@ -169,9 +222,10 @@ export class Checked {
     if (this.running >= concurrency) return;
     if (targetLatencyMicros !== undefined && this.running > 0) return; // there may be fewer lanes, for now
     const rows = new Map<string, number>();
-    for (const { key, arrived, ...request } of this.#queued) {
+    for (const { key, entered, ...request } of this.#queued) {
+      if (entered === undefined) continue;
       const isPutOff = policies[request.level]!.timeoutAction === 'delay';
-      const isDue = this.#clock.now() >= arrived + maxQueueDelayMicros && (maxQueueDelayMicros === 0 || !isPutOff);
+      const isDue = this.#clock.now() >= entered + maxQueueDelayMicros && (maxQueueDelayMicros === 0 || !isPutOff);
       this.#expect(!isDue, `i${request.index} waits for nothing`);
       rows.set(key, (rows.get(key) ?? 0) + request.rows);
       this.#expect(rows.get(key)! < maxBatchSize, `a full batch of '${key}' does not run`);
@@ -233,6 +287,8 @@ export class Checked {
       this.#expect(!request.cancelled, `i${index} was cancelled, and ran`);
       this.#expect(request.outcome === undefined, `i${index} was settled, and ran`);
       this.#expect(!this.#isTooLate(request), `i${index} was too late, and ran`);
+      const inTurn = request.before.every(({ outcome }) => outcome !== undefined);
+      this.#expect(inTurn, `i${index} ran before its turn`);
       const mayBeLate = request.started || policies[level]!.timeoutAction === 'delay';
       this.#expect(mayBeLate || !this.#isOverdue(request), `i${index} was overdue, and ran`);
       request.started = true;
@@ -241,7 +297,8 @@ export class Checked {
     // Of one shape and priority, none passes another, unless that was put off.
     for (const waits of this.#queued) {
       if (waits.key !== requests[0]!.key || this.#isOverdue(waits) || waits.cancelled) continue;
-      const passes = requests.find(({ level, index }) => level === waits.level && index > waits.index);
+      if (waits.entered === undefined) continue;
+      const passes = requests.find(({ level, place }) => level === waits.level && place > waits.place);
       if (passes !== undefined) this.#passed.set(waits, passes);
     }
   }
@@ -262,13 +319,13 @@ export class Checked {
   }
 
   #isJustified(request: Asked, outcome: string): boolean {
-    const { policies, maxBatchSize, splitOversize, targetLatencyMicros } = this.#settings;
+    const { policies, targetLatencyMicros } = this.#settings;
     const policy = policies[request.level]!;
     switch (outcome) {
       case 'completed':
         return !request.cancelled && !this.#isTooLate(request);
       case 'failed':
-        return this.#bad.has(`i${request.index}`);
+        return this.#bad.has(`i${request.index}`) || (request.before.length > 0 && this.#isOversize(request));
       case 'cancelled':
         return request.controller?.signal.aborted === true;
       case 'expired':
@@ -280,10 +337,15 @@ export class Checked {
       case 'overloaded':
         return targetLatencyMicros !== undefined;
       case 'queueFull':
-        return policy.maxQueueSize > 0;
+        return policy.maxQueueSize > 0 || request.before.length > maxWaiting;
       default:
-        return request.rows > maxBatchSize && !request.alone && !splitOversize;
+        return this.#isOversize(request);
     }
+  }
+
+  #isOversize({ rows, alone }: Asked): boolean {
+    const { maxBatchSize, splitOversize } = this.#settings;
+    return rows > maxBatchSize && !alone && !splitOversize;
   }
 }
 
