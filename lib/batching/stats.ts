@@ -9,15 +9,15 @@ export interface BatcherStats {
     readonly accepted: number;
     readonly completed: number;
     readonly failed: number;
-    /** By their signal, while queued. */
+    /** By their signal: while queued, or while running where that was asked for. */
     readonly cancelled: number;
-    /** Queued for longer than their timeout. */
+    /** Queued for longer than their timeout, or not answered by their deadline. */
     readonly expired: number;
     /** Given up while queued, because they could not be answered within the target latency any more. */
     readonly shed: number;
-    /** Queued or running. */
+    /** Queued or running, or answered and held back for those before them (`preserveOrdering`). */
     readonly pending: number;
-    /** Of the pending: those that do not run yet, or of which a part does not. */
+    /** Of the pending: those that do not run yet, or of which a part does not; also those that wait for their turn in a sequence. */
     readonly queued: number;
     /** Not accepted, by reason. */
     readonly refused: { readonly queueFull: number; readonly overloaded: number; readonly oversize: number };

@@ -8,7 +8,7 @@ import { Failure } from '../batching/executor.js';
 import type { Limiter } from '../batching/limiter.js';
 import { checkRequestOptions } from '../batching/request-options.js';
 import type { BatcherStats } from '../batching/stats.js';
-import { TensorlaneError } from '../core/errors.js';
+import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import type { ValueInfo } from '../tensor/types.js';
 import { ModelExecutor } from './executor.js';
 import type { BatchingFinding } from './finding.js';
