@@ -44,7 +44,23 @@ const reshaped =
     node('Reshape', [t('done'), '-1 2 4'], [y]),
   ];
 
+/** Elements picked out of all of them, `every` a row, as exporters pick those of a mask. */
+const picked =
+  (every: string, from: string): Step =>
+  (x, y, t) => [
+    node('Shape', [x], [t('dims')]),
+    node('Gather', [t('dims'), 'scalar 0'], [t('rows')]),
+    node('Range', ['scalar 0', t('rows'), 'scalar 1'], [t('numbers')]),
+    node('Unsqueeze', [t('numbers'), '1'], [t('column')]),
+    node('Mul', [t('column'), every], [t('begin')]),
+    node('Add', [t('begin'), from], [t('places')]),
+    node('Reshape', [x, '-1'], [t('all')]),
+    node('Gather', [t('all'), t('places')], [t('own')]),
+    node('Reshape', [t('own'), '-1 2 4'], [y]),
+  ];
+
 const apart: Record<string, Step> = {
+  'own elements by number': picked('8 of', '0 to 7'),
   relu: one('Relu'),
   'add of a row': one('Add', ['4']),
   'mul by a column': one('Mul', ['2x1']),
@@ -97,6 +113,7 @@ const apart: Record<string, Step> = {
 };
 
 const mixing: Record<string, Step> = {
+  'elements by half the number': picked('4 of', '0 to 7'),
   'softmax of rows': one('Softmax', [], { axis: int(0) }),
   'less the mean of rows': less('ReduceMean', ['0']),
   'less the largest of all': less('ReduceMax'),
@@ -161,6 +178,7 @@ const constants = [
   ints('4 of', 4),
   ints('3 of', 3),
   ints('8 of', 8),
+  ints('0 to 7', 0, 1, 2, 3, 4, 5, 6, 7),
   ints('1 0', 1, 0),
   ints('1 2', 1, 2),
   ints('1 -1', 1, -1),

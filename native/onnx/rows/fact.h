@@ -17,6 +17,10 @@ enum class Kind {
   // Each row's part comes of that row alone, and lies along one axis, whose size is outer * rows * inner: [[1, 2], [3, 4]]
   // with rows (1, 2) and (3, 4) has axis 0; flattened it is one axis with an inner of 2.
   Rows,
+  // Like Rows, but of integers that come of the number of each row in the batch, its place, and of what all rows share: those of
+  // row i are from i * stride on, and before i * stride + below. Exporters make masks of them. What one row has of them is
+  // another in another place, so they are good only for picking each row's own elements: see numbers.cpp.
+  Numbers,
   // A row's part may depend on other rows, or on how many there are.
   Mixed,
   // Not known; `why` says of what node.
@@ -25,10 +29,16 @@ enum class Kind {
 
 struct Fact {
   Kind kind = Kind::Shared;
-  // Of Rows.
+  // Of Rows and Numbers.
   std::size_t axis = 0;
   Size outer = 1;
   Size inner = 1;
+  // Of Numbers.
+  Size stride = 1;
+  // Of Numbers: the last axis begins with the row's number, and goes on with indices of its own.
+  bool leads = false;
+  // Of Numbers, see there. Of shared integers: they are at least 0, and less than this; none where that is not known.
+  std::optional<Size> below;
   // None: of unknown rank.
   std::optional<Sizes> shape;
   // Of a small tensor of integers, in row-major order, where they are known. Only they may hold the number of rows.

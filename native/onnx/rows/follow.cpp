@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "onnx/rows/step.h"
+#include "onnx/rows/rules.h"
 
 namespace tensorlane::rows {
 namespace {
@@ -84,6 +84,7 @@ class Follower {
 
   static void apply(Step& step, const std::vector<const Fact*>& inputs) {
     const Node& node = step.node();
+    if (follow_numbers(step)) return;
     const Rule* rule = find_rule(node.domain, node.op);
     const bool counts =
         std::ranges::any_of(inputs, [](const Fact* fact) { return fact != nullptr && counts_rows(*fact); });
@@ -97,6 +98,7 @@ class Follower {
       return;
     }
     rule->apply(step);
+    keep_bounds(step);
     const bool draws = find_rule("", "RandomNormal")->apply == rule->apply;
     for (Fact& output : step.outputs()) {
       // What all is the same for all rows makes nothing else, whatever a rule that was made for rows says of it.
@@ -189,7 +191,7 @@ class Follower {
   // Behind the carried values: those of all times, one after the other along a new axis.
   static Fact collected(const Fact& fact, std::size_t axis, Symbols& symbols) {
     if (fact.is(Kind::Mixed) || fact.is(Kind::Doubtful)) return fact;
-    if (counts_rows(fact)) return Fact::mixed("a loop collects the number of rows");
+    if (counts_rows(fact) || fact.is(Kind::Numbers)) return Fact::mixed("a loop collects the number of rows");
     std::optional<Sizes> shape = fact.shape;
     if (shape.has_value()) {
       if (axis > shape->size()) return Fact::doubtful("a loop collects along an axis that is not there");
@@ -267,7 +269,7 @@ class Follower {
         step.doubts("goes along an axis that is not known");
         return step.outputs();
       }
-      if ((from.is_rows() && from.axis == *axis) || counts_rows(from)) {
+      if ((from.is_rows() && from.axis == *axis) || counts_rows(from) || from.is(Kind::Numbers)) {
         step.mixes("goes along the batch");
         return step.outputs();
       }
@@ -473,6 +475,7 @@ Finding judge(const graph::Value& output, const Fact* fact, std::optional<std::s
   if (fact == nullptr) return {Verdict::Doubtful, name + "is made by nothing"};
   if (fact->is(Kind::Mixed)) return {Verdict::Mixed, fact->why};
   if (fact->is(Kind::Doubtful)) return {Verdict::Doubtful, fact->why};
+  if (fact->is(Kind::Numbers)) return {Verdict::Mixed, name + "holds the numbers of the rows"};
   if (fact->is(Kind::Shared)) {
     if (counts_rows(*fact)) return {Verdict::Mixed, name + "holds the number of rows"};
     if (axis.has_value()) return {Verdict::Mixed, name + "does not come of the rows"};

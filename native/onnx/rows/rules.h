@@ -57,6 +57,11 @@ void constant(Step& step);
 void constant_of_shape(Step& step);
 void range(Step& step);
 
+// numbers.cpp: what is made of the numbers of rows. False where it has nothing to do with them: then other rules hold.
+bool follow_numbers(Step& step);
+// Bounds of shared integers that go through a node which changes only their places.
+void keep_bounds(Step& step);
+
 // products.cpp
 void matmul(Step& step);
 void gemm(Step& step);

@@ -87,11 +87,25 @@ void range(Step& step) {
   const auto start = step.integers(0);
   const auto limit = step.integers(1);
   const auto delta = step.integers(2);
+  const std::vector<std::int64_t> zero{0};
+  const std::vector<std::int64_t> one{1};
+  const Fact* end = step.input(1);
+  if (start == zero && delta == one && end != nullptr && end->elements.has_value() && end->elements->size() == 1 &&
+      !limit.has_value()) {
+    Fact numbers = Fact::shared(*end->elements);
+    numbers.below = end->elements->front();
+    return step.set_all(numbers);
+  }
   constexpr std::int64_t kMost = 64;
   const bool known = start.has_value() && limit.has_value() && delta.has_value() && start->size() == 1 &&
-                     limit->size() == 1 && delta->size() == 1 && delta->front() > 0 && start->front() >= 0 &&
-                     limit->front() <= kMost;
+                     limit->size() == 1 && delta->size() == 1 && delta->front() > 0 && start->front() >= 0;
   if (!known) return step.set_all(Fact::shared(Sizes{step.symbols().fresh()}));
+  if (limit->front() > kMost) {
+    const std::int64_t from = std::min(start->front(), limit->front());
+    Fact numbers = Fact::shared(Sizes{(limit->front() - from + delta->front() - 1) / delta->front()});
+    numbers.below = Size(limit->front());
+    return step.set_all(numbers);
+  }
   Sizes elements;
   for (std::int64_t i = start->front(); i < limit->front(); i += delta->front()) elements.emplace_back(i);
   const auto count = static_cast<std::int64_t>(elements.size());

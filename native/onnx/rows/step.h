@@ -20,6 +20,13 @@ class Step {
   Step(const graph::Node& node, std::vector<const Fact*> inputs, std::int64_t opset, Symbols& symbols)
       : node_(node), inputs_(std::move(inputs)), opset_(opset), symbols_(symbols), outputs_(node.outputs.size()) {}
 
+  // The same node, with another fact for one of its inputs, which must outlive it.
+  [[nodiscard]] Step with(std::size_t input, const Fact& fact) const {
+    Step other = *this;
+    other.inputs_.at(input) = &fact;
+    return other;
+  }
+
   [[nodiscard]] const graph::Node& node() const noexcept { return node_; }
   [[nodiscard]] std::int64_t opset() const noexcept { return opset_; }
   [[nodiscard]] Symbols& symbols() noexcept { return symbols_; }
