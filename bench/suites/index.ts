@@ -4,6 +4,7 @@ import type { Suite } from '../suite.js';
 import { adaptive } from './adaptive.js';
 import { dense } from './dense.js';
 import { latency } from './latency.js';
+import { loading } from './loading.js';
 import { ops } from './ops.js';
 import { parity } from './parity.js';
 import { scheduler } from './scheduler.js';
@@ -17,6 +18,7 @@ export const SUITES: readonly Suite[] = [
   dense,
   square,
   latency,
+  loading,
   svd,
   waiting,
   ops,
