@@ -50,9 +50,6 @@ for case in model_cases.collect_testcases():
 cases = [*node_cases.collect_testcases(None), *model_cases.collect_testcases()]
 # The others are downloaded, or have no expected output beside them.
 cases = [case for case in cases if case.kind in kinds]
-# Tests say that they are of the newest format of files, which few of them need, and runtimes know a little later.
-for case in cases:
-    case.model.ir_version = min(case.model.ir_version, 10)
 # What `onnx.backend.test.cmd_tools generate-data` does, for all of them.
 cmd_tools.model_test = types.SimpleNamespace(collect_testcases=lambda: cases)
 cmd_tools.generate_data(types.SimpleNamespace(output=out, clean=False, op_type=None, diff=None))
