@@ -14,13 +14,13 @@ import type { BatcherStats } from './stats.js';
 
 export interface BatchedOptions<Item> extends BatcherOptions {
   /** How many of a batch's rows an item is; 1 by default. */
-  rows?: (item: Item) => number;
+  rows?: ((item: Item) => number) | undefined;
   /** Only items with the same key share a batch; by default all do. */
-  key?: (item: Item) => string;
+  key?: ((item: Item) => string) | undefined;
   /** Names it in events and metrics. */
-  name?: string;
+  name?: string | undefined;
   /** Time itself, for tests. */
-  clock?: Clock;
+  clock?: Clock | undefined;
 }
 
 const names = new Set([...batcherOptionNames, 'rows', 'key', 'name', 'clock']);

@@ -44,7 +44,7 @@ export interface SubmitOptions extends SubmitInTurnOptions {
   readonly key: string;
   readonly rows: number;
   /** Shares its batch with nobody. */
-  readonly alone?: boolean;
+  readonly alone?: boolean | undefined;
 }
 
 export interface BatcherParts {

@@ -8,61 +8,61 @@ import { shown } from '../core/shown.js';
 /** How requests may queue. With priorities, each level may have its own. */
 export interface QueuePolicy {
   /** Requests that may be queued, not counting those that run; more are refused at once (ERR_QUEUE_FULL). 0, the default: any number. */
-  maxQueueSize?: number;
+  maxQueueSize?: number | undefined;
   /** How long a request may be queued, in microseconds. 0, the default: as long as it takes. */
-  defaultTimeoutMicros?: number;
+  defaultTimeoutMicros?: number | undefined;
   /**
    * What becomes of a request whose timeout is over: 'reject', the default, gives it up (ERR_TIMEOUT); 'delay' lets it run
    * when all others of its shape have.
    */
-  timeoutAction?: 'reject' | 'delay';
+  timeoutAction?: 'reject' | 'delay' | undefined;
   /**
    * How long after it came a request is to be answered, in microseconds: after that it is rejected (ERR_TIMEOUT), also while
    * its batch runs on; and what could not be answered by then is not started. 0, the default: however long it takes.
    */
-  defaultDeadlineMicros?: number;
+  defaultDeadlineMicros?: number | undefined;
   /** Whether a request may bring a timeout and a deadline of its own, which shorten the default and never lengthen it; true by default. */
-  allowTimeoutOverride?: boolean;
+  allowTimeoutOverride?: boolean | undefined;
 }
 
 export interface BatcherOptions extends QueuePolicy {
   /** The most rows of a batch, not requests; 32 by default, or the largest of `allowedBatchSizes`. */
-  maxBatchSize?: number;
+  maxBatchSize?: number | undefined;
   /**
    * How long a batch may wait for more rows while a lane is free, in microseconds; fractions of a millisecond work. 0, the
    * default, never waits on purpose: batches grow only while the ones before them run.
    */
-  maxQueueDelayMicros?: number;
+  maxQueueDelayMicros?: number | undefined;
   /** Sizes, in rows, with which a batch runs as soon as it has one of them, the largest that there is. */
-  preferredBatchSizes?: readonly number[];
+  preferredBatchSizes?: readonly number[] | undefined;
   /** The sizes, in rows and ascending, that batches may run with. Others are filled up to the next with padding that no caller sees. */
-  allowedBatchSizes?: readonly number[];
+  allowedBatchSizes?: readonly number[] | undefined;
   /** Whether a request with more rows than `maxBatchSize` runs in several batches (the default), or is refused (ERR_SHAPE). */
-  splitOversize?: boolean;
+  splitOversize?: boolean | undefined;
   /** Batches in flight at once; 2 by default. */
-  concurrency?: number;
+  concurrency?: number | undefined;
   /** Priorities that a request may have, from 1, the highest; 1 by default. */
-  priorityLevels?: number;
+  priorityLevels?: number | undefined;
   /** The priority of a request that names none; the middle one by default. */
-  defaultPriority?: number;
+  defaultPriority?: number | undefined;
   /** By how much later than it came a request counts as having come, for each level below the highest; a second by default. */
-  priorityAgingMicros?: number;
+  priorityAgingMicros?: number | undefined;
   /** Policies of levels that differ from the one above. */
-  queuePolicies?: Readonly<Record<number, QueuePolicy>>;
+  queuePolicies?: Readonly<Record<number, QueuePolicy>> | undefined;
   /** Whether requests are answered in the order in which they came; false by default. */
-  preserveOrdering?: boolean;
+  preserveOrdering?: boolean | undefined;
   /**
    * The latency, in microseconds, that 99 of 100 requests are to stay within. With it the scheduler learns how long batches
    * take, has as many rows in each and as many batches in flight as give the highest throughput within the target, and
    * refuses at once (ERR_OVERLOADED, with `retryAfterMicros`) what could not be answered in time.
    */
-  targetLatencyMicros?: number;
+  targetLatencyMicros?: number | undefined;
 }
 
 /** Batches in flight at once. */
 export const defaultConcurrency = 2;
 
-export type Policy = Required<QueuePolicy>;
+export type Policy = { [Name in keyof QueuePolicy]-?: Exclude<QueuePolicy[Name], undefined> };
 
 export interface BatcherSettings {
   readonly maxBatchSize: number;

@@ -13,50 +13,50 @@ export type DeviceName = 'cpu' | 'cuda' | `cuda:${number}`;
 /** How a CUDA device's memory is taken. */
 export interface MemoryOptions {
   /** The most that this device may hold at once, in bytes. */
-  limitBytes?: number;
+  limitBytes?: number | undefined;
   /**
    * The same as a part of the device's memory, from 0 to 1: TensorFlow Serving's per_process_gpu_memory_fraction. Where both are
    * given, the smaller one holds.
    */
-  fraction?: number;
+  fraction?: number | undefined;
   /**
    * Whether memory is taken as it is needed (the default; TensorFlow's allow_growth), or the limit (without one, what is free)
    * at once when the device is opened.
    */
-  growth?: boolean;
+  growth?: boolean | undefined;
 }
 
 export interface OpenOptions {
   /** By default the best that works here. */
-  device?: DeviceName;
+  device?: DeviceName | undefined;
   /** Streams (lanes) of the device; by default one for each core, two at least, on the CPU, and four on CUDA. */
-  streams?: number;
+  streams?: number | undefined;
   /**
    * How many of the streams have the high priority, for `device.streams.acquire({ priority: 'high' })`; 0 by default. Operations
    * without a stream do not run on them. On CUDA the device prefers their work, on the CPU they stand back behind no thread.
    */
-  highPriorityStreams?: number;
+  highPriorityStreams?: number | undefined;
   /**
    * What the batches of all models share: each takes `rateLimiter.resources` of its model, 1 by default, while it runs. As many
    * as there are streams by default.
    */
-  resources?: number;
+  resources?: number | undefined;
   /** For a CUDA device. */
-  memory?: MemoryOptions;
+  memory?: MemoryOptions | undefined;
   /**
    * CPU: cores that linear algebra may use, shared among the operations that run at once; by default all that this process
    * may run on. There is one such number a process, so the device opened last decides. With 1, results are the same to the
    * last bit whatever else runs.
    */
-  threads?: number;
+  threads?: number | undefined;
   /**
    * Linux: how far the lanes stand back behind the process's other threads, from 0 to 19 as nice(1) has it. On the CPU 19 by
    * default, so that they take what the JS thread and libuv's leave; with less, event-loop delay and fs latency rise under
    * load. On CUDA 0, as they mostly wait.
    */
-  niceness?: number;
+  niceness?: number | undefined;
   /** Path of ONNX Runtime's shared library; by default the one inside onnxruntime-node. The first of a process is kept. */
-  onnxruntime?: string;
+  onnxruntime?: string | undefined;
 }
 
 const names = namesOf<OpenOptions>({

@@ -18,15 +18,15 @@ export type QrMode = (typeof qrModes)[number];
 
 export interface SvdOptions extends OperationOptions {
   /** 'thin' (default): k = min(m, n) singular vectors of each kind; 'full': all m and n; 'values': none. */
-  mode?: SvdMode;
+  mode?: SvdMode | undefined;
   /**
    * CUDA: who computes it. 'auto' (default) chooses by shape and type. 'gesvd': QR iteration. 'gesvdj': Jacobi. 'gesvdp': polar
    * decomposition. 'gesvdr': randomized, of the first `rank` values. 'gesvda': from the eigenvalues of aᵀa, for batches of tall
    * matrices; it loses half of the digits.
    */
-  driver?: SvdDriver;
+  driver?: SvdDriver | undefined;
   /** For the driver 'gesvdr': how many of the largest singular values and their vectors, from 1 to min(m, n) - 1; k is then this. */
-  rank?: number;
+  rank?: number | undefined;
 }
 
 export interface Svd<R> {
@@ -40,12 +40,12 @@ export interface Svd<R> {
 
 export interface MatmulOptions extends OperationOptions {
   /** CUDA: whether float32 products may be computed as TF32 (10 bits of mantissa), which tensor cores do faster. */
-  tf32?: boolean;
+  tf32?: boolean | undefined;
 }
 
 export interface QrOptions extends OperationOptions {
   /** 'reduced' (default): q has k = min(m, n) columns and r k rows; 'complete': both m; 'r': the reduced r alone. */
-  mode?: QrMode;
+  mode?: QrMode | undefined;
 }
 
 export interface Qr<R> {

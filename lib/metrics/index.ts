@@ -21,9 +21,9 @@ export interface MetricsOptions {
   /** Where the metrics are to be scraped. */
   registers: readonly MetricsRegistry[];
   /** Begins the name of every metric; 'tensorlane_' by default. */
-  prefix?: string;
+  prefix?: string | undefined;
   /** Labels of every metric. */
-  labels?: Labels;
+  labels?: Labels | undefined;
 }
 
 const names = namesOf<MetricsOptions>({ registers: true, prefix: true, labels: true });

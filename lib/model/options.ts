@@ -26,51 +26,51 @@ export interface BatchingOptions extends Omit<BatcherOptions, 'concurrency'> {
    * That each row's outputs come of its own inputs alone, whatever other rows a batch has. By default the model's graph has to
    * show it. Where this is said and wrong, callers get answers that depend on who else asks.
    */
-  independentRows?: boolean;
+  independentRows?: boolean | undefined;
   /** What was found when the model was loaded before: `model.batching.finding`. That of another model is not used. */
-  finding?: BatchingFinding;
+  finding?: BatchingFinding | undefined;
   /** Which axes are the batch, where they are not the leading ones. */
-  batchAxis?: BatchAxisOptions;
+  batchAxis?: BatchAxisOptions | undefined;
   /** Lets requests of different lengths share batches. */
-  padVariableLength?: PaddingOptions;
+  padVariableLength?: PaddingOptions | undefined;
 }
 
 /** By name, for inputs and outputs. null: not of the batch. An input like that (a sampling rate) shares batches with equal ones. */
 export interface BatchAxisOptions {
-  inputs?: Readonly<Record<string, number | null>>;
-  outputs?: Readonly<Record<string, number | null>>;
+  inputs?: Readonly<Record<string, number | null>> | undefined;
+  outputs?: Readonly<Record<string, number | null>> | undefined;
 }
 
 export interface PaddingOptions {
   /** Inputs with a length that differs between requests, the same one in all of them: its axis, and what to fill up with, 0 by default. */
-  inputs: Readonly<Record<string, { axis: number; value?: number }>>;
+  inputs: Readonly<Record<string, { axis: number; value?: number | undefined }>>;
   /**
    * Outputs with that length, by name, with its axis or axes: they are cut to the request's own. Without this, all axes to
    * which the model gives the same name as to the padded ones of inputs.
    */
-  outputs?: Readonly<Record<string, number | readonly number[]>>;
+  outputs?: Readonly<Record<string, number | readonly number[]>> | undefined;
   /** The lengths to pad to, ascending; powers of two by default. A longer request keeps its own length. */
-  lengths?: readonly number[];
+  lengths?: readonly number[] | undefined;
   /** An input of the model, [rows, length], that gets 1 where elements are a request's own and 0 where they are padding. */
-  maskInput?: string;
+  maskInput?: string | undefined;
   /** An input of the model, [rows], that gets each row's own length. */
-  lengthInput?: string;
+  lengthInput?: string | undefined;
 }
 
 export interface RateLimiterOptions {
   /** What one batch takes of the device's resources (`open({ resources })`) while it runs; 1 by default. */
-  resources?: number;
+  resources?: number | undefined;
   /** How much of the device's time the model gets beside others, where all want more than there is; 1 by default. */
-  weight?: number;
+  weight?: number | undefined;
 }
 
 export interface WarmupOptions {
   /** One row of each input; zeros by default, with 1 for what is free of its dims. */
-  inputs?: Readonly<Record<string, Tensor>>;
+  inputs?: Readonly<Record<string, Tensor>> | undefined;
   /** Sizes, in rows; `allowedBatchSizes` by default, or 1 and `maxBatchSize`. */
-  batchSizes?: readonly number[];
+  batchSizes?: readonly number[] | undefined;
   /** Runs of each size; 1 by default. */
-  count?: number;
+  count?: number | undefined;
 }
 
 export interface LoadModelOptions {
@@ -78,17 +78,17 @@ export interface LoadModelOptions {
    * How requests share batches; false runs every request alone. By default a model is batched where all its inputs and
    * outputs have a free leading dimension that is surely the batch; options, even empty ones, say that it is.
    */
-  batching?: BatchingOptions | false;
+  batching?: BatchingOptions | false | undefined;
   /** Batches in flight at once, each on a lane of its own, over one copy of the weights; 2 by default. */
-  concurrency?: number;
+  concurrency?: number | undefined;
   /** Cores that one run may use; the device's by default. */
-  threads?: number;
+  threads?: number | undefined;
   /** How the model shares the device with others. */
-  rateLimiter?: RateLimiterOptions;
+  rateLimiter?: RateLimiterOptions | undefined;
   /** Runs the model before `loadModel` resolves, so that the first requests do not pay for what is done once. */
-  warmup?: WarmupOptions | boolean;
+  warmup?: WarmupOptions | boolean | undefined;
   /** Names the model in events and metrics; its file's name by default. */
-  name?: string;
+  name?: string | undefined;
 }
 
 export interface ModelSettings {

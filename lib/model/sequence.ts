@@ -21,14 +21,14 @@ export interface SequenceOptions {
   /** For each input that is state, the output that it comes from: { state: 'stateN' }. */
   states: Readonly<Record<string, string>>;
   /** What the first run is fed with, by input; zeros by default, with 1 for what is free of its dims. It is copied. */
-  initial?: Readonly<Record<string, Tensor>>;
+  initial?: Readonly<Record<string, Tensor>> | undefined;
   /**
    * Runs that may wait for those before them, not counting the one whose turn it is; more are refused at once (ERR_QUEUE_FULL).
    * 0, the default: as many as the model's own `maxQueueSize` allows, of which they are a part.
    */
-  maxQueueSize?: number;
+  maxQueueSize?: number | undefined;
   /** After how long without a run the sequence ends by itself, and its state is freed; 0, the default: never. */
-  idleTimeoutMicros?: number;
+  idleTimeoutMicros?: number | undefined;
 }
 
 const names = namesOf<SequenceOptions>({ states: true, initial: true, maxQueueSize: true, idleTimeoutMicros: true });

@@ -10,9 +10,9 @@ import type { FloatType } from '../tensor/types.js';
 
 export interface ReduceOptions extends OperationOptions {
   /** The dimension along which; negative ones count from the end. -1, the last one, by default. */
-  axis?: number;
+  axis?: number | undefined;
   /** Whether that dimension stays, with a size of 1. */
-  keepDims?: boolean;
+  keepDims?: boolean | undefined;
 }
 
 const reduceNames = namesOf<ReduceOptions>({ axis: true, keepDims: true, stream: true });

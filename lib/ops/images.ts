@@ -9,17 +9,17 @@ import { checkOptions, type OperationOptions } from '../runtime/options.js';
 
 export interface ImageOptions extends OperationOptions {
   /** Of the result; by default the images' own. */
-  height?: number;
+  height?: number | undefined;
   /** Of the result; by default the images' own. */
-  width?: number;
+  width?: number | undefined;
   /** What a pixel is multiplied by: 1/255 by default. */
-  scale?: number;
+  scale?: number | undefined;
   /** What is then subtracted, of all channels or of each: 0 by default. */
-  mean?: number | readonly number[];
+  mean?: number | readonly number[] | undefined;
   /** What the difference is then divided by, of all channels or of each: 1 by default. */
-  std?: number | readonly number[];
+  std?: number | readonly number[] | undefined;
   /** Whether the first and the third channel change places, before `mean` and `std`: BGR from RGB, and the other way round. */
-  swapRedBlue?: boolean;
+  swapRedBlue?: boolean | undefined;
 }
 
 const imageNames = namesOf<ImageOptions>({

@@ -31,9 +31,9 @@ export interface TopK<V, I> {
 
 export interface PadOptions extends OperationOptions {
   /** Of each row; by default that of the longest sequence. */
-  length?: number;
+  length?: number | undefined;
   /** What comes behind a sequence: 0 by default. Floats are rounded to the nearest of the type. */
-  value?: number | bigint;
+  value?: number | bigint | undefined;
 }
 
 type Reduction = Operations['reduce']['reduction'];

@@ -55,12 +55,12 @@ export interface LaunchOptions extends OperationOptions {
   /** Threads a block. */
   block: Size3;
   /** Dynamic shared memory, in bytes; 0 by default. */
-  sharedBytes?: number;
+  sharedBytes?: number | undefined;
 }
 
 export interface KernelOptions {
   /** For the compiler, such as '-DTILE=32' or '--use_fast_math'. */
-  options?: readonly string[];
+  options?: readonly string[] | undefined;
 }
 
 const kernelNames = namesOf<KernelOptions>({ options: true });

@@ -6,7 +6,7 @@ import { Stream } from './streams.js';
 
 export interface OperationOptions {
   /** The stream to run on; by default whichever is free. */
-  stream?: Stream;
+  stream?: Stream | undefined;
 }
 
 const noneOfItsOwn = namesOf<OperationOptions>({ stream: true });

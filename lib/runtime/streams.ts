@@ -90,7 +90,7 @@ export type StreamPriority = (typeof priorities)[number];
 
 export interface AcquireOptions {
   /** 'normal' by default. A device has as many 'high' ones as `open({ highPriorityStreams })` asked for. */
-  priority?: StreamPriority;
+  priority?: StreamPriority | undefined;
 }
 
 const acquireNames = namesOf<AcquireOptions>({ priority: true });

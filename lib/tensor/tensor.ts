@@ -3,6 +3,7 @@
 import { namesOf, plainObject, refuseUnknown } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
+import type { TensorArray, TypeOfArray } from './array-types.js';
 import {
   arrayClasses,
   arrayKind,
@@ -16,8 +17,8 @@ import {
 import { elementOf } from './elements.js';
 import type { DType, Tensor, TypedData } from './types.js';
 
-/** Nested arrays of numbers, all of one shape. */
-export type Nested = readonly number[] | readonly Nested[];
+/** Nested arrays of numbers, bigints or booleans, all of one shape. */
+export type Nested = readonly (number | bigint | boolean)[] | readonly Nested[];
 
 const typeOfArray: Readonly<Record<string, DType>> = {
   Float32Array: 'float32',
@@ -36,20 +37,16 @@ const typeOfArray: Readonly<Record<string, DType>> = {
 
 export interface TensorOptions<T extends DType = DType> {
   /** The element type, where the data leaves it open: float32 for nested arrays; uint16 data may be float16 or bfloat16. */
-  type?: T;
+  type?: T | undefined;
 }
 
 /** Sizes of dimensions: a plain array of integers. */
 export type Dims = readonly number[];
 
 /** A tensor over the typed array, which is not copied. `dims` defaults to one dimension of the array's length. */
-export function tensor(data: Float32Array, dims?: Dims): Tensor<'float32'>;
-export function tensor(data: Float64Array, dims?: Dims): Tensor<'float64'>;
-export function tensor(data: Int32Array, dims?: Dims): Tensor<'int32'>;
-export function tensor(data: BigInt64Array, dims?: Dims): Tensor<'int64'>;
-export function tensor(data: Uint8Array | Uint8ClampedArray, dims?: Dims): Tensor<'uint8'>;
+export function tensor<A extends TensorArray>(data: A, dims?: Dims): Tensor<TypeOfArray<A>>;
 export function tensor<T extends DType>(data: TypedData[T], dims: Dims | undefined, options: { type: T }): Tensor<T>;
-export function tensor(data: NumericArray, dims?: Dims, options?: TensorOptions): Tensor;
+export function tensor(data: TensorArray, dims?: Dims, options?: TensorOptions): Tensor;
 /** A tensor of strings. */
 export function tensor(data: readonly string[], dims?: Dims): Tensor<'string'>;
 /**
