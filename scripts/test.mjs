@@ -1,7 +1,7 @@
 // The tests that need no GPU. The last line is the sum: `N passed, N failed`.
 //   node scripts/test.mjs              those that find most faults soonest: `npm test`
-//   node scripts/test.mjs --rest       all others: the emulated GPU, the thread sanitizer, the long ones, what can be told from
-//                                      NVIDIA's own files
+//   node scripts/test.mjs --rest       all others: the emulated GPU, the thread sanitizer, the long ones, the fuzzers, what can
+//                                      be told from NVIDIA's own files
 //   node scripts/test.mjs --all        both: `npm run test:all`
 //   node scripts/test.mjs --fast       the TypeScript tests without test/long
 //   node scripts/test.mjs --native     the C++ tests of native/, under both sanitizers
@@ -11,6 +11,7 @@
 
 import { setUpOrExit } from './setup.mjs';
 import { buildEmulatedAddon } from './test/builds.mjs';
+import { buildFuzzer, runFuzzer } from './test/fuzz.mjs';
 import { buildTests, runTests } from './test/native.mjs';
 import { runNvidiaTests } from './test/nvidia.mjs';
 import { runParts } from './test/parts.mjs';
@@ -45,8 +46,10 @@ const fast = typescript('TypeScript', '--project', 'fast');
 const long = typescript('TypeScript, long', '--project', 'long');
 const soonest = [fast, cpp('native', 'address')];
 const nvidia = { name: "NVIDIA's own files", run: runNvidiaTests };
+const fuzzer = { name: 'fuzzer of the graph reader', build: buildFuzzer, run: runFuzzer };
 const rest = [
   long,
+  fuzzer,
   cpp('emulation', 'address'),
   ...onEmulatedGpu,
   cpp('native', 'thread'),

@@ -154,6 +154,7 @@ void Message::add_reals(std::vector<float>& to) const {
   }
   const auto packed = bytes();
   if (packed.size() % sizeof(float) != 0) throw Malformed("a list of numbers in it ends in the middle of one");
+  if (packed.empty()) return;  // there may be nothing to copy to, either
   const std::size_t before = to.size();
   to.resize(before + packed.size() / sizeof(float));
   std::memcpy(to.data() + before, packed.data(), packed.size());

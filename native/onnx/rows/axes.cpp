@@ -16,7 +16,7 @@ std::optional<std::vector<std::size_t>> resolved(const std::vector<std::int64_t>
     result.push_back(*at);
   }
   std::ranges::sort(result);
-  result.erase(std::ranges::unique(result).begin(), result.end());
+  result.erase(std::unique(result.begin(), result.end()), result.end());
   return result;
 }
 

@@ -55,6 +55,7 @@ class Follower {
 
  private:
   std::vector<Fact> outputs_of(const Node& node, Scope& scope, const graph::Opsets& opsets, int depth) {
+    if (node.outputs.empty()) return {};  // nothing comes of it
     std::vector<const Fact*> inputs;
     for (const std::string& name : node.inputs) inputs.push_back(name.empty() ? nullptr : scope.find(name));
     Step step(node, inputs, version(opsets, node.domain), symbols_);

@@ -104,6 +104,18 @@ TEST_CASE("graph: what is no model says why") {
   CHECK(missing.digest().empty());
 }
 
+TEST_CASE("graph: a list of no numbers is one") {
+  // graph { node { attribute { floats: [] } } }
+  const auto given = bytes({0x3a, 0x06, 0x0a, 0x04, 0x2a, 0x02, 0x3a, 0x00});
+  CHECK(graph::read_model(given).graph.nodes.at(0).attributes.at(0).reals.empty());
+}
+
+TEST_CASE("graph: a node that gives nothing changes nothing") {
+  // graph { node { op_type: "Add" } }
+  const auto given = bytes({0x3a, 0x07, 0x0a, 0x05, 0x22, 0x03, 'A', 'd', 'd'});
+  CHECK(rows::follow_rows(graph::read_model(given), {}, {}).verdict == rows::Verdict::Independent);
+}
+
 TEST_CASE("graph: graphs in graphs end somewhere") {
   // graph { node { attribute { g { node { ...
   std::vector<std::byte> inner;
