@@ -230,6 +230,26 @@ export interface OpenOptions {
   memory: { limitBytes: number; fraction: number; growth: boolean };
 }
 
+/** What is left out stays as ONNX Runtime has it. */
+export interface SessionSettings {
+  /** Of ONNX Runtime's GraphOptimizationLevel. */
+  graphOptimizationLevel?: number;
+  parallel?: boolean;
+  interOpNumThreads?: number;
+  enableCpuMemArena?: boolean;
+  enableMemPattern?: boolean;
+  logId?: string;
+  logSeverityLevel?: number;
+  logVerbosityLevel?: number;
+  profileFilePrefix?: string;
+  optimizedModelFilePath?: string;
+  /** Names and sizes in turn. */
+  freeDimensions: readonly (string | number)[];
+  /** Keys and values in turn. */
+  configEntries: readonly string[];
+  customOpsLibraries: readonly string[];
+}
+
 export interface LoadOptions {
   /** Path of ONNX Runtime's shared library; the first one of a process is kept. */
   runtime: string;
@@ -239,6 +259,9 @@ export interface LoadOptions {
   niceness: number;
   /** The GPU to run on where this ONNX Runtime can. */
   cudaDevice?: number;
+  session?: SessionSettings;
+  /** Files of weights, by the names that the model has for them. */
+  externalData?: readonly { path: string; data: Uint8Array }[];
   /**
    * Asks whether the model keeps the rows of a batch apart, which lie along these axes of inputs and outputs: 0 where a name is
    * left out; null: not of the batch.
@@ -279,25 +302,41 @@ export class Event {
   query(): boolean;
 }
 
-export interface ValueDescription {
-  name: string;
+export interface TensorDescription {
+  kind: 'tensor';
   type: DType;
-  /** -1 for a free dimension. */
-  dims: number[];
-  dimNames: (string | undefined)[];
+  /** -1 for a free dimension; both are missing where the rank is not known. */
+  dims?: number[];
+  dimNames?: (string | undefined)[];
 }
 
-export interface RunInput {
+export type TypeDescription =
+  | TensorDescription
+  | { kind: 'sequence' | 'optional'; of: TypeDescription }
+  | { kind: 'map'; keys: DType; of: TypeDescription }
+  | { kind: 'unsupported'; what: string };
+
+export type ValueDescription = { name: string } & TypeDescription;
+
+export interface TensorInput {
   dims: readonly number[];
   /**
-   * The elements, one part after the other, in memory that is neither written nor reused until the promise settles; for a
-   * string input, the strings themselves.
+   * The elements, one part after the other, in memory that is neither written nor reused until the promise settles, or in
+   * buffers that the runtime can read (those of the CPU device); for strings, the strings themselves.
    */
-  parts: readonly ArrayBufferView[] | readonly string[];
+  parts: readonly (ArrayBufferView | BufferPart)[] | readonly string[];
 }
 
+/** As the model describes it; undefined or null: left out, or an empty optional. */
+export type RunInput =
+  | TensorInput
+  | { sequence: readonly RunInput[] }
+  | { keys: TensorInput; values: TensorInput }
+  | undefined
+  | null;
+
 export interface RunRequest {
-  /** Every input of the model, in its order. */
+  /** Every input of the model, in its order; behind them, those of the overridable initializers that are given. */
   inputs: readonly RunInput[];
   /** Indices of the wanted outputs. */
   outputs: readonly number[];
@@ -305,16 +344,21 @@ export interface RunRequest {
   rows: readonly number[];
   /** For each wanted output a buffer to write it to if it fits, or nothing. */
   staging: readonly (Uint8Array | undefined)[];
+  /** CPU, for a run that is not parted: numbers stay on the device, in a Buffer each. */
+  resident?: boolean;
 }
 
-export interface RunOutput {
+export interface TensorOutput {
   dims: number[];
   /**
    * Strings; or one buffer with all elements; or one buffer for each caller, where these are large; or undefined when the
-   * elements were written to the staging buffer.
+   * elements were written to the staging buffer. Of a resident run, a Buffer.
    */
-  data: string[] | ArrayBuffer | ArrayBuffer[] | undefined;
+  data: string[] | ArrayBuffer | ArrayBuffer[] | Buffer | undefined;
 }
+
+/** null: an empty optional. */
+export type RunOutput = TensorOutput | { sequence: RunOutput[] } | { keys: TensorOutput; values: TensorOutput } | null;
 
 export interface RunResult {
   outputs: RunOutput[];
@@ -352,6 +396,8 @@ export class Model {
   describe(): {
     inputs: ValueDescription[];
     outputs: ValueDescription[];
+    /** Initializers that a run may be given another value for. */
+    overridable: ValueDescription[];
     provider: 'cpu' | 'cuda';
     /** Why not on the GPU, where one was wanted. */
     fallbackReason?: string;

@@ -34,6 +34,7 @@ export type {
 } from './model/options.js';
 export type { Feeds, Outputs, RunOptions } from './model/run.js';
 export type { Sequence, SequenceOptions } from './model/sequence.js';
+export type { ExternalDataFile, SessionOptions } from './model/session-options.js';
 export type { ModelSource } from './model/source.js';
 export type { ReduceOptions } from './ops/axes.js';
 export type { CastType } from './ops/elements.js';
@@ -55,4 +56,19 @@ export type { OperationOptions } from './runtime/options.js';
 export { type AcquireOptions, Stream, StreamEvent, StreamPool, type StreamPriority } from './runtime/streams.js';
 export type { NumericDType } from './tensor/dtypes.js';
 export { type Dims, type Nested, type TensorOptions, tensor } from './tensor/tensor.js';
-export type { DType, FloatTensor, FloatType, Tensor, TypedData, ValueInfo } from './tensor/types.js';
+export type {
+  DType,
+  FloatTensor,
+  FloatType,
+  MapElement,
+  MapType,
+  ModelValue,
+  OptionalType,
+  SequenceType,
+  Tensor,
+  TensorType,
+  TypedData,
+  UnsupportedType,
+  ValueInfo,
+  ValueType,
+} from './tensor/types.js';

@@ -100,9 +100,10 @@ async function wait(clock: Clock): Promise<{ late: number; cpu: number }> {
 
 /** What a model adds to it: inputs into a slab, outputs out of a buffer. */
 async function microsPerRow(batches: number): Promise<number> {
-  const value = { type: 'float32' as const, dims: [-1, FEATURES], dimNames: ['N', undefined] };
+  const value = { kind: 'tensor' as const, type: 'float32' as const, dims: [-1, FEATURES], dimNames: ['N', undefined] };
   const layout = new Layout({ inputs: [{ name: 'x', ...value }], outputs: [{ name: 'y', ...value }] });
-  const signature = new Signature(layout);
+  const signature = new Signature(layout, true);
+  const outputs = signature.outputIndices(undefined);
   const output = new ArrayBuffer(ROWS * FEATURES * 4);
   const native = {
     describe: () => ({ inputs: [], outputs: [], provider: 'cpu' as const }),
@@ -117,8 +118,8 @@ async function microsPerRow(batches: number): Promise<number> {
   for (let batch = 0; batch < batches; batch++) {
     const payloads: QueuedRun[] = [];
     for (let row = 0; row < ROWS; row++) {
-      const checked = signature.checkFeeds(feeds, true);
-      payloads.push({ checked, outputs: signature.allOutputs, alone: false, page: undefined, place: 0 });
+      const checked = signature.checkFeeds(feeds, true)!;
+      payloads.push({ checked, outputs, alone: false, resident: false, page: undefined, place: 0 });
       executor.hold(payloads[row]!);
     }
     await executor.run({ payloads, rows, starts: undefined, total: ROWS, padded: ROWS });

@@ -25,6 +25,15 @@ export function flag(name: string, value: unknown, otherwise: boolean): boolean 
   throw new TensorlaneError('ERR_ARGUMENT', `${name} must be true or false, got ${shown(value)}`);
 }
 
+/** One that may be left out. Errors: ERR_ARGUMENT, for a NUL too, which whoever reads it would take for its end. */
+export function text(name: string, value: unknown): string | undefined {
+  if (value === undefined || (typeof value === 'string' && value !== '' && !value.includes('\0'))) return value;
+  throw new TensorlaneError(
+    'ERR_ARGUMENT',
+    `${name} must be a string of at least one character, without NUL, got ${shown(value)}`,
+  );
+}
+
 /** Errors: ERR_ARGUMENT. */
 export function oneOf<T extends string>(name: string, value: unknown, otherwise: T, known: readonly T[]): T {
   if (value === undefined) return otherwise;

@@ -55,9 +55,19 @@ export class TensorlaneError extends Error {
   }
 }
 
+/** V8's words for an array that it has no memory for, or that is longer than any may be. */
+function isOutOfMemory(reason: Error): boolean {
+  return (
+    reason instanceof RangeError &&
+    /^(Array buffer allocation failed|Invalid (typed )?array (buffer )?length)/.test(reason.message)
+  );
+}
+
 /** What the addon, or a failed request, left behind, as an error with the stack of whoever calls this. */
 export function toTensorlaneError(reason: unknown, prefix = ''): TensorlaneError {
   if (!(reason instanceof Error)) return new TensorlaneError('ERR_INTERNAL', prefix + shown(reason));
+  if (isOutOfMemory(reason))
+    return new TensorlaneError('ERR_OUT_OF_MEMORY', prefix + reason.message, { cause: reason });
   const { code, indices, retryAfterMicros } = reason as Error & ErrorDetails & { code?: unknown };
   const known = errorCodes.find((one) => one === code) ?? 'ERR_INTERNAL';
   return new TensorlaneError(known, prefix + reason.message, { cause: reason, indices, retryAfterMicros });

@@ -49,8 +49,9 @@ export class Device implements AsyncDisposable {
     const { kind, index, threads } = this.info;
     const cudaDevice = kind === 'cuda' ? index : undefined;
     const resources = options.resources ?? lanes;
-    this.#models = new LoadedModels(() => this.#open(), { resources, threads, niceness, onnxruntime, cudaDevice });
     this.#runner = new Runner(() => this.#open());
+    const models = { resources, threads, niceness, onnxruntime, cudaDevice };
+    this.#models = new LoadedModels(() => this.#open(), this.#runner, models);
     this.linalg = new LinearAlgebra(this.#runner);
     this.ops = new TensorOperations(this.#runner);
   }

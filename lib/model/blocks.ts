@@ -2,6 +2,7 @@
 // elements, one after the other.
 
 import type { arrayClasses, NumericArray } from '../tensor/dtypes.js';
+import { hostTensor } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
 
 export type Elements = NumericArray | string[];
@@ -34,7 +35,7 @@ export function join(tensors: readonly Tensor[], axis: number): Tensor {
   for (let o = 0; o < outer; o++) {
     for (const { data } of tensors) parts.push(view(data, (o * data.length) / outer, data.length / outer));
   }
-  return { type: first.type, data: gather(first.data, parts), dims } as Tensor;
+  return hostTensor(first.type, gather(first.data, parts), dims);
 }
 
 function view(elements: Elements, start: number, count: number): Elements {

@@ -2,16 +2,18 @@
 //
 // Pages and output buffers are pooled, so a steady load allocates nothing but what its callers keep.
 
-import type { Model as NativeModel, RunOutput } from '../../binding.js';
+import type { Model as NativeModel, RunOutput, TensorOutput } from '../../binding.js';
 import type { Batch, Executor } from '../batching/executor.js';
 import { TensorlaneError } from '../core/errors.js';
+import { own, setOwn } from '../core/own.js';
 import { arrayClasses } from '../tensor/dtypes.js';
-import { product } from '../tensor/tensor.js';
-import type { Tensor } from '../tensor/types.js';
+import { hostTensor, product } from '../tensor/tensor.js';
+import type { DType, Tensor } from '../tensor/types.js';
 import { cut, type Elements, join } from './blocks.js';
 import type { Layout, OutputLayout } from './layout.js';
 import { keptBytes, Page, type QueuedRun } from './page.js';
 import type { Outputs } from './run.js';
+import { givenValue } from './values.js';
 
 /** A buffer for each output of the model, as large as batches have needed. */
 type Staging = (Uint8Array | undefined)[];
@@ -75,15 +77,21 @@ export class ModelExecutor implements Executor<QueuedRun, Outputs> {
     const wanted = this.#wanted(payloads);
     const parted = payloads.length > 1 || batch.padded > batch.total || batch.starts !== undefined;
     const staging = this.#freeStagings.pop() ?? [];
+    const { resident, checked } = payloads[0]!;
+    const inputs = this.#layout.inputs.map((_, index) => page.input(index, batch, isWhole));
+    if (checked.overrides.length > 0) inputs.push(...checked.overrides);
+    // What is parted or cut to its length is so in host memory.
+    const stays = resident && !parted && checked.length === checked.padded;
     try {
       const { outputs, microseconds } = await this.#model.run({
-        inputs: this.#layout.inputs.map((_, index) => page.input(index, batch, isWhole)),
+        inputs,
         outputs: wanted,
         rows: parted ? this.#rows(batch, wanted) : batch.rows,
         staging: parted ? wanted.map((output) => staging[output]) : [],
+        resident: stays,
       });
       formed.tookMicros = microseconds;
-      return parted ? this.#part(batch, wanted, outputs, staging) : [this.#whole(payloads[0]!, wanted, outputs)];
+      return parted ? this.#part(batch, wanted, outputs, staging) : [this.#whole(payloads[0]!, wanted, outputs, stays)];
     } finally {
       for (const output of wanted) if ((staging[output]?.byteLength ?? 0) > keptBytes) staging[output] = undefined;
       if (this.#freeStagings.length < this.#keep) this.#freeStagings.push(staging);
@@ -94,13 +102,8 @@ export class ModelExecutor implements Executor<QueuedRun, Outputs> {
     const joined: Outputs = {};
     for (const name of Object.keys(results[0]!)) {
       const { axis } = this.#layout.outputs.find((output) => output.name === name)!;
-      joined[name] =
-        axis === undefined
-          ? results[0]![name]!
-          : join(
-              results.map((result) => result[name]!),
-              axis,
-            );
+      const all = results.map((result) => own(result, name)!);
+      setOwn(joined, name, axis === undefined ? all[0]! : join(all, axis));
     }
     return joined;
   }
@@ -130,18 +133,29 @@ export class ModelExecutor implements Executor<QueuedRun, Outputs> {
     return padded > total ? [...rows, padded - total] : rows;
   }
 
-  #whole({ checked, alone }: QueuedRun, wanted: readonly number[], results: readonly RunOutput[]): Outputs {
+  /** Of those that stay on the device, `data` are the Buffers. */
+  #whole(
+    { checked, alone }: QueuedRun,
+    wanted: readonly number[],
+    results: readonly RunOutput[],
+    stay: boolean,
+  ): Outputs {
     const outputs: Outputs = {};
     for (let i = 0; i < wanted.length; i++) {
       const layout = this.#layout.outputs[wanted[i]!]!;
-      const { dims, data } = results[i]!;
+      const { type } = layout;
+      if (type === undefined) {
+        // What its type says, which is no tensor.
+        setOwn(outputs, layout.name, givenValue(layout.info, results[i]!) as unknown as Tensor);
+        continue;
+      }
+      const { dims, data } = results[i] as TensorOutput;
       // Its own outputs are right, but nobody could share a batch with it.
       if (!alone && layout.axis !== undefined && dims[layout.axis] !== checked.rows) {
         this.#disprove(layout, dims, checked.rows);
       }
-      const elements =
-        layout.type === 'string' ? (data as string[]) : new arrayClasses[layout.type](data as ArrayBuffer);
-      outputs[layout.name] = trimmed(layout, elements, dims, checked);
+      const elements = stay || type === 'string' ? data : new arrayClasses[type](data as ArrayBuffer);
+      setOwn(outputs, layout.name, trimmed(layout, elements as Elements, dims, checked));
     }
     return outputs;
   }
@@ -157,8 +171,9 @@ export class ModelExecutor implements Executor<QueuedRun, Outputs> {
     for (let i = 0; i < wanted.length; i++) {
       const output = wanted[i]!;
       const layout = this.#layout.outputs[output]!;
-      const { name, type, axis } = layout;
-      const { dims, data } = results[i]!;
+      const { name, axis } = layout;
+      const type = layout.type as DType; // only tensors have rows
+      const { dims, data } = results[i] as TensorOutput;
       if (axis !== undefined && dims[axis] !== padded) {
         throw new TensorlaneError('ERR_MODEL', this.#disprove(layout, dims, padded));
       }
@@ -166,22 +181,23 @@ export class ModelExecutor implements Executor<QueuedRun, Outputs> {
       if (type === 'string') whole = data as string[];
       else if (data === undefined) whole = new arrayClasses[type](staging[output]!.buffer);
       else if (!Array.isArray(data)) {
-        whole = new arrayClasses[type](data);
+        const { byteLength } = data as ArrayBuffer;
+        whole = new arrayClasses[type](data as ArrayBuffer);
         // Next time there is room for as much, and half as much again.
-        staging[output] = new Uint8Array(Math.ceil((data.byteLength * 1.5) / 64) * 64);
+        if (byteLength <= keptBytes) staging[output] = new Uint8Array(Math.ceil((byteLength * 1.5) / 64) * 64);
       }
       let row = 0;
       for (let p = 0; p < payloads.length; p++) {
         const request = payloads[p]!;
         const count = rows[p]!;
         if (request.outputs === wanted || request.outputs.includes(output)) {
-          const own = dims.slice();
-          if (axis !== undefined) own[axis] = count;
+          const ownDims = dims.slice();
+          if (axis !== undefined) ownDims[axis] = count;
           let elements: Elements;
           if (whole === undefined) elements = new arrayClasses[type as 'float32']((data as ArrayBuffer[])[p]!);
-          else if (axis === undefined) elements = whole.slice(0, product(own));
+          else if (axis === undefined) elements = whole.slice(0, product(ownDims));
           else elements = cut(whole, dims, axis, row, count);
-          parted[p]![name] = trimmed(layout, elements, own, request.checked);
+          setOwn(parted[p]!, name, trimmed(layout, elements, ownDims, request.checked));
         }
         row += count;
       }
@@ -225,5 +241,5 @@ function trimmed(
       dims = dims.with(axis, length);
     }
   }
-  return { type, data: elements, dims } as Tensor;
+  return hostTensor(type as DType, elements, dims);
 }

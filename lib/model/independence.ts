@@ -7,6 +7,7 @@
 // Meanwhile, and where it is not shown, requests run alone.
 
 import type { KnownInputs, Model as NativeModel, RowsFinding, TrialRequest } from '../../binding.js';
+import type { DType, Tensor } from '../tensor/types.js';
 import { cut } from './blocks.js';
 import type { BatchingFinding, RowsVerdict } from './finding.js';
 import type { Layout } from './layout.js';
@@ -76,7 +77,15 @@ export class Independence {
     return false;
   }
 
-  /** The same, once it is known. */
+  /** Whether it would find out of inputs like these, for which it needs their elements. */
+  wants(checked: CheckedFeeds): boolean {
+    const learned = this.#shapes.get(checked.key);
+    return (
+      this.#byShape && this.#general.verdict !== 'independent' && typeof learned !== 'object' && learned !== 'learning'
+    );
+  }
+
+  /** The same as `holds`, once it is known. */
   async learn(checked: CheckedFeeds): Promise<boolean> {
     let holds = this.holds(checked);
     while (this.#pending.size > 0) {
@@ -166,8 +175,8 @@ export class Independence {
         known[name] = { dims: made === 'mask' ? [rows, padded] : [rows] };
         continue;
       }
-      const { dims, data } = tensors[given++]!;
-      const elements = axis === undefined ? integersOf(type, data) : undefined;
+      const { dims, data } = tensors[given++] as Tensor;
+      const elements = axis === undefined ? integersOf(type as DType, data) : undefined;
       known[name] = {
         dims: padding === undefined ? [...dims] : dims.with(padding.axis, padded),
         ...(elements && { elements }),
@@ -190,7 +199,7 @@ export class Independence {
         );
         return { dims: mask ? [1, length] : [1], axis: 0, data };
       }
-      const { dims, data } = tensors[given++]!;
+      const { dims, data } = tensors[given++] as Tensor;
       const row = axis === undefined ? data.slice() : cut(data, dims, axis, 0, 1);
       return { dims: axis === undefined ? [...dims] : dims.with(axis, 1), axis: axis ?? null, data: row };
     });

@@ -2,12 +2,27 @@
 
 import type { ValueDescription } from '../../binding.js';
 import { TensorlaneError } from '../core/errors.js';
+import { own } from '../core/own.js';
 import { arrayClasses, type NumericArrayClass } from '../tensor/dtypes.js';
 import { exactElementOf } from '../tensor/elements.js';
-import type { ValueInfo } from '../tensor/types.js';
+import type { DType, ValueInfo } from '../tensor/types.js';
 import type { BatchAxisOptions, PaddingOptions } from './options.js';
+import { infoOf, inWords, isTensorType } from './values.js';
 
-export interface InputLayout extends ValueDescription {
+/** What of a value the batching sees. */
+interface ValueLayout {
+  readonly name: string;
+  readonly info: ValueInfo;
+  /** Of a tensor; undefined for sequences, maps and optionals. */
+  readonly type: DType | undefined;
+  /** Whether it is a tensor of known rank: others have no batch. */
+  readonly ranked: boolean;
+  /** Empty where it is not ranked. */
+  readonly dims: readonly number[];
+  readonly dimNames: readonly (string | undefined)[];
+}
+
+export interface InputLayout extends ValueLayout {
   readonly index: number;
   /** undefined for strings. */
   readonly arrayClass: NumericArrayClass | undefined;
@@ -24,11 +39,18 @@ export interface InputLayout extends ValueDescription {
 /** The smallest dims that a value can have: 1 for each that is free. */
 export const leastDims = (dims: readonly number[]): number[] => dims.map((dim) => (dim === -1 ? 1 : dim));
 
-export interface OutputLayout extends ValueInfo {
+export interface OutputLayout extends ValueLayout {
   /** undefined where the output is not of the batch: all requests get the same. */
   readonly axis: number | undefined;
   /** The axes that are cut to the request's own length. */
   readonly paddedAxes: readonly number[];
+}
+
+/** What the addon says of a model. */
+interface DescribedModel {
+  inputs: ValueDescription[];
+  outputs: ValueDescription[];
+  overridable?: ValueDescription[];
 }
 
 export type Batchable = { readonly enabled: true } | { readonly enabled: false; readonly reason: string };
@@ -38,27 +60,31 @@ export class Layout {
   readonly outputs: readonly OutputLayout[];
   /** The inputs that callers give. */
   readonly given: readonly InputLayout[];
+  /** Initializers that callers may give another value for. */
+  readonly overridable: readonly ValueInfo[];
   /** Ascending; undefined: powers of two. */
   readonly lengths: readonly number[] | undefined;
   readonly pads: boolean;
 
   /** Errors: ERR_ARGUMENT, for options that name what the model has not, or cannot be. */
   constructor(
-    described: { inputs: ValueDescription[]; outputs: ValueDescription[] },
+    { inputs, outputs, overridable = [] }: DescribedModel,
     axes: BatchAxisOptions = {},
     padding?: PaddingOptions,
   ) {
+    const described = { inputs: inputs.map(layoutOf), outputs: outputs.map(layoutOf) };
+    this.overridable = overridable.map(infoOf);
     checkNames('batching.batchAxis.inputs', Object.keys(axes.inputs ?? {}), described.inputs);
     checkNames('batching.batchAxis.outputs', Object.keys(axes.outputs ?? {}), described.outputs);
     if (padding !== undefined) checkPadding(padding, axes, described);
     this.inputs = described.inputs.map((input, index) => {
-      const axis = axisOf(axes.inputs?.[input.name]);
-      const padded = padding?.inputs[input.name];
+      const axis = axisOf(own(axes.inputs, input.name));
+      const padded = own(padding?.inputs, input.name);
       checkAxis('batching.batchAxis.inputs', input, axis);
       return {
         ...input,
         index,
-        arrayClass: input.type === 'string' ? undefined : arrayClasses[input.type],
+        arrayClass: input.type === undefined || input.type === 'string' ? undefined : arrayClasses[input.type],
         axis,
         freeAxes: input.dims.flatMap((dim, at) => (dim === -1 && at !== axis && at !== padded?.axis ? [at] : [])),
         padding: padded && { axis: padded.axis, value: exactElementOf(input.type as 'float32', padded.value ?? 0)! },
@@ -70,10 +96,10 @@ export class Layout {
       this.inputs.flatMap(({ padding: how, dimNames }) => (how && dimNames[how.axis] ? [dimNames[how.axis]] : [])),
     );
     this.outputs = described.outputs.map((output) => {
-      const axis = axisOf(axes.outputs?.[output.name]);
+      const axis = axisOf(own(axes.outputs, output.name));
       checkAxis('batching.batchAxis.outputs', output, axis);
       const named = output.dimNames.flatMap((name, at) => (at !== axis && paddedNames.has(name) ? [at] : []));
-      const paddedAxes = padding?.outputs === undefined ? named : [padding.outputs[output.name] ?? []].flat();
+      const paddedAxes = padding?.outputs === undefined ? named : [own(padding.outputs, output.name) ?? []].flat();
       return { ...output, axis, paddedAxes };
     });
     this.lengths = padding?.lengths?.slice();
@@ -129,8 +155,18 @@ function axisOf(axis: number | null | undefined): number | undefined {
   return axis === null ? undefined : (axis ?? 0);
 }
 
-function whyNot({ type, dims, axis }: InputLayout | OutputLayout): string | undefined {
+function layoutOf(described: ValueDescription): ValueLayout {
+  const info = infoOf(described);
+  const { name } = info;
+  if (!isTensorType(info)) return { name, info, type: undefined, ranked: false, dims: [], dimNames: [] };
+  const { type, dims, dimNames } = info;
+  return { name, info, type, ranked: dims !== undefined, dims: dims ?? [], dimNames };
+}
+
+function whyNot({ type, info, ranked, dims, axis }: InputLayout | OutputLayout): string | undefined {
+  if (type === undefined) return `is ${inWords(info)}, which has no batch axis`;
   if (axis === undefined) return undefined;
+  if (!ranked) return 'may have any rank, so no axis is surely the batch';
   if (dims.length === 0) return 'is a scalar and has no batch axis';
   if (dims[axis] !== -1) {
     const which = axis === 0 ? 'leading dimension' : `dimension ${axis}`;
@@ -148,7 +184,7 @@ function checkNames(what: string, names: readonly string[], values: readonly { n
   }
 }
 
-function checkAxis(what: string, { name, dims }: ValueDescription, axis: number | undefined): void {
+function checkAxis(what: string, { name, dims }: ValueLayout, axis: number | undefined): void {
   if (axis === undefined || axis === 0 || axis < dims.length) return;
   const shape = `[${dims.join(', ')}]`;
   throw new TensorlaneError('ERR_ARGUMENT', `${what}.${name} must be an axis of ${shape} or null, got ${axis}`);
@@ -157,7 +193,7 @@ function checkAxis(what: string, { name, dims }: ValueDescription, axis: number 
 function checkPadding(
   padding: PaddingOptions,
   axes: BatchAxisOptions,
-  described: { inputs: ValueDescription[]; outputs: ValueDescription[] },
+  described: { inputs: readonly ValueLayout[]; outputs: readonly ValueLayout[] },
 ): void {
   const what = 'batching.padVariableLength';
   checkNames(`${what}.inputs`, Object.keys(padding.inputs), described.inputs);
@@ -165,11 +201,11 @@ function checkPadding(
   checkMade(`${what}.maskInput`, padding.maskInput, 2, padding, axes, described.inputs);
   checkMade(`${what}.lengthInput`, padding.lengthInput, 1, padding, axes, described.inputs);
   for (const { name, type, dims } of described.inputs) {
-    const how = padding.inputs[name];
+    const how = own(padding.inputs, name);
     if (how === undefined) continue;
-    const batch = axisOf(axes.inputs?.[name]);
+    const batch = axisOf(own(axes.inputs, name));
     const shape = `${type} [${dims.join(', ')}]`;
-    if (dims[how.axis] !== -1 || type === 'string' || batch === undefined || how.axis === batch) {
+    if (dims[how.axis] !== -1 || type === undefined || type === 'string' || batch === undefined || how.axis === batch) {
       const rows = batch === undefined ? 'which is not of the batch' : `whose axis ${batch} is the batch`;
       throw argument(
         `${what}.inputs.${name}.axis must be a free axis of numbers beside the batch's, got ${how.axis} of ${shape}, ${rows}`,
@@ -180,8 +216,8 @@ function checkPadding(
     }
   }
   for (const { name, dims } of described.outputs) {
-    const batch = axisOf(axes.outputs?.[name]);
-    for (const axis of [padding.outputs?.[name] ?? []].flat()) {
+    const batch = axisOf(own(axes.outputs, name));
+    for (const axis of [own(padding.outputs, name) ?? []].flat()) {
       if (axis < dims.length && axis !== batch) continue;
       const rows = batch === undefined ? 'which is not of the batch' : `whose axis ${batch} is the batch`;
       throw argument(
@@ -198,13 +234,14 @@ function checkMade(
   rank: number,
   padding: PaddingOptions,
   axes: BatchAxisOptions,
-  inputs: readonly ValueDescription[],
+  inputs: readonly ValueLayout[],
 ): void {
   if (name === undefined) return;
   checkNames(what, [name], inputs);
   const { type, dims } = inputs.find((input) => input.name === name)!;
-  const holds = type !== 'string' && exactElementOf(type, rank === 2 ? 1 : 2 ** 20 + 1) !== undefined;
-  if (!holds || dims.length !== rank || Object.hasOwn(padding.inputs, name) || axisOf(axes.inputs?.[name]) !== 0) {
+  const holds =
+    type !== undefined && type !== 'string' && exactElementOf(type, rank === 2 ? 1 : 2 ** 20 + 1) !== undefined;
+  if (!holds || dims.length !== rank || Object.hasOwn(padding.inputs, name) || axisOf(own(axes.inputs, name)) !== 0) {
     throw argument(
       `${what} must be an input of numbers with ${rank === 2 ? 'dims [rows, length]' : 'dims [rows], of 32 bits or more'}, ` +
         `which is not padded itself and whose axis 0 is the batch; '${name}' is ${type} [${dims.join(', ')}]`,

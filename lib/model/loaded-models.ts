@@ -5,6 +5,7 @@ import type { Device as NativeDevice, Model as NativeModel } from '../../binding
 import { findOnnxRuntime } from '../addon/onnxruntime.js';
 import { Limiter } from '../batching/limiter.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
+import type { Runner } from '../runtime/runner.js';
 import { Model } from './model.js';
 import { completeLoadModelOptions, type LoadModelOptions, type ModelSettings } from './options.js';
 import { type ModelSource, modelSource } from './source.js';
@@ -25,6 +26,7 @@ export interface LoadedModelsOptions {
 
 export class LoadedModels {
   readonly #device: () => NativeDevice;
+  readonly #runner: Runner;
   readonly #options: LoadedModelsOptions;
   readonly #limiter: Limiter;
   /** Held weakly: a model that its user has lost, undisposed, is left to the garbage collector. */
@@ -33,8 +35,9 @@ export class LoadedModels {
   #closed = false;
 
   /** `device` gives the open device, or throws ERR_DISPOSED. */
-  constructor(device: () => NativeDevice, options: LoadedModelsOptions) {
+  constructor(device: () => NativeDevice, runner: Runner, options: LoadedModelsOptions) {
     this.#device = device;
+    this.#runner = runner;
     this.#options = options;
     this.#limiter = new Limiter(options.resources);
   }
@@ -51,7 +54,9 @@ export class LoadedModels {
       const { inputs = {}, outputs = {} } = settings.batchAxis;
       const examines = settings.batching !== 'off' && !settings.independentRows;
       const rows = examines ? { rows: { inputs, outputs } } : {};
-      loading = device.loadModel(source, { runtime, threads: settings.threads, niceness, ...gpu, ...rows });
+      const { session, externalData } = settings;
+      const given = { ...(session && { session }), ...(externalData && { externalData }) };
+      loading = device.loadModel(source, { runtime, threads: settings.threads, niceness, ...gpu, ...rows, ...given });
       this.#loading.add(loading);
       const loaded = await loading;
       if (this.#closed) {
@@ -84,7 +89,9 @@ export class LoadedModels {
     let kept: WeakRef<Model> | undefined;
     try {
       const onDisposed = () => kept && this.#models.delete(kept);
-      const model = new Model(loaded, settings, { name, limiter: this.#limiter, onDisposed });
+      const readsDevice = this.#options.cudaDevice === undefined;
+      const tensors = { runner: this.#runner, readsDevice };
+      const model = new Model(loaded, settings, { name, limiter: this.#limiter, tensors, onDisposed });
       kept = new WeakRef(model);
       this.#live(); // forgets those that were collected
       this.#models.add(kept);

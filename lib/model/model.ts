@@ -9,9 +9,12 @@ import type { Limiter } from '../batching/limiter.js';
 import { checkRequestOptions } from '../batching/request-options.js';
 import type { BatcherStats } from '../batching/stats.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
+import type { Runner } from '../runtime/runner.js';
 import type { ValueInfo } from '../tensor/types.js';
+import { inHostMemory, onDevice, requireNumbers } from './device-values.js';
 import { ModelExecutor } from './executor.js';
 import type { BatchingFinding } from './finding.js';
+import { useDeviceTensors } from './given.js';
 import { Independence } from './independence.js';
 import { type Batchable, Layout } from './layout.js';
 import type { ModelSettings } from './options.js';
@@ -34,12 +37,28 @@ export interface ModelBatching {
 
 export type ModelStats = BatcherStats;
 
+/** How a model gets at the tensors of its device. */
+export interface TensorAccess {
+  readonly runner: Runner;
+  /** Whether ONNX Runtime reads the device's memory. */
+  readonly readsDevice: boolean;
+}
+
+interface ModelSurroundings {
+  readonly name: string;
+  readonly limiter: Limiter;
+  readonly tensors: TensorAccess;
+  readonly onDisposed: () => void;
+}
+
 export class Model implements AsyncDisposable {
   /** In events and metrics. */
   readonly name: string;
   /** What `run` takes: an input that the library makes (`padVariableLength`) is not among them. */
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
+  /** Initializers that a run may be given another value for, as if they were inputs; such a run shares no batch. */
+  readonly overridableInitializers: readonly ValueInfo[];
   readonly concurrency: number;
   /** What ONNX Runtime runs it on. */
   readonly provider: 'cpu' | 'cuda';
@@ -50,6 +69,7 @@ export class Model implements AsyncDisposable {
   readonly #signature: Signature;
   readonly #batcher: Batcher<QueuedRun, Outputs>;
   readonly #settings: ModelSettings;
+  readonly #tensors: TensorAccess;
   readonly #onDisposed: () => void;
   /** Where it was asked whether rows change one another's outputs. */
   readonly #independence: Independence | undefined;
@@ -57,12 +77,9 @@ export class Model implements AsyncDisposable {
   #disposal: Promise<void> | undefined;
 
   /** Models are made by `device.loadModel`. Errors: ERR_ARGUMENT, for options that the model contradicts. */
-  constructor(
-    native: NativeModel,
-    settings: ModelSettings,
-    { name, limiter, onDisposed }: { name: string; limiter: Limiter; onDisposed: () => void },
-  ) {
+  constructor(native: NativeModel, settings: ModelSettings, { name, limiter, tensors, onDisposed }: ModelSurroundings) {
     this.name = name;
+    this.#tensors = tensors;
     this.#native = native;
     this.#onDisposed = onDisposed;
     this.#settings = settings;
@@ -70,9 +87,10 @@ export class Model implements AsyncDisposable {
     this.provider = description.provider;
     this.fallbackReason = description.fallbackReason;
     this.#layout = new Layout(description, settings.batchAxis, settings.padding);
-    this.#signature = new Signature(this.#layout);
-    this.inputs = this.#layout.given.map(valueInfo);
-    this.outputs = this.#layout.outputs.map(valueInfo);
+    this.#signature = new Signature(this.#layout, tensors.readsDevice);
+    this.inputs = this.#layout.given.map(({ info }) => info);
+    this.outputs = this.#layout.outputs.map(({ info }) => info);
+    this.overridableInitializers = this.#layout.overridable;
     this.concurrency = settings.batcher.concurrency;
     this.#batchable =
       settings.batching === 'off'
@@ -109,9 +127,10 @@ export class Model implements AsyncDisposable {
    * Runs the model on one request of one or more rows, in a batch with whatever else is waiting.
    *
    * Inputs of up to 64 KiB may be reused at once; larger ones are read until the promise settles. The outputs belong to
-   * the caller alone.
+   * the caller alone. Device tensors may be disposed at once. With `resident`, outputs are device tensors (no overload says so:
+   * it would take away the types of runs that feed on one another).
    *
-   * Errors: ERR_ARGUMENT (a name), ERR_DTYPE, ERR_SHAPE, ERR_ABORTED, ERR_TIMEOUT, ERR_QUEUE_FULL, ERR_OVERLOADED (with
+   * Errors: ERR_ARGUMENT (a name), ERR_NOT_SUPPORTED (a value that cannot be passed in or out), ERR_DTYPE, ERR_SHAPE, ERR_ABORTED, ERR_TIMEOUT, ERR_QUEUE_FULL, ERR_OVERLOADED (with
    * `retryAfterMicros`), ERR_DISPOSED, ERR_MODEL (the model's own), ERR_OUT_OF_MEMORY.
    */
   async run(feeds: Feeds, options?: RunOptions): Promise<Outputs> {
@@ -120,31 +139,40 @@ export class Model implements AsyncDisposable {
       checkRunOptions(options);
       checkRequestOptions(options, this.#settings.batcher, 'run');
     }
-    const { checked, alone } = this.#check(feeds);
+    const resident = options?.resident === true;
     const outputs = this.#signature.outputIndices(options?.outputs);
-    const outcome = await this.#batcher.submit(
-      { checked, outputs, alone, page: undefined, place: 0 },
-      {
-        key: checked.key,
-        rows: checked.rows,
-        alone,
-        signal: options?.signal,
-        abortWhileRunning: options?.abortWhileRunning,
-        priority: options?.priority,
-        timeoutMicros: options?.timeoutMicros,
-        deadlineMicros: options?.deadlineMicros,
-      },
-    );
-    if (outcome instanceof Failure) throw errorOf(outcome, 'run');
-    return outcome;
+    if (resident) requireNumbers(this.#layout, outputs);
+    const checked = this.#check(feeds) ?? this.#check(await inHostMemory(feeds))!;
+    const { key, rows, alone } = checked;
+    const used = checked.onDevice ? useDeviceTensors(checked.tensors, this.#tensors.runner) : undefined;
+    try {
+      const outcome = await this.#batcher.submit(
+        { checked, outputs, alone, resident: resident && this.#tensors.readsDevice, page: undefined, place: 0 },
+        {
+          key,
+          rows,
+          alone,
+          signal: options?.signal,
+          abortWhileRunning: options?.abortWhileRunning,
+          priority: options?.priority,
+          timeoutMicros: options?.timeoutMicros,
+          deadlineMicros: options?.deadlineMicros,
+        },
+      );
+      if (outcome instanceof Failure) throw errorOf(outcome, 'run');
+      return resident ? ((await onDevice(outcome, this.#tensors.runner)) as unknown as Outputs) : outcome;
+    } finally {
+      if (used !== undefined) for (const tensor of used) tensor.unuse();
+    }
   }
 
-  /** What is to run, and whether by itself. */
-  #check(feeds: unknown): { checked: CheckedFeeds; alone: boolean } {
-    if (!this.#batchable.enabled) return { checked: this.#signature.checkFeeds(feeds, false), alone: true };
-    const checked = this.#signature.checkFeeds(feeds, true);
-    if (this.#independence === undefined || this.#independence.holds(checked)) return { checked, alone: false };
-    return { checked: wholly(checked), alone: true };
+  /** What is to run; undefined where device tensors have to come to host memory first. */
+  #check(feeds: unknown): CheckedFeeds | undefined {
+    const checked = this.#signature.checkFeeds(feeds, this.#batchable.enabled);
+    if (checked === undefined || checked.alone || this.#independence === undefined) return checked;
+    // What is found out of a row, is so by its elements.
+    if (checked.onDevice && this.#independence.wants(checked)) return undefined;
+    return this.#independence.holds(checked) ? checked : wholly(checked);
   }
 
   /**
@@ -170,9 +198,10 @@ export class Model implements AsyncDisposable {
     let refusal: unknown;
     const make = () => {
       try {
-        const { checked, alone } = this.#check(feeds());
-        const payload: QueuedRun = { checked, outputs, alone, page: undefined, place: 0 };
-        return { payload, key: checked.key, rows: checked.rows, alone };
+        const checked = this.#check(feeds())!; // of host tensors
+        const { key, rows, alone } = checked;
+        const payload: QueuedRun = { checked, outputs, alone, resident: false, page: undefined, place: 0 };
+        return { payload, key, rows, alone };
       } catch (reason) {
         refusal = reason;
         throw reason;
@@ -201,8 +230,9 @@ export class Model implements AsyncDisposable {
     const alone = !batchable.enabled || (await this.#independence?.learn(checkedRow)) === false;
     const sizes = alone ? [1] : (warmup.batchSizes ?? batcher.allowedBatchSizes ?? [1, batcher.maxBatchSize]);
     for (const { rows, feeds } of warmupRuns(this.#layout.given, row, sizes, warmup)) {
-      const checked = this.#signature.checkFeeds(feeds, !alone);
-      const request = { checked, outputs: this.#signature.allOutputs, alone, page: undefined, place: 0 };
+      const checked = this.#signature.checkFeeds(feeds, !alone)!;
+      const outputs = this.#signature.outputIndices(undefined);
+      const request = { checked, outputs, alone, resident: false, page: undefined, place: 0 };
       try {
         await this.#batcher.warmUp(request, { key: checked.key, rows });
       } catch (reason) {
@@ -218,7 +248,7 @@ export class Model implements AsyncDisposable {
 
   #checkWarmupRow(row: Feeds, batched: boolean): CheckedFeeds {
     try {
-      const checked = this.#signature.checkFeeds(row, batched);
+      const checked = this.#signature.checkFeeds(row, batched)!;
       const { rows } = checked;
       if (rows === 1) return checked;
       throw new TensorlaneError('ERR_SHAPE', `run: one row of each input is wanted, got ${rows}`);
@@ -251,7 +281,7 @@ export class Model implements AsyncDisposable {
 
 /** As a request that runs by itself, all rows of which are one to the batcher. */
 function wholly(checked: CheckedFeeds): CheckedFeeds {
-  return { ...checked, rows: 1 };
+  return { ...checked, rows: 1, alone: true };
 }
 
 function mixes(reason: string): string {
@@ -267,8 +297,4 @@ function impossible(reason: string): TensorlaneError {
     `loadModel: batching was asked for, and is impossible: ${reason}; ` +
       'name the axis of its batch in batching.batchAxis (null for an input or output that has none), or leave batching out',
   );
-}
-
-function valueInfo({ name, type, dims, dimNames }: ValueInfo): ValueInfo {
-  return { name, type, dims, dimNames };
 }

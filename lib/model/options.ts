@@ -1,5 +1,6 @@
 // The options of loadModel, checked and completed.
 
+import type { SessionSettings } from '../../binding.js';
 import {
   type BatcherOptions,
   type BatcherSettings,
@@ -18,8 +19,14 @@ import {
 } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
-import type { Tensor } from '../tensor/types.js';
+import type { ModelValue } from '../tensor/types.js';
 import { type BatchingFinding, checkedFinding } from './finding.js';
+import {
+  checkedExternalData,
+  completeSessionOptions,
+  type ExternalDataFile,
+  type SessionOptions,
+} from './session-options.js';
 
 export interface BatchingOptions extends Omit<BatcherOptions, 'concurrency'> {
   /**
@@ -66,7 +73,7 @@ export interface RateLimiterOptions {
 
 export interface WarmupOptions {
   /** One row of each input; zeros by default, with 1 for what is free of its dims. */
-  inputs?: Readonly<Record<string, Tensor>> | undefined;
+  inputs?: Readonly<Record<string, ModelValue>> | undefined;
   /** Sizes, in rows; `allowedBatchSizes` by default, or 1 and `maxBatchSize`. */
   batchSizes?: readonly number[] | undefined;
   /** Runs of each size; 1 by default. */
@@ -89,6 +96,10 @@ export interface LoadModelOptions {
   warmup?: WarmupOptions | boolean | undefined;
   /** Names the model in events and metrics; its file's name by default. */
   name?: string | undefined;
+  /** ONNX Runtime's own settings, under onnxruntime-node's names. */
+  session?: SessionOptions | undefined;
+  /** Files of weights beside a model that is given as bytes, or in place of those on disk. */
+  externalData?: readonly ExternalDataFile[] | undefined;
 }
 
 export interface ModelSettings {
@@ -102,6 +113,9 @@ export interface ModelSettings {
   readonly threads: number;
   readonly rateLimiter: { readonly resources: number; readonly weight: number };
   readonly warmup: WarmupOptions | undefined;
+  /** As the addon takes them. */
+  readonly session: SessionSettings | undefined;
+  readonly externalData: readonly { path: string; data: Uint8Array }[] | undefined;
 }
 
 const names = namesOf<LoadModelOptions>({
@@ -111,6 +125,8 @@ const names = namesOf<LoadModelOptions>({
   rateLimiter: true,
   warmup: true,
   name: true,
+  session: true,
+  externalData: true,
 });
 const axesNames = namesOf<BatchAxisOptions>({ inputs: true, outputs: true });
 const paddingNames = namesOf<PaddingOptions>({
@@ -163,6 +179,8 @@ export function completeLoadModelOptions(
     threads: wholeNumber('threads', options.threads, device.threads, 1, mostThreads),
     rateLimiter: checkedRateLimiter(options.rateLimiter === undefined ? {} : options.rateLimiter, device.resources),
     warmup: checkedWarmup(options.warmup, settings),
+    session: options.session === undefined ? undefined : completeSessionOptions(options.session),
+    externalData: options.externalData === undefined ? undefined : checkedExternalData(options.externalData),
   };
 }
 

@@ -4,14 +4,16 @@
 // by reference and gathered on the lane. A page takes requests until one of them runs; so requests that run in the order in
 // which they came, as they do without priorities, are a batch that lies in its slabs as it is.
 
-import type { RunInput } from '../../binding.js';
+import type { BufferPart, RunInput } from '../../binding.js';
 import { addon } from '../addon/load.js';
 import type { Batch } from '../batching/executor.js';
 import { TensorlaneError } from '../core/errors.js';
 import type { NumericArray, NumericArrayClass } from '../tensor/dtypes.js';
 import { exactElementOf } from '../tensor/elements.js';
+import { product } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
 import { blocksOf } from './blocks.js';
+import { type Given, OnDevice, Whole } from './given.js';
 import type { InputLayout, Layout } from './layout.js';
 import type { CheckedFeeds } from './signature.js';
 
@@ -22,13 +24,17 @@ export interface QueuedRun {
   readonly outputs: readonly number[];
   /** Runs by itself, whatever its shape. */
   readonly alone: boolean;
+  /** Whether its outputs are to stay on the device. */
+  readonly resident: boolean;
   page: Page | undefined;
   /** Its place in the page. */
   place: number;
 }
 
-/** Where the elements of one input are: in the slab from `start` on, or in the caller's own array. */
-type Placed = number | NumericArray | readonly string[];
+/** Where the elements of one input are: in the slab from `start` on, in the caller's own array, or not in JS. */
+type Placed = number | NumericArray | readonly string[] | OnDevice | Whole;
+/** What the addon takes. */
+type Part = NumericArray | readonly string[] | BufferPart;
 
 class Slab {
   array: NumericArray | undefined;
@@ -137,8 +143,10 @@ export class Page {
     const { alone, place } = batch.payloads[0]!;
     const dims = this.#dims[index]!.slice();
     if (alone || axis === undefined) {
+      const placed = this.#placed[index]![place]!;
+      if (placed instanceof Whole) return placed.input;
       const part = this.#part(index, place, 0, this.#lengths[index]![place]!);
-      return { dims, parts: type === 'string' ? [...(part as string[])] : [part as NumericArray] };
+      return { dims, parts: type === 'string' ? [...(part as string[])] : [part as NumericArray | BufferPart] };
     }
     dims[axis] = batch.padded;
     if (isWhole && axis === 0 && type !== 'string' && !this.#scattered) {
@@ -146,7 +154,7 @@ export class Page {
       return { dims, parts: array === undefined ? [] : [array.subarray(0, used)] };
     }
     const parts = this.#segments(index, axis, batch);
-    return { dims, parts: type === 'string' ? (parts as string[][]).flat() : (parts as NumericArray[]) };
+    return { dims, parts: type === 'string' ? (parts as string[][]).flat() : (parts as (NumericArray | BufferPart)[]) };
   }
 
   /** Whether a batch is all that the page has. */
@@ -158,15 +166,20 @@ export class Page {
     return true;
   }
 
-  #take(input: InputLayout, tensor: Tensor, { length, padded }: CheckedFeeds): void {
+  #take(input: InputLayout, given: Given, { length, padded }: CheckedFeeds): void {
     const { index, padding } = input;
     const pads = padding !== undefined && padded !== length;
     const dims = this.#dims[index]!;
     if (this.#count === 0) {
       dims.length = 0;
-      dims.push(...tensor.dims);
+      dims.push(...given.dims);
       if (pads) dims[padding.axis] = padded;
     }
+    if (given instanceof OnDevice || given instanceof Whole) {
+      this.#place(index, given, given instanceof Whole ? 0 : product(given.dims));
+      return;
+    }
+    const tensor = given as Tensor; // device tensors are OnDevice by now
     if (tensor.type === 'string') this.#place(index, tensor.data.slice(), tensor.data.length);
     else if (pads) {
       const start = this.#pad(input, tensor, padded);
@@ -200,7 +213,7 @@ export class Page {
   }
 
   /** An input that callers do not give. */
-  #make({ index, made, type }: InputLayout, { length, padded }: CheckedFeeds, tensors: readonly Tensor[]): void {
+  #make({ index, made, type }: InputLayout, { length, padded }: CheckedFeeds, tensors: readonly Given[]): void {
     const slab = this.#slabs[index]!;
     const first = this.#layout.given.findIndex(({ axis, padding }) => axis !== undefined && padding !== undefined);
     const rows = tensors[first]!.dims[this.#layout.given[first]!.axis!]!;
@@ -220,7 +233,7 @@ export class Page {
   }
 
   /** The rows of a batch, and its padding: the last row again. */
-  #segments(index: number, axis: number, { payloads, rows, starts, total, padded }: Batch<QueuedRun>): Placed[] {
+  #segments(index: number, axis: number, { payloads, rows, starts, total, padded }: Batch<QueuedRun>): Part[] {
     const { outer, inner } = blocksOf(this.#dims[index]!, axis);
     const parts = new Joined();
     const last = payloads.length - 1;
@@ -243,8 +256,9 @@ export class Page {
     else parts.add(this.#part(index, place, from, count));
   }
 
-  #part(index: number, place: number, from: number, count: number): NumericArray | readonly string[] {
+  #part(index: number, place: number, from: number, count: number): Part {
     const at = this.#placed[index]![place]!;
+    if (at instanceof OnDevice) return count === this.#lengths[index]![place] ? at.part : at.slice(from, count);
     if (typeof at === 'number') return this.#slabs[index]!.array!.subarray(at + from, at + from + count);
     const length = this.#lengths[index]![place]!;
     if (Array.isArray(at)) return count === length ? at : at.slice(from, from + count);
@@ -255,7 +269,7 @@ export class Page {
 
 /** Parts one after the other, in which neighbours in one slab are one part. */
 class Joined {
-  readonly #parts: Placed[] = [];
+  readonly #parts: Part[] = [];
   #array: NumericArray | undefined;
   #start = 0;
   #end = 0;
@@ -269,12 +283,12 @@ class Joined {
     this.#end = start + count;
   }
 
-  add(part: Placed): void {
+  add(part: Part): void {
     this.#flush();
     this.#parts.push(part);
   }
 
-  end(): Placed[] {
+  end(): Part[] {
     this.#flush();
     return this.#parts;
   }

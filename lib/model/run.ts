@@ -1,13 +1,14 @@
 // What a run of a model takes, and what it gives.
 
 import type { RequestOptions } from '../batching/request-options.js';
-import { namesOf, plainObject, refuseUnknown } from '../core/arguments.js';
+import { flag, namesOf, plainObject, refuseUnknown } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
+import type { DeviceTensor } from '../runtime/device-tensor.js';
 import { arrayKind } from '../tensor/dtypes.js';
-import type { Tensor } from '../tensor/types.js';
+import type { ModelValue, Tensor } from '../tensor/types.js';
 
-/** Tensors by the names of inputs. */
-export type Feeds = Readonly<Record<string, Tensor>>;
+/** Tensors, in host memory or on the model's device, by the names of inputs; arrays, Maps or null where an input is no tensor. */
+export type Feeds = Readonly<Record<string, ModelValue | DeviceTensor>>;
 
 /** Tensors by the names of outputs. */
 export type Outputs = Record<string, Tensor>;
@@ -15,10 +16,13 @@ export type Outputs = Record<string, Tensor>;
 export interface RunOptions extends RequestOptions {
   /** The outputs that are wanted; all by default. */
   outputs?: readonly string[] | undefined;
+  /** Whether outputs stay on the device: they are DeviceTensors then, which their owner disposes. */
+  resident?: boolean | undefined;
 }
 
 const names = namesOf<RunOptions>({
   outputs: true,
+  resident: true,
   signal: true,
   abortWhileRunning: true,
   priority: true,
@@ -38,4 +42,5 @@ export function requireFeeds(feeds: unknown): asserts feeds is Readonly<Record<s
 /** That they are options, and none is unknown; what each is, is checked where it is used. Errors: ERR_ARGUMENT. */
 export function checkRunOptions(options: RunOptions): void {
   refuseUnknown(plainObject('run: options', options), names, 'run');
+  flag('run: resident', options.resident, false);
 }

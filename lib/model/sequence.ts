@@ -11,11 +11,15 @@ import { addon } from '../addon/load.js';
 import type { Turn } from '../batching/request.js';
 import { namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
+import { own, setOwn } from '../core/own.js';
 import { shown } from '../core/shown.js';
+import { DeviceTensor } from '../runtime/device-tensor.js';
 import { zeros } from '../tensor/tensor.js';
 import type { Tensor, ValueInfo } from '../tensor/types.js';
+import { inHostMemory } from './device-values.js';
 import { leastDims } from './layout.js';
 import { checkRunOptions, type Feeds, type Outputs, type RunOptions, requireFeeds } from './run.js';
+import { copyTensor, copyValue, inWords, isTensorType } from './values.js';
 
 export interface SequenceOptions {
   /** For each input that is state, the output that it comes from: { state: 'stateN' }. */
@@ -82,7 +86,7 @@ export class Sequence implements AsyncDisposable {
     const outputs = new Set(this.#states.map(([, output]) => output));
     this.#others = model.outputs.map(({ name }) => name).filter((name) => !outputs.has(name));
     this.#initial = Object.fromEntries(
-      this.#states.map(([input, output]) => [input, initialState(model, input, output, initial[input])]),
+      this.#states.map(([input, output]) => [input, initialState(model, input, output, own(initial, input))]),
     );
     this.#state = this.#initial;
     this.#maxWaiting = wholeNumber('sequence: maxQueueSize', options.maxQueueSize, 0, 0);
@@ -155,6 +159,7 @@ export class Sequence implements AsyncDisposable {
         throw argument(`run: input '${input}' is state, which the sequence feeds; give it as initial, or leave it out`);
       }
     }
+    if (options.resident === true) throw argument('run: resident: the outputs of a sequence are host tensors');
     const wanted = options.outputs ?? this.#others;
     if (!Array.isArray(wanted)) throw argument(`run: outputs must be an array of names, got ${shown(wanted)}`);
     return [...wanted];
@@ -162,12 +167,13 @@ export class Sequence implements AsyncDisposable {
 
   async #inTurn(before: Promise<unknown>, feeds: Feeds, options: RunOptions): Promise<Outputs> {
     let kept: Feeds | undefined;
+    const hosted = Object.values(feeds).some((value) => value instanceof DeviceTensor) ? new Hosted(feeds) : undefined;
     const leave = () => {
       if (kept !== undefined) this.#waiting--;
       kept = undefined;
     };
     const turn: RunInTurn = {
-      before,
+      before: hosted === undefined ? before : Promise.all([before, hosted.ended]),
       waiting: this.#waiting,
       maxWaiting: this.#maxWaiting,
       hold: () => {
@@ -175,7 +181,7 @@ export class Sequence implements AsyncDisposable {
         this.#waiting++;
       },
       feeds: () => {
-        const all = { ...kept, ...this.#state };
+        const all = { ...(hosted?.feeds() ?? kept), ...this.#state };
         leave();
         return all;
       },
@@ -190,11 +196,12 @@ export class Sequence implements AsyncDisposable {
   /** Keeps the state that a run leaves, and gives what is wanted of its outputs. */
   async #step(run: Promise<Outputs>, wanted: readonly string[]): Promise<Outputs> {
     const all = await run;
-    this.#state = Object.fromEntries(this.#states.map(([input, output]) => [input, all[output]!]));
+    this.#state = Object.fromEntries(this.#states.map(([input, output]) => [input, own(all, output)!]));
     const outputs: Outputs = {};
     for (const name of wanted) {
       // What the caller does to an output must not change the state.
-      outputs[name] = this.#others.includes(name) ? all[name]! : copy(all[name]!);
+      const given = own(all, name)!;
+      setOwn(outputs, name, this.#others.includes(name) ? given : copyTensor(given));
     }
     return outputs;
   }
@@ -240,25 +247,35 @@ function argument(problem: string): TensorlaneError {
   return new TensorlaneError('ERR_ARGUMENT', `sequence: ${problem}`);
 }
 
-/** What a caller may change while the run waits. What is no tensor is refused in its turn. */
-function copied(feeds: Feeds): Feeds {
-  return Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, copy(tensor, addon().copyUpTo)]));
+/** Device tensors of a run that waits for its turn: they come to host memory meanwhile, and may be disposed. */
+class Hosted {
+  /** Never rejects. */
+  readonly ended: Promise<void>;
+  #feeds: Feeds = {};
+  #failure: unknown;
+
+  constructor(feeds: Feeds) {
+    this.ended = inHostMemory(feeds).then(
+      (hosted) => {
+        this.#feeds = hosted;
+      },
+      (reason) => {
+        this.#failure = reason;
+      },
+    );
+  }
+
+  feeds(): Feeds {
+    if (this.#failure !== undefined) throw this.#failure;
+    return this.#feeds;
+  }
 }
 
-/** A copy of a tensor, with its own elements up to so many bytes. */
-function copy(tensor: Tensor, upTo = Number.POSITIVE_INFINITY): Tensor {
-  if (tensor === null || typeof tensor !== 'object') return tensor;
-  const { type, data, dims } = tensor;
-  const small = Array.isArray(data) || (ArrayBuffer.isView(data) && data.byteLength <= upTo);
-  // A Buffer's slice would be no copy.
-  const own = !small
-    ? data
-    : Array.isArray(data)
-      ? [...data]
-      : data.constructor === Buffer
-        ? Uint8Array.from(data as Uint8Array)
-        : data.slice();
-  return { type, data: own, dims: Array.isArray(dims) ? [...dims] : dims } as Tensor;
+/** What a caller may change while the run waits. What is no tensor is refused in its turn. */
+function copied(feeds: Feeds): Feeds {
+  return Object.fromEntries(
+    Object.entries(feeds).map(([name, value]) => [name, copyValue(value, addon().copyUpTo)]),
+  ) as Feeds;
 }
 
 function find(values: readonly ValueInfo[], kind: string, name: string): ValueInfo {
@@ -270,15 +287,20 @@ function find(values: readonly ValueInfo[], kind: string, name: string): ValueIn
 
 /** Errors: ERR_ARGUMENT. What of a given tensor the model does not take is found when it runs, but for its type. */
 function initialState(model: SequenceModel, inputName: string, outputName: string, given: Tensor | undefined): Tensor {
-  const { type, dims: described } = find(model.inputs, 'input', inputName);
+  const input = find(model.inputs, 'input', inputName);
   const output = find(model.outputs, 'output', outputName);
+  if (!isTensorType(input) || input.dims === undefined) {
+    throw argument(`states: '${inputName}' must be a tensor of known rank, and is ${inWords(input)}`);
+  }
+  const { type, dims: described } = input;
   if (type !== output.type) {
     throw argument(`states: '${inputName}' is ${type}, but '${outputName}' is ${output.type}`);
   }
   if (given !== undefined) {
     const { type: own, dims } = plainObject(`sequence: initial.${inputName}`, given);
     const fits = Array.isArray(dims) && dims.length === described.length;
-    if (own === type && fits && described.every((dim, axis) => dim === -1 || dim === dims[axis])) return copy(given);
+    if (own === type && fits && described.every((dim, axis) => dim === -1 || dim === dims[axis]))
+      return copyTensor(given);
     throw argument(`initial.${inputName} must be ${type} [${described.join(', ')}], got ${shown(own)} ${shown(dims)}`);
   }
   if (type === 'string') throw argument(`'${inputName}' is of strings, and needs an initial value`);

@@ -1,16 +1,27 @@
 // Checks what callers hand in against what the model takes, and finds the rows and the key of each request.
 
+import type { RunInput } from '../../binding.js';
 import { TensorlaneError } from '../core/errors.js';
+import { shown } from '../core/shown.js';
+import { DeviceTensor } from '../runtime/device-tensor.js';
 import { arrayKind, holds, storedLength } from '../tensor/dtypes.js';
 import { requireStrings, wrongDims } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
+import { type Given, Whole } from './given.js';
 import type { InputLayout, Layout } from './layout.js';
 import { requireFeeds } from './run.js';
+import { nativeInput, shapeOf } from './values.js';
 
 /** What a run was given, when it has been checked. */
 export interface CheckedFeeds {
   /** Of the inputs that callers give, in the model's order. */
-  readonly tensors: readonly Tensor[];
+  readonly tensors: Given[];
+  /** Of the overridable initializers; empty where none is given. */
+  readonly overrides: readonly RunInput[];
+  /** Whether some of the tensors are on the device. */
+  readonly onDevice: boolean;
+  /** Whether it runs by itself: what has no rows, or overrides an initializer, shares no batch. */
+  readonly alone: boolean;
   readonly rows: number;
   readonly key: string;
   /** Along the padded axis, where there is one: the request's own, and the one that it is padded to. */
@@ -20,34 +31,56 @@ export interface CheckedFeeds {
 
 /** Elements of an input that is not of the batch: their bits are a part of the key. */
 const sharedUpTo = 1024;
+const none: readonly RunInput[] = [];
 
 export class Signature {
   readonly #layout: Layout;
-  readonly allOutputs: readonly number[];
+  /** Whether device tensors are read where they are; else they come to host memory first. */
+  readonly #readsDevice: boolean;
+  readonly #allOutputs: readonly number[];
   readonly #outputIndex: ReadonlyMap<string, number>;
   /** What was asked for last, and its indices: the same array for the same names, so that a batch sees at once that all agree. */
   #lastNames: readonly string[] = [];
   #lastIndices: readonly number[] = [];
 
-  constructor(layout: Layout) {
+  constructor(layout: Layout, readsDevice: boolean) {
     this.#layout = layout;
-    this.allOutputs = layout.outputs.map((_, index) => index);
+    this.#readsDevice = readsDevice;
+    this.#allOutputs = layout.outputs.map((_, index) => index);
     this.#outputIndex = new Map(layout.outputs.map((output, index) => [output.name, index]));
   }
 
-  /** Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
-  checkFeeds(feeds: unknown, batched: boolean): CheckedFeeds {
+  /**
+   * undefined where device tensors among them have to be brought to host memory first. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE,
+   * ERR_NOT_SUPPORTED.
+   */
+  checkFeeds(feeds: unknown, batched: boolean): CheckedFeeds | undefined {
     requireFeeds(feeds);
     const given = feeds;
     const inputs = this.#layout.given;
-    const tensors: Tensor[] = [];
+    const tensors: Given[] = [];
+    let expected = inputs.length;
+    let onDevice = false;
     let key = '';
     let rows = -1;
     let length = -1;
     for (let i = 0; i < inputs.length; i++) {
       const input = inputs[i]!;
+      if (input.type === undefined) {
+        const value = given[input.name];
+        if (!(input.name in given)) {
+          if (input.info.type !== 'optional') throw missing(input, given, inputs);
+          expected--;
+        }
+        tensors.push(new Whole(nativeInput(input.info, value, `run: input '${input.name}'`)));
+        continue;
+      }
       const tensor = given[input.name] as Tensor;
-      checkInput(input, tensor, given, inputs);
+      if (checkInput(input, tensor, given, inputs)) {
+        onDevice = true;
+        const isRead = this.#readsDevice && !(batched && (input.axis === undefined || this.#layout.pads));
+        if (!isRead) return undefined;
+      }
       const { dims } = tensor;
       if (input.padding !== undefined) {
         if (length !== -1 && dims[input.padding.axis] !== length) throw unequal('length', inputs, given, input);
@@ -65,19 +98,43 @@ export class Signature {
     }
     let names = 0;
     for (const _ in given) names++;
-    if (names !== inputs.length) throw unknownName(given, inputs);
-    if (rows === 0) throw new TensorlaneError('ERR_SHAPE', 'run: the batch axis has size 0; give at least one row');
+    const overrides = names === expected ? none : this.#overrides(given, names - expected);
+    const alone = !batched || rows === 0 || overrides.length > 0;
     let padded = length;
-    if (this.#layout.pads && batched) {
+    if (this.#layout.pads && !alone) {
       padded = this.#layout.paddedLength(length);
       key += padded;
     }
-    return { tensors, rows: batched ? rows : 1, key, length, padded };
+    return { tensors, overrides, onDevice, alone, rows: alone ? 1 : rows, key, length, padded };
   }
 
-  /** Errors: ERR_ARGUMENT. */
+  /** Errors: ERR_ARGUMENT, ERR_NOT_SUPPORTED (an output that cannot be passed out). */
   outputIndices(wanted: readonly string[] | undefined): readonly number[] {
-    if (wanted === undefined) return this.allOutputs;
+    const indices = wanted === undefined ? this.#allOutputs : this.#indicesOf(wanted);
+    for (const index of indices) {
+      const { name, info } = this.#layout.outputs[index]!;
+      if (info.type !== 'unsupported') continue;
+      throw new TensorlaneError(
+        'ERR_NOT_SUPPORTED',
+        `run: output '${name}' is ${info.what}, which cannot be passed out; name the outputs that are wanted`,
+      );
+    }
+    return indices;
+  }
+
+  /** The values that are given beside the inputs; there are `count`. Errors: those of `checkFeeds`. */
+  #overrides(given: Readonly<Record<string, unknown>>, count: number): readonly RunInput[] {
+    let found = 0;
+    const overrides = this.#layout.overridable.map((info) => {
+      if (!Object.hasOwn(given, info.name)) return undefined;
+      found++;
+      return nativeInput(info, given[info.name], `run: input '${info.name}'`);
+    });
+    if (found !== count) throw unknownName(given, [...this.#layout.given, ...this.#layout.overridable]);
+    return overrides;
+  }
+
+  #indicesOf(wanted: readonly string[]): readonly number[] {
     if (!Array.isArray(wanted) || wanted.length === 0) {
       throw new TensorlaneError('ERR_ARGUMENT', 'run: outputs must be an array with at least one name');
     }
@@ -97,38 +154,36 @@ export class Signature {
   }
 }
 
-/** On the way of every request: the messages are made elsewhere. */
+/** On the way of every request: the messages are made elsewhere. Whether the tensor is on the device. */
 function checkInput(
   spec: InputLayout,
   tensor: Tensor | undefined,
   given: object,
   inputs: readonly InputLayout[],
-): void {
+): boolean {
   if (tensor === undefined || tensor === null || typeof tensor !== 'object') throw missing(spec, given, inputs);
-  const { type, data, dims } = tensor;
-  if (type !== spec.type) {
-    throw new TensorlaneError(
-      'ERR_DTYPE',
-      `run: input '${spec.name}' takes ${spec.type}, but was given ${String(type)}`,
-    );
-  }
-  if (!holds(type, data)) {
+  const { type, dims } = tensor;
+  if (type !== spec.type) throw wrongType(spec, tensor, given, inputs);
+  const onDevice = (tensor as unknown) instanceof DeviceTensor;
+  const data = onDevice ? undefined : dataOf(spec, tensor);
+  if (data !== undefined && !holds(type, data)) {
     const expected = spec.arrayClass?.name ?? 'Array';
     throw new TensorlaneError(
       'ERR_DTYPE',
       `run: input '${spec.name}' is ${type}, whose data is a ${expected}, not ${arrayKind(data)}`,
     );
   }
-  if (type === 'string') requireStrings(data, `run: input '${spec.name}'`);
+  if (type === 'string') requireStrings(data as string[], `run: input '${spec.name}'`);
   if (ArrayBuffer.isView(dims)) throw wrongDims(`run: input '${spec.name}'`, dims);
-  if (!Array.isArray(dims) || dims.length !== spec.dims.length) throw wrongShape(spec, tensor);
+  if (!Array.isArray(dims) || (spec.ranked && dims.length !== spec.dims.length)) throw wrongShape(spec, tensor);
   let count = 1;
   for (let axis = 0; axis < dims.length; axis++) {
     const dim = dims[axis]!;
-    const fixed = spec.dims[axis]!;
+    const fixed = spec.ranked ? spec.dims[axis]! : -1;
     if ((fixed !== -1 && dim !== fixed) || !Number.isInteger(dim) || dim < 0) throw wrongShape(spec, tensor);
     count *= dim;
   }
+  if (data === undefined) return true;
   if (data.length !== storedLength(type, count)) {
     const detached = ArrayBuffer.isView(data) && data.buffer.byteLength === 0 && count > 0;
     throw new TensorlaneError(
@@ -137,10 +192,39 @@ function checkInput(
         `but data has ${data.length}${detached ? ' (its buffer is empty or was transferred elsewhere)' : ''}`,
     );
   }
+  return false;
 }
 
-function shapeOf(spec: InputLayout): string {
-  return `[${spec.dims.map((dim, axis) => (dim === -1 ? (spec.dimNames[axis] ?? 'any') : dim)).join(', ')}]`;
+/** onnxruntime-common's tensors throw where their elements are on a device of its own. Errors: ERR_NOT_SUPPORTED, ERR_DTYPE. */
+function dataOf(spec: InputLayout, tensor: Tensor): Tensor['data'] {
+  let data: Tensor['data'] | undefined;
+  try {
+    ({ data } = tensor);
+  } catch (cause) {
+    const problem = (cause as Error).message;
+    throw new TensorlaneError('ERR_NOT_SUPPORTED', `run: input '${spec.name}' cannot be read: ${problem}`, { cause });
+  }
+  if (data !== undefined) return data;
+  const expected = spec.arrayClass?.name ?? 'Array';
+  throw new TensorlaneError(
+    'ERR_DTYPE',
+    `run: input '${spec.name}' is ${spec.type}, whose data is a ${expected}, not undefined`,
+  );
+}
+
+function wrongType(spec: InputLayout, value: Tensor, given: object, inputs: readonly InputLayout[]): TensorlaneError {
+  if ((value as unknown) === Object.prototype) return missing(spec, given, inputs); // of an input called '__proto__'
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) {
+    const how = ArrayBuffer.isView(value) ? 'tensor(array, dims)' : 'tensor(array)';
+    return new TensorlaneError(
+      'ERR_DTYPE',
+      `run: input '${spec.name}' takes a tensor { type, data, dims }, but was given a bare ${arrayKind(value)}; ` +
+        `make it one: ${how}`,
+    );
+  }
+  const { type } = value as { type: unknown };
+  const found = typeof type === 'string' ? type : `an object whose type is ${shown(type)}`;
+  return new TensorlaneError('ERR_DTYPE', `run: input '${spec.name}' takes ${spec.type}, but was given ${found}`);
 }
 
 function wrongShape(spec: InputLayout, tensor: Tensor): TensorlaneError {
@@ -166,7 +250,7 @@ function missing(spec: InputLayout, given: object, inputs: readonly InputLayout[
   );
 }
 
-function unknownName(given: object, inputs: readonly InputLayout[]): TensorlaneError {
+function unknownName(given: object, inputs: readonly { readonly name: string }[]): TensorlaneError {
   const known = new Set(inputs.map(({ name }) => name));
   const stray = Object.keys(given).filter((name) => !known.has(name));
   return new TensorlaneError(

@@ -14,15 +14,22 @@ export type ModelSource = string | URL | ArrayBufferView | ArrayBufferLike;
 /** As the addon takes it: a path or bytes. Errors: ERR_ARGUMENT. */
 export function modelSource(source: unknown): string | Uint8Array {
   if (typeof source === 'string') return checkedPath(source.startsWith('file:') ? pathOf(source) : source);
-  if (ArrayBuffer.isView(source)) return bytesOf(source.buffer, source.byteOffset, source.byteLength);
+  const bytes = asBytes(source);
+  if (bytes !== undefined) return bytes;
   const kind = Object.prototype.toString.call(source);
-  if (kind === '[object ArrayBuffer]' || kind === '[object SharedArrayBuffer]')
-    return bytesOf(source as ArrayBufferLike);
   if (kind === '[object URL]') return checkedPath(pathOf(source as URL));
   throw new TensorlaneError(
     'ERR_ARGUMENT',
     `loadModel: expected a path, a file: URL, or the model's bytes as a Uint8Array or ArrayBuffer, got ${arrayKind(source)}`,
   );
+}
+
+/** Bytes of whatever kind as a Uint8Array; undefined for what has none. */
+export function asBytes(source: unknown): Uint8Array | undefined {
+  if (ArrayBuffer.isView(source)) return bytesOf(source.buffer, source.byteOffset, source.byteLength);
+  const kind = Object.prototype.toString.call(source);
+  const isBuffer = kind === '[object ArrayBuffer]' || kind === '[object SharedArrayBuffer]';
+  return isBuffer ? bytesOf(source as ArrayBufferLike) : undefined;
 }
 
 function pathOf(url: string | URL): string {

@@ -1,12 +1,15 @@
 // The runs that warm a model up: rows of zeros, or of what the user gives.
 
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
+import { own, setOwn } from '../core/own.js';
+import { DeviceTensor } from '../runtime/device-tensor.js';
 import { zeros } from '../tensor/tensor.js';
-import type { Tensor } from '../tensor/types.js';
+import type { ModelValue, Tensor } from '../tensor/types.js';
 import { join } from './blocks.js';
 import { type InputLayout, leastDims } from './layout.js';
 import type { WarmupOptions } from './options.js';
 import type { Feeds } from './run.js';
+import { inWords } from './values.js';
 
 export interface WarmupRun {
   readonly rows: number;
@@ -20,9 +23,14 @@ export function warmupRow(inputs: readonly InputLayout[], { inputs: given = {} }
     const known = inputs.map((input) => `'${input.name}'`).join(', ');
     throw new TensorlaneError('ERR_ARGUMENT', `warmup.inputs: the model has no input '${name}'; it takes ${known}`);
   }
-  return Object.fromEntries(
-    inputs.map((input) => [input.name, given[input.name] ?? zeros(input.type, leastDims(input.dims))]),
-  );
+  const row = Object.fromEntries(inputs.map((input) => [input.name, own(given, input.name) ?? leastValue(input)]));
+  if (Object.values(row).some((value) => value instanceof DeviceTensor)) {
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      'warmup.inputs must be host tensors, got a device tensor; get() it first',
+    );
+  }
+  return row;
 }
 
 export function* warmupRuns(
@@ -32,10 +40,11 @@ export function* warmupRuns(
   { count = 1 }: WarmupOptions,
 ): Generator<WarmupRun> {
   for (const rows of new Set(sizes)) {
-    const feeds: Record<string, Tensor> = {};
+    const feeds: Record<string, ModelValue> = {};
     for (const { name, axis } of inputs) {
+      const value = own(row, name)!;
       const several = axis !== undefined && rows > 1;
-      feeds[name] = several ? join(new Array<Tensor>(rows).fill(row[name]!), axis) : row[name]!;
+      setOwn(feeds, name, several ? join(new Array<Tensor>(rows).fill(value as Tensor), axis) : value);
     }
     for (let i = 0; i < count; i++) yield { rows, feeds };
   }
@@ -51,7 +60,17 @@ export function failedWarmup(
   const error = toTensorlaneError(reason, `warmup of ${rows} rows: `);
   const made = inputs.filter(({ name }) => !Object.hasOwn(given, name));
   if (made.length === 0) return error;
-  const shapes = made.map(({ name, type, dims }) => `${name}: ${type} [${leastDims(dims).join(', ')}]`).join(', ');
+  const shapes = made
+    .map(({ name, type, dims }) => `${name}: ${type ?? null} [${leastDims(dims).join(', ')}]`)
+    .join(', ');
   const remedy = `it ran on zeros of the smallest shapes (${shapes}); give a row that the model takes in warmup.inputs`;
   return new TensorlaneError(error.code, `${error.message}; ${remedy}`, { cause: error.cause ?? error });
+}
+
+/** The smallest value of an input. Errors: ERR_ARGUMENT, where only the user knows one. */
+function leastValue({ name, info, type, ranked, dims }: InputLayout): ModelValue {
+  if (type !== undefined && ranked) return zeros(type, leastDims(dims));
+  if (info.type === 'optional') return null;
+  const what = type === undefined ? inWords(info) : `${inWords(info)} of any rank`;
+  throw new TensorlaneError('ERR_ARGUMENT', `warmup: input '${name}' is ${what}; give one in warmup.inputs`);
 }

@@ -3,8 +3,8 @@
 
 import type { BufferPart, Buffer as NativeBuffer, Device as NativeDevice, Operations } from '../../binding.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
-import { arrayClasses, byteSize, type NumericArray, type NumericDType } from '../tensor/dtypes.js';
-import { checkTensor, elementCount } from '../tensor/tensor.js';
+import { arrayOver, byteSize, type NumericArray, type NumericDType } from '../tensor/dtypes.js';
+import { checkTensor, elementCount, hostTensor } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
 import { DeviceTensor } from './device-tensor.js';
 import type { Operand } from './operands.js';
@@ -39,7 +39,7 @@ export class Runner implements StorageOwner {
     const buffers = await this.#submit(name, operands, { ...settings, onDevice } as Settings<K>, options);
     return results.map((result, i) => {
       const buffer = buffers[i]!;
-      return buffer instanceof ArrayBuffer ? onHost(result, buffer) : this.#adopt(buffer, result);
+      return buffer instanceof ArrayBuffer ? onHost(result, buffer) : this.adopt(buffer, result);
     });
   }
 
@@ -59,7 +59,7 @@ export class Runner implements StorageOwner {
       options,
       'put',
     );
-    return this.#adopt(buffer as NativeBuffer, { type, dims: [...dims] });
+    return this.adopt(buffer as NativeBuffer, { type, dims: [...dims] });
   }
 
   async read(shape: Shape, from: BufferPart, options: OperationOptions): Promise<Tensor<NumericDType>> {
@@ -70,6 +70,14 @@ export class Runner implements StorageOwner {
     } catch (reason) {
       throw toTensorlaneError(reason);
     }
+  }
+
+  /** Memory that others have made as a tensor of the device. */
+  adopt(buffer: NativeBuffer, { type, dims }: Shape): DeviceTensor {
+    const storage: Storage = new Storage(buffer, this, () => this.#storages.delete(kept));
+    const kept = new WeakRef(storage);
+    this.#storages.add(kept);
+    return new DeviceTensor(storage, 0, type, dims);
   }
 
   async trim(): Promise<void> {
@@ -140,15 +148,8 @@ export class Runner implements StorageOwner {
       return device.run(name, { ...settings, ...given } as unknown as Operations[K], lane);
     });
   }
-
-  #adopt(buffer: NativeBuffer, { type, dims }: Shape): DeviceTensor {
-    const storage: Storage = new Storage(buffer, this, () => this.#storages.delete(kept));
-    const kept = new WeakRef(storage);
-    this.#storages.add(kept);
-    return new DeviceTensor(storage, 0, type, dims);
-  }
 }
 
 function onHost({ type, dims }: Shape, buffer: ArrayBuffer): Tensor<NumericDType> {
-  return { type, data: new arrayClasses[type](buffer), dims } as Tensor<NumericDType>;
+  return hostTensor(type, arrayOver(type, buffer), dims) as Tensor<NumericDType>;
 }

@@ -1,5 +1,6 @@
 // What each element type is made of in JS, and how to tell whether given data is of it.
 
+import { toTensorlaneError } from '../core/errors.js';
 import type { DType, TypedData } from './types.js';
 
 export type NumericDType = Exclude<DType, 'string'>;
@@ -34,6 +35,15 @@ export const arrayClasses: Readonly<Record<NumericDType, NumericArrayClass>> = {
   uint4: Uint8Array,
   bool: Uint8Array,
 };
+
+/** The elements in a buffer. Errors: ERR_OUT_OF_MEMORY, for more of them than an array may have. */
+export function arrayOver(type: NumericDType, buffer: ArrayBufferLike): NumericArray {
+  try {
+    return new arrayClasses[type](buffer);
+  } catch (cause) {
+    throw toTensorlaneError(cause);
+  }
+}
 
 /** All of them. */
 export const dtypes: readonly DType[] = [...(Object.keys(arrayClasses) as NumericDType[]), 'string'];

@@ -67,7 +67,7 @@ export function tensor(data: unknown, second?: unknown, third?: unknown): Tensor
     if (type === undefined) throw new TensorlaneError('ERR_DTYPE', `tensor: a ${kind} holds no tensor elements`);
     const length = (data as NumericArray).length;
     const dims = given ?? [type === 'int4' || type === 'uint4' ? length * 2 : length];
-    return checkTensor({ type, data: unclamped(data), dims: [...dims] }, 'tensor');
+    return checkTensor(hostTensor(type, unclamped(data), [...dims]), 'tensor');
   }
   if (!Array.isArray(data)) {
     throw new TensorlaneError(
@@ -76,8 +76,7 @@ export function tensor(data: unknown, second?: unknown, third?: unknown): Tensor
     );
   }
   const isText = wanted === 'string' || (wanted === undefined && typeof data[0] === 'string');
-  if (isText)
-    return checkTensor({ type: 'string', data: data as string[], dims: [...(given ?? [data.length])] }, 'tensor');
+  if (isText) return checkTensor(hostTensor('string', data, [...(given ?? [data.length])]), 'tensor');
   return fromNested(data, wanted ?? 'float32', given);
 }
 
@@ -132,7 +131,7 @@ function fromNested(data: readonly unknown[], type: DType, given: readonly numbe
     for (const inner of level) copy(inner, depth + 1);
   };
   copy(data, 0);
-  return checkTensor({ type, data: array, dims: [...(given ?? dims)] }, 'tensor');
+  return checkTensor(hostTensor(type, array, [...(given ?? dims)]), 'tensor');
 }
 
 /** Errors: ERR_OUT_OF_MEMORY. */
@@ -144,12 +143,19 @@ function newArray(type: NumericDType, count: number): NumericArray {
   }
 }
 
+const onCpu: PropertyDescriptor = { value: 'cpu' };
+
+/** A tensor as onnxruntime-node takes it, which asks where the elements are; whoever looks at it sees what a tensor has. */
+export function hostTensor(type: DType, data: unknown, dims: readonly number[]): Tensor {
+  return Object.defineProperty({ type, data, dims }, 'location', onCpu) as Tensor;
+}
+
 /** Zeros, or empty strings. */
 export function zeros(type: DType, dims: readonly number[]): Tensor {
   const length = product(dims);
   const data =
     type === 'string' ? new Array<string>(length).fill('') : new arrayClasses[type](storedLength(type, length));
-  return { type, data, dims } as Tensor;
+  return hostTensor(type, data, dims);
 }
 
 /** The number of elements of dims that are known to be right. */

@@ -42,10 +42,52 @@ export type Tensor<T extends DType = DType> = T extends DType
 
 export type FloatTensor = Tensor<FloatType>;
 
-/** An input or output of a model. A free dimension is -1 in `dims`; its name, where the model gives one, is in `dimNames`. */
-export interface ValueInfo {
-  readonly name: string;
+/** A free dimension is -1 in `dims`; its name, where the model gives one, is in `dimNames`. */
+export interface TensorType {
   readonly type: DType;
-  readonly dims: readonly number[];
+  /** undefined where the model says nothing of the rank: a tensor of any. */
+  readonly dims: readonly number[] | undefined;
   readonly dimNames: readonly (string | undefined)[];
 }
+
+/** An array of values of one type. */
+export interface SequenceType {
+  readonly type: 'sequence';
+  readonly of: ValueType;
+  readonly dims?: undefined;
+}
+
+/** A Map: of strings or integers (bigint for int64 and uint64) to numbers, bigints or strings. */
+export interface MapType {
+  readonly type: 'map';
+  readonly keys: DType;
+  /** One element of it. */
+  readonly of: ValueType;
+  readonly dims?: undefined;
+}
+
+/** A value, or null. */
+export interface OptionalType {
+  readonly type: 'optional';
+  readonly of: ValueType;
+  readonly dims?: undefined;
+}
+
+/** What cannot be passed in or out (a sparse tensor, for one): the model's other values can. */
+export interface UnsupportedType {
+  readonly type: 'unsupported';
+  readonly what: string;
+  readonly dims?: undefined;
+}
+
+/** What an input or output of a model is. */
+export type ValueType = TensorType | SequenceType | MapType | OptionalType | UnsupportedType;
+
+/** An input or output of a model. */
+export type ValueInfo = { readonly name: string } & ValueType;
+
+/** What a map of a model has as keys and as values. */
+export type MapElement = string | number | bigint;
+
+/** An input or output: a tensor, an array (of a sequence), a Map, or null (of an optional). */
+export type ModelValue = Tensor | readonly ModelValue[] | ReadonlyMap<MapElement, MapElement> | null;

@@ -12,6 +12,7 @@
 #include "binding/objects/model_object.h"
 #include "binding/objects/timer_object.h"
 #include "binding/values/pin.h"
+#include "binding/values/result_block.h"
 #include "binding/workers/device_open.h"
 
 namespace tensorlane {
@@ -26,7 +27,19 @@ void opt_out_of_telemetry() {
   std::call_once(once, [] { setenv("ORT_DISABLE_TELEMETRY", "1", 0); });
 }
 
+// What JS code finds in the module 'buffer'; process.getBuiltinModule() is there since Node 20.16.
+void find_most_array_bytes(Napi::Env env) {
+  const auto process = env.Global().Get("process").As<Napi::Object>();
+  const Napi::Value get = process.Get("getBuiltinModule");
+  if (!get.IsFunction()) return;
+  const Napi::Value buffer = get.As<Napi::Function>().Call(process, {Napi::String::New(env, "buffer")});
+  const Napi::Value constants = buffer.As<Napi::Object>().Get("constants");
+  const double most = constants.As<Napi::Object>().Get("MAX_LENGTH").ToNumber();
+  if (most > 0) most_array_bytes = static_cast<std::size_t>(most);
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  find_most_array_bytes(env);
   opt_out_of_telemetry();
   Environment::attach(env);
   const auto environment = Environment::of(env);

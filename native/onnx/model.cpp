@@ -14,6 +14,7 @@ std::vector<Output> Model::run(Lane& lane, std::span<const InputParts> inputs, s
   input_names.reserve(owned.size());
   values.reserve(owned.size());
   for (std::size_t i = 0; i < owned.size(); ++i) {
+    if (owned[i].get() == nullptr) continue;
     input_names.push_back(this->inputs()[i].name.c_str());
     values.push_back(owned[i].get());
   }

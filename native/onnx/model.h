@@ -10,6 +10,7 @@
 #include "core/lane.h"
 #include "onnx/runs.h"
 #include "onnx/session.h"
+#include "onnx/values.h"
 
 namespace tensorlane {
 
@@ -19,11 +20,13 @@ class Model {
   Model(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options)
       : runtime_(&runtime), session_(runtime, source, options), runs_(runtime) {}
 
+  // Behind those that every run needs, from overridable_from() on, the initializers that one may override.
   [[nodiscard]] const std::vector<ValueInfo>& inputs() const noexcept { return session_.inputs(); }
+  [[nodiscard]] std::size_t overridable_from() const noexcept { return session_.overridable_from(); }
   [[nodiscard]] const std::vector<ValueInfo>& outputs() const noexcept { return session_.outputs(); }
   [[nodiscard]] const ProviderInUse& provider() const noexcept { return session_.provider(); }
 
-  // Runs on the calling lane. `inputs` are all of the model's, in its order; `wanted` are indices of outputs. Errors:
+  // Runs on the calling lane. `inputs` are the model's, in its order, of which the last may be missing; `wanted` are indices of outputs. Errors:
   // Model; NotSupported, for an input in memory that the runtime cannot reach; Disposed; OutOfMemory.
   std::vector<Output> run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted);
 

@@ -22,6 +22,9 @@ struct RunOptions;
 struct Value;
 struct TypeInfo;
 struct TensorTypeInfo;
+struct SequenceTypeInfo;
+struct MapTypeInfo;
+struct OptionalTypeInfo;
 struct MemoryInfo;
 struct Allocator;
 struct CudaProviderOptions;
@@ -33,8 +36,12 @@ using JoinThread = void (*)(void* thread);
 // OrtErrorCode: the ones that are told apart.
 inline constexpr int kNoSuchFile = 3;
 
-// ONNXType: a value that is a tensor.
+// ONNXType: what a value is.
 inline constexpr int kTypeTensor = 1;
+inline constexpr int kTypeSequence = 2;
+inline constexpr int kTypeMap = 3;
+inline constexpr int kTypeSparseTensor = 5;
+inline constexpr int kTypeOptional = 6;
 
 // OrtLoggingLevel, OrtAllocatorType and OrtMemType: the ones that are used.
 inline constexpr int kLogFatal = 4;
@@ -54,21 +61,34 @@ inline constexpr int kMemTypeDefault = 0;
     (Session*, const RunOptions*, const char* const* input_names, const Value* const* inputs, std::size_t input_count, \
      const char* const* output_names, std::size_t output_count, Value** outputs))                                      \
   X(CreateSessionOptions, 10, 1, Status*, (SessionOptions**))                                                          \
+  X(SetOptimizedModelFilePath, 11, 1, Status*, (SessionOptions*, const char* path))                                    \
+  X(SetSessionExecutionMode, 13, 1, Status*, (SessionOptions*, int))                                                   \
+  X(EnableProfiling, 14, 1, Status*, (SessionOptions*, const char* prefix))                                            \
+  X(EnableMemPattern, 16, 1, Status*, (SessionOptions*))                                                               \
+  X(DisableMemPattern, 17, 1, Status*, (SessionOptions*))                                                              \
+  X(EnableCpuMemArena, 18, 1, Status*, (SessionOptions*))                                                              \
+  X(DisableCpuMemArena, 19, 1, Status*, (SessionOptions*))                                                             \
+  X(SetSessionLogId, 20, 1, Status*, (SessionOptions*, const char*))                                                   \
+  X(SetSessionLogVerbosityLevel, 21, 1, Status*, (SessionOptions*, int))                                               \
+  X(SetSessionLogSeverityLevel, 22, 1, Status*, (SessionOptions*, int))                                                \
+  X(SetSessionGraphOptimizationLevel, 23, 1, Status*, (SessionOptions*, int))                                          \
   X(SetIntraOpNumThreads, 24, 1, Status*, (SessionOptions*, int))                                                      \
   X(SetInterOpNumThreads, 25, 1, Status*, (SessionOptions*, int))                                                      \
   X(SessionGetInputCount, 30, 1, Status*, (const Session*, std::size_t*))                                              \
   X(SessionGetOutputCount, 31, 1, Status*, (const Session*, std::size_t*))                                             \
+  X(SessionGetOverridableInitializerCount, 32, 1, Status*, (const Session*, std::size_t*))                             \
   X(SessionGetInputTypeInfo, 33, 1, Status*, (const Session*, std::size_t index, TypeInfo**))                          \
   X(SessionGetOutputTypeInfo, 34, 1, Status*, (const Session*, std::size_t index, TypeInfo**))                         \
+  X(SessionGetOverridableInitializerTypeInfo, 35, 1, Status*, (const Session*, std::size_t index, TypeInfo**))         \
   X(SessionGetInputName, 36, 1, Status*, (const Session*, std::size_t index, Allocator*, char**))                      \
   X(SessionGetOutputName, 37, 1, Status*, (const Session*, std::size_t index, Allocator*, char**))                     \
+  X(SessionGetOverridableInitializerName, 38, 1, Status*, (const Session*, std::size_t index, Allocator*, char**))     \
   X(CreateRunOptions, 39, 1, Status*, (RunOptions**))                                                                  \
   X(RunOptionsSetTerminate, 46, 1, Status*, (RunOptions*))                                                             \
   X(CreateTensorAsOrtValue, 48, 1, Status*,                                                                            \
     (Allocator*, const std::int64_t* dims, std::size_t rank, int type, Value**))                                       \
   X(CreateTensorWithDataAsOrtValue, 49, 1, Status*,                                                                    \
     (const MemoryInfo*, void* data, std::size_t bytes, const std::int64_t* dims, std::size_t rank, int type, Value**)) \
-  X(IsTensor, 50, 1, Status*, (const Value*, int*))                                                                    \
   X(GetTensorMutableData, 51, 1, Status*, (Value*, void**))                                                            \
   X(GetStringTensorDataLength, 53, 1, Status*, (const Value*, std::size_t* bytes))                                     \
   X(GetStringTensorContent, 54, 1, Status*,                                                                            \
@@ -80,9 +100,13 @@ inline constexpr int kMemTypeDefault = 0;
   X(GetDimensions, 62, 1, Status*, (const TensorTypeInfo*, std::int64_t*, std::size_t))                                \
   X(GetSymbolicDimensions, 63, 1, Status*, (const TensorTypeInfo*, const char**, std::size_t))                         \
   X(GetTensorTypeAndShape, 65, 1, Status*, (const Value*, TensorTypeInfo**))                                           \
+  X(GetValueType, 67, 1, Status*, (const Value*, int*))                                                                \
   X(CreateCpuMemoryInfo, 69, 1, Status*, (int allocator_type, int mem_type, MemoryInfo**))                             \
   X(AllocatorFree, 76, 1, Status*, (Allocator*, void*))                                                                \
   X(GetAllocatorWithDefaultOptions, 78, 1, Status*, (Allocator**))                                                     \
+  X(GetValue, 80, 1, Status*, (const Value*, int index, Allocator*, Value**))                                          \
+  X(GetValueCount, 81, 1, Status*, (const Value*, std::size_t*))                                                       \
+  X(CreateValue, 82, 1, Status*, (const Value* const* parts, std::size_t count, int type, Value**))                    \
   X(ReleaseStatus, 93, 1, void, (Status*))                                                                             \
   X(ReleaseSession, 95, 1, void, (Session*))                                                                           \
   X(ReleaseValue, 96, 1, void, (Value*))                                                                               \
@@ -90,7 +114,14 @@ inline constexpr int kMemTypeDefault = 0;
   X(ReleaseTypeInfo, 98, 1, void, (TypeInfo*))                                                                         \
   X(ReleaseTensorTypeAndShapeInfo, 99, 1, void, (TensorTypeInfo*))                                                     \
   X(ReleaseSessionOptions, 100, 1, void, (SessionOptions*))                                                            \
+  X(CastTypeInfoToMapTypeInfo, 103, 2, Status*, (const TypeInfo*, const MapTypeInfo**))                                \
+  X(CastTypeInfoToSequenceTypeInfo, 104, 2, Status*, (const TypeInfo*, const SequenceTypeInfo**))                      \
+  X(GetMapKeyType, 105, 2, Status*, (const MapTypeInfo*, int*))                                                        \
+  X(GetMapValueType, 106, 2, Status*, (const MapTypeInfo*, TypeInfo**))                                                \
+  X(GetSequenceElementType, 107, 2, Status*, (const SequenceTypeInfo*, TypeInfo**))                                    \
+  X(AddFreeDimensionOverrideByName, 124, 3, Status*, (SessionOptions*, const char* name, std::int64_t))                \
   X(AddSessionConfigEntry, 130, 5, Status*, (SessionOptions*, const char* key, const char* value))                     \
+  X(HasValue, 192, 10, Status*, (const Value*, int*))                                                                  \
   X(SessionOptionsSetCustomCreateThreadFn, 196, 10, Status*, (SessionOptions*, CreateThread))                          \
   X(SessionOptionsSetCustomThreadCreationOptions, 197, 10, Status*, (SessionOptions*, void*))                          \
   X(SessionOptionsSetCustomJoinThreadFn, 198, 10, Status*, (SessionOptions*, JoinThread))                              \
@@ -99,6 +130,12 @@ inline constexpr int kMemTypeDefault = 0;
   X(UpdateCUDAProviderOptions, 206, 11, Status*,                                                                       \
     (CudaProviderOptions*, const char* const* keys, const char* const* values, std::size_t count))                     \
   X(ReleaseCUDAProviderOptions, 208, 11, void, (CudaProviderOptions*))                                                 \
-  X(GetResizedStringTensorElementBuffer, 252, 15, Status*, (Value*, std::size_t index, std::size_t bytes, char** text))
+  X(RegisterCustomOpsLibrary_V2, 228, 14, Status*, (SessionOptions*, const char* path))                                \
+  X(CastTypeInfoToOptionalTypeInfo, 250, 15, Status*, (const TypeInfo*, const OptionalTypeInfo**))                     \
+  X(GetOptionalContainedTypeInfo, 251, 15, Status*, (const OptionalTypeInfo*, TypeInfo**))                             \
+  X(GetResizedStringTensorElementBuffer, 252, 15, Status*,                                                             \
+    (Value*, std::size_t index, std::size_t bytes, char** text))                                                       \
+  X(AddExternalInitializersFromFilesInMemory, 279, 18, Status*,                                                        \
+    (SessionOptions*, const char* const* paths, char* const* bytes, const std::size_t* lengths, std::size_t count))
 
 }  // namespace tensorlane::ort

@@ -1,15 +1,20 @@
 #include "onnx/session.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <numeric>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "core/lane.h"
 #include "core/niceness.h"
+#include "onnx/graph/graph.h"
+#include "onnx/graph/wire.h"
 
 namespace tensorlane {
 namespace {
@@ -81,18 +86,44 @@ std::vector<ValueInfo> describe(const ort::Runtime& runtime, const ort::Session*
     reading(runtime.api.AllocatorFree(runtime.allocator, text));
     ort::OwnedTypeInfo type(runtime.api);
     reading(type_of(session, i, type.out()));
-    values.push_back(read_value_info(runtime, std::move(name), type.get()));
+    values.push_back({read_value_type(runtime, type.get()), std::move(name)});
   }
   return values;
+}
+
+// The runtime tells of no rank where a value has none and where it may have any; the graph tells which. One that cannot be
+// read (in ONNX Runtime's own format, say) leaves it open.
+void find_unranked(const ModelSource& source, std::vector<ValueInfo>& inputs, std::vector<ValueInfo>& outputs) {
+  const auto in_doubt = [](const ValueInfo& value) { return value.kind == ValueKind::Tensor && value.dims.empty(); };
+  if (std::ranges::none_of(inputs, in_doubt) && std::ranges::none_of(outputs, in_doubt)) return;
+  std::set<std::string> scalars;
+  try {
+    const auto model = std::visit([](const auto& from) { return graph::read_model(from); }, source);
+    const auto add = [&](const std::vector<graph::Value>& values) {
+      for (const graph::Value& value : values) {
+        if (value.shape.has_value() && value.shape->empty()) scalars.insert(value.name);
+      }
+    };
+    add(model.graph.inputs);
+    add(model.graph.outputs);
+  } catch (const graph::Malformed&) {
+    scalars.clear();
+  }
+  for (auto* values : {&inputs, &outputs}) {
+    for (ValueInfo& value : *values) {
+      if (in_doubt(value)) value.ranked = scalars.contains(value.name);
+    }
+  }
 }
 
 }  // namespace
 
 Session::Session(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options)
-    : session_(runtime.api) {
+    : session_(runtime.api), overridable_from_(0) {
   const ort::Api& api = runtime.api;
   const auto made = make_options(runtime, options);
   provider_ = add_provider(runtime, made.get(), options.provider);
+  apply_settings(runtime, made.get(), options.settings);
   const ort::Attempt loading(runtime, kLoading);
   if (const auto* path = std::get_if<std::string>(&source)) {
     loading(api.CreateSession(runtime.env, path->c_str(), made.get(), session_.out()));
@@ -101,8 +132,13 @@ Session::Session(const ort::Runtime& runtime, const ModelSource& source, const M
     loading(api.CreateSessionFromArray(runtime.env, bytes.data(), bytes.size(), made.get(), session_.out()));
   }
   inputs_ = describe(runtime, get(), api.SessionGetInputCount, api.SessionGetInputName, api.SessionGetInputTypeInfo);
+  overridable_from_ = inputs_.size();
+  std::ranges::move(describe(runtime, get(), api.SessionGetOverridableInitializerCount,
+                             api.SessionGetOverridableInitializerName, api.SessionGetOverridableInitializerTypeInfo),
+                    std::back_inserter(inputs_));
   outputs_ =
       describe(runtime, get(), api.SessionGetOutputCount, api.SessionGetOutputName, api.SessionGetOutputTypeInfo);
+  find_unranked(source, inputs_, outputs_);
 }
 
 }  // namespace tensorlane

@@ -10,7 +10,8 @@
 
 #include "onnx/provider.h"
 #include "onnx/runtime.h"
-#include "onnx/values.h"
+#include "onnx/session_settings.h"
+#include "onnx/value_type.h"
 
 namespace tensorlane {
 
@@ -18,6 +19,7 @@ struct ModelOptions {
   unsigned threads = 0;  // cores one run may use; 0 leaves it to the runtime
   int niceness = 0;      // 0 to 19, of the runtime's threads
   ProviderRequest provider{};
+  SessionSettings settings{};
 };
 
 // A path, or the model's bytes, which may go away once it is loaded.
@@ -30,13 +32,17 @@ class Session {
 
   [[nodiscard]] ort::Session* get() const noexcept { return session_.get(); }
   [[nodiscard]] const ProviderInUse& provider() const noexcept { return provider_; }
+  // What every run is given; behind them, from overridable_from() on, the initializers that one may be given another
+  // value for.
   [[nodiscard]] const std::vector<ValueInfo>& inputs() const noexcept { return inputs_; }
+  [[nodiscard]] std::size_t overridable_from() const noexcept { return overridable_from_; }
   [[nodiscard]] const std::vector<ValueInfo>& outputs() const noexcept { return outputs_; }
 
  private:
   ort::OwnedSession session_;
   ProviderInUse provider_;
   std::vector<ValueInfo> inputs_;
+  std::size_t overridable_from_;
   std::vector<ValueInfo> outputs_;
 };
 

@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as models from '../support/onnx-builder.js';
+import { zipMap } from '../support/onnx-values.js';
 import { type NodeOptions, type NodeOutcome, runNode } from '../support/processes.js';
 import { type Example, examplesOf } from './markdown.js';
 
@@ -26,6 +27,7 @@ export function preparePage(file: string): Page {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'model.onnx'), models.square());
+  writeFileSync(join(folder, 'classifier.onnx'), zipMap([0, 1]));
   const vad = dirname(require.resolve('@ricky0123/vad-web/package.json'));
   copyFileSync(join(vad, 'dist/silero_vad_v5.onnx'), join(folder, 'silero_vad_v5.onnx'));
   const given = relative(folder, join(root, 'test', 'docs', 'given.js'));

@@ -248,10 +248,9 @@ describe('element types', () => {
   });
 });
 
-test('a free dimension of size 0 is the model’s business; an empty batch is refused', async () => {
+test('a free dimension of size 0 is the model’s business', async () => {
   await using model = await device.loadModel(models.identity('float32', ['N', 'W']));
   expect((await model.run({ x: tensor(new Float32Array(0), [3, 0]) })).y).toEqual(tensor(new Float32Array(0), [3, 0]));
-  await expectError(model.run({ x: tensor(new Float32Array(0), [0, 4]) }), 'ERR_SHAPE', /batch axis has size 0/);
 });
 
 test('models load from a path as well as from bytes', async () => {

@@ -1,18 +1,35 @@
 // What a page keeps when a request cannot be taken into it.
 
 import { expect, test } from 'vitest';
+import type { TensorInput } from '../../binding.js';
 import { Layout } from '../../lib/model/layout.js';
 import { Page, type QueuedRun } from '../../lib/model/page.js';
 import type { Tensor } from '../../lib/tensor/types.js';
 
 test('a request that runs out of memory half-way leaves those before it as they are', () => {
-  const value = (name: string) => ({ name, type: 'float32' as const, dims: [-1, 2], dimNames: ['N', undefined] });
+  const value = (name: string) => ({
+    name,
+    kind: 'tensor' as const,
+    type: 'float32' as const,
+    dims: [-1, 2],
+    dimNames: ['N', undefined],
+  });
   const page = new Page(new Layout({ inputs: [value('a'), value('b')], outputs: [] }));
   const rowOf = (...data: number[]): Tensor => ({ type: 'float32', data: Float32Array.from(data), dims: [1, 2] });
   const request = (a: Tensor, b: Tensor): QueuedRun => ({
-    checked: { tensors: [a, b], rows: 1, key: '', length: -1, padded: -1 },
+    checked: {
+      tensors: [a, b],
+      overrides: [],
+      onDevice: false,
+      alone: false,
+      rows: 1,
+      key: '',
+      length: -1,
+      padded: -1,
+    },
     outputs: [],
     alone: false,
+    resident: false,
     page: undefined,
     place: 0,
   });
@@ -35,5 +52,6 @@ test('a request that runs out of memory half-way leaves those before it as they 
   page.clear();
   const next = request(rowOf(7, 8), rowOf(9, 10));
   page.add(next);
-  expect(page.input(0, { ...batch, payloads: [next] }, true).parts).toEqual([Float32Array.of(7, 8)]);
+  const input = page.input(0, { ...batch, payloads: [next] }, true) as TensorInput;
+  expect(input.parts).toEqual([Float32Array.of(7, 8)]);
 });

@@ -25,7 +25,10 @@ function setUp(options: BatcherOptions = {}, ofSequence: Partial<SequenceOptions
     release: () => held--,
     run: ({ payloads }: Batch<Feeds>) =>
       new Promise<Outputs[]>((resolve) => {
-        const sum = ({ x, state }: Feeds) => one(Number(x!.data[0]) + Number(state!.data[0]));
+        const sum = (feeds: Feeds) => {
+          const { x, state } = feeds as Outputs; // tensors, all of them
+          return one(Number(x!.data[0]) + Number(state!.data[0]));
+        };
         clock.after(micros, () => resolve(payloads.map((feeds) => ({ y: sum(feeds), next: sum(feeds) }))));
       }),
   };

@@ -195,7 +195,12 @@ describeCases('run refuses', [
     code: 'ERR_ARGUMENT',
     says: [/'x'/, /tensor/],
   },
-  { what: 'a bare array', call: () => model.run({ x: any(f32(16)) }), code: 'ERR_DTYPE', says: [/'x'/, /float32/] },
+  {
+    what: 'a bare array',
+    call: () => model.run({ x: any(f32(16)) }),
+    code: 'ERR_DTYPE',
+    says: [/'x'/, /bare Float32Array/],
+  },
   {
     what: 'a wrong type',
     call: () => model.run({ x: bad(new Float64Array(16), [1, 16], 'float64') }),
@@ -255,12 +260,6 @@ describeCases('run refuses', [
     call: () => fixed.run({ x: bad(f32(8), [2, 4]) }),
     code: 'ERR_SHAPE',
     says: [/\[1, 4\]/, /\[2, 4\]/],
-  },
-  {
-    what: 'a batch of no rows',
-    call: () => model.run({ x: bad(f32(0), [0, 16]) }),
-    code: 'ERR_SHAPE',
-    says: [/size 0/, /at least one row/],
   },
   {
     what: 'a negative dimension',

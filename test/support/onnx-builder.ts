@@ -39,18 +39,24 @@ export const elementTypes = Object.keys(ELEMENT_TYPES) as ElementType[];
 /** A number is fixed, a string is a named free dimension, null a free dimension without a name. */
 export type Dim = number | string | null;
 
+/** What holds a tensor, or what else holds one: a map has keys of this type. */
+export type Holder = 'sequence' | 'optional' | { readonly map: ElementType };
+
 export interface Value {
   readonly name: string;
   readonly type: ElementType;
-  readonly dims: readonly Dim[];
+  /** null: of unknown rank. */
+  readonly dims: readonly Dim[] | null;
+  /** From the outermost on; nothing for a tensor. */
+  readonly in?: readonly Holder[];
 }
 
 export interface Initializer {
   readonly name: string;
   readonly type: ElementType;
   readonly dims: readonly number[];
-  /** Elements in row-major order as ONNX stores them: little-endian, 4-bit types packed two a byte. */
-  readonly data: ArrayBufferView | readonly string[];
+  /** Elements in row-major order as ONNX stores them: little-endian, 4-bit types packed two a byte. Or where a file has them. */
+  readonly data: ArrayBufferView | readonly string[] | { readonly file: string; readonly length: number };
 }
 
 export interface Graph {
@@ -86,8 +92,8 @@ export interface ModelOptions {
   readonly irVersion?: number;
 }
 
-export function value(name: string, type: ElementType, dims: readonly Dim[]): Value {
-  return { name, type, dims };
+export function value(name: string, type: ElementType, dims: readonly Dim[] | null, ...holders: Holder[]): Value {
+  return { name, type, dims, in: holders };
 }
 
 export function initializer(
@@ -104,8 +110,9 @@ export function node(
   inputs: readonly string[],
   outputs: readonly string[],
   attributes: Readonly<Record<string, Attribute>> = {},
+  domain?: string,
 ): Node {
-  return { op, inputs, outputs, attributes };
+  return { op, inputs, outputs, attributes, ...(domain !== undefined && { domain }) };
 }
 
 /** Serialises a graph. The bytes own their whole ArrayBuffer, so they can be transferred. */
@@ -138,13 +145,29 @@ function encodeGraph(graph: Graph): proto.onnx.IGraphProto {
   };
 }
 
-function encodeValue({ name, type, dims }: Value): proto.onnx.IValueInfoProto {
-  const dim = dims.map((d) => (d === null ? {} : typeof d === 'string' ? { dimParam: d } : { dimValue: d }));
-  return { name, type: { tensorType: { elemType: ELEMENT_TYPES[type], shape: { dim } } } };
+function encodeValue(value: Value): proto.onnx.IValueInfoProto {
+  return { name: value.name, type: encodeType(value, value.in ?? []) };
+}
+
+function encodeType(value: Value, [holder, ...others]: readonly Holder[]): proto.onnx.ITypeProto {
+  if (holder === 'sequence') return { sequenceType: { elemType: encodeType(value, others) } };
+  if (holder === 'optional') return { optionalType: { elemType: encodeType(value, others) } };
+  if (holder !== undefined) {
+    return { mapType: { keyType: ELEMENT_TYPES[holder.map], valueType: encodeType(value, others) } };
+  }
+  const elemType = ELEMENT_TYPES[value.type];
+  if (value.dims === null) return { tensorType: { elemType } };
+  const dim = value.dims.map((d) => (d === null ? {} : typeof d === 'string' ? { dimParam: d } : { dimValue: d }));
+  return { tensorType: { elemType, shape: { dim } } };
 }
 
 function encodeTensor({ name, type, dims, data }: Initializer): proto.onnx.ITensorProto {
   const header = { name, dataType: ELEMENT_TYPES[type], dims: [...dims] };
+  if ('file' in data) {
+    const place = { location: data.file, offset: '0', length: String(data.length) };
+    const externalData = Object.entries(place).map(([key, value]) => ({ key, value }));
+    return { ...header, externalData, dataLocation: onnx.TensorProto.DataLocation.EXTERNAL };
+  }
   if (!ArrayBuffer.isView(data)) {
     return { ...header, stringData: data.map((s) => Buffer.from(s)) };
   }

@@ -1,6 +1,7 @@
 #include "binding/objects/model_object.h"
 
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -8,7 +9,9 @@
 #include <utility>
 
 #include "binding/values/convert.h"
+#include "binding/values/describe.h"
 #include "binding/values/pin.h"
+#include "binding/values/session_settings.h"
 #include "binding/workers/lane_worker.h"
 #include "binding/workers/one_off_worker.h"
 #include "binding/workers/release_worker.h"
@@ -46,6 +49,7 @@ class LoadWorker final : public OneOffWorker {
     options_.niceness = static_cast<int>(to_int(options.Get("niceness"), "niceness"));
     const Napi::Value cuda = options.Get("cudaDevice");
     if (!cuda.IsUndefined()) options_.provider = {"cuda", static_cast<int>(to_int(cuda, "cudaDevice"))};
+    options_.settings = to_session_settings(options.Get("session"), options.Get("externalData"), external_data_);
     const Napi::Value rows = options.Get("rows");
     if (!rows.IsUndefined()) {
       const Napi::Object axes = to_object(rows, "rows");
@@ -67,12 +71,13 @@ class LoadWorker final : public OneOffWorker {
     if (axes_.has_value()) {
       loaded_.examination = std::make_shared<const Examination>(source, axes_->inputs, axes_->outputs);
     }
+    for (const Pin& data : external_data_) loaded_.bytes += static_cast<std::int64_t>(data.bytes().size());
     if (bytes_.has_value()) {
-      loaded_.bytes = static_cast<std::int64_t>(bytes_->bytes().size());
+      loaded_.bytes += static_cast<std::int64_t>(bytes_->bytes().size());
     } else {
       std::error_code missing;
       const auto size = std::filesystem::file_size(path_, missing);
-      if (!missing) loaded_.bytes = static_cast<std::int64_t>(size);
+      if (!missing) loaded_.bytes += static_cast<std::int64_t>(size);
     }
   }
 
@@ -83,6 +88,7 @@ class LoadWorker final : public OneOffWorker {
   std::string runtime_;
   std::string path_;
   std::optional<Pin> bytes_;
+  std::deque<Pin> external_data_;
   ModelOptions options_;
   struct RowAxes {
     rows::Axes inputs;
@@ -91,24 +97,6 @@ class LoadWorker final : public OneOffWorker {
   std::optional<RowAxes> axes_;  // where it is asked whether the model keeps rows apart
   Loaded loaded_;
 };
-
-Napi::Array describe_values(Napi::Env env, const std::vector<ValueInfo>& values) {
-  Napi::Array array = Napi::Array::New(env, values.size());
-  for (std::uint32_t i = 0; i < values.size(); ++i) {
-    const ValueInfo& value = values[i];
-    Napi::Object object = Napi::Object::New(env);
-    object.Set("name", value.name);
-    object.Set("type", from_view(env, dtype_name(value.type)));
-    object.Set("dims", from_ints(env, value.dims));
-    Napi::Array names = Napi::Array::New(env, value.dim_names.size());
-    for (std::uint32_t d = 0; d < value.dim_names.size(); ++d) {
-      names.Set(d, value.dim_names[d].empty() ? env.Undefined() : Napi::String::New(env, value.dim_names[d]));
-    }
-    object.Set("dimNames", names);
-    array.Set(i, object);
-  }
-  return array;
-}
 
 }  // namespace
 
@@ -147,7 +135,9 @@ Napi::Value ModelObject::describe(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     if (model_ == nullptr) throw Error(Code::Disposed, "the model has been disposed");
     Napi::Object object = Napi::Object::New(info.Env());
-    object.Set("inputs", describe_values(info.Env(), model_->inputs()));
+    const std::span<const ValueInfo> inputs = model_->inputs();
+    object.Set("inputs", describe_values(info.Env(), inputs.first(model_->overridable_from())));
+    object.Set("overridable", describe_values(info.Env(), inputs.subspan(model_->overridable_from())));
     object.Set("outputs", describe_values(info.Env(), model_->outputs()));
     const ProviderInUse& provider = model_->provider();
     object.Set("provider", provider.name);
@@ -164,7 +154,7 @@ Napi::Value ModelObject::describe(const Napi::CallbackInfo& info) {
 Napi::Value ModelObject::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     if (model_ == nullptr) throw Error(Code::Disposed, "the model has been disposed");
-    return LaneWorker::queue(make_run_worker(info.Env(), model_, to_object(info[0], "request")), pool_);
+    return LaneWorker::queue(make_run_worker(info.Env(), model_, pool_, to_object(info[0], "request")), pool_);
   });
 }
 

@@ -93,4 +93,14 @@ inline Napi::String from_view(Napi::Env env, std::string_view text) {
   return Napi::String::New(env, text.data(), text.size());
 }
 
+// Errors: OutOfMemory, for what is longer than V8's strings can be.
+inline Napi::String string_to_js(Napi::Env env, const std::string& text) {
+  napi_value string = nullptr;
+  if (napi_create_string_utf8(env, text.data(), text.size(), &string) != napi_ok) {
+    if (env.IsExceptionPending()) static_cast<void>(env.GetAndClearPendingException());
+    throw Error(Code::OutOfMemory, "a string of " + std::to_string(text.size()) + " bytes is more than JS can hold");
+  }
+  return {env, string};
+}
+
 }  // namespace tensorlane

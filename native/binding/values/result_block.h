@@ -2,10 +2,14 @@
 //
 // It is allocated when the work runs and not when it is asked for, so that a thousand waiting operations hold no memory
 // for their results and cost the JS thread no garbage collection.
+//
+// What is more than one JS array can hold is refused before it is computed, or, where its size only shows then, before
+// it is handed over: V8 would end the process.
 #pragma once
 
 #include <napi.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -18,10 +22,24 @@
 
 namespace tensorlane {
 
+// Bytes of one array of V8's: buffer.constants.MAX_LENGTH, which the first environment sets.
+inline std::atomic<std::size_t> most_array_bytes{std::size_t{1} << 32U};
+
+// Errors: OutOfMemory.
+inline void check_fits_js(std::size_t bytes) {
+  if (bytes <= most_array_bytes) return;
+  throw Error(Code::OutOfMemory, "a result of " + std::to_string(bytes) +
+                                     " bytes is more than one JS array can hold (" + std::to_string(most_array_bytes) +
+                                     "); ask for it in parts, or keep it on the device and take slices");
+}
+
 class ResultBlock {
  public:
   ResultBlock() = default;
-  explicit ResultBlock(std::size_t bytes) : memory_(std::malloc(bytes == 0 ? 1 : bytes)), bytes_(bytes) {
+  // Errors: OutOfMemory, for what JS cannot hold, too.
+  explicit ResultBlock(std::size_t bytes) : bytes_(bytes) {
+    check_fits_js(bytes);
+    memory_.reset(std::malloc(bytes == 0 ? 1 : bytes));
     if (memory_ == nullptr) {
       throw Error(Code::OutOfMemory, "no memory for a result of " + std::to_string(bytes) + " bytes");
     }
@@ -38,10 +56,22 @@ class ResultBlock {
   std::size_t bytes_ = 0;
 };
 
+// A new array of any size. Node-API's own function ends the process where there is no memory; JS's constructor throws.
+inline Napi::ArrayBuffer new_array(Napi::Env env, std::size_t bytes) {
+  if (bytes <= Pin::kCopyUpTo) return Napi::ArrayBuffer::New(env, bytes);
+  try {
+    const auto constructor = env.Global().Get("ArrayBuffer").As<Napi::Function>();
+    return constructor.New({Napi::Number::New(env, static_cast<double>(bytes))}).As<Napi::ArrayBuffer>();
+  } catch (const Napi::Error& error) {
+    throw Error(Code::OutOfMemory, "no memory for a result of " + std::to_string(bytes) + " bytes: " + error.Message());
+  }
+}
+
 // A JS buffer over native memory, which lives as long as `owner`. Where V8 refuses foreign memory (Electron), and where
-// the memory is so small that it costs more to keep track of it than to copy it, a copy.
+// the memory is so small that it costs more to keep track of it than to copy it, a copy. Errors: OutOfMemory.
 template <typename Owner>
 Napi::Value give_to_js(Napi::Env env, const void* data, std::size_t bytes, std::unique_ptr<Owner> owner) {
+  check_fits_js(bytes);
   if (bytes > Pin::kCopyUpTo) {
     napi_value buffer = nullptr;
     const napi_status status = napi_create_external_arraybuffer(
@@ -51,8 +81,14 @@ Napi::Value give_to_js(Napi::Env env, const void* data, std::size_t bytes, std::
       static_cast<void>(owner.release());
       return {env, buffer};
     }
+    if (status != napi_no_external_buffers_allowed) {
+      // Whether the owner has been deleted is not said, and twice is worse than never.
+      static_cast<void>(owner.release());
+      if (env.IsExceptionPending()) static_cast<void>(env.GetAndClearPendingException());
+      throw Error(Code::OutOfMemory, "V8 does not take a result of " + std::to_string(bytes) + " bytes");
+    }
   }
-  Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, bytes);
+  Napi::ArrayBuffer copy = new_array(env, bytes);
   if (bytes != 0) std::memcpy(copy.Data(), data, bytes);
   return copy;
 }

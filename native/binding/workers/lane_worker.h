@@ -119,6 +119,10 @@ class LaneWorker : public Task, public Completion {
       }
     } catch (const Napi::Error& error) {
       deferred_.Reject(error.Value());
+    } catch (const Error& error) {
+      OnError(env, error);
+    } catch (const std::bad_alloc&) {
+      OnError(env, Error(Code::OutOfMemory, "out of host memory"));
     } catch (const std::exception& error) {
       deferred_.Reject(to_js(env, Error(Code::Internal, error.what())).Value());
     }

@@ -53,7 +53,7 @@ class TrialWorker final : public LaneWorker {
   TrialWorker(Napi::Env env, std::shared_ptr<Model> model, const Napi::Object& request)
       : LaneWorker(env), model_(std::move(model)) {
     const Napi::Array inputs = to_array(request.Get("inputs"), "inputs");
-    if (inputs.Length() != model_->inputs().size()) throw Error(Code::Argument, "every input is needed, in order");
+    if (inputs.Length() != model_->overridable_from()) throw Error(Code::Argument, "every input is needed, in order");
     for (std::uint32_t i = 0; i < inputs.Length(); ++i) {
       inputs_.push_back(to_input(to_object(inputs.Get(i), "an input"), model_->inputs()[i]));
     }

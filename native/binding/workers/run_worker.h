@@ -11,7 +11,8 @@
 
 namespace tensorlane {
 
-// `request` is binding.d.ts's RunRequest. Errors: Argument, Shape, DType.
-std::unique_ptr<LaneWorker> make_run_worker(Napi::Env env, std::shared_ptr<Model> model, const Napi::Object& request);
+// On the pool's lanes. `request` is binding.d.ts's RunRequest. Errors: Argument, Shape, DType.
+std::unique_ptr<LaneWorker> make_run_worker(Napi::Env env, std::shared_ptr<Model> model, std::shared_ptr<LanePool> pool,
+                                            const Napi::Object& request);
 
 }  // namespace tensorlane

@@ -1,0 +1,61 @@
+#include "onnx/empty_sequence.h"
+
+#include <cstdint>
+#include <string>
+
+#include "core/error.h"
+
+namespace tensorlane {
+namespace {
+
+// Messages in Protocol Buffers' wire format. Field numbers are those of onnx.proto (https://github.com/onnx/onnx).
+using Bytes = std::string;
+
+Bytes varint(std::uint64_t value) {
+  Bytes bytes;
+  for (; value >= 0x80; value >>= 7U) bytes += static_cast<char>(value | 0x80U);
+  return bytes + static_cast<char>(value);
+}
+
+Bytes integer(unsigned field, std::int64_t value) {
+  return varint(field << 3U) + varint(static_cast<std::uint64_t>(value));
+}
+
+Bytes text(unsigned field, const Bytes& value) { return varint(field << 3U | 2U) + varint(value.size()) + value; }
+
+// y = SequenceEmpty() of tensors of that type.
+Bytes model_of(DType type) {
+  constexpr std::int64_t kInt = 2;  // AttributeProto.AttributeType
+  const auto element = static_cast<std::int32_t>(type);
+  const Bytes attribute = text(1, "dtype") + integer(3, element) + integer(20, kInt);
+  const Bytes node = text(2, "y") + text(4, "SequenceEmpty") + text(5, attribute);
+  const Bytes sequence = text(4, text(1, text(1, integer(1, element))));
+  const Bytes graph = text(1, node) + text(2, "empty") + text(12, text(1, "y") + text(2, sequence));
+  return integer(1, 8) + text(7, graph) + text(8, integer(2, 15));
+}
+
+ort::OwnedValue run(const ort::Runtime& runtime, const Bytes& model) {
+  const ort::Api& api = runtime.api;
+  const ort::Attempt making(runtime, "making an empty sequence");
+  ort::OwnedSessionOptions options(api);
+  making(api.CreateSessionOptions(options.out()));
+  making(api.SetIntraOpNumThreads(options.get(), 1));
+  making(api.SetInterOpNumThreads(options.get(), 1));
+  ort::OwnedSession session(api);
+  making(api.CreateSessionFromArray(runtime.env, model.data(), model.size(), options.get(), session.out()));
+  const char* name = "y";
+  ort::OwnedValue value(api);
+  making(api.Run(session.get(), nullptr, nullptr, nullptr, 0, &name, 1, value.out()));
+  return value;
+}
+
+}  // namespace
+
+ort::OwnedValue empty_sequence(const ort::Runtime& runtime, const ValueType& inner) {
+  if (inner.kind != ValueKind::Tensor) {
+    throw Error(Code::NotSupported, "a sequence of maps or of sequences must have at least one of them");
+  }
+  return run(runtime, model_of(inner.type));
+}
+
+}  // namespace tensorlane

@@ -1,0 +1,43 @@
+// What a model says of its inputs and outputs: tensors, and what is made of tensors.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/dtype.h"
+#include "onnx/runtime.h"
+
+namespace tensorlane {
+
+enum class ValueKind {
+  Tensor,
+  Sequence,     // of values of one type
+  Map,          // of keys that are strings or integers to tensors of one element
+  Optional,     // a value, or none
+  Unsupported,  // what cannot be passed in or out: a sparse tensor, complex elements
+};
+
+struct ValueType {
+  ValueKind kind = ValueKind::Tensor;
+  // Of a tensor.
+  DType type = DType::Float32;
+  bool ranked = true;                  // false: of any rank, or of one that the model does not say
+  std::vector<std::int64_t> dims;      // -1 for a free dimension
+  std::vector<std::string> dim_names;  // empty where the model gives none
+  // Of a map.
+  DType keys = DType::String;
+  // What a sequence, a map or an optional holds.
+  std::shared_ptr<const ValueType> inner;
+  std::string unsupported;  // what it is, in words
+};
+
+struct ValueInfo : ValueType {
+  std::string name;
+};
+
+// The runtime does not tell a scalar from a tensor of unknown rank: each that has no dims is `ranked`. Errors: Model.
+ValueType read_value_type(const ort::Runtime& runtime, const ort::TypeInfo* type);
+
+}  // namespace tensorlane
