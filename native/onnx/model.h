@@ -26,8 +26,9 @@ class Model {
   [[nodiscard]] const std::vector<ValueInfo>& outputs() const noexcept { return session_.outputs(); }
   [[nodiscard]] const ProviderInUse& provider() const noexcept { return session_.provider(); }
 
-  // Runs on the calling lane. `inputs` are the model's, in its order, of which the last may be missing; `wanted` are indices of outputs. Errors:
-  // Model; NotSupported, for an input in memory that the runtime cannot reach; Disposed; OutOfMemory.
+  // Runs on the calling lane. `inputs` are the model's, in its order, of which those that may be overridden may be
+  // missing; `wanted` are indices of outputs. Errors: Model; NotSupported, for an input in memory that the runtime cannot
+  // reach; Disposed; OutOfMemory.
   std::vector<Output> run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted);
 
   // Makes the runs in progress return early with an error, and later ones refuse, for a teardown that waits for them.

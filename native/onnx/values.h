@@ -32,7 +32,7 @@ struct InputParts {
   std::vector<Operand> parts;
   std::vector<std::string> strings;
   ValueForm form = ValueForm::Tensor;
-  std::vector<InputParts> items;  // of a sequence; of a map its keys and their values, in one dimension
+  std::vector<InputParts> items{};  // of a sequence; of a map its keys and their values, in one dimension
 };
 
 // One output of a run. Its elements lie in memory of the runtime's, which their buffer keeps; or they are strings.

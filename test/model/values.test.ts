@@ -271,6 +271,16 @@ describe('initializers that may be overridden', () => {
     await expectError(model.run({ x, scale: undefined } as never), 'ERR_ARGUMENT', /input 'scale'.*undefined/);
   });
 
+  test('rows are tried with those that the model has', async () => {
+    await using model = await device.loadModel(values.overridableFused());
+    const found = () => Object.values(model.batching.finding?.shapes ?? {});
+    for (let attempt = 0; attempt < 100 && found().length === 0; attempt++) {
+      await model.run({ x });
+      await new Promise(setImmediate);
+    }
+    expect(found()).toMatchObject([{ verdict: 'independent' }]);
+  });
+
   test('before version 4 of ONNX’s format they were constants', async () => {
     await using model = await device.loadModel(values.overridable({ irVersion: 3 }));
     expect(model.overridableInitializers).toEqual([]);

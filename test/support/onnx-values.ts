@@ -89,6 +89,16 @@ export function overridable({ irVersion = 10 } = {}): Uint8Array {
   );
 }
 
+/** y = x weights, by an operator that is not ONNX's own, where weights [2, 2] (the identity) may be overridden. */
+export function overridableFused(): Uint8Array {
+  return model({
+    inputs: [value('x', 'float32', ['N', 2]), value('weights', 'float32', [2, 2])],
+    outputs: [value('y', 'float32', ['N', 2])],
+    nodes: [node('FusedMatMul', ['x', 'weights'], ['y'], {}, 'com.microsoft')],
+    initializers: [initializer('weights', 'float32', [2, 2], Float32Array.of(1, 0, 0, 1))],
+  });
+}
+
 /** y = -x, for tensors of any rank. */
 export function anyRank(): Uint8Array {
   return model({
