@@ -11,33 +11,33 @@ import { asBytes } from './source.js';
 /** What is left out stays as ONNX Runtime has it. How many threads a run has is `threads`, beside `session`. */
 export interface SessionOptions {
   /** How far the graph is rewritten while it loads; 'all' by default. */
-  graphOptimizationLevel?: 'disabled' | 'basic' | 'extended' | 'layout' | 'all';
+  graphOptimizationLevel?: 'disabled' | 'basic' | 'extended' | 'layout' | 'all' | undefined;
   /** 'parallel' runs branches of the graph at once, on threads of its own. */
-  executionMode?: 'sequential' | 'parallel';
+  executionMode?: 'sequential' | 'parallel' | undefined;
   /** How many threads branches run on, where the mode is 'parallel'; as many as there are cores by default. */
-  interOpNumThreads?: number;
+  interOpNumThreads?: number | undefined;
   /** Sizes for free dimensions, by their names in the model. A model whose batch gets one is not batched. */
-  freeDimensionOverrides?: Readonly<Record<string, number>>;
+  freeDimensionOverrides?: Readonly<Record<string, number>> | undefined;
   /** Paths of shared libraries with operators of one's own: they export RegisterCustomOps. */
-  customOpsLibraries?: readonly string[];
+  customOpsLibraries?: readonly string[] | undefined;
   /** Whether memory between runs is kept for the next one. */
-  enableCpuMemArena?: boolean;
+  enableCpuMemArena?: boolean | undefined;
   /** Whether the memory of a run is planned ahead, for shapes that come again. */
-  enableMemPattern?: boolean;
+  enableMemPattern?: boolean | undefined;
   /** Where the model is written to as it was rewritten. */
-  optimizedModelFilePath?: string;
+  optimizedModelFilePath?: string | undefined;
   /** Writes a trace of every node's time to a file, which is complete when the model is disposed. Needs `profileFilePrefix`. */
-  enableProfiling?: boolean;
+  enableProfiling?: boolean | undefined;
   /** The path that the file's name begins with: behind it come the date and time, and '.json'. */
-  profileFilePrefix?: string;
+  profileFilePrefix?: string | undefined;
   /** Names the session in ONNX Runtime's log, which goes to stderr. */
-  logId?: string;
+  logId?: string | undefined;
   /** 0 verbose, 1 info, 2 warning, 3 error, 4 fatal. */
-  logSeverityLevel?: 0 | 1 | 2 | 3 | 4;
+  logSeverityLevel?: 0 | 1 | 2 | 3 | 4 | undefined;
   /** How verbose 0 is. */
-  logVerbosityLevel?: number;
+  logVerbosityLevel?: number | undefined;
   /** ONNX Runtime's configuration entries, nested or with dots: { session: { set_denormal_as_zero: '1' } }. */
-  extra?: Readonly<Record<string, unknown>>;
+  extra?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** A file that holds weights of the model. */
