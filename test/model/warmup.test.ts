@@ -2,6 +2,7 @@
 
 import { type Device, type LoadModelOptions, open, type Tensor, tensor, type WarmupOptions } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { models as benchModels } from '../../bench/models.js';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
 import * as models from '../support/onnx-builder.js';
@@ -68,6 +69,20 @@ test('runs the rows that it is given', async () => {
   const before = device.stats().models;
   await expectError(load({ index: index(10n) }), 'ERR_MODEL', /warmup of 1 rows: .*indices element out of data bounds/);
   expect(device.stats().models, 'a model whose warm-up failed is not left behind').toBe(before);
+});
+
+test('that fails on inputs which were made up says so, and where better ones are given', async () => {
+  const batchAxis = { inputs: { state: 1, sr: null }, outputs: { stateN: 1 } };
+  const load = (warmup: LoadModelOptions['warmup']) =>
+    device.loadModel(benchModels.voiceActivity(), { batching: { ...batching, batchAxis }, warmup: warmup! });
+  const error = await expectError(load(true), 'ERR_MODEL', /Pad/);
+  expect(error.message).toMatch(/ran on zeros of the smallest shapes \(input: float32 \[1, 1\], .*warmup\.inputs/);
+  const inputs = {
+    input: tensor(new Float32Array(576), [1, 576]),
+    sr: tensor(BigInt64Array.of(16000n), []),
+  };
+  await using loaded = await load({ inputs });
+  expect(Object.values(loaded.batching.finding!.shapes)).toEqual([{ verdict: 'independent', reason: '' }]);
 });
 
 test('shows that rows cannot be told apart, and goes on with one at a time', async () => {
