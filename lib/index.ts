@@ -6,24 +6,23 @@ export type { QueuePolicy } from './batching/options.js';
 export type { BatcherStats as BatchingStats } from './batching/stats.js';
 export { type ErrorCode, TensorlaneError } from './core/errors.js';
 export type { LatencySummary } from './core/latency.js';
-export { Device } from './device/device.js';
 export type { DeviceInfo, DeviceStats, MemoryStats } from './device/info.js';
 export { type DeviceName, listDevices, type MemoryOptions, type OpenOptions, open } from './device/open.js';
-export {
-  type Eigh,
-  LinearAlgebra,
-  type MatmulOptions,
-  type Qr,
-  type QrMode,
-  type QrOptions,
-  type Slogdet,
-  type Svd,
-  type SvdDriver,
-  type SvdMode,
-  type SvdOptions,
+export { Device, LinearAlgebra, TensorOperations } from './device/types.js';
+export type {
+  Eigh,
+  MatmulOptions,
+  Qr,
+  QrMode,
+  QrOptions,
+  Slogdet,
+  Svd,
+  SvdDriver,
+  SvdMode,
+  SvdOptions,
 } from './linalg/linalg.js';
 export type { BatchingFinding, RowsVerdict } from './model/finding.js';
-export { Model, type ModelBatching, type ModelStats } from './model/model.js';
+export type { ModelBatching, ModelStats } from './model/model.js';
 export type {
   BatchAxisOptions,
   BatchingOptions,
@@ -32,14 +31,23 @@ export type {
   RateLimiterOptions,
   WarmupOptions,
 } from './model/options.js';
-export type { Feeds, Outputs, RunOptions } from './model/run.js';
-export type { Sequence, SequenceOptions } from './model/sequence.js';
+export type { RunOptions } from './model/run.js';
+export type { SequenceOptions } from './model/sequence.js';
 export type { ExternalDataFile, SessionOptions } from './model/session-options.js';
 export type { ModelSource } from './model/source.js';
+export {
+  type Feeds,
+  Model,
+  type ModelTypes,
+  type Outputs,
+  type ResidentOutputs,
+  type Sequence,
+  type TensorGiven,
+} from './model/types.js';
 export type { ReduceOptions } from './ops/axes.js';
 export type { CastType } from './ops/elements.js';
 export type { ImageOptions } from './ops/images.js';
-export { type PadOptions, TensorOperations, type TopK } from './ops/ops.js';
+export type { PadOptions, TopK } from './ops/ops.js';
 export { DeviceTensor } from './runtime/device-tensor.js';
 export {
   Kernel,

@@ -4,9 +4,9 @@ import type { LaneCounters, Device as NativeDevice, MemoryStats as NativeMemoryS
 import { TensorlaneError } from '../core/errors.js';
 import { LinearAlgebra } from '../linalg/linalg.js';
 import { LoadedModels } from '../model/loaded-models.js';
-import type { Model } from '../model/model.js';
 import type { LoadModelOptions } from '../model/options.js';
 import type { ModelSource } from '../model/source.js';
+import type { Model, ModelTypes } from '../model/types.js';
 import { TensorOperations } from '../ops/ops.js';
 import type { DeviceTensor } from '../runtime/device-tensor.js';
 import { compileKernel, type Kernel, type KernelOptions, type KernelParameter } from '../runtime/kernel.js';
@@ -17,7 +17,7 @@ import type { NumericDType } from '../tensor/dtypes.js';
 import type { Tensor } from '../tensor/types.js';
 import { type DeviceInfo, type DeviceStats, memoryStats, streamStats } from './info.js';
 
-export class Device implements AsyncDisposable {
+export class OpenedDevice implements AsyncDisposable {
   readonly info: DeviceInfo;
   readonly linalg: LinearAlgebra;
   readonly ops: TensorOperations;
@@ -99,8 +99,11 @@ export class Device implements AsyncDisposable {
    *
    * Errors: ERR_MODEL (no such file, not a model, not supported; a warm-up that fails), ERR_NO_RUNTIME, ERR_ARGUMENT, ERR_DISPOSED.
    */
-  async loadModel(source: ModelSource, options: LoadModelOptions = {}): Promise<Model> {
-    return this.#models.load(source, options);
+  async loadModel<T extends ModelTypes = ModelTypes>(
+    source: ModelSource,
+    options: LoadModelOptions = {},
+  ): Promise<Model<T>> {
+    return (await this.#models.load(source, options)) as unknown as Model<T>;
   }
 
   /** Counters, cheap enough to poll. After disposal: the last ones. */

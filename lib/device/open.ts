@@ -5,8 +5,9 @@ import { addon } from '../addon/load.js';
 import { flag, mostThreads, namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
-import { Device } from './device.js';
+import { OpenedDevice } from './device.js';
 import type { DeviceInfo } from './info.js';
+import type { Device } from './types.js';
 
 export type DeviceName = 'cpu' | 'cuda' | `cuda:${number}`;
 
@@ -163,7 +164,13 @@ async function openOne(
   const { Device: NativeDevice } = addon();
   try {
     const opened = await NativeDevice.open({ ...others, kind, index, niceness });
-    return new Device(opened, { niceness, highPriority, resources, onnxruntime: given.onnxruntime, fallbackReason });
+    return new OpenedDevice(opened, {
+      niceness,
+      highPriority,
+      resources,
+      onnxruntime: given.onnxruntime,
+      fallbackReason,
+    });
   } catch (reason) {
     const failure = toTensorlaneError(reason, `open: '${given.device ?? kind}' cannot be opened: `);
     if (kind === 'cpu' || failure.code !== 'ERR_NO_DEVICE') throw failure;

@@ -6,7 +6,7 @@ import { findOnnxRuntime } from '../addon/onnxruntime.js';
 import { Limiter } from '../batching/limiter.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import type { Runner } from '../runtime/runner.js';
-import { Model } from './model.js';
+import { LoadedModel } from './model.js';
 import { completeLoadModelOptions, type LoadModelOptions, type ModelSettings } from './options.js';
 import { type ModelSource, modelSource } from './source.js';
 
@@ -30,7 +30,7 @@ export class LoadedModels {
   readonly #options: LoadedModelsOptions;
   readonly #limiter: Limiter;
   /** Held weakly: a model that its user has lost, undisposed, is left to the garbage collector. */
-  readonly #models = new Set<WeakRef<Model>>();
+  readonly #models = new Set<WeakRef<LoadedModel>>();
   readonly #loading = new Set<Promise<unknown>>();
   #closed = false;
 
@@ -42,7 +42,7 @@ export class LoadedModels {
     this.#limiter = new Limiter(options.resources);
   }
 
-  async load(given: ModelSource, options: LoadModelOptions): Promise<Model> {
+  async load(given: ModelSource, options: LoadModelOptions): Promise<LoadedModel> {
     const device = this.#device();
     const source = modelSource(given);
     const { threads, resources, niceness, cudaDevice } = this.#options;
@@ -85,13 +85,13 @@ export class LoadedModels {
     await Promise.all(this.#live().map((model) => model.dispose()));
   }
 
-  async #make(loaded: NativeModel, settings: ModelSettings, name: string): Promise<Model> {
-    let kept: WeakRef<Model> | undefined;
+  async #make(loaded: NativeModel, settings: ModelSettings, name: string): Promise<LoadedModel> {
+    let kept: WeakRef<LoadedModel> | undefined;
     try {
       const onDisposed = () => kept && this.#models.delete(kept);
       const readsDevice = this.#options.cudaDevice === undefined;
       const tensors = { runner: this.#runner, readsDevice };
-      const model = new Model(loaded, settings, { name, limiter: this.#limiter, tensors, onDisposed });
+      const model = new LoadedModel(loaded, settings, { name, limiter: this.#limiter, tensors, onDisposed });
       kept = new WeakRef(model);
       this.#live(); // forgets those that were collected
       this.#models.add(kept);
@@ -105,8 +105,8 @@ export class LoadedModels {
     }
   }
 
-  #live(): Model[] {
-    const live: Model[] = [];
+  #live(): LoadedModel[] {
+    const live: LoadedModel[] = [];
     for (const kept of this.#models) {
       const model = kept.deref();
       if (model === undefined) this.#models.delete(kept);

@@ -51,7 +51,7 @@ interface ModelSurroundings {
   readonly onDisposed: () => void;
 }
 
-export class Model implements AsyncDisposable {
+export class LoadedModel implements AsyncDisposable {
   /** In events and metrics. */
   readonly name: string;
   /** What `run` takes: an input that the library makes (`padVariableLength`) is not among them. */

@@ -13,9 +13,9 @@ export type Feeds = Readonly<Record<string, ModelValue | DeviceTensor>>;
 /** Tensors by the names of outputs. */
 export type Outputs = Record<string, Tensor>;
 
-export interface RunOptions extends RequestOptions {
+export interface RunOptions<Name extends string = string> extends RequestOptions {
   /** The outputs that are wanted; all by default. */
-  outputs?: readonly string[] | undefined;
+  outputs?: readonly Name[] | undefined;
   /** Whether outputs stay on the device: they are DeviceTensors then, which their owner disposes. */
   resident?: boolean | undefined;
 }

@@ -1,6 +1,7 @@
 // The element type that the class of an array tells the compiler: of a union of arrays, the union of theirs.
 
-import type { NumericArray } from './dtypes.js';
+import type { NumericArray, NumericDType } from './dtypes.js';
+import type { TypedData } from './types.js';
 
 /** What `tensor` takes as elements without being told their type. */
 export type TensorArray = NumericArray | Uint8ClampedArray;
@@ -26,3 +27,8 @@ export type TypeOfArray<A extends TensorArray> = A extends Float32Array
                   : A extends BigUint64Array
                     ? 'uint64'
                     : never;
+
+/** The types whose elements lie in such arrays. */
+export type TypesIn<A extends TensorArray> = {
+  [T in NumericDType]: A extends TypedData[T] | (T extends 'uint8' ? Uint8ClampedArray : never) ? T : never;
+}[NumericDType];

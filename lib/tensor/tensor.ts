@@ -3,7 +3,7 @@
 import { namesOf, plainObject, refuseUnknown } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
-import type { TensorArray, TypeOfArray } from './array-types.js';
+import type { TensorArray, TypeOfArray, TypesIn } from './array-types.js';
 import {
   arrayClasses,
   arrayKind,
@@ -46,7 +46,11 @@ export type Dims = readonly number[];
 /** A tensor over the typed array, which is not copied. `dims` defaults to one dimension of the array's length. */
 export function tensor<A extends TensorArray>(data: A, dims?: Dims): Tensor<TypeOfArray<A>>;
 export function tensor<T extends DType>(data: TypedData[T], dims: Dims | undefined, options: { type: T }): Tensor<T>;
-export function tensor(data: TensorArray, dims?: Dims, options?: TensorOptions): Tensor;
+export function tensor<A extends TensorArray>(
+  data: A,
+  dims: Dims | undefined,
+  options: TensorOptions<TypesIn<A>>,
+): Tensor<TypesIn<A>>;
 /** A tensor of strings. */
 export function tensor(data: readonly string[], dims?: Dims): Tensor<'string'>;
 /**
