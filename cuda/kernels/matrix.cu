@@ -65,8 +65,9 @@ __device__ inline Product multiply(Product a, Product b) {
 
 // A group of lanes a matrix.
 template <typename T>
-__global__ void __launch_bounds__(kBlock) det_kernel(const T* lu, const void* pivots, bool wide_pivots,
-                                                     std::int64_t batch, std::int64_t n, T* det, T* log_abs) {
+__global__ void __launch_bounds__(kBlock)
+    det_kernel(const T* lu, const void* pivots, bool wide_pivots, std::int64_t batch, std::int64_t n, T* det,
+               T* log_abs, int* flags) {
   const unsigned lanes = blockDim.x;
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.y;
   for (std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * blockDim.y; first < batch; first += step) {
@@ -85,6 +86,7 @@ __global__ void __launch_bounds__(kBlock) det_kernel(const T* lu, const void* pi
     }
     if (b >= batch || threadIdx.x != 0) continue;
     const double fraction = product.fraction;
+    if (flags != nullptr && !(fabs(fraction) <= std::numeric_limits<double>::max())) flags[b] = 1;
     if (log_abs == nullptr) {
       det[b] = static_cast<T>(ldexp(fraction, product.exponent));
     } else {
@@ -128,7 +130,7 @@ void copy_triangle(cudaStream_t stream, DType type, Triangle triangle, const voi
 }
 
 void det_of_lu(cudaStream_t stream, DType type, const void* lu, const void* pivots, std::size_t pivot_bytes,
-               std::int64_t batch, std::int64_t n, void* det, void* log_abs) {
+               std::int64_t batch, std::int64_t n, void* det, void* log_abs, int* flags) {
   if (pivot_bytes != 4 && pivot_bytes != 8) {
     throw Error(Code::Internal, "det_of_lu: pivots of " + std::to_string(pivot_bytes) + " bytes; expected 4 or 8");
   }
@@ -137,7 +139,7 @@ void det_of_lu(cudaStream_t stream, DType type, const void* lu, const void* pivo
     if (batch == 0) return;
     const Shape shape = group_shape(batch, power_of_two(n, kWarp));
     launch(stream, shape.grid, shape.block, 0, &det_kernel<T>, static_cast<const T*>(lu), pivots, pivot_bytes == 8,
-           batch, n, static_cast<T*>(det), static_cast<T*>(log_abs));
+           batch, n, static_cast<T*>(det), static_cast<T*>(log_abs), flags);
   });
 }
 

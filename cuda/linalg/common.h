@@ -97,6 +97,18 @@ class SolverWorkspace {
   std::shared_ptr<std::vector<std::byte>> host_;
 };
 
+// Looks for results that are beyond what the type holds: where the input is finite, no infinity and no NaN comes out
+// unsaid.
+inline void check_beyond(StatusWords& words, DType type, const char* what) {
+  words.check([what, type](std::span<const int> flags) {
+    std::vector<std::int64_t> failed;
+    for (std::size_t i = 0; i < flags.size(); ++i) {
+      if (flags[i] != 0) failed.push_back(static_cast<std::int64_t>(i));
+    }
+    throw_beyond(failed, static_cast<std::int64_t>(flags.size()), type, what);
+  });
+}
+
 // Fetches the routine's info words: positive ones are the matrices that failed with `code`, negative ones mistakes of
 // ours.
 inline void check_info(StatusWords& words, Code code, const char* what) {

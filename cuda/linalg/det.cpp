@@ -16,6 +16,7 @@ void det(CudaLane& lane, const DetArgs& args) {
   const std::int64_t elements = args.n * args.n;
   StatusWords not_finite(lane, args.batch);
   StatusWords singular(lane, args.batch);
+  StatusWords beyond(lane, args.batch);
   const std::size_t bytes = bytes_of(args.type, elements);
   const std::size_t one = size_of(args.type);
   const std::array inputs{BatchOperand{&args.a, bytes}};
@@ -30,9 +31,10 @@ void det(CudaLane& lane, const DetArgs& args) {
     copy_finite(lane.stream(), args.type, chunk.inputs[0], a.as(), chunk.count, elements, not_finite.at(chunk.first));
     const LuFactors lu(lane, args.type, args.n, chunk.count, a.as(), singular.at(chunk.first));
     det_of_lu(lane.stream(), args.type, a.as(), lu.pivots(), lu.pivot_bytes(), chunk.count, args.n, chunk.outputs[0],
-              log_abs);
+              log_abs, beyond.at(chunk.first));
   });
   not_finite.check(Code::NotFinite, "det: the input has a NaN or an infinity");
+  check_beyond(beyond, args.type, "det: elimination has elements");
 }
 
 }  // namespace tensorlane::cuda

@@ -127,6 +127,7 @@ void eigh(CudaLane& lane, const EighArgs& args) {
   const std::size_t bytes = bytes_of(type, elements);
   StatusWords not_finite(lane, args.batch);
   StatusWords info(lane, args.batch);
+  StatusWords beyond(lane, args.batch);
   const std::array inputs{BatchOperand{&args.a, bytes}};
   const std::array outputs{BatchOperand{&args.w, bytes_of(type, n)}, BatchOperand{&args.v, args.vectors ? bytes : 0}};
   run_batch(lane, args.batch, inputs, outputs, [&](const Chunk& chunk) {
@@ -143,10 +144,12 @@ void eigh(CudaLane& lane, const EighArgs& args) {
     run(lane, {type, args.vectors ? CUSOLVER_EIG_MODE_VECTOR : CUSOLVER_EIG_MODE_NOVECTOR, n, chunk.count, work.as(),
                chunk.outputs[0], info.at(chunk.first)});
     scale_back(stream, type, chunk.outputs[0], chunk.count, n, magnitudes.as<int>());
+    find_not_finite(stream, type, chunk.outputs[0], chunk.count, n, beyond.at(chunk.first));
     if (args.vectors) transpose(stream, size_of(type), work.as(), chunk.outputs[1], chunk.count, n, n);
   });
   not_finite.check(Code::NotFinite, "eigh: the input has a NaN or an infinity");
   check_info(info, Code::NotConverged, "eigh: the iteration did not converge");
+  check_beyond(beyond, type, "eigh: there are eigenvalues");
 }
 
 }  // namespace tensorlane::cuda

@@ -15,6 +15,7 @@ void inv(CudaLane& lane, const InvArgs& args) {
   if (args.batch == 0 || elements == 0) return;
   StatusWords not_finite(lane, args.batch);
   StatusWords singular(lane, args.batch);
+  StatusWords beyond(lane, args.batch);
   const std::size_t bytes = bytes_of(args.type, elements);
   const std::array inputs{BatchOperand{&args.a, bytes}};
   const std::array outputs{BatchOperand{&args.inverse, bytes}};
@@ -23,9 +24,11 @@ void inv(CudaLane& lane, const InvArgs& args) {
     copy_finite(lane.stream(), args.type, chunk.inputs[0], a.as(), chunk.count, elements, not_finite.at(chunk.first));
     const LuFactors lu(lane, args.type, args.n, chunk.count, a.as(), singular.at(chunk.first));
     lu.invert(chunk.outputs[0]);
+    find_not_finite(lane.stream(), args.type, chunk.outputs[0], chunk.count, elements, beyond.at(chunk.first));
   });
   not_finite.check(Code::NotFinite, "inv: the input has a NaN or an infinity");
   check_info(singular, Code::Singular, "inv: the matrix is singular");
+  check_beyond(beyond, args.type, "inv: the inverse has elements");
 }
 
 }  // namespace tensorlane::cuda

@@ -82,6 +82,7 @@ void qr(CudaLane& lane, const QrArgs& args) {
   const std::int64_t q_elements = sizes.m * sizes.q_columns;
   StatusWords not_finite(lane, args.batch);
   StatusWords info(lane, args.batch);
+  StatusWords beyond(lane, args.batch);
   const std::array inputs{BatchOperand{&args.a, bytes_of(type, a_elements)}};
   const std::array outputs{BatchOperand{&args.q, bytes_of(type, q_elements)},
                            BatchOperand{&args.r, bytes_of(type, sizes.r_rows * sizes.n)}};
@@ -105,12 +106,14 @@ void qr(CudaLane& lane, const QrArgs& args) {
     copy_triangle(stream, type, Triangle::Lower, work.as(), sizes.m, sizes.work_elements(), rows.as(), count, sizes.n,
                   sizes.r_rows);
     transpose(stream, element, rows.as(), r, count, sizes.n, sizes.r_rows);
+    find_not_finite(stream, type, r, count, sizes.r_rows * sizes.n, beyond.at(chunk.first));
     if (sizes.q_columns == 0) return;
     form_q(lane, type, sizes, count, work.as(), tau.as(), info.at(chunk.first));
     transpose(stream, element, work.as(), sizes.work_elements(), q, q_elements, count, sizes.q_columns, sizes.m);
   });
   not_finite.check(Code::NotFinite, "qr: the input has a NaN or an infinity");
   check_info(info, Code::Internal, "qr: a factorisation failed");
+  check_beyond(beyond, type, "qr: r has elements");
 }
 
 }  // namespace tensorlane::cuda

@@ -84,6 +84,7 @@ void solve(CudaLane& lane, const SolveArgs& args) {
   StatusWords a_not_finite(lane, a_count);
   StatusWords b_not_finite(lane, b_count);
   StatusWords singular(lane, a_count);
+  StatusWords beyond(lane, walk.total());
   Temporary a;
   std::optional<LuFactors> lu;
   const auto factorise = [&](const void* from, std::int64_t first, std::int64_t count) {
@@ -114,6 +115,7 @@ void solve(CudaLane& lane, const SolveArgs& args) {
     gather_right_sides(lane, args, walk, chunk, right);
     solve_items(args, walk, chunk, *lu, right);
     if (args.nrhs > 1) transpose(lane.stream(), size_of(type), right, x, chunk.count, args.nrhs, args.n);
+    find_not_finite(lane.stream(), type, x, chunk.count, b_elements, beyond.at(chunk.first));
   });
 
   const Systems systems{args.batch_dims, args.a_strides, args.b_strides};
@@ -128,6 +130,7 @@ void solve(CudaLane& lane, const SolveArgs& args) {
     const std::vector<int> info(words.begin(), words.end());
     throw_for(systems.with(&info, nullptr), total, Code::Singular, "solve: the matrix is singular");
   });
+  check_beyond(beyond, type, "solve: the solution has elements");
 }
 
 }  // namespace tensorlane::cuda

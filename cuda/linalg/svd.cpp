@@ -55,6 +55,7 @@ class Decomposition {
         args_(args),
         not_finite_(lane, args.batch),
         info_(lane, args.batch),
+        beyond_(lane, args.batch),
         perturbations_(std::make_shared<std::vector<double>>(static_cast<std::size_t>(args.batch), 0.0)) {
     lane.keep(perturbations_);
   }
@@ -91,6 +92,7 @@ class Decomposition {
       scale_to_unit(lane_.stream(), job.type, job.a, job.count, elements, magnitudes.as<int>());
       decompose(lane_, method, job, perturbations_->data() + at);
       scale_back(lane_.stream(), job.type, job.s, chunk.count, values, magnitudes.as<int>());
+      find_not_finite(lane_.stream(), job.type, job.s, chunk.count, values, beyond_.at(at));
     });
   }
 
@@ -108,6 +110,8 @@ class Decomposition {
       if (!failed(first)) continue;
       std::int64_t end = first + 1;
       while (end < args_.batch && failed(end)) ++end;
+      const std::size_t flags = sizeof(int) * static_cast<std::size_t>(end - first);
+      check(cudaMemsetAsync(beyond_.at(first), 0, flags, lane_.stream()), "cudaMemsetAsync");
       run(SvdMethod::Gesvd, first, end - first);
       first = end;  // which has not failed
     }
@@ -117,6 +121,7 @@ class Decomposition {
   void check_outcome() {
     not_finite_.check(Code::NotFinite, "svd: the input has a NaN or an infinity");
     check_info(info_, Code::NotConverged, "svd: the iteration did not converge");
+    check_beyond(beyond_, args_.type, "svd: there are singular values");
   }
 
  private:
@@ -124,6 +129,7 @@ class Decomposition {
   const SvdArgs& args_;
   StatusWords not_finite_;
   StatusWords info_;
+  StatusWords beyond_;
   std::shared_ptr<std::vector<double>> perturbations_;  // by gesvdp, of each matrix
 };
 

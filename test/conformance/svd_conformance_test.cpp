@@ -103,6 +103,36 @@ TEST_CASE_TEMPLATE("svd: repeated values give the right subspaces", T, float, do
   check_subspaces(repeated, decompose(subject, narrow<T>(repeated.a), 1, repeated.a.m, repeated.a.n));
 }
 
+TEST_CASE_TEMPLATE("svd: values that are nearly equal, in clusters, or graded: the vectors stay orthonormal", T, float,
+                   double) {
+  Random random(30);
+  const double eps = std::numeric_limits<T>::epsilon();
+  std::uniform_real_distribution<double> noise(-1, 1);
+  for (const std::int64_t n : {4, 26, 33, 70}) {
+    const auto spectrum = [n](auto value) {
+      std::vector<double> values;
+      for (std::int64_t i = 0; i < n; ++i) values.push_back(value(i));
+      std::ranges::sort(values, std::greater<>());
+      return values;
+    };
+    const std::vector<double> equal = spectrum([&](std::int64_t) { return 1 + eps * noise(random); });
+    const std::vector<double> close = spectrum([&](std::int64_t) { return 1 + std::sqrt(eps) * noise(random); });
+    const std::vector<double> clusters =
+        spectrum([&](std::int64_t i) { return static_cast<double>(i % 3) + 1 + 4 * eps * noise(random); });
+    const std::vector<double> graded =
+        spectrum([&](std::int64_t i) { return std::pow(eps, 2.0 * static_cast<double>(i) / static_cast<double>(n)); });
+    std::vector<SvdCase> cases;
+    for (const auto& values : {equal, close, clusters, graded}) {
+      cases.push_back({"between random factors", with_spectrum(random, n, n, values), values});
+      // Bidiagonal already: what divide and conquer gets to see.
+      Matrix bidiagonal = diagonal(n, n, values);
+      for (std::int64_t i = 0; i + 1 < n; ++i) bidiagonal(i, i + 1) = eps * noise(random) * bidiagonal(i, i);
+      cases.push_back({"bidiagonal", bidiagonal, {}});
+    }
+    check_svds<T>(cases);
+  }
+}
+
 TEST_CASE_TEMPLATE("svd: rank-deficient matrices", T, float, double) {
   Random random(4);
   std::vector<double> spectrum(14, 0);

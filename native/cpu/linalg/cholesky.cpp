@@ -2,7 +2,7 @@
 //
 // The lower triangle of the row-major A is the upper one of the column-major A^T, so potrf finds U with A = U^T U
 // there, and the buffer of the column-major U is that of our l = U^T. It is done in the result's own memory.
-#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -16,6 +16,13 @@ namespace tensorlane::cpu {
 namespace {
 
 using lapack::Int;
+
+template <typename T>
+bool has_finite_diagonal(const T* l, std::int64_t n) {
+  bool finite = true;
+  for (std::int64_t i = 0; i < n; ++i) finite = std::isfinite(l[i * n + i]) && finite;
+  return finite;
+}
 
 template <typename T>
 void cholesky_batch(const CholeskyArgs& args) {
@@ -32,7 +39,8 @@ void cholesky_batch(const CholeskyArgs& args) {
         Int info = 0;
         lapack::potrf('U', static_cast<Int>(n), l + i * n * n, &info);
         check_info("cholesky: potrf", info);
-        if (info > 0) not_positive_definite.push_back(i);
+        // A sum that has overflowed was no positive definite matrix': there every sum is at most an element of a.
+        if (info > 0 || !has_finite_diagonal(l + i * n * n, n)) not_positive_definite.push_back(i);
       });
   throw_for(not_positive_definite, args.batch, Code::NotPositiveDefinite,
             "cholesky: the matrix is not positive definite");

@@ -7,7 +7,10 @@
 #include <cstdint>
 #include <limits>
 #include <numbers>
+#include <tuple>
+#include <vector>
 
+#include "cpu/linalg/equilibration.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/operation.h"
@@ -28,6 +31,9 @@ class Product {
     exponent_ += of_factor + of_product;
   }
   void negate() { fraction_ = -fraction_; }
+  void scale(std::int64_t exponent) { exponent_ += exponent; }
+  [[nodiscard]] bool is_zero() const { return fraction_ == 0; }
+  [[nodiscard]] bool finite() const { return std::isfinite(fraction_); }
 
   // Beyond what any element type holds the exponent makes no difference.
   template <typename T>
@@ -63,24 +69,39 @@ void det_batch(Lane& lane, const DetArgs& args) {
   const auto* a = elements<const T>(args.a);
   auto* det = elements<T>(args.det);
   auto* log_abs = elements<T>(args.log_abs);
-  for_each_finite(
-      "det", args.batch,
-      [&](std::int64_t i) { return copy_finite(a + i * n * n, lu, static_cast<std::size_t>(n * n)); },
-      [&](std::int64_t i) {
-        Product product;
-        if (n != 0) {
-          Int info = 0;
-          lapack::getrf(static_cast<Int>(n), lu, pivots, &info);
-          check_info("det: getrf", info);
-          if (info > 0) product.multiply(0);
-        }
-        for (std::int64_t j = 0; j < n; ++j) {
-          product.multiply(static_cast<double>(lu[j * n + j]));
-          if (pivots[j] != j + 1) product.negate();
-        }
-        det[i] = args.log ? product.sign<T>() : product.value<T>();
-        if (args.log) log_abs[i] = product.log_abs<T>();
-      });
+  const auto load = [&](std::int64_t i) { return copy_finite(a + i * n * n, lu, static_cast<std::size_t>(n * n)); };
+  const auto product_of = [&] {
+    Product product;
+    if (n != 0) {
+      Int info = 0;
+      lapack::getrf(static_cast<Int>(n), lu, pivots, &info);
+      check_info("det: getrf", info);
+      if (info > 0) product.multiply(0);
+    }
+    for (std::int64_t j = 0; j < n; ++j) {
+      product.multiply(static_cast<double>(lu[j * n + j]));
+      if (pivots[j] != j + 1) product.negate();
+    }
+    return product;
+  };
+  // A singular one is no less so for being scaled.
+  const auto is_safe = [&](const Product& product) { return product.is_zero() || has_safe_pivots(lu, n); };
+  std::vector<std::int64_t> not_finite;
+  std::vector<std::int64_t> beyond;
+  for_each_finite("det", args.batch, load, [&](std::int64_t i) {
+    Product product = product_of();
+    if (!is_safe(product)) {
+      if (!load(i)) return not_finite.push_back(i);  // written to meanwhile
+      const Equilibration scaled(lu, n);
+      product = product_of();
+      product.scale(scaled.total());
+      if (!product.finite()) return beyond.push_back(i);
+    }
+    det[i] = args.log ? product.sign<T>() : product.value<T>();
+    if (args.log) log_abs[i] = product.log_abs<T>();
+  });
+  throw_for(not_finite, args.batch, Code::NotFinite, "det: the input has a NaN or an infinity");
+  throw_beyond(beyond, args.batch, args.type, "det: elimination has elements");
 }
 
 }  // namespace

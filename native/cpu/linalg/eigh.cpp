@@ -1,7 +1,10 @@
-// Eigenvalues and eigenvectors of symmetric matrices by divide and conquer (LAPACK's syevd).
+// Eigenvalues and eigenvectors of symmetric matrices by divide and conquer (LAPACK's syevd); where that does not
+// converge, or what comes out of it is not finite or not orthonormal, by QR iteration (syev).
 //
 // The lower triangle of the row-major A is the upper one of the column-major A^T, which is A. syevd leaves the
 // eigenvectors as columns of a column-major matrix, so only v is transposed, in place.
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
@@ -11,6 +14,7 @@
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/matrix.h"
 #include "cpu/linalg/operation.h"
+#include "cpu/linalg/orthonormal.h"
 #include "cpu/operations.h"
 
 namespace tensorlane::cpu {
@@ -36,7 +40,7 @@ WorkSizes query(char job, std::int64_t n) {
   check_info("eigh: syevd", info);
   const std::int64_t elements = work_size(optimal);
   check_work_size("eigh", elements, n, n, kAdvice);
-  return {elements, integers};
+  return {std::max(elements, 3 * n), integers};  // the latter is what syev needs
 }
 
 template <typename T>
@@ -46,29 +50,50 @@ void eigh_batch(Lane& lane, const EighArgs& args) {
   check_lapack_size("eigh", n, n);
   const char job = args.vectors ? 'V' : 'N';
   const WorkSizes sizes = query<T>(job, n);
-  const auto arrays =
-      take_arrays<T, Int, T>(lane.workspace(), sizes.elements, sizes.integers, args.vectors ? 0 : n * n);
-  T* work = std::get<0>(arrays);
-  Int* iwork = std::get<1>(arrays);
-  T* copy = std::get<2>(arrays);  // where there is no v to compute in
+  T* work = nullptr;
+  T* copy = nullptr;  // where there is no v to compute in
+  T* probe = nullptr;
+  Int* iwork = nullptr;
+  std::tie(work, iwork, copy, probe) =
+      take_arrays<T, Int, T, T>(lane.workspace(), sizes.elements, sizes.integers, args.vectors ? 0 : n * n,
+                                args.vectors ? orthonormal_work(n) : 0);
 
   const auto* a = elements<const T>(args.a);
   auto* w = elements<T>(args.w);
   auto* v = elements<T>(args.v);
-  std::vector<std::int64_t> not_converged;
   const auto matrix = [&](std::int64_t i) { return args.vectors ? v + i * n * n : copy; };
-  for_each_finite(
-      "eigh", args.batch,
-      [&](std::int64_t i) { return copy_finite_lower(a + i * n * n, matrix(i), static_cast<std::size_t>(n)); },
-      [&](std::int64_t i) {
-        Int info = 0;
-        lapack::syevd(job, 'U', static_cast<Int>(n), matrix(i), w + i * n, work, static_cast<Int>(sizes.elements),
-                      iwork, static_cast<Int>(sizes.integers), &info);
-        check_info("eigh: syevd", info);
-        if (info > 0) not_converged.push_back(i);
-        if (args.vectors) transpose_in_place(matrix(i), n);
-      });
+  const auto load = [&](std::int64_t i) {
+    return copy_finite_lower(a + i * n * n, matrix(i), static_cast<std::size_t>(n));
+  };
+  // By columns or by rows: all of a square matrix is orthonormal if one is.
+  const auto is_right = [&](std::int64_t i) {
+    return all_finite(w + i * n, static_cast<std::size_t>(n)) &&
+           (!args.vectors || has_orthonormal_columns(matrix(i), n, n, probe));
+  };
+  Int info = 0;
+  std::vector<std::int64_t> not_finite;
+  std::vector<std::int64_t> not_converged;
+  std::vector<std::int64_t> beyond;
+  for_each_finite("eigh", args.batch, load, [&](std::int64_t i) {
+    lapack::syevd(job, 'U', static_cast<Int>(n), matrix(i), w + i * n, work, static_cast<Int>(sizes.elements), iwork,
+                  static_cast<Int>(sizes.integers), &info);
+    check_info("eigh: syevd", info);
+    if (info > 0 || !is_right(i)) {
+      if (!load(i)) return not_finite.push_back(i);  // written to meanwhile
+      lapack::syev(job, 'U', static_cast<Int>(n), matrix(i), w + i * n, work, static_cast<Int>(sizes.elements), &info);
+      check_info("eigh: syev", info);
+      if (info > 0) return not_converged.push_back(i);
+      if (!is_right(i)) {
+        // An eigenvalue may be too large, though no element is.
+        const bool overflowed = std::isinf(w[i * n]) || std::isinf(w[i * n + n - 1]);
+        return (overflowed ? beyond : not_converged).push_back(i);
+      }
+    }
+    if (args.vectors) transpose_in_place(matrix(i), n);
+  });
+  throw_for(not_finite, args.batch, Code::NotFinite, "eigh: the input has a NaN or an infinity");
   throw_for(not_converged, args.batch, Code::NotConverged, "eigh: the iteration did not converge");
+  throw_beyond(beyond, args.batch, args.type, "eigh: there are eigenvalues");
 }
 
 }  // namespace

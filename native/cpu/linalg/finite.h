@@ -12,23 +12,31 @@
 
 namespace tensorlane::cpu {
 
+// Whether all of it is.
+template <typename T>
+[[nodiscard]] bool all_finite(const T* values, std::size_t count) {
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  constexpr Bits kExponent = sizeof(T) == 4 ? Bits{0x7f800000U} : static_cast<Bits>(0x7ff0000000000000ULL);
+  Bits bad = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    Bits bits;
+    std::memcpy(&bits, values + i, sizeof(T));
+    bad |= static_cast<Bits>((bits & kExponent) == kExponent);  // all exponent bits set: NaN or infinite
+  }
+  return bad == 0;
+}
+
 template <typename T>
 [[nodiscard]] bool copy_finite(const T* from, T* to, std::size_t count) {
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>);
-  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-  constexpr Bits kExponent = sizeof(T) == 4 ? Bits{0x7f800000U} : static_cast<Bits>(0x7ff0000000000000ULL);
   constexpr std::size_t kBlock = 4096;  // stays in the first-level cache between the copy and the check
-  Bits bad = 0;
+  bool finite = true;
   for (std::size_t start = 0; start < count; start += kBlock) {
     const std::size_t size = count - start < kBlock ? count - start : kBlock;
     std::memcpy(to + start, from + start, size * sizeof(T));
-    for (std::size_t i = 0; i < size; ++i) {
-      Bits bits;
-      std::memcpy(&bits, to + start + i, sizeof(T));
-      bad |= static_cast<Bits>((bits & kExponent) == kExponent);  // all exponent bits set: NaN or infinite
-    }
+    finite = all_finite(to + start, size) && finite;
   }
-  return bad == 0;
+  return finite;
 }
 
 // The same for the lower triangle of a row-major square matrix alone; zeros go where the upper one would.

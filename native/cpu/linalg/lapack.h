@@ -15,6 +15,10 @@ void sgesdd_(const char* jobz, const Int* m, const Int* n, float* a, const Int* 
              float* vt, const Int* ldvt, float* work, const Int* lwork, Int* iwork, Int* info);
 void dgesdd_(const char* jobz, const Int* m, const Int* n, double* a, const Int* lda, double* s, double* u,
              const Int* ldu, double* vt, const Int* ldvt, double* work, const Int* lwork, Int* iwork, Int* info);
+void sgesvd_(const char* jobu, const char* jobvt, const Int* m, const Int* n, float* a, const Int* lda, float* s,
+             float* u, const Int* ldu, float* vt, const Int* ldvt, float* work, const Int* lwork, Int* info);
+void dgesvd_(const char* jobu, const char* jobvt, const Int* m, const Int* n, double* a, const Int* lda, double* s,
+             double* u, const Int* ldu, double* vt, const Int* ldvt, double* work, const Int* lwork, Int* info);
 void sgetrf_(const Int* m, const Int* n, float* a, const Int* lda, Int* ipiv, Int* info);
 void dgetrf_(const Int* m, const Int* n, double* a, const Int* lda, Int* ipiv, Int* info);
 void sgetrs_(const char* trans, const Int* n, const Int* nrhs, const float* a, const Int* lda, const Int* ipiv,
@@ -37,6 +41,10 @@ void ssyevd_(const char* jobz, const char* uplo, const Int* n, float* a, const I
              const Int* lwork, Int* iwork, const Int* liwork, Int* info);
 void dsyevd_(const char* jobz, const char* uplo, const Int* n, double* a, const Int* lda, double* w, double* work,
              const Int* lwork, Int* iwork, const Int* liwork, Int* info);
+void ssyev_(const char* jobz, const char* uplo, const Int* n, float* a, const Int* lda, float* w, float* work,
+            const Int* lwork, Int* info);
+void dsyev_(const char* jobz, const char* uplo, const Int* n, double* a, const Int* lda, double* w, double* work,
+            const Int* lwork, Int* info);
 }
 
 inline void gesdd(char jobz, Int m, Int n, float* a, Int lda, float* s, float* u, Int ldu, float* vt, Int ldvt,
@@ -46,6 +54,14 @@ inline void gesdd(char jobz, Int m, Int n, float* a, Int lda, float* s, float* u
 inline void gesdd(char jobz, Int m, Int n, double* a, Int lda, double* s, double* u, Int ldu, double* vt, Int ldvt,
                   double* work, Int lwork, Int* iwork, Int* info) {
   dgesdd_(&jobz, &m, &n, a, &lda, s, u, &ldu, vt, &ldvt, work, &lwork, iwork, info);
+}
+inline void gesvd(char job, Int m, Int n, float* a, Int lda, float* s, float* u, Int ldu, float* vt, Int ldvt,
+                  float* work, Int lwork, Int* info) {
+  sgesvd_(&job, &job, &m, &n, a, &lda, s, u, &ldu, vt, &ldvt, work, &lwork, info);
+}
+inline void gesvd(char job, Int m, Int n, double* a, Int lda, double* s, double* u, Int ldu, double* vt, Int ldvt,
+                  double* work, Int lwork, Int* info) {
+  dgesvd_(&job, &job, &m, &n, a, &lda, s, u, &ldu, vt, &ldvt, work, &lwork, info);
 }
 inline void getrf(Int n, float* a, Int* ipiv, Int* info) { sgetrf_(&n, &n, a, &n, ipiv, info); }
 inline void getrf(Int n, double* a, Int* ipiv, Int* info) { dgetrf_(&n, &n, a, &n, ipiv, info); }
@@ -82,6 +98,12 @@ inline void syevd(char jobz, char uplo, Int n, float* a, float* w, float* work, 
 inline void syevd(char jobz, char uplo, Int n, double* a, double* w, double* work, Int lwork, Int* iwork, Int liwork,
                   Int* info) {
   dsyevd_(&jobz, &uplo, &n, a, &n, w, work, &lwork, iwork, &liwork, info);
+}
+inline void syev(char jobz, char uplo, Int n, float* a, float* w, float* work, Int lwork, Int* info) {
+  ssyev_(&jobz, &uplo, &n, a, &n, w, work, &lwork, info);
+}
+inline void syev(char jobz, char uplo, Int n, double* a, double* w, double* work, Int lwork, Int* info) {
+  dsyev_(&jobz, &uplo, &n, a, &n, w, work, &lwork, info);
 }
 
 inline void gemm(Int m, Int n, Int k, const float* a, const float* b, float* c) {

@@ -5,10 +5,13 @@
 // column-major L is that of our r, and the buffer of the column-major P is that of our q. The reflections, and so the
 // signs, are those of geqrf on A.
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
+#include <vector>
 
+#include "cpu/linalg/equilibration.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/matrix.h"
@@ -39,15 +42,34 @@ class Qr {
     return copy_finite(elements<const T>(args_.a) + i * m_ * n_, copy_, static_cast<std::size_t>(m_ * n_));
   }
 
-  void compute(std::int64_t i) {
-    Int info = 0;
-    lapack::gelqf(Int(n_), Int(m_), copy_, tau_, work_, lwork_, &info);
-    check_info("qr: gelqf", info);
-    write_r(elements<T>(args_.r) + i * size_ * n_);
+  // Whether r can be held in the type.
+  [[nodiscard]] bool compute(std::int64_t i) {
+    T* r = elements<T>(args_.r) + i * size_ * n_;
+    reflect();
+    write_r(r);
+    if (!all_finite(r, r_elements())) {
+      // A norm on the way has overflowed, perhaps without need.
+      if (!load(i)) return false;  // written to meanwhile
+      const int exponent = exponent_of_largest(copy_, m_ * n_);
+      for (std::int64_t j = 0; j < m_ * n_; ++j) copy_[j] = std::ldexp(copy_[j], -exponent);
+      reflect();
+      write_r(r);
+      for (std::size_t j = 0; j < r_elements(); ++j) r[j] = std::ldexp(r[j], exponent);
+      if (!all_finite(r, r_elements())) return false;
+    }
     if (wants_q_) write_q(elements<T>(args_.q) + i * m_ * size_);
+    return true;
   }
 
  private:
+  [[nodiscard]] std::size_t r_elements() const { return static_cast<std::size_t>(size_ * n_); }
+
+  void reflect() {
+    Int info = 0;
+    lapack::gelqf(Int(n_), Int(m_), copy_, tau_, work_, lwork_, &info);
+    check_info("qr: gelqf", info);
+  }
+
   std::int64_t query() {
     T optimal{};
     Int info = 0;
@@ -102,8 +124,13 @@ void qr_batch(Lane& lane, const QrArgs& args) {
   }
   check_lapack_size("qr", args.m, args.n);
   Qr<T> qr(lane, args);
+  std::vector<std::int64_t> beyond;
   for_each_finite(
-      "qr", args.batch, [&qr](std::int64_t i) { return qr.load(i); }, [&qr](std::int64_t i) { qr.compute(i); });
+      "qr", args.batch, [&](std::int64_t i) { return qr.load(i); },
+      [&](std::int64_t i) {
+        if (!qr.compute(i)) beyond.push_back(i);
+      });
+  throw_beyond(beyond, args.batch, args.type, "qr: r has elements");
 }
 
 }  // namespace

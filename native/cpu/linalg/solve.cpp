@@ -2,13 +2,17 @@
 //
 // The buffer of the row-major A is the column-major A^T, so A^T is what is factorised and getrs solves with its
 // transpose. The right-hand sides must be columns: one vector already is, several are transposed in and out.
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <tuple>
 #include <vector>
 
 #include "core/batch_dims.h"
 #include "core/error.h"
+#include "cpu/linalg/equilibration.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/matrix.h"
@@ -20,52 +24,119 @@ namespace {
 
 using lapack::Int;
 
+enum class SolveOutcome { Solved, NotFinite, Singular, Beyond };
+
+// The systems of one call, one at a time.
+template <typename T>
+class Solver {
+ public:
+  Solver(Lane& lane, const SolveArgs& args) : args_(args), n_(args.n), nrhs_(args.nrhs) {
+    std::tie(lu_, rows_, columns_, pivots_) =
+        take_arrays<T, T, T, Int>(lane.workspace(), n_ * n_, n_ * nrhs_, n_ * nrhs_, n_);
+  }
+
+  SolveOutcome solve(std::int64_t i, std::int64_t ai, std::int64_t bi) {
+    if (!load(ai, bi)) return SolveOutcome::NotFinite;
+    if (!eliminate()) return SolveOutcome::Singular;
+    const bool safe = has_safe_pivots(lu_, n_);
+    const T* x = substitute();
+    if (!safe || !all_finite(x, b_elements())) {
+      if (!load(ai, bi)) return SolveOutcome::NotFinite;  // written to meanwhile
+      const Equilibration scaled(lu_, n_);
+      const std::vector<int> of_columns = scale_right_sides(scaled);
+      if (!eliminate()) return SolveOutcome::Singular;
+      x = substitute();
+      scale_back(scaled, of_columns);
+      if (!all_finite(x, b_elements())) return SolveOutcome::Beyond;
+    }
+    transpose(x, nrhs_, n_, elements<T>(args_.x) + i * n_ * nrhs_);
+    return SolveOutcome::Solved;
+  }
+
+ private:
+  [[nodiscard]] std::size_t b_elements() const { return static_cast<std::size_t>(n_ * nrhs_); }
+  // Where the right-hand sides lie by columns: one vector already does.
+  [[nodiscard]] T* right_sides() const { return nrhs_ > 1 ? columns_ : rows_; }
+
+  [[nodiscard]] bool load(std::int64_t ai, std::int64_t bi) {
+    const bool finite_a =
+        copy_finite(elements<const T>(args_.a) + ai * n_ * n_, lu_, static_cast<std::size_t>(n_ * n_));
+    const bool finite = copy_finite(elements<const T>(args_.b) + bi * n_ * nrhs_, rows_, b_elements()) && finite_a;
+    if (nrhs_ > 1) transpose(rows_, n_, nrhs_, columns_);
+    return finite;
+  }
+
+  [[nodiscard]] bool eliminate() {
+    Int info = 0;
+    lapack::getrf(static_cast<Int>(n_), lu_, pivots_, &info);
+    check_info("solve: getrf", info);
+    return info == 0;
+  }
+
+  const T* substitute() {
+    Int info = 0;
+    lapack::getrs('T', static_cast<Int>(n_), static_cast<Int>(nrhs_), lu_, pivots_, right_sides(), &info);
+    check_info("solve: getrs", info);
+    return right_sides();
+  }
+
+  // As the matrix' rows are, and each so that its own largest element comes near 1. Gives the latter exponents.
+  std::vector<int> scale_right_sides(const Equilibration& scaled) {
+    std::vector<int> exponents;
+    for (std::int64_t column = 0; column < nrhs_; ++column) {
+      T* b = right_sides() + column * n_;
+      int largest = std::numeric_limits<int>::min();
+      for (std::int64_t i = 0; i < n_; ++i) {
+        if (b[i] != 0) largest = std::max(largest, std::ilogb(b[i]) - scaled.row(i));
+      }
+      if (largest == std::numeric_limits<int>::min()) largest = 0;
+      for (std::int64_t i = 0; i < n_; ++i) b[i] = std::ldexp(b[i], -(scaled.row(i) + largest));
+      exponents.push_back(largest);
+    }
+    return exponents;
+  }
+
+  void scale_back(const Equilibration& scaled, const std::vector<int>& of_columns) {
+    T* x = right_sides();
+    for (const int of_column : of_columns) {
+      for (std::int64_t i = 0; i < n_; ++i, ++x) *x = std::ldexp(*x, of_column - scaled.column(i));
+    }
+  }
+
+  const SolveArgs& args_;
+  std::int64_t n_, nrhs_;
+  T* lu_ = nullptr;
+  T* rows_ = nullptr;
+  T* columns_ = nullptr;
+  Int* pivots_ = nullptr;
+};
+
 template <typename T>
 void solve_batch(Lane& lane, const SolveArgs& args) {
-  const std::int64_t n = args.n;
-  const std::int64_t nrhs = args.nrhs;
-  if (n == 0 || nrhs == 0) return;
-  check_lapack_size("solve", n, nrhs);
-  const auto a_elements = static_cast<std::size_t>(n * n);
-  const auto b_elements = static_cast<std::size_t>(n * nrhs);
-  const auto arrays = take_arrays<T, T, T, Int>(lane.workspace(), a_elements, b_elements, b_elements, n);
-  T* lu = std::get<0>(arrays);
-  T* rows = std::get<1>(arrays);
-  T* columns = std::get<2>(arrays);
-  Int* pivots = std::get<3>(arrays);
-  const auto* a = elements<const T>(args.a);
-  const auto* b = elements<const T>(args.b);
-
+  if (args.n == 0 || args.nrhs == 0) return;
+  check_lapack_size("solve", args.n, args.nrhs);
+  Solver<T> solver(lane, args);
   std::vector<std::int64_t> not_finite;
   std::vector<std::int64_t> singular;
+  std::vector<std::int64_t> beyond;
   std::int64_t batch = 0;
   for_each_batch(args.batch_dims, args.a_strides, args.b_strides,
                  [&](std::int64_t i, std::int64_t ai, std::int64_t bi) {
                    ++batch;
-                   const bool finite_a = copy_finite(a + ai * n * n, lu, a_elements);
-                   if (!copy_finite(b + bi * n * nrhs, rows, b_elements) || !finite_a) {
-                     not_finite.push_back(i);
-                     return;
+                   switch (solver.solve(i, ai, bi)) {
+                     case SolveOutcome::Solved:
+                       return;
+                     case SolveOutcome::NotFinite:
+                       return not_finite.push_back(i);
+                     case SolveOutcome::Singular:
+                       return singular.push_back(i);
+                     case SolveOutcome::Beyond:
+                       return beyond.push_back(i);
                    }
-                   Int info = 0;
-                   lapack::getrf(static_cast<Int>(n), lu, pivots, &info);
-                   check_info("solve: getrf", info);
-                   if (info > 0) {
-                     singular.push_back(i);
-                     return;
-                   }
-                   T* x = elements<T>(args.x) + i * n * nrhs;
-                   T* right = rows;
-                   if (nrhs > 1) {
-                     transpose(rows, n, nrhs, columns);
-                     right = columns;
-                   }
-                   lapack::getrs('T', static_cast<Int>(n), static_cast<Int>(nrhs), lu, pivots, right, &info);
-                   check_info("solve: getrs", info);
-                   transpose(right, nrhs, n, x);
                  });
   throw_for(not_finite, batch, Code::NotFinite, "solve: the input has a NaN or an infinity");
   throw_for(singular, batch, Code::Singular, "solve: the matrix is singular");
+  throw_beyond(beyond, batch, args.type, "solve: the solution has elements");
 }
 
 }  // namespace

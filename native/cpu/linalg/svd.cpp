@@ -1,9 +1,12 @@
-// The singular value decomposition by divide and conquer (LAPACK's gesdd).
+// The singular value decomposition by divide and conquer (LAPACK's gesdd); where that does not converge, or what comes
+// out of it is not finite or not orthonormal, which it has been known to do for graded and for nearly equal values, by
+// QR iteration (gesvd).
 //
 // Row-major without a transpose: the buffer of a row-major m x n matrix A is that of the column-major n x m matrix A^T,
-// and A^T = U' S V'^T means A = V' S U'^T. So gesdd's "VT" buffer, read row-major, is our u, and its "U" buffer is our
+// and A^T = U' S V'^T means A = V' S U'^T. So their "VT" buffer, read row-major, is our u, and its "U" buffer is our
 // vt.
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -15,6 +18,7 @@
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/matrix.h"
 #include "cpu/linalg/operation.h"
+#include "cpu/linalg/orthonormal.h"
 #include "cpu/operations.h"
 
 namespace tensorlane::cpu {
@@ -34,60 +38,136 @@ void check_driver(const SvdArgs& args) {
   }
 }
 
+enum class SvdOutcome { Done, NotFinite, NotConverged, Beyond };
+
+// The matrices of one call, one at a time.
+template <typename T>
+class Svd {
+ public:
+  Svd(Lane& lane, const SvdArgs& args)
+      : args_(args),
+        m_(args.m),
+        n_(args.n),
+        k_(std::min(m_, n_)),
+        u_columns_(args.mode == SvdMode::Full ? m_ : k_),
+        vt_rows_(args.mode == SvdMode::Full ? n_ : k_),
+        vectors_(args.mode != SvdMode::Values),
+        job_(args.mode == SvdMode::Full ? 'A' : (vectors_ ? 'S' : 'N')) {
+    // gesdd computes what it needs in 32 bits, and would wrap round where it is larger.
+    if (vectors_) check_work_size("svd", 3 * k_ * k_ + 4 * k_, m_, n_, kAdvice);
+    T optimal{};
+    Int info = 0;
+    lapack::gesdd(job_, rows(), columns(), nullptr, rows(), nullptr, nullptr, rows(), nullptr, ldvt(), &optimal, -1,
+                  nullptr, &info);
+    const std::int64_t lwork = checked(optimal, info, "svd: gesdd");
+    std::tie(copy_, work_, probe_, iwork_) = take_arrays<T, T, T, Int>(
+        lane.workspace(), m_ * n_, lwork, vectors_ ? orthonormal_work(std::max(m_, n_)) : 0, 8 * k_);
+    lwork_ = static_cast<Int>(lwork);
+  }
+
+  [[nodiscard]] bool load(std::int64_t i) {
+    return copy_finite(elements<const T>(args_.a) + i * m_ * n_, copy_, static_cast<std::size_t>(m_ * n_));
+  }
+
+  [[nodiscard]] SvdOutcome compute(std::int64_t i) {
+    if (by_gesdd(i) && is_right(i)) return SvdOutcome::Done;
+    if (!load(i)) return SvdOutcome::NotFinite;  // written to meanwhile
+    if (!by_gesvd(i)) return SvdOutcome::NotConverged;
+    if (is_right(i)) return SvdOutcome::Done;
+    // The largest value may be too large, though no element is.
+    return std::isinf(s(i)[0]) ? SvdOutcome::Beyond : SvdOutcome::NotConverged;
+  }
+
+ private:
+  static constexpr const char* kAdvice = "use mode 'values' or split the matrix";
+
+  // As LAPACK sees it: A^T.
+  [[nodiscard]] Int rows() const { return static_cast<Int>(n_); }
+  [[nodiscard]] Int columns() const { return static_cast<Int>(m_); }
+  [[nodiscard]] Int ldvt() const { return static_cast<Int>(vectors_ ? u_columns_ : 1); }
+
+  [[nodiscard]] T* s(std::int64_t i) const { return elements<T>(args_.s) + i * k_; }
+  [[nodiscard]] T* u(std::int64_t i) const { return vectors_ ? elements<T>(args_.u) + i * m_ * u_columns_ : nullptr; }
+  [[nodiscard]] T* vt(std::int64_t i) const { return vectors_ ? elements<T>(args_.vt) + i * vt_rows_ * n_ : nullptr; }
+
+  [[nodiscard]] std::int64_t checked(T optimal, Int info, const char* routine) const {
+    check_info(routine, info);
+    const std::int64_t lwork = work_size(optimal);
+    check_work_size("svd", lwork, m_, n_, kAdvice);
+    return lwork;
+  }
+
+  // Whether it converged.
+  [[nodiscard]] bool by_gesdd(std::int64_t i) {
+    Int info = 0;
+    lapack::gesdd(job_, rows(), columns(), copy_, rows(), s(i), vt(i), rows(), u(i), ldvt(), work_, lwork_, iwork_,
+                  &info);
+    check_info("svd: gesdd", info);
+    return info == 0;
+  }
+
+  // The same. Seldom needed, so its workspace is not kept.
+  [[nodiscard]] bool by_gesvd(std::int64_t i) {
+    T optimal{};
+    Int info = 0;
+    lapack::gesvd(job_, rows(), columns(), copy_, rows(), s(i), vt(i), rows(), u(i), ldvt(), &optimal, -1, &info);
+    std::vector<T> work(static_cast<std::size_t>(checked(optimal, info, "svd: gesvd")));
+    lapack::gesvd(job_, rows(), columns(), copy_, rows(), s(i), vt(i), rows(), u(i), ldvt(), work.data(),
+                  static_cast<Int>(work.size()), &info);
+    check_info("svd: gesvd", info);
+    return info == 0;
+  }
+
+  [[nodiscard]] bool is_right(std::int64_t i) {
+    if (!all_finite(s(i), static_cast<std::size_t>(k_))) return false;
+    return !vectors_ ||
+           (has_orthonormal_columns(u(i), m_, u_columns_, probe_) && has_orthonormal_rows(vt(i), vt_rows_, n_, probe_));
+  }
+
+  const SvdArgs& args_;
+  std::int64_t m_, n_, k_, u_columns_, vt_rows_;
+  bool vectors_;
+  char job_;
+  T* copy_ = nullptr;
+  T* work_ = nullptr;
+  T* probe_ = nullptr;
+  Int* iwork_ = nullptr;
+  Int lwork_ = 0;
+};
+
 template <typename T>
 void svd_batch(Lane& lane, const SvdArgs& args) {
-  const std::int64_t m = args.m;
-  const std::int64_t n = args.n;
-  const std::int64_t k = std::min(m, n);
-  const bool vectors = args.mode != SvdMode::Values;
-  const std::int64_t u_columns = args.mode == SvdMode::Full ? m : k;
-  const std::int64_t vt_rows = args.mode == SvdMode::Full ? n : k;
-  auto* u = elements<T>(args.u);
-  auto* s = elements<T>(args.s);
-  auto* vt = elements<T>(args.vt);
-
-  if (k == 0) {
+  if (args.m == 0 || args.n == 0) {
     // Nothing to decompose: in full mode any orthogonal matrix will do for the side that is not empty.
-    if (args.mode == SvdMode::Full) {
-      for (std::int64_t i = 0; i < args.batch; ++i) {
-        set_identity(u + i * m * m, m);
-        set_identity(vt + i * n * n, n);
-      }
+    if (args.mode != SvdMode::Full) return;
+    for (std::int64_t i = 0; i < args.batch; ++i) {
+      set_identity(elements<T>(args.u) + i * args.m * args.m, args.m);
+      set_identity(elements<T>(args.vt) + i * args.n * args.n, args.n);
     }
     return;
   }
-  check_lapack_size("svd", m, n);
-
-  const char job = args.mode == SvdMode::Full ? 'A' : (vectors ? 'S' : 'N');
-  const Int rows = static_cast<Int>(n);  // as LAPACK sees it: A^T
-  const Int columns = static_cast<Int>(m);
-  const Int ldvt = static_cast<Int>(vectors ? u_columns : 1);
-  constexpr const char* kAdvice = "use mode 'values' or split the matrix";
-  // gesdd computes what it needs in 32 bits, and would wrap round where it is larger.
-  if (vectors) check_work_size("svd", 3 * k * k + 4 * k, m, n, kAdvice);
-  Int info = 0;
-  T optimal{};
-  lapack::gesdd(job, rows, columns, nullptr, rows, nullptr, nullptr, rows, nullptr, ldvt, &optimal, -1, nullptr, &info);
-  check_info("svd: gesdd", info);
-  const std::int64_t lwork = work_size(optimal);
-  check_work_size("svd", lwork, m, n, kAdvice);
-  const auto arrays = take_arrays<T, T, Int>(lane.workspace(), m * n, lwork, 8 * k);
-  T* copy = std::get<0>(arrays);
-  T* work = std::get<1>(arrays);
-  Int* iwork = std::get<2>(arrays);
-
+  check_lapack_size("svd", args.m, args.n);
+  Svd<T> svd(lane, args);
+  std::vector<std::int64_t> not_finite;
   std::vector<std::int64_t> not_converged;
-  const auto* a = elements<const T>(args.a);
+  std::vector<std::int64_t> beyond;
   for_each_finite(
-      "svd", args.batch,
-      [&](std::int64_t i) { return copy_finite(a + i * m * n, copy, static_cast<std::size_t>(m * n)); },
+      "svd", args.batch, [&](std::int64_t i) { return svd.load(i); },
       [&](std::int64_t i) {
-        lapack::gesdd(job, rows, columns, copy, rows, s + i * k, vectors ? vt + i * vt_rows * n : nullptr, rows,
-                      vectors ? u + i * m * u_columns : nullptr, ldvt, work, static_cast<Int>(lwork), iwork, &info);
-        check_info("svd: gesdd", info);
-        if (info > 0) not_converged.push_back(i);
+        switch (svd.compute(i)) {
+          case SvdOutcome::Done:
+            return;
+          case SvdOutcome::NotFinite:
+            return not_finite.push_back(i);
+          case SvdOutcome::NotConverged:
+            return not_converged.push_back(i);
+          case SvdOutcome::Beyond:
+            return beyond.push_back(i);
+        }
       });
+  throw_for(not_finite, args.batch, Code::NotFinite, "svd: the input has a NaN or an infinity");
   throw_for(not_converged, args.batch, Code::NotConverged, "svd: the iteration did not converge");
+  throw_beyond(beyond, args.batch, args.type, "svd: there are singular values");
 }
 
 }  // namespace

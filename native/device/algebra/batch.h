@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -56,6 +57,13 @@ std::size_t read_square(Request& request, Args& args) {
   const std::size_t bytes = checked_bytes(args.type, {args.batch, args.n, args.n});
   args.a = request.operand("a", bytes);
   return bytes;
+}
+
+// That the results of these matrices are beyond what the type holds: where the input is finite, no infinity and no NaN
+// comes out unsaid.
+inline void throw_beyond(const std::vector<std::int64_t>& indices, std::int64_t batch, DType type, const char* what) {
+  throw_for(indices, batch, Code::NotFinite,
+            std::string(what) + " beyond what " + std::string(dtype_name(type)) + " holds; scale the input");
 }
 
 }  // namespace tensorlane

@@ -1,0 +1,84 @@
+// Powers of two that bring the largest element of every row and of every column of a matrix near 1.
+//
+// OpenBLAS divides by a pivot p as it multiplies by 1/p, which is infinite where p is subnormal; what elimination adds up
+// may overflow where neither the matrix nor the result does, and beside the smallest numbers it loses digits. So where
+// LU factors come out infinite, NaN, or with pivots so small, the matrix is scaled to a' = 2^-row(i) a 2^-column(j), factorised once more, and the result scaled back. A power of two
+// changes no digit, and an element that vanishes in it was nothing beside those of its row and column.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace tensorlane::cpu {
+
+class Equilibration {
+ public:
+  // Scales the finite row-major matrix.
+  template <typename T>
+  Equilibration(T* a, std::int64_t size)
+      : rows_(static_cast<std::size_t>(size), kNone), columns_(static_cast<std::size_t>(size), kNone) {
+    std::vector<int> exponents(static_cast<std::size_t>(size) * static_cast<std::size_t>(size), kNone);
+    for_each(size, [&](std::size_t at, std::size_t i, std::size_t) {
+      if (a[at] == 0) return;
+      exponents[at] = std::ilogb(a[at]);
+      rows_[i] = std::max(rows_[i], exponents[at]);
+    });
+    for_each(size, [&](std::size_t at, std::size_t i, std::size_t j) {
+      if (exponents[at] != kNone) columns_[j] = std::max(columns_[j], exponents[at] - rows_[i]);
+    });
+    for (auto* all : {&rows_, &columns_}) std::ranges::replace(*all, kNone, 0);  // zeros alone
+    for_each(size, [&](std::size_t at, std::size_t i, std::size_t j) {
+      a[at] = std::ldexp(a[at], -(rows_[i] + columns_[j]));
+    });
+  }
+
+  [[nodiscard]] int row(std::int64_t i) const { return rows_[static_cast<std::size_t>(i)]; }
+  [[nodiscard]] int column(std::int64_t j) const { return columns_[static_cast<std::size_t>(j)]; }
+  // By which power of two the determinant became smaller.
+  [[nodiscard]] std::int64_t total() const {
+    std::int64_t sum = 0;
+    for (const int exponent : rows_) sum += exponent;
+    for (const int exponent : columns_) sum += exponent;
+    return sum;
+  }
+
+ private:
+  static constexpr int kNone = std::numeric_limits<int>::min();
+
+  template <typename Visit>
+  static void for_each(std::int64_t size, Visit visit) {
+    const auto n = static_cast<std::size_t>(size);
+    for (std::size_t i = 0; i < n; ++i) {
+      for (std::size_t j = 0; j < n; ++j) visit(i * n + j, i, j);
+    }
+  }
+
+  std::vector<int> rows_, columns_;
+};
+
+// Whether elimination has kept its digits, by the pivots on the diagonal of its factors: above where rounding becomes
+// absolute.
+template <typename T>
+[[nodiscard]] bool has_safe_pivots(const T* factors, std::int64_t size) {
+  constexpr T kLeast = std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon();
+  bool safe = true;
+  for (std::int64_t i = 0; i < size; ++i) {
+    const T pivot = std::abs(factors[i * (size + 1)]);
+    safe = pivot >= kLeast && pivot <= std::numeric_limits<T>::max() && safe;
+  }
+  return safe;
+}
+
+// That of the largest of so many elements; 0 of zeros alone.
+template <typename T>
+[[nodiscard]] int exponent_of_largest(const T* values, std::int64_t count) {
+  T largest = 0;
+  for (std::int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(values[i]));
+  return largest == 0 ? 0 : std::ilogb(largest);
+}
+
+}  // namespace tensorlane::cpu
