@@ -92,6 +92,15 @@ interface PairRequest extends Request, BatchWalk {
   b: Operand;
 }
 
+/** Two operands that broadcast to dims: strides count elements, 0 broadcasts. */
+interface BroadcastRequest extends Request {
+  dims: readonly number[];
+  aStrides: readonly number[];
+  bStrides: readonly number[];
+  a: Operand;
+  b: Operand;
+}
+
 /** The operand of an operation along one axis: outer x length x inner, of which that axis is the middle one. */
 interface AxisRequest extends Request {
   type: FloatType;
@@ -127,6 +136,30 @@ export interface Operations {
   trace: MatrixRequest & { offset: number };
   /** The elements as the type `to`. */
   cast: Request & { type: NumericDType; to: NumericDType; count: number; a: Operand };
+  /** As dims say, which the operands broadcast to; bools where it compares. */
+  binary: BroadcastRequest & {
+    op: 'add' | 'sub' | 'mul' | 'div' | 'equal' | 'notEqual' | 'less' | 'lessEqual' | 'greater' | 'greaterOrEqual';
+    type: FloatType | 'int32' | 'int64';
+  };
+  /** Of integers the absolute value alone. */
+  unary: Request & {
+    op: 'exp' | 'log' | 'sqrt' | 'abs';
+    type: FloatType | 'int32' | 'int64';
+    count: number;
+    a: Operand;
+  };
+  /** The bounds are one element each, in host memory. */
+  clip: Request & {
+    type: FloatType | 'int32' | 'int64';
+    count: number;
+    a: Operand;
+    low: ArrayBufferView;
+    high: ArrayBufferView;
+  };
+  /** As dims say, which the condition, of bool, and both operands broadcast to. */
+  where: BroadcastRequest & { type: NumericDType; conditionStrides: readonly number[]; condition: Operand };
+  /** As large as the operand. */
+  softmax: AxisRequest;
   /** The elements in the order that these axes of the operand give. */
   transpose: Request & { type: NumericDType; dims: readonly number[]; axes: readonly number[]; a: Operand };
   /** outer x inner results. */

@@ -21,6 +21,7 @@ export type {
   SvdMode,
   SvdOptions,
 } from './linalg/linalg.js';
+
 export type { BatchingFinding, RowsVerdict } from './model/finding.js';
 export type { ModelBatching, ModelStats } from './model/model.js';
 export type {
@@ -46,6 +47,7 @@ export {
 } from './model/types.js';
 export type { ReduceOptions } from './ops/axes.js';
 export type { CastType } from './ops/elements.js';
+export type { ClipOptions, NumberOperand, NumberOrOperand, ResultOfPair } from './ops/elementwise.js';
 export type { ImageOptions } from './ops/images.js';
 export type { PadOptions, TopK } from './ops/ops.js';
 export { DeviceTensor } from './runtime/device-tensor.js';
@@ -59,7 +61,15 @@ export {
   type ScalarType,
   type Size3,
 } from './runtime/kernel.js';
-export type { FloatOperand, Operand, ResultAs, ResultOf } from './runtime/operands.js';
+export type {
+  AlgebraOperand,
+  FloatOf,
+  FloatOperand,
+  IntegerType,
+  Operand,
+  ResultAs,
+  ResultOf,
+} from './runtime/operands.js';
 export type { OperationOptions } from './runtime/options.js';
 export { type AcquireOptions, Stream, StreamEvent, StreamPool, type StreamPriority } from './runtime/streams.js';
 export type { NumericDType } from './tensor/dtypes.js';

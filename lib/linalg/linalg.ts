@@ -1,11 +1,21 @@
 // Linear algebra on a device: numpy.linalg's operations, row-major, batched over the leading dimensions.
 
+import type { Operations } from '../../binding.js';
 import { flag, namesOf, oneOf, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
-import { checkFloat, type FloatOperand, type ResultOf } from '../runtime/operands.js';
+import {
+  type AlgebraOperand,
+  checkFloat,
+  type FloatOperand,
+  type Operand,
+  type ResultOf,
+} from '../runtime/operands.js';
 import { checkOptions, type OperationOptions } from '../runtime/options.js';
-import type { Runner } from '../runtime/runner.js';
-import { broadcast, checkMatrices, checkSameType, checkSquare } from './matrices.js';
+import { runPromoted } from '../runtime/promotion.js';
+import type { Runner, Settings } from '../runtime/runner.js';
+import type { Shape } from '../runtime/storage.js';
+import type { FloatType } from '../tensor/types.js';
+import { broadcast, checkAlgebra, checkMatrices, checkSquare, commonFloat, productType } from './matrices.js';
 
 const svdModes = ['thin', 'full', 'values'] as const;
 const svdDrivers = ['auto', 'gesvd', 'gesvdj', 'gesvdp', 'gesvdr', 'gesvda'] as const;
@@ -79,8 +89,13 @@ const traceNames = namesOf<OperationOptions & { offset?: number }>({ offset: tru
  * may be reused as soon as a call returns; larger ones are read until its promise settles. Matrices are the last two
  * dimensions, and `indices` of an error count them through the leading ones.
  *
+ * Element types are promoted as numpy.linalg promotes them: integers and bools are computed in float64, and so is float32 together
+ * with float64 or integers (matmul: float32 with integers of up to 16 bits in float32). The product and the trace of integers, which
+ * numpy leaves integers, are refused, and so are floats of 16 bits, which numpy refuses.
+ *
  * Every operation rejects with ERR_ARGUMENT, ERR_DTYPE or ERR_SHAPE for operands it cannot take, ERR_NOT_FINITE for a NaN or an
- * infinity (but matmul and trace, which let them through), ERR_DISPOSED once its device is gone, ERR_OUT_OF_MEMORY,
+ * infinity (but matmul and trace, which let them through) and for a result beyond what its type holds (but det, which gives an
+ * infinity), ERR_DISPOSED once its device is gone, ERR_OUT_OF_MEMORY,
  * ERR_DEVICE_LOST, and ERR_NO_RUNTIME where the device's algebra libraries are missing.
  */
 export class LinearAlgebra {
@@ -99,12 +114,12 @@ export class LinearAlgebra {
    *
    * Errors: ERR_NOT_CONVERGED.
    */
-  async svd<A extends FloatOperand>(
+  async svd<A extends AlgebraOperand>(
     a: A,
     options: SvdOptions & { mode: 'values' },
   ): Promise<Pick<Svd<ResultOf<A>>, 's'>>;
-  async svd<A extends FloatOperand>(a: A, options?: SvdOptions): Promise<Svd<ResultOf<A>>>;
-  async svd(a: FloatOperand, options: SvdOptions = {}): Promise<unknown> {
+  async svd<A extends AlgebraOperand>(a: A, options?: SvdOptions): Promise<Svd<ResultOf<A>>>;
+  async svd(a: AlgebraOperand, options: SvdOptions = {}): Promise<unknown> {
     checkOptions(options, 'svd', svdNames);
     const { operand, type, lead, batch, m, n } = checkMatrices(a, 'svd');
     const mode = oneOf('svd: mode', options.mode, 'thin', svdModes);
@@ -116,12 +131,12 @@ export class LinearAlgebra {
     if (mode !== 'values') dims.push([...lead, m, mode === 'full' ? m : k], [...lead, mode === 'full' ? n : k, n]);
     const request = { type, mode, driver, rank, batch, m, n };
     const results = dims.map((one) => ({ type, dims: one }));
-    const [s, u, vt] = await this.#runner.run('svd', { a: operand }, request, results, options);
+    const [s, u, vt] = await this.#run('svd', { a: operand }, request, results, options);
     return mode === 'values' ? { s } : { u, s, vt };
   }
 
   /** The singular values of `a` [..., m, n], largest first: [..., min(m, n)]. Errors: ERR_NOT_CONVERGED. */
-  async svdvals<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
+  async svdvals<A extends AlgebraOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
     checkOptions(options, 'svdvals');
     return (await this.svd(a, { ...options, mode: 'values' })).s;
   }
@@ -132,7 +147,7 @@ export class LinearAlgebra {
    *
    * Errors: ERR_NOT_CONVERGED.
    */
-  async eigh<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<Eigh<ResultOf<A>>> {
+  async eigh<A extends AlgebraOperand>(a: A, options: OperationOptions = {}): Promise<Eigh<ResultOf<A>>> {
     checkOptions(options, 'eigh');
     const { operand, type, lead, batch, n } = checkSquare(a, 'eigh');
     const shapes = [
@@ -140,17 +155,17 @@ export class LinearAlgebra {
       { type, dims: [...lead, n, n] },
     ];
     const request = { type, vectors: true, batch, n };
-    const [eigenvalues, eigenvectors] = await this.#runner.run('eigh', { a: operand }, request, shapes, options);
+    const [eigenvalues, eigenvectors] = await this.#run('eigh', { a: operand }, request, shapes, options);
     return { eigenvalues, eigenvectors } as Eigh<ResultOf<A>>;
   }
 
   /** The eigenvalues alone, smallest first: [..., n]. Errors: ERR_NOT_CONVERGED. */
-  async eigvalsh<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
+  async eigvalsh<A extends AlgebraOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
     checkOptions(options, 'eigvalsh');
     const { operand, type, lead, batch, n } = checkSquare(a, 'eigvalsh');
     const shapes = [{ type, dims: [...lead, n] }];
     const request = { type, vectors: false, batch, n };
-    const [eigenvalues] = await this.#runner.run('eigh', { a: operand }, request, shapes, options);
+    const [eigenvalues] = await this.#run('eigh', { a: operand }, request, shapes, options);
     return eigenvalues as ResultOf<A>;
   }
 
@@ -158,16 +173,16 @@ export class LinearAlgebra {
    * Matrix product of `a` [..., m, k] and `b` [..., k, n]: [..., m, n]. Leading dimensions broadcast, and a vector counts
    * as a row on the left or a column on the right whose dimension is dropped from the result, as in numpy.matmul.
    */
-  async matmul<A extends FloatOperand, B extends FloatOperand>(
+  async matmul<A extends AlgebraOperand, B extends AlgebraOperand>(
     a: A,
     b: B,
     options: MatmulOptions = {},
   ): Promise<ResultOf<A | B>> {
     checkOptions(options, 'matmul', matmulNames);
     const tf32 = flag('matmul: tf32', options.tf32, false);
-    const left = checkFloat(a, 'matmul: a', 1);
-    const right = checkFloat(b, 'matmul: b', 1);
-    checkSameType(left, right, 'matmul');
+    const left = checkAlgebra(a, 'matmul: a', 1);
+    const right = checkAlgebra(b, 'matmul: b', 1);
+    const type = productType(left, right, 'matmul');
     const aDims = left.dims.length === 1 ? [1, ...left.dims] : left.dims;
     const bDims = right.dims.length === 1 ? [...right.dims, 1] : right.dims;
     const [m, k] = aDims.slice(-2) as [number, number];
@@ -179,12 +194,11 @@ export class LinearAlgebra {
       );
     }
     const walk = broadcast(aDims.slice(0, -2), bDims.slice(0, -2), 'matmul');
-    const { type } = left;
     const dims = [...walk.batchDims];
     if (left.dims.length > 1) dims.push(m);
     if (right.dims.length > 1) dims.push(n);
     const request = { ...walk, type, m, k, n, tf32 };
-    const [c] = await this.#runner.run('matmul', { a: left, b: right }, request, [{ type, dims }], options);
+    const [c] = await this.#run('matmul', { a: left, b: right }, request, [{ type, dims }], options);
     return c as ResultOf<A | B>;
   }
 
@@ -194,15 +208,15 @@ export class LinearAlgebra {
    *
    * Errors: ERR_SINGULAR (an exactly singular matrix).
    */
-  async solve<A extends FloatOperand, B extends FloatOperand>(
+  async solve<A extends AlgebraOperand, B extends AlgebraOperand>(
     a: A,
     b: B,
     options: OperationOptions = {},
   ): Promise<ResultOf<A | B>> {
     checkOptions(options, 'solve');
-    const left = checkFloat(a, 'solve: a', 2);
-    const right = checkFloat(b, 'solve: b', 1);
-    checkSameType(left, right, 'solve');
+    const left = checkAlgebra(a, 'solve: a', 2);
+    const right = checkAlgebra(b, 'solve: b', 1);
+    const type = commonFloat(left, right);
     const [rows, n] = left.dims.slice(-2) as [number, number];
     const bDims = right.dims.length === 1 ? [...right.dims, 1] : right.dims;
     const [size, nrhs] = bDims.slice(-2) as [number, number];
@@ -213,15 +227,14 @@ export class LinearAlgebra {
       );
     }
     const walk = broadcast(left.dims.slice(0, -2), bDims.slice(0, -2), 'solve');
-    const { type } = left;
     const dims = right.dims.length === 1 ? [...walk.batchDims, n] : [...walk.batchDims, n, nrhs];
     const request = { ...walk, type, n, nrhs };
-    const [x] = await this.#runner.run('solve', { a: left, b: right }, request, [{ type, dims }], options);
+    const [x] = await this.#run('solve', { a: left, b: right }, request, [{ type, dims }], options);
     return x as ResultOf<A | B>;
   }
 
   /** The inverses of square matrices [..., n, n], by LU factorisation. Errors: ERR_SINGULAR. */
-  async inv<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
+  async inv<A extends AlgebraOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
     return this.#squareOf('inv', a, options);
   }
 
@@ -229,35 +242,35 @@ export class LinearAlgebra {
    * The lower triangular l with a = l · lᵀ, for symmetric positive definite matrices [..., n, n], of which only the lower
    * triangle is read. Errors: ERR_NOT_POSITIVE_DEFINITE.
    */
-  async cholesky<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
+  async cholesky<A extends AlgebraOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
     return this.#squareOf('cholesky', a, options);
   }
 
   /** a = q · r for `a` [..., m, n], by Householder reflections (geqrf); the signs are LAPACK's. */
-  async qr<A extends FloatOperand>(a: A, options: QrOptions & { mode: 'r' }): Promise<Pick<Qr<ResultOf<A>>, 'r'>>;
-  async qr<A extends FloatOperand>(a: A, options?: QrOptions): Promise<Qr<ResultOf<A>>>;
-  async qr(a: FloatOperand, options: QrOptions = {}): Promise<unknown> {
+  async qr<A extends AlgebraOperand>(a: A, options: QrOptions & { mode: 'r' }): Promise<Pick<Qr<ResultOf<A>>, 'r'>>;
+  async qr<A extends AlgebraOperand>(a: A, options?: QrOptions): Promise<Qr<ResultOf<A>>>;
+  async qr(a: AlgebraOperand, options: QrOptions = {}): Promise<unknown> {
     checkOptions(options, 'qr', qrNames);
     const { operand, type, lead, batch, m, n } = checkMatrices(a, 'qr');
     const mode = oneOf('qr: mode', options.mode, 'reduced', qrModes);
     const k = mode === 'complete' ? m : Math.min(m, n);
     const shapes = [{ type, dims: [...lead, k, n] }];
     if (mode !== 'r') shapes.push({ type, dims: [...lead, m, k] });
-    const [r, q] = await this.#runner.run('qr', { a: operand }, { type, mode, batch, m, n }, shapes, options);
+    const [r, q] = await this.#run('qr', { a: operand }, { type, mode, batch, m, n }, shapes, options);
     return mode === 'r' ? { r } : { q, r };
   }
 
   /** The determinants of square matrices [..., n, n]: [...]. By LU factorisation. */
-  async det<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
+  async det<A extends AlgebraOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
     checkOptions(options, 'det');
     const { operand, type, lead, batch, n } = checkSquare(a, 'det');
     const request = { type, log: false, batch, n };
-    const [det] = await this.#runner.run('det', { a: operand }, request, [{ type, dims: lead }], options);
+    const [det] = await this.#run('det', { a: operand }, request, [{ type, dims: lead }], options);
     return det as ResultOf<A>;
   }
 
   /** The determinants' signs and the logarithms of their absolute values, where they themselves could overflow. */
-  async slogdet<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<Slogdet<ResultOf<A>>> {
+  async slogdet<A extends AlgebraOperand>(a: A, options: OperationOptions = {}): Promise<Slogdet<ResultOf<A>>> {
     checkOptions(options, 'slogdet');
     const { operand, type, lead, batch, n } = checkSquare(a, 'slogdet');
     const request = { type, log: true, batch, n };
@@ -265,12 +278,26 @@ export class LinearAlgebra {
       { type, dims: lead },
       { type, dims: lead },
     ];
-    const [sign, logabsdet] = await this.#runner.run('det', { a: operand }, request, shapes, options);
+    const [sign, logabsdet] = await this.#run('det', { a: operand }, request, shapes, options);
     return { sign, logabsdet } as Slogdet<ResultOf<A>>;
   }
 
+  /** Operands that are not of the request's type are taken as it. */
+  #run<
+    K extends keyof Operations & ('svd' | 'eigh' | 'matmul' | 'solve' | 'qr' | 'cholesky' | 'inv' | 'det' | 'trace'),
+  >(
+    name: K,
+    operands: Readonly<Record<string, Operand>>,
+    settings: Settings<K> & { type: FloatType },
+    results: readonly Shape[],
+    options: OperationOptions,
+  ): Promise<Operand[]> {
+    const { type } = settings;
+    return runPromoted(this.#runner, name, operands, { a: type, b: type }, settings, results, options);
+  }
+
   /** An operation from square matrices to one as large of each. */
-  async #squareOf<A extends FloatOperand>(
+  async #squareOf<A extends AlgebraOperand>(
     name: 'inv' | 'cholesky',
     a: A,
     options: OperationOptions,
@@ -278,7 +305,7 @@ export class LinearAlgebra {
     checkOptions(options, name);
     const { operand, type, batch, n } = checkSquare(a, name);
     const shapes = [{ type, dims: [...operand.dims] }];
-    const [result] = await this.#runner.run(name, { a: operand }, { type, batch, n }, shapes, options);
+    const [result] = await this.#run(name, { a: operand }, { type, batch, n }, shapes, options);
     return result as ResultOf<A>;
   }
 
@@ -292,10 +319,11 @@ export class LinearAlgebra {
     options: OperationOptions & { offset?: number } = {},
   ): Promise<ResultOf<A>> {
     checkOptions(options, 'trace', traceNames);
+    checkFloat(a, 'trace', 2);
     const { operand, type, lead, batch, m, n } = checkMatrices(a, 'trace');
     const offset = wholeNumber('trace: offset', options.offset, 0, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
     const request = { type, batch, m, n, offset };
-    const [trace] = await this.#runner.run('trace', { a: operand }, request, [{ type, dims: lead }], options);
+    const [trace] = await this.#run('trace', { a: operand }, request, [{ type, dims: lead }], options);
     return trace as ResultOf<A>;
   }
 }

@@ -31,6 +31,12 @@ export function checkReduction(a: unknown, options: ReduceOptions, what: string)
   return { operand, request, dims: [...outer, ...kept, ...inner] };
 }
 
+/** What is before the axis, along it and behind it. Errors: ERR_ARGUMENT. */
+export function checkAxis(dims: readonly number[], axis: unknown, what: string) {
+  const place = placeOfAxis(axis, dims.length, what);
+  return { outer: product(dims.slice(0, place)), length: dims[place]!, inner: product(dims.slice(place + 1)) };
+}
+
 /** All the axes, each once; the last one first where none are given. Errors: ERR_ARGUMENT. */
 export function checkOrder(axes: unknown, rank: number): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, i) => rank - 1 - i);

@@ -19,6 +19,7 @@ import { elementCount, product } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
 import { checkOrder, checkReduction, type ReduceOptions } from './axes.js';
 import { type CastType, checkCastType, scalarOperand } from './elements.js';
+import { ElementwiseOperations } from './elementwise.js';
 import { checkImages, type ImageOptions } from './images.js';
 import { checkLengths, checkPick } from './items.js';
 
@@ -47,11 +48,12 @@ const padNames = namesOf<PadOptions>({ length: true, value: true, stream: true }
  * Every operation rejects with ERR_ARGUMENT, ERR_DTYPE or ERR_SHAPE for what it cannot take, ERR_DISPOSED once its device is
  * gone, ERR_OUT_OF_MEMORY and ERR_DEVICE_LOST. A NaN or an infinity is a number like any other.
  */
-export class TensorOperations {
+export class TensorOperations extends ElementwiseOperations {
   readonly #runner: Runner;
 
   /** @internal */
   constructor(runner: Runner) {
+    super(runner);
     this.#runner = runner;
   }
 
@@ -279,7 +281,7 @@ export class TensorOperations {
     const operands = {
       a: operand,
       offsets: { type: 'int64', data: BigInt64Array.from(offsets, BigInt), dims: [offsets.length] } as Tensor<'int64'>,
-      value: scalarOperand(type, options.value ?? 0, 'padSequences: value'),
+      value: scalarOperand(type, options.value === undefined ? 0 : options.value, 'padSequences: value'),
     };
     const [result] = await this.#runner.run('pad', operands, request, [{ type, dims }], options);
     return result as ResultAs<A, A['type']>;

@@ -8,6 +8,7 @@ import { elementCount } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
 import { checkOptions, type OperationOptions } from './options.js';
 import type { Storage, StorageOwner } from './storage.js';
+import type { Tracked } from './tracked.js';
 
 /**
  * A tensor in a device's memory, row-major. Made by `device.put` and by operations on device tensors; operations of its device
@@ -20,16 +21,19 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
   readonly byteLength: number;
   readonly #storage: Storage;
   readonly #offset: number;
+  #scope: Tracked | undefined;
   #disposal: Promise<void> | undefined;
 
   /** @internal */
-  constructor(storage: Storage, offset: number, type: T, dims: readonly number[]) {
+  constructor(storage: Storage, offset: number, type: T, dims: readonly number[], scope?: Tracked) {
     this.#storage = storage;
     this.#offset = offset;
+    this.#scope = scope;
     this.type = type;
     this.dims = dims;
     this.byteLength = byteSize(type, elementCount(dims, 'tensor'));
     storage.hold();
+    scope?.add(this);
   }
 
   /** Whether it has been disposed, by itself or with its device. */
@@ -51,20 +55,20 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
 
   /**
    * The part from `start` up to but not including `end` of the leading dimension, as Array.prototype.slice counts: a tensor
-   * over the same memory, to be disposed like any other. Errors: ERR_SHAPE, ERR_DISPOSED.
+   * over the same memory, to be disposed like any other, or with its scope. Errors: ERR_SHAPE, ERR_DISPOSED.
    */
   slice(start: number, end?: number): DeviceTensor<T> {
     this.#refuseDisposed('slice');
     const [rows, ...rest] = this.dims;
     if (rows === undefined) throw new TensorlaneError('ERR_SHAPE', 'slice: a scalar has no leading dimension');
     const from = sliceBound(start, rows, 'start');
-    const to = Math.max(from, sliceBound(end ?? rows, rows, 'end'));
+    const to = Math.max(from, sliceBound(end === undefined ? rows : end, rows, 'end'));
     const perRow = elementCount(rest, 'slice');
     const offset = byteSize(this.type, from * perRow);
     if (offset * 8 !== from * perRow * bitsOf[this.type]) {
       throw new TensorlaneError('ERR_SHAPE', `slice: row ${from} of ${perRow} ${this.type} does not begin at a byte`);
     }
-    return new DeviceTensor(this.#storage, this.#offset + offset, this.type, [to - from, ...rest]);
+    return new DeviceTensor(this.#storage, this.#offset + offset, this.type, [to - from, ...rest], this.#scope);
   }
 
   /** The same elements under other dims: a tensor over the same memory. Errors: ERR_SHAPE, ERR_DISPOSED. */
@@ -77,7 +81,7 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
         `reshape: [${this.dims.join(', ')}] has ${have} elements, which dims ${shown(dims)} do not hold`,
       );
     }
-    return new DeviceTensor(this.#storage, this.#offset, this.type, [...dims]);
+    return new DeviceTensor(this.#storage, this.#offset, this.type, [...dims], this.#scope);
   }
 
   /**
@@ -85,12 +89,22 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
    * called again.
    */
   dispose(): Promise<void> {
-    this.#disposal ??= this.#storage.letGo();
+    if (this.#disposal === undefined) {
+      this.#scope?.remove(this);
+      this.#disposal = this.#storage.letGo();
+    }
     return this.#disposal;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
+  }
+
+  /** @internal From its scope, if it has one, to another or to none. */
+  moveTo(scope: Tracked | undefined): void {
+    this.#scope?.remove(this);
+    this.#scope = scope;
+    scope?.add(this);
   }
 
   /** @internal Its memory, for an operation that ends with `unuse`. Errors: ERR_DISPOSED, ERR_ARGUMENT. */

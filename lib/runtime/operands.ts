@@ -16,10 +16,17 @@ export type ResultAs<A extends Operand, T extends NumericDType> = [Extract<A, De
   ? Tensor<T>
   : DeviceTensor<T>;
 
-/** What comes of operands: device tensors if one of them is on the device, of their element type. */
-export type ResultOf<A extends FloatOperand> = [Extract<A, DeviceTensor>] extends [never]
-  ? Tensor<A['type']>
-  : DeviceTensor<A['type']>;
+/** Integers and bools, which linear algebra takes as float64. */
+export type IntegerType = 'int8' | 'int16' | 'int32' | 'int64' | 'uint8' | 'uint16' | 'uint32' | 'uint64' | 'bool';
+
+/** What linear algebra takes: a tensor of float32 or float64, or of integers, in host memory or on the device. */
+export type AlgebraOperand = Operand<FloatType | IntegerType>;
+
+/** What a type's elements become where a function of them is no integer: float64 for integers. */
+export type FloatOf<T extends NumericDType> = T extends FloatType ? T : 'float64';
+
+/** What comes of operands: device tensors if one of them is on the device; float64 of integers, else of their element type. */
+export type ResultOf<A extends AlgebraOperand> = ResultAs<A, FloatOf<A['type']>>;
 
 /** A tensor of at least `rank` dimensions whose elements fill whole bytes. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function checkOperand(value: unknown, what: string, rank = 0): Operand {

@@ -10,21 +10,32 @@ import { DeviceTensor } from './device-tensor.js';
 import type { Operand } from './operands.js';
 import { checkOptions, type OperationOptions } from './options.js';
 import { type Shape, Storage, type StorageOwner } from './storage.js';
+import type { Tracked } from './tracked.js';
 
 type Part = NumericArray | BufferPart;
-type OperandName = 'a' | 'b' | 'from' | 'indices' | 'updates' | 'offsets' | 'value';
+type OperandName = 'a' | 'b' | 'condition' | 'low' | 'high' | 'from' | 'indices' | 'updates' | 'offsets' | 'value';
 /** What an operation is given, without its operands and the choice of where the results go. */
-type Settings<K extends keyof Operations> = Omit<Operations[K], 'onDevice' | OperandName>;
+export type Settings<K extends keyof Operations> = Omit<Operations[K], 'onDevice' | OperandName>;
 
 /** Runs the operations of one device, and keeps account of the memory that its tensors hold. */
 export class Runner implements StorageOwner {
   readonly #device: () => NativeDevice;
+  /** The device's own runner, where this is one of a scope. */
+  readonly #root: Runner;
+  readonly #scope: Tracked | undefined;
   readonly #storages = new Set<WeakRef<Storage>>();
   readonly #kernels = new Set<WeakRef<Disposable>>();
 
   /** `device` gives the open device, or throws ERR_DISPOSED. */
-  constructor(device: () => NativeDevice) {
+  constructor(device: () => NativeDevice, root?: Runner, scope?: Tracked) {
     this.#device = device;
+    this.#root = root ?? this;
+    this.#scope = scope;
+  }
+
+  /** One of the same device, whose results belong to a scope. */
+  within(scope: Tracked): Runner {
+    return new Runner(this.#device, this.#root, scope);
   }
 
   /** `options` have been checked. */
@@ -36,11 +47,16 @@ export class Runner implements StorageOwner {
     options: OperationOptions,
   ): Promise<Operand[]> {
     const onDevice = Object.values(operands).some((operand) => operand instanceof DeviceTensor);
-    const buffers = await this.#submit(name, operands, { ...settings, onDevice } as Settings<K>, options);
-    return results.map((result, i) => {
-      const buffer = buffers[i]!;
-      return buffer instanceof ArrayBuffer ? onHost(result, buffer) : this.adopt(buffer, result);
-    });
+    this.#scope?.enter(name);
+    try {
+      const buffers = await this.#submit(name, operands, { ...settings, onDevice } as Settings<K>, options);
+      return results.map((result, i) => {
+        const buffer = buffers[i]!;
+        return buffer instanceof ArrayBuffer ? onHost(result, buffer) : this.adopt(buffer, result);
+      });
+    } finally {
+      this.#scope?.leave();
+    }
   }
 
   async put(tensor: Tensor, options: OperationOptions): Promise<DeviceTensor> {
@@ -52,14 +68,14 @@ export class Runner implements StorageOwner {
     const { type, dims } = from;
     if (type === 'string') throw new TensorlaneError('ERR_DTYPE', 'put: strings have no place in device memory');
     const bytes = byteSize(type, elementCount(dims, 'put'));
-    const [buffer] = await this.#submit(
-      'copy',
-      { from },
-      { bytes, onDevice: true } as Settings<'copy'>,
-      options,
-      'put',
-    );
-    return this.adopt(buffer as NativeBuffer, { type, dims: [...dims] });
+    this.#scope?.enter('put');
+    try {
+      const request = { bytes, onDevice: true } as Settings<'copy'>;
+      const [buffer] = await this.#submit('copy', { from }, request, options, 'put');
+      return this.adopt(buffer as NativeBuffer, { type, dims: [...dims] });
+    } finally {
+      this.#scope?.leave();
+    }
   }
 
   async read(shape: Shape, from: BufferPart, options: OperationOptions): Promise<Tensor<NumericDType>> {
@@ -74,10 +90,11 @@ export class Runner implements StorageOwner {
 
   /** Memory that others have made as a tensor of the device. */
   adopt(buffer: NativeBuffer, { type, dims }: Shape): DeviceTensor {
-    const storage: Storage = new Storage(buffer, this, () => this.#storages.delete(kept));
+    const root = this.#root;
+    const storage: Storage = new Storage(buffer, root, () => root.#storages.delete(kept));
     const kept = new WeakRef(storage);
-    this.#storages.add(kept);
-    return new DeviceTensor(storage, 0, type, dims);
+    root.#storages.add(kept);
+    return new DeviceTensor(storage, 0, type, dims, this.#scope);
   }
 
   async trim(): Promise<void> {
@@ -100,7 +117,7 @@ export class Runner implements StorageOwner {
     const parts: BufferPart[] = [];
     try {
       for (const tensor of tensors) {
-        parts.push(tensor.use(this, what));
+        parts.push(tensor.use(this.#root, what));
         used.push(tensor);
       }
       return await call(device, parts);

@@ -3,12 +3,14 @@
 
 #include "device/operation.h"
 #include "device/tensors/elements.h"
+#include "device/tensors/elementwise.h"
 #include "device/tensors/images.h"
 #include "device/tensors/reductions.h"
 #include "device/tensors/rows.h"
 
 #define TENSORLANE_TENSOR_OPERATIONS(ROW) \
   TENSORLANE_ELEMENTS(ROW)                \
+  TENSORLANE_ELEMENTWISE(ROW)             \
   TENSORLANE_REDUCTIONS(ROW)              \
   TENSORLANE_ROWS(ROW)                    \
   TENSORLANE_IMAGES(ROW)

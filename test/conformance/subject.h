@@ -96,6 +96,21 @@ class Subject {
   void cast(const CastArgs& args, Where where = Where::Host) {
     call(&Device::cast, args, where, {&CastArgs::a}, {&CastArgs::result});
   }
+  void binary(const BinaryArgs& args, Where where = Where::Host) {
+    call(&Device::binary, args, where, {&BinaryArgs::a, &BinaryArgs::b}, {&BinaryArgs::result});
+  }
+  void unary(const UnaryArgs& args, Where where = Where::Host) {
+    call(&Device::unary, args, where, {&UnaryArgs::a}, {&UnaryArgs::result});
+  }
+  void clip(const ClipArgs& args, Where where = Where::Host) {
+    call(&Device::clip, args, where, {&ClipArgs::a}, {&ClipArgs::result});
+  }
+  void where(const WhereArgs& args, Where where = Where::Host) {
+    call(&Device::where, args, where, {&WhereArgs::condition, &WhereArgs::a, &WhereArgs::b}, {&WhereArgs::result});
+  }
+  void softmax(const SoftmaxArgs& args, Where where = Where::Host) {
+    call(&Device::softmax, args, where, {&SoftmaxArgs::a}, {&SoftmaxArgs::result});
+  }
   void transpose(const TransposeArgs& args, Where where = Where::Host) {
     call(&Device::transpose, args, where, {&TransposeArgs::a}, {&TransposeArgs::result});
   }

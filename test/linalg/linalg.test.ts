@@ -115,7 +115,7 @@ describe('svd', () => {
     expect(error.indices).toEqual([1, 2]);
     expect(error.stack).toContain('linalg.test.ts');
     await expectError(device.linalg.svd(tensor([1, 2]) as never), 'ERR_SHAPE', /2 dimensions/);
-    await expectError(device.linalg.svd(tensor([[1]], { type: 'int32' }) as never), 'ERR_DTYPE', /int32/);
+    await expectError(device.linalg.svd(tensor([[1]], { type: 'float16' }) as never), 'ERR_DTYPE', /float16/);
     await expectError(device.linalg.svd(bad, { mode: 'economy' as never }), 'ERR_ARGUMENT', /economy/);
     await expectError(device.linalg.svd(undefined as never), 'ERR_ARGUMENT', /tensor/);
     expect((await device.linalg.svd(tensor([[-2]]))).s.data).toEqual(Float32Array.of(2));
@@ -213,11 +213,6 @@ describe('matmul', () => {
       device.linalg.matmul(random('float32', [2, 2, 3]), random('float32', [5, 3, 3])),
       'ERR_SHAPE',
       /\[2\] and \[5\] do not broadcast/,
-    );
-    await expectError(
-      device.linalg.matmul(random('float32', [2, 2]), random('float64', [2, 2]) as never),
-      'ERR_DTYPE',
-      /float32 and b is float64/,
     );
   });
 });

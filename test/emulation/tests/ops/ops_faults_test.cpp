@@ -43,4 +43,38 @@ TEST_CASE("cuda ops: any call may fail") {
         REQUIRE((rows[0] == a[12] && rows[12] == a[12]));
       },
       {}, 2);
+  const std::vector<std::uint8_t> condition{1, 0};
+  BroadcastWalk<2> rows;  // of 2 x 12 and 12
+  rows.axes = {{2, {12, 0}}, {12, {1, 1}}};
+  rows.total = 24;
+  rows.counts = {24, 12};
+  BroadcastWalk<3> chosen;  // of 2 x 1, 2 x 12 and 12
+  chosen.axes = {{2, {1, 12, 0}}, {12, {0, 1, 1}}};
+  chosen.total = 24;
+  chosen.counts = {2, 24, 12};
+  Operand row = operand(a);
+  row.bytes = 48;
+  sweep_faults(
+      [&](Rig& rig) {
+        const std::vector<float> sum = unset<float>(24);
+        rig.run([&](Lane& lane) {
+          rig.device().binary(lane, {DType::Float32, BinaryOp::Add, rows, operand(a), row, operand(sum)});
+        });
+        REQUIRE((sum[0] == a[0] + a[0] && sum[23] == a[23] + a[11]));
+        const std::vector<float> roots = unset<float>(24);
+        rig.run([&](Lane& lane) {
+          rig.device().unary(lane, {DType::Float32, UnaryOp::Sqrt, 24, operand(a), operand(roots)});
+        });
+        REQUIRE(roots[3] == 2.0F);
+        const std::vector<float> picked = unset<float>(24);
+        rig.run([&](Lane& lane) {
+          rig.device().where(lane, {4, chosen, operand(condition), operand(a), row, operand(picked)});
+        });
+        REQUIRE((picked[1] == a[1] && picked[13] == a[1]));
+        const std::vector<float> shares = unset<float>(24);
+        rig.run(
+            [&](Lane& lane) { rig.device().softmax(lane, {DType::Float32, {2, 12, 1}, operand(a), operand(shares)}); });
+        REQUIRE((shares[11] > shares[10] && shares[11] < 1.0F));
+      },
+      {}, 2);
 }

@@ -1,0 +1,108 @@
+// Operands of any element type, as numpy.linalg promotes them.
+
+import { type AlgebraOperand, type Device, DeviceTensor, open, type Tensor, tensor } from 'tensorlane';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { arrayClasses } from '../../lib/tensor/dtypes.js';
+import { testDevice } from '../support/device.js';
+import { expectError } from '../support/errors.js';
+
+let device: Device;
+beforeAll(async () => {
+  device = await open(testDevice);
+});
+afterAll(() => device.dispose());
+
+const integers = ['int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'bool'] as const;
+type Type = (typeof integers)[number] | 'float32' | 'float64';
+
+// [[1, 1], [0, 1]], which every type holds.
+function unit(type: Type): Tensor<Type> {
+  const data = new arrayClasses[type](4);
+  const isBig = type === 'int64' || type === 'uint64';
+  for (const i of [0, 1, 3]) data[i] = isBig ? 1n : 1;
+  return { type, data, dims: [2, 2] } as Tensor<Type>;
+}
+
+describe('integers are computed in float64', () => {
+  test.each(integers)('%s', async (type) => {
+    const a = unit(type);
+    const same = unit('float64');
+    const { linalg } = device;
+    for (const name of ['inv', 'cholesky', 'det', 'svd', 'eigh', 'qr', 'slogdet', 'svdvals', 'eigvalsh'] as const) {
+      const call = (operand: AlgebraOperand): Promise<unknown> =>
+        (linalg[name] as typeof linalg.inv).call(linalg, operand);
+      expect(await call(a as AlgebraOperand), name).toEqual(await call(same));
+    }
+    const x = await linalg.solve(a, unit('float32'));
+    expect(x).toEqual(await linalg.solve(same, same));
+  });
+
+  test('on the device too, and what is converted on the way is freed', async () => {
+    const tensors = device.stats().tensors;
+    const a = await device.put(unit('int32'));
+    const inverse = device.linalg.inv(a);
+    await a.dispose();
+    await using result = await inverse;
+    expect(result).toBeInstanceOf(DeviceTensor);
+    const { type, data } = await result.get();
+    expect(type).toBe('float64');
+    expect([...data].map((x) => x + 0)).toEqual([1, -1, 0, 1]); // of either zero
+    expect(device.stats().tensors).toBe(tensors + 1);
+  });
+});
+
+describe('products and systems of two types', () => {
+  const pairs: readonly (readonly [Type, Type, 'float32' | 'float64'])[] = [
+    ['float32', 'float32', 'float32'],
+    ['float32', 'float64', 'float64'],
+    ['float64', 'int64', 'float64'],
+    ['float32', 'int32', 'float64'],
+    ['uint32', 'float32', 'float64'],
+    ['float32', 'int16', 'float32'],
+    ['uint8', 'float32', 'float32'],
+    ['bool', 'float32', 'float32'],
+  ];
+  test.each(pairs)('matmul of %s and %s is %s, as numpy has it', async (a, b, type) => {
+    const product = await device.linalg.matmul(unit(a) as AlgebraOperand, unit(b) as AlgebraOperand);
+    expect(product).toEqual(
+      tensor(
+        [
+          [1, 2],
+          [0, 1],
+        ],
+        { type },
+      ),
+    );
+    await using held = await device.put(unit(a));
+    await using mixed = (await device.linalg.matmul(held as AlgebraOperand, unit(b) as AlgebraOperand)) as DeviceTensor;
+    expect(await mixed.get()).toEqual(product);
+  });
+
+  test('solve takes float64 for all but two of float32', async () => {
+    for (const [a, b] of pairs) {
+      const x = await device.linalg.solve(unit(a) as AlgebraOperand, unit(b) as AlgebraOperand);
+      const type = a === 'float32' && b === 'float32' ? 'float32' : 'float64';
+      expect(x, `${a} and ${b}`).toEqual(
+        tensor(
+          [
+            [1, 0],
+            [0, 1],
+          ],
+          { type },
+        ),
+      );
+    }
+  });
+
+  test('two of integers, and a trace of integers, which numpy leaves integers, are refused in words', async () => {
+    const refused = device.linalg.matmul(unit('int32') as AlgebraOperand, unit('uint8') as AlgebraOperand);
+    await expectError(refused, 'ERR_DTYPE', /a is int32 and b is uint8.*cast one to float64/);
+    await expectError(device.linalg.trace(unit('int32') as never), 'ERR_DTYPE', /trace/);
+    const half = { type: 'bfloat16', data: new Uint16Array(4), dims: [2, 2] } as never;
+    await expectError(
+      device.linalg.solve(unit('float32') as Tensor<'float32'>, half),
+      'ERR_DTYPE',
+      /solve: b.*bfloat16/,
+    );
+  });
+});
