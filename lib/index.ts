@@ -8,7 +8,7 @@ export { type ErrorCode, TensorlaneError } from './core/errors.js';
 export type { LatencySummary } from './core/latency.js';
 export type { DeviceInfo, DeviceStats, MemoryStats } from './device/info.js';
 export { type DeviceName, listDevices, type MemoryOptions, type OpenOptions, open } from './device/open.js';
-export { Device, LinearAlgebra, TensorOperations } from './device/types.js';
+export { Device, LinearAlgebra, type Scope, TensorOperations } from './device/types.js';
 export type {
   Eigh,
   MatmulOptions,

@@ -16,6 +16,7 @@ import { StreamPool } from '../runtime/streams.js';
 import type { NumericDType } from '../tensor/dtypes.js';
 import type { Tensor } from '../tensor/types.js';
 import { type DeviceInfo, type DeviceStats, memoryStats, streamStats } from './info.js';
+import { Scope } from './scope.js';
 
 export class OpenedDevice implements AsyncDisposable {
   readonly info: DeviceInfo;
@@ -86,6 +87,12 @@ export class OpenedDevice implements AsyncDisposable {
     options: KernelOptions = {},
   ): Promise<Kernel<P>> {
     return compileKernel(this.#open(), this.#runner, { source, name, parameters }, options);
+  }
+
+  /** A part of the program whose tensors are freed at its end: `await using scope = device.scope()`. Errors: ERR_DISPOSED. */
+  scope(): Scope {
+    this.#open();
+    return new Scope(this.#runner);
   }
 
   /** Gives memory that is kept for reuse back to the system. */
