@@ -143,6 +143,8 @@ const noOptions = [
   ['text', 'stream'],
   ['an array', [1]],
   ['false', false],
+  ['a Map', new Map([['stream', 1]])],
+  ['a promise', Promise.resolve({})],
 ] as const;
 /** What some of them take beside options. */
 const alsoTakes: Readonly<Record<string, readonly unknown[]>> = {
@@ -203,6 +205,29 @@ test('other arguments that are wrong reject as well', async () => {
     () => device.ops.topK(a, 'one' as never),
     () => device.ops.transpose(a, wrong),
     () => device.ops.padSequences(tensor([1, 2], { type: 'int8' }), [2], { value: 300 }),
+    () => device.ops.padSequences(tensor([1, 2]), [2], { value: null as never }),
+    () => device.ops.padSequences(tensor([1, 2]), [2], { length: '2' as never }),
+    () => device.ops.imageToTensor(image, { height: null as never }),
+    () => device.ops.imageToTensor(image, { width: '4' as never }),
+    () => device.ops.imageToTensor(image, { scale: Symbol('1') as never }),
+    () => device.ops.clip(a, { min: null as never }),
+    () => device.ops.clip(a, { max: '1' as never }),
+    () => device.ops.add(a, true as never),
+    () => device.ops.softmax(a, { axis: '0' as never }),
+    () => device.ops.sum(a, { axis: null as never }),
+    () => device.kernel('', 'k', [Symbol('float32') as never]),
+    () => device.kernel('', 'k', [{ toString: () => 'float32' } as never]),
+    () => device.kernel('', 'k', [], { options: null as never }),
+    () => device.kernel('a\0b', 'k', []),
+    () => device.linalg.trace(a, { offset: '1' as never }),
+    () => device.linalg.svd(a, { mode: Symbol('full') as never }),
+    () => open({ device: 'cpu', threads: 1e9 }),
+    () => open({ device: 'cpu', streams: '2' as never }),
+    () => open({ device: 'cpu', niceness: Number.NaN }),
+    () => open({ device: 'cpu', onnxruntime: 'libonnxruntime.so\0.1' }),
+    async () => resident.slice(0, null as never),
+    async () => resident.slice('0' as never),
+    async () => resident.reshape(null as never),
   ];
   for (const call of calls) {
     const { code, message } = await rejectionOf(call as Call, undefined);

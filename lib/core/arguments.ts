@@ -51,10 +51,21 @@ export function ascendingIntegers(name: string, value: readonly number[] | undef
   throw new TensorlaneError('ERR_ARGUMENT', `${name} must be ascending positive integers, got ${shown(value)}`);
 }
 
+/** Whether it may be read by its names: no array and no Map or promise, say, whose contents would be passed over. */
+export function isPlainObject(value: unknown): value is object {
+  return Object.prototype.toString.call(value) === '[object Object]';
+}
+
 /** Errors: ERR_ARGUMENT. */
 export function plainObject<T extends object>(name: string, value: T | undefined): T {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  if (isPlainObject(value)) return value;
   throw new TensorlaneError('ERR_ARGUMENT', `${name} must be an object, got ${shown(value)}`);
+}
+
+/** For what C reads up to the first NUL. Errors: ERR_ARGUMENT. */
+export function refuseNul(name: string, text: string): void {
+  if (!text.includes('\0')) return;
+  throw new TensorlaneError('ERR_ARGUMENT', `${name} has a NUL character in it`);
 }
 
 /** The names of O's options, all of them. */

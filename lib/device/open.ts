@@ -2,7 +2,7 @@
 
 import type { OpenOptions as NativeOptions } from '../../binding.js';
 import { addon } from '../addon/load.js';
-import { flag, mostThreads, namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
+import { flag, mostThreads, namesOf, plainObject, refuseNul, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
 import { OpenedDevice } from './device.js';
@@ -88,6 +88,7 @@ export async function open(options: DeviceName | OpenOptions = {}): Promise<Devi
   if (given.onnxruntime !== undefined && typeof given.onnxruntime !== 'string') {
     throw new TensorlaneError('ERR_ARGUMENT', `open: onnxruntime must be a path, got ${shown(given.onnxruntime)}`);
   }
+  refuseNul('open: onnxruntime', given.onnxruntime ?? '');
   const settings = completeOpenOptions(given);
   if (named !== null) return openOne(named[1] as 'cpu' | 'cuda', Number(named[2] ?? 0), settings, given);
   const found = await findDevices('open');

@@ -11,6 +11,7 @@ import {
 import {
   ascendingIntegers,
   flag,
+  isPlainObject,
   mostThreads,
   namesOf,
   plainObject,
@@ -154,7 +155,7 @@ export function completeLoadModelOptions(
   refuseUnknown(plainObject('loadModel: options', options), names, 'loadModel');
   const batching = options.batching === undefined ? {} : options.batching;
   if (batching !== false) {
-    if (typeof batching !== 'object' || batching === null || Array.isArray(batching)) {
+    if (!isPlainObject(batching)) {
       throw new TensorlaneError(
         'ERR_ARGUMENT',
         `loadModel: batching must be an object or false, got ${shown(batching)}`,
@@ -239,7 +240,7 @@ function checkedWarmup(
 ): WarmupOptions | undefined {
   if (options === undefined || options === false) return undefined;
   if (options === true) return {};
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+  if (!isPlainObject(options)) {
     throw new TensorlaneError('ERR_ARGUMENT', `warmup must be true, false or an object, got ${shown(options)}`);
   }
   refuseUnknown(options, warmupNames, 'warmup');

@@ -52,8 +52,13 @@ export function checkImages(images: unknown, options: ImageOptions) {
   }
   const request = {
     ...{ batch, height, width, channels, swapRedBlue },
-    toHeight: requiredWholeNumber(`${what}: height`, others.height ?? height, 1, imageSide),
-    toWidth: requiredWholeNumber(`${what}: width`, others.width ?? width, 1, imageSide),
+    toHeight: requiredWholeNumber(
+      `${what}: height`,
+      others.height === undefined ? height : others.height,
+      1,
+      imageSide,
+    ),
+    toWidth: requiredWholeNumber(`${what}: width`, others.width === undefined ? width : others.width, 1, imageSide),
     scale: perChannel(scale, 1, `${what}: scale`)[0]!,
     mean: perChannel(mean, channels, `${what}: mean`),
     std: perChannel(std, channels, `${what}: std`),

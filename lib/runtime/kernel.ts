@@ -1,7 +1,7 @@
 // Kernels of the user's own: CUDA C++, compiled when they are asked for (NVRTC), launched with checked arguments.
 
 import type { Device as NativeDevice, Kernel as NativeKernel } from '../../binding.js';
-import { namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
+import { namesOf, plainObject, refuseNul, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
 import { arrayClasses, type NumericDType } from '../tensor/dtypes.js';
@@ -135,16 +135,20 @@ export async function compileKernel<P extends readonly KernelParameter[]>(
       `kernel: expected the source and the name of a kernel, as strings, got ${typeof source} and ${shown(name)}`,
     );
   }
+  refuseNul('kernel: the source', source);
+  refuseNul('kernel: the name', name);
   checkParameters(parameters);
-  const forCompiler = options.options ?? [];
+  const forCompiler = options.options === undefined ? [] : options.options;
   if (!Array.isArray(forCompiler) || forCompiler.some((option) => typeof option !== 'string')) {
     throw new TensorlaneError(
       'ERR_ARGUMENT',
       `kernel: options must be strings for the compiler, such as ['-DTILE=32'], got ${shown(forCompiler)}`,
     );
   }
+  for (const option of forCompiler) refuseNul('kernel: options', option);
+  const own = [...parameters] as unknown as P; // the caller's array may change
   try {
-    const kernel = new Kernel(await device.compile({ source, name, options: forCompiler }), runner, name, parameters);
+    const kernel = new Kernel(await device.compile({ source, name, options: forCompiler }), runner, name, own);
     runner.keep(kernel);
     return kernel;
   } catch (reason) {
@@ -161,13 +165,12 @@ function checkParameters(parameters: unknown): void {
     );
   }
   for (const parameter of parameters) {
-    const given = String(parameter);
-    const pointee = pointeeOf(given);
-    if (scalarTypes.some((type) => type === given)) continue;
+    const pointee = typeof parameter === 'string' ? pointeeOf(parameter) : undefined;
+    if (scalarTypes.some((type) => type === parameter)) continue;
     if (pointee !== undefined && Object.hasOwn(arrayClasses, pointee)) continue;
     throw new TensorlaneError(
       'ERR_ARGUMENT',
-      `kernel: '${given}' is no parameter; expected such as 'float32[]', 'const float32[]' or 'int32'`,
+      `kernel: ${shown(parameter)} is no parameter; expected such as 'float32[]', 'const float32[]' or 'int32'`,
     );
   }
 }
