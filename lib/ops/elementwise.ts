@@ -35,9 +35,9 @@ type PromotedPair<A, B> = Promoted<TypeOf<A, B>, TypeOf<B, A>>;
 
 export interface ClipOptions extends OperationOptions {
   /** What smaller elements become; none by default. */
-  min?: number | bigint;
+  min?: number | bigint | undefined;
   /** What larger elements become; none by default. Where it is below `min` it is what all elements become. */
-  max?: number | bigint;
+  max?: number | bigint | undefined;
 }
 
 type BinaryOp = Operations['binary']['op'];

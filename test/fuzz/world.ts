@@ -305,11 +305,14 @@ const at = <T>(list: readonly T[], index: number): T | undefined => list[index %
 
 /** But those that end the device, whose end has its own step, and those that wait for somebody to release what they gave. */
 function methodsOf(target: object): string[] {
-  return Object.getOwnPropertyNames(Object.getPrototypeOf(target)).filter(
+  const own = Object.getPrototypeOf(target) as object;
+  if (own === Object.prototype) return [];
+  const names = Object.getOwnPropertyNames(own).filter(
     (name) =>
       !['constructor', 'dispose', 'warmUp'].includes(name) &&
-      typeof Object.getOwnPropertyDescriptor(Object.getPrototypeOf(target), name)?.value === 'function',
+      typeof Object.getOwnPropertyDescriptor(own, name)?.value === 'function',
   );
+  return [...names, ...methodsOf(own)];
 }
 
 function feedsOf(kind: Load['model'], rows: number, seed: number): Given {
