@@ -98,9 +98,20 @@ void where_of(const WhereArgs& args) {
   const T* b = elements<const T>(args.b);
   T* to = elements<T>(args.result);
   for_each_run(args.walk, [&](std::int64_t place, const auto& places, const auto& axis) {
+    const std::uint8_t* holds = condition + places[0];
+    const T* x = a + places[1];
+    const T* y = b + places[2];
+    T* chosen = to + place;
+    if (axis.strides[0] != 0 && axis.strides[1] != 0 && axis.strides[2] != 0) {
+      for (std::int64_t i = 0; i < axis.size; ++i) {
+        const T one = x[i];
+        const T other = y[i];
+        chosen[i] = holds[i] != 0 ? one : other;
+      }
+      return;
+    }
     for (std::int64_t i = 0; i < axis.size; ++i) {
-      const bool holds = condition[places[0] + i * axis.strides[0]] != 0;
-      to[place + i] = holds ? a[places[1] + i * axis.strides[1]] : b[places[2] + i * axis.strides[2]];
+      chosen[i] = holds[i * axis.strides[0]] != 0 ? x[i * axis.strides[1]] : y[i * axis.strides[2]];
     }
   });
 }
