@@ -307,6 +307,8 @@ export interface LaneCounters {
   busy: number;
   queued: number;
   completed: number;
+  busyMicros: number;
+  waitedMicros: number;
 }
 
 /** A device with its lanes. `lane` is an index below `describe().lanes`, or undefined for whichever is free first. */

@@ -5,7 +5,7 @@ export type { CloseReason } from './batching/forming.js';
 export type { QueuePolicy } from './batching/options.js';
 export type { BatcherStats as BatchingStats } from './batching/stats.js';
 export { type ErrorCode, TensorlaneError } from './core/errors.js';
-export type { LatencySummary } from './core/latency.js';
+export type { LatencyCounts, LatencySummary } from './core/latency.js';
 export type { DeviceInfo, DeviceStats, MemoryStats } from './device/info.js';
 export { type DeviceName, listDevices, type MemoryOptions, type OpenOptions, open } from './device/open.js';
 export { Device, LinearAlgebra, type Scope, TensorOperations } from './device/types.js';

@@ -103,6 +103,7 @@ export class Batcher<Payload, Result> {
       counters: this.#batchCounters,
       adaptive: this.#adaptive,
       foresight: this.#foresight,
+      delayMicros: settings.maxQueueDelayMicros,
       onFree: (deviceMicros, charged) => this.#onFree(deviceMicros, charged),
     });
     this.#selection = new Selection(settings, this.#limits, this.#queue, this.#running);
@@ -214,8 +215,9 @@ export class Batcher<Payload, Result> {
   }
 
   stats(): BatcherStats {
-    const now = { queued: this.#queue.requests, running: this.#running.size };
-    const stats = statsOf(this.#settlement.counters, this.#batchCounters, now);
+    const lanes = { size: this.settings.concurrency, busyMicros: this.#running.busyMicros(this.#clock.now()) };
+    const present = { queued: this.#queue.requests, running: this.#running.size, lanes };
+    const stats = statsOf(this.#settlement.counters, this.#batchCounters, present);
     if (this.#adaptive === undefined) return stats;
     const { targetMicros, budgetMicros, rows, atOnce } = this.#adaptive;
     return { ...stats, adaptive: { targetMicros, budgetMicros, rows, atOnce } };

@@ -1,7 +1,7 @@
 // What a batcher counts, and the statistics that it makes of it. Each part counts what it does: requests are counted where they
 // are settled, batches where they run.
 
-import { LatencyHistogram } from '../core/latency.js';
+import { LatencyBuckets, LatencyHistogram } from '../core/latency.js';
 import type { FailureReason } from './executor.js';
 import type { CloseReason } from './forming.js';
 import type { BatcherStats } from './stats.js';
@@ -45,6 +45,7 @@ export class BatchCounters {
   };
   readonly queueMicros = new LatencyHistogram();
   readonly formingMicros = new LatencyHistogram();
+  readonly laneWaitMicros = new LatencyBuckets();
   readonly computeMicros = new LatencyHistogram();
 
   executed(rows: number, padded: number): void {
@@ -55,11 +56,19 @@ export class BatchCounters {
   }
 }
 
-/** `queued` requests wait and `running` batches run now. */
+/** What a batcher has at present. */
+export interface Present {
+  /** Requests that wait. */
+  readonly queued: number;
+  /** Batches that run. */
+  readonly running: number;
+  readonly lanes: BatcherStats['lanes'];
+}
+
 export function statsOf(
   requests: RequestCounters,
   batches: BatchCounters,
-  { queued, running }: { queued: number; running: number },
+  { queued, running, lanes }: Present,
 ): BatcherStats {
   const { failed, cancelled, expired, queueFull, overloaded, oversize } = requests.failures;
   return {
@@ -84,8 +93,10 @@ export function statsOf(
       paddedLengths: batches.paddedLengths,
       closed: { ...batches.closed },
     },
+    lanes,
     queueMicros: batches.queueMicros.summary(),
     formingMicros: batches.formingMicros.summary(),
+    laneWaitMicros: batches.laneWaitMicros.summary(),
     computeMicros: batches.computeMicros.summary(),
     totalMicros: requests.totalMicros.summary(),
   };

@@ -34,6 +34,8 @@ export interface RunningParts<Payload, Result> {
   readonly adaptive: Adaptive | undefined;
   readonly foresight: Foresight;
   readonly clock: Clock;
+  /** For how long a batch may wait for more rows. */
+  readonly delayMicros: number;
   /** The batcher's, in events. */
   readonly name: string;
   /** A lane has come free; the batch had the device for so long, and this is what it was charged for when it started. */
@@ -43,6 +45,8 @@ export interface RunningParts<Payload, Result> {
 export class Running<Payload, Result> {
   readonly #parts: RunningParts<Payload, Result>;
   readonly #batches = new Set<RunningBatch>();
+  /** For how long those that have ended ran. */
+  #busyMicros = 0;
 
   constructor(parts: RunningParts<Payload, Result>) {
     this.#parts = parts;
@@ -56,6 +60,13 @@ export class Running<Payload, Result> {
     return this.#batches;
   }
 
+  /** For how long batches have run until now, all together. */
+  busyMicros(now: number): number {
+    let busy = this.#busyMicros;
+    for (const { started } of this.#batches) busy += now - started;
+    return busy;
+  }
+
   /** Starts a batch, whose requests are queued no more. */
   start({ requests, reason }: Plan<Payload, Result>, started: number, charged: number): void {
     const { execution, watch, counters } = this.#parts;
@@ -65,13 +76,18 @@ export class Running<Payload, Result> {
     this.#batches.add(running);
     for (const other of this.#batches) other.atOnce = Math.max(other.atOnce, this.#batches.size);
     let first = started;
+    let last = 0;
     for (const request of requests) {
       const { whole } = request;
       watch.remove(whole);
       whole.running++;
       counters.queueMicros.record(started - request.arrived);
       if (request.entered < first) first = request.entered;
+      if (request.entered > last) last = request.entered;
     }
+    const delayOver = first + this.#parts.delayMicros;
+    const ready = readyByItself.has(reason) ? Math.min(last, delayOver) : delayOver;
+    counters.laneWaitMicros.record(Math.max(0, started - ready));
     counters.closed[reason]++;
     counters.formingMicros.record(started - first);
     running.ended = this.#run(running, batch, requests, { reason, formingMicros: started - first, charged });
@@ -93,6 +109,7 @@ export class Running<Payload, Result> {
     const now = clock.now();
     this.#batches.delete(running);
     const computeMicros = now - running.started;
+    this.#busyMicros += computeMicros;
     const deviceMicros = batch.tookMicros ?? computeMicros;
     const failed = results.length > 0 && results.every((result) => result instanceof Failure);
     if (!failed && !retried) this.#learn(running, requests, now);
@@ -128,5 +145,8 @@ export class Running<Payload, Result> {
     adaptive.ended({ rows, atOnce, micros: now - started, requests: requests.length, tooLate, now });
   }
 }
+
+/** Why a batch starts without waiting for its delay: it was ready when its last request came. */
+const readyByItself: ReadonlySet<CloseReason> = new Set(['full', 'preferred', 'adaptive', 'alone']);
 
 const nothing = Promise.resolve();

@@ -1,6 +1,6 @@
 // The statistics of a batcher. Every number that stands for requests adds up: see BatcherStats.requests.
 
-import type { LatencySummary } from '../core/latency.js';
+import type { LatencyCounts, LatencySummary } from '../core/latency.js';
 import type { CloseReason } from './forming.js';
 
 export interface BatcherStats {
@@ -38,6 +38,13 @@ export interface BatcherStats {
     /** Why batches stopped growing. */
     readonly closed: Readonly<Record<CloseReason, number>>;
   };
+  /** Where they are busy all the time and requests are queued, or batches wait for them, more of them or more capacity would help. */
+  readonly lanes: {
+    /** How many batches may run at once: `concurrency`. */
+    readonly size: number;
+    /** For how long they have been busy, all together, in microseconds: `size` seconds a second at most. */
+    readonly busyMicros: number;
+  };
   /** Only with a target latency. */
   readonly adaptive?: {
     readonly targetMicros: number;
@@ -52,6 +59,8 @@ export interface BatcherStats {
   readonly queueMicros: LatencySummary;
   /** From the arrival of a batch's first request to the batch's start: how long it could grow. */
   readonly formingMicros: LatencySummary;
+  /** From the moment when a batch might have started, full or with its delay over, to its start: how long it waited for a lane. */
+  readonly laneWaitMicros: LatencyCounts;
   /** From the start of a batch to its end. */
   readonly computeMicros: LatencySummary;
   /** From a request's arrival to its settlement. */

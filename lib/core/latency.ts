@@ -1,10 +1,19 @@
-// Latency histograms, in microseconds: the HDR histogram that Node carries, which takes some 20 ns to feed.
+// Latency histograms, in microseconds: the HDR histogram that Node carries, which takes some 20 ns to feed, for quantiles; and beside
+// it counts in fixed buckets, since quantiles of several processes cannot be put together, and counts can.
 
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 
-/** All but `count` in microseconds. */
-export interface LatencySummary {
+/** How many latencies, and how they are spread. */
+export interface LatencyCounts {
   readonly count: number;
+  /** In microseconds. */
+  readonly sum: number;
+  /** How many took at most so many microseconds: `upTo` are bounds, the same everywhere, and `counts` has one for each. */
+  readonly buckets: { readonly upTo: readonly number[]; readonly counts: readonly number[] };
+}
+
+/** The mean, the quantiles and the maximum are in microseconds. */
+export interface LatencySummary extends LatencyCounts {
   readonly mean: number;
   readonly p50: number;
   readonly p95: number;
@@ -13,20 +22,59 @@ export interface LatencySummary {
 }
 
 const anHour = 3.6e9;
+/** 50 us to 10 s: 1, 2.5 and 5 times each power of ten. */
+const upTo: readonly number[] = Object.freeze([
+  ...[50, 100, 250, 500],
+  ...[1e3, 2500, 5e3, 1e4, 25e3, 5e4, 1e5, 25e4, 5e5],
+  ...[1e6, 25e5, 5e6, 1e7],
+]);
+
+/** Counts in buckets alone. */
+export class LatencyBuckets {
+  #count = 0;
+  #sum = 0;
+  /** Of each bucket, without those before it. */
+  readonly #counts = new Float64Array(upTo.length);
+
+  record(microseconds: number): void {
+    this.#count++;
+    if (microseconds > 0) this.#sum += microseconds;
+    for (let i = 0; i < upTo.length; i++) {
+      if (microseconds > upTo[i]!) continue;
+      this.#counts[i]!++;
+      return;
+    }
+  }
+
+  summary(): LatencyCounts {
+    const counts = new Array<number>(upTo.length);
+    let total = 0;
+    for (let i = 0; i < upTo.length; i++) {
+      total += this.#counts[i]!;
+      counts[i] = total;
+    }
+    return { count: this.#count, sum: this.#sum, buckets: { upTo, counts } };
+  }
+}
 
 export class LatencyHistogram {
   // Two digits are plenty for a latency, and keep a histogram at some 30 kB.
   readonly #histogram: RecordableHistogram = createHistogram({ lowest: 1, highest: anHour, figures: 2 });
+  readonly #buckets = new LatencyBuckets();
 
   record(microseconds: number): void {
     this.#histogram.record(microseconds < 1 ? 1 : microseconds > anHour ? anHour : Math.round(microseconds));
+    this.#buckets.record(microseconds);
   }
 
   summary(): LatencySummary {
     const histogram = this.#histogram;
-    if (histogram.count === 0) return { count: 0, mean: 0, p50: 0, p95: 0, p99: 0, max: 0 };
+    const { count, sum, buckets } = this.#buckets.summary();
+    if (count === 0) return { count, sum, buckets, mean: 0, p50: 0, p95: 0, p99: 0, max: 0 };
     return {
-      count: histogram.count,
+      count,
+      sum,
+      buckets,
       mean: histogram.mean,
       p50: histogram.percentile(50),
       p95: histogram.percentile(95),

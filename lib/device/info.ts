@@ -30,6 +30,10 @@ export interface DeviceStats {
     readonly queued: number;
     /** Operations that have ended since the device was opened. */
     readonly completed: number;
+    /** For how long lanes have had operations running since then, all together, in microseconds: `size` seconds a second at most. */
+    readonly busyMicros: number;
+    /** For how long operations have waited for a lane, all together: those that wait, until now. */
+    readonly waitedMicros: number;
   };
   /** Models that are loaded. */
   readonly models: number;
@@ -58,8 +62,8 @@ export interface MemoryStats {
   readonly pinnedUsedBytes: number;
 }
 
-export function streamStats({ lanes: size, busy, queued, completed }: LaneCounters): DeviceStats['streams'] {
-  return { size, busy, queued, completed };
+export function streamStats({ lanes: size, ...counters }: LaneCounters): DeviceStats['streams'] {
+  return { size, ...counters };
 }
 
 export function memoryStats(memory: NativeMemoryStats): MemoryStats {

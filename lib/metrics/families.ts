@@ -2,7 +2,7 @@
 // in the name.
 
 import type { BatcherStats } from '../batching/stats.js';
-import type { LatencySummary } from '../core/latency.js';
+import type { LatencyCounts, LatencySummary } from '../core/latency.js';
 import type { DeviceStats } from '../device/info.js';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -50,8 +50,16 @@ export const batcherFamilies: readonly Family<BatcherStats>[] = [
     'Of the pending: those that do not run yet, or of which a part does not',
     ({ requests }) => requests.queued,
   ),
-  summary('request_queue_seconds', "From a request's arrival to the start of its batch", (stats) => stats.queueMicros),
-  summary('request_seconds', "From a completed request's arrival to its settlement", (stats) => stats.totalMicros),
+  ...latency(
+    ['request_queue_seconds', 'request_queue_duration_seconds'],
+    "From a request's arrival to the start of its batch",
+    (stats: BatcherStats) => stats.queueMicros,
+  ),
+  ...latency(
+    ['request_seconds', 'request_duration_seconds'],
+    "From a completed request's arrival to its settlement",
+    (stats: BatcherStats) => stats.totalMicros,
+  ),
   counters(
     'batches_total',
     'Batches that were started, by why they stopped growing',
@@ -81,7 +89,22 @@ export const batcherFamilies: readonly Family<BatcherStats>[] = [
     "From the arrival of a batch's first request to the batch's start",
     (stats) => stats.formingMicros,
   ),
-  summary('batch_compute_seconds', 'From the start of an execution to its end', (stats) => stats.computeMicros),
+  ...latency(
+    ['batch_compute_seconds', 'batch_compute_duration_seconds'],
+    'From the start of an execution to its end',
+    (stats: BatcherStats) => stats.computeMicros,
+  ),
+  histogram(
+    'batch_lane_wait_seconds',
+    'From the moment when a batch might have started, full or with its delay over, to its start',
+    (stats) => stats.laneWaitMicros,
+  ),
+  gauge('lanes', 'Batches that may be in flight at once', ({ lanes }) => lanes.size),
+  counter(
+    'lanes_busy_seconds_total',
+    'For how long batches were in flight, all together',
+    ({ lanes }) => lanes.busyMicros / 1e6,
+  ),
   gauge('latency_target_seconds', 'The target latency', ({ adaptive }) => adaptive && adaptive.targetMicros / 1e6),
   gauge(
     'latency_budget_seconds',
@@ -105,6 +128,16 @@ export const deviceFamilies: readonly Family<DeviceStats>[] = [
   gauge('device_streams_busy', 'Streams with an operation running', ({ streams }) => streams.busy),
   gauge('device_operations_queued', 'Operations that wait for a stream', ({ streams }) => streams.queued),
   counter('device_operations_total', 'Operations that have ended', ({ streams }) => streams.completed),
+  counter(
+    'device_streams_busy_seconds_total',
+    'For how long streams had operations running, all together',
+    ({ streams }) => streams.busyMicros / 1e6,
+  ),
+  counter(
+    'device_operations_queue_seconds_total',
+    'For how long operations have waited for a stream, all together',
+    ({ streams }) => streams.waitedMicros / 1e6,
+  ),
   gauge('device_models', 'Models that are loaded', ({ models }) => models),
   gauge('device_tensors', 'Memories that device tensors hold', ({ tensors }) => tensors),
   gauge('device_memory_limit_bytes', 'What the device may hold; 0 for all there is', ({ memory }) => memory.limitBytes),
@@ -150,15 +183,37 @@ function gauge<Stats>(name: string, help: string, read: (stats: Stats) => number
   return { name, help, type: 'gauge', samples };
 }
 
-/** Of latencies, whose quantiles are known but not their distribution. The quantile 1 is the maximum. */
+/** A summary, for one process, and a histogram, which can be added up over processes; a metric has one type, so they are two. */
+function latency<Stats>(
+  [ofSummary, ofHistogram]: readonly [string, string],
+  help: string,
+  read: (stats: Stats) => LatencySummary,
+): Family<Stats>[] {
+  return [summary(ofSummary, help, read), histogram(ofHistogram, help, read)];
+}
+
+function histogram<Stats>(name: string, help: string, read: (stats: Stats) => LatencyCounts): Family<Stats> {
+  const samples = (stats: Stats) => {
+    const { count, sum, buckets } = read(stats);
+    return [
+      ...buckets.upTo.map((micros, i) => sample(buckets.counts[i]!, { le: String(micros / 1e6) }, '_bucket')),
+      sample(count, { le: '+Inf' }, '_bucket'),
+      sample(sum / 1e6, {}, '_sum'),
+      sample(count, {}, '_count'),
+    ];
+  };
+  return { name, help, type: 'histogram', samples };
+}
+
+/** Quantiles of latencies. The quantile 1 is the maximum. */
 function summary<Stats>(name: string, help: string, read: (stats: Stats) => LatencySummary): Family<Stats> {
   const samples = (stats: Stats) => {
-    const { count, mean, p50, p95, p99, max } = read(stats);
+    const { count, sum, p50, p95, p99, max } = read(stats);
     const known = [['0.5', p50] as const, ['0.95', p95] as const, ['0.99', p99] as const, ['1', max] as const];
     const quantiles = count === 0 ? [] : known;
     return [
       ...quantiles.map(([quantile, micros]) => sample(micros / 1e6, { quantile })),
-      sample(Math.round(mean * count) / 1e6, {}, '_sum'),
+      sample(sum / 1e6, {}, '_sum'),
       sample(count, {}, '_count'),
     ];
   };

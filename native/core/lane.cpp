@@ -105,12 +105,13 @@ LanePool::~LanePool() {
 bool LanePool::submit(std::unique_ptr<Task>& task, std::size_t index) {
   Lane* lane = nullptr;
   bool wakes = false;
+  const auto now = Clock::now();
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return false;
     if (index != kAnyLane) lane = lanes_.at(index).get();
     auto& queue = lane == nullptr ? common_ : lane->queue_;
-    queue.push_back({next_order_++, std::move(task)});
+    queue.push_back({next_order_++, now, std::move(task)});
     if (lane == nullptr) lane = idle_lane();
     if (lane != nullptr) wakes = call(*lane);
     if (wakes) ++woken_;
@@ -155,7 +156,10 @@ std::unique_ptr<Task> LanePool::take(Lane& lane) {
   const std::size_t keep = next.pipelines() ? kMostUnfinished - 1 : 0;
   if (next.needs_device() && lane.unfinished_.size() > keep) return nullptr;
   std::unique_ptr<Task> task = std::move(queue.front().task);
+  const auto now = Clock::now();
+  waited_ += now - queue.front().since;
   queue.pop_front();
+  if (lane.in_flight_ == 0) lane.busy_since_ = now;
   ++lane.in_flight_;
   ++in_flight_;
   return task;
@@ -278,6 +282,7 @@ void LanePool::finish(Lane& lane, std::unique_ptr<Task> task) {
   {
     const std::lock_guard lock(mutex_);
     --lane.in_flight_;
+    if (lane.in_flight_ == 0) busy_time_ += Clock::now() - lane.busy_since_;
     --in_flight_;
     ++completed_;
     if (stopping_) became_idle_.notify_all();
@@ -310,11 +315,20 @@ void LanePool::stop() {
 
 LaneCounters LanePool::counters() {
   const std::lock_guard lock(mutex_);
-  std::size_t queued = common_.size();
-  for (const auto& lane : lanes_) queued += lane->queue_.size();
-  LaneCounters counters{.lanes = lanes_.size(), .queued = queued, .completed = completed_, .woken = woken_};
+  LaneCounters counters{
+      .lanes = lanes_.size(), .completed = completed_, .busy_time = busy_time_, .waited = waited_, .woken = woken_};
+  const auto now = Clock::now();
+  const auto add_queued = [&](const std::deque<Lane::Queued>& queue) {
+    counters.queued += queue.size();
+    for (const Lane::Queued& queued : queue) counters.waited += now - queued.since;
+  };
+  add_queued(common_);
   for (const auto& lane : lanes_) {
-    if (lane->in_flight_ > 0) ++counters.busy;
+    add_queued(lane->queue_);
+    if (lane->in_flight_ > 0) {
+      ++counters.busy;
+      counters.busy_time += now - lane->busy_since_;
+    }
     if (lane->idle_) ++counters.idle;
     if (lane->polls_) ++counters.polling;
   }

@@ -74,6 +74,7 @@ class Lane {
 
   struct Queued {
     std::uint64_t order;
+    std::chrono::steady_clock::time_point since;
     std::unique_ptr<Task> task;
   };
 
@@ -98,6 +99,7 @@ class Lane {
   bool idle_ = false;          // and on nobody's mind: whoever submits a task for it must wake it, and says so here
   bool polls_ = false;         // looks at called_, so that waking it takes no more than setting that
   std::size_t in_flight_ = 0;  // tasks taken and not finished
+  std::chrono::steady_clock::time_point busy_since_{};  // where in_flight_ is not 0
   std::condition_variable wake_;
 
   std::atomic<bool> called_{false};  // set under LanePool::mutex_, read without
@@ -114,9 +116,11 @@ struct LaneCounters {
   std::size_t busy = 0;
   std::size_t queued = 0;
   std::uint64_t completed = 0;
-  std::size_t idle = 0;     // lanes that the next task may be given to
-  std::size_t polling = 0;  // lanes
-  std::uint64_t woken = 0;  // how often a lane that slept was woken for a task
+  std::chrono::nanoseconds busy_time{0};  // of all lanes together
+  std::chrono::nanoseconds waited{0};     // of all tasks together, those that are queued until now
+  std::size_t idle = 0;                   // lanes that the next task may be given to
+  std::size_t polling = 0;                // lanes
+  std::uint64_t woken = 0;                // how often a lane that slept was woken for a task
 };
 
 struct LaneOptions {
@@ -193,6 +197,8 @@ class LanePool {
   std::deque<Lane::Queued> common_;
   std::uint64_t next_order_ = 0;
   std::uint64_t completed_ = 0;
+  std::chrono::nanoseconds busy_time_{0};  // of lanes that are not busy now
+  std::chrono::nanoseconds waited_{0};     // of tasks that are not queued any more
   std::uint64_t woken_ = 0;
   std::size_t in_flight_ = 0;
   bool stopping_ = false;

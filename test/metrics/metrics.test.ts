@@ -3,6 +3,7 @@ import { type Device, type Model, open, tensor } from 'tensorlane';
 import { type BatcherStats, batched } from 'tensorlane/batching';
 import { collectMetrics, type MetricsOptions } from 'tensorlane/metrics';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FakeClock } from '../batching/fake.js';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
 import * as models from '../support/onnx-builder.js';
@@ -77,11 +78,27 @@ function expectToAgree(samples: Map<string, number>, model: string, stats: Batch
   };
   for (const [metric, summary] of Object.entries(latencies)) {
     expect(one(`${metric}_count`)).toBe(summary.count);
-    expect(one(`${metric}_sum`)).toBeCloseTo((summary.mean * summary.count) / 1e6, 5);
+    expect(one(`${metric}_sum`)).toBeCloseTo(summary.sum / 1e6, 9);
     const { p50, p95, p99, max } = summary;
     const quantiles = { 0.5: p50 / 1e6, 0.95: p95 / 1e6, 0.99: p99 / 1e6, 1: max / 1e6 };
     expect(by('quantile', samples, metric)).toEqual(summary.count === 0 ? {} : quantiles);
   }
+
+  const histograms = {
+    request_queue_duration_seconds: stats.queueMicros,
+    request_duration_seconds: stats.totalMicros,
+    batch_compute_duration_seconds: stats.computeMicros,
+    batch_lane_wait_seconds: stats.laneWaitMicros,
+  };
+  for (const [metric, { count, sum, buckets }] of Object.entries(histograms)) {
+    expect(one(`${metric}_count`)).toBe(count);
+    expect(one(`${metric}_sum`)).toBeCloseTo(sum / 1e6, 9);
+    const expected = buckets.upTo.map((micros, i) => [String(micros / 1e6), buckets.counts[i]]);
+    expect(by('le', samples, `${metric}_bucket`)).toEqual({ ...Object.fromEntries(expected), '+Inf': count });
+    expect(buckets.counts.every((upTo, i) => upTo >= (buckets.counts[i - 1] ?? 0) && upTo <= count)).toBe(true);
+  }
+  expect(one('lanes')).toBe(stats.lanes.size);
+  expect(one('lanes_busy_seconds_total')).toBeLessThanOrEqual(stats.lanes.busyMicros / 1e6);
 }
 
 describe('a batched function', () => {
@@ -119,6 +136,7 @@ describe('a batched function', () => {
     expect(during.get('tensorlane_requests_pending{model="double"}')).toBe(6);
     expect(during.get('tensorlane_requests_queued{model="double"}')).toBe(3);
     expect(during.get('tensorlane_batches_running{model="double"}')).toBe(1);
+    expect(during.get('tensorlane_lanes_busy_seconds_total{model="double"}'), 'its lane is busy').toBeGreaterThan(0);
 
     letGo();
     expect(await Promise.all([...first, ...more])).toEqual([2, 2, 2, 4, 4]);
@@ -172,6 +190,13 @@ describe('models and devices', () => {
     expect(one('streams')).toBe(streams.size);
     expect(one('operations_total')).toBe(streams.completed);
     expect(one('operations_queued')).toBe(streams.queued);
+    for (const [metric, micros] of [
+      ['streams_busy_seconds_total', streams.busyMicros],
+      ['operations_queue_seconds_total', streams.waitedMicros],
+    ] as const) {
+      expect(one(metric)).toBeGreaterThan(0);
+      expect(one(metric)).toBeCloseTo(micros / 1e6, 9);
+    }
     expect(one('models')).toBe(loaded);
     expect(one('tensors')).toBe(tensors);
     expect(one('memory_limit_bytes')).toBe(memory.limitBytes);
@@ -220,6 +245,46 @@ describe('models and devices', () => {
   function addLost(metrics: ReturnType<typeof collectMetrics>): void {
     metrics.add(batched(async (items: number[]) => items, { name: 'lost' }));
   }
+});
+
+test('histograms of several processes can be added up, and their type is known', async () => {
+  const { register, metrics } = setUp();
+  const clocks = [new FakeClock(), new FakeClock()];
+  const took = [
+    [100, 200, 3000],
+    [200, 20_000_000],
+  ];
+  for (const [i, clock] of clocks.entries()) {
+    const all = batched(async (items: string[]) => items, {
+      name: `replica${i}`,
+      clock,
+      maxQueueDelayMicros: 30_000_000,
+    });
+    metrics.add(all);
+    for (const micros of took[i]!) {
+      const result = all.run('x');
+      clock.stall(micros);
+      const others = Array.from({ length: 31 }, () => all.run('x')); // which fill the batch: it waits no more
+      await Promise.all([result, ...others]);
+    }
+  }
+  const samples = await scrape(register);
+  const upTo = (seconds: string) =>
+    [0, 1].reduce(
+      (sum, i) =>
+        sum + samples.get(`tensorlane_batch_compute_duration_seconds_bucket{le="${seconds}",model="replica${i}"}`)!,
+      0,
+    );
+  expect(upTo('+Inf')).toBe(5);
+  const late = (seconds: string) =>
+    [0, 1].reduce((sum, i) => {
+      const of = (metric: string) => samples.get(`tensorlane_request_queue_duration_seconds_${metric}`)!;
+      return sum + of(`count{model="replica${i}"}`) - of(`bucket{le="${seconds}",model="replica${i}"}`);
+    }, 0);
+  expect([late('0.0001'), late('0.00025'), late('0.0025'), late('0.005'), late('10')]).toEqual([4, 2, 2, 1, 1]);
+  const text = await register.metrics();
+  expect(text).toContain('# TYPE tensorlane_request_duration_seconds histogram');
+  expect(text).toContain('# TYPE tensorlane_request_seconds summary');
 });
 
 describe('registries', () => {

@@ -1,5 +1,7 @@
 #include "binding/objects/device_object.h"
 
+#include <chrono>
+#include <ratio>
 #include <string>
 #include <utility>
 
@@ -80,6 +82,9 @@ Napi::Value DeviceObject::counters(const Napi::CallbackInfo& info) {
     object.Set("busy", static_cast<double>(counters.busy));
     object.Set("queued", static_cast<double>(counters.queued));
     object.Set("completed", static_cast<double>(counters.completed));
+    using Micros = std::chrono::duration<double, std::micro>;
+    object.Set("busyMicros", Micros(counters.busy_time).count());
+    object.Set("waitedMicros", Micros(counters.waited).count());
     return object;
   });
 }
