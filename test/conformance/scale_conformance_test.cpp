@@ -53,6 +53,7 @@ std::vector<Scale> scales(std::int64_t n) {
           {"huge", all(kHigh<T>), all(0)},
           {"rows far apart", spread(n, kLow<T>, kHigh<T>), all(0)},
           {"columns far apart", all(0), spread(n, -kHigh<T> / 2, kHigh<T> / 2)},
+          {"columns as far apart as can be", all(0), spread(n, -kHigh<T>, kHigh<T>)},
           {"both", spread(n, kLow<T> / 4, kHigh<T> / 4), spread(n, -kHigh<T> / 4, kHigh<T> / 4)},
           {"one subnormal row",
            [&] {

@@ -60,17 +60,21 @@ class Equilibration {
   std::vector<int> rows_, columns_;
 };
 
-// Whether elimination has kept its digits, by the pivots on the diagonal of its factors: above where rounding becomes
-// absolute.
+// Whether elimination has kept its digits, by the pivots on the diagonal of its factors: none so small that rounding is
+// absolute there, and none so small beside another one that the quotients of their rows vanish.
 template <typename T>
 [[nodiscard]] bool has_safe_pivots(const T* factors, std::int64_t size) {
   constexpr T kLeast = std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon();
-  bool safe = true;
+  T smallest = std::numeric_limits<T>::max();
+  T largest = 1;
+  bool finite = true;
   for (std::int64_t i = 0; i < size; ++i) {
     const T pivot = std::abs(factors[i * (size + 1)]);
-    safe = pivot >= kLeast && pivot <= std::numeric_limits<T>::max() && safe;
+    finite = pivot <= std::numeric_limits<T>::max() && finite;
+    smallest = pivot < smallest ? pivot : smallest;
+    largest = pivot > largest ? pivot : largest;
   }
-  return safe;
+  return finite && smallest >= kLeast * largest;
 }
 
 // That of the largest of so many elements; 0 of zeros alone.
