@@ -176,6 +176,21 @@ describe('optionals', () => {
   });
 });
 
+test('what cannot be passed in is described, and refused when it is given', async () => {
+  await using model = await device.loadModel(values.sparseProduct());
+  expect(model.inputs).toMatchObject([
+    { name: 'a', type: 'unsupported', what: 'a sparse tensor' },
+    { name: 'x', type: 'float32', dims: [2, 2] },
+  ]);
+  expect(model.batching.reason).toMatch(/input 'a' is a sparse tensor/);
+  const x = floats([1, 2], [3, 4]);
+  await expectError(
+    model.run({ a: x, x }),
+    'ERR_NOT_SUPPORTED',
+    /input 'a' is a sparse tensor, which cannot be passed in/,
+  );
+});
+
 describe('a tensor of unknown rank', () => {
   test('is described without dims, and may have any', async () => {
     await using model = await device.loadModel(values.anyRank());

@@ -40,7 +40,7 @@ export const elementTypes = Object.keys(ELEMENT_TYPES) as ElementType[];
 export type Dim = number | string | null;
 
 /** What holds a tensor, or what else holds one: a map has keys of this type. */
-export type Holder = 'sequence' | 'optional' | { readonly map: ElementType };
+export type Holder = 'sequence' | 'optional' | 'sparse' | { readonly map: ElementType };
 
 export interface Value {
   readonly name: string;
@@ -152,13 +152,13 @@ function encodeValue(value: Value): proto.onnx.IValueInfoProto {
 function encodeType(value: Value, [holder, ...others]: readonly Holder[]): proto.onnx.ITypeProto {
   if (holder === 'sequence') return { sequenceType: { elemType: encodeType(value, others) } };
   if (holder === 'optional') return { optionalType: { elemType: encodeType(value, others) } };
-  if (holder !== undefined) {
+  if (holder !== undefined && holder !== 'sparse') {
     return { mapType: { keyType: ELEMENT_TYPES[holder.map], valueType: encodeType(value, others) } };
   }
   const elemType = ELEMENT_TYPES[value.type];
   if (value.dims === null) return { tensorType: { elemType } };
   const dim = value.dims.map((d) => (d === null ? {} : typeof d === 'string' ? { dimParam: d } : { dimValue: d }));
-  return { tensorType: { elemType, shape: { dim } } };
+  return { [holder === 'sparse' ? 'sparseTensorType' : 'tensorType']: { elemType, shape: { dim } } };
 }
 
 function encodeTensor({ name, type, dims, data }: Initializer): proto.onnx.ITensorProto {

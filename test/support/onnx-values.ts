@@ -107,3 +107,12 @@ export function anyRank(): Uint8Array {
     nodes: [node('Neg', ['x'], ['y'])],
   });
 }
+
+/** y = a x, where a is a sparse tensor. */
+export function sparseProduct(): Uint8Array {
+  return model({
+    inputs: [value('a', 'float32', [2, 2], 'sparse'), value('x', 'float32', [2, 2])],
+    outputs: [value('y', 'float32', [2, 2])],
+    nodes: [node('SparseToDenseMatMul', ['a', 'x'], ['y'], {}, 'com.microsoft')],
+  });
+}
