@@ -3,7 +3,7 @@
 import type { ValueDescription } from '../../binding.js';
 import { TensorlaneError } from '../core/errors.js';
 import { own } from '../core/own.js';
-import { arrayClasses, type NumericArrayClass } from '../tensor/dtypes.js';
+import { arrayClasses, elementsPerByte, isPacked, type NumericArrayClass } from '../tensor/dtypes.js';
 import { exactElementOf } from '../tensor/elements.js';
 import type { DType, ValueInfo } from '../tensor/types.js';
 import type { BatchAxisOptions, PaddingOptions } from './options.js';
@@ -172,7 +172,10 @@ function whyNot({ type, info, ranked, dims, axis }: InputLayout | OutputLayout):
     const which = axis === 0 ? 'leading dimension' : `dimension ${axis}`;
     return `has a fixed ${which}: [${dims.join(', ')}]`;
   }
-  if (type === 'int4' || type === 'uint4') return `packs two ${type} elements a byte, so rows cannot be joined`;
+  if (isPacked(type)) {
+    const several = elementsPerByte(type) === 2 ? 'two' : 'four';
+    return `packs ${several} ${type} elements a byte, so rows cannot be joined`;
+  }
   return undefined;
 }
 

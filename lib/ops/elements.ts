@@ -3,11 +3,11 @@
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
 import type { Operand } from '../runtime/operands.js';
-import { bitsOf, type NumericDType } from '../tensor/dtypes.js';
+import { bitsOf, type NumericDType, type PackedType } from '../tensor/dtypes.js';
 import { arrayOfOne } from '../tensor/elements.js';
 
 /** The types that `cast` converts from and to. */
-export type CastType = Exclude<NumericDType, `float8${string}` | 'int4' | 'uint4'>;
+export type CastType = Exclude<NumericDType, `float8${string}` | PackedType>;
 
 /** Errors: ERR_DTYPE. */
 export function checkCastType(type: unknown, what: string): CastType {

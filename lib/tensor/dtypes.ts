@@ -23,6 +23,7 @@ export const arrayClasses: Readonly<Record<NumericDType, NumericArrayClass>> = {
   float8e4m3fnuz: Uint8Array,
   float8e5m2: Uint8Array,
   float8e5m2fnuz: Uint8Array,
+  float8e8m0: Uint8Array,
   int8: Int8Array,
   int16: Int16Array,
   int32: Int32Array,
@@ -33,6 +34,8 @@ export const arrayClasses: Readonly<Record<NumericDType, NumericArrayClass>> = {
   uint64: BigUint64Array,
   int4: Int8Array,
   uint4: Uint8Array,
+  int2: Int8Array,
+  uint2: Uint8Array,
   bool: Uint8Array,
 };
 
@@ -58,6 +61,7 @@ export const bitsOf: Readonly<Record<NumericDType, number>> = {
   float8e4m3fnuz: 8,
   float8e5m2: 8,
   float8e5m2fnuz: 8,
+  float8e8m0: 8,
   int8: 8,
   int16: 16,
   int32: 32,
@@ -68,6 +72,8 @@ export const bitsOf: Readonly<Record<NumericDType, number>> = {
   uint64: 64,
   int4: 4,
   uint4: 4,
+  int2: 2,
+  uint2: 2,
   bool: 8,
 };
 
@@ -80,9 +86,20 @@ export function isDType(value: unknown): value is DType {
   return typeof value === 'string' && (value === 'string' || Object.hasOwn(arrayClasses, value));
 }
 
-/** How many array elements hold `count` tensor elements: half as many for the four-bit types. */
+export type PackedType = 'int4' | 'uint4' | 'int2' | 'uint2';
+
+/** Whether an element is less than a byte. */
+export function isPacked(type: DType): type is PackedType {
+  return type === 'int4' || type === 'uint4' || type === 'int2' || type === 'uint2';
+}
+
+/** How many array elements hold `count` tensor elements: half or a quarter as many for the packed types. */
 export function storedLength(type: DType, count: number): number {
-  return type === 'int4' || type === 'uint4' ? Math.ceil(count / 2) : count;
+  return isPacked(type) ? Math.ceil(count / elementsPerByte(type)) : count;
+}
+
+export function elementsPerByte(type: PackedType): number {
+  return 8 / bitsOf[type];
 }
 
 /** The name of an array's class, which also holds across realms (vm contexts, test runners), where instanceof does not. */
@@ -95,14 +112,14 @@ export function arrayKind(data: unknown): string {
 
 /**
  * Whether `data` can hold elements of `type`. Float16Array, where the engine has it, is also taken for float16, Uint8ClampedArray for
- * uint8, and Uint8Array for int4: onnxruntime-common declares Int8Array for it, and makes Uint8Array.
+ * uint8, and Uint8Array for int4 and int2: onnxruntime-common declares Int8Array for it, and makes Uint8Array.
  */
 export function holds(type: DType, data: unknown): boolean {
   if (type === 'string') return Array.isArray(data);
   const expected = arrayClasses[type];
   if ((data as { constructor?: unknown } | undefined)?.constructor === expected) return true;
   const kind = arrayKind(data);
-  if (type === 'int4' && kind === 'Uint8Array') return true;
+  if ((type === 'int4' || type === 'int2') && kind === 'Uint8Array') return true;
   if (type === 'uint8' && kind === 'Uint8ClampedArray') return true;
   return kind === expected.name || (type === 'float16' && kind === 'Float16Array');
 }

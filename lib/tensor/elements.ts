@@ -1,6 +1,7 @@
 // A number as an element of a type: of nested arrays, padding, the ones of a mask, a scalar for a kernel.
 
-import { arrayClasses, type NumericArray, type NumericDType } from './dtypes.js';
+import { arrayClasses, isPacked, type NumericArray, type NumericDType } from './dtypes.js';
+import { decodePowerOfTwo, encodePowerOfTwo } from './powers-of-two.js';
 import { decode, encode, isSmallFloat } from './small-floats.js';
 
 /**
@@ -12,9 +13,10 @@ export function elementOf(type: NumericDType, value: number | bigint): number | 
   if (type === 'float64') return Number(value);
   if (type === 'float32') return Math.fround(Number(value));
   if (isSmallFloat(type)) return encode(type, Number(value));
+  if (type === 'float8e8m0') return encodePowerOfTwo(Number(value));
   const isZeroOrOne = value === 0 || value === 1 || value === 0n || value === 1n;
   if (type === 'bool') return isZeroOrOne ? Number(value) : undefined;
-  if (type === 'int4' || type === 'uint4') return value === 0 || value === 0n ? 0 : undefined;
+  if (isPacked(type)) return value === 0 || value === 0n ? 0 : undefined;
   if (typeof value === 'number' && !Number.isInteger(value)) return undefined;
   const array = new arrayClasses[type](1);
   if (array instanceof BigInt64Array || array instanceof BigUint64Array) {
@@ -30,6 +32,7 @@ export function exactElementOf(type: NumericDType, value: number): number | bigi
   if (type === 'float32' || type === 'float64') return value;
   const element = elementOf(type, value);
   if (isSmallFloat(type)) return Object.is(decode(type, element as number), value) ? (element as number) : undefined;
+  if (type === 'float8e8m0') return decodePowerOfTwo(element as number) === value ? element : undefined;
   return Number.isSafeInteger(value) ? element : undefined;
 }
 

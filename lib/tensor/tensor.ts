@@ -8,8 +8,10 @@ import {
   arrayClasses,
   arrayKind,
   dtypes,
+  elementsPerByte,
   holds,
   isDType,
+  isPacked,
   type NumericArray,
   type NumericDType,
   storedLength,
@@ -70,7 +72,7 @@ export function tensor(data: unknown, second?: unknown, third?: unknown): Tensor
     const type = wanted ?? typeOfArray[kind];
     if (type === undefined) throw new TensorlaneError('ERR_DTYPE', `tensor: a ${kind} holds no tensor elements`);
     const length = (data as NumericArray).length;
-    const dims = given ?? [type === 'int4' || type === 'uint4' ? length * 2 : length];
+    const dims = given ?? [isPacked(type) ? length * elementsPerByte(type) : length];
     return checkTensor(hostTensor(type, unclamped(data), [...dims]), 'tensor');
   }
   if (!Array.isArray(data)) {
@@ -107,7 +109,7 @@ function fromNested(data: readonly unknown[], type: DType, given: readonly numbe
     }
   }
   const count = product(dims);
-  if (type === 'string' || type === 'int4' || type === 'uint4') {
+  if (type === 'string' || isPacked(type)) {
     throw new TensorlaneError('ERR_DTYPE', `tensor: nested arrays cannot become ${type}; give its data as an array`);
   }
   const array = newArray(type, count);

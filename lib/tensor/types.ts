@@ -15,6 +15,8 @@ export interface TypedData {
   float8e4m3fnuz: Uint8Array;
   float8e5m2: Uint8Array;
   float8e5m2fnuz: Uint8Array;
+  /** A power of two: its exponent. */
+  float8e8m0: Uint8Array;
   int8: Int8Array;
   int16: Int16Array;
   int32: Int32Array;
@@ -27,6 +29,10 @@ export interface TypedData {
   int4: Int8Array;
   /** Two elements a byte, the first in the low half. */
   uint4: Uint8Array;
+  /** Four elements a byte, the first in the lowest bits. */
+  int2: Int8Array;
+  /** Four elements a byte, the first in the lowest bits. */
+  uint2: Uint8Array;
   /** One byte an element: 0 is false, anything else is true. */
   bool: Uint8Array;
   string: string[];

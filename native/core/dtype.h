@@ -31,6 +31,9 @@ enum class DType : std::int32_t {
   Float8E5M2FNUZ = 20,
   UInt4 = 21,
   Int4 = 22,
+  Float8E8M0 = 24,
+  UInt2 = 25,
+  Int2 = 26,
 };
 
 struct DTypeInfo {
@@ -39,7 +42,7 @@ struct DTypeInfo {
   unsigned bits;  // an element's size; 0 for strings, which have none
 };
 
-inline constexpr std::array<DTypeInfo, 20> kDTypes{{
+inline constexpr std::array<DTypeInfo, 23> kDTypes{{
     {DType::Float32, "float32", 32},
     {DType::Float64, "float64", 64},
     {DType::Float16, "float16", 16},
@@ -48,6 +51,7 @@ inline constexpr std::array<DTypeInfo, 20> kDTypes{{
     {DType::Float8E4M3FNUZ, "float8e4m3fnuz", 8},
     {DType::Float8E5M2, "float8e5m2", 8},
     {DType::Float8E5M2FNUZ, "float8e5m2fnuz", 8},
+    {DType::Float8E8M0, "float8e8m0", 8},
     {DType::Int8, "int8", 8},
     {DType::Int16, "int16", 16},
     {DType::Int32, "int32", 32},
@@ -58,6 +62,8 @@ inline constexpr std::array<DTypeInfo, 20> kDTypes{{
     {DType::UInt64, "uint64", 64},
     {DType::Int4, "int4", 4},
     {DType::UInt4, "uint4", 4},
+    {DType::Int2, "int2", 2},
+    {DType::UInt2, "uint2", 2},
     {DType::Bool, "bool", 8},
     {DType::String, "string", 0},
 }};
@@ -81,7 +87,7 @@ constexpr std::string_view dtype_name(DType type) {
   return info == nullptr ? std::string_view("unknown") : info->name;
 }
 
-// Four-bit elements are packed two a byte, so an odd count takes half a byte more.
+// Elements of four and two bits are packed, two and four a byte; the last byte may have fewer.
 constexpr std::size_t byte_size(DType type, std::size_t elements) {
   const DTypeInfo* info = find_dtype(static_cast<std::int32_t>(type));
   const std::size_t bits = info == nullptr ? 0 : info->bits;

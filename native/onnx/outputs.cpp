@@ -57,7 +57,7 @@ Output read_tensor(const ort::Runtime& runtime, ort::OwnedValue value) {
   reading(api.GetTensorElementType(info.get(), &element));
   reading(api.GetDimensionsCount(info.get(), &rank));
   Output output;
-  output.type = static_cast<DType>(element);
+  output.type = static_cast<DType>(onnx_number(element));
   output.dims.resize(rank);
   reading(api.GetDimensions(info.get(), output.dims.data(), rank));
   const auto count = static_cast<std::size_t>(

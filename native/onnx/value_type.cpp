@@ -26,8 +26,9 @@ ValueType read_tensor(const ort::Runtime& runtime, const ort::TensorTypeInfo* te
   const ort::Attempt reading(runtime, kDescribing);
   int element = 0;
   reading(api.GetTensorElementType(tensor, &element));
-  const DTypeInfo* dtype = find_dtype(element);
-  if (dtype == nullptr) return unsupported("a tensor of ONNX element type " + std::to_string(element));
+  const DTypeInfo* dtype = find_dtype(onnx_number(element));
+  if (dtype == nullptr)
+    return unsupported("a tensor of element type " + std::to_string(element) + " of ONNX Runtime's");
   ValueType type;
   type.type = dtype->type;
   std::size_t rank = 0;

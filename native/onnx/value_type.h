@@ -37,6 +37,20 @@ struct ValueInfo : ValueType {
   std::string name;
 };
 
+// The runtime's API takes ONNX's own numbers for element types, and gives others for the three newest of them.
+constexpr int onnx_number(int of_runtime) {
+  switch (of_runtime) {
+    case 24:
+      return static_cast<int>(DType::UInt2);
+    case 25:
+      return static_cast<int>(DType::Int2);
+    case 26:
+      return static_cast<int>(DType::Float8E8M0);
+    default:
+      return of_runtime;
+  }
+}
+
 // The runtime does not tell a scalar from a tensor of unknown rank: each that has no dims is `ranked`. Errors: Model.
 ValueType read_value_type(const ort::Runtime& runtime, const ort::TypeInfo* type);
 

@@ -2,7 +2,7 @@
 
 import { type Device, DeviceTensor, open, type Tensor, tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { arrayClasses, type NumericDType } from '../../lib/tensor/dtypes.js';
+import { arrayClasses, type NumericDType, storedLength } from '../../lib/tensor/dtypes.js';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
 import { randomFloats } from '../support/onnx-builder.js';
@@ -26,7 +26,7 @@ const floats = (dims: number[], seed = 1): Tensor<'float32'> => ({
 
 describe('put and get', () => {
   test.each(Object.keys(arrayClasses) as NumericDType[])('%s comes back as it went in', async (type) => {
-    const data = new arrayClasses[type](type.endsWith('int4') ? 3 : 6);
+    const data = new arrayClasses[type](storedLength(type, 6));
     new Uint8Array(data.buffer).forEach((_, i, bytes) => {
       bytes[i] = (i * 37 + 1) & (type === 'bool' ? 1 : 255);
     });

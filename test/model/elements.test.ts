@@ -73,3 +73,53 @@ test('what is no string is refused, not turned into one', async () => {
     await expectError(texts.run({ x }), 'ERR_DTYPE', /element 1 of a string tensor/);
   }
 });
+
+/** Since ONNX 1.20. */
+const newest = { opset: 25, irVersion: 11 };
+
+test.each([
+  ['int2', Int8Array.of(0b11_10_01_00, 0b01), [0, 1, -2, -1, 1]],
+  ['uint2', Uint8Array.of(0b11_10_01_00, 0b01), [0, 1, 2, 3, 1]],
+] as const)('%s is packed four a byte', async (type, data, numbers) => {
+  await using loaded = await device.loadModel(identity(type, ['N', 5], newest));
+  const x = { type, data, dims: [1, 5] } as Tensor;
+  expect(loaded.batching.reason).toMatch(new RegExp(`packs four ${type} elements a byte`));
+  const { y } = await loaded.run({ x });
+  expect(y).toEqual(x);
+  await expectError(loaded.run({ x: { ...x, dims: [1, 9] } as Tensor }), 'ERR_SHAPE');
+  await expectError(
+    loaded.run({ x: { ...x, data: data.slice(0, 1) } as Tensor }),
+    'ERR_SHAPE',
+    /needs 2 elements, but data has 1/,
+  );
+  // What the bits stand for.
+  const cast = value('y', 'float32', ['N', 5]);
+  const toFloat = {
+    inputs: [value('x', type, ['N', 5])],
+    outputs: [cast],
+    nodes: [node('Cast', ['x'], ['y'], { to: { int: 1 } })],
+  };
+  await using reading = await device.loadModel(model(toFloat, newest));
+  expect([...(await reading.run({ x })).y!.data]).toEqual(numbers);
+});
+
+test('float8e8m0 is a power of two', async () => {
+  const bytes = model(
+    {
+      inputs: [value('x', 'float8e8m0', ['N', 2])],
+      outputs: [value('y', 'float32', ['N', 2])],
+      nodes: [node('Cast', ['x'], ['y'], { to: { int: 1 } })],
+    },
+    newest,
+  );
+  await using reading = await device.loadModel(bytes);
+  const rows = [
+    [1, 0.5],
+    [2 ** 100, Number.NaN],
+  ].map((row) => tensor([row], { type: 'float8e8m0' }));
+  const results = await Promise.all(rows.map((x) => reading.run({ x })));
+  expect(results.map(({ y }) => [...y!.data])).toEqual([
+    [1, 0.5],
+    [2 ** 100, Number.NaN],
+  ]);
+});

@@ -31,6 +31,9 @@ const ELEMENT_TYPES = {
   float8e5m2fnuz: 20,
   uint4: 21,
   int4: 22,
+  float8e8m0: 24,
+  uint2: 25,
+  int2: 26,
 } as const;
 
 export type ElementType = keyof typeof ELEMENT_TYPES;
@@ -216,10 +219,10 @@ export function randomFloats(length: number, seed: number, scale = 1): Float32Ar
 // ---------------------------------------------------------------------------------------------------------------
 // Ready-made models. Unless said otherwise the input is `x`, the output `y`, both float32, and 'N' is the batch.
 
-/** y = x, for any type (ONNX Runtime refuses to load the complex ones). */
+/** y = x, for any type (ONNX Runtime refuses to load the complex ones). Those of 2 bits are there since opset 25, with IR 13. */
 export function identity(type: ElementType, dims: readonly Dim[], options?: ModelOptions): Uint8Array {
-  // ONNX Runtime has no Identity for 4-bit types, but its Transpose takes them; this one leaves every axis in place.
-  const copy = type.endsWith('int4')
+  // ONNX Runtime has no Identity for packed types, but its Transpose takes them; this one leaves every axis in place.
+  const copy = /int[24]$/.test(type)
     ? node('Transpose', ['x'], ['y'], { perm: { ints: dims.map((_, axis) => axis) } })
     : node('Identity', ['x'], ['y']);
   return model({ inputs: [value('x', type, dims)], outputs: [value('y', type, dims)], nodes: [copy] }, options);
