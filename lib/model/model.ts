@@ -130,8 +130,9 @@ export class LoadedModel implements AsyncDisposable {
    * the caller alone. Device tensors may be disposed at once. With `resident`, outputs are device tensors (no overload says so:
    * it would take away the types of runs that feed on one another).
    *
-   * Errors: ERR_ARGUMENT (a name), ERR_NOT_SUPPORTED (a value that cannot be passed in or out), ERR_DTYPE, ERR_SHAPE, ERR_ABORTED, ERR_TIMEOUT, ERR_QUEUE_FULL, ERR_OVERLOADED (with
-   * `retryAfterMicros`), ERR_DISPOSED, ERR_MODEL (the model's own), ERR_OUT_OF_MEMORY.
+   * Errors: ERR_ARGUMENT (a name), ERR_NOT_SUPPORTED (a value that cannot be passed in or out), ERR_DTYPE, ERR_SHAPE, ERR_ABORTED,
+   * ERR_TIMEOUT, ERR_QUEUE_FULL and ERR_OVERLOADED (both with `retryAfterMicros`), ERR_DISPOSED, ERR_MODEL (the model's own),
+   * ERR_OUT_OF_MEMORY.
    */
   async run(feeds: Feeds, options?: RunOptions): Promise<Outputs> {
     if (this.#batcher.closed) throw new TensorlaneError('ERR_DISPOSED', 'run: the model has been disposed');

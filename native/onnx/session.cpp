@@ -119,7 +119,7 @@ void find_unranked(const ModelSource& source, std::vector<ValueInfo>& inputs, st
 }  // namespace
 
 Session::Session(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options)
-    : session_(runtime.api), overridable_from_(0) {
+    : session_(runtime.api) {
   const ort::Api& api = runtime.api;
   const auto made = make_options(runtime, options);
   provider_ = add_provider(runtime, made.get(), options.provider);

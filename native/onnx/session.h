@@ -42,7 +42,7 @@ class Session {
   ort::OwnedSession session_;
   ProviderInUse provider_;
   std::vector<ValueInfo> inputs_;
-  std::size_t overridable_from_;
+  std::size_t overridable_from_ = 0;
   std::vector<ValueInfo> outputs_;
 };
 

@@ -57,7 +57,7 @@ std::vector<std::byte> bytes_of(Row row, DType type, const std::vector<std::byte
   if (row == Row::Turned || floats == nullptr) {
     const std::size_t element = floats != nullptr ? floats->bytes : byte_size(type, 1);
     if (bytes.size() > element) {
-      std::ranges::rotate(bytes, bytes.begin() + static_cast<std::ptrdiff_t>(element));
+      std::rotate(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(element), bytes.end());
     }
     return bytes;
   }
@@ -137,7 +137,7 @@ class Trial {
         for (std::size_t row = 0; row < rows; ++row) {
           lists.push_back(input.strings);
           const bool turn = input.axis.has_value() && batch[row] != Row::Own && input.strings.size() > 1;
-          if (turn) std::ranges::rotate(lists.back(), lists.back().begin() + 1);
+          if (turn) std::rotate(lists.back().begin(), lists.back().begin() + 1, lists.back().end());
         }
         made.strings = interleaved(lists, outer);
         continue;

@@ -58,7 +58,8 @@ export async function buildFuzzer(report) {
   await run('fuzz', clang, [...flags, ...objects, '-o', program]);
 }
 
-export async function runFuzzer(report, limit = seconds) {
+/** From the same seed each time, so that a change is judged by what it changes; by hand, from others. */
+export async function runFuzzer(report, limit = seconds, seed = 20) {
   if (!existsSync(program)) return { passed: 0, failures: [] };
   const seeds = path.join(folder, 'seeds');
   const corpus = path.join(folder, 'corpus');
@@ -66,7 +67,14 @@ export async function runFuzzer(report, limit = seconds) {
   const node = [process.execPath, '--import', 'tsx', 'test/fuzz/seeds.ts', seeds];
   const written = await runProgram(node, { show: false });
   if (!written.ok) return { passed: 0, failures: [`its seeds could not be written: ${written.output.trim()}`] };
-  const args = [corpus, seeds, `-max_total_time=${limit}`, `-artifact_prefix=${folder}/`, '-max_len=16384'];
+  const args = [
+    corpus,
+    seeds,
+    `-max_total_time=${limit}`,
+    `-seed=${seed}`,
+    `-artifact_prefix=${folder}/`,
+    '-max_len=16384',
+  ];
   const limits = ['-timeout=10', '-rss_limit_mb=2048', '-print_final_stats=1', '-verbosity=1'];
   // A hang beyond libFuzzer's own limit is one, too.
   const { ok, output } = await runProgram([program, ...args, ...limits], {
@@ -82,7 +90,7 @@ export async function runFuzzer(report, limit = seconds) {
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   await buildFuzzer(console.log);
-  const { failures } = await runFuzzer(console.log, Number(process.argv[2] ?? seconds));
+  const { failures } = await runFuzzer(console.log, Number(process.argv[2] ?? seconds), Date.now() % 2 ** 31);
   for (const failure of failures) console.error(failure);
   process.exitCode = failures.length === 0 ? 0 : 1;
 }

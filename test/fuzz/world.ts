@@ -197,9 +197,16 @@ export class World {
   }
 
   #push(index: number, seed: number): void {
-    const loaded = this.#models.filter(({ sequences }) => sequences.length > 0)[index];
+    const loaded = at(
+      this.#models.filter(({ sequences }) => sequences.length > 0),
+      index,
+    );
     const last = loaded?.sequences.at(-1);
-    if (!last) return;
+    if (!last) {
+      // One for the next push.
+      this.#sequence(index);
+      return;
+    }
     const { x, k } = feedsOf('recurrent', 1, seed) as unknown as {
       x: { data: Float32Array };
       k: { data: Float32Array };

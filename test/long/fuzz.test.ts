@@ -1,6 +1,6 @@
 // Random users of the public surface: whatever they do, in whatever order, every promise settles, with the right answer or with an
-// error of ours that says what was wrong, and nothing crashes. A minute of it, or TENSORLANE_FUZZ_SECONDS; a failure is done again
-// by TENSORLANE_FUZZ_SEED.
+// error of ours that says what was wrong, and nothing crashes. A minute of it, or TENSORLANE_FUZZ_SECONDS, of the same users each
+// time, so that a change is judged by what it changes; others come by TENSORLANE_FUZZ_SEED.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -9,7 +9,7 @@ import { type Tally, World } from '../fuzz/world.js';
 
 const seconds = Number(process.env.TENSORLANE_FUZZ_SECONDS ?? 60);
 // Told before, because a crash tells nothing.
-const seed = Number(process.env.TENSORLANE_FUZZ_SEED ?? Date.now() % 2 ** 31);
+const seed = Number(process.env.TENSORLANE_FUZZ_SEED ?? 20);
 
 test('random users', { timeout: (seconds + 600) * 1000 }, async () => {
   console.log(`seed ${seed}: TENSORLANE_FUZZ_SEED=${seed} does the same again`);
