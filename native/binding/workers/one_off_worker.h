@@ -20,8 +20,8 @@ class OneOffWorker : public Napi::AsyncWorker {
 
   static Napi::Promise queue(std::unique_ptr<OneOffWorker> worker) {
     const Napi::Promise promise = worker->deferred_.Promise();
-    worker.release()->Queue();  // it deletes itself
-    return promise;
+    worker.release()->Queue();
+    return promise;  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the worker deletes itself
   }
 
  protected:
