@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "onnx/rows/loops.h"
 #include "onnx/rows/rules.h"
 
 namespace tensorlane::rows {
@@ -73,8 +74,19 @@ class Follower {
     if (const graph::Function* function = function_of(node)) return call(*function, step, inputs, depth);
     const bool has_graph = std::ranges::any_of(node.attributes, [](const auto& one) { return one.graph != nullptr; });
     if (has_graph && node.domain.empty() && node.op == "If") return branch(step, inputs, scope, opsets, depth);
-    if (has_graph && node.domain.empty() && node.op == "Loop") return loop(step, inputs, scope, opsets, depth);
-    if (has_graph && node.domain.empty() && node.op == "Scan") return scan(step, inputs, scope, opsets, depth);
+    if (has_graph && node.domain.empty() && (node.op == "Loop" || node.op == "Scan")) {
+      const RunBody run_body = [&](const graph::Graph& body, const std::vector<Fact>& given) {
+        return run_graph(body, given, scope, opsets, depth);
+      };
+      if (depth >= kMostDepth) {
+        step.doubts("lies in graphs without end");
+      } else if (node.op == "Loop") {
+        follow_loop(step, run_body);
+      } else {
+        follow_scan(step, run_body);
+      }
+      return step.outputs();
+    }
     if (has_graph) {
       if (!captures_only_shared(node, inputs, scope)) step.doubts("repeats a graph for the rows");
       return step.outputs();
@@ -128,199 +140,32 @@ class Follower {
     }
     const auto known = step.integers(0);
     const std::size_t count = step.outputs().size();
-    if (known.has_value() && known->size() == 1) {
-      const graph::Attribute& way = *ways[known->front() != 0 ? 0 : 1];
-      return take(*way.graph, count, scope, opsets, depth);
-    }
+    const auto take = [&](std::size_t way) {
+      std::vector<Fact> facts = run_graph(*ways[way]->graph, {}, scope, opsets, depth);
+      facts.resize(count, Fact::doubtful("an If has fewer outputs than are taken"));
+      return facts;
+    };
+    if (known.has_value() && known->size() == 1) return take(known->front() != 0 ? 0 : 1);
     undecided_ = true;
-    const std::vector<Fact> one = take(*ways[0]->graph, count, scope, opsets, depth);
-    const std::vector<Fact> other = take(*ways[1]->graph, count, scope, opsets, depth);
-    for (std::size_t i = 0; i < count; ++i) step.set(i, either(one[i], other[i]));
+    const std::vector<Fact> one = take(0);
+    const std::vector<Fact> other = take(1);
+    for (std::size_t i = 0; i < count; ++i) step.set(i, either(one[i], other[i], symbols_));
     return step.outputs();
   }
 
-  // The facts of the outputs of a way of an If.
-  std::vector<Fact> take(const graph::Graph& way, std::size_t count, const Scope& scope, const graph::Opsets& opsets,
-                         int depth) {
+  // The facts of a graph's outputs, whose inputs these are.
+  std::vector<Fact> run_graph(const graph::Graph& graph, const std::vector<Fact>& inputs, const Scope& scope,
+                              const graph::Opsets& opsets, int depth) {
     Scope inner{.around = &scope, .facts = {}};
-    add_constants(way, inner);
-    run(way.nodes, inner, opsets, depth + 1);
+    for (std::size_t i = 0; i < inputs.size(); ++i) inner.facts[graph.inputs.at(i).name] = inputs[i];
+    add_constants(graph, inner);
+    run(graph.nodes, inner, opsets, depth + 1);
     std::vector<Fact> facts;
-    for (std::size_t i = 0; i < count; ++i) {
-      const Fact* fact = i < way.outputs.size() ? inner.find(way.outputs[i].name) : nullptr;
-      facts.push_back(fact == nullptr ? Fact::doubtful("an If has an output that nothing makes") : *fact);
+    for (const graph::Value& output : graph.outputs) {
+      const Fact* fact = inner.find(output.name);
+      facts.push_back(fact == nullptr ? Fact::doubtful("a graph in a node has an output that nothing makes") : *fact);
     }
     return facts;
-  }
-
-  // What holds of a body that is repeated: `carried` goes in between `before` and `after`, comes out behind the `skipped` first
-  // outputs, and goes in again, until it is what holds each time. The facts of all outputs.
-  std::optional<std::vector<Fact>> repeat(const graph::Graph& body, std::vector<Fact>& carried,
-                                          const std::vector<Fact>& before, const std::vector<Fact>& after,
-                                          std::size_t skipped, const Scope& scope, const graph::Opsets& opsets,
-                                          int depth) {
-    constexpr int kMostTimes = 6;
-    for (int time = 0; time < kMostTimes; ++time) {
-      Scope inner{.around = &scope, .facts = {}};
-      std::vector<Fact> given = before;
-      given.insert(given.end(), carried.begin(), carried.end());
-      given.insert(given.end(), after.begin(), after.end());
-      if (body.inputs.size() != given.size()) return std::nullopt;
-      for (std::size_t i = 0; i < given.size(); ++i) inner.facts[body.inputs[i].name] = given[i];
-      add_constants(body, inner);
-      run(body.nodes, inner, opsets, depth + 1);
-      std::vector<Fact> made;
-      for (const graph::Value& output : body.outputs) {
-        const Fact* fact = inner.find(output.name);
-        made.push_back(fact == nullptr ? Fact::doubtful("a loop has an output that nothing makes") : *fact);
-      }
-      if (made.size() < skipped + carried.size()) return std::nullopt;
-      bool settled = true;
-      for (std::size_t i = 0; i < carried.size(); ++i) {
-        Fact joined = either(carried[i], made[skipped + i]);
-        // A size that changes each time never settles.
-        if (time >= 2 && joined.shape != carried[i].shape) joined.shape.reset();
-        settled = settled && joined.kind == carried[i].kind && joined.shape == carried[i].shape &&
-                  joined.elements == carried[i].elements;
-        carried[i] = std::move(joined);
-      }
-      if (settled) return made;
-    }
-    return std::nullopt;
-  }
-
-  // Behind the carried values: those of all times, one after the other along a new axis.
-  static Fact collected(const Fact& fact, std::size_t axis, Symbols& symbols) {
-    if (fact.is(Kind::Mixed) || fact.is(Kind::Doubtful)) return fact;
-    if (counts_rows(fact) || fact.is(Kind::Numbers)) return Fact::mixed("a loop collects the number of rows");
-    std::optional<Sizes> shape = fact.shape;
-    if (shape.has_value()) {
-      if (axis > shape->size()) return Fact::doubtful("a loop collects along an axis that is not there");
-      shape->insert(shape->begin() + static_cast<std::ptrdiff_t>(axis), symbols.fresh());
-    }
-    if (fact.is(Kind::Shared)) return Fact::shared(std::move(shape));
-    return Fact::rows(fact, fact.axis + (axis <= fact.axis ? 1 : 0), std::move(shape));
-  }
-
-  static const graph::Graph* body_of(const Step& step) {
-    const graph::Attribute* body = step.attribute("body");
-    return body == nullptr ? nullptr : body->graph.get();
-  }
-
-  // So many times, or while something holds, which must be the same for all rows.
-  std::vector<Fact> loop(Step& step, const std::vector<const Fact*>& inputs, const Scope& scope,
-                         const graph::Opsets& opsets, int depth) {
-    const graph::Graph* body = body_of(step);
-    if (body == nullptr || inputs.size() < 2 || depth >= kMostDepth) {
-      step.doubts("has no body or no condition");
-      return step.outputs();
-    }
-    const auto is_shared = [](const Fact* fact) {
-      return fact == nullptr || (fact->is(Kind::Shared) && !counts_rows(*fact));
-    };
-    if (!is_shared(inputs[0]) || !is_shared(inputs[1])) {
-      step.mixes("repeats as often for all rows as their number or what is in them says");
-      return step.outputs();
-    }
-    std::vector<Fact> carried;
-    for (std::size_t i = 2; i < inputs.size(); ++i) {
-      carried.push_back(inputs[i] == nullptr ? Fact::doubtful("a loop begins without a value") : *inputs[i]);
-    }
-    const auto made =
-        repeat(*body, carried, {Fact::shared(Sizes{}), Fact::shared(Sizes{})}, {}, 1, scope, opsets, depth);
-    if (!made.has_value()) {
-      step.doubts("has a body whose values change their kind each time");
-      return step.outputs();
-    }
-    if (!is_shared(&made->front())) {
-      step.mixes("goes on for all rows by what is in them");
-      return step.outputs();
-    }
-    for (std::size_t i = 0; i < step.outputs().size(); ++i) {
-      if (i < carried.size()) {
-        step.set(i, carried[i]);
-      } else {
-        step.set(i, i + 1 < made->size() ? collected((*made)[i + 1], 0, symbols_)
-                                         : Fact::doubtful("a loop has fewer outputs"));
-      }
-    }
-    return step.outputs();
-  }
-
-  // Along an axis of some inputs, which must not be that of the rows.
-  std::vector<Fact> scan(Step& step, const std::vector<const Fact*>& inputs, const Scope& scope,
-                         const graph::Opsets& opsets, int depth) {
-    const graph::Graph* body = body_of(step);
-    const std::int64_t count = step.integer("num_scan_inputs", 0);
-    if (body == nullptr || depth >= kMostDepth || step.opset() < 9 || count < 1 ||
-        count > static_cast<std::int64_t>(inputs.size()) || std::ranges::find(inputs, nullptr) != inputs.end()) {
-      step.doubts("has no body, or is of an older kind");
-      return step.outputs();
-    }
-    const std::size_t states = inputs.size() - static_cast<std::size_t>(count);
-    std::vector<Fact> carried;
-    for (std::size_t i = 0; i < states; ++i) carried.push_back(*inputs[i]);
-    std::vector<Fact> slices;
-    const auto axes = step.list("scan_input_axes");
-    for (std::size_t i = states; i < inputs.size(); ++i) {
-      const Fact& from = *inputs[i];
-      const std::int64_t given = axes.has_value() && i - states < axes->size() ? (*axes)[i - states] : 0;
-      const auto axis = from.shape.has_value() ? from_start(given, from.shape->size()) : std::nullopt;
-      if (!axis.has_value()) {
-        step.doubts("goes along an axis that is not known");
-        return step.outputs();
-      }
-      if ((from.is_rows() && from.axis == *axis) || counts_rows(from) || from.is(Kind::Numbers)) {
-        step.mixes("goes along the batch");
-        return step.outputs();
-      }
-      Sizes shape = *from.shape;
-      shape.erase(shape.begin() + static_cast<std::ptrdiff_t>(*axis));
-      slices.push_back(from.is_rows() ? Fact::rows(from, from.axis - (*axis < from.axis ? 1 : 0), std::move(shape))
-                                      : Fact::shared(std::move(shape)));
-    }
-    const auto made = repeat(*body, carried, {}, slices, 0, scope, opsets, depth);
-    if (!made.has_value()) {
-      step.doubts("has a body whose values change their kind each time");
-      return step.outputs();
-    }
-    const auto output_axes = step.list("scan_output_axes");
-    for (std::size_t i = 0; i < step.outputs().size(); ++i) {
-      if (i < states) {
-        step.set(i, carried[i]);
-        continue;
-      }
-      const std::int64_t axis =
-          output_axes.has_value() && i - states < output_axes->size() ? (*output_axes)[i - states] : 0;
-      const bool there = i < made->size() && axis >= 0;
-      step.set(i, there ? collected((*made)[i], static_cast<std::size_t>(axis), symbols_)
-                        : Fact::doubtful("a scan collects along an axis that is not known"));
-    }
-    return step.outputs();
-  }
-
-  // What holds of both.
-  Fact either(const Fact& a, const Fact& b) {
-    for (const Kind kind : {Kind::Mixed, Kind::Doubtful}) {
-      if (a.is(kind)) return a;
-      if (b.is(kind)) return b;
-    }
-    if (counts_rows(a) || counts_rows(b)) {
-      if (a.elements == b.elements && a.shape == b.shape && a.is(Kind::Shared) && b.is(Kind::Shared)) return a;
-      return Fact::mixed("an If gives the number of rows");
-    }
-    std::optional<Sizes> shape;
-    if (a.shape.has_value() && b.shape.has_value() && a.shape->size() == b.shape->size()) {
-      shape.emplace();
-      for (std::size_t i = 0; i < a.shape->size(); ++i) {
-        shape->push_back((*a.shape)[i] == (*b.shape)[i] ? (*a.shape)[i] : symbols_.fresh());
-      }
-    }
-    if (a.is(Kind::Shared) && b.is(Kind::Shared)) return Fact::shared(std::move(shape));
-    const bool alike = a.is_rows() && b.is_rows() && a.axis == b.axis && a.outer == b.outer && a.inner == b.inner;
-    if (!alike) return Fact::doubtful("an If gives rows that lie otherwise in either branch");
-    if (shape.has_value()) (*shape)[a.axis] = a.shape.has_value() ? (*a.shape)[a.axis] : Size::of(kBatch);
-    return Fact::rows(a, a.axis, std::move(shape));
   }
 
   // A loop, say, over what has nothing to do with the rows.
