@@ -44,6 +44,7 @@ const needs = {
   ],
   demo: [],
   bench: [],
+  fuzz: [],
   // For a toolkit that is not here: cuda.mjs asks only then.
   cuda: [
     { apt: 'python3-pip', brew: 'python', what: 'pip for Python 3, or a CUDA toolkit', programs: ['pip3', 'pip'] },
@@ -53,7 +54,7 @@ const needs = {
 export const purposes = Object.keys(needs);
 
 // What is wanted and not needed is fetched where that is easy, and is never an error. The demo draws with those of these fonts
-// that are here; with ccache, what was compiled once is not compiled again.
+// that are here; with ccache, what was compiled once is not compiled again; with clang's runtime, the reader of graphs is fuzzed.
 const fonts = JSON.parse(readFileSync(new URL('./fonts.json', import.meta.url), 'utf8'));
 const fontPackages = ['fontconfig', ...new Set(fonts.map((font) => font.package))];
 const unavailableFile = inRoot('build', '.setup', 'not-available');
@@ -61,7 +62,8 @@ const unavailableFile = inRoot('build', '.setup', 'not-available');
 export function packages(purpose) {
   const wanted = [...needs.base, ...(purpose === 'base' ? [] : needs[purpose])];
   const missing = () => wanted.filter((need) => !isMet(need));
-  const nice = { demo: fontPackages, test: findProgram('ccache') ? [] : ['ccache'] }[purpose] ?? [];
+  const compilerCache = findProgram('ccache') ? [] : ['ccache'];
+  const nice = { demo: fontPackages, test: compilerCache, fuzz: ['clang', 'libclang-rt-dev'] }[purpose] ?? [];
   const missingNice = () => (nice.length > 0 && findProgram('apt-get') ? notInstalled(nice) : []);
   return {
     done: () => missing().length === 0 && missingNice().length === 0,

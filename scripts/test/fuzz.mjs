@@ -6,8 +6,9 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { runProgram } from '../processes.mjs';
-import { findProgram } from '../setup/packages.mjs';
+import { findProgram, packages } from '../setup/packages.mjs';
 import { inRoot, run } from '../setup/run.mjs';
+import { doSteps } from '../setup.mjs';
 
 const folder = inRoot('build', 'fuzz');
 const program = path.join(folder, 'graph_fuzz');
@@ -35,7 +36,11 @@ async function findFuzzer() {
 export async function buildFuzzer(report) {
   mkdirSync(folder, { recursive: true });
   rmSync(program, { force: true });
-  const clang = await findFuzzer();
+  let clang = await findFuzzer();
+  if (!clang) {
+    await doSteps([packages('fuzz')]);
+    clang = await findFuzzer();
+  }
   if (!clang) {
     report('skipped: there is no clang++ with libFuzzer (Debian: apt-get install clang libclang-rt-dev)');
     return;
