@@ -7,22 +7,11 @@ import { shown } from '../core/shown.js';
 import { arrayClasses, type NumericDType } from '../tensor/dtypes.js';
 import { arrayOfOne } from '../tensor/elements.js';
 import { DeviceTensor } from './device-tensor.js';
+import { integerTypes } from './operands.js';
 import { checkOptions, type OperationOptions } from './options.js';
 import type { Runner } from './runner.js';
 
-const scalarTypes = [
-  'float32',
-  'float64',
-  'int8',
-  'int16',
-  'int32',
-  'int64',
-  'uint8',
-  'uint16',
-  'uint32',
-  'uint64',
-  'bool',
-] as const;
+const scalarTypes = ['float32', 'float64', ...integerTypes] as const;
 
 /** Types that a kernel takes by value. */
 export type ScalarType = (typeof scalarTypes)[number];

@@ -17,7 +17,8 @@ export type ResultAs<A extends Operand, T extends NumericDType> = [Extract<A, De
   : DeviceTensor<T>;
 
 /** Integers and bools, which linear algebra takes as float64. */
-export type IntegerType = 'int8' | 'int16' | 'int32' | 'int64' | 'uint8' | 'uint16' | 'uint32' | 'uint64' | 'bool';
+export type IntegerType = (typeof integerTypes)[number];
+export const integerTypes = ['int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'bool'] as const;
 
 /** What linear algebra takes: a tensor of float32 or float64, or of integers, in host memory or on the device. */
 export type AlgebraOperand = Operand<FloatType | IntegerType>;

@@ -6,28 +6,17 @@ import type { NumericDType } from '../tensor/dtypes.js';
 import { product } from '../tensor/tensor.js';
 import type { FloatType } from '../tensor/types.js';
 import { DeviceTensor } from './device-tensor.js';
-import type { FloatOf, IntegerType, Operand } from './operands.js';
+import { type FloatOf, type IntegerType, integerTypes, type Operand } from './operands.js';
 import type { OperationOptions } from './options.js';
 import type { Runner, Settings } from './runner.js';
 import type { Shape } from './storage.js';
 
 /** The types that have arithmetic. */
 export type NumberType = FloatType | 'int32' | 'int64';
-const integers: readonly string[] = [
-  'int8',
-  'int16',
-  'int32',
-  'int64',
-  'uint8',
-  'uint16',
-  'uint32',
-  'uint64',
-  'bool',
-] satisfies IntegerType[];
 
 /** Whether it is a type that linear algebra takes as float64. */
 export function isInteger(type: NumericDType): type is IntegerType {
-  return integers.includes(type);
+  return integerTypes.some((integer) => integer === type);
 }
 
 /** `promote`, of types. */

@@ -73,7 +73,7 @@ export function tensor(data: unknown, second?: unknown, third?: unknown): Tensor
     if (type === undefined) throw new TensorlaneError('ERR_DTYPE', `tensor: a ${kind} holds no tensor elements`);
     const length = (data as NumericArray).length;
     const dims = given ?? [isPacked(type) ? length * elementsPerByte(type) : length];
-    return checkTensor(hostTensor(type, unclamped(data), [...dims]), 'tensor');
+    return checkTensor(hostTensor(type, unclamped(data, kind), [...dims]), 'tensor');
   }
   if (!Array.isArray(data)) {
     throw new TensorlaneError(
@@ -238,7 +238,7 @@ export function requireStrings(data: readonly unknown[], what: string): void {
 }
 
 /** Uint8ClampedArray, which canvas has, as the array class of uint8 over the same memory. */
-function unclamped(data: ArrayBufferView): ArrayBufferView {
-  if (arrayKind(data) !== 'Uint8ClampedArray') return data;
+function unclamped(data: ArrayBufferView, kind: string): ArrayBufferView {
+  if (kind !== 'Uint8ClampedArray') return data;
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
