@@ -10,7 +10,7 @@ import { Failure } from './executor.js';
 import type { Foresight } from './foresight.js';
 import type { BatcherSettings } from './options.js';
 import type { Queue } from './queue.js';
-import type { QueuedRequest, Turn } from './request.js';
+import type { Kind, QueuedRequest, Turn } from './request.js';
 import type { Limits } from './selection.js';
 
 /** A batch that runs, as far as admission needs to know it. */
@@ -18,17 +18,6 @@ interface Started {
   readonly started: number;
   readonly key: string;
   readonly rows: number;
-}
-
-/** A request that comes, as far as admission needs to know it. */
-export interface Coming {
-  readonly key: string;
-  readonly rows: number;
-  readonly alone: boolean;
-  /** From 0, the highest. */
-  readonly level: number;
-  /** Where it has to wait for others of its sequence first: then neither its key nor its rows are known. */
-  readonly turn?: Turn<unknown>;
 }
 
 export interface AdmissionParts<Payload, Result> {
@@ -60,8 +49,16 @@ export class Admission<Payload, Result> {
     this.#adaptive = adaptive;
   }
 
-  /** Why a request that comes now is not let in; undefined where it is. */
-  refusal({ key, rows, alone, level, turn }: Coming, now: number): Failure | undefined {
+  /**
+   * Why a request that comes now is not let in; undefined where it is. Of one with a turn, which has to wait for others of its
+   * sequence first, neither the key nor the rows are known yet.
+   */
+  refusal(
+    { key, rows, alone = false }: Kind,
+    level: number,
+    turn: Turn<unknown> | undefined,
+    now: number,
+  ): Failure | undefined {
     if (this.isOversize(rows, alone)) return new Failure('oversize', this.#settings.maxBatchSize);
     const { maxQueueSize } = this.#settings.policies[level]!;
     if (maxQueueSize > 0 && this.#queue.queued(level) >= maxQueueSize) {
@@ -109,10 +106,11 @@ export class Admission<Payload, Result> {
     if (runMicros === 0) return none;
     const late: Late<Payload, Result>[] = [];
     for (const { whole } of requests) {
-      const leftMicros = whole.deadline - now;
-      if (runMicros <= leftMicros) continue;
+      const { deadline } = whole;
+      if (deadline === undefined || now + runMicros <= deadline.at) continue;
+      const leftMicros = deadline.at - now;
       const foreseen = { leftMicros: Math.round(leftMicros), runMicros: Math.round(runMicros) };
-      const cause: MissedDeadline = { deadlineMicros: whole.deadlineMicros, foreseen };
+      const cause: MissedDeadline = { deadlineMicros: deadline.micros, foreseen };
       late.push([whole, new Failure('expired', cause)]);
     }
     return late;

@@ -112,10 +112,7 @@ export class Batched<Item, Result> implements AsyncDisposable {
     checkRequestOptions(options, this.#batcher.settings, this.name);
     const rows = wholeNumber(`${this.name}: rows of an item`, this.#rows?.(item), 1, 1);
     const key = this.#key === undefined ? '' : String(this.#key(item));
-    // One by one: to spread options of several shapes takes as long as all the rest.
-    const { signal, abortWhileRunning, priority, timeoutMicros, deadlineMicros } = options;
-    const own = { key, rows, signal, abortWhileRunning, priority, timeoutMicros, deadlineMicros };
-    const outcome = await this.#batcher.submit(item, own);
+    const outcome = await this.#batcher.submit(item, { key, rows }, options);
     if (!(outcome instanceof Failure)) return outcome;
     if (outcome.reason === 'failed') throw outcome.cause;
     throw errorOf(outcome, this.name);

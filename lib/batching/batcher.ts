@@ -27,7 +27,7 @@ import type { Plan } from './forming.js';
 import type { Limiter, Share } from './limiter.js';
 import type { BatcherSettings } from './options.js';
 import { Queue } from './queue.js';
-import { QueuedRequest, split, type Turn } from './request.js';
+import { type Kind, QueuedRequest, split, type Turn } from './request.js';
 import { Running } from './running.js';
 import { type Limits, Selection } from './selection.js';
 import { missed, Settlement } from './settlement.js';
@@ -35,17 +35,14 @@ import type { BatcherStats } from './stats.js';
 import { Wake } from './wake.js';
 import { Watch, type Watching } from './watch.js';
 
-export interface SubmitInTurnOptions extends Watching {
+export interface SubmitOptions extends Watching {
   /** From 1, the highest. */
   readonly priority?: number | undefined;
 }
 
-export interface SubmitOptions extends SubmitInTurnOptions {
-  readonly key: string;
-  readonly rows: number;
-  /** Shares its batch with nobody. */
-  readonly alone?: boolean | undefined;
-}
+const noOptions: SubmitOptions = {};
+/** Of a request whose turn has not come. */
+const unknown: Kind = { key: '', rows: 1 };
 
 export interface BatcherParts {
   readonly clock: Clock;
@@ -91,7 +88,7 @@ export class Batcher<Payload, Result> {
     this.#watch = new Watch(clock, {
       aborted: (request, reason) => this.#giveUp(request, new Failure('cancelled', reason)),
       overdue: (request) => this.#onOverdue(request),
-      late: (request) => this.#giveUp(request, missed(request)),
+      late: (request) => this.#giveUp(request, missed(request.deadline!)),
     });
     const shared = { clock, name: this.name, watch: this.#watch };
     this.#settlement = new Settlement({ ...shared, executor, queue: this.#queue, preserveOrdering });
@@ -133,12 +130,13 @@ export class Batcher<Payload, Result> {
    * Queues a request; the payload is taken over before this returns. Not to be called once the batcher is closed, nor with a
    * priority that there is not.
    */
-  submit(payload: Payload, options: SubmitOptions): Promise<Result | Failure> {
-    const { key, rows, alone = false, signal } = options;
+  submit(payload: Payload, kind: Kind, options = noOptions): Promise<Result | Failure> {
+    const { key, rows, alone = false } = kind;
+    const { signal } = options;
     if (signal?.aborted) return Promise.resolve(new Failure('cancelled', signal.reason));
     const level = (options.priority ?? this.settings.defaultPriority) - 1;
     const arrived = this.#clock.now();
-    const refusal = this.#admission.refusal({ key, rows, alone, level }, arrived);
+    const refusal = this.#admission.refusal(kind, level, undefined, arrived);
     if (refusal !== undefined) return Promise.resolve(this.#settlement.refuse(refusal));
     try {
       this.#executor.hold?.(payload);
@@ -149,10 +147,11 @@ export class Batcher<Payload, Result> {
     const promise = new Promise<Result | Failure>((resolve) => {
       const request = new QueuedRequest<Payload, Result>(payload, key, rows, 0, alone, level, arrived, resolve);
       this.#settlement.accept(request);
-      bucketRows = this.#push(request);
+      bucketRows = rows <= this.settings.maxBatchSize || alone ? this.#queue.push(request).rows : this.#push(request);
       this.#watch.add(request, this.settings.policies[level]!, options);
     });
-    this.#start(alone || bucketRows >= this.#limits.rows);
+    if (alone || bucketRows >= this.#limits.rows) this.#startAll();
+    else this.#startSoon();
     return promise;
   }
 
@@ -160,12 +159,12 @@ export class Batcher<Payload, Result> {
    * As `submit`, of a request whose turn comes later. It is accepted, counted and watched from now on, and made when its turn
    * comes.
    */
-  submitInTurn(turn: Turn<Payload>, options: SubmitInTurnOptions): Promise<Result | Failure> {
+  submitInTurn(turn: Turn<Payload>, options: SubmitOptions): Promise<Result | Failure> {
     const { signal } = options;
     if (signal?.aborted) return Promise.resolve(new Failure('cancelled', signal.reason));
     const level = (options.priority ?? this.settings.defaultPriority) - 1;
     const arrived = this.#clock.now();
-    const refusal = this.#admission.refusal({ key: '', rows: 1, alone: false, level, turn }, arrived);
+    const refusal = this.#admission.refusal(unknown, level, turn, arrived);
     if (refusal !== undefined) return Promise.resolve(this.#settlement.refuse(refusal));
     try {
       turn.hold();
@@ -228,9 +227,9 @@ export class Batcher<Payload, Result> {
     if (turn === undefined) return; // it was given up
     request.turn = undefined;
     this.#queue.removeWaiting(request);
-    request.entered = this.#clock.now();
+    request.turned = this.#clock.now();
     try {
-      const { payload, key, rows, alone } = turn.make();
+      const { payload, key, rows, alone = false } = turn.make();
       Object.assign(request, { payload, key, rows, alone });
       if (this.#admission.isOversize(rows, alone)) {
         throw new TensorlaneError('ERR_SHAPE', oversize(this.settings.maxBatchSize));
@@ -335,7 +334,7 @@ export class Batcher<Payload, Result> {
       this.#giveUp(request, new Failure('expired', request.timeoutMicros));
       return;
     }
-    request.timeoutMicros = Number.POSITIVE_INFINITY;
+    request.timeoutMicros = undefined;
     this.#queue.putOff(request);
     this.#startSoon();
   }

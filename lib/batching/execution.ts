@@ -67,7 +67,7 @@ export class Execution<Payload, Result> {
     const results: (Result | Failure)[] = [];
     for (const request of requests) {
       const { answered, deadline } = request.whole;
-      const isGone = answered || deadline <= this.#clock.now(); // while another part of it, or the batch, was running
+      const isGone = answered || (deadline !== undefined && deadline.at <= this.#clock.now()); // while another part of it, or the batch, was running
       results.push(isGone ? new Failure('cancelled') : await this.#alone(request));
     }
     return { results, retried: true };

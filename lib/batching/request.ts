@@ -12,11 +12,12 @@ export class QueuedRequest<Payload = unknown, Result = unknown> {
   next: QueuedRequest<Payload, Result> | undefined;
   list: RequestList<Payload, Result> | undefined;
 
-  /** How long it may be queued. */
-  timeoutMicros = Number.POSITIVE_INFINITY;
-  /** How long it may take as a whole, and when that is over. */
-  deadlineMicros = Number.POSITIVE_INFINITY;
-  deadline = Number.POSITIVE_INFINITY;
+  // What few requests have is undefined in the others: a number that is no integer costs each request an object of its own.
+
+  /** How long it may be queued, where that has an end. */
+  timeoutMicros: number | undefined;
+  /** How long it may take as a whole, where that has an end. */
+  deadline: Deadline | undefined;
   /** Its timeout is over, and it runs after all others. */
   delayed = false;
   /** Nothing more of it need run. */
@@ -32,8 +33,8 @@ export class QueuedRequest<Payload = unknown, Result = unknown> {
   signal: AbortSignal | undefined;
   abortWhileRunning = false;
 
-  /** Since when it waits in the queue of its key: since it came, or its turn did. */
-  entered: number;
+  /** Of one that had to wait for its turn: when that came. */
+  turned: number | undefined;
   /** Of one whose turn has not come: what makes it. */
   turn: Turn<Payload> | undefined;
 
@@ -54,18 +55,31 @@ export class QueuedRequest<Payload = unknown, Result = unknown> {
     readonly level: number,
     readonly arrived: number,
     readonly resolve: (outcome: Result | Failure) => void,
-  ) {
-    this.entered = arrived;
+  ) {}
+
+  /** Since when it waits in the queue of its key: since it came, or its turn did. */
+  get entered(): number {
+    return this.turned ?? this.arrived;
   }
 }
 
-/** What a request is of. */
-export interface Made<Payload> {
-  readonly payload: Payload;
+export interface Deadline {
+  readonly micros: number;
+  /** When they are over. */
+  readonly at: number;
+}
+
+/** What of a request says whom it may share a batch with. */
+export interface Kind {
   readonly key: string;
   readonly rows: number;
   /** Shares its batch with nobody. */
-  readonly alone: boolean;
+  readonly alone?: boolean;
+}
+
+/** What a request is of. */
+export interface Made<Payload> extends Kind {
+  readonly payload: Payload;
 }
 
 /** The place of a request in a sequence of them, of which each is made of what those before it gave. */
@@ -92,7 +106,7 @@ export function split<Payload, Result>(
     const { payload, key, level, arrived, resolve } = whole;
     const part = new QueuedRequest<Payload, Result>(payload, key, rows, start, false, level, arrived, resolve);
     part.whole = whole;
-    part.entered = whole.entered;
+    part.turned = whole.turned;
     part.delayed = whole.delayed;
     whole.parts.push(part);
   }

@@ -12,7 +12,7 @@ import { channels } from './events.js';
 import { type Executor, Failure } from './executor.js';
 import { Ordered } from './ordered.js';
 import type { Queue } from './queue.js';
-import type { QueuedRequest } from './request.js';
+import type { Deadline, QueuedRequest } from './request.js';
 import type { Watch } from './watch.js';
 
 export interface SettlementParts<Payload, Result> {
@@ -67,15 +67,21 @@ export class Settlement<Payload, Result> {
   /** Settles a request as a whole. What of it is still queued will not run. */
   settle(request: QueuedRequest<Payload, Result>, outcome: Result | Failure, now = this.#clock.now()): void {
     if (request.settled) return;
-    if (!isAnswer(outcome) || request.deadline <= now) {
-      this.#tell(request, isAnswer(outcome) ? missed(request) : outcome, now);
+    const { deadline } = request;
+    if (deadline === undefined && this.#ordered === undefined) {
+      this.#tell(request, outcome, now);
+      return;
+    }
+    const isLate = deadline !== undefined && deadline.at <= now;
+    if (isLate || !isAnswer(outcome)) {
+      this.#tell(request, isLate && isAnswer(outcome) ? missed(deadline) : outcome, now);
       this.#ordered?.left(request);
     } else if (this.#ordered === undefined) this.#tell(request, outcome, now);
     else if (!request.answered) {
       this.#end(request);
       this.#ordered.ended(request, () => {
         const now = this.#clock.now();
-        this.#tell(request, request.deadline <= now ? missed(request) : outcome, now);
+        this.#tell(request, deadline !== undefined && deadline.at <= now ? missed(deadline) : outcome, now);
       });
     }
   }
@@ -174,7 +180,7 @@ function isAnswer(outcome: unknown): boolean {
 }
 
 /** What a request fails with whose deadline is over. */
-export function missed({ deadlineMicros }: { readonly deadlineMicros: number }): Failure {
-  const cause: MissedDeadline = { deadlineMicros };
+export function missed({ micros }: Deadline): Failure {
+  const cause: MissedDeadline = { deadlineMicros: micros };
   return new Failure('expired', cause);
 }

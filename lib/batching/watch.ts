@@ -56,11 +56,10 @@ export class Watch<Payload, Result> {
       request.timeoutMicros = timeout;
       this.#timeouts.add(request, request.arrived, timeout);
     }
-    const deadline = shorter(defaultDeadlineMicros, allowTimeoutOverride ? deadlineMicros : undefined);
-    if (deadline !== never) {
-      request.deadlineMicros = deadline;
-      request.deadline = request.arrived + deadline;
-      this.#deadlines.add(request, request.arrived, deadline);
+    const micros = shorter(defaultDeadlineMicros, allowTimeoutOverride ? deadlineMicros : undefined);
+    if (micros !== never) {
+      request.deadline = { micros, at: request.arrived + micros };
+      this.#deadlines.add(request, request.arrived, micros);
     }
   }
 
@@ -71,11 +70,11 @@ export class Watch<Payload, Result> {
       this.#signals.remove(request, signal);
       request.signal = undefined;
     }
-    if (request.timeoutMicros !== never) {
+    if (request.timeoutMicros !== undefined) {
       this.#timeouts.remove(request);
-      request.timeoutMicros = never;
+      request.timeoutMicros = undefined;
     }
-    if (settled && request.deadline !== never) this.#deadlines.remove(request);
+    if (settled && request.deadline !== undefined) this.#deadlines.remove(request);
   }
 
   /** Tells of those whose time is over by now, though the timer has not come yet. */

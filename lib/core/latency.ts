@@ -28,6 +28,11 @@ const upTo: readonly number[] = Object.freeze([
   ...[1e3, 2500, 5e3, 1e4, 25e3, 5e4, 1e5, 25e4, 5e5],
   ...[1e6, 25e5, 5e6, 1e7],
 ]);
+const longest = upTo.at(-1)!;
+/** By the leading zeros of a latency's bits: the first bucket that may be its own, from which it is one step at most. */
+const firstBucket = Int32Array.from({ length: 33 }, (_, zeros) =>
+  upTo.findIndex((bound) => bound >= (zeros === 32 ? 0 : 2 ** (31 - zeros))),
+);
 
 /** Counts in buckets alone. */
 export class LatencyBuckets {
@@ -37,13 +42,14 @@ export class LatencyBuckets {
   readonly #counts = new Float64Array(upTo.length);
 
   record(microseconds: number): void {
+    // A clock may have been set back.
+    const micros = microseconds > 0 ? microseconds : 0;
     this.#count++;
-    if (microseconds > 0) this.#sum += microseconds;
-    for (let i = 0; i < upTo.length; i++) {
-      if (microseconds > upTo[i]!) continue;
-      this.#counts[i]!++;
-      return;
-    }
+    this.#sum += micros;
+    if (micros > longest) return;
+    let bucket = firstBucket[Math.clz32(micros)]!;
+    while (micros > upTo[bucket]!) bucket++;
+    this.#counts[bucket]!++;
   }
 
   summary(): LatencyCounts {

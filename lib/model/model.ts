@@ -140,30 +140,38 @@ export class LoadedModel implements AsyncDisposable {
       checkRunOptions(options);
       checkRequestOptions(options, this.#settings.batcher, 'run');
     }
-    const resident = options?.resident === true;
     const outputs = this.#signature.outputIndices(options?.outputs);
-    if (resident) requireNumbers(this.#layout, outputs);
-    const checked = this.#check(feeds) ?? this.#check(await inHostMemory(feeds))!;
+    const checked = this.#check(feeds);
+    if (checked === undefined || checked.onDevice || options?.resident) {
+      return this.#runOnDevice(feeds, checked, outputs, options ?? {});
+    }
     const { key, rows, alone } = checked;
-    const used = checked.onDevice ? useDeviceTensors(checked.tensors, this.#tensors.runner) : undefined;
+    const payload = { checked, outputs, alone, resident: false, page: undefined, place: 0 };
+    const outcome = await this.#batcher.submit(payload, { key, rows, alone }, options);
+    if (outcome instanceof Failure) throw errorOf(outcome, 'run');
+    return outcome;
+  }
+
+  /** Of inputs that are on the device, all or some, or of outputs that stay there. */
+  async #runOnDevice(
+    feeds: Feeds,
+    checkedThere: CheckedFeeds | undefined,
+    outputs: readonly number[],
+    options: RunOptions,
+  ): Promise<Outputs> {
+    const resident = options.resident === true;
+    if (resident) requireNumbers(this.#layout, outputs);
+    const checked = checkedThere ?? this.#check(await inHostMemory(feeds))!;
+    const { key, rows, alone, onDevice: used } = checked;
+    const held = used ? useDeviceTensors(checked.tensors, this.#tensors.runner) : [];
+    const stays = resident && this.#tensors.readsDevice;
     try {
-      const outcome = await this.#batcher.submit(
-        { checked, outputs, alone, resident: resident && this.#tensors.readsDevice, page: undefined, place: 0 },
-        {
-          key,
-          rows,
-          alone,
-          signal: options?.signal,
-          abortWhileRunning: options?.abortWhileRunning,
-          priority: options?.priority,
-          timeoutMicros: options?.timeoutMicros,
-          deadlineMicros: options?.deadlineMicros,
-        },
-      );
+      const payload = { checked, outputs, alone, resident: stays, page: undefined, place: 0 };
+      const outcome = await this.#batcher.submit(payload, { key, rows, alone }, options);
       if (outcome instanceof Failure) throw errorOf(outcome, 'run');
       return resident ? ((await onDevice(outcome, this.#tensors.runner)) as unknown as Outputs) : outcome;
     } finally {
-      if (used !== undefined) for (const tensor of used) tensor.unuse();
+      for (const tensor of held) tensor.unuse();
     }
   }
 
@@ -208,9 +216,7 @@ export class LoadedModel implements AsyncDisposable {
         throw reason;
       }
     };
-    const { signal, abortWhileRunning, priority, timeoutMicros, deadlineMicros } = options;
-    const given = { signal, abortWhileRunning, priority, timeoutMicros, deadlineMicros };
-    const outcome = await this.#batcher.submitInTurn({ ...turn, make }, given);
+    const outcome = await this.#batcher.submitInTurn({ ...turn, make }, options);
     if (!(outcome instanceof Failure)) return outcome;
     // What the caller gave was wrong, and is named in full already.
     throw refusal === undefined ? errorOf(outcome, 'run') : toTensorlaneError(refusal);

@@ -36,6 +36,9 @@ type Placed = number | NumericArray | readonly string[] | OnDevice | Whole;
 /** What the addon takes. */
 type Part = NumericArray | readonly string[] | BufferPart;
 
+/** Up to so many floats are copied sooner one by one than by a call of `set`. */
+const fewElements = 32;
+
 class Slab {
   array: NumericArray | undefined;
   used = 0;
@@ -60,7 +63,10 @@ class Slab {
     // The bits of a Buffer, of a Float16Array, or of another realm's array are taken as they are.
     const data = given.constructor === Class ? given : new Class(given.buffer, given.byteOffset, given.length);
     const start = this.reserve(data.length);
-    (this.array as Float32Array).set(data as Float32Array, start);
+    const { array } = this;
+    if (data.length <= fewElements && array instanceof Float32Array && data instanceof Float32Array) {
+      for (let i = 0; i < data.length; i++) array[start + i] = data[i]!;
+    } else (array as Float32Array).set(data as Float32Array, start);
     return start;
   }
 
@@ -175,11 +181,12 @@ export class Page {
       dims.push(...given.dims);
       if (pads) dims[padding.axis] = padded;
     }
-    if (given instanceof OnDevice || given instanceof Whole) {
-      this.#place(index, given, given instanceof Whole ? 0 : product(given.dims));
+    // Device tensors are OnDevice by now.
+    const tensor = given as Tensor | OnDevice | Whole;
+    if (tensor.data === undefined) {
+      this.#place(index, tensor, tensor instanceof Whole ? 0 : product(tensor.dims));
       return;
     }
-    const tensor = given as Tensor; // device tensors are OnDevice by now
     if (tensor.type === 'string') this.#place(index, tensor.data.slice(), tensor.data.length);
     else if (pads) {
       const start = this.#pad(input, tensor, padded);

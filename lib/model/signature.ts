@@ -8,7 +8,7 @@ import { arrayKind, holds, storedLength } from '../tensor/dtypes.js';
 import { requireStrings, wrongDims } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
 import { type Given, Whole } from './given.js';
-import type { InputLayout, Layout } from './layout.js';
+import type { InputLayout, Layout, OutputLayout } from './layout.js';
 import { requireFeeds } from './run.js';
 import { nativeInput, shapeOf } from './values.js';
 
@@ -38,6 +38,8 @@ export class Signature {
   /** Whether device tensors are read where they are; else they come to host memory first. */
   readonly #readsDevice: boolean;
   readonly #allOutputs: readonly number[];
+  /** The first of them that cannot be passed out. */
+  readonly #refused: OutputLayout | undefined;
   readonly #outputIndex: ReadonlyMap<string, number>;
   /** What was asked for last, and its indices: the same array for the same names, so that a batch sees at once that all agree. */
   #lastNames: readonly string[] = [];
@@ -47,6 +49,7 @@ export class Signature {
     this.#layout = layout;
     this.#readsDevice = readsDevice;
     this.#allOutputs = layout.outputs.map((_, index) => index);
+    this.#refused = refusedOf(layout.outputs);
     this.#outputIndex = new Map(layout.outputs.map((output, index) => [output.name, index]));
   }
 
@@ -110,16 +113,9 @@ export class Signature {
 
   /** Errors: ERR_ARGUMENT, ERR_NOT_SUPPORTED (an output that cannot be passed out). */
   outputIndices(wanted: readonly string[] | undefined): readonly number[] {
-    const indices = wanted === undefined ? this.#allOutputs : this.#indicesOf(wanted);
-    for (const index of indices) {
-      const { name, info } = this.#layout.outputs[index]!;
-      if (info.type !== 'unsupported') continue;
-      throw new TensorlaneError(
-        'ERR_NOT_SUPPORTED',
-        `run: output '${name}' is ${info.what}, which cannot be passed out; name the outputs that are wanted`,
-      );
-    }
-    return indices;
+    if (wanted !== undefined) return this.#indicesOf(wanted);
+    if (this.#refused !== undefined) throw refused(this.#refused);
+    return this.#allOutputs;
   }
 
   /** The values that are given beside the inputs; there are `count`. Errors: those of `checkFeeds`. */
@@ -148,10 +144,24 @@ export class Signature {
       const known = this.#layout.outputs.map((output) => `'${output.name}'`).join(', ');
       throw new TensorlaneError('ERR_ARGUMENT', `run: the model has no output '${name}'; it has ${known}`);
     });
+    const impossible = refusedOf(indices.map((index) => this.#layout.outputs[index]!));
+    if (impossible !== undefined) throw refused(impossible);
     this.#lastNames = [...wanted];
     this.#lastIndices = indices;
     return indices;
   }
+}
+
+function refusedOf(outputs: readonly OutputLayout[]): OutputLayout | undefined {
+  return outputs.find(({ info }) => info.type === 'unsupported');
+}
+
+function refused({ name, info }: OutputLayout): TensorlaneError {
+  const what = info.type === 'unsupported' ? info.what : info.type;
+  return new TensorlaneError(
+    'ERR_NOT_SUPPORTED',
+    `run: output '${name}' is ${what}, which cannot be passed out; name the outputs that are wanted`,
+  );
 }
 
 /** On the way of every request: the messages are made elsewhere. Whether the tensor is on the device. */
@@ -164,9 +174,10 @@ function checkInput(
   if (tensor === undefined || tensor === null || typeof tensor !== 'object') throw missing(spec, given, inputs);
   const { type, dims } = tensor;
   if (type !== spec.type) throw wrongType(spec, tensor, given, inputs);
-  const onDevice = (tensor as unknown) instanceof DeviceTensor;
-  const data = onDevice ? undefined : dataOf(spec, tensor);
-  if (data !== undefined && !holds(type, data)) {
+  const data = dataOf(spec, tensor);
+  if (data === undefined) {
+    if (!((tensor as unknown) instanceof DeviceTensor)) throw noData(spec);
+  } else if (!holds(type, data)) {
     const expected = spec.arrayClass?.name ?? 'Array';
     throw new TensorlaneError(
       'ERR_DTYPE',
@@ -174,7 +185,6 @@ function checkInput(
     );
   }
   if (type === 'string') requireStrings(data as string[], `run: input '${spec.name}'`);
-  if (ArrayBuffer.isView(dims)) throw wrongDims(`run: input '${spec.name}'`, dims);
   if (!Array.isArray(dims) || (spec.ranked && dims.length !== spec.dims.length)) throw wrongShape(spec, tensor);
   let count = 1;
   for (let axis = 0; axis < dims.length; axis++) {
@@ -195,18 +205,19 @@ function checkInput(
   return false;
 }
 
-/** onnxruntime-common's tensors throw where their elements are on a device of its own. Errors: ERR_NOT_SUPPORTED, ERR_DTYPE. */
-function dataOf(spec: InputLayout, tensor: Tensor): Tensor['data'] {
-  let data: Tensor['data'] | undefined;
+/** onnxruntime-common's tensors throw where their elements are on a device of its own. Errors: ERR_NOT_SUPPORTED. */
+function dataOf(spec: InputLayout, tensor: Tensor): Tensor['data'] | undefined {
   try {
-    ({ data } = tensor);
+    return tensor.data;
   } catch (cause) {
     const problem = (cause as Error).message;
     throw new TensorlaneError('ERR_NOT_SUPPORTED', `run: input '${spec.name}' cannot be read: ${problem}`, { cause });
   }
-  if (data !== undefined) return data;
+}
+
+function noData(spec: InputLayout): TensorlaneError {
   const expected = spec.arrayClass?.name ?? 'Array';
-  throw new TensorlaneError(
+  return new TensorlaneError(
     'ERR_DTYPE',
     `run: input '${spec.name}' is ${spec.type}, whose data is a ${expected}, not undefined`,
   );
@@ -228,6 +239,7 @@ function wrongType(spec: InputLayout, value: Tensor, given: object, inputs: read
 }
 
 function wrongShape(spec: InputLayout, tensor: Tensor): TensorlaneError {
+  if (ArrayBuffer.isView(tensor.dims)) return wrongDims(`run: input '${spec.name}'`, tensor.dims);
   const given = Array.isArray(tensor.dims) ? `[${tensor.dims.join(', ')}]` : arrayKind(tensor.dims);
   return new TensorlaneError(
     'ERR_SHAPE',

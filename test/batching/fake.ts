@@ -4,6 +4,7 @@ import { Batcher, type BatcherParts, type SubmitOptions } from '../../lib/batchi
 import type { Clock } from '../../lib/batching/clock.js';
 import type { Batch, Executor, Failure } from '../../lib/batching/executor.js';
 import { type BatcherOptions, completeBatcherOptions } from '../../lib/batching/options.js';
+import type { Kind } from '../../lib/batching/request.js';
 
 export class FakeClock implements Clock {
   #now = 0;
@@ -141,8 +142,10 @@ export function setUp(options: BatcherOptions = {}, parts: Partial<BatcherParts 
   const sizes = options.allowedBatchSizes === undefined ? { maxBatchSize: 4 } : {};
   const settings = completeBatcherOptions({ ...sizes, concurrency: 1, ...options }, 'batching');
   const batcher = new Batcher(executor, settings, { ...parts, clock });
-  const submit = (item: string, options: Partial<SubmitOptions> = {}) =>
-    batcher.submit(item, { key: 'shape', rows: 1, ...options });
+  const submit = (
+    item: string,
+    { key = 'shape', rows = 1, alone = false, ...options }: Partial<Kind> & SubmitOptions = {},
+  ) => batcher.submit(item, { key, rows, alone }, options);
   /** Ends all batches that run, and those that start then, oldest first. */
   const finishAll = async () => {
     await clock.turn();

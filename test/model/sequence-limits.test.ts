@@ -41,7 +41,7 @@ function setUp(options: BatcherOptions = {}, ofSequence: Partial<SequenceOptions
   const model = {
     inputs: [scalar('x'), scalar('state')],
     outputs: [scalar('y'), scalar('next')],
-    run: (feeds: Feeds, { outputs, ...own }: RunOptions) => told(batcher.submit(feeds, { ...own, key: 'k', rows: 1 })),
+    run: (feeds: Feeds, { outputs, ...own }: RunOptions) => told(batcher.submit(feeds, { key: 'k', rows: 1 }, own)),
     runInTurn: ({ feeds, ...turn }: RunInTurn, { outputs, ...own }: RunOptions) => {
       const make = () => ({ payload: feeds(), key: 'k', rows: 1, alone: false });
       return told(batcher.submitInTurn({ ...turn, make }, own));
