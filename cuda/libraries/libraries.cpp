@@ -30,7 +30,7 @@ LibraryName nvrtc_name() { return {soname("nvrtc", 12, 13), "cuda_nvrtc"}; }
 std::string package(const char* name) { return std::string("nvidia-") + name + (kMajor == 12 ? "-cu12" : ""); }
 
 std::string toolkit_remedy(const std::string& packages) {
-  return "`pip install " + packages + "`, or CUDA " + std::to_string(kMajor) +
+  return "`npx tensorlane setup cuda`, `pip install " + packages + "`, or CUDA " + std::to_string(kMajor) +
          "'s runtime libraries from the distribution, or name their folder in TENSORLANE_CUDA_LIBRARIES";
 }
 

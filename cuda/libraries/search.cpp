@@ -45,6 +45,14 @@ std::string below_site(const Places& places, const fs::path& site, const std::st
   return site / "nvidia" / ("cu" + std::to_string(places.cuda_major)) / "lib";
 }
 
+// Where `tensorlane setup cuda` puts libraries; empty where nobody has a folder of his own.
+std::string setup_folder(const Places& places) {
+  const std::string home = places.variable("HOME");
+  std::string data = places.variable("XDG_DATA_HOME");
+  if (data.empty() && !home.empty()) data = home + "/.local/share";
+  return data.empty() ? data : data + "/tensorlane/cuda" + std::to_string(places.cuda_major) + "/lib";
+}
+
 // Python's folders of packages, where they usually are.
 std::vector<fs::path> site_folders(const Places& places) {
   std::vector<fs::path> sites;
@@ -127,6 +135,7 @@ std::vector<std::string> usual_folders(const Places& places, const std::string& 
     if (!toolkit.empty()) add(below_toolkit(toolkit));
   }
   const std::size_t named = folders.size();
+  if (const std::string folder = setup_folder(places); !folder.empty()) folders.push_back(folder);
   const fs::path local = places.root + "/usr/local";
   add(below_toolkit(local / "cuda"));
   for (const fs::path& toolkit : entries_like(local, "cuda-" + std::to_string(places.cuda_major))) {

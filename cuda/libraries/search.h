@@ -1,4 +1,5 @@
-// Where NVIDIA's libraries may be: where the user says, where the loader looks, where the toolkit and pip put them.
+// Where NVIDIA's libraries may be: where the user says, where the loader looks, where `tensorlane setup cuda`, the toolkit
+// and pip put them.
 // What is opened here is never closed.
 #pragma once
 

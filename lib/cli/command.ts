@@ -8,8 +8,8 @@ export interface Command {
   readonly usage: string;
   readonly about: string;
   readonly options: NonNullable<ParseArgsConfig['options']>;
-  /** Errors: UsageError, for arguments that do not fit; TensorlaneError; those of the file system. */
-  run(options: CommandOptions, args: readonly string[]): Promise<void>;
+  /** Gives the exit code. Errors: UsageError, for arguments that do not fit; TensorlaneError; those of the file system. */
+  run(options: CommandOptions, args: readonly string[]): Promise<number>;
 }
 
 /** Arguments that do not fit: the command's usage is shown with it. */

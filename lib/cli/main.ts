@@ -4,9 +4,11 @@
 import { parseArgs } from 'node:util';
 import { TensorlaneError } from '../core/errors.js';
 import { type Command, UsageError } from './command.js';
+import { doctor } from './doctor/command.js';
+import { setup } from './setup/command.js';
 import { types } from './types.js';
 
-const commands: Readonly<Record<string, Command>> = { types };
+const commands: Readonly<Record<string, Command>> = { doctor, setup, types };
 
 function usage(): string {
   const lines = Object.values(commands).map(({ usage, about }) => `  tensorlane ${usage}\n      ${about}`);
@@ -23,7 +25,7 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
     if (command === undefined) throw new UsageError(`there is no command '${name}'`);
     const { values, positionals } = parseArgs({ args, options: { ...command.options, help }, allowPositionals: true });
     if (values.help === true) console.log(`Usage: tensorlane ${command.usage}\n${command.about}`);
-    else await command.run(values, positionals);
+    else return await command.run(values, positionals);
     return 0;
   } catch (error) {
     // Of parseArgs, and what was said above.

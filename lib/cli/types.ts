@@ -17,6 +17,7 @@ export const types: Command = {
     const declaration = await declarationOf(file, name as string);
     if (out === undefined) process.stdout.write(declaration);
     else await writeFile(out as string, declaration);
+    return 0;
   },
 };
 

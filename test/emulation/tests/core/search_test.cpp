@@ -76,6 +76,10 @@ TEST_CASE("a library is found in each of the places, and the first of them count
   expect(machine.library("venv/lib/python3.11/site-packages/nvidia/cu13/lib", "libnothere.so.13"));
   expect(machine.library("usr/local/cuda-13.1/lib64", "libnothere.so.13"));
   expect(machine.library("usr/local/cuda/targets/x86_64-linux/lib", "libnothere.so.13"));
+  machine.variables["HOME"] = machine.path("home");
+  expect(machine.library("home/.local/share/tensorlane/cuda13/lib", "libnothere.so.13"));
+  machine.variables["XDG_DATA_HOME"] = machine.path("data");
+  expect(machine.library("data/tensorlane/cuda13/lib", "libnothere.so.13"));
   machine.variables["CUDA_HOME"] = machine.path("toolkit");
   expect(machine.library("toolkit/lib64", "libnothere.so.13"));
   machine.variables["TENSORLANE_CUDA_LIBRARIES"] = machine.path("empty") + ":" + machine.path("mine");

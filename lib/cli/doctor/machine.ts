@@ -1,0 +1,54 @@
+// The machine and what is installed on it, as far as it matters here.
+
+import { createRequire } from 'node:module';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { type Driver, findDriver } from '../setup/found.js';
+import { onnxRuntimeVersion, ownVersion } from '../versions.js';
+
+export interface Machine {
+  readonly tensorlane: string;
+  readonly node: string;
+  /** Such as linux-x64, glibc 2.36. */
+  readonly platform: string;
+  readonly cpu: string;
+  readonly memoryBytes: number;
+  readonly driver: Driver | null;
+  readonly onnxruntime: string | null;
+  /** Those beside tensorlane's own, by name, with their versions. */
+  readonly packages: Readonly<Record<string, string>>;
+}
+
+const known = ['', '-cuda12', '-cuda13'].map((kind) => `@tensorlane/${process.platform}-${process.arch}${kind}`);
+
+export function machine(): Machine {
+  const require = createRequire(import.meta.url);
+  const packages: Record<string, string> = {};
+  for (const name of [...known, 'onnxruntime-node']) {
+    const version = versionOf(require, name);
+    if (version !== undefined) packages[name] = version;
+  }
+  return {
+    tensorlane: ownVersion,
+    node: process.versions.node,
+    platform: `${process.platform}-${process.arch}${libc()}`,
+    cpu: `${cpus()[0]?.model.trim() || 'unknown'}, ${availableParallelism()} of ${cpus().length} cores`,
+    memoryBytes: totalmem(),
+    driver: findDriver() ?? null,
+    onnxruntime: onnxRuntimeVersion() ?? null,
+    packages,
+  };
+}
+
+function versionOf(require: NodeJS.Require, name: string): string | undefined {
+  try {
+    return (require(`${name}/package.json`) as { version: string }).version;
+  } catch {
+    return undefined;
+  }
+}
+
+function libc(): string {
+  if (process.platform !== 'linux') return '';
+  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+  return header.glibcVersionRuntime === undefined ? ', no glibc' : `, glibc ${header.glibcVersionRuntime}`;
+}

@@ -1,0 +1,65 @@
+// One check of `tensorlane doctor`, in a process of its own: what is broken may take it down. It does a little real work, and prints
+// what it found as JSON.
+
+import { open } from '../../device/open.js';
+import type { Device } from '../../device/types.js';
+import { tensor } from '../../tensor/tensor.js';
+import type { Check } from './checks.js';
+
+export interface Found {
+  /** What it is, in a line. */
+  readonly what: string;
+  /** The libraries that did it. */
+  readonly libraries: readonly string[];
+}
+
+/** y = x * x of float32 [N, 2]. */
+const square =
+  'CAoSF3RlbnNvcmxhbmUtb25ueC1idWlsZGVyOkgKEwoBeAoBeBIBeRoBeSIDTXVsOgASBWdyYXBoWhQKAXgSDwoNCAESCQoDEgFOCgIIAmIUCgF5Eg8KDQgBEgkKAxIBTgoC' +
+  'CAJCBAoAEBU=';
+
+const checks: Readonly<Record<Check, () => Promise<string>>> = {
+  cpu: () => algebraOn('cpu'),
+  models: async () => {
+    await using device = await open({ device: 'cpu', streams: 1 });
+    await using model = await device.loadModel(Buffer.from(square, 'base64'));
+    const { y } = await model.run({ x: tensor([[3, 4]]) });
+    if (y?.data[0] !== 9 || y.data[1] !== 16) throw new Error(`a model gave ${y?.data} for the squares of 3 and 4`);
+    return `a model runs on ${model.provider}`;
+  },
+  cuda: () => algebraOn('cuda'),
+};
+
+async function algebraOn(kind: 'cpu' | 'cuda'): Promise<string> {
+  await using device: Device = await open({ device: kind, streams: 1 });
+  const { s } = await device.linalg.svd(
+    tensor([
+      [3, 0],
+      [0, 4],
+    ]),
+    { mode: 'values' },
+  );
+  if (s.data[0] !== 4 || s.data[1] !== 3) throw new Error(`svd gave the singular values ${s.data} for 4 and 3`);
+  const { name, library, computeCapability, driver } = device.info;
+  return [
+    name,
+    library,
+    computeCapability && `compute capability ${computeCapability}`,
+    driver && `driver for CUDA ${driver}`,
+  ]
+    .filter(Boolean)
+    .join(', ');
+}
+
+interface Report {
+  readonly sharedObjects: readonly string[];
+}
+
+const libraryNames =
+  /\/(tensorlane[^/]*\.node|lib(onnxruntime|openblas|cublas|cusolver|cudnn|nvrtc|cuda)[^/]*\.so[^/]*)$/;
+
+const [check] = process.argv.slice(2) as [Check];
+const what = await checks[check]();
+const { sharedObjects } = process.report.getReport() as unknown as Report;
+const libraries = sharedObjects.filter((file) => libraryNames.test(file));
+process.stdout.write(JSON.stringify({ what, libraries } satisfies Found));

@@ -1,0 +1,85 @@
+// What of it the machine has already: the driver, and where the loader or the addon would find a library.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Component, CudaMajor } from './components.js';
+
+export interface Driver {
+  /** Such as '580.65.06'; undefined where its library is there, but not its version. */
+  readonly version?: string;
+  /** The newest CUDA that it runs; undefined where that is not known. */
+  readonly cuda?: CudaMajor;
+}
+
+/** The first driver of each version of CUDA. */
+const oldest = { 13: 580, 12: 525 } as const;
+
+/** NVIDIA's driver; undefined where there is none. */
+export function findDriver(root = '/'): Driver | undefined {
+  const file = join(root, 'proc/driver/nvidia/version');
+  const version = existsSync(file) ? /\s(\d+\.\d[\d.]*)\s/.exec(readFileSync(file, 'utf8'))?.[1] : undefined;
+  if (version === undefined) return findLibrary('libcuda.so.1', [join(root, 'usr/lib/wsl/lib')]) ? {} : undefined;
+  const major = Number.parseInt(version, 10);
+  if (major >= oldest[13]) return { version, cuda: 13 };
+  return major >= oldest[12] ? { version, cuda: 12 } : { version };
+}
+
+/** Where `setup cuda` puts libraries, unless it is told otherwise, and where the addon looks for them. */
+export function setupFolder(major: CudaMajor): string {
+  const data = process.env.XDG_DATA_HOME || join(homedir(), '.local', 'share');
+  return join(data, 'tensorlane', `cuda${major}`);
+}
+
+/** The folders where the addon looks for a library of CUDA's, beside those of the loader. */
+export function libraryFolders(major: CudaMajor, { package: pip }: Component): readonly string[] {
+  const { TENSORLANE_CUDA_LIBRARIES, LD_LIBRARY_PATH, CUDA_HOME, CUDA_PATH } = process.env;
+  const listed = [TENSORLANE_CUDA_LIBRARIES, LD_LIBRARY_PATH].flatMap((list) => list?.split(':') ?? []);
+  const local = existsSync('/usr/local') ? readdirSync('/usr/local') : [];
+  const installed = local.filter((name) => name === 'cuda' || name.startsWith(`cuda-${major}`));
+  const toolkits = [CUDA_HOME, CUDA_PATH, ...installed.map((name) => join('/usr/local', name))];
+  // pip's packages of CUDA 12, and cuDNN's, have a folder each.
+  const own = pip.replace(/^nvidia-|-cu\d+$/g, '').replaceAll('-', '_');
+  const wheels = pythonFolders().flatMap((site) =>
+    [own, `cu${major}`].map((name) => join(site, 'nvidia', name, 'lib')),
+  );
+  return [
+    ...listed,
+    join(setupFolder(major), 'lib'),
+    ...toolkits.flatMap((toolkit) => (toolkit ? toolkitFolders.map((folder) => join(toolkit, folder)) : [])),
+    ...wheels,
+  ].filter((folder) => folder !== '');
+}
+
+const toolkitFolders = ['lib64', 'lib', 'targets/x86_64-linux/lib', 'targets/sbsa-linux/lib'];
+
+/** The file of a library in the folders, or that the loader finds by itself where it may; undefined where there is none. */
+export function findLibrary(soname: string, folders: readonly string[], byLoader = true): string | undefined {
+  const inFolder = folders.map((folder) => join(folder, soname)).find((file) => existsSync(file));
+  return inFolder ?? (byLoader ? loaderCache().get(soname) : undefined);
+}
+
+let cache: ReadonlyMap<string, string> | undefined;
+
+/** What the loader finds by name alone. */
+function loaderCache(): ReadonlyMap<string, string> {
+  if (cache !== undefined) return cache;
+  const lines = ['ldconfig', '/sbin/ldconfig']
+    .map((command) => spawnSync(command, ['-p'], { encoding: 'utf8' }).stdout ?? '')
+    .find((output) => output !== '');
+  const entries = (lines ?? '').matchAll(/^\s*(\S+) \(.*\) => (\S+)$/gm);
+  cache = new Map(Array.from(entries, ([, soname, file]) => [soname!, file!] as const).reverse());
+  return cache;
+}
+
+let sites: readonly string[] | undefined;
+
+/** Where python3 has its packages. */
+function pythonFolders(): readonly string[] {
+  const question = "import site; print('\\n'.join(site.getsitepackages() + [site.getusersitepackages()]))";
+  sites ??= (spawnSync('python3', ['-c', question], { encoding: 'utf8', timeout: 5000 }).stdout ?? '')
+    .split('\n')
+    .filter((line) => line !== '');
+  return sites;
+}
