@@ -3,9 +3,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { findDriver } from '../setup/found.js';
-import type { Found } from './probe.js';
-
-export type Check = 'cpu' | 'models' | 'cuda';
+import type { Check, Found } from './probe.js';
 
 export const about: Readonly<Record<Check, string>> = {
   cpu: 'linear algebra on the CPU',

@@ -1,8 +1,9 @@
 // `tensorlane doctor`: what this machine is, what of tensorlane works on it and with which libraries, and what to do about the rest.
 
 import { type Command, type CommandOptions, UsageError } from '../command.js';
-import { about, type Check, type Outcome, tryOut } from './checks.js';
+import { about, type Outcome, tryOut } from './checks.js';
 import { type Machine, machine } from './machine.js';
+import type { Check } from './probe.js';
 
 /** What has to work where nothing is named. */
 const usual: readonly Check[] = ['cpu', 'models'];

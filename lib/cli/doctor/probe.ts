@@ -4,7 +4,8 @@
 import { open } from '../../device/open.js';
 import type { Device } from '../../device/types.js';
 import { tensor } from '../../tensor/tensor.js';
-import type { Check } from './checks.js';
+
+export type Check = 'cpu' | 'models' | 'cuda';
 
 export interface Found {
   /** What it is, in a line. */
