@@ -14,7 +14,7 @@ const folder = inRoot('build', 'fuzz');
 const program = path.join(folder, 'graph_fuzz');
 const flags = ['-std=c++20', '-O1', '-g', '-fsanitize=fuzzer,address,undefined', '-fno-sanitize-recover=all'];
 /** In CI; more by TENSORLANE_FUZZ_SECONDS. */
-const seconds = Number(process.env.TENSORLANE_FUZZ_SECONDS ?? 60);
+const seconds = Number(process.env.TENSORLANE_FUZZ_SECONDS ?? 30);
 
 /** A clang++ that links libFuzzer, which some distributions have in a package of its own (libclang-rt-NN-dev). */
 async function findFuzzer() {

@@ -1,5 +1,5 @@
 // Random users of the public surface: whatever they do, in whatever order, every promise settles, with the right answer or with an
-// error of ours that says what was wrong, and nothing crashes. A minute of it, or TENSORLANE_FUZZ_SECONDS, of the same users each
+// error of ours that says what was wrong, and nothing crashes. Half a minute of it, or TENSORLANE_FUZZ_SECONDS, of the same users each
 // time, so that a change is judged by what it changes; others come by TENSORLANE_FUZZ_SEED.
 
 import fc from 'fast-check';
@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { randomSteps } from '../fuzz/steps.js';
 import { type Tally, World } from '../fuzz/world.js';
 
-const seconds = Number(process.env.TENSORLANE_FUZZ_SECONDS ?? 60);
+const seconds = Number(process.env.TENSORLANE_FUZZ_SECONDS ?? 30);
 // Told before, because a crash tells nothing.
 const seed = Number(process.env.TENSORLANE_FUZZ_SEED ?? 20);
 
