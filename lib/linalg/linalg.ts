@@ -42,7 +42,7 @@ export interface SvdOptions extends OperationOptions {
 export interface Svd<R> {
   /** [..., m, k], or [..., m, m] in full mode: the left singular vectors, as columns. */
   readonly u: R;
-  /** [..., k]: the singular values, largest first, none negative. */
+  /** [..., k], the singular values, largest first, none negative. */
   readonly s: R;
   /** [..., k, n], or [..., n, n] in full mode: the right singular vectors, as rows. */
   readonly vt: R;
@@ -59,23 +59,23 @@ export interface QrOptions extends OperationOptions {
 }
 
 export interface Qr<R> {
-  /** [..., m, k]: orthonormal columns. */
+  /** [..., m, k], orthonormal columns. */
   readonly q: R;
-  /** [..., k, n]: upper triangular. */
+  /** [..., k, n], upper triangular. */
   readonly r: R;
 }
 
 export interface Eigh<R> {
-  /** [..., n]: the eigenvalues, smallest first. */
+  /** [..., n], the eigenvalues, smallest first. */
   readonly eigenvalues: R;
-  /** [..., n, n]: the eigenvectors, as columns. */
+  /** [..., n, n], the eigenvectors, as columns. */
   readonly eigenvectors: R;
 }
 
 export interface Slogdet<R> {
-  /** [...]: -1, 0 or 1. */
+  /** [...], of -1, 0 or 1. */
   readonly sign: R;
-  /** [...]: the logarithm of the determinant's absolute value; -Infinity where it is 0. */
+  /** [...], the logarithm of the determinant's absolute value; -Infinity where it is 0. */
   readonly logabsdet: R;
 }
 
@@ -170,7 +170,7 @@ export class LinearAlgebra {
   }
 
   /**
-   * Matrix product of `a` [..., m, k] and `b` [..., k, n]: [..., m, n]. Leading dimensions broadcast, and a vector counts
+   * Matrix product of `a` [..., m, k] and `b` [..., k, n], of dims [..., m, n]. Leading dimensions broadcast, and a vector counts
    * as a row on the left or a column on the right whose dimension is dropped from the result, as in numpy.matmul.
    */
   async matmul<A extends AlgebraOperand, B extends AlgebraOperand>(

@@ -24,7 +24,7 @@ import { checkImages, type ImageOptions } from './images.js';
 import { checkLengths, checkPick } from './items.js';
 
 export interface TopK<V, I> {
-  /** [..., k]: the largest elements, largest first. */
+  /** [..., k], the largest elements, largest first. */
   readonly values: V;
   /** [..., k] of int64: where along the last dimension they are. */
   readonly indices: I;
