@@ -24,6 +24,7 @@ export const arrayClasses: Readonly<Record<NumericDType, NumericArrayClass>> = {
   float8e5m2: Uint8Array,
   float8e5m2fnuz: Uint8Array,
   float8e8m0: Uint8Array,
+  float4e2m1: Uint8Array,
   int8: Int8Array,
   int16: Int16Array,
   int32: Int32Array,
@@ -62,6 +63,7 @@ export const bitsOf: Readonly<Record<NumericDType, number>> = {
   float8e5m2: 8,
   float8e5m2fnuz: 8,
   float8e8m0: 8,
+  float4e2m1: 4,
   int8: 8,
   int16: 16,
   int32: 32,
@@ -86,11 +88,11 @@ export function isDType(value: unknown): value is DType {
   return typeof value === 'string' && (value === 'string' || Object.hasOwn(arrayClasses, value));
 }
 
-export type PackedType = 'int4' | 'uint4' | 'int2' | 'uint2';
+export type PackedType = 'float4e2m1' | 'int4' | 'uint4' | 'int2' | 'uint2';
 
 /** Whether an element is less than a byte. */
 export function isPacked(type: DType): type is PackedType {
-  return type === 'int4' || type === 'uint4' || type === 'int2' || type === 'uint2';
+  return type === 'int4' || type === 'uint4' || type === 'float4e2m1' || type === 'int2' || type === 'uint2';
 }
 
 /** How many array elements hold `count` tensor elements: half or a quarter as many for the packed types. */

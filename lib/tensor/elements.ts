@@ -12,11 +12,11 @@ import { decode, encode, isSmallFloat } from './small-floats.js';
 export function elementOf(type: NumericDType, value: number | bigint): number | bigint | undefined {
   if (type === 'float64') return Number(value);
   if (type === 'float32') return Math.fround(Number(value));
+  if (isPacked(type)) return value === 0 || value === 0n ? 0 : undefined;
   if (isSmallFloat(type)) return encode(type, Number(value));
   if (type === 'float8e8m0') return encodePowerOfTwo(Number(value));
   const isZeroOrOne = value === 0 || value === 1 || value === 0n || value === 1n;
   if (type === 'bool') return isZeroOrOne ? Number(value) : undefined;
-  if (isPacked(type)) return value === 0 || value === 0n ? 0 : undefined;
   if (typeof value === 'number' && !Number.isInteger(value)) return undefined;
   const array = new arrayClasses[type](1);
   if (array instanceof BigInt64Array || array instanceof BigUint64Array) {
@@ -31,6 +31,7 @@ export function elementOf(type: NumericDType, value: number | bigint): number | 
 export function exactElementOf(type: NumericDType, value: number): number | bigint | undefined {
   if (type === 'float32' || type === 'float64') return value;
   const element = elementOf(type, value);
+  if (isPacked(type)) return element;
   if (isSmallFloat(type)) return Object.is(decode(type, element as number), value) ? (element as number) : undefined;
   if (type === 'float8e8m0') return decodePowerOfTwo(element as number) === value ? element : undefined;
   return Number.isSafeInteger(value) ? element : undefined;

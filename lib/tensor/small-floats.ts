@@ -1,7 +1,8 @@
-// Floats of 16 and 8 bits, which JS has no arrays for: numbers to their bits and back.
+// Floats of 16, 8 and 4 bits, which JS has no arrays for: numbers to their bits and back.
 //
 // Numbers are rounded once, to the nearest, ties to even. What is too large becomes infinity where the format has one, else NaN:
-// as IEEE 754 has it, and ml_dtypes (OCP's 8-bit formats, and those of GraphCore and AMD, "uz", whose zero has no sign).
+// as IEEE 754 has it, and ml_dtypes (OCP's 8-bit formats, and those of GraphCore and AMD, "uz", whose zero has no sign). The format of
+// 4 bits has neither: what is too large becomes its largest number, and of NaN nothing comes.
 
 interface Format {
   readonly fractionBits: number;
@@ -11,6 +12,7 @@ interface Format {
   readonly largest: number;
   /** The bits of what is larger. */
   readonly overflow: number;
+  /** NaN where there are none. */
   readonly nan: number;
   /** Whether there is a negative zero. */
   readonly signedZero: boolean;
@@ -23,6 +25,7 @@ export const smallFloats = {
   float8e4m3fnuz: format(3, 8, 0x80, 0x7f, 0x80, 0x80, false),
   float8e5m2: format(2, 15, 0x80, 0x7b, 0x7c, 0x7e),
   float8e5m2fnuz: format(2, 16, 0x80, 0x7f, 0x80, 0x80, false),
+  float4e2m1: format(1, 1, 0x8, 0x7, 0x7, Number.NaN),
 } as const;
 
 export type SmallFloat = keyof typeof smallFloats;
@@ -34,7 +37,7 @@ export function isSmallFloat(type: string): type is SmallFloat {
 const double = new Float64Array(1);
 const words = new Uint32Array(double.buffer);
 
-/** The bits of the nearest number of the type. */
+/** The bits of the nearest number of the type; NaN for NaN, where the type has none. */
 export function encode(type: SmallFloat, value: number): number {
   const { fractionBits, bias, signBit, largest, overflow, nan, signedZero } = smallFloats[type] as Format;
   if (Number.isNaN(value)) return nan;

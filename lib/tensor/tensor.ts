@@ -17,6 +17,7 @@ import {
   storedLength,
 } from './dtypes.js';
 import { elementOf } from './elements.js';
+import { packedElementOf, putPacked } from './packed.js';
 import type { DType, Tensor, TypedData } from './types.js';
 
 /** Nested arrays of numbers, bigints or booleans, all of one shape. */
@@ -57,7 +58,7 @@ export function tensor<A extends TensorArray>(
 export function tensor(data: readonly string[], dims?: Dims): Tensor<'string'>;
 /**
  * A tensor from nested arrays, whose shape it takes: float32 unless `type` says otherwise. Floats are rounded to the nearest of
- * the type, ties to even; what an integer type or bool cannot hold is refused.
+ * the type, ties to even (of float4e2m1 what is larger is its largest); what an integer type or bool cannot hold is refused.
  */
 export function tensor<T extends NumericDType = 'float32'>(data: Nested, options?: TensorOptions<T>): Tensor<T>;
 /** Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
@@ -109,22 +110,26 @@ function fromNested(data: readonly unknown[], type: DType, given: readonly numbe
     }
   }
   const count = product(dims);
-  if (type === 'string' || isPacked(type)) {
+  if (type === 'string') {
     throw new TensorlaneError('ERR_DTYPE', `tensor: nested arrays cannot become ${type}; give its data as an array`);
   }
-  const array = newArray(type, count);
+  const array = newArray(type, storedLength(type, count));
   let next = 0;
   const copy = (level: unknown, depth: number): void => {
     if (depth === dims.length) {
       if (typeof level !== 'number' && typeof level !== 'bigint' && typeof level !== 'boolean') {
         throw new TensorlaneError('ERR_SHAPE', `tensor: expected a number at element ${next}, got ${arrayKind(level)}`);
       }
-      const element = elementOf(type, typeof level === 'boolean' ? Number(level) : level);
+      const value = typeof level === 'boolean' ? Number(level) : level;
+      const element = isPacked(type) ? packedElementOf(type, value) : elementOf(type, value);
       if (element === undefined) {
-        const expected = type === 'bool' ? 'true, false, 1 or 0 for bool' : `integers for ${type}, within its range`;
-        throw new TensorlaneError('ERR_ARGUMENT', `tensor: expected ${expected}, got ${level} at element ${next}`);
+        throw new TensorlaneError(
+          'ERR_ARGUMENT',
+          `tensor: expected ${expectedOf(type)}, got ${level} at element ${next}`,
+        );
       }
-      array[next++] = element;
+      if (isPacked(type)) putPacked(type, array, next++, element as number);
+      else array[next++] = element;
       return;
     }
     if (!Array.isArray(level) || level.length !== dims[depth]) {
@@ -138,6 +143,11 @@ function fromNested(data: readonly unknown[], type: DType, given: readonly numbe
   };
   copy(data, 0);
   return checkTensor(hostTensor(type, array, [...(given ?? dims)]), 'tensor');
+}
+
+function expectedOf(type: NumericDType): string {
+  if (type === 'bool') return 'true, false, 1 or 0 for bool';
+  return type === 'float4e2m1' ? 'numbers for float4e2m1, which has no NaN' : `integers for ${type}, within its range`;
 }
 
 /** Errors: ERR_OUT_OF_MEMORY. */

@@ -17,6 +17,8 @@ export interface TypedData {
   float8e5m2fnuz: Uint8Array;
   /** A power of two: its exponent. */
   float8e8m0: Uint8Array;
+  /** Two elements a byte, the first in the low half: 0, 0.5, 1, 1.5, 2, 3, 4 and 6, with a sign. */
+  float4e2m1: Uint8Array;
   int8: Int8Array;
   int16: Int16Array;
   int32: Int32Array;

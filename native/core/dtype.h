@@ -31,6 +31,7 @@ enum class DType : std::int32_t {
   Float8E5M2FNUZ = 20,
   UInt4 = 21,
   Int4 = 22,
+  Float4E2M1 = 23,
   Float8E8M0 = 24,
   UInt2 = 25,
   Int2 = 26,
@@ -42,7 +43,7 @@ struct DTypeInfo {
   unsigned bits;  // an element's size; 0 for strings, which have none
 };
 
-inline constexpr std::array<DTypeInfo, 23> kDTypes{{
+inline constexpr std::array<DTypeInfo, 24> kDTypes{{
     {DType::Float32, "float32", 32},
     {DType::Float64, "float64", 64},
     {DType::Float16, "float16", 16},
@@ -52,6 +53,7 @@ inline constexpr std::array<DTypeInfo, 23> kDTypes{{
     {DType::Float8E5M2, "float8e5m2", 8},
     {DType::Float8E5M2FNUZ, "float8e5m2fnuz", 8},
     {DType::Float8E8M0, "float8e8m0", 8},
+    {DType::Float4E2M1, "float4e2m1", 4},
     {DType::Int8, "int8", 8},
     {DType::Int16, "int16", 16},
     {DType::Int32, "int32", 32},

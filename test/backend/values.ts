@@ -111,12 +111,16 @@ function tensorDifference(given: Tensor | undefined, expected: Tensor, { rtol, a
   if (given.data.length !== expected.data.length) {
     return `${given.data.length} elements where ${expected.data.length} were expected`;
   }
+  const isSmall = isSmallFloat(type) && bitsOf[type] >= 8; // packed ones are compared by their bytes
   const relative = type === 'bfloat16' ? Math.max(rtol, 2 ** -6) : rtol;
   for (let i = 0; i < expected.data.length; i++) {
     const [a, b] = [given.data[i], expected.data[i]];
     if (a === b) continue;
-    const [x, y] = isSmallFloat(type) ? [decode(type, a as number), decode(type, b as number)] : [a, b];
-    const isFloat = typeof x === 'number' && typeof y === 'number' && (isSmallFloat(type) || type.startsWith('float'));
+    const [x, y] = isSmall ? [decode(type, a as number), decode(type, b as number)] : [a, b];
+    const isFloat =
+      typeof x === 'number' &&
+      typeof y === 'number' &&
+      (isSmall || (type.startsWith('float') && bitsOf[type as NumericDType] >= 8));
     // Infinities differ by infinity from all others, and within no tolerance.
     const near =
       isFloat && (x === y || (Number.isNaN(x) && Number.isNaN(y)) || Math.abs(x - y) <= atol + relative * Math.abs(y));
