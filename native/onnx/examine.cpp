@@ -1,7 +1,6 @@
 #include "onnx/examine.h"
 
 #include <utility>
-#include <variant>
 
 #include "onnx/graph/digest.h"
 #include "onnx/graph/wire.h"
@@ -11,7 +10,7 @@ namespace tensorlane {
 Examination::Examination(const ModelSource& source, rows::Axes inputs, rows::Axes outputs)
     : inputs_(std::move(inputs)), outputs_(std::move(outputs)) {
   try {
-    graph_ = std::visit([](const auto& from) { return graph::read_model(from); }, source);
+    graph_ = source.graph();
     digest_ = graph::digest(*graph_);
     finding_ = rows::follow_rows(*graph_, inputs_, outputs_);
   } catch (const graph::Malformed& problem) {
@@ -21,7 +20,7 @@ Examination::Examination(const ModelSource& source, rows::Axes inputs, rows::Axe
 }
 
 rows::Finding Examination::of(const rows::Known& known) const {
-  return graph_.has_value() ? rows::follow_rows(*graph_, inputs_, outputs_, known) : finding_;
+  return graph_ != nullptr ? rows::follow_rows(*graph_, inputs_, outputs_, known) : finding_;
 }
 
 }  // namespace tensorlane

@@ -1,12 +1,12 @@
 // Whether a model keeps the rows of a batch apart, by its graph, which is read beside ONNX Runtime.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 
 #include "onnx/graph/graph.h"
+#include "onnx/model_source.h"
 #include "onnx/rows/follow.h"
-#include "onnx/session.h"
 
 namespace tensorlane {
 
@@ -26,7 +26,7 @@ class Examination {
  private:
   rows::Axes inputs_;
   rows::Axes outputs_;
-  std::optional<graph::ModelGraph> graph_;  // kept where the finding may change
+  std::shared_ptr<const graph::ModelGraph> graph_;  // kept where the finding may change
   rows::Finding finding_;
   std::string digest_;
 };

@@ -98,14 +98,14 @@ void find_unranked(const ModelSource& source, std::vector<ValueInfo>& inputs, st
   if (std::ranges::none_of(inputs, in_doubt) && std::ranges::none_of(outputs, in_doubt)) return;
   std::set<std::string> scalars;
   try {
-    const auto model = std::visit([](const auto& from) { return graph::read_model(from); }, source);
+    const auto model = source.graph();
     const auto add = [&](const std::vector<graph::Value>& values) {
       for (const graph::Value& value : values) {
         if (value.shape.has_value() && value.shape->empty()) scalars.insert(value.name);
       }
     };
-    add(model.graph.inputs);
-    add(model.graph.outputs);
+    add(model->graph.inputs);
+    add(model->graph.outputs);
   } catch (const graph::Malformed&) {
     scalars.clear();
   }
@@ -125,10 +125,10 @@ Session::Session(const ort::Runtime& runtime, const ModelSource& source, const M
   provider_ = add_provider(runtime, made.get(), options.provider);
   apply_settings(runtime, made.get(), options.settings);
   const ort::Attempt loading(runtime, kLoading);
-  if (const auto* path = std::get_if<std::string>(&source)) {
+  if (const std::string* path = source.path()) {
     loading(api.CreateSession(runtime.env, path->c_str(), made.get(), session_.out()));
   } else {
-    const auto bytes = std::get<std::span<const std::byte>>(source);
+    const auto bytes = source.bytes();
     loading(api.CreateSessionFromArray(runtime.env, bytes.data(), bytes.size(), made.get(), session_.out()));
   }
   inputs_ = describe(runtime, get(), api.SessionGetInputCount, api.SessionGetInputName, api.SessionGetInputTypeInfo);

@@ -3,11 +3,10 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
+#include "onnx/model_source.h"
 #include "onnx/provider.h"
 #include "onnx/runtime.h"
 #include "onnx/session_settings.h"
@@ -21,9 +20,6 @@ struct ModelOptions {
   ProviderRequest provider{};
   SessionSettings settings{};
 };
-
-// A path, or the model's bytes, which may go away once it is loaded.
-using ModelSource = std::variant<std::string, std::span<const std::byte>>;
 
 class Session {
  public:

@@ -1,22 +1,29 @@
 #include "onnx/graph/digest.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace tensorlane::graph {
 namespace {
 
-// FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv/. Against accidents, not against attackers: whoever can change a
-// kept finding can say as well that rows are independent.
+// As FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/), of eight bytes at a time, whose high bits are folded in.
+// Against accidents, not against attackers: whoever can change a kept finding can say as well that rows are independent.
 class Digest {
  public:
   void add(std::uint64_t number) {
-    for (int shift = 0; shift < 64; shift += 8) add_byte(static_cast<std::uint8_t>(number >> shift));
+    hash_ = (hash_ ^ number) * 0x100000001b3ULL;
+    hash_ ^= hash_ >> 32U;
   }
   void add(std::string_view text) {
     add(text.size());
-    for (const char byte : text) add_byte(static_cast<std::uint8_t>(byte));
+    for (std::size_t at = 0; at < text.size(); at += sizeof(std::uint64_t)) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, text.data() + at, std::min(sizeof word, text.size() - at));
+      add(word);
+    }
   }
   template <typename T>
   void add_all(const T& items) {
@@ -91,8 +98,6 @@ class Digest {
   }
 
  private:
-  void add_byte(std::uint8_t byte) { hash_ = (hash_ ^ byte) * 0x100000001b3ULL; }
-
   std::uint64_t hash_ = 0xcbf29ce484222325ULL;
 };
 

@@ -8,11 +8,13 @@
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "onnx/examine.h"
+#include "onnx/graph/digest.h"
 #include "onnx/graph/wire.h"
 
 using namespace tensorlane;
@@ -102,6 +104,45 @@ TEST_CASE("graph: what is no model says why") {
   CHECK(missing.finding().reason.find("cannot be read") != std::string::npos);
   CHECK_FALSE(missing.finding().may_change);
   CHECK(missing.digest().empty());
+}
+
+TEST_CASE("graph: a model's source reads it once, or fails to once") {
+  const ModelSource source{std::string(TENSORLANE_TEST_MODEL)};
+  const auto first = source.graph();
+  REQUIRE(first != nullptr);
+  CHECK(source.graph() == first);
+  CHECK(source.path() != nullptr);
+
+  std::vector<std::byte> changing = bytes({0x00});
+  const ModelSource wrong{std::span<const std::byte>(changing)};
+  CHECK(wrong.path() == nullptr);
+  CHECK_THROWS_WITH_AS((void)wrong.graph(), "it has a field without a number", graph::Malformed);
+  changing[0] = std::byte{0x3b};
+  CHECK_THROWS_WITH_AS((void)wrong.graph(), "it has a field without a number", graph::Malformed);
+}
+
+TEST_CASE("graph: its digest tells apart what differs anywhere") {
+  const auto given = bytes_of(TENSORLANE_TEST_MODEL);
+  const graph::ModelGraph model = graph::read_model(given);
+  const std::string own = graph::digest(model);
+  CHECK(graph::digest(graph::read_model(given)) == own);
+  std::set<std::string> seen{own};
+  std::size_t changes = 0;
+  const auto differs = [&](auto&& change) {
+    graph::ModelGraph other = model;
+    change(other);
+    seen.insert(graph::digest(other));
+    ++changes;
+  };
+  for (std::size_t i = 0; i < model.graph.nodes.size(); ++i) {
+    differs([&](graph::ModelGraph& other) { other.graph.nodes[i].op += 'x'; });
+    differs([&](graph::ModelGraph& other) { other.graph.nodes[i].op.back() ^= 1; });
+    differs([&](graph::ModelGraph& other) { other.graph.nodes[i].inputs.emplace_back(); });
+    differs([&](graph::ModelGraph& other) { other.graph.nodes[i].outputs.emplace_back("y"); });
+  }
+  differs([](graph::ModelGraph& other) { other.graph.inputs.front().type ^= 1; });
+  differs([](graph::ModelGraph& other) { other.opsets[""] += 1; });
+  CHECK(seen.size() == changes + 1);
 }
 
 TEST_CASE("graph: a list of no numbers is one") {
