@@ -103,24 +103,21 @@ test.each([
   expect([...(await reading.run({ x })).y!.data]).toEqual(numbers);
 });
 
-test.each(['float4e2m1', 'int4', 'uint4', 'int2', 'uint2'] as const)(
-  'numbers that became %s are those',
-  async (type) => {
-    const toFloat = {
-      inputs: [value('x', type, ['N', 3])],
-      outputs: [value('y', 'float32', ['N', 3])],
-      nodes: [node('Cast', ['x'], ['y'], { to: { int: 1 } })],
-    };
-    await using reading = await device.loadModel(model(toFloat, newest));
-    const numbers = {
-      int4: [-8, 7, -1],
-      uint4: [15, 1, 8],
-      int2: [-2, 1, -1],
-      uint2: [3, 1, 2],
-    };
-    expect([...(await reading.run({ x: tensor([numbers[type]], { type }) })).y!.data]).toEqual(numbers[type]);
-  },
-);
+test.each(['int4', 'uint4', 'int2', 'uint2'] as const)('numbers that became %s are those', async (type) => {
+  const toFloat = {
+    inputs: [value('x', type, ['N', 3])],
+    outputs: [value('y', 'float32', ['N', 3])],
+    nodes: [node('Cast', ['x'], ['y'], { to: { int: 1 } })],
+  };
+  await using reading = await device.loadModel(model(toFloat, newest));
+  const numbers = {
+    int4: [-8, 7, -1],
+    uint4: [15, 1, 8],
+    int2: [-2, 1, -1],
+    uint2: [3, 1, 2],
+  };
+  expect([...(await reading.run({ x: tensor([numbers[type]], { type }) })).y!.data]).toEqual(numbers[type]);
+});
 
 test('float4e2m1 is packed two a byte', async () => {
   const x = { type: 'float4e2m1', data: Uint8Array.of(0x21, 0x0f), dims: [1, 3] } as const;
@@ -139,7 +136,7 @@ test('float4e2m1 is packed two a byte', async () => {
   await expectError(
     loaded.run({ x: { ...x, data: Uint8Array.of(1) } }),
     'ERR_SHAPE',
-    /need 2 elements, but data has 1/,
+    /needs 2 elements, but data has 1/,
   );
   await expectError(device.loadModel(identity('float4e2m1', ['N', 3], newest)), 'ERR_MODEL', /Identity/);
 });
