@@ -3,7 +3,18 @@ import { defineConfig } from 'vitest/config';
 
 const library = (name: string) => fileURLToPath(new URL(`lib/${name}.ts`, import.meta.url));
 
+/** Vite knows no CommonJS in TypeScript: what it was compiled to is loaded. */
+export const commonJs = {
+  name: 'commonjs',
+  load(id: string) {
+    if (!id.endsWith('.cts')) return undefined;
+    const compiled = id.replace('/lib/', '/dist/').replace(/\.cts$/, '.cjs');
+    return `import { createRequire } from 'node:module'; export default createRequire(${JSON.stringify(compiled)})(${JSON.stringify(compiled)});`;
+  },
+};
+
 export default defineConfig({
+  plugins: [commonJs],
   // What is counted for `npm run coverage` is lib/ itself; what is tested otherwise is what it was compiled to.
   resolve: {
     alias: process.argv.includes('--coverage')

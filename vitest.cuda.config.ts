@@ -3,6 +3,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { commonJs } from './vitest.config.js';
 
 const emulated = !process.env.TENSORLANE_REAL_GPU;
 // The addon that was built with the C++ tests of the emulated device, for a sanitizer: see test/CMakeLists.txt.
@@ -22,6 +23,7 @@ const emulation = {
 };
 
 export default defineConfig({
+  plugins: [commonJs],
   test: {
     name: emulated ? 'emulation' : 'cuda',
     environment: 'node',

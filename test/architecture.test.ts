@@ -29,7 +29,7 @@ interface Import {
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const files = readdirSync(`${root}/lib`, { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts'))
+  .filter((file) => /\.c?ts$/.test(file))
   .map((file) => `lib/${file}`)
   .concat('binding.d.ts');
 
@@ -39,7 +39,7 @@ function importsOf(file: string, text: string): Import[] {
   const calls = text.matchAll(/\bimport\(()['"](\.[^'"]+)['"]\)/g);
   return [...statements, ...calls].map(([, type, name]) => {
     const path = posix.join(posix.dirname(file), name!);
-    const to = path === 'binding.js' ? 'binding.d.ts' : path.replace(/\.js$/, '.ts');
+    const to = path === 'binding.js' ? 'binding.d.ts' : path.replace(/\.(c?)js$/, '.$1ts');
     return { from: file, to, loads: !type };
   });
 }

@@ -1,30 +1,61 @@
 // Loads the addon when it is first needed. One file is tried, by this rule:
 //   1. the one that the environment variable TENSORLANE_ADDON names;
-//   2. the build with CUDA (npm run build:cuda), where it is newer than the build without;
-//   3. what node-gyp-build finds: the build without, or the prebuilt one for this platform.
+//   2. a build of one's own, in a clone: the one with CUDA (npm run build:cuda), where it is newer than the one without;
+//   3. that of an installed package: see choose.ts.
 // Where that fails, the error says what was tried, why it failed, and what helps.
 
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type * as Binding from '../../binding.js';
 import { TensorlaneError } from '../core/errors.js';
+import { choose, installed, platform } from './choose.js';
+import { missingPackage, refusedFile } from './remedies.js';
 
 type Addon = typeof Binding;
 
 const require = createRequire(import.meta.url);
 const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
+let loading: Promise<void> | undefined;
 let loaded: Addon | undefined;
+let withoutCuda: string | undefined;
+
+/** To be awaited before anything of the addon is used. Errors: ERR_NO_DEVICE. */
+export async function prepareAddon(): Promise<void> {
+  loading ??= load();
+  try {
+    await loading;
+  } catch (error) {
+    loading = undefined; // what is missing may be installed meanwhile
+    throw error;
+  }
+}
 
 /** Errors: ERR_NO_DEVICE. */
 export function addon(): Addon {
-  loaded ??= loadAddon(packageRoot, process.env.TENSORLANE_ADDON);
+  // Whoever could not wait gets what needs no trying.
+  loaded ??= ownBuild(packageRoot, process.env.TENSORLANE_ADDON) ?? fromPackage(installed(`@tensorlane/${platform}`));
   return loaded;
 }
 
-/** Loads the addon of the package in `root`, or the file that is named. Errors: ERR_NO_DEVICE. */
-export function loadAddon(root: string, named: string | undefined): Addon {
+/** Why the addon has no CUDA device, where that is the package's doing. */
+export function noCudaReason(): string | undefined {
+  return withoutCuda;
+}
+
+async function load(): Promise<void> {
+  loaded ??= ownBuild(packageRoot, process.env.TENSORLANE_ADDON);
+  if (loaded !== undefined) return;
+  const choice = await choose();
+  loaded = fromPackage(choice?.package, choice?.name);
+  if (!choice!.name.includes('-cuda')) {
+    withoutCuda = choice!.withoutCuda ?? `for a GPU, npm install ${choice!.name}-cuda13 (or -cuda12)`;
+  }
+}
+
+/** The file that is named, or a build in the clone in `root`; undefined where there is neither. Errors: ERR_NO_DEVICE. */
+export function ownBuild(root: string, named: string | undefined): Addon | undefined {
   let tried = '';
   try {
     if (named) {
@@ -37,34 +68,42 @@ export function loadAddon(root: string, named: string | undefined): Addon {
       tried = withCuda;
       return require(withCuda) as Addon;
     }
-    tried = `${join(root, 'build', 'Release')} and ${join(root, 'prebuilds')}`;
+    if (!existsSync(join(root, 'scripts', 'setup.mjs'))) return undefined;
+    tried = join(root, 'build', 'Release');
     return (require('node-gyp-build') as (folder: string) => Addon)(root);
   } catch (cause) {
-    const reason = (cause as Error).message.trim().replace(/\n[\s\S]*/, '');
-    throw new TensorlaneError(
-      'ERR_NO_DEVICE',
-      `tensorlane's native addon could not be loaded on ${process.platform}-${process.arch}: tried ${tried}: ${reason}; ` +
-        remedy((cause as Error).message, existsSync(join(root, 'scripts', 'setup.mjs'))),
-      { cause },
-    );
+    throw refused(tried, cause, refusedFile((cause as Error).message, existsSync(join(root, 'scripts', 'setup.mjs'))));
   }
+}
+
+export function ownVersion(): string {
+  return (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version;
+}
+
+/** Errors: ERR_NO_DEVICE. */
+function fromPackage(found: ReturnType<typeof installed>, name = `@tensorlane/${platform}`): Addon {
+  const version = ownVersion();
+  if (found === undefined) throw refused(name, new Error('it is not installed'), missingPackage(version));
+  if (found.version !== version) {
+    const wrong = new Error(`it is of version ${found.version}, and tensorlane of ${version}`);
+    throw refused(name, wrong, missingPackage(version));
+  }
+  try {
+    return found.load();
+  } catch (cause) {
+    throw refused(found.file, cause, refusedFile((cause as Error).message, false));
+  }
+}
+
+function refused(tried: string, cause: unknown, remedy: string): TensorlaneError {
+  const reason = (cause as Error).message.trim().replace(/\n[\s\S]*/, '');
+  return new TensorlaneError(
+    'ERR_NO_DEVICE',
+    `tensorlane's native addon could not be loaded on ${platform}: tried ${tried}: ${reason}; ${remedy}`,
+    { cause },
+  );
 }
 
 function builtAt(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-}
-
-/** What helps, by what the loader says. */
-export function remedy(reason: string, inCheckout: boolean): string {
-  const build = inCheckout
-    ? 'build it with "npm run build" (it needs a C++20 compiler, CMake and OpenBLAS)'
-    : 'this package has none for this platform; build one in a checkout of tensorlane, and name it in TENSORLANE_ADDON';
-  if (/libopenblas/.test(reason)) {
-    return 'install OpenBLAS (Debian, Ubuntu: apt-get install libopenblas0-pthread)';
-  }
-  if (/version .* not found/.test(reason)) return `it was built for a newer system than this one: ${build}`;
-  if (/cannot open shared object file/.test(reason) && !/\.node: cannot open/.test(reason)) {
-    return 'install the shared library that is missing';
-  }
-  return build;
 }

@@ -1,9 +1,11 @@
-// Where ONNX Runtime's shared library is: named by the user, or inside the package onnxruntime-node.
+// Where ONNX Runtime's shared library is: named by the user, in the package that brought the addon, or inside the package
+// onnxruntime-node where that is installed beside.
 
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { TensorlaneError } from '../core/errors.js';
+import { installed, platform } from './choose.js';
 
 const libraryNames: Partial<Record<NodeJS.Platform, RegExp>> = {
   linux: /^libonnxruntime\.so(\.\d+)*$/,
@@ -14,6 +16,8 @@ const libraryNames: Partial<Record<NodeJS.Platform, RegExp>> = {
 export function findOnnxRuntime(named: string | undefined): string {
   const given = named ?? process.env.TENSORLANE_ONNXRUNTIME;
   if (given) return given;
+  const own = installed(`@tensorlane/${platform}`)?.onnxruntime;
+  if (own !== undefined) return own;
   let root: string;
   try {
     // The main file is <root>/dist/index.js; the package's manifest is not among its exports.
@@ -21,8 +25,8 @@ export function findOnnxRuntime(named: string | undefined): string {
   } catch (cause) {
     throw new TensorlaneError(
       'ERR_NO_RUNTIME',
-      'models need ONNX Runtime: install the package onnxruntime-node, or name its shared library in the environment ' +
-        'variable TENSORLANE_ONNXRUNTIME or in open({ onnxruntime })',
+      `models need ONNX Runtime: install the package @tensorlane/${platform}, which has it inside, or onnxruntime-node, or name ` +
+        'its shared library in the environment variable TENSORLANE_ONNXRUNTIME or in open({ onnxruntime })',
       { cause },
     );
   }

@@ -1,18 +1,15 @@
-// Which versions are here: tensorlane's own, and ONNX Runtime's.
+// Which version of ONNX Runtime is here.
 
 import { readFileSync, realpathSync } from 'node:fs';
+import { installed, platform } from '../addon/choose.js';
 import { findOnnxRuntime } from '../addon/onnxruntime.js';
-
-const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-
-export const ownVersion = manifest.version;
 
 /** Of the library that models would be run with; undefined where there is none, or its name does not tell. */
 export function onnxRuntimeVersion(): string | undefined {
   try {
     const file = findOnnxRuntime(undefined);
+    const own = installed(`@tensorlane/${platform}`);
+    if (own?.onnxruntime === file) return own.onnxruntimeVersion;
     return /(\d+\.\d+\.\d+)/.exec(`${realpathSync(file).split('/').at(-1)}`)?.[1] ?? packageVersion(file);
   } catch {
     return undefined;

@@ -1,7 +1,7 @@
 // Finding and opening devices.
 
 import type { OpenOptions as NativeOptions } from '../../binding.js';
-import { addon } from '../addon/load.js';
+import { addon, noCudaReason, prepareAddon } from '../addon/load.js';
 import { flag, mostThreads, namesOf, plainObject, refuseNul, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
@@ -106,9 +106,11 @@ export async function listDevices(): Promise<DeviceInfo[]> {
 }
 
 async function findDevices(what: string) {
+  await prepareAddon();
   const { findDevices: find } = addon();
   try {
-    return await find();
+    const { devices, noCuda } = await find();
+    return { devices, noCuda: noCudaReason() ?? noCuda };
   } catch (reason) {
     throw toTensorlaneError(reason, `${what}: `);
   }
@@ -162,6 +164,7 @@ async function openOne(
   const { resources, ...others } = settings;
   const { highPriority } = settings;
   const niceness = settings.niceness ?? (kind === 'cpu' ? 19 : 0);
+  await prepareAddon();
   const { Device: NativeDevice } = addon();
   try {
     const opened = await NativeDevice.open({ ...others, kind, index, niceness });
@@ -173,8 +176,10 @@ async function openOne(
       fallbackReason,
     });
   } catch (reason) {
-    const failure = toTensorlaneError(reason, `open: '${given.device ?? kind}' cannot be opened: `);
+    const what = `open: '${given.device ?? kind}' cannot be opened: `;
+    const failure = toTensorlaneError(reason, what);
     if (kind === 'cpu' || failure.code !== 'ERR_NO_DEVICE') throw failure;
-    throw new TensorlaneError(failure.code, `${failure.message}; 'cpu' works everywhere`, { cause: reason });
+    const told = noCudaReason() === undefined ? failure.message : what + noCudaReason();
+    throw new TensorlaneError(failure.code, `${told}; 'cpu' works everywhere`, { cause: reason });
   }
 }

@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { loadAddon, remedy } from '../../lib/addon/load.js';
+import { ownBuild } from '../../lib/addon/load.js';
+import { missingPackage, refusedFile } from '../../lib/addon/remedies.js';
 import { TensorlaneError } from '../../lib/core/errors.js';
 import { printedBy } from '../support/processes.js';
 
@@ -27,7 +28,7 @@ function packageOf(...files: readonly string[]): string {
 
 function refusal(root: string, named?: string): TensorlaneError {
   try {
-    loadAddon(root, named);
+    ownBuild(root, named);
   } catch (error) {
     expect(error).toBeInstanceOf(TensorlaneError);
     expect((error as TensorlaneError).code).toBe('ERR_NO_DEVICE');
@@ -48,27 +49,32 @@ test('the file that TENSORLANE_ADDON names is tried, and no other', () => {
 test('the build with CUDA is tried where it is the newer one', () => {
   const newer = packageOf(without, withCuda);
   expect(refusal(newer).message).toContain(`tried ${join(newer, withCuda)}: `);
-  const older = packageOf(withCuda, without);
-  expect(refusal(older).message).toContain(`tried ${join(older, 'build/Release')} and ${join(older, 'prebuilds')}: `);
+  const older = packageOf(withCuda, without, 'scripts/setup.mjs');
+  expect(refusal(older).message).toContain(`tried ${join(older, 'build/Release')}: `);
   expect((refusal(older).cause as Error).message).toContain(join(older, without));
 });
 
-test('where there is none, it says what was looked for and how to get one', () => {
-  const installed = packageOf();
-  expect(refusal(installed).message).toMatch(/No native build was found for platform=.*has none for this platform/);
+test('a clone without a build says how to make one', () => {
   const checkout = packageOf('scripts/setup.mjs');
   expect(refusal(checkout).message).toMatch(/No native build was found.*npm run build.*C\+\+20 compiler/);
 });
 
+test('what is no clone has no build of its own', () => {
+  expect(ownBuild(packageOf(), undefined)).toBeUndefined();
+});
+
 test('the remedy is that of the cause', () => {
   const missing = (library: string) => `${library}: cannot open shared object file: No such file or directory`;
-  expect(remedy(missing('libopenblas.so.0'), false)).toMatch(/^install OpenBLAS/);
-  expect(remedy(missing('libgfortran.so.5'), false)).toMatch(/^install the shared library/);
-  expect(remedy(missing('/nowhere/tensorlane.node'), true)).toMatch(/^build it/);
-  expect(remedy("libstdc++.so.6: version `GLIBCXX_3.4.32' not found (required by tensorlane.node)", true)).toMatch(
+  expect(refusedFile(missing('libopenblas.so.0'), false)).toMatch(/^install OpenBLAS/);
+  expect(refusedFile(missing('libgfortran.so.5'), false)).toMatch(/^install the shared library/);
+  expect(refusedFile(missing('/nowhere/tensorlane.node'), true)).toMatch(/^build it/);
+  expect(refusedFile("libstdc++.so.6: version `GLIBCXX_3.4.32' not found (required by tensorlane.node)", true)).toMatch(
     /^it was built for a newer system than this one: build it/,
   );
-  expect(remedy('invalid ELF header', false)).toMatch(/^this package has none/);
+  expect(refusedFile('invalid ELF header', false)).toMatch(/^build one in a clone/);
+  expect(missingPackage('1.2.3')).toMatch(
+    /^npm install @tensorlane\/[a-z]+-[a-z0-9]+@1\.2\.3 .*--omit=optional.*lock file/,
+  );
 });
 
 test('nothing is loaded before it is needed, and then open() rejects', async () => {

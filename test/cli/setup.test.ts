@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
-import { findDriver } from '../../lib/cli/setup/found.js';
+import { findDriver } from '../../lib/addon/driver.js';
 import { onnxRuntimeVersion } from '../../lib/cli/versions.js';
 import { runNode } from '../support/processes.js';
 import { Registry, zipOf } from './registry.js';

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { findDriver } from '../setup/found.js';
+import { findDriver, oldestDriver } from '../../addon/driver.js';
 import type { Check, Found } from './probe.js';
 
 export const about: Readonly<Record<Check, string>> = {
@@ -67,15 +67,15 @@ function reasonIn(stderr: string): string {
 function advised(check: Check, reason: string): { advice?: string } {
   if (check !== 'cuda') return {}; // the reason says what helps
   const driver = findDriver();
-  if (driver === undefined) return { advice: "install NVIDIA's driver, 580 or newer for CUDA 13, on this machine" };
+  if (driver === undefined)
+    return { advice: `install NVIDIA's driver, ${oldestDriver[13]} or newer for CUDA 13, on this machine` };
   if (driver.version !== undefined && driver.cuda === undefined) {
-    return { advice: `NVIDIA's driver ${driver.version} is too old: 525 runs CUDA 12, and 580 CUDA 13` };
+    return {
+      advice: `NVIDIA's driver ${driver.version} is too old: ${oldestDriver[12]} runs CUDA 12, and ${oldestDriver[13]} CUDA 13`,
+    };
   }
   if (/libcuda\.so/.test(reason)) {
     return { advice: 'in a container, start it with the GPU: docker run --gpus all (NVIDIA Container Toolkit)' };
-  }
-  if (/built without/.test(reason)) {
-    return { advice: `npm install @tensorlane/${process.platform}-${process.arch}-cuda${driver.cuda ?? 13}` };
   }
   if (/cublas|cusolver|nvrtc/i.test(reason)) return { advice: 'npx tensorlane setup cuda' };
   return {};

@@ -2,8 +2,9 @@
 
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
-import { type Driver, findDriver } from '../setup/found.js';
-import { onnxRuntimeVersion, ownVersion } from '../versions.js';
+import { type Driver, findDriver } from '../../addon/driver.js';
+import { ownVersion } from '../../addon/load.js';
+import { onnxRuntimeVersion } from '../versions.js';
 
 export interface Machine {
   readonly tensorlane: string;
@@ -28,7 +29,7 @@ export function machine(): Machine {
     if (version !== undefined) packages[name] = version;
   }
   return {
-    tensorlane: ownVersion,
+    tensorlane: ownVersion(),
     node: process.versions.node,
     platform: `${process.platform}-${process.arch}${libc()}`,
     cpu: `${cpus()[0]?.model.trim() || 'unknown'}, ${availableParallelism()} of ${cpus().length} cores`,

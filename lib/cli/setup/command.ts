@@ -3,12 +3,13 @@
 
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { type CudaMajor, type Driver, findDriver, oldestDriver } from '../../addon/driver.js';
 import { TensorlaneError } from '../../core/errors.js';
 import { type Command, type CommandOptions, UsageError } from '../command.js';
 import { onnxRuntimeVersion } from '../versions.js';
-import { type Component, type CudaMajor, type Purpose, providerFiles, purposes } from './components.js';
+import { type Component, type Purpose, providerFiles, purposes } from './components.js';
 import { download } from './download.js';
-import { type Driver, findDriver, setupFolder } from './found.js';
+import { setupFolder } from './found.js';
 import { type Asked, commandsOf, nupkgOf, type Plan, type Provider, planOf } from './plan.js';
 import { progress } from './progress.js';
 import { newestWheel, nugetPackage, publicRegistries, type Registries, type RemoteFile } from './registries.js';
@@ -83,9 +84,14 @@ function driverLines(driver: Driver | undefined, major: CudaMajor): string[] {
     return [`There is no NVIDIA driver; it comes with the system, not from here. Libraries for CUDA ${major}:`];
   const version = driver.version ?? 'of unknown version';
   if (driver.cuda === undefined && driver.version !== undefined) {
-    return [`NVIDIA's driver ${version} is older than CUDA 12 wants (525). Libraries for CUDA ${major}:`];
+    return [
+      `NVIDIA's driver ${version} is older than CUDA 12 wants (${oldestDriver[12]}). Libraries for CUDA ${major}:`,
+    ];
   }
-  const tooNew = driver.cuda !== undefined && driver.cuda < major ? `, which is too old for CUDA ${major} (580)` : '';
+  const tooNew =
+    driver.cuda !== undefined && driver.cuda < major
+      ? `, which is too old for CUDA ${major} (${oldestDriver[major]})`
+      : '';
   return [`NVIDIA's driver ${version}${tooNew}. Libraries for CUDA ${major}:`];
 }
 

@@ -1,6 +1,7 @@
 // What a machine with a GPU needs beside tensorlane, by CUDA's major version: which library for what, and pip's package that has it.
 
-export type CudaMajor = 12 | 13;
+import type { CudaMajor } from '../../addon/driver.js';
+
 export type Purpose = 'algebra' | 'kernels' | 'models';
 
 export interface Component {

@@ -1,30 +1,11 @@
-// What of it the machine has already: the driver, and where the loader or the addon would find a library.
+// Where the loader or the addon would find a library.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Component, CudaMajor } from './components.js';
-
-export interface Driver {
-  /** Such as '580.65.06'; undefined where its library is there, but not its version. */
-  readonly version?: string;
-  /** The newest CUDA that it runs; undefined where that is not known. */
-  readonly cuda?: CudaMajor;
-}
-
-/** The first driver of each version of CUDA. */
-const oldest = { 13: 580, 12: 525 } as const;
-
-/** NVIDIA's driver; undefined where there is none. */
-export function findDriver(root = '/'): Driver | undefined {
-  const file = join(root, 'proc/driver/nvidia/version');
-  const version = existsSync(file) ? /\s(\d+\.\d[\d.]*)\s/.exec(readFileSync(file, 'utf8'))?.[1] : undefined;
-  if (version === undefined) return findLibrary('libcuda.so.1', [join(root, 'usr/lib/wsl/lib')]) ? {} : undefined;
-  const major = Number.parseInt(version, 10);
-  if (major >= oldest[13]) return { version, cuda: 13 };
-  return major >= oldest[12] ? { version, cuda: 12 } : { version };
-}
+import type { CudaMajor } from '../../addon/driver.js';
+import type { Component } from './components.js';
 
 /** Where `setup cuda` puts libraries, unless it is told otherwise, and where the addon looks for them. */
 export function setupFolder(major: CudaMajor): string {

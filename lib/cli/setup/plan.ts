@@ -2,14 +2,8 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  type Component,
-  type CudaMajor,
-  componentsOf,
-  type Purpose,
-  providerFiles,
-  providerPackage,
-} from './components.js';
+import type { CudaMajor } from '../../addon/driver.js';
+import { type Component, componentsOf, type Purpose, providerFiles, providerPackage } from './components.js';
 import { findLibrary, libraryFolders } from './found.js';
 
 export interface Provider {

@@ -1,0 +1,42 @@
+// What helps where no addon can be loaded, by what is wrong.
+
+import { platform } from './choose.js';
+import packages from './packages.cjs';
+
+/** Where no package for this platform is installed. */
+export function missingPackage(version: string): string {
+  const name = `@tensorlane/${platform}`;
+  if (isMusl()) {
+    return `there is none for musl (Alpine): take an image with glibc, such as node:22-slim`;
+  }
+  if (!Object.hasOwn(packages, name)) {
+    return `there is none for ${platform}: build it in a clone of tensorlane, and name it in TENSORLANE_ADDON`;
+  }
+  const exact = `${name}@${version}`;
+  if (process.versions.electron !== undefined) {
+    return `install ${exact}, and keep node_modules/@tensorlane out of the archive (asarUnpack)`;
+  }
+  return (
+    `npm install ${exact} (pnpm add, yarn add). It is left out by --omit=optional and --no-optional, and by a lock file or ` +
+    'node_modules of another platform: make these anew here; a bundle has to leave tensorlane and @tensorlane/* outside'
+  );
+}
+
+/** Where there is a file, which the loader refuses for this reason. */
+export function refusedFile(reason: string, inCheckout: boolean): string {
+  const build = inCheckout
+    ? 'build it with "npm run build" (it needs a C++20 compiler, CMake and OpenBLAS)'
+    : 'build one in a clone of tensorlane, and name it in TENSORLANE_ADDON';
+  if (/libopenblas/.test(reason)) return 'install OpenBLAS (Debian, Ubuntu: apt-get install libopenblas0-pthread)';
+  if (/version .* not found/.test(reason)) return `it was built for a newer system than this one: ${build}`;
+  if (/cannot open shared object file/.test(reason) && !/\.node: cannot open/.test(reason)) {
+    return 'install the shared library that is missing';
+  }
+  return build;
+}
+
+function isMusl(): boolean {
+  if (process.platform !== 'linux') return false;
+  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+  return header.glibcVersionRuntime === undefined;
+}

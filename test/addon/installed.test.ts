@@ -1,0 +1,141 @@
+// tensorlane as npm installs it, outside of any clone: which package the addon comes from, and what is said where there is none.
+
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeEach, expect, test } from 'vitest';
+import { runNode } from '../support/processes.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+/** The one that the tests run with. */
+const addonFile = process.env.TENSORLANE_ADDON || join(root, 'build', 'Release', 'tensorlane.node');
+const platform = `${process.platform}-${process.arch}`;
+const folder = mkdtempSync(join(tmpdir(), 'tensorlane-installed-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const { version } = (await import('../../package.json', { with: { type: 'json' } })).default as { version: string };
+
+let project = '';
+let projects = 0;
+beforeEach(() => {
+  project = join(folder, String(projects++));
+  const own = join(project, 'node_modules', 'tensorlane');
+  mkdirSync(own, { recursive: true });
+  cpSync(join(root, 'dist'), join(own, 'dist'), { recursive: true });
+  cpSync(join(root, 'package.json'), join(own, 'package.json'));
+});
+
+/** A package that carries the addon which the tests run with, or a file that is none. */
+function add(name: string, { file = addonFile, of = version, more = '' } = {}): void {
+  const to = join(project, 'node_modules', '@tensorlane', name);
+  mkdirSync(to, { recursive: true });
+  symlinkSync(file, join(to, 'tensorlane.node'));
+  writeFileSync(
+    join(to, 'package.json'),
+    JSON.stringify({ name: `@tensorlane/${name}`, version: of, main: 'index.js' }),
+  );
+  const addon = "require('node:path').join(__dirname, 'tensorlane.node')";
+  const index = `exports.version = '${of}'; exports.file = ${addon}; exports.load = () => require('./tensorlane.node'); ${more}`;
+  writeFileSync(join(to, 'index.js'), index);
+}
+
+/** What a program in the project prints. It has no clone, and no addon that somebody named. */
+async function run(script: string, env: NodeJS.ProcessEnv = {}) {
+  writeFileSync(join(project, 'main.mjs'), script);
+  const none = { TENSORLANE_ADDON: '', TENSORLANE_ONNXRUNTIME: '' };
+  const { code, stdout, stderr } = await runNode([join(project, 'main.mjs')], {
+    cwd: project,
+    env: { ...none, ...env },
+  });
+  return { code, printed: stdout.trim(), stderr };
+}
+
+const svd = `
+  import { open, tensor } from 'tensorlane';
+  const device = await open();
+  const { s } = await device.linalg.svd(tensor([[3, 0], [0, 4]]), { mode: 'values' });
+  console.log([...s.data].join(), device.info.fallbackReason);
+  await device.dispose();`;
+
+const openFails =
+  "import { open } from 'tensorlane'; await open().catch((error) => console.log(error.code, error.message));";
+
+test('the addon comes from the package of this platform, and a GPU would take one more', async () => {
+  add(platform);
+  const { printed, stderr } = await run(svd);
+  expect(printed, stderr).toBe(`4,3 for a GPU, npm install @tensorlane/${platform}-cuda13 (or -cuda12)`);
+});
+
+test('CommonJS requires it', async () => {
+  add(platform);
+  writeFileSync(
+    join(project, 'main.cjs'),
+    "require('tensorlane').open('cpu').then((d) => d.dispose()).then(() => console.log('right'))",
+  );
+  const { code, stdout, stderr } = await runNode([join(project, 'main.cjs')], {
+    cwd: project,
+    env: { TENSORLANE_ADDON: '', NODE_NO_WARNINGS: '1' },
+  });
+  // Node 20 from 20.19 on, and 22.12.
+  expect([code, stdout], stderr).toEqual([0, 'right\n']);
+});
+
+test('a package for CUDA stands back where it does not work, and says why', async () => {
+  add(platform);
+  add(`${platform}-cuda13`);
+  const { printed, stderr } = await run(svd);
+  const reason = `@tensorlane/${platform}-cuda13 is installed, but `;
+  expect(printed, stderr).toMatch(/^4,3 /);
+  expect(printed).toContain(reason);
+});
+
+test('where there is no package, the error says how to get it', async () => {
+  const { printed, stderr } = await run(openFails);
+  expect(printed, stderr).toMatch(
+    /^ERR_NO_DEVICE .* tried @tensorlane\/\S+: it is not installed; npm install @tensorlane\/\S+@\d+\.\d+\.\d+ \(pnpm add, yarn add\).*--omit=optional/,
+  );
+});
+
+test('one of another version is not taken', async () => {
+  add(platform, { of: '0.0.1' });
+  const { printed } = await run(openFails);
+  expect(printed).toContain(
+    `it is of version 0.0.1, and tensorlane of ${version}; npm install @tensorlane/${platform}@${version}`,
+  );
+});
+
+test('nor is a file that is no addon', async () => {
+  const file = join(project, 'broken.node');
+  writeFileSync(file, 'this is no library');
+  add(platform, { file });
+  const { printed } = await run(openFails);
+  expect(printed).toMatch(
+    /^ERR_NO_DEVICE .*tensorlane\.node: .*(file too short|invalid ELF header).*; build one in a clone/,
+  );
+});
+
+test('a package that fails by itself is told of as it fails', async () => {
+  add(platform, { more: "throw new Error('this package is broken')" });
+  const { printed } = await run(openFails);
+  expect(printed).toContain('this package is broken');
+});
+
+test('without ONNX Runtime algebra works, and a model says what to install', async () => {
+  add(platform);
+  const { printed, stderr } = await run(`${svd}
+    const other = await open('cpu');
+    await other.loadModel('model.onnx').catch((error) => console.log(error.code, error.message));
+    await other.dispose();`);
+  const [algebra, model] = printed.split('\n');
+  expect(algebra, stderr).toMatch(/^4,3/);
+  expect(model).toMatch(
+    /^ERR_NO_RUNTIME .*install the package @tensorlane\/\S+, which has it inside, or onnxruntime-node/,
+  );
+});
+
+test("a package's own ONNX Runtime is found", async () => {
+  add(platform, { more: "exports.onnxruntime = '/nowhere/libonnxruntime.so.1';" });
+  const { printed } = await run(`import { open } from 'tensorlane'; const device = await open('cpu');
+    await device.loadModel('model.onnx').catch((error) => console.log(error.code, error.message));`);
+  expect(printed).toContain('/nowhere/libonnxruntime.so.1');
+});
