@@ -107,7 +107,7 @@ export const typescript = stamped({
     await run('typescript', process.execPath, [tool('typescript', 'bin', 'tsc'), '-p', 'tsconfig.json']);
     // What a source that is gone had left behind would still be published.
     for (const file of filesUnder(inRoot('dist'))) {
-      const source = path.relative(inRoot('dist'), file).replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts');
+      const source = path.relative(inRoot('dist'), file).replace(/(?:\.d\.(c?)ts|\.(c?)js)(\.map)?$/, '.$1$2ts');
       if (!existsSync(inRoot('lib', source))) rmSync(file);
     }
   },
