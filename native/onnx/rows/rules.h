@@ -40,6 +40,8 @@ void concat(Step& step);
 void split(Step& step);
 void slice(Step& step);
 void pad(Step& step);
+
+// spreading.cpp: the same elements several times
 void tile(Step& step);
 void expand(Step& step);
 
