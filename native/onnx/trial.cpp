@@ -17,7 +17,7 @@ namespace {
 // What a row of a trial is made of.
 enum class Row {
   Own,     // the one that is compared
-  Turned,  // its elements, moved on by one: as plausible, and another
+  Turned,  // its elements, moved on by one: as plausible, and another (see bytes_of)
   Zero,
   Huge,
   Tiny,
@@ -49,7 +49,21 @@ std::size_t product(std::span<const std::int64_t> dims) {
   return static_cast<std::size_t>(std::accumulate(dims.begin(), dims.end(), std::int64_t{1}, std::multiplies<>()));
 }
 
-// Numbers that have extremes get them. Others (token numbers, say) may only be what the model has a use for: they are moved on.
+// Half of each integer, which is still an index where that one is; 1 for 0, and 0 for what is negative. The other one of a bool.
+std::vector<std::byte> halved(DType type, std::vector<std::byte> bytes) {
+  const std::size_t size = byte_size(type, 1);
+  for (std::size_t at = 0; at + size <= bytes.size(); at += size) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, bytes.data() + at, size);  // little-endian, as every machine is that this runs on
+    const bool negative = (value >> (8 * size - 1)) != 0;
+    value = value == 0 ? 1 : type == DType::Bool || negative ? 0 : value / 2;
+    std::memcpy(bytes.data() + at, &value, size);
+  }
+  return bytes;
+}
+
+// Numbers that have extremes get them. Others (token numbers, say) may only be what the model has a use for: they are moved on;
+// and where that changes nothing, halved, for rows that are all alike show nothing.
 std::vector<std::byte> bytes_of(Row row, DType type, const std::vector<std::byte>& own) {
   std::vector<std::byte> bytes = own;
   const Floats* floats = find_floats(type);
@@ -59,7 +73,7 @@ std::vector<std::byte> bytes_of(Row row, DType type, const std::vector<std::byte
     if (bytes.size() > element) {
       std::rotate(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(element), bytes.end());
     }
-    return bytes;
+    return floats == nullptr && bytes == own ? halved(type, std::move(bytes)) : bytes;
   }
   const std::uint64_t bits = row == Row::Huge         ? floats->huge
                              : row == Row::Tiny       ? floats->tiny
@@ -70,6 +84,15 @@ std::vector<std::byte> bytes_of(Row row, DType type, const std::vector<std::byte
     std::memcpy(bytes.data() + at, &bits, floats->bytes);  // little-endian, as every machine is that this runs on
   }
   return bytes;
+}
+
+// Strings, moved on by one; where that changes nothing, each of them twice.
+std::vector<std::string> turned(const std::vector<std::string>& own) {
+  std::vector<std::string> strings = own;
+  if (strings.size() > 1) std::rotate(strings.begin(), strings.begin() + 1, strings.end());
+  if (strings != own) return strings;
+  for (std::string& text : strings) text += " " + text;
+  return strings;
 }
 
 // The rows side by side along an axis: `outer` times a piece of each.
@@ -136,8 +159,7 @@ class Trial {
         std::vector<std::vector<std::string>> lists;
         for (std::size_t row = 0; row < rows; ++row) {
           lists.push_back(input.strings);
-          const bool turn = input.axis.has_value() && batch[row] != Row::Own && input.strings.size() > 1;
-          if (turn) std::rotate(lists.back().begin(), lists.back().begin() + 1, lists.back().end());
+          if (input.axis.has_value() && batch[row] != Row::Own) lists.back() = turned(input.strings);
         }
         made.strings = interleaved(lists, outer);
         continue;

@@ -64,6 +64,7 @@ class Digest {
   void add_one(const Node& node) {
     add_one(node.op);
     add_one(node.domain);
+    add_one(node.overload);
     add_all(node.inputs);
     add_all(node.outputs);
     add_all(node.attributes);
@@ -83,6 +84,7 @@ class Digest {
   void add_one(const Function& function) {
     add_one(function.domain);
     add_one(function.name);
+    add_one(function.overload);
     add_all(function.inputs);
     add_all(function.outputs);
     add_all(function.defaults);

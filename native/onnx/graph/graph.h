@@ -54,6 +54,7 @@ struct Node {
   std::string op;
   std::string domain;  // "" is ONNX's own
   std::string name;
+  std::string overload;             // of several functions of one name
   std::vector<std::string> inputs;  // "": left out
   std::vector<std::string> outputs;
   std::vector<Attribute> attributes;
@@ -73,6 +74,7 @@ struct Graph {
 struct Function {
   std::string domain;
   std::string name;
+  std::string overload;
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
   std::vector<Attribute> defaults;

@@ -202,6 +202,9 @@ Node read_node(Message message, int depth) {
       case 7:
         node.domain = message.text();
         break;
+      case 8:
+        node.overload = message.text();
+        break;
       default:
         break;
     }
@@ -284,6 +287,9 @@ Function read_function(Message message) {
         break;
       case 11:
         function.defaults.push_back(read_attribute(message.message(), 0));
+        break;
+      case 13:
+        function.overload = message.text();
         break;
       default:
         break;

@@ -118,7 +118,11 @@ void last_axes(Step& step) {
   step.set_all(Fact::rows(x, x.axis, x.shape));
   std::vector<std::size_t> normalised;
   for (std::size_t i = *first; i < rank; ++i) normalised.push_back(i);
-  for (std::size_t i = 1; i < step.outputs().size(); ++i) step.set(i, without(x, normalised, true));
+  // The mean and the deviation, and of the Skip... ones what was normalised.
+  constexpr std::size_t kSum = 3;
+  for (std::size_t i = 1; i < step.outputs().size(); ++i) {
+    step.set(i, i == kSum ? Fact::rows(x, x.axis, x.shape) : without(x, normalised, true));
+  }
 }
 
 void cumulate(Step& step) {

@@ -25,6 +25,12 @@ Fact fact_of(const graph::Tensor& tensor) {
   return fact;
 }
 
+// Dropout does where it trains, which nobody has a use for with what is the same for all rows.
+bool may_draw(const Node& node) {
+  const Rule* rule = find_rule(node.domain, node.op);
+  return rule != nullptr && (rule->apply == random || (rule->apply == dropout && node.inputs.size() > 2));
+}
+
 // The values of a graph, and of those that it lies in.
 struct Scope {
   const Scope* around = nullptr;
@@ -88,7 +94,13 @@ class Follower {
       return step.outputs();
     }
     if (has_graph) {
-      if (!captures_only_shared(node, inputs, scope)) step.doubts("repeats a graph for the rows");
+      const Rule* rule = find_rule(node.domain, node.op);
+      if (captures_only_shared(node, inputs, scope)) return step.outputs();
+      if (rule != nullptr && rule->apply == mixing) {
+        mixing(step);
+      } else {
+        step.doubts("repeats a graph for the rows");
+      }
       return step.outputs();
     }
     apply(step, inputs);
@@ -112,7 +124,7 @@ class Follower {
     }
     rule->apply(step);
     keep_bounds(step);
-    const bool draws = find_rule("", "RandomNormal")->apply == rule->apply;
+    const bool draws = may_draw(step.node());
     for (Fact& output : step.outputs()) {
       // What all is the same for all rows makes nothing else, whatever a rule that was made for rows says of it.
       if (constant && !draws && !output.is(Kind::Shared)) output = Fact::shared();
@@ -184,8 +196,7 @@ class Follower {
   // All names that the nodes of a graph take; false where one of them draws random numbers, or might.
   bool collect(const graph::Graph& graph, std::set<std::string>& names) const {
     for (const Node& node : graph.nodes) {
-      const Rule* rule = find_rule(node.domain, node.op);
-      if (rule != nullptr && rule->apply == find_rule("", "RandomNormal")->apply) return false;
+      if (may_draw(node)) return false;
       if (function_of(node) != nullptr) return false;
       names.insert(node.inputs.begin(), node.inputs.end());
       for (const graph::Attribute& attribute : node.attributes) {
@@ -251,7 +262,7 @@ class Follower {
 
   [[nodiscard]] const graph::Function* function_of(const Node& node) const {
     const auto at = std::ranges::find_if(model_.functions, [&](const graph::Function& function) {
-      return function.name == node.op && function.domain == node.domain;
+      return function.name == node.op && function.domain == node.domain && function.overload == node.overload;
     });
     return at == model_.functions.end() ? nullptr : &*at;
   }

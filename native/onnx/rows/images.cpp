@@ -161,16 +161,22 @@ void resize(Step& step) {
     if (axis != x.axis) shape[axis] = step.symbols().fresh();
   }
   const auto at = std::ranges::find(axes, x.axis);
-  if (at == axes.end()) return step.set_all(Fact::rows(x, x.axis, std::move(shape)));
   const auto place = static_cast<std::size_t>(at - axes.begin());
   const graph::Attribute* attribute = step.attribute("scales");
   for (std::size_t i = 1; i < step.inputs(); ++i) {
     const Fact* input = step.input(i);
     if (input == nullptr) continue;
     if (!input->is(Kind::Shared)) return step.mixes("takes its sizes from the rows");
+    if (at == axes.end()) {
+      if (counts_rows(*input)) return step.mixes("resizes by the number of rows");
+      continue;
+    }
     // The number of rows as a size, or 1 as a scale.
     if (input->elements.has_value() && place < input->elements->size()) {
       if (!((*input->elements)[place] == (*x.shape)[x.axis])) return step.mixes("resizes the batch");
+      for (std::size_t k = 0; k < input->elements->size(); ++k) {
+        if (k != place && (*input->elements)[k].batches() != 0) return step.mixes("resizes by the number of rows");
+      }
       for (std::size_t k = 0; k < axes.size() && k < input->elements->size(); ++k) {
         if (axes[k] != x.axis) shape[axes[k]] = (*input->elements)[k];
       }
@@ -180,6 +186,7 @@ void resize(Step& step) {
     if (scales && (*input->reals)[place] == 1.0F) return step.set_all(Fact::rows(x, x.axis, std::move(shape)));
     if (scales) return step.mixes("resizes the batch");
   }
+  if (at == axes.end()) return step.set_all(Fact::rows(x, x.axis, std::move(shape)));
   const bool scales = attribute != nullptr && attribute->reals.size() == axes.size();
   if (scales && attribute->reals[place] == 1.0F) return step.set_all(Fact::rows(x, x.axis, std::move(shape)));
   step.doubts("has a size that is not known");

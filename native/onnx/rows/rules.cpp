@@ -73,7 +73,7 @@ constexpr std::array kOnnx{
     Group{mixing, 0,
           "Compress DynamicQuantizeLinear EyeLike MaxRoiPool MaxUnpool NegativeLogLikelihoodLoss NonMaxSuppression "
           "NonZero "
-          "RoiAlign ScatterND SoftmaxCrossEntropyLoss Unique"},
+          "RoiAlign ScatterND SoftmaxCrossEntropyLoss StringNormalizer StringSplit Unique"},
     Group{random, 0, "Bernoulli Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike"},
 };
 
@@ -90,7 +90,12 @@ constexpr std::array kMicrosoft{
     Group{elementwise, 1, "BiasGelu FastGelu Gelu QuickGelu"},
     Group{last_axes, 1, "SkipLayerNormalization SimplifiedLayerNormalization SkipSimplifiedLayerNormalization"},
     Group{quantize, 1, "QuantizeLinear DequantizeLinear"},
-    Group{mixing, 0, "DynamicQuantizeMatMul DynamicQuantizeLSTM"},
+    // Those for text give all rows the size of the longest, or go on until all have ended.
+    Group{
+        mixing, 0,
+        "BeamSearch BifurcationDetector CropAndResize DynamicQuantizeLSTM DynamicQuantizeMatMul DynamicTimeWarping "
+        "GreedySearch PackedAttention PackedMultiHeadAttention RemovePadding RestorePadding Sampling Tokenizer Unique "
+        "WhisperBeamSearch"},
 };
 
 using Table = std::unordered_map<std::string_view, Rule>;

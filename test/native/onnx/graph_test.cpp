@@ -145,6 +145,53 @@ TEST_CASE("graph: its digest tells apart what differs anywhere") {
   CHECK(seen.size() == changes + 1);
 }
 
+TEST_CASE("graph: of several functions of one name the one is followed that a node says") {
+  const auto softmax = [](std::int64_t axis) {
+    graph::Attribute attribute;
+    attribute.name = "axis";
+    attribute.integer = axis;
+    graph::Node node;
+    node.op = "Softmax";
+    node.inputs = {"a"};
+    node.outputs = {"b"};
+    node.attributes = {attribute};
+    return node;
+  };
+  const auto function = [&](const char* overload, std::int64_t axis) {
+    graph::Function made;
+    made.domain = "own";
+    made.name = "F";
+    made.overload = overload;
+    made.inputs = {"a"};
+    made.outputs = {"b"};
+    made.nodes = {softmax(axis)};
+    made.opsets = {{"", 21}};
+    return made;
+  };
+  graph::ModelGraph model;
+  model.opsets = {{"", 21}, {"own", 1}};
+  model.functions = {function("", 1), function("along rows", 0)};
+  const auto tensor = [](const char* name) {
+    graph::Value value;
+    value.name = name;
+    value.shape = graph::Shape{{-1, "N"}, {4, ""}};
+    return value;
+  };
+  model.graph.inputs = {tensor("x")};
+  model.graph.outputs = {tensor("y")};
+  graph::Node call;
+  call.op = "F";
+  call.domain = "own";
+  call.inputs = {"x"};
+  call.outputs = {"y"};
+  model.graph.nodes = {call};
+  CHECK(rows::follow_rows(model, {}, {}).verdict == rows::Verdict::Independent);
+  model.graph.nodes.front().overload = "along rows";
+  CHECK(rows::follow_rows(model, {}, {}).verdict == rows::Verdict::Mixed);
+  model.graph.nodes.front().overload = "another";
+  CHECK(rows::follow_rows(model, {}, {}).verdict == rows::Verdict::Doubtful);
+}
+
 TEST_CASE("graph: a list of no numbers is one") {
   // graph { node { attribute { floats: [] } } }
   const auto given = bytes({0x3a, 0x06, 0x0a, 0x04, 0x2a, 0x02, 0x3a, 0x00});
