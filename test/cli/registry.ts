@@ -115,6 +115,7 @@ export class Registry {
       return;
     }
     this.#broken.add(name);
-    response.write(rest.subarray(0, breakAfter), () => response.destroy());
+    // Ended, not reset: what was written arrives.
+    response.write(rest.subarray(0, breakAfter), () => response.socket?.end());
   }
 }
