@@ -5,7 +5,7 @@ import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
 import { DeviceTensor } from '../runtime/device-tensor.js';
 import { arrayKind, holds, storedLength } from '../tensor/dtypes.js';
-import { requireStrings, wrongDims } from '../tensor/tensor.js';
+import { requireStrings, shownDims, wrongDims } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
 import { type Given, Whole } from './given.js';
 import type { InputLayout, Layout, OutputLayout } from './layout.js';
@@ -240,7 +240,7 @@ function wrongType(spec: InputLayout, value: Tensor, given: object, inputs: read
 
 function wrongShape(spec: InputLayout, tensor: Tensor): TensorlaneError {
   if (ArrayBuffer.isView(tensor.dims)) return wrongDims(`run: input '${spec.name}'`, tensor.dims);
-  const given = Array.isArray(tensor.dims) ? `[${tensor.dims.join(', ')}]` : arrayKind(tensor.dims);
+  const given = Array.isArray(tensor.dims) ? shownDims(tensor.dims) : arrayKind(tensor.dims);
   return new TensorlaneError(
     'ERR_SHAPE',
     `run: input '${spec.name}' takes dims ${shapeOf(spec)}, but was given ${given}`,
@@ -252,6 +252,12 @@ function missing(spec: InputLayout, given: object, inputs: readonly InputLayout[
     return new TensorlaneError('ERR_ARGUMENT', `run: input '${spec.name}' must be a tensor { type, data, dims }`);
   }
   const known = inputs.map(({ name }) => `'${name}'`).join(', ');
+  if (Object.prototype.toString.call(given) === '[object Map]') {
+    return new TensorlaneError(
+      'ERR_ARGUMENT',
+      `run: expected an object with ${known}, got a Map; Object.fromEntries(map) makes one`,
+    );
+  }
   const names =
     Object.keys(given)
       .map((name) => `'${name}'`)

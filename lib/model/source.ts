@@ -24,8 +24,18 @@ export function modelSource(source: unknown): string | Uint8Array {
   );
 }
 
-/** Bytes of whatever kind as a Uint8Array; undefined for what has none. */
+/** Bytes of whatever kind as a Uint8Array; undefined for what has none. Errors: ERR_ARGUMENT, where they were transferred. */
 export function asBytes(source: unknown): Uint8Array | undefined {
+  try {
+    return viewOf(source);
+  } catch (cause) {
+    // Of a detached buffer, nothing can be made.
+    const problem = 'loadModel: bytes were given whose buffer was transferred elsewhere';
+    throw new TensorlaneError('ERR_ARGUMENT', problem, { cause });
+  }
+}
+
+function viewOf(source: unknown): Uint8Array | undefined {
   if (ArrayBuffer.isView(source)) return bytesOf(source.buffer, source.byteOffset, source.byteLength);
   const kind = Object.prototype.toString.call(source);
   const isBuffer = kind === '[object ArrayBuffer]' || kind === '[object SharedArrayBuffer]';

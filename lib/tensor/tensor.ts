@@ -184,7 +184,7 @@ export function elementCount(dims: readonly number[], what: string): number {
   let count = 1;
   for (const dim of dims) {
     if (!Number.isInteger(dim) || dim < 0) {
-      throw new TensorlaneError('ERR_SHAPE', `${what}: dims must be integers of at least 0, got [${dims.join(', ')}]`);
+      throw new TensorlaneError('ERR_SHAPE', `${what}: dims must be integers of at least 0, got ${shownDims(dims)}`);
     }
     count *= dim;
   }
@@ -226,6 +226,11 @@ export function checkTensor(value: unknown, what: string): Tensor {
   }
   if (type === 'string') requireStrings(data as readonly unknown[], what);
   return value as Tensor;
+}
+
+/** Dims that were given; what is no number in them can be told from one. */
+export function shownDims(dims: readonly unknown[]): string {
+  return `[${Array.from(dims, (dim) => (typeof dim === 'bigint' ? `${dim}n` : shown(dim))).join(', ')}]`;
 }
 
 /** Of dims that are no plain array. */

@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/error.h"
 #include "core/lane.h"
 #include "core/niceness.h"
 #include "onnx/graph/graph.h"
@@ -116,6 +117,28 @@ void find_unranked(const ModelSource& source, std::vector<ValueInfo>& inputs, st
   }
 }
 
+// The runtime says nothing of a name that the model does not have. Errors: Argument.
+void check_free_dimensions(const ModelSource& source, const SessionSettings& settings) {
+  if (settings.free_dimensions.empty()) return;
+  std::set<std::string> names;
+  try {
+    for (const graph::Value& input : source.graph()->graph.inputs) {
+      for (const graph::Dim& dim : input.shape.value_or(graph::Shape{})) {
+        if (!dim.name.empty()) names.insert(dim.name);
+      }
+    }
+  } catch (const graph::Malformed&) {
+    return;  // ONNX Runtime's own format: it is not known what it has
+  }
+  for (const auto& [name, size] : settings.free_dimensions) {
+    if (names.contains(name)) continue;
+    std::string known;
+    for (const std::string& one : names) known += (known.empty() ? "it has '" : ", '") + one + "'";
+    throw Error(Code::Argument, "session.freeDimensionOverrides: no input has a free dimension '" + name + "'; " +
+                                    (known.empty() ? "none has one with a name" : known));
+  }
+}
+
 }  // namespace
 
 Session::Session(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options)
@@ -131,6 +154,7 @@ Session::Session(const ort::Runtime& runtime, const ModelSource& source, const M
     const auto bytes = source.bytes();
     loading(api.CreateSessionFromArray(runtime.env, bytes.data(), bytes.size(), made.get(), session_.out()));
   }
+  check_free_dimensions(source, options.settings);
   inputs_ = describe(runtime, get(), api.SessionGetInputCount, api.SessionGetInputName, api.SessionGetInputTypeInfo);
   overridable_from_ = inputs_.size();
   std::ranges::move(describe(runtime, get(), api.SessionGetOverridableInitializerCount,

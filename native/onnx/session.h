@@ -23,7 +23,7 @@ struct ModelOptions {
 
 class Session {
  public:
-  // Errors: Model.
+  // Errors: Model; Argument, for a free dimension that there is not.
   Session(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options);
 
   [[nodiscard]] ort::Session* get() const noexcept { return session_.get(); }

@@ -58,6 +58,23 @@ test('dims that are a typed array are refused in words that fit', async () => {
   await expectError(device.put(x), 'ERR_SHAPE', words);
 });
 
+test.each<[unknown, RegExp]>([
+  [[1n, 2n], /\[1n, 2n\]/],
+  [['1', '2'], /\['1', '2'\]/],
+  [new Array(2), /\[undefined, undefined\]/],
+])('dims of what is no number are shown as they are: %s', async (dims, words) => {
+  await using squared = await device.loadModel(square({ features: 2 }));
+  const x = { type: 'float32', data: Float32Array.of(1, 2), dims } as unknown as Tensor<'float32'>;
+  await expectError(squared.run({ x }), 'ERR_SHAPE', words);
+  await expectError(device.linalg.svd(x), 'ERR_SHAPE', words);
+});
+
+test('feeds are an object, not a Map', async () => {
+  await using squared = await device.loadModel(square({ features: 2 }));
+  const feeds = new Map([['x', tensor([[1, 2]])]]) as never;
+  await expectError(squared.run(feeds), 'ERR_ARGUMENT', /expected an object with 'x', got a Map; Object.fromEntries/);
+});
+
 test('pixels of a canvas are uint8', async () => {
   await using same = await device.loadModel(identity('uint8', ['N', 2]));
   const pixels = Uint8ClampedArray.of(1, 2);

@@ -69,6 +69,12 @@ describe('settings', () => {
     expect(model.inputs[0]!.dims).toEqual([2, 4]);
     expect(model.batching.reason).toMatch(/input 'x' has a fixed leading dimension/);
     await expectError(model.run({ x }), 'ERR_SHAPE', /takes dims \[2, 4\]/);
+    const misspelt = load({ freeDimensionOverrides: { N: 2, n: 2 } });
+    await expectError(
+      misspelt,
+      'ERR_ARGUMENT',
+      /freeDimensionOverrides: no input has a free dimension 'n'; it has 'N'/,
+    );
   });
 
   test('a trace is written until the model is disposed', async () => {

@@ -60,6 +60,11 @@ describe('a model is loaded from', () => {
   });
 });
 
+function transferred<V extends ArrayBufferView<ArrayBuffer>>(view: V): V {
+  structuredClone(view.buffer, { transfer: [view.buffer] });
+  return view;
+}
+
 describe('refused:', () => {
   test.each([
     ['a NUL in a path', `${file}\0.txt`, /NUL/],
@@ -68,6 +73,9 @@ describe('refused:', () => {
     ['a file elsewhere', 'file://elsewhere/a.onnx', /no file/],
     ['an array of numbers', [1, 2, 3] as never, /got Array/],
     ['nothing', null as never, /got null/],
+    ['bytes that were transferred', transferred(Uint8Array.from(bytes)), /transferred elsewhere/],
+    ['a view of such', transferred(new DataView(Uint8Array.from(bytes).buffer)), /transferred elsewhere/],
+    ['a buffer that was', transferred(Uint8Array.from(bytes)).buffer, /transferred elsewhere/],
   ])('%s', async (_, source, message) => {
     await expectError(device.loadModel(source as ModelSource), 'ERR_ARGUMENT', message);
   });
