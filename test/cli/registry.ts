@@ -16,8 +16,8 @@ export async function zipOf(files: Readonly<Record<string, string>>): Promise<Bu
 export interface RegistryOptions {
   /** As older mirrors answer. */
   readonly html?: boolean;
-  /** After so many bytes the connection breaks, once for each file. */
-  readonly breakAfter?: number;
+  /** After so many bytes the connection breaks, once for each file, as soon as they have arrived. */
+  readonly breakAfter?: { readonly bytes: number; arrived(): boolean };
   /** The checksums that it tells are of other files. */
   readonly wrongChecksums?: boolean;
 }
@@ -115,7 +115,11 @@ export class Registry {
       return;
     }
     this.#broken.add(name);
-    // Ended, not reset: what was written arrives.
-    response.write(rest.subarray(0, breakAfter), () => response.socket?.end());
+    response.write(rest.subarray(0, breakAfter.bytes));
+    const waiting = setInterval(() => {
+      if (!breakAfter.arrived()) return;
+      clearInterval(waiting);
+      response.destroy();
+    }, 10);
   }
 }

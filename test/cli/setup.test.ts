@@ -1,6 +1,15 @@
 // The command `tensorlane setup cuda`, run as a user runs it, against registries of the test's own.
 
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -114,8 +123,11 @@ test('--dry-run tells the files and their sizes, and fetches none', async () => 
 
 test('what broke off goes on from there', async () => {
   await using registry = await filled();
-  await registry.listen({ breakAfter: 100 });
+  let part = '';
+  const arrived = () => existsSync(part) && statSync(part).size === 100;
+  await registry.listen({ breakAfter: { bytes: 100, arrived } });
   const { into, run } = setup(...registry.args, '--for', 'kernels');
+  part = join(into, 'downloads', `${wheels[4]}.part`);
   const { stderr, code } = await run();
   expect(code, stderr).toBe(0);
   const fetched = registry.asked.filter((path) => path.startsWith('/files/'));
