@@ -97,6 +97,7 @@ class Runner {
   void order_after_block();
 
   Fiber& idle_fiber();
+  Fiber& another_fiber();
   Fiber& next_fiber();
   void wait_for_turn(Fiber& from);
   void start_thread(std::size_t index, Fiber& fiber);
@@ -142,9 +143,9 @@ thread_local Runner* runner = nullptr;
 // Fibers
 
 void Runner::fiber_entry() {
-  entered_fiber();
   Runner& self = *runner;
   Fiber& fiber = *self.threads_[self.running_].fiber;
+  entered_fiber(fiber);
   for (;;) {
     if (self.stopping_) switch_fiber(fiber, self.main_, true);
     self.run_threads(fiber);
@@ -166,13 +167,12 @@ void Runner::run_threads(Fiber& fiber) {
   wait_for_turn(fiber);
 }
 
-// Lets the fiber leave its stack for good, which frees what AddressSanitizer holds for it; or keeps it for a later
-// stream.
+// Keeps the fiber for a later stream; or lets it leave its stack for good, which frees what AddressSanitizer holds for it.
 void Runner::retire(Fiber& fiber) {
+  if (rest_fiber(fiber)) return;
   stopping_ = true;
   threads_[0].fiber = &fiber;
   running_ = 0;
-  if (kThreadSanitizer && rest_fiber(fiber)) return;
   if (!kThreadSanitizer) switch_fiber(main_, fiber);
   destroy_fiber(fiber);
   delete &fiber;
@@ -180,13 +180,19 @@ void Runner::retire(Fiber& fiber) {
 
 Fiber& Runner::idle_fiber() {
   if (kThreadSanitizer) return *fibers_[started_];
-  if (idle_count_ == 0) {
-    auto* made = new Fiber;
-    create_fiber(*made, fiber_entry);
-    fibers_[fiber_count_++] = made;
-    return *made;
+  return idle_count_ == 0 ? another_fiber() : *idle_[--idle_count_];
+}
+
+Fiber& Runner::another_fiber() {
+  Fiber* fiber = rested_fiber();
+  if (fiber != nullptr) {
+    reuse_fiber(*fiber, fiber_entry);
+  } else {
+    fiber = new Fiber;
+    create_fiber(*fiber, fiber_entry);
   }
-  return *idle_[--idle_count_];
+  fibers_[fiber_count_++] = fiber;
+  return *fiber;
 }
 
 // Chooses who runs next and makes it the running thread.
@@ -400,16 +406,7 @@ cudaError_t Runner::run(const Grid& grid, const std::function<void()>& body) {
     shared_ = static_cast<char*>(memory);
     std::memset(shared_, kUninitialized, grid.shared);
   }
-  while (kThreadSanitizer && fiber_count_ < size_) {
-    Fiber* fiber = rested_fiber();
-    if (fiber != nullptr) {
-      reuse_fiber(*fiber, fiber_entry);
-    } else {
-      fiber = new Fiber;
-      create_fiber(*fiber, fiber_entry);
-    }
-    fibers_[fiber_count_++] = fiber;
-  }
+  while (kThreadSanitizer && fiber_count_ < size_) another_fiber();
   if (!kThreadSanitizer) find_static_shared();
   const std::uint64_t blocks = std::uint64_t{grid.grid.x} * grid.grid.y * grid.grid.z;
   BlockOrder order(blocks, config().delay_seed);

@@ -63,7 +63,6 @@ void prepare(Fiber& fiber, FiberEntry entry) {
   fiber.context.uc_link = nullptr;
   makecontext(&fiber.context, entry, 0);
 #endif
-  fiber.fake_stack = nullptr;
 }
 
 }  // namespace
@@ -108,10 +107,20 @@ void restart_fiber(Fiber& fiber, FiberEntry entry) {
   __tsan_destroy_fiber(fiber.sanitizer_fiber);
   fiber.sanitizer_fiber = __tsan_create_fiber(0);
 #endif
+  fiber.fake_stack = nullptr;
   prepare(fiber, entry);
 }
 
-void reuse_fiber(Fiber& fiber, FiberEntry entry) { prepare(fiber, entry); }
+void reuse_fiber(Fiber& fiber, FiberEntry entry) {
+#if defined(__x86_64__)
+  // Where its scheduler waited; whatever ran below has returned.
+  const auto* const top = static_cast<char*>(fiber.stack) + fiber.stack_bytes;
+  unpoison(fiber.stack_pointer, static_cast<std::size_t>(top - static_cast<char*>(fiber.stack_pointer)));
+#else
+  unpoison(fiber.stack, fiber.stack_bytes);
+#endif
+  prepare(fiber, entry);
+}
 
 void destroy_fiber(Fiber& fiber) {
   unpoison(fiber.stack, fiber.stack_bytes);
@@ -138,9 +147,9 @@ void switch_fiber(Fiber& from, Fiber& to, [[maybe_unused]] bool last) {
 #endif
 }
 
-void entered_fiber() {
+void entered_fiber([[maybe_unused]] Fiber& self) {
 #ifdef EMULATION_ASAN
-  __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
+  __sanitizer_finish_switch_fiber(self.fake_stack, nullptr, nullptr);
 #endif
 }
 

@@ -31,13 +31,13 @@ void adopt_thread(Fiber& fiber);
 void create_fiber(Fiber& fiber, FiberEntry entry);
 // Forgets where the fiber was; it will start at its entry again. For a fiber that is not running.
 void restart_fiber(Fiber& fiber, FiberEntry entry);
-// The same for one that has nothing left to do: what ThreadSanitizer knows of it is kept.
+// The same for one that has nothing left to do, on whichever thread: what the sanitizers keep for it is kept.
 void reuse_fiber(Fiber& fiber, FiberEntry entry);
 void destroy_fiber(Fiber& fiber);
 // Does not order what the two fibers do. With `last`, the fiber that is left will not go on from here.
 void switch_fiber(Fiber& from, Fiber& to, bool last = false);
 // The first thing that a fiber does.
-void entered_fiber();
+void entered_fiber(Fiber& self);
 // Orders what the fibers did before what the caller does from now on, and the other way round.
 void acquire_from(Fiber& self, Fiber* const* others, std::size_t count);
 void release_to(Fiber& self, Fiber* const* others, std::size_t count);
