@@ -271,6 +271,15 @@ function missing(spec: InputLayout, given: object, inputs: readonly InputLayout[
 function unknownName(given: object, inputs: readonly { readonly name: string }[]): TensorlaneError {
   const known = new Set(inputs.map(({ name }) => name));
   const stray = Object.keys(given).filter((name) => !known.has(name));
+  if (stray.length === 0) {
+    const inherited: string[] = [];
+    for (const name in given) if (!Object.hasOwn(given, name)) inherited.push(`'${name}'`);
+    return new TensorlaneError(
+      'ERR_ARGUMENT',
+      `run: inputs are an object's own properties, got inherited ones: ${inherited.join(', ')}` +
+        (known.has('__proto__') ? "; { ['__proto__']: tensor } has one of that name" : ''),
+    );
+  }
   return new TensorlaneError(
     'ERR_ARGUMENT',
     `run: the model has no input '${stray.join("', '")}'; it takes ${[...known].map((name) => `'${name}'`).join(', ')}`,

@@ -2,7 +2,10 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
+#include <array>
 #include <mutex>
+#include <string>
 
 #include "core/error.h"
 #include "core/process_exit.h"
@@ -15,6 +18,13 @@ struct ApiBase {
   const void* (*get_api)(std::uint32_t version);
   const char* (*get_version_string)();
 };
+
+// Of memory that there is not, the runtime has words only: those of its arena, of its mapping of files, and of the language.
+bool tells_of_memory(const std::string& message) {
+  constexpr std::array kWords{"Failed to allocate memory", "is smaller than requested bytes", "bad_alloc",
+                              "bad allocation"};
+  return std::ranges::any_of(kWords, [&](const char* words) { return message.find(words) != std::string::npos; });
+}
 
 }  // namespace
 
@@ -61,7 +71,8 @@ void Runtime::fail(Status* status, const char* doing) const {
   const std::string message = api.GetErrorMessage(status);
   const bool missing = api.GetErrorCode(status) == kNoSuchFile;
   api.ReleaseStatus(status);
-  throw Error(Code::Model, std::string(doing) + ": " + (missing ? "no such file: " : "") + message);
+  const Code code = tells_of_memory(message) ? Code::OutOfMemory : Code::Model;
+  throw Error(code, std::string(doing) + ": " + (missing ? "no such file: " : "") + message);
 }
 
 }  // namespace tensorlane::ort

@@ -36,7 +36,7 @@ class Attempt {
  public:
   Attempt(const Runtime& runtime, const char* doing) : runtime_(runtime), doing_(doing) {}
 
-  // Releases the status. Errors: Model, where it is one of failure (null is success).
+  // Releases the status. Errors: Model or OutOfMemory, where it is one of failure (null is success).
   void operator()(Status* status) const {
     if (status != nullptr) runtime_.fail(status, doing_);
   }

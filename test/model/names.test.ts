@@ -51,6 +51,16 @@ test.each(strange)('inputs called %s are given, or missing', async (name) => {
   await expectError(model.run({ other: row(1) }), 'ERR_ARGUMENT', /is missing; .* given was 'other'/);
 });
 
+test('a literal that sets a prototype gives no input', async () => {
+  await using model = await device.loadModel(named('__proto__', 'y'));
+  const given = { __proto__: row(1) } as never;
+  await expectError(
+    model.run(given),
+    'ERR_ARGUMENT',
+    /own properties, got inherited ones: 'type', 'data', 'dims'; \{ \['__proto__'\]/,
+  );
+});
+
 test.each(strange)('options may name %s', async (name) => {
   const batchAxis = { inputs: { [name]: 1 }, outputs: { [name]: 1 } };
   const bytes = models.model({

@@ -5,6 +5,7 @@ import { type Device, open, tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
+import { initializer, model, node, value } from '../support/onnx-builder.js';
 
 let device: Device;
 beforeAll(async () => {
@@ -16,6 +17,21 @@ afterAll(() => device.dispose());
 const reachable = constants.MAX_LENGTH <= 2 ** 33;
 /** The square root of more float64 than fit. */
 const side = Math.ceil(Math.sqrt(constants.MAX_LENGTH / 8)) + 1;
+
+it('a result that no memory can hold is refused, and the model goes on', async () => {
+  const bytes = model({
+    inputs: [value('n', 'int64', [1])],
+    outputs: [value('y', 'int8', [null])],
+    nodes: [
+      node('ConstantOfShape', ['n'], ['y'], { value: { tensor: initializer('one', 'int8', [1], Int8Array.of(1)) } }),
+    ],
+  });
+  await using ones = await device.loadModel(bytes);
+  const many = (n: number) => ones.run({ n: tensor(BigInt64Array.of(BigInt(n))) });
+  await expectError(many(2 ** 47), 'ERR_OUT_OF_MEMORY', /running the model: .*ConstantOfShape/);
+  await expectError(many(2 ** 53 - 1), 'ERR_OUT_OF_MEMORY');
+  expect((await many(2)).y!.data).toEqual(Int8Array.of(1, 1));
+});
 
 describe.runIf(reachable)('a result that no array can hold is refused', () => {
   const tooLarge = /a result of \d+ bytes is more than one JS array can hold \(\d+\)/;
