@@ -67,7 +67,7 @@ __device__ inline Product multiply(Product a, Product b) {
 template <typename T>
 __global__ void __launch_bounds__(kBlock)
     det_kernel(const T* lu, const void* pivots, bool wide_pivots, std::int64_t batch, std::int64_t n, T* det,
-               T* log_abs, int* flags) {
+               T* log_abs, int* flags, const int* exponents) {
   const unsigned lanes = blockDim.x;
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.y;
   for (std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * blockDim.y; first < batch; first += step) {
@@ -86,12 +86,13 @@ __global__ void __launch_bounds__(kBlock)
     }
     if (b >= batch || threadIdx.x != 0) continue;
     const double fraction = product.fraction;
+    const int power = product.exponent + (exponents == nullptr ? 0 : exponents[b]);
     if (flags != nullptr && !(fabs(fraction) <= std::numeric_limits<double>::max())) flags[b] = 1;
     if (log_abs == nullptr) {
-      det[b] = static_cast<T>(ldexp(fraction, product.exponent));
+      det[b] = static_cast<T>(ldexp(fraction, power));
     } else {
       det[b] = fraction > 0.0 ? T{1} : fraction < 0.0 ? T{-1} : static_cast<T>(fraction);  // 0 and NaN as they are
-      log_abs[b] = static_cast<T>(log(fabs(fraction)) + product.exponent * 0.69314718055994531);
+      log_abs[b] = static_cast<T>(log(fabs(fraction)) + power * 0.69314718055994531);
     }
   }
 }
@@ -130,7 +131,7 @@ void copy_triangle(cudaStream_t stream, DType type, Triangle triangle, const voi
 }
 
 void det_of_lu(cudaStream_t stream, DType type, const void* lu, const void* pivots, std::size_t pivot_bytes,
-               std::int64_t batch, std::int64_t n, void* det, void* log_abs, int* flags) {
+               std::int64_t batch, std::int64_t n, void* det, void* log_abs, int* flags, const int* exponents) {
   if (pivot_bytes != 4 && pivot_bytes != 8) {
     throw Error(Code::Internal, "det_of_lu: pivots of " + std::to_string(pivot_bytes) + " bytes; expected 4 or 8");
   }
@@ -139,7 +140,7 @@ void det_of_lu(cudaStream_t stream, DType type, const void* lu, const void* pivo
     if (batch == 0) return;
     const Shape shape = group_shape(batch, power_of_two(n, kWarp));
     launch(stream, shape.grid, shape.block, 0, &det_kernel<T>, static_cast<const T*>(lu), pivots, pivot_bytes == 8,
-           batch, n, static_cast<T*>(det), static_cast<T*>(log_abs), flags);
+           batch, n, static_cast<T*>(det), static_cast<T*>(log_abs), flags, exponents);
   });
 }
 

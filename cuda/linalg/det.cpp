@@ -5,6 +5,7 @@
 #include "cuda/kernels/finite.h"
 #include "cuda/kernels/matrix.h"
 #include "cuda/linalg/common.h"
+#include "cuda/linalg/equilibration.h"
 #include "cuda/linalg/linalg.h"
 #include "cuda/linalg/lu.h"
 #include "cuda/runtime/batch.h"
@@ -29,9 +30,10 @@ void det(CudaLane& lane, const DetArgs& args) {
     }
     const Temporary a = lane.temporary(bytes * static_cast<std::size_t>(chunk.count));
     copy_finite(lane.stream(), args.type, chunk.inputs[0], a.as(), chunk.count, elements, not_finite.at(chunk.first));
+    const Equilibration scaled(lane, args.type, args.n, chunk.count, a.as());
     const LuFactors lu(lane, args.type, args.n, chunk.count, a.as(), singular.at(chunk.first));
     det_of_lu(lane.stream(), args.type, a.as(), lu.pivots(), lu.pivot_bytes(), chunk.count, args.n, chunk.outputs[0],
-              log_abs, beyond.at(chunk.first));
+              log_abs, beyond.at(chunk.first), scaled.of_determinants());
   });
   not_finite.check(Code::NotFinite, "det: the input has a NaN or an infinity");
   check_beyond(beyond, args.type, "det: elimination has elements");

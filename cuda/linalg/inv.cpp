@@ -4,6 +4,7 @@
 
 #include "cuda/kernels/finite.h"
 #include "cuda/linalg/common.h"
+#include "cuda/linalg/equilibration.h"
 #include "cuda/linalg/linalg.h"
 #include "cuda/linalg/lu.h"
 #include "cuda/runtime/batch.h"
@@ -22,8 +23,10 @@ void inv(CudaLane& lane, const InvArgs& args) {
   run_batch(lane, args.batch, inputs, outputs, [&](const Chunk& chunk) {
     const Temporary a = lane.temporary(bytes * static_cast<std::size_t>(chunk.count));
     copy_finite(lane.stream(), args.type, chunk.inputs[0], a.as(), chunk.count, elements, not_finite.at(chunk.first));
+    const Equilibration scaled(lane, args.type, args.n, chunk.count, a.as());
     const LuFactors lu(lane, args.type, args.n, chunk.count, a.as(), singular.at(chunk.first));
     lu.invert(chunk.outputs[0]);
+    scaled.scale_inverses(chunk.outputs[0]);
     find_not_finite(lane.stream(), args.type, chunk.outputs[0], chunk.count, elements, beyond.at(chunk.first));
   });
   not_finite.check(Code::NotFinite, "inv: the input has a NaN or an infinity");

@@ -8,6 +8,7 @@
 #include "cuda/kernels/transpose.h"
 #include "cuda/linalg/common.h"
 #include "cuda/linalg/linalg.h"
+#include "cuda/linalg/scale.h"
 #include "cuda/runtime/batch.h"
 
 namespace tensorlane::cuda {
@@ -97,8 +98,10 @@ void qr(CudaLane& lane, const QrArgs& args) {
     const std::int64_t count = chunk.count;
     const Temporary rows = lane.temporary(bytes_of(type, count * a_elements));
     const Temporary work = lane.temporary(bytes_of(type, count * sizes.work_elements()));
+    const Temporary magnitudes = lane.temporary(sizeof(int) * static_cast<std::size_t>(count));
     const Temporary tau = lane.temporary(bytes_of(type, count * sizes.k));
     copy_finite(stream, type, chunk.inputs[0], rows.as(), count, a_elements, not_finite.at(chunk.first));
+    scale_to_unit(stream, type, rows.as(), count, a_elements, magnitudes.as<int>());
     transpose(stream, element, rows.as(), a_elements, work.as(), sizes.work_elements(), count, sizes.m, sizes.n);
     reflect(lane, type, sizes, count, work.as(), tau.as(), info.at(chunk.first));
 
@@ -106,6 +109,7 @@ void qr(CudaLane& lane, const QrArgs& args) {
     copy_triangle(stream, type, Triangle::Lower, work.as(), sizes.m, sizes.work_elements(), rows.as(), count, sizes.n,
                   sizes.r_rows);
     transpose(stream, element, rows.as(), r, count, sizes.n, sizes.r_rows);
+    scale_back(stream, type, r, count, sizes.r_rows * sizes.n, magnitudes.as<int>());
     find_not_finite(stream, type, r, count, sizes.r_rows * sizes.n, beyond.at(chunk.first));
     if (sizes.q_columns == 0) return;
     form_q(lane, type, sizes, count, work.as(), tau.as(), info.at(chunk.first));

@@ -12,6 +12,7 @@
 #include "cuda/kernels/transpose.h"
 #include "cuda/linalg/batch_walk.h"
 #include "cuda/linalg/common.h"
+#include "cuda/linalg/equilibration.h"
 #include "cuda/linalg/linalg.h"
 #include "cuda/linalg/lu.h"
 #include "cuda/runtime/batch.h"
@@ -53,18 +54,33 @@ void gather_right_sides(CudaLane& lane, const SolveArgs& args, const BatchWalk& 
   }
 }
 
-void solve_items(const SolveArgs& args, const BatchWalk& walk, const Chunk& chunk, const LuFactors& lu, void* b) {
+// The matrices of one part of the batch, or of all of it.
+struct Factors {
+  Equilibration scaled;
+  LuFactors lu;
+};
+
+void solve_items(CudaLane& lane, const SolveArgs& args, const BatchWalk& walk, const Chunk& chunk,
+                 const Factors& factors, void* b) {
+  const Temporary exponents = lane.temporary(static_cast<std::size_t>(chunk.count * args.nrhs) * sizeof(int));
+  const auto solve_run = [&](std::int64_t item, std::int64_t size, std::int64_t a, std::int64_t a_step) {
+    void* right = at(args.type, b, (item - chunk.first) * args.n * args.nrhs);
+    int* own = exponents.as<int>() + (item - chunk.first) * args.nrhs;
+    const std::int64_t vectors = size * args.nrhs;
+    factors.scaled.scale_right_sides(a, a_step, args.nrhs, vectors, right, own);
+    if (a_step == 0) {
+      factors.lu.solve(true, a, 1, vectors, right);  // one matrix: their columns lie side by side
+    } else {
+      factors.lu.solve(true, a, size, args.nrhs, right);
+    }
+    factors.scaled.scale_solutions(a, a_step, args.nrhs, vectors, own, right);
+  };
   if (walk.a_is_item()) {
-    lu.solve(true, 0, chunk.count, args.nrhs, b);
+    solve_run(chunk.first, chunk.count, 0, 1);
     return;
   }
   walk.for_each_run(chunk.first, chunk.count, [&](std::int64_t item, std::int64_t size, std::int64_t a, std::int64_t) {
-    void* right = at(args.type, b, (item - chunk.first) * args.n * args.nrhs);
-    if (walk.a_step() == 0) {
-      lu.solve(true, a, 1, size * args.nrhs, right);  // one matrix: their columns lie side by side
-    } else {
-      lu.solve(true, a, size, args.nrhs, right);  // a contiguous operand advances by one
-    }
+    solve_run(item, size, a, walk.a_step() == 0 ? 0 : 1);  // a contiguous operand advances by one
   });
 }
 
@@ -86,12 +102,13 @@ void solve(CudaLane& lane, const SolveArgs& args) {
   StatusWords singular(lane, a_count);
   StatusWords beyond(lane, walk.total());
   Temporary a;
-  std::optional<LuFactors> lu;
+  std::optional<Factors> factors;
   const auto factorise = [&](const void* from, std::int64_t first, std::int64_t count) {
-    lu.reset();
+    factors.reset();
     a = lane.temporary(a_bytes * static_cast<std::size_t>(count));
     copy_finite(lane.stream(), type, from, a.as(), count, a_elements, a_not_finite.at(first));
-    lu.emplace(lane, type, args.n, count, a.as(), singular.at(first));
+    factors.emplace(Factors{Equilibration(lane, type, args.n, count, a.as()),
+                            LuFactors(lane, type, args.n, count, a.as(), singular.at(first))});
   };
 
   const std::array inputs{BatchOperand{&args.a, walk.a_is_item() ? a_bytes : 0},
@@ -113,7 +130,7 @@ void solve(CudaLane& lane, const SolveArgs& args) {
     if (args.nrhs > 1) columns = lane.temporary(b_bytes * static_cast<std::size_t>(chunk.count));
     void* right = args.nrhs > 1 ? columns.as() : x;
     gather_right_sides(lane, args, walk, chunk, right);
-    solve_items(args, walk, chunk, *lu, right);
+    solve_items(lane, args, walk, chunk, *factors, right);
     if (args.nrhs > 1) transpose(lane.stream(), size_of(type), right, x, chunk.count, args.nrhs, args.n);
     find_not_finite(lane.stream(), type, x, chunk.count, b_elements, beyond.at(chunk.first));
   });

@@ -9,7 +9,7 @@
 namespace tensorlane::test {
 
 const Traits& traits() {
-  static const Traits all{"the CPU", {SvdDriver::Auto}, true, true};
+  static const Traits all{"the CPU", {SvdDriver::Auto}, true};
   return all;
 }
 

@@ -6,8 +6,7 @@ namespace tensorlane::test {
 
 const Traits& traits() {
   // A batch of small matrices goes to other routines than one of them.
-  static const Traits all{
-      "CUDA", {SvdDriver::Auto, SvdDriver::Gesvd, SvdDriver::Gesvdj, SvdDriver::Gesvdp}, false, false};
+  static const Traits all{"CUDA", {SvdDriver::Auto, SvdDriver::Gesvd, SvdDriver::Gesvdj, SvdDriver::Gesvdp}, false};
   return all;
 }
 

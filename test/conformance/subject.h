@@ -35,9 +35,6 @@ struct Traits {
   std::vector<SvdDriver> svd_drivers;
   // Whether each matrix of a batch gets the very bits that it gets alone: there is one routine for both.
   bool batched_as_alone;
-  // Whether matrices whose rows and columns are far apart in scale are solved and inverted: else the device may say that
-  // it cannot.
-  bool equilibrates;
 };
 
 struct SubjectOptions {

@@ -1,0 +1,222 @@
+#include <cmath>
+#include <cstdint>
+
+#include "cuda/kernels/grid.h"
+#include "cuda/kernels/warp.h"
+#include "cuda/linalg/equilibration.h"
+#include "cuda/runtime/launch.h"
+
+namespace tensorlane::cuda {
+namespace {
+
+// A row or column of zeros alone has this exponent at first, all bytes of which are the same.
+constexpr int kNoneByte = 0x80;
+constexpr int kNone = static_cast<int>(0x80808080U);
+
+// Up to this size a group of threads, or a block, finds the exponents itself; those of larger ones are found by many.
+constexpr std::int64_t kByOneGroup = 128;
+constexpr unsigned kTile = 64;  // rows that a block looks at then, and as many columns as a warp has lanes
+
+__device__ inline int exponent(float value) { return value == 0.0F ? kNone : ilogbf(value); }
+__device__ inline int exponent(double value) { return value == 0.0 ? kNone : ilogb(value); }
+__device__ inline float times_power(float value, int power) { return scalbnf(value, power); }
+__device__ inline double times_power(double value, int power) { return scalbn(value, power); }
+
+// Whether elements of this size may stay: the products of two, and their quotients, are far from the type's ends.
+template <typename T>
+__device__ bool is_moderate(int exponent) {
+  constexpr int kMost = sizeof(T) == 4 ? 32 : 256;
+  return exponent == kNone || (exponent >= -kMost && exponent <= kMost);
+}
+
+__device__ inline int larger(int a, int b) { return a > b ? a : b; }
+
+// A warp reads a piece of a row at a time.
+template <typename T>
+__global__ void __launch_bounds__(kBlock)
+    find_exponents_kernel(const T* a, std::int64_t count, std::int64_t n, int* rows, int* columns) {
+  const std::int64_t j = static_cast<std::int64_t>(blockIdx.x) * kWarp + threadIdx.x;
+  for (std::int64_t b = blockIdx.z; b < count; b += gridDim.z) {
+    for (std::int64_t top = static_cast<std::int64_t>(blockIdx.y) * kTile; top < n;
+         top += static_cast<std::int64_t>(gridDim.y) * kTile) {
+      int of_column = kNone;
+      for (std::int64_t i = top + threadIdx.y; i < top + kTile && i < n; i += blockDim.y) {
+        int of_row = j < n ? exponent(a[(b * n + i) * n + j]) : kNone;
+        of_column = larger(of_column, of_row);
+        for (unsigned distance = kWarp / 2; distance > 0; distance /= 2) {
+          of_row = larger(of_row, __shfl_xor_sync(kAllLanes, of_row, static_cast<int>(distance)));
+        }
+        if (threadIdx.x == 0 && of_row != kNone) atomicMax(rows + b * n + i, of_row);
+      }
+      if (of_column != kNone) atomicMax(columns + b * n + j, of_column);
+    }
+  }
+}
+
+// Of the threads that share a matrix: groups of up to a warp, or one block.
+__device__ inline bool any_of_all(bool condition, unsigned lanes) {
+  return lanes <= kWarp ? any_of_group(condition, lanes) : __syncthreads_or(condition ? 1 : 0) != 0;
+}
+__device__ inline void wait_for_all(unsigned lanes) {
+  if (lanes <= kWarp) {
+    __syncwarp();
+  } else {
+    __syncthreads();
+  }
+}
+
+// `found`: the exponents of the rows and columns as they are.
+template <typename T>
+__global__ void __launch_bounds__(kBlock) equilibrate_kernel(T* all, std::int64_t count, std::int64_t n, bool found,
+                                                             int* all_rows, int* all_columns, int* totals) {
+  const unsigned lanes = blockDim.x;
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.y;
+  for (std::int64_t base = static_cast<std::int64_t>(blockIdx.x) * blockDim.y; base < count; base += step) {
+    const std::int64_t b = base + threadIdx.y;
+    const std::int64_t end = b < count ? n : 0;
+    T* a = all + b * n * n;
+    int* rows = all_rows + b * n;
+    int* columns = all_columns + b * n;
+    bool moderate = true;
+    for (std::int64_t k = threadIdx.x; k < end; k += lanes) {
+      int of_row = found ? rows[k] : kNone;
+      int of_column = found ? columns[k] : kNone;
+      for (std::int64_t l = 0; !found && l < n; ++l) {
+        of_row = larger(of_row, exponent(a[k * n + l]));
+        of_column = larger(of_column, exponent(a[l * n + k]));
+      }
+      moderate = moderate && is_moderate<T>(of_row) && is_moderate<T>(of_column);
+      rows[k] = of_row == kNone ? 0 : of_row;
+    }
+    const bool scales = any_of_all(!moderate, lanes);
+    if (threadIdx.x == 0 && b < count) totals[b] = 0;
+    wait_for_all(lanes);  // the rows' exponents are read by others
+    int total = 0;
+    for (std::int64_t k = threadIdx.x; k < end; k += lanes) {
+      int of_column = kNone;
+      for (std::int64_t l = 0; scales && l < n; ++l) {
+        const int one = exponent(a[l * n + k]);
+        if (one != kNone) of_column = larger(of_column, one - rows[l]);
+      }
+      if (of_column == kNone) of_column = 0;
+      columns[k] = of_column;
+      for (std::int64_t l = 0; scales && l < n; ++l) a[l * n + k] = times_power(a[l * n + k], -(rows[l] + of_column));
+      total += of_column + (scales ? rows[k] : 0);
+    }
+    wait_for_all(lanes);
+    for (std::int64_t k = threadIdx.x; !scales && k < end; k += lanes) rows[k] = 0;
+    if (total != 0) atomicAdd(totals + b, total);
+  }
+}
+
+// A group of lanes a vector.
+template <typename T>
+__global__ void __launch_bounds__(kBlock)
+    scale_right_sides_kernel(T* all, std::int64_t vectors, std::int64_t n, std::int64_t nrhs, std::int64_t matrix_step,
+                             const int* all_rows, int* exponents) {
+  const unsigned lanes = blockDim.x;
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.y;
+  for (std::int64_t base = static_cast<std::int64_t>(blockIdx.x) * blockDim.y; base < vectors; base += step) {
+    const std::int64_t v = base + threadIdx.y;
+    const std::int64_t end = v < vectors ? n : 0;
+    T* b = all + v * n;
+    const int* rows = all_rows + v / nrhs * matrix_step * n;
+    int largest = kNone;
+    for (std::int64_t i = threadIdx.x; i < end; i += lanes) {
+      const int one = exponent(b[i]);
+      if (one != kNone) largest = larger(largest, one - rows[i]);
+    }
+    for (unsigned distance = lanes / 2; distance > 0; distance /= 2) {
+      largest = larger(largest, __shfl_xor_sync(kAllLanes, largest, static_cast<int>(distance)));
+    }
+    const int own = is_moderate<T>(largest) ? 0 : largest;
+    for (std::int64_t i = threadIdx.x; i < end; i += lanes) {
+      const int power = rows[i] + own;
+      if (power != 0) b[i] = times_power(b[i], -power);
+    }
+    if (threadIdx.x == 0 && v < vectors) exponents[v] = own;
+  }
+}
+
+template <typename T>
+__global__ void __launch_bounds__(kBlock)
+    scale_solutions_kernel(T* x, std::int64_t vectors, std::int64_t n, std::int64_t nrhs, std::int64_t matrix_step,
+                           const int* columns, const int* exponents) {
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; at < vectors * n;
+       at += step) {
+    const std::int64_t v = at / n;
+    const int power = exponents[v] - columns[v / nrhs * matrix_step * n + at % n];
+    if (power != 0) x[at] = times_power(x[at], power);
+  }
+}
+
+template <typename T>
+__global__ void __launch_bounds__(kBlock)
+    scale_inverses_kernel(T* inverses, std::int64_t count, std::int64_t n, const int* rows, const int* columns) {
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; at < count * n * n;
+       at += step) {
+    const std::int64_t row = at / n;  // of all matrices'
+    const int power = columns[row] + rows[row / n * n + at % n];
+    if (power != 0) inverses[at] = times_power(inverses[at], -power);
+  }
+}
+
+template <typename T>
+void equilibrate(cudaStream_t stream, T* a, std::int64_t count, std::int64_t n, int* rows, int* columns, int* totals) {
+  const bool by_many = n > kByOneGroup;
+  if (by_many) {
+    const std::size_t bytes = static_cast<std::size_t>(2 * count * n) * sizeof(int);  // the columns' follow the rows'
+    check(cudaMemsetAsync(rows, kNoneByte, bytes, stream), "cudaMemsetAsync");
+    const dim3 grid(limited(ceil_div(n, kWarp), (std::int64_t{1} << 31) - 1), limited(ceil_div(n, kTile), kGridYZ),
+                    limited(count, kGridYZ));
+    launch(stream, grid, dim3(kWarp, kBlock / kWarp), 0, &find_exponents_kernel<T>, a, count, n, rows, columns);
+  }
+  const Shape shape = group_shape(count, n <= kWarp ? power_of_two(n, kWarp) : kBlock);
+  launch(stream, shape.grid, shape.block, 0, &equilibrate_kernel<T>, a, count, n, by_many, rows, columns, totals);
+}
+
+}  // namespace
+
+Equilibration::Equilibration(CudaLane& lane, DType type, std::int64_t n, std::int64_t count, void* a)
+    : stream_(lane.stream()),
+      type_(type),
+      n_(n),
+      count_(count),
+      exponents_(lane.temporary(static_cast<std::size_t>(count * (2 * n + 1)) * sizeof(int))) {
+  with_float("equilibrate", type, [&](auto zero) {
+    equilibrate(stream_, static_cast<decltype(zero)*>(a), count, n, rows(), columns(), rows() + 2 * count * n);
+  });
+}
+
+void Equilibration::scale_right_sides(std::int64_t first, std::int64_t step, std::int64_t nrhs, std::int64_t vectors,
+                                      void* b, int* exponents) const {
+  with_float("scale_right_sides", type_, [&](auto zero) {
+    using T = decltype(zero);
+    const Shape shape = group_shape(vectors, power_of_two(n_, kWarp));
+    launch(stream_, shape.grid, shape.block, 0, &scale_right_sides_kernel<T>, static_cast<T*>(b), vectors, n_, nrhs,
+           step, rows() + first * n_, exponents);
+  });
+}
+
+void Equilibration::scale_solutions(std::int64_t first, std::int64_t step, std::int64_t nrhs, std::int64_t vectors,
+                                    const int* exponents, void* x) const {
+  with_float("scale_solutions", type_, [&](auto zero) {
+    using T = decltype(zero);
+    const Shape shape = flat_shape(vectors * n_);
+    launch(stream_, shape.grid, shape.block, 0, &scale_solutions_kernel<T>, static_cast<T*>(x), vectors, n_, nrhs, step,
+           columns() + first * n_, exponents);
+  });
+}
+
+void Equilibration::scale_inverses(void* inverses) const {
+  with_float("scale_inverses", type_, [&](auto zero) {
+    using T = decltype(zero);
+    const Shape shape = flat_shape(count_ * n_ * n_);
+    launch(stream_, shape.grid, shape.block, 0, &scale_inverses_kernel<T>, static_cast<T*>(inverses), count_, n_,
+           rows(), columns());
+  });
+}
+
+}  // namespace tensorlane::cuda
