@@ -53,7 +53,10 @@ export type Feeds<T extends ModelTypes = ModelTypes> =
     ? { readonly [Name in keyof T['inputs']]: Given<T['inputs'][Name]> }
     : Readonly<Record<string, AnyTensor | ModelValue | DeviceTensor>>;
 
-/** By the names of outputs. */
+/**
+ * By the names of outputs. Of a model without types of its own they are taken for tensors, which they nearly always are; where one is an
+ * array, a Map or null, `loadModel<...>` says so.
+ */
 export type Outputs<T extends ModelTypes = ModelTypes> =
   IsKnown<T['outputs']> extends true
     ? { [Name in keyof T['outputs']]: Got<T['outputs'][Name]> }

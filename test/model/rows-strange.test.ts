@@ -241,6 +241,31 @@ const mixing: Record<string, Strange> = {
     ],
     initializers: [...zeros, ints('one', 1)],
   },
+  // No trial shows the way that other rows take.
+  'an If by what is not known, above what trials come to': {
+    ...row,
+    nodes: [
+      node('CastLike', ['x', 'like'], ['unknown']),
+      node('Tanh', ['unknown'], ['small']),
+      node('ReduceMax', ['small'], ['most'], { keepdims: { int: 0 } }),
+      node('Equal', ['most', 'limit'], ['large']),
+      node('If', ['large'], ['y'], {
+        then_branch: { graph: branch(node('Neg', ['x'], ['out'])) },
+        else_branch: { graph: branch(node('Identity', ['x'], ['out'])) },
+      }),
+    ],
+    initializers: [initializer('limit', 'float32', [], Float32Array.of(0.9)), float('like', 1)],
+  },
+  'DynamicQuantizeLinear of what is not known': {
+    ...row,
+    nodes: [
+      node('CastLike', ['x', 'like'], ['unknown']),
+      node('Tanh', ['unknown'], ['small']),
+      node('DynamicQuantizeLinear', ['small'], ['q', 's', 'z']),
+      node('DequantizeLinear', ['q', 's', 'z'], ['y']),
+    ],
+    initializers: [float('like', 1)],
+  },
   DynamicQuantizeMatMul: {
     ...row,
     nodes: [microsoft('DynamicQuantizeMatMul', ['x', 'w', 's'], ['y'])],

@@ -1,6 +1,7 @@
 #include "onnx/rows/follow.h"
 
 #include <algorithm>
+#include <ranges>
 #include <set>
 #include <string_view>
 #include <unordered_map>
@@ -73,7 +74,12 @@ class Follower {
     const auto unclear = [](const Fact* fact, Kind kind) { return fact != nullptr && fact->is(kind); };
     for (const Kind kind : {Kind::Mixed, Kind::Doubtful}) {
       const auto at = std::ranges::find_if(inputs, [&](const Fact* fact) { return unclear(fact, kind); });
-      if (at != inputs.end()) return std::vector<Fact>(node.outputs.size(), **at);
+      if (at == inputs.end()) continue;
+      if (kind == Kind::Doubtful && decides_for_all(node, inputs)) {
+        step.mixes("decides for all rows together, by what is not known");
+        return step.outputs();
+      }
+      return std::vector<Fact>(node.outputs.size(), **at);
     }
     if (std::ranges::any_of(step.outputs(), [](const Fact& fact) { return fact.is(Kind::Doubtful); }))
       return step.outputs();
@@ -105,6 +111,16 @@ class Follower {
     }
     apply(step, inputs);
     return step.outputs();
+  }
+
+  // By its nature, or by the way that it takes: a trial would show only what comes of the trial's rows.
+  [[nodiscard]] bool decides_for_all(const Node& node, const std::vector<const Fact*>& inputs) const {
+    if (function_of(node) != nullptr) return false;
+    const Rule* rule = find_rule(node.domain, node.op);
+    if (rule != nullptr && (rule->apply == mixing || rule->apply == random)) return true;
+    const std::size_t conditions = !node.domain.empty() ? 0 : node.op == "If" ? 1 : node.op == "Loop" ? 2 : 0;
+    const auto first = inputs | std::views::take(conditions);
+    return std::ranges::any_of(first, [](const Fact* fact) { return fact != nullptr && fact->is(Kind::Doubtful); });
   }
 
   static void apply(Step& step, const std::vector<const Fact*>& inputs) {
