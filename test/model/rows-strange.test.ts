@@ -256,6 +256,20 @@ const mixing: Record<string, Strange> = {
     ],
     initializers: [initializer('limit', 'float32', [], Float32Array.of(0.9)), float('like', 1)],
   },
+  'the largest of the rows of what is not known, where no trial comes to': {
+    ...row,
+    nodes: [
+      node('CastLike', ['x', 'like'], ['unknown']),
+      node('Sub', ['unknown', 'five'], ['off']),
+      node('Abs', ['off'], ['far']),
+      node('Less', ['far', 'little'], ['is five']),
+      node('Cast', ['is five'], ['number'], { to: { int: 1 } }),
+      node('ReduceMax', ['number', '0'], ['any']),
+      node('Sub', ['x', 'any'], ['y']),
+    ],
+    initializers: [float('like', 1), float('five', 5), float('little', 0.1), ints('0', 0)],
+    feeds: (caller) => ({ x: tensor([[caller === 1 ? 5 : 1, 2, 3, 4]]) }),
+  },
   'DynamicQuantizeLinear of what is not known': {
     ...row,
     nodes: [

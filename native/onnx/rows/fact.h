@@ -47,6 +47,8 @@ struct Fact {
   std::optional<std::vector<float>> reals;
   // Of Mixed and Doubtful.
   std::string why;
+  // Of Doubtful: the axis of the rows, if what is not known leaves them where they were.
+  std::optional<std::size_t> supposed;
 
   [[nodiscard]] bool is(Kind other) const noexcept { return kind == other; }
   [[nodiscard]] bool is_rows() const noexcept { return kind == Kind::Rows; }

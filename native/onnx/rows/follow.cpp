@@ -1,6 +1,7 @@
 #include "onnx/rows/follow.h"
 
 #include <algorithm>
+#include <array>
 #include <ranges>
 #include <set>
 #include <string_view>
@@ -79,7 +80,7 @@ class Follower {
         step.mixes("decides for all rows together, by what is not known");
         return step.outputs();
       }
-      return std::vector<Fact>(node.outputs.size(), **at);
+      return kind == Kind::Mixed ? std::vector<Fact>(node.outputs.size(), **at) : suppose(step, inputs, **at);
     }
     if (std::ranges::any_of(step.outputs(), [](const Fact& fact) { return fact.is(Kind::Doubtful); }))
       return step.outputs();
@@ -123,6 +124,41 @@ class Follower {
     return std::ranges::any_of(first, [](const Fact* fact) { return fact != nullptr && fact->is(Kind::Doubtful); });
   }
 
+  // What comes of a value that is in doubt: mixed rows, where they are mixed even if they lie as is supposed; else the doubt goes on. A
+  // trial would show only what comes of the trial's rows.
+  std::vector<Fact> suppose(const Step& step, const std::vector<const Fact*>& inputs, const Fact& doubt) {
+    const Node& node = step.node();
+    std::vector<Fact> outputs(node.outputs.size(), doubt);
+    const Rule* rule = find_rule(node.domain, node.op);
+    if (rule == nullptr || function_of(node) != nullptr) return outputs;
+    std::vector<Fact> rows;
+    rows.reserve(inputs.size());
+    std::vector<const Fact*> supposed = inputs;
+    for (const Fact*& fact : supposed) {
+      if (fact == nullptr || fact->is(Kind::Shared) || fact->is_rows()) continue;
+      if (!fact->supposed.has_value()) return outputs;
+      fact = &rows.emplace_back(Fact::rows(Fact{}, *fact->supposed, std::nullopt));
+    }
+    for (std::size_t i = 0; i < rule->inputs; ++i) {
+      if (i >= supposed.size() || supposed[i] == nullptr) return outputs;
+    }
+    Step trial(node, supposed, step.opset(), symbols_);
+    rule->apply(trial);
+    constexpr std::array kKeep{&elementwise, &same, &quantize, &dropout, &last_axes, &softmax, &matmul};
+    const bool keeps = std::ranges::find(kKeep, rule->apply) != kKeep.end();
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      const Fact& made = trial.outputs()[i];
+      if (made.is(Kind::Mixed)) {
+        outputs[i] = made;
+      } else if (made.is_rows()) {
+        outputs[i].supposed = made.axis;
+      } else if (!keeps) {
+        outputs[i].supposed.reset();
+      }
+    }
+    return outputs;
+  }
+
   static void apply(Step& step, const std::vector<const Fact*>& inputs) {
     const Node& node = step.node();
     if (follow_numbers(step)) return;
@@ -135,7 +171,12 @@ class Follower {
     if (!enough) {
       // What an operator of somebody else's does with constants need not be the same twice.
       const bool ours = node.domain.empty() || node.domain == "ai.onnx.ml" || node.domain == "com.microsoft";
-      if (!constant || !ours) step.doubts(rule == nullptr ? "is an operator that is not known" : "lacks an input");
+      if (constant && ours) return;
+      step.doubts(rule == nullptr ? "is an operator that is not known" : "lacks an input");
+      const auto rows =
+          std::ranges::find_if(inputs, [](const Fact* fact) { return fact != nullptr && fact->is_rows(); });
+      if (rows == inputs.end()) return;
+      for (Fact& output : step.outputs()) output.supposed = (*rows)->axis;
       return;
     }
     rule->apply(step);
