@@ -84,7 +84,8 @@ function collect() {
   const sources = reachable(carried.flatMap(filesIn));
   for (const source of sources) copy(source);
   const imported = sources.filter((source) => /\.(ts|mjs)$/.test(source)).flatMap((source) => importsOf(source));
-  for (const folder of packageFolders(['vitest', 'tsx', 'node-gyp-build', ...imported])) copyPackage(folder);
+  for (const folder of packageFolders(['vitest', 'tsx', 'node-gyp-build', 'onnxruntime-node', ...imported]))
+    copyPackage(folder);
 }
 
 /** The programs that the nvcc build makes of the same sources. */

@@ -6,12 +6,20 @@ import { run, SetupError } from './run.mjs';
 
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
-/** Unpacks packages of a suite into `work`/root; `options` are tar's, which say what of them is wanted. */
-export async function unpackDebian({ suite, components, packages }, work, options) {
+/**
+ * Unpacks packages of a suite into `work`/root; `options` are tar's, which say what of them is wanted. `what` is what they are
+ * wanted for.
+ * @param {{ suite: string, components: string, packages: readonly string[], architecture?: string }} source
+ * @param {string} work
+ * @param {readonly string[]} options
+ */
+export async function unpackDebian(source, work, options, what = 'CUDA 12') {
+  const { suite, components, packages, architecture } = source;
   const mirror = debianMirror();
   if (!mirror || !existsSync(keyring))
     throw new SetupError(
-      'CUDA 12 can be had from the packages of Debian only, on Debian. Elsewhere, install a toolkit, and name it in CUDA_HOME.',
+      `${what} can be had from the packages of Debian only, on Debian.` +
+        (what === 'CUDA 12' ? ' Elsewhere, install a toolkit, and name it in CUDA_HOME.' : ''),
     );
   const apt = (...parts) => path.join(work, 'apt', ...parts);
   for (const dir of [
@@ -28,9 +36,11 @@ export async function unpackDebian({ suite, components, packages }, work, option
     `Dir::State::Lists=${apt('lists')}`,
     `Dir::Cache=${apt('cache')}`,
     'APT::Sandbox::User=root',
+    ...(architecture ? [`APT::Architectures::=${architecture}`, 'Acquire::Languages=none'] : []),
   ].flatMap((option) => ['-o', option]);
   await run('cuda', 'apt-get', [...aptOptions, 'update']);
-  const download = ['-c', 'cd "$1" && shift && apt-get "$@"', 'sh', work, ...aptOptions, 'download', ...packages];
+  const named = packages.map((name) => (architecture ? `${name}:${architecture}` : name));
+  const download = ['-c', 'cd "$1" && shift && apt-get "$@"', 'sh', work, ...aptOptions, 'download', ...named];
   await run('cuda', 'sh', download);
   for (const name of readdirSync(work).filter((entry) => entry.endsWith('.deb'))) {
     const pipe = 'deb=$1; shift; dpkg-deb --fsys-tarfile "$deb" | tar -x "$@"';

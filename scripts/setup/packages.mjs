@@ -49,6 +49,18 @@ const needs = {
   cuda: [
     { apt: 'python3-pip', brew: 'python', what: 'pip for Python 3, or a CUDA toolkit', programs: ['pip3', 'pip'] },
   ],
+  package: [
+    { apt: 'xz-utils', brew: 'xz', what: 'xz', programs: ['xz'] },
+    { apt: 'python3-pip', brew: 'python', what: 'pip for Python 3', programs: ['pip3', 'pip'] },
+  ],
+  'package-arm64': [
+    {
+      apt: 'g++-12-aarch64-linux-gnu',
+      brew: '',
+      what: 'a C++20 compiler for arm64',
+      programs: ['aarch64-linux-gnu-g++-12', 'aarch64-linux-gnu-g++'],
+    },
+  ],
   lint: [{ apt: 'clang-tidy', brew: 'llvm', what: 'clang-tidy', programs: ['clang-tidy'] }],
 };
 export const purposes = Object.keys(needs);

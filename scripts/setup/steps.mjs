@@ -46,14 +46,7 @@ export const addon = stamped({
 
 /** The addon with the CUDA device; `toolkit` is a step of setup/cuda.mjs that is done before. */
 export function cudaAddon(toolkit, folder = 'build/cuda') {
-  const { nvcc, include } = toolkit.toolkit();
-  // Of these, all that nvcc knows; fewer are built sooner.
-  const architectures = process.env.TENSORLANE_CUDA_ARCHITECTURES || '75;80;86;89;90;100;120';
-  const options = [
-    `CMAKE_CUDA_COMPILER=${nvcc}`,
-    ...(include ? [`TENSORLANE_CUDA_INCLUDE=${include}`] : []),
-    `TENSORLANE_CUDA_ARCHITECTURES=${architectures}`,
-  ];
+  const options = cudaOptions(toolkit.toolkit());
   return stamped({
     name: path.basename(folder),
     title: `built the native addon with its CUDA device in ${folder}`,
@@ -73,6 +66,16 @@ export function cudaAddon(toolkit, folder = 'build/cuda') {
   });
 }
 
+export function cudaOptions({ nvcc, include }) {
+  // Of these, all that nvcc knows; fewer are built sooner.
+  const architectures = process.env.TENSORLANE_CUDA_ARCHITECTURES || '75;80;86;89;90;100;120';
+  return [
+    `CMAKE_CUDA_COMPILER=${nvcc}`,
+    ...(include ? [`TENSORLANE_CUDA_INCLUDE=${include}`] : []),
+    `TENSORLANE_CUDA_ARCHITECTURES=${architectures}`,
+  ];
+}
+
 /** The addon with the CUDA device on an emulated GPU, in build/emulation: it shares all but that device with the plain one. */
 export const emulatedAddon = stamped({
   name: 'emulation',
@@ -82,7 +85,7 @@ export const emulatedAddon = stamped({
   work: () => buildAddon('build', 'emulation', ['TENSORLANE_CUDA=emulated']),
 });
 
-async function buildAddon(folder, target, options = []) {
+export async function buildAddon(folder, target, options = []) {
   forgetOtherBuild(inRoot(folder), options);
   const cmakeJs = tool('cmake-js', 'bin', 'cmake-js');
   const log = folder.replaceAll('/', '-');

@@ -1,0 +1,19 @@
+// The package tensorlane itself: the compiled TypeScript. Only here does it get its optional dependencies, the packages of the
+// platforms: a clone builds its own addon, and before a release there are none to be had.
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { inRoot } from '../setup/run.mjs';
+import { root, writeManifest } from './platform.mjs';
+import { targets } from './targets.mjs';
+
+/** Returns the folder. */
+export function makeLibraryPackage(folder = inRoot('build', 'package', 'tensorlane')) {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const name of [...root.files, 'README.md', 'LICENSE', 'CHANGELOG.md'])
+    cpSync(inRoot(name), path.join(folder, name), { recursive: true });
+  const { scripts, devDependencies, binary, ...manifest } = root;
+  const platforms = targets.filter(({ cuda }) => !cuda).map(({ name }) => [`@tensorlane/${name}`, root.version]);
+  writeManifest(folder, { ...manifest, optionalDependencies: Object.fromEntries(platforms) });
+  return folder;
+}

@@ -1,0 +1,80 @@
+// The packages that are published: what their binaries may need of a system, and what is in the one of the library.
+
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const script = (name: string) => import(/* @vite-ignore */ join(root, 'scripts', 'package', name));
+
+interface Manifest {
+  version: string;
+  files: string[];
+  scripts?: unknown;
+  dependencies: Record<string, string>;
+  devDependencies?: Record<string, string>;
+  optionalDependencies: Record<string, string>;
+}
+const temporary = mkdtempSync(join(tmpdir(), 'tensorlane-published-'));
+afterAll(() => rmSync(temporary, { recursive: true }));
+
+const read = (folder: string) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
+
+/** Compiles sources into a shared library. */
+function library(file: string, source: string, ...options: string[]): void {
+  writeFileSync(`${file}.cpp`, source);
+  execFileSync('c++', ['-shared', '-fPIC', '-o', file, `${file}.cpp`, ...options]);
+}
+
+test.runIf(process.platform === 'linux')(
+  'a binary that would not run everywhere is told of, by file and symbol',
+  async () => {
+    const { checkBinaries } = (await script('symbols.mjs')) as { checkBinaries(folder: string, tools: string): void };
+    const folder = join(temporary, 'binaries');
+    mkdirSync(folder);
+    const runtime = join(root, 'node_modules', 'onnxruntime-node', 'bin', 'napi-v6', 'linux', process.arch);
+    copyFileSync(join(runtime, 'libonnxruntime.so.1'), join(folder, 'libonnxruntime.so.1'));
+    checkBinaries(folder, '');
+
+    // A glibc that is newer than any, and an addon that takes something of it.
+    const versions = join(temporary, 'versions');
+    writeFileSync(versions, 'GLIBC_2.28 { old_one; }; GLIBC_2.99 { new_one; };');
+    const glibc = join(temporary, 'libc.so.6');
+    const soname = '-Wl,-soname,libc.so.6';
+    library(glibc, 'extern "C" { void old_one() {} void new_one() {} }', soname, `-Wl,--version-script=${versions}`);
+    const uses = (name: string) => `extern "C" { void ${name}(); void use() { ${name}(); } }`;
+    const addon = join(folder, 'addon.node');
+    library(addon, uses('old_one'), '-nodefaultlibs', glibc);
+    checkBinaries(folder, '');
+    library(addon, uses('new_one'), '-nodefaultlibs', glibc);
+    expect(() => checkBinaries(folder, '')).toThrow('addon.node: new_one is of GLIBC_2.99');
+    library(addon, uses('unknown_one'), '-nodefaultlibs');
+    expect(() => checkBinaries(folder, '')).toThrow('addon.node: unknown_one comes from nowhere');
+    library(addon, uses('napi_something'), '-nodefaultlibs');
+    checkBinaries(folder, '');
+    copyFileSync(join(runtime, 'onnxruntime_binding.node'), addon);
+    expect(() => checkBinaries(folder, '')).toThrow('addon.node: it needs libonnxruntime.so.1');
+    writeFileSync(addon, 'this is no library');
+    expect(() => checkBinaries(folder, '')).toThrow('addon.node: objdump cannot read it');
+  },
+);
+
+test('the library asks for the packages of the platforms of its very version, and runs nothing when it is installed', async () => {
+  const { makeLibraryPackage } = (await script('library.mjs')) as { makeLibraryPackage(folder: string): string };
+  const folder = makeLibraryPackage(join(temporary, 'tensorlane'));
+  const { version, scripts, dependencies, devDependencies, optionalDependencies } = read(folder);
+  expect(optionalDependencies).toEqual({ '@tensorlane/linux-arm64': version, '@tensorlane/linux-x64': version });
+  expect([scripts, devDependencies]).toEqual([undefined, undefined]);
+  expect(Object.keys(dependencies)).not.toContain('onnxruntime-node');
+  for (const file of ['dist/index.js', 'dist/index.d.ts', 'dist/cli/main.js', 'binding.d.ts', 'README.md', 'LICENSE'])
+    expect(existsSync(join(folder, file)), file).toBe(true);
+});
+
+test('a clone asks for none of them: before a release there are none', () => {
+  const { optionalDependencies, devDependencies } = read(root);
+  expect(optionalDependencies).toBeUndefined();
+  expect(Object.keys(devDependencies ?? {})).toContain('onnxruntime-node');
+});
