@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdarg>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -39,9 +41,17 @@ uint32_t arc4random() {
   return value;
 }
 
-// glibc 2.38: what strtol is called with the headers of C23. The numbers are those of OpenBLAS's environment variables, decimal all.
+// glibc 2.38: what these are called with the headers of C23, where they know binary numbers too. OpenBLAS reads its environment variables
+// with them, and the kernel's names of the CPUs.
 long __isoc23_strtol(const char* text, char** end, int base) { return strtol(text, end, base); }
 unsigned long __isoc23_strtoul(const char* text, char** end, int base) { return strtoul(text, end, base); }
+int __isoc23_sscanf(const char* text, const char* format, ...) {
+  va_list values;
+  va_start(values, format);
+  const int read = vsscanf(text, format, values);
+  va_end(values);
+  return read;
+}
 
 // libgfortran: a // b, with blanks up to the length of the result. LAPACK makes the names of its options so.
 void _gfortran_concat_string(size_t size, char* result, size_t first_size, const char* first, size_t second_size,

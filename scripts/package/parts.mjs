@@ -20,7 +20,7 @@ export function sysroot({ arch, machine }) {
     const sum = `sha512-${createHash('sha512').update(readFileSync(file)).digest('base64')}`;
     if (sum !== integrity) throw new SetupError(`${name}@${version} is not what it was: its checksum is ${sum}`);
     const unpack =
-      'tar -xOzf "$1" "package/$2.tar.xz" | tar -xJ -C "$3" --strip-components=2 --wildcards "*/sysroot/lib/*" "*/sysroot/usr/lib/*"';
+      'tar -xOzf "$1" "package/$2.tar.xz" | tar -xJ -C "$3" --strip-components=3 --wildcards "*/sysroot/lib/*" "*/sysroot/usr/lib/*"';
     await run('package', 'bash', ['-o', 'pipefail', '-c', unpack, 'bash', file, machine.sysroot, folder]);
     rmSync(file);
   });
