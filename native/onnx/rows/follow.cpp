@@ -55,6 +55,9 @@ class Follower {
   // Whether an If was met of which it is not known which way it goes.
   [[nodiscard]] bool undecided() const noexcept { return undecided_; }
 
+  // Whether rows were found to be mixed by what is done with a value that is in doubt.
+  [[nodiscard]] bool from_doubt() const noexcept { return from_doubt_; }
+
   void run(const std::vector<Node>& nodes, Scope& scope, const graph::Opsets& opsets, int depth) {
     for (const Node& node : nodes) {
       std::vector<Fact> outputs = outputs_of(node, scope, opsets, depth);
@@ -78,6 +81,7 @@ class Follower {
       if (at == inputs.end()) continue;
       if (kind == Kind::Doubtful && decides_for_all(node, inputs)) {
         step.mixes("decides for all rows together, by what is not known");
+        from_doubt_ = true;
         return step.outputs();
       }
       return kind == Kind::Mixed ? std::vector<Fact>(node.outputs.size(), **at) : suppose(step, inputs, **at);
@@ -150,6 +154,7 @@ class Follower {
       const Fact& made = trial.outputs()[i];
       if (made.is(Kind::Mixed)) {
         outputs[i] = made;
+        from_doubt_ = true;
       } else if (made.is_rows()) {
         outputs[i].supposed = made.axis;
       } else if (!keeps) {
@@ -338,6 +343,7 @@ class Follower {
   const graph::ModelGraph& model_;
   Symbols symbols_;
   bool undecided_ = false;
+  bool from_doubt_ = false;
 };
 
 std::optional<std::size_t> axis_of(const Axes& axes, const std::string& name) {
@@ -444,6 +450,8 @@ Finding follow_rows(const graph::ModelGraph& model, const Axes& inputs, const Ax
   Follower::add_constants(model.graph, scope);
   follower.run(model.graph.nodes, scope, model.opsets, 0);
   Finding finding = judge_all(model.graph.outputs, scope, outputs);
+  // The doubt may go where the inputs are known.
+  if (known.empty() && finding.verdict == Verdict::Mixed && follower.from_doubt()) finding.verdict = Verdict::Doubtful;
   const bool hangs_on_inputs = finding.verdict == Verdict::Doubtful || follower.undecided();
   finding.may_change = finding.verdict != Verdict::Independent && !all_known && hangs_on_inputs;
   return finding;
