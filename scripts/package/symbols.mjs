@@ -29,8 +29,9 @@ function problemsOf(file, tools) {
       /^\S+ (.{7}).*\*UND\*\s+\S+\s+(?:\(?([A-Z]+)_([\d.]+)\)?\s+|Base\s+)?(\S+)$/.exec(line) ?? [];
     if (symbol === undefined) problems.push(`not understood: ${line}`);
     else if (library === undefined) {
-      // Node has these; the rest nobody has, unless it may be missing.
-      if (!symbol.startsWith('napi_') && !weak.includes('w')) problems.push(`${symbol} comes from nowhere`);
+      // Node has these, and every glibc from 2.18 on; the rest nobody has, unless it may be missing.
+      if (!/^(napi_\w+|__cxa_thread_atexit_impl)$/.test(symbol) && !weak.includes('w'))
+        problems.push(`${symbol} comes from nowhere`);
     } else if (!newest[library] || compare(version, newest[library]) > 0) {
       problems.push(`${symbol} is of ${library}_${version}`);
     }
