@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <ranges>
 #include <set>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -124,7 +124,7 @@ class Follower {
     const Rule* rule = find_rule(node.domain, node.op);
     if (rule != nullptr && (rule->apply == mixing || rule->apply == random)) return true;
     const std::size_t conditions = !node.domain.empty() ? 0 : node.op == "If" ? 1 : node.op == "Loop" ? 2 : 0;
-    const auto first = inputs | std::views::take(conditions);
+    const std::span first(inputs.data(), std::min(conditions, inputs.size()));
     return std::ranges::any_of(first, [](const Fact* fact) { return fact != nullptr && fact->is(Kind::Doubtful); });
   }
 
