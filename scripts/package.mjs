@@ -1,10 +1,12 @@
 // Makes the packages that are published, as tarballs in build/packages: tensorlane, and one a platform and CUDA version.
 //   node scripts/package.mjs                    all of them
 //   node scripts/package.mjs linux-x64 [...]    these only; tensorlane is one of the names
+//   node scripts/package.mjs --check [...]      installs and tries those that are there, in every way or in those whose names begin so
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { checkPackages } from './package/check.mjs';
 import { makeLibraryPackage } from './package/library.mjs';
-import { makePlatformPackage } from './package/platform.mjs';
+import { makePlatformPackage, root } from './package/platform.mjs';
 import { targets } from './package/targets.mjs';
 import { readToolkitOptions } from './setup/cuda.mjs';
 import { packages } from './setup/packages.mjs';
@@ -17,6 +19,10 @@ const tarballs = inRoot('build', 'packages');
 
 await orExit(async () => {
   const wanted = process.argv.slice(2);
+  if (wanted[0] === '--check') {
+    if (!(await checkPackages(wanted.slice(1), root.version))) process.exitCode = 1;
+    return;
+  }
   const unknown = wanted.find((name) => !names.includes(name));
   if (unknown !== undefined) throw new SetupError(`package: "${unknown}" is none of: ${names.join(', ')}`);
   const chosen = names.filter((name) => wanted.length === 0 || wanted.includes(name));

@@ -15,9 +15,10 @@ export function endPrograms() {
 }
 
 /**
- * Runs a command in the repository's root, and resolves to { ok, status, output } whatever happens; `status` is its exit code,
+ * Runs a command, in the repository's root where nothing else is said, and resolves to { ok, status, output } whatever happens; `status` is its exit code,
  * or the signal that ended it, or 127 where it could not be started.
  * @typedef {object} RunOptions
+ * @property {string} [cwd]
  * @property {NodeJS.ProcessEnv} [env] added to this process's own
  * @property {boolean} [show] its output is shown as it comes; true unless `onLine` or `log` is there
  * @property {(line: string) => void} [onLine] gets its output line by line
@@ -52,7 +53,7 @@ export async function runProgram(command, options = {}) {
   /** @type {number | string} */
   const status = await new Promise((resolve) => {
     const child = spawn(program, args, {
-      cwd: root,
+      cwd: options.cwd ?? root,
       env: { ...process.env, ...env },
       stdio: [stdin, 'pipe', 'pipe'],
       timeout,

@@ -42,7 +42,8 @@ export function installed(name: string): PlatformPackage | undefined {
     return packages[name]?.();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'MODULE_NOT_FOUND' && message.includes(`'${name}'`)) return undefined;
+    // Of a module that the package itself misses, only the lines below would name the package.
+    if (code === 'MODULE_NOT_FOUND' && message.split('\n')[0]!.includes(name)) return undefined;
     throw error;
   }
 }

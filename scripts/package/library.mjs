@@ -13,7 +13,15 @@ export function makeLibraryPackage(folder = inRoot('build', 'package', 'tensorla
   for (const name of [...root.files, 'README.md', 'LICENSE', 'CHANGELOG.md'])
     cpSync(inRoot(name), path.join(folder, name), { recursive: true });
   const { scripts, devDependencies, binary, ...manifest } = root;
-  const platforms = targets.filter(({ cuda }) => !cuda).map(({ name }) => [`@tensorlane/${name}`, root.version]);
-  writeManifest(folder, { ...manifest, optionalDependencies: Object.fromEntries(platforms) });
+  const named = (wanted) => wanted.map(({ name }) => [`@tensorlane/${name}`, root.version]);
+  const cuda = Object.fromEntries(named(targets.filter(({ cuda }) => cuda)));
+  const optional = Object.fromEntries(Object.keys(cuda).map((name) => [name, { optional: true }]));
+  writeManifest(folder, {
+    ...manifest,
+    optionalDependencies: Object.fromEntries(named(targets.filter(({ cuda }) => !cuda))),
+    // Installed by choice; Yarn's Plug'n'Play lets no package see what it does not name.
+    peerDependencies: { ...manifest.peerDependencies, ...cuda },
+    peerDependenciesMeta: { ...manifest.peerDependenciesMeta, ...optional },
+  });
   return folder;
 }

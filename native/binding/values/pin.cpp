@@ -12,12 +12,14 @@ namespace {
 // to. A napi_value is the v8::Local it stands for, whose address is what V8 takes for `this`.
 using GetBackingStore = std::shared_ptr<void> (*)(void* array_buffer);
 
-GetBackingStore find_get_backing_store() {
+// Bun has the name too, and ends the process where it is called.
+GetBackingStore find_get_backing_store(Napi::Env env) {
+  if (env.Global().Has("Bun")) return nullptr;
   return reinterpret_cast<GetBackingStore>(dlsym(RTLD_DEFAULT, "_ZN2v811ArrayBuffer15GetBackingStoreEv"));
 }
 
 std::shared_ptr<void> backing_store(const Napi::ArrayBuffer& buffer) {
-  static const GetBackingStore get = find_get_backing_store();
+  static const GetBackingStore get = find_get_backing_store(buffer.Env());
   return get == nullptr ? nullptr : get(static_cast<napi_value>(buffer));
 }
 
