@@ -19,6 +19,8 @@ export function makeLibraryPackage(folder = inRoot('build', 'package', 'tensorla
   writeManifest(folder, {
     ...manifest,
     optionalDependencies: Object.fromEntries(named(targets.filter(({ cuda }) => !cuda))),
+    // Out of Yarn's archives, where require() finds no ES module in Node 20.
+    preferUnplugged: true,
     // Installed by choice; Yarn's Plug'n'Play lets no package see what it does not name.
     peerDependencies: { ...manifest.peerDependencies, ...cuda },
     peerDependenciesMeta: { ...manifest.peerDependenciesMeta, ...optional },
