@@ -67,7 +67,7 @@ inline Matrix transpose(const Matrix& a) {
   return result;
 }
 
-// Half of what some suites do, and not optimized: so it walks along the rows by pointers.
+// A third of what the suite of the SVD does, and not optimized: so it walks along the rows by pointers.
 inline Matrix multiply(const Matrix& a, const Matrix& b) {
   Matrix result(a.m, b.n);
   for (std::int64_t i = 0; i < a.m; ++i) {

@@ -1,4 +1,4 @@
-// Fibers of streams that ended, for later ones. A stack costs six calls of the kernel, AddressSanitizer's second one among
+// Fibers of streams that ended, for later ones. A stack costs nine calls of the kernel, AddressSanitizer's second one among
 // them, and ThreadSanitizer keeps half a megabyte for each, which it clears whenever one is made: streams that live as
 // briefly as those of the tests would spend most of their time on that.
 //
