@@ -40,7 +40,7 @@ export async function checkPackages(wanted, version) {
   if (chosen.length === 0)
     throw new SetupError(`package: no check begins so; there is ${checks.map(({ name }) => name).join(', ')}`);
 
-  const tools = inRoot('test', 'install');
+  const tools = inRoot('scripts', 'package', 'tools');
   if (!existsSync(path.join(tools, 'node_modules', 'verdaccio')))
     await run('package', 'npm', ['ci', '--prefix', tools, '--ignore-scripts', '--no-audit', '--no-fund']);
   const work = mkdtempSync(path.join(tmpdir(), 'tensorlane prüft '));
