@@ -11,6 +11,7 @@ const pages = [
   ['tensors', 'Tensors'],
   ['streams', 'Streams'],
   ['errors', 'Errors'],
+  ['install', 'Installing'],
   ['cuda', 'The CUDA device'],
   ['measurements', 'Measurements'],
 ] as const;
