@@ -8,8 +8,8 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const pages = fileURLToPath(new URL('pages/', import.meta.url));
 
 rmSync(pages, { recursive: true, force: true });
-mkdirSync(join(pages, 'docs'), { recursive: true });
-for (const folder of ['', 'docs']) {
+for (const folder of ['', 'docs', 'examples']) {
+  mkdirSync(join(pages, folder), { recursive: true });
   for (const name of readdirSync(join(root, folder))) {
     if (/\.(md|png)$/.test(name)) cpSync(join(root, folder, name), join(pages, folder, name));
   }

@@ -27,7 +27,7 @@ export default defineConfig({
   title: 'tensorlane',
   description: 'ONNX models in dynamic batches and matrix operations for Node servers, off the JS thread',
   srcDir: 'pages',
-  rewrites: { 'README.md': 'index.md' },
+  rewrites: { 'README.md': 'index.md', 'examples/README.md': 'examples/index.md' },
   outDir: '../../build/docs',
   lastUpdated: false,
   themeConfig: {
@@ -44,6 +44,7 @@ export default defineConfig({
       {
         text: 'Project',
         items: [
+          { text: 'Examples', link: '/examples/' },
           { text: 'Architecture', link: '/ARCHITECTURE' },
           { text: 'Contributing', link: '/CONTRIBUTING' },
           { text: 'Changes', link: '/CHANGELOG' },
