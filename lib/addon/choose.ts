@@ -19,21 +19,27 @@ export interface Choice {
 /** Such as linux-x64. */
 export const platform = `${process.platform}-${process.arch}`;
 
+/** The platform's own package. */
+export const platformPackage = `@tensorlane/${platform}`;
+
 /** undefined where no package is installed. Errors: those of loading a package that is. */
 export async function choose(): Promise<Choice | undefined> {
   const refusals: string[] = [];
   for (const cuda of [13, 12] as const) {
-    const name = `@tensorlane/${platform}-cuda${cuda}`;
+    const name = `${platformPackage}-cuda${cuda}`;
     const found = installed(name);
     if (found === undefined) continue;
     const problem = driverProblem(cuda) ?? (await problemOf(found.file));
     if (problem === undefined) return { name, package: found };
     refusals.push(`${name} is installed, but ${problem}`);
   }
-  const name = `@tensorlane/${platform}`;
-  const found = installed(name);
+  const found = installed(platformPackage);
   if (found === undefined) return undefined;
-  return { name, package: found, ...(refusals.length > 0 ? { withoutCuda: refusals.join('; ') } : {}) };
+  return {
+    name: platformPackage,
+    package: found,
+    ...(refusals.length > 0 ? { withoutCuda: refusals.join('; ') } : {}),
+  };
 }
 
 /** undefined where there is no such package. */
@@ -53,7 +59,7 @@ function driverProblem(cuda: CudaMajor): string | undefined {
   if (driver === undefined) {
     return 'there is no NVIDIA driver (or the container was started without it: docker run --gpus all)';
   }
-  if (driver.version === undefined || Number.parseInt(driver.version, 10) >= oldestDriver[cuda]) return undefined;
+  if (driver.version === undefined || (driver.cuda ?? 0) >= cuda) return undefined;
   return `NVIDIA's driver ${driver.version} is older than it wants (${oldestDriver[cuda]})`;
 }
 

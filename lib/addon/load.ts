@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type * as Binding from '../../binding.js';
 import { TensorlaneError } from '../core/errors.js';
-import { choose, installed, platform } from './choose.js';
+import { choose, installed, platform, platformPackage } from './choose.js';
 import { missingPackage, refusedFile } from './remedies.js';
 
 type Addon = typeof Binding;
@@ -35,7 +35,7 @@ export async function prepareAddon(): Promise<void> {
 /** Errors: ERR_NO_DEVICE. */
 export function addon(): Addon {
   // Whoever could not wait gets what needs no trying.
-  loaded ??= ownBuild(packageRoot, process.env.TENSORLANE_ADDON) ?? fromPackage(installed(`@tensorlane/${platform}`));
+  loaded ??= ownBuild(packageRoot, process.env.TENSORLANE_ADDON) ?? fromPackage(installed(platformPackage));
   return loaded;
 }
 
@@ -81,7 +81,7 @@ export function ownVersion(): string {
 }
 
 /** Errors: ERR_NO_DEVICE. */
-function fromPackage(found: ReturnType<typeof installed>, name = `@tensorlane/${platform}`): Addon {
+function fromPackage(found: ReturnType<typeof installed>, name = platformPackage): Addon {
   const version = ownVersion();
   if (found === undefined) throw refused(name, new Error('it is not installed'), missingPackage(version));
   if (found.version !== version) {

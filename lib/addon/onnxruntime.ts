@@ -5,7 +5,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { TensorlaneError } from '../core/errors.js';
-import { installed, platform } from './choose.js';
+import { installed, platformPackage } from './choose.js';
 
 const libraryNames: Partial<Record<NodeJS.Platform, RegExp>> = {
   linux: /^libonnxruntime\.so(\.\d+)*$/,
@@ -16,7 +16,7 @@ const libraryNames: Partial<Record<NodeJS.Platform, RegExp>> = {
 export function findOnnxRuntime(named: string | undefined): string {
   const given = named ?? process.env.TENSORLANE_ONNXRUNTIME;
   if (given) return given;
-  const own = installed(`@tensorlane/${platform}`)?.onnxruntime;
+  const own = installed(platformPackage)?.onnxruntime;
   if (own !== undefined) return own;
   let root: string;
   try {
@@ -25,7 +25,7 @@ export function findOnnxRuntime(named: string | undefined): string {
   } catch (cause) {
     throw new TensorlaneError(
       'ERR_NO_RUNTIME',
-      `models need ONNX Runtime: install the package @tensorlane/${platform}, which has it inside, or onnxruntime-node, or name ` +
+      `models need ONNX Runtime: install the package ${platformPackage}, which has it inside, or onnxruntime-node, or name ` +
         'its shared library in the environment variable TENSORLANE_ONNXRUNTIME or in open({ onnxruntime })',
       { cause },
     );

@@ -1,18 +1,17 @@
 // What helps where no addon can be loaded, by what is wrong.
 
-import { platform } from './choose.js';
+import { platform, platformPackage } from './choose.js';
 import packages from './packages.cjs';
 
 /** Where no package for this platform is installed. */
 export function missingPackage(version: string): string {
-  const name = `@tensorlane/${platform}`;
-  if (isMusl()) {
+  if (process.platform === 'linux' && glibcVersion() === undefined) {
     return `there is none for musl (Alpine): take an image with glibc, such as node:22-slim`;
   }
-  if (!Object.hasOwn(packages, name)) {
+  if (!Object.hasOwn(packages, platformPackage)) {
     return `there is none for ${platform}: build it in a clone of tensorlane, and name it in TENSORLANE_ADDON`;
   }
-  const exact = `${name}@${version}`;
+  const exact = `${platformPackage}@${version}`;
   if (process.versions.electron !== undefined) {
     return `install ${exact}, and keep node_modules/@tensorlane out of the archive (asarUnpack)`;
   }
@@ -35,8 +34,8 @@ export function refusedFile(reason: string, inCheckout: boolean): string {
   return build;
 }
 
-function isMusl(): boolean {
-  if (process.platform !== 'linux') return false;
+/** undefined where there is another C library, such as musl. */
+export function glibcVersion(): string | undefined {
   const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
-  return header.glibcVersionRuntime === undefined;
+  return header.glibcVersionRuntime;
 }

@@ -66,8 +66,8 @@ export class Execution<Payload, Result> {
     this.#counters.retried++;
     const results: (Result | Failure)[] = [];
     for (const request of requests) {
-      const { answered, deadline } = request.whole;
-      const isGone = answered || (deadline !== undefined && deadline.at <= this.#clock.now()); // while another part of it, or the batch, was running
+      const { whole } = request;
+      const isGone = whole.answered || whole.isLate(this.#clock.now()); // while another part of it, or the batch, was running
       results.push(isGone ? new Failure('cancelled') : await this.#alone(request));
     }
     return { results, retried: true };

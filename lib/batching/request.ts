@@ -61,6 +61,11 @@ export class QueuedRequest<Payload = unknown, Result = unknown> {
   get entered(): number {
     return this.turned ?? this.arrived;
   }
+
+  /** Whether its deadline is over. */
+  isLate(now: number): boolean {
+    return this.deadline !== undefined && this.deadline.at <= now;
+  }
 }
 
 export interface Deadline {

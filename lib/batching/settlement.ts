@@ -67,21 +67,15 @@ export class Settlement<Payload, Result> {
   /** Settles a request as a whole. What of it is still queued will not run. */
   settle(request: QueuedRequest<Payload, Result>, outcome: Result | Failure, now = this.#clock.now()): void {
     if (request.settled) return;
-    const { deadline } = request;
-    if (deadline === undefined && this.#ordered === undefined) {
-      this.#tell(request, outcome, now);
-      return;
-    }
-    const isLate = deadline !== undefined && deadline.at <= now;
-    if (isLate || !isAnswer(outcome)) {
-      this.#tell(request, isLate && isAnswer(outcome) ? missed(deadline) : outcome, now);
+    if (request.isLate(now) || !isAnswer(outcome)) {
+      this.#tell(request, isAnswer(outcome) ? missed(request.deadline!) : outcome, now);
       this.#ordered?.left(request);
     } else if (this.#ordered === undefined) this.#tell(request, outcome, now);
     else if (!request.answered) {
       this.#end(request);
       this.#ordered.ended(request, () => {
         const now = this.#clock.now();
-        this.#tell(request, deadline !== undefined && deadline.at <= now ? missed(deadline) : outcome, now);
+        this.#tell(request, request.isLate(now) ? missed(request.deadline!) : outcome, now);
       });
     }
   }

@@ -1,14 +1,14 @@
 // Which version of ONNX Runtime is here.
 
 import { readFileSync, realpathSync } from 'node:fs';
-import { installed, platform } from '../addon/choose.js';
+import { installed, platformPackage } from '../addon/choose.js';
 import { findOnnxRuntime } from '../addon/onnxruntime.js';
 
 /** Of the library that models would be run with; undefined where there is none, or its name does not tell. */
 export function onnxRuntimeVersion(): string | undefined {
   try {
     const file = findOnnxRuntime(undefined);
-    const own = installed(`@tensorlane/${platform}`);
+    const own = installed(platformPackage);
     if (own?.onnxruntime === file) return own.onnxruntimeVersion;
     return /(\d+\.\d+\.\d+)/.exec(`${realpathSync(file).split('/').at(-1)}`)?.[1] ?? packageVersion(file);
   } catch {

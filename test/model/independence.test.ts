@@ -4,7 +4,7 @@ import { type BatchingFinding, type Device, type Model, open, type Tensor, tenso
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
-import { type Graph, initializer, model, node, randomFloats, value } from '../support/onnx-builder.js';
+import { type Graph, initializer, ints, model, node, randomFloats, value } from '../support/onnx-builder.js';
 import { expectSame, type Feeds, floats, together } from './support.js';
 
 let device: Device;
@@ -12,9 +12,6 @@ beforeAll(async () => {
   device = await open({ device: testDevice, threads: 1 });
 });
 afterAll(() => device.dispose());
-
-const ints = (name: string, ...numbers: number[]) =>
-  initializer(name, 'int64', [numbers.length], BigInt64Array.from(numbers, BigInt));
 
 /** y = x, or its running sums over the batch: as `condition`, made by these nodes, says. */
 function eitherWay(condition: readonly ReturnType<typeof node>[], inputs: Graph['inputs'] = []): Uint8Array {

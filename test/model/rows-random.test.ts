@@ -5,7 +5,16 @@ import fc from 'fast-check';
 import { type Device, open, type Tensor, tensor } from 'tensorlane';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { testDevice } from '../support/device.js';
-import { type Attribute, initializer, model, type Node, node, randomFloats, value } from '../support/onnx-builder.js';
+import {
+  type Attribute,
+  initializer,
+  ints,
+  model,
+  type Node,
+  node,
+  randomFloats,
+  value,
+} from '../support/onnx-builder.js';
 
 let device: Device;
 beforeAll(async () => {
@@ -158,8 +167,6 @@ const mixing: Record<string, Step> = {
     node('Sub', [x, t('top')], [y]),
   ],
 };
-const ints = (name: string, ...numbers: readonly (number | bigint)[]) =>
-  initializer(name, 'int64', [numbers.length], BigInt64Array.from(numbers, BigInt));
 const floats = (name: string, ...dims: number[]) =>
   initializer(
     name,

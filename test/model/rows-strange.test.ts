@@ -7,10 +7,12 @@ import { testDevice } from '../support/device.js';
 import {
   type Graph,
   initializer,
+  ints,
   model,
   type Node,
   node,
   randomFloats,
+  scalar,
   type Value,
   value,
 } from '../support/onnx-builder.js';
@@ -34,9 +36,6 @@ interface Strange {
   readonly learns?: boolean;
 }
 
-const ints = (name: string, ...numbers: number[]) =>
-  initializer(name, 'int64', [numbers.length], BigInt64Array.from(numbers, BigInt));
-const scalar = (name: string, number: number) => initializer(name, 'int64', [], BigInt64Array.of(BigInt(number)));
 const float = (name: string, ...numbers: number[]) =>
   initializer(name, 'float32', [numbers.length], Float32Array.from(numbers));
 const x = (...dims: (number | string)[]) => value('x', 'float32', dims);

@@ -8,10 +8,12 @@ import {
   type Dim,
   type ElementType,
   initializer,
+  ints,
   model,
   type Node,
   node,
   randomFloats,
+  scalar,
   value,
 } from '../support/onnx-builder.js';
 
@@ -31,9 +33,6 @@ interface Options {
   readonly opset?: number;
 }
 
-const ints = (name: string, ...numbers: number[]) =>
-  initializer(name, 'int64', [numbers.length], BigInt64Array.from(numbers, BigInt));
-const scalar = (name: string, number: number) => initializer(name, 'int64', [], BigInt64Array.of(BigInt(number)));
 const weights = (name: string, ...dims: number[]) =>
   initializer(
     name,

@@ -109,6 +109,16 @@ export function initializer(
   return { name, type, dims, data };
 }
 
+/** Numbers of int64, as shapes, axes and indices are given. */
+export function ints(name: string, ...numbers: readonly (number | bigint)[]): Initializer {
+  return initializer(name, 'int64', [numbers.length], BigInt64Array.from(numbers, BigInt));
+}
+
+/** One number of int64, without dimensions. */
+export function scalar(name: string, number: number): Initializer {
+  return initializer(name, 'int64', [], BigInt64Array.of(BigInt(number)));
+}
+
 export function node(
   op: string,
   inputs: readonly string[],

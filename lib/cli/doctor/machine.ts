@@ -2,8 +2,10 @@
 
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
+import { platform, platformPackage } from '../../addon/choose.js';
 import { type Driver, findDriver } from '../../addon/driver.js';
 import { ownVersion } from '../../addon/load.js';
+import { glibcVersion } from '../../addon/remedies.js';
 import { onnxRuntimeVersion } from '../versions.js';
 
 export interface Machine {
@@ -19,7 +21,7 @@ export interface Machine {
   readonly packages: Readonly<Record<string, string>>;
 }
 
-const known = ['', '-cuda12', '-cuda13'].map((kind) => `@tensorlane/${process.platform}-${process.arch}${kind}`);
+const known = ['', '-cuda12', '-cuda13'].map((kind) => platformPackage + kind);
 
 export function machine(): Machine {
   const require = createRequire(import.meta.url);
@@ -31,7 +33,7 @@ export function machine(): Machine {
   return {
     tensorlane: ownVersion(),
     node: process.versions.node,
-    platform: `${process.platform}-${process.arch}${libc()}`,
+    platform: `${platform}${libc()}`,
     cpu: `${cpus()[0]?.model.trim() || 'unknown'}, ${availableParallelism()} of ${cpus().length} cores`,
     memoryBytes: totalmem(),
     driver: findDriver() ?? null,
@@ -50,6 +52,6 @@ function versionOf(require: NodeJS.Require, name: string): string | undefined {
 
 function libc(): string {
   if (process.platform !== 'linux') return '';
-  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
-  return header.glibcVersionRuntime === undefined ? ', no glibc' : `, glibc ${header.glibcVersionRuntime}`;
+  const version = glibcVersion();
+  return version === undefined ? ', no glibc' : `, glibc ${version}`;
 }
