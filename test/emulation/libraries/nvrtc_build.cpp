@@ -5,13 +5,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
+#include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
+#include <tuple>
 
 namespace emulation::libraries {
 
@@ -78,10 +83,7 @@ bool run(std::vector<std::string> arguments, const fs::path& output) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-}  // namespace
-
-Built build(const std::string& program, const std::vector<std::pair<std::string, std::string>>& headers,
-            const std::vector<std::string>& options) {
+Built compile(const std::string& program, const Headers& headers, const std::vector<std::string>& options) {
   const Folder folder;
   write_file(folder / "program.cpp", program);
   for (const auto& [name, text] : headers) write_file(folder / ("headers/" + name), text);
@@ -115,6 +117,39 @@ Built build(const std::string& program, const std::vector<std::pair<std::string,
   built.compiled = run(arguments, folder / "log.txt");
   built.log = read_file(folder / "log.txt");
   if (built.compiled) built.object = read_file(object);
+  return built;
+}
+
+// Tests that lose the device at every call compile the same program again and again, for a second each time.
+class Known {
+ public:
+  using Key = std::tuple<std::string, Headers, std::vector<std::string>>;
+
+  std::optional<Built> find(const Key& key) {
+    const std::lock_guard lock(mutex_);
+    const auto found = built_.find(key);
+    return found == built_.end() ? std::nullopt : std::optional(found->second);
+  }
+  void keep(const Key& key, const Built& built) {
+    const std::lock_guard lock(mutex_);
+    built_.emplace(key, built);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<Key, Built> built_;  // guarded by mutex_
+};
+
+}  // namespace
+
+Built build(const std::string& program, const Headers& headers, const std::vector<std::string>& options) {
+  static Known known;
+  const Known::Key key{program, headers, options};
+  if (std::optional<Built> before = known.find(key)) return *std::move(before);
+  Built built = compile(program, headers, options);
+  // The files of an include path may change meanwhile.
+  const auto on_disk = [](const std::string& option) { return option.rfind("-I", 0) == 0; };
+  if (built.compiled && std::none_of(options.begin(), options.end(), on_disk)) known.keep(key, built);
   return built;
 }
 

@@ -13,8 +13,10 @@ struct Built {
   std::string object;  // the bytes of a shared object
 };
 
-// Headers: name and text. `options` go to the compiler as they are. Errors: std::exception where it cannot be run.
-Built build(const std::string& program, const std::vector<std::pair<std::string, std::string>>& headers,
-            const std::vector<std::string>& options);
+using Headers = std::vector<std::pair<std::string, std::string>>;  // name and text
+
+// `options` go to the compiler as they are. What was compiled once in this process is not compiled again. Errors:
+// std::exception where the compiler cannot be run.
+Built build(const std::string& program, const Headers& headers, const std::vector<std::string>& options);
 
 }  // namespace emulation::libraries
