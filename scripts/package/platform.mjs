@@ -17,13 +17,22 @@ export async function makePlatformPackage(target, toolkit) {
   const addon = await compileAddon(target, toolkit);
   const folder = path.join(target.folder, 'package');
   rmSync(folder, { recursive: true, force: true });
+  const runtime = writePlatformPackage(target, addon, folder);
+  checkBinaries(folder, target.tools);
+  await writeLicenses(target, folder, runtime);
+  return folder;
+}
+
+/**
+ * All of a package but the licences of what is inside its addon. Returns the version of ONNX Runtime that is in it.
+ * @param {import('./targets.mjs').Target} target
+ */
+export function writePlatformPackage(target, addon, folder) {
   mkdirSync(folder, { recursive: true });
   copyFileSync(addon, path.join(folder, 'tensorlane.node'));
   copyFileSync(inRoot('LICENSE'), path.join(folder, 'LICENSE'));
   // The package for CUDA is installed beside the platform's own, which has ONNX Runtime: 45 MB that need not be there twice.
   const runtime = target.cuda ? undefined : copyOnnxRuntime(target.arch, folder);
-  checkBinaries(folder, target.tools);
-  await writeLicenses(target, folder, runtime);
   writeFileSync(path.join(folder, 'index.js'), index(runtime));
   const files = ['index.js', 'tensorlane.node', ...(runtime ? ['libonnxruntime.so.1'] : []), 'THIRD_PARTY_LICENSES'];
   const what = target.cuda ? `with a CUDA ${target.cuda} device ` : '';
@@ -45,7 +54,7 @@ export async function makePlatformPackage(target, toolkit) {
     engines: root.engines,
     preferUnplugged: true,
   });
-  return folder;
+  return runtime;
 }
 
 export const writeManifest = (folder, manifest) =>
