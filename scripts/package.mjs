@@ -4,7 +4,6 @@
 //   node scripts/package.mjs --check [...]      installs and tries those that are there, in every way or in those whose names begin so
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { checkPackages } from './package/check.mjs';
 import { makeLibraryPackage } from './package/library.mjs';
 import { makePlatformPackage, root } from './package/platform.mjs';
 import { targets } from './package/targets.mjs';
@@ -20,6 +19,8 @@ const tarballs = inRoot('build', 'packages');
 await orExit(async () => {
   const wanted = process.argv.slice(2);
   if (wanted[0] === '--check') {
+    await doSteps([dependencies, typescript]);
+    const { checkPackages } = await import('./package/check.mjs');
     if (!(await checkPackages(wanted.slice(1), root.version))) process.exitCode = 1;
     return;
   }
@@ -35,7 +36,7 @@ await orExit(async () => {
 
 async function pack(name) {
   const target = targets.find((entry) => entry.name === name);
-  const folder = target ? await makePlatform(target) : makeLibraryPackage();
+  const folder = target ? await makePlatform(target) : await makeLibraryPackage();
   const prefix = target ? `tensorlane-${name}` : 'tensorlane';
   const isIts = (file) => file.startsWith(prefix) && /^-\d[^-]*\.tgz$/.test(file.slice(prefix.length));
   for (const old of readdirSync(tarballs).filter(isIts)) rmSync(path.join(tarballs, old));

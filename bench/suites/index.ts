@@ -10,6 +10,7 @@ import { parity } from './parity.js';
 import { scheduler } from './scheduler.js';
 import { server } from './server.js';
 import { square } from './square.js';
+import { startup } from './startup.js';
 import { svd } from './svd.js';
 import { waiting } from './waiting.js';
 
@@ -19,6 +20,7 @@ export const SUITES: readonly Suite[] = [
   square,
   latency,
   loading,
+  startup,
   svd,
   waiting,
   ops,

@@ -3,11 +3,10 @@
 //
 // The rule it keeps: what may take a process down is tried in another one first. Nothing is tried where there is no driver.
 
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { type CudaMajor, findDriver, oldestDriver } from './driver.js';
 import packages from './packages.cjs';
 import type { PlatformPackage } from './platform-package.js';
+import { tryApart } from './trial.js';
 
 export interface Choice {
   readonly name: string;
@@ -63,24 +62,9 @@ function driverProblem(cuda: CudaMajor): string | undefined {
   return `NVIDIA's driver ${driver.version} is older than it wants (${oldestDriver[cuda]})`;
 }
 
-const limitMs = 60_000;
-
 /** Why its CUDA device does not work here; undefined where it does. */
-function problemOf(file: string): Promise<string | undefined> {
-  const probe = fileURLToPath(new URL('./probe.js', import.meta.url));
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [probe, file], {
-      env: { ...process.env, NODE_OPTIONS: '' },
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      timeout: limitMs,
-      killSignal: 'SIGKILL',
-    });
-    let told: string | undefined = 'it cannot be loaded';
-    child.on('message', (message) => {
-      const { problem } = message as { problem?: string };
-      told = problem;
-    });
-    child.on('error', ({ message }) => resolve(`it could not be tried: ${message}`));
-    child.on('close', (_, signal) => resolve(signal === null ? told : `the process that tried it ended by ${signal}`));
-  });
+async function problemOf(file: string): Promise<string | undefined> {
+  // Without what NODE_OPTIONS loads, or waits for, in a server.
+  const trial = await tryApart<true>('addon/probe.js', [file], { NODE_OPTIONS: '' });
+  return 'problem' in trial ? trial.problem : undefined;
 }

@@ -4,19 +4,18 @@
 //   3. that of an installed package: see choose.ts.
 // Where that fails, the error says what was tried, why it failed, and what helps.
 
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type * as Binding from '../../binding.js';
 import { TensorlaneError } from '../core/errors.js';
 import { choose, installed, platform, platformPackage } from './choose.js';
+import { ownVersion, packageRoot } from './own-package.js';
 import { missingPackage, refusedFile } from './remedies.js';
 
 type Addon = typeof Binding;
 
 const require = createRequire(import.meta.url);
-const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
 let loading: Promise<void> | undefined;
 let loaded: Addon | undefined;
 let withoutCuda: string | undefined;
@@ -74,10 +73,6 @@ export function ownBuild(root: string, named: string | undefined): Addon | undef
   } catch (cause) {
     throw refused(tried, cause, refusedFile((cause as Error).message, existsSync(join(root, 'scripts', 'setup.mjs'))));
   }
-}
-
-export function ownVersion(): string {
-  return (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version;
 }
 
 /** Errors: ERR_NO_DEVICE. */

@@ -1,13 +1,12 @@
-// Tries an addon with a CUDA device, in a process of its own, and tells its parent what is wrong with it.
+// Tries an addon with a CUDA device, in a process of its own.
 
 import { createRequire } from 'node:module';
 import type * as Binding from '../../binding.js';
+import { answer } from './trial.js';
 
-try {
+await answer(async () => {
   const addon = createRequire(import.meta.url)(process.argv[2]!) as typeof Binding;
   const { devices, noCuda } = await addon.findDevices();
-  const problem = devices.some(({ kind }) => kind === 'cuda') ? undefined : (noCuda ?? 'it finds no GPU');
-  process.send!({ problem });
-} catch (error) {
-  process.send!({ problem: (error as Error).message });
-}
+  if (!devices.some(({ kind }) => kind === 'cuda')) throw new Error(noCuda ?? 'it finds no GPU');
+  return true;
+});

@@ -1,17 +1,23 @@
-// The package tensorlane itself: the compiled TypeScript. Only here does it get its optional dependencies, the packages of the
+// The package tensorlane itself: the compiled TypeScript, in few files. Only here does it get its optional dependencies, the packages of the
 // platforms: a clone builds its own addon, and before a release there are none to be had.
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { inRoot } from '../setup/run.mjs';
+import { bundleModules } from './bundle.mjs';
 import { root, writeManifest } from './platform.mjs';
 import { targets } from './targets.mjs';
 
-/** Returns the folder. */
-export function makeLibraryPackage(folder = inRoot('build', 'package', 'tensorlane')) {
+/** Resolves to the folder. */
+export async function makeLibraryPackage(folder = inRoot('build', 'package', 'tensorlane')) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   for (const name of [...root.files, 'README.md', 'LICENSE', 'CHANGELOG.md'])
     cpSync(inRoot(name), path.join(folder, name), { recursive: true });
+  const exported = Object.values(root.exports).flatMap((entry) => entry.default ?? []);
+  await bundleModules(
+    path.join(folder, 'dist'),
+    exported.map((file) => path.relative('dist', file)),
+  );
   const { scripts, devDependencies, binary, ...manifest } = root;
   const named = (wanted) => wanted.map(({ name }) => [`@tensorlane/${name}`, root.version]);
   const cuda = Object.fromEntries(named(targets.filter(({ cuda }) => cuda)));

@@ -15,14 +15,18 @@ const folder = mkdtempSync(join(tmpdir(), 'tensorlane-installed-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const { version } = (await import('../../package.json', { with: { type: 'json' } })).default as { version: string };
 
+const { makeLibraryPackage } = (await import(/* @vite-ignore */ join(root, 'scripts', 'package', 'library.mjs'))) as {
+  makeLibraryPackage(folder: string): Promise<string>;
+};
+const published = await makeLibraryPackage(join(folder, 'tensorlane'));
+
 let project = '';
 let projects = 0;
 beforeEach(() => {
   project = join(folder, String(projects++));
   const own = join(project, 'node_modules', 'tensorlane');
   mkdirSync(own, { recursive: true });
-  cpSync(join(root, 'dist'), join(own, 'dist'), { recursive: true });
-  cpSync(join(root, 'package.json'), join(own, 'package.json'));
+  cpSync(published, own, { recursive: true });
 });
 
 /** A package that carries the addon which the tests run with, or a file that is none. */

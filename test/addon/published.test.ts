@@ -1,7 +1,16 @@
 // The packages that are published: what their binaries may need of a system, and what is in the one of the library.
 
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +26,7 @@ interface Manifest {
   dependencies: Record<string, string>;
   devDependencies?: Record<string, string>;
   optionalDependencies: Record<string, string>;
+  exports: Record<string, { default: string }>;
 }
 const temporary = mkdtempSync(join(tmpdir(), 'tensorlane-published-'));
 afterAll(() => rmSync(temporary, { recursive: true }));
@@ -63,15 +73,30 @@ test.runIf(process.platform === 'linux')(
 );
 
 test('the library asks for the packages of the platforms of its very version, and runs nothing when it is installed', async () => {
-  const { makeLibraryPackage } = (await script('library.mjs')) as { makeLibraryPackage(folder: string): string };
-  const folder = makeLibraryPackage(join(temporary, 'tensorlane'));
-  const { version, scripts, dependencies, devDependencies, optionalDependencies } = read(folder);
+  const { makeLibraryPackage } = (await script('library.mjs')) as {
+    makeLibraryPackage(folder: string): Promise<string>;
+  };
+  const folder = await makeLibraryPackage(join(temporary, 'tensorlane'));
+  const { version, scripts, dependencies, devDependencies, optionalDependencies, exports } = read(folder);
   expect(optionalDependencies).toEqual({ '@tensorlane/linux-arm64': version, '@tensorlane/linux-x64': version });
   expect([scripts, devDependencies]).toEqual([undefined, undefined]);
   expect(Object.keys(dependencies)).not.toContain('onnxruntime-node');
   for (const file of ['dist/index.js', 'dist/index.d.ts', 'dist/cli/main.js', 'binding.d.ts', 'README.md', 'LICENSE'])
     expect(existsSync(join(folder, file)), file).toBe(true);
+  // Few files, because opening them is what an import costs, with all that the modules have, under the same names.
+  const modules = readdirSync(join(folder, 'dist'), { recursive: true, encoding: 'utf8' });
+  expect(modules.filter((file) => /\.c?js$/.test(file)).length).toBeLessThan(15);
+  for (const [name, { default: file }] of Object.entries(exports).filter(([, entry]) => entry.default)) {
+    const [published, own] = await Promise.all(
+      [folder, root].map((from) => import(/* @vite-ignore */ join(from, file))),
+    );
+    expect(namesIn(published), name).toEqual(namesIn(own));
+  }
 });
+
+/** What a module gives, with the names by which errors and inspections show it. */
+const namesIn = (module: object) =>
+  Object.fromEntries(Object.entries(module).map(([key, value]) => [key, (value as { name?: string }).name]));
 
 test('a clone asks for none of them: before a release there are none', () => {
   const { optionalDependencies, devDependencies } = read(root);

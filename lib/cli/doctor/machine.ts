@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { platform, platformPackage } from '../../addon/choose.js';
 import { type Driver, findDriver } from '../../addon/driver.js';
-import { ownVersion } from '../../addon/load.js';
+import { ownVersion } from '../../addon/own-package.js';
 import { glibcVersion } from '../../addon/remedies.js';
 import { onnxRuntimeVersion } from '../versions.js';
 

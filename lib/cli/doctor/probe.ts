@@ -1,9 +1,11 @@
-// One check of `tensorlane doctor`, in a process of its own: what is broken may take it down. It does a little real work, and prints
-// what it found as JSON.
+// One check of `tensorlane doctor`, in a process of its own: what is broken may take it down. It does a little real work, and tells
+// what it found.
 
+import { answer } from '../../addon/trial.js';
 import { open } from '../../device/open.js';
 import type { Device } from '../../device/types.js';
 import { tensor } from '../../tensor/tensor.js';
+import { square } from './square.js';
 
 export type Check = 'cpu' | 'models' | 'cuda';
 
@@ -13,11 +15,6 @@ export interface Found {
   /** The libraries that did it. */
   readonly libraries: readonly string[];
 }
-
-/** y = x * x of float32 [N, 2]. */
-const square =
-  'CAoSF3RlbnNvcmxhbmUtb25ueC1idWlsZGVyOkgKEwoBeAoBeBIBeRoBeSIDTXVsOgASBWdyYXBoWhQKAXgSDwoNCAESCQoDEgFOCgIIAmIUCgF5Eg8KDQgBEgkKAxIBTgoC' +
-  'CAJCBAoAEBU=';
 
 const checks: Readonly<Record<Check, () => Promise<string>>> = {
   cpu: () => algebraOn('cpu'),
@@ -59,8 +56,8 @@ interface Report {
 const libraryNames =
   /\/(tensorlane[^/]*\.node|lib(onnxruntime|openblas|cublas|cusolver|cudnn|nvrtc|cuda)[^/]*\.so[^/]*)$/;
 
-const [check] = process.argv.slice(2) as [Check];
-const what = await checks[check]();
-const { sharedObjects } = process.report.getReport() as unknown as Report;
-const libraries = sharedObjects.filter((file) => libraryNames.test(file));
-process.stdout.write(JSON.stringify({ what, libraries } satisfies Found));
+await answer(async (): Promise<Found> => {
+  const what = await checks[process.argv[2] as Check]();
+  const { sharedObjects } = process.report.getReport() as unknown as Report;
+  return { what, libraries: sharedObjects.filter((file) => libraryNames.test(file)) };
+});
