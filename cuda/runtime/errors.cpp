@@ -14,7 +14,7 @@ constexpr auto kTensorMemoryLeak = static_cast<cudaError_t>(721);
 
 // All of which NVIDIA says that the process has to be started anew, and what takes the device or its context away.
 bool is_known_as_sticky(cudaError_t error) noexcept {
-  switch (error) {
+  switch (static_cast<int>(error)) {  // an enumeration's own would refuse what its header does not have
     case cudaErrorCudartUnloading:
     case cudaErrorDevicesUnavailable:
     case cudaErrorECCUncorrectable:

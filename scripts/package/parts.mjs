@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { unpackDebian } from '../setup/debian.mjs';
+import { unpackPinned } from '../setup/debian.mjs';
 import { run, SetupError, step } from '../setup/run.mjs';
 import { unpackWheels } from '../setup/wheels.mjs';
 
@@ -32,32 +32,23 @@ export function sysroot({ arch, machine }) {
  * @returns {Promise<{ include: string, library: string, copyrights: string[], version: string }>}
  */
 export async function openblas({ arch, machine }) {
-  const { package: name, oldest, ...source } = pins.openblas;
-  // LAPACK is inside OpenBLAS's library already; only its terms are wanted.
-  const lapack = 'liblapack-dev';
-  const unwanted = [`--exclude=./usr/lib/${machine.triplet}/*lapack*`];
-  const folder = await kept(`openblas-${oldest}-${arch}`, `fetched OpenBLAS for ${arch}`, async (to) => {
+  const { archive, packages } = pins.openblas;
+  const version = packages[0].version;
+  const folder = await kept(`openblas-${version}-${arch}`, `fetched OpenBLAS for ${arch}`, async (to) => {
     const work = path.join(to, 'work');
-    await unpackDebian(
-      { ...source, packages: [name, lapack], architecture: machine.debian },
-      work,
-      unwanted,
-      'OpenBLAS for a package',
-    );
+    const files = packages.map(({ pool, name, version, sha256 }) => ({
+      file: `${pool}/${name}_${version}_${machine.debian}.deb`,
+      sha256: sha256[arch],
+    }));
+    // LAPACK is inside OpenBLAS's library already; only its terms are wanted.
+    await unpackPinned({ archive, files }, work, [`--exclude=./usr/lib/${machine.triplet}/*lapack*`]);
     renameSync(path.join(work, 'root', 'usr'), path.join(to, 'usr'));
     rmSync(work, { recursive: true });
   });
-  const libraries = path.join(folder, 'usr', 'lib', machine.triplet, 'openblas-pthread');
-  const library = readdirSync(libraries).find((entry) => /^libopenblasp-r.*\.a$/.test(entry)) ?? '';
-  const version = /-r(.*)\.a$/.exec(library)?.[1] ?? 'unknown';
-  if (compare(version, oldest) < 0)
-    throw new SetupError(
-      `Debian ${source.suite} has OpenBLAS ${version}, and ${oldest} is wanted. Remove ${folder} to try again.`,
-    );
   return {
     include: path.join(folder, 'usr', 'include', machine.triplet, 'openblas-pthread'),
-    library: path.join(libraries, library),
-    copyrights: [name, lapack].map((of) => path.join(folder, 'usr', 'share', 'doc', of, 'copyright')),
+    library: path.join(folder, 'usr', 'lib', machine.triplet, 'openblas-pthread', 'libopenblas.a'),
+    copyrights: packages.map(({ name }) => path.join(folder, 'usr', 'share', 'doc', name, 'copyright')),
     version,
   };
 }
@@ -85,5 +76,3 @@ async function kept(name, title, make) {
   }
   return folder;
 }
-
-export const compare = (a, b) => a.localeCompare(b, 'en', { numeric: true });

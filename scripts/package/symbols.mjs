@@ -4,11 +4,12 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { ask } from '../processes.mjs';
 import { SetupError } from '../setup/run.mjs';
-import { compare } from './parts.mjs';
 
 // Of the libraries of GCC, what came with GCC 8.
 const newest = { GLIBC: '2.28', GLIBCXX: '3.4.25', CXXABI: '1.3.11', GCC: '7.0.0' };
 const everywhere = /^(lib(c|m|dl|rt|pthread|gcc_s)\.so\.\d+|ld-linux[-\w]*\.so\.\d+)$/;
+
+const compare = (a, b) => a.localeCompare(b, 'en', { numeric: true });
 
 /** Throws a SetupError that names each file and symbol which breaks the rule. */
 export function checkBinaries(folder, tools) {
