@@ -52,7 +52,8 @@ async function pack(name) {
 async function makePlatform(target) {
   if (target.tools) await doSteps([packages('package-arm64')]);
   if (!target.cuda) return makePlatformPackage(target);
-  const { step } = readToolkitOptions(['--cuda', target.cuda]);
+  // The pinned one: what is published does not depend on what a machine happens to have.
+  const { step } = readToolkitOptions(['--cuda', target.cuda, '--own']);
   await doSteps([packages(step.purpose), step]);
   return makePlatformPackage(target, step);
 }

@@ -30,8 +30,9 @@ export async function compileAddon(target, toolkit) {
     ...['--platform', 'linux', '--arch', arch, '--libc', 'glibc', '--strip-bin', `${tools}strip`],
     ...['--node-gyp', inRoot('scripts', 'package', 'compile.mjs')],
   ];
+  const only = toolkit && process.env.TENSORLANE_CUDA_ARCHITECTURES;
   await step(
-    `compiled the addon of ${name}`,
+    `compiled the addon of ${name}${only ? `, for GPUs of ${only} alone` : ''}`,
     () =>
       run('package', process.execPath, prebuildify, {
         env: { TENSORLANE_PACKAGE: JSON.stringify({ folder: path.relative(inRoot(), folder), tools, options }) },

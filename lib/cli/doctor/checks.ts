@@ -30,7 +30,9 @@ function advised(check: Check, reason: string): { advice?: string } {
   if (check !== 'cuda') return {}; // the reason says what helps
   const driver = findDriver();
   if (driver === undefined)
-    return { advice: `install NVIDIA's driver, ${oldestDriver[13]} or newer for CUDA 13, on this machine` };
+    return {
+      advice: `install NVIDIA's driver on this machine: ${oldestDriver[13]} or newer runs CUDA 13, ${oldestDriver[12]} CUDA 12`,
+    };
   if (driver.version !== undefined && driver.cuda === undefined) {
     return {
       advice: `NVIDIA's driver ${driver.version} is too old: ${oldestDriver[12]} runs CUDA 12, and ${oldestDriver[13]} CUDA 13`,
