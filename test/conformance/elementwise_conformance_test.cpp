@@ -11,6 +11,7 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "subject.h"
@@ -342,6 +343,30 @@ TEST_CASE_TEMPLATE("elementwise: softmax along every axis", T, float, double) {
     for (const AxisDims dims : {AxisDims{1, 3, 1}}) {
       subject.softmax({kNumber<T>, dims, operand(row), operand(result)});
       CHECK(std::ranges::all_of(result, [](T value) { return std::isnan(value); }));
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("elementwise: softmax of a NaN anywhere in a row makes NaNs of that row alone", T, float, double) {
+  Subject subject;
+  for (const AxisDims dims : {AxisDims{3, 37, 1}, AxisDims{1, 37, 3}, AxisDims{2, 5, 20}}) {
+    const std::int64_t slab = dims.length * dims.inner;
+    std::vector<T> a(static_cast<std::size_t>(dims.outer * slab));
+    for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<T>(i % 11);
+    for (std::size_t bad = 0; bad < a.size(); ++bad) {
+      const T before = std::exchange(a[bad], std::numeric_limits<T>::quiet_NaN());
+      const std::vector<T> result(a.size());
+      subject.softmax({kNumber<T>, dims, operand(a), operand(result)});
+      const auto row_of = [&](std::size_t place) {
+        const auto at = static_cast<std::int64_t>(place);
+        return std::pair(at / slab, at % dims.inner);
+      };
+      std::size_t wrong = 0;
+      for (std::size_t i = 0; i < a.size(); ++i) {
+        if (std::isnan(result[i]) != (row_of(i) == row_of(bad))) ++wrong;
+      }
+      CHECK_MESSAGE(wrong == 0, "a NaN at ", bad);
+      a[bad] = before;
     }
   }
 }

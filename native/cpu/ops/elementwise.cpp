@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "cpu/linalg/operation.h"
 #include "cpu/operations.h"
+#include "cpu/ops/vector_math.h"
 
 namespace tensorlane::cpu {
 namespace {
@@ -116,26 +117,6 @@ void where_of(const WhereArgs& args) {
   });
 }
 
-// `step` from one element of the row to the next.
-template <typename T>
-void softmax_row(const T* from, T* to, std::int64_t length, std::int64_t step) {
-  if (length == 0) return;
-  T largest = from[0];
-  for (std::int64_t i = 1; i < length; ++i) {
-    const T one = from[i * step];
-    largest = one > largest || one != one ? one : largest;  // a NaN stays
-  }
-  double sum = 0;
-  for (std::int64_t i = 0; i < length; ++i) {
-    const T one = std::exp(from[i * step] - largest);
-    to[i * step] = one;
-    sum += static_cast<double>(one);
-  }
-  for (std::int64_t i = 0; i < length; ++i) {
-    to[i * step] = static_cast<T>(static_cast<double>(to[i * step]) / sum);
-  }
-}
-
 }  // namespace
 
 void binary(Lane& /*lane*/, const BinaryArgs& args) {
@@ -168,9 +149,9 @@ void unary(Lane& /*lane*/, const UnaryArgs& args) {
     using T = decltype(zero);
     switch (args.op) {
       case UnaryOp::Exp:
-        return map<T>(args, [](T value) { return std::exp(value); });
+        return vector_math().exp(elements<const T>(args.a), elements<T>(args.result), args.count);
       case UnaryOp::Log:
-        return map<T>(args, [](T value) { return std::log(value); });
+        return vector_math().log(elements<const T>(args.a), elements<T>(args.result), args.count);
       case UnaryOp::Sqrt:
         return map<T>(args, [](T value) { return std::sqrt(value); });
       case UnaryOp::Abs:
@@ -201,19 +182,6 @@ void where(Lane& /*lane*/, const WhereArgs& args) {
     default:
       return where_of<std::uint64_t>(args);
   }
-}
-
-void softmax(Lane& /*lane*/, const SoftmaxArgs& args) {
-  with_float(args.type, [&](auto zero) {
-    using T = decltype(zero);
-    const AxisDims& dims = args.dims;
-    for (std::int64_t o = 0; o < dims.outer; ++o) {
-      for (std::int64_t i = 0; i < dims.inner; ++i) {
-        const std::int64_t first = o * dims.length * dims.inner + i;
-        softmax_row(elements<const T>(args.a) + first, elements<T>(args.result) + first, dims.length, dims.inner);
-      }
-    }
-  });
 }
 
 }  // namespace tensorlane::cpu
