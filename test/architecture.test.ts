@@ -27,6 +27,10 @@ interface Import {
   readonly loads: boolean;
 }
 
+interface Manifest {
+  readonly scripts: Readonly<Record<string, string>>;
+}
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const files = readdirSync(`${root}/lib`, { recursive: true, encoding: 'utf8' })
   .filter((file) => /\.c?ts$/.test(file))
@@ -161,4 +165,21 @@ const late = await import('../device/seven.js');`;
     expect(findWrongWays([edge('lib/attic/a.ts', 'lib/core/b.ts')])).toEqual([expect.stringMatching(/on no floor/)]);
     expect(findWrongWays([edge('lib/device/a.ts', 'lib/ops/b.ts')])).toEqual([]);
   });
+});
+
+test('what a command of package.json starts loads in a clone where npm has installed nothing', () => {
+  const commands = Object.values((JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as Manifest).scripts);
+  const scripts = commands.flatMap((command) => /^node (scripts\/[\w-]+\.mjs)/.exec(command)?.[1] ?? []);
+  expect(scripts).toContain('scripts/package.mjs');
+  const seen = new Set(scripts);
+  const problems: string[] = [];
+  for (const file of seen) {
+    const imports = readFileSync(`${root}/${file}`, 'utf8').matchAll(/^(?:import|export)\s[^;'"]*?['"]([^'"]+)['"]/gm);
+    for (const [, name] of imports) {
+      if (name!.startsWith('.')) seen.add(posix.join(posix.dirname(file), name!));
+      else if (!name!.startsWith('node:')) problems.push(`${file} imports ${name}`);
+    }
+  }
+  expect(seen.size).toBeGreaterThan(scripts.length);
+  expect(problems).toEqual([]);
 });

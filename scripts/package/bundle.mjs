@@ -2,7 +2,6 @@
 // module, and so does what requires the platforms' packages, where bundlers of users look for it.
 import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { build } from 'esbuild';
 
 /** What runs by itself. */
 const programs = ['cli/main.js', 'cli/doctor/probe.js', 'addon/probe.js'];
@@ -14,6 +13,8 @@ const requires = 'addon/packages.cjs';
  * @param {readonly string[]} exported the modules that users import
  */
 export async function bundleModules(folder, exported) {
+  // Of what npm installs: a clone that packs has it before this is called, and not before it is loaded.
+  const { build } = await import('esbuild');
   const { metafile } = await build({
     absWorkingDir: folder,
     entryPoints: [...exported, ...programs],

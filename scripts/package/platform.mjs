@@ -3,6 +3,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSy
 import path from 'node:path';
 import { inRoot, SetupError } from '../setup/run.mjs';
 import { compileAddon } from './addon.mjs';
+import { checkDriverRule } from './driver.mjs';
 import { writeLicenses } from './licenses.mjs';
 import { checkBinaries } from './symbols.mjs';
 
@@ -19,6 +20,7 @@ export async function makePlatformPackage(target, toolkit) {
   rmSync(folder, { recursive: true, force: true });
   const runtime = writePlatformPackage(target, addon, folder);
   checkBinaries(folder, target.tools);
+  if (target.cuda) await checkDriverRule(addon, Number(target.cuda), target.folder);
   await writeLicenses(target, folder, runtime);
   return folder;
 }
