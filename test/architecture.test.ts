@@ -174,7 +174,9 @@ test('what a command of package.json starts loads in a clone where npm has insta
   const seen = new Set(scripts);
   const problems: string[] = [];
   for (const file of seen) {
-    const imports = readFileSync(`${root}/${file}`, 'utf8').matchAll(/^(?:import|export)\s[^;'"]*?['"]([^'"]+)['"]/gm);
+    const imports = readFileSync(`${root}/${file}`, 'utf8').matchAll(
+      /^(?:import|export)\s(?:[^;'"]*?from\s)?['"]([^'"]+)['"]/gm,
+    );
     for (const [, name] of imports) {
       if (name!.startsWith('.')) seen.add(posix.join(posix.dirname(file), name!));
       else if (!name!.startsWith('node:')) problems.push(`${file} imports ${name}`);
