@@ -38,6 +38,9 @@ export interface DeviceDescription {
 /** The best device first, the CPU last; `noCuda` says why there is no CUDA device. */
 export function findDevices(): Promise<{ devices: DeviceDescription[]; noCuda?: string }>;
 
+/** Such as '12.4'; undefined where there is no NVIDIA driver. It stays loaded: to be asked in a process of its own. */
+export function newestCudaOfDriver(): string | undefined;
+
 type FloatType = 'float32' | 'float64';
 type NumericDType = Exclude<DType, 'string'>;
 

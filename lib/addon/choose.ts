@@ -3,7 +3,7 @@
 //
 // The rule it keeps: what may take a process down is tried in another one first. Nothing is tried where there is no driver.
 
-import { type CudaMajor, findDriver, oldestDriver } from './driver.js';
+import { type CudaMajor, mayHaveDriver } from './driver.js';
 import packages from './packages.cjs';
 import type { PlatformPackage } from './platform-package.js';
 import { tryApart } from './trial.js';
@@ -28,7 +28,7 @@ export async function choose(): Promise<Choice | undefined> {
     const name = `${platformPackage}-cuda${cuda}`;
     const found = installed(name);
     if (found === undefined) continue;
-    const problem = driverProblem(cuda) ?? (await problemOf(found.file));
+    const problem = await problemOf(found.file, cuda);
     if (problem === undefined) return { name, package: found };
     refusals.push(`${name} is installed, but ${problem}`);
   }
@@ -53,18 +53,12 @@ export function installed(name: string): PlatformPackage | undefined {
   }
 }
 
-function driverProblem(cuda: CudaMajor): string | undefined {
-  const driver = findDriver();
-  if (driver === undefined) {
+/** Why an addon's CUDA device does not work here; undefined where it does. */
+export async function problemOf(file: string, cuda: CudaMajor): Promise<string | undefined> {
+  if (!mayHaveDriver()) {
     return 'there is no NVIDIA driver (or the container was started without it: docker run --gpus all)';
   }
-  if (driver.version === undefined || (driver.cuda ?? 0) >= cuda) return undefined;
-  return `NVIDIA's driver ${driver.version} is older than it wants (${oldestDriver[cuda]})`;
-}
-
-/** Why its CUDA device does not work here; undefined where it does. */
-async function problemOf(file: string): Promise<string | undefined> {
   // Without what NODE_OPTIONS loads, or waits for, in a server.
-  const trial = await tryApart<true>('addon/probe.js', [file], { NODE_OPTIONS: '' });
+  const trial = await tryApart<true>('addon/probe.js', [file, String(cuda)], { NODE_OPTIONS: '' });
   return 'problem' in trial ? trial.problem : undefined;
 }

@@ -90,6 +90,7 @@ export async function open(options: DeviceName | OpenOptions = {}): Promise<Devi
   }
   refuseNul('open: onnxruntime', given.onnxruntime ?? '');
   const settings = completeOpenOptions(given);
+  await prepareAddon();
   if (named !== null) return openOne(named[1] as 'cpu' | 'cuda', Number(named[2] ?? 0), settings, given);
   const found = await findDevices('open');
   if (found.devices[0]?.kind !== 'cuda') return openOne('cpu', 0, settings, given, found.noCuda);
@@ -102,11 +103,12 @@ export async function open(options: DeviceName | OpenOptions = {}): Promise<Devi
 
 /** The devices of this machine, the best first. */
 export async function listDevices(): Promise<DeviceInfo[]> {
+  await prepareAddon();
   return (await findDevices('listDevices')).devices;
 }
 
+/** Once the addon is prepared. */
 async function findDevices(what: string) {
-  await prepareAddon();
   const { findDevices: find } = addon();
   try {
     const { devices, noCuda } = await find();
@@ -154,6 +156,7 @@ function completeOpenOptions(given: OpenOptions): Settings {
   };
 }
 
+/** The same. */
 async function openOne(
   kind: 'cpu' | 'cuda',
   index: number,
@@ -164,7 +167,6 @@ async function openOne(
   const { resources, ...others } = settings;
   const { highPriority } = settings;
   const niceness = settings.niceness ?? (kind === 'cpu' ? 19 : 0);
-  await prepareAddon();
   const { Device: NativeDevice } = addon();
   try {
     const opened = await NativeDevice.open({ ...others, kind, index, niceness });

@@ -14,11 +14,17 @@
 #include "binding/values/pin.h"
 #include "binding/values/result_block.h"
 #include "binding/workers/device_open.h"
+#include "core/nvidia_driver.h"
 
 namespace tensorlane {
 namespace {
 
 Napi::Value find_devices(const Napi::CallbackInfo& info) { return queue_find_devices(info.Env()); }
+
+Napi::Value newest_cuda(const Napi::CallbackInfo& info) {
+  const std::string version = newest_cuda_of_driver();
+  return version.empty() ? info.Env().Undefined() : Napi::String::New(info.Env(), version);
+}
 
 // ONNX Runtime 1.30 and later send telemetry and keep files for it, unless this is set before the library starts. A
 // server must not report to anyone by surprise; whoever wants it sets the variable to 0.
@@ -60,6 +66,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Kernel", kernel);
   exports.Set("Timer", TimerObject::define(env));
   exports.Set("findDevices", Napi::Function::New(env, find_devices, "findDevices"));
+  exports.Set("newestCudaOfDriver", Napi::Function::New(env, newest_cuda, "newestCudaOfDriver"));
   exports.Set("version", TENSORLANE_VERSION);
   exports.Set("copyUpTo", static_cast<double>(Pin::kCopyUpTo));
   Napi::Object limits = Napi::Object::New(env);

@@ -4,7 +4,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 
 /** What runs by itself. */
-const programs = ['cli/main.js', 'cli/doctor/probe.js', 'addon/probe.js'];
+const programs = ['cli/main.js', 'cli/doctor/probe.js', 'addon/probe.js', 'addon/driver-probe.js'];
 const requires = 'addon/packages.cjs';
 
 /**

@@ -51,7 +51,9 @@ const packages = new Map<string, [Manifest, string | undefined]>();
 
 beforeAll(async () => {
   if (target === undefined) return;
-  const library = (await script('package', 'library.mjs')) as { makeLibraryPackage(folder: string): string };
+  const library = (await script('package', 'library.mjs')) as {
+    makeLibraryPackage(folder: string): Promise<string>;
+  };
   const platform = (await script('package', 'platform.mjs')) as {
     writePlatformPackage(target: Target, addon: string, folder: string): void;
   };
@@ -62,7 +64,7 @@ beforeAll(async () => {
   for (const { name, ...others } of targets.filter(({ cuda }) => !cuda))
     platform.writePlatformPackage({ name, ...others }, addon, folderOf(name));
   copyFileSync(join(root, 'LICENSE'), join(folderOf(target.name), 'THIRD_PARTY_LICENSES'));
-  const own = library.makeLibraryPackage(folderOf('tensorlane'));
+  const own = await library.makeLibraryPackage(folderOf('tensorlane'));
   const tarballs = join(temporary, 'tarballs');
   mkdirSync(tarballs);
   const packed = [folderOf(target.name), own, ...dependenciesOf(own)];

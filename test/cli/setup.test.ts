@@ -14,7 +14,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
-import { findDriver } from '../../lib/addon/driver.js';
 import { onnxRuntimeVersion } from '../../lib/cli/versions.js';
 import { runNode } from '../support/processes.js';
 import { Registry, zipOf } from './registry.js';
@@ -196,17 +195,4 @@ test.each([
 ])('%j is refused', async (args, message) => {
   const { code, stderr } = await runNode([main, ...args]);
   expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
-});
-
-test('a driver is known by what the kernel tells of it', () => {
-  const driverOf = (version: string) => {
-    const root = mkdtempSync(join(temporary, 'root-'));
-    mkdirSync(join(root, 'proc/driver/nvidia'), { recursive: true });
-    const text = `NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  ${version}  Release Build  (somebody)\nGCC version: 12\n`;
-    writeFileSync(join(root, 'proc/driver/nvidia/version'), text);
-    return findDriver(root);
-  };
-  expect(driverOf('580.65.06')).toEqual({ version: '580.65.06', cuda: 13 });
-  expect(driverOf('550.54.14')).toEqual({ version: '550.54.14', cuda: 12 });
-  expect(driverOf('470.1')).toEqual({ version: '470.1' });
 });

@@ -1,6 +1,6 @@
 // What `tensorlane doctor` tries, each in a process of its own, and what helps where it fails.
 
-import { findDriver, oldestDriver } from '../../addon/driver.js';
+import { type Driver, oldestDriver, runs } from '../../addon/driver.js';
 import { tryApart } from '../../addon/trial.js';
 import type { Check, Found } from './probe.js';
 
@@ -20,26 +20,27 @@ export interface Outcome {
   readonly advice?: string;
 }
 
-export async function tryOut(check: Check): Promise<Outcome> {
+export async function tryOut(check: Check, driver: Driver | null): Promise<Outcome> {
   const trial = await tryApart<Found>('cli/doctor/probe.js', [check]);
   if ('found' in trial) return { check, ok: true, ...trial.found };
-  return { check, ok: false, what: trial.problem, libraries: [], ...advised(check, trial.problem) };
+  return { check, ok: false, what: trial.problem, libraries: [], ...advised(check, trial.problem, driver) };
 }
 
-function advised(check: Check, reason: string): { advice?: string } {
+function advised(check: Check, reason: string, driver: Driver | null): { advice?: string } {
   if (check !== 'cuda') return {}; // the reason says what helps
-  const driver = findDriver();
-  if (driver === undefined)
+  if (driver === null) {
     return {
       advice: `install NVIDIA's driver on this machine: ${oldestDriver[13]} or newer runs CUDA 13, ${oldestDriver[12]} CUDA 12`,
     };
-  if (driver.version !== undefined && driver.cuda === undefined) {
-    return {
-      advice: `NVIDIA's driver ${driver.version} is too old: ${oldestDriver[12]} runs CUDA 12, and ${oldestDriver[13]} CUDA 13`,
-    };
   }
-  if (/libcuda\.so/.test(reason)) {
+  if (driver.cuda === undefined) return {};
+  if (driver.cuda === null) {
     return { advice: 'in a container, start it with the GPU: docker run --gpus all (NVIDIA Container Toolkit)' };
+  }
+  if (!runs(driver.cuda, 12)) {
+    return {
+      advice: `NVIDIA's driver is too old: ${oldestDriver[12]} runs CUDA 12, and ${oldestDriver[13]} CUDA 13`,
+    };
   }
   if (/cublas|cusolver|nvrtc/i.test(reason)) return { advice: 'npx tensorlane setup cuda' };
   return {};

@@ -1,5 +1,6 @@
 // `tensorlane doctor`: what this machine is, what of tensorlane works on it and with which libraries, and what to do about the rest.
 
+import type { Driver } from '../../addon/driver.js';
 import { type Command, type CommandOptions, UsageError } from '../command.js';
 import { about, type Outcome, tryOut } from './checks.js';
 import { type Machine, machine } from './machine.js';
@@ -19,10 +20,10 @@ export const doctor: Command = {
         throw new UsageError(`doctor checks ${Object.keys(about).join(', ')}, not '${name}'`);
     }
     const asked = named.length > 0 ? (named as Check[]) : usual;
+    const here = await machine();
     const outcomes: Outcome[] = [];
     // One after the other: each may take all of the machine.
-    for (const check of Object.keys(about) as Check[]) outcomes.push(await tryOut(check));
-    const here = machine();
+    for (const check of Object.keys(about) as Check[]) outcomes.push(await tryOut(check, here.driver));
     if (json === true) console.log(JSON.stringify({ ...here, asked, checks: outcomes }, null, 2));
     else
       for (const line of [...machineLines(here), '', ...outcomes.flatMap((outcome) => lines(outcome, asked))])
@@ -45,10 +46,15 @@ function machineLines({
   return [
     `tensorlane ${tensorlane} on ${platform}, Node ${node}`,
     `  CPU: ${cpu}, ${(memoryBytes / 2 ** 30).toFixed(1)} GiB`,
-    `  NVIDIA's driver: ${driver === null ? 'none' : (driver.version ?? 'of unknown version')}`,
+    `  NVIDIA's driver: ${driver === null ? 'none' : driverText(driver)}`,
     `  ONNX Runtime: ${onnxruntime ?? 'none'}`,
     `  packages: ${listed.join(', ') || 'none beside tensorlane'}`,
   ];
+}
+
+function driverText({ version, cuda }: Driver): string {
+  const newest = cuda === null ? ', whose library is not found' : cuda === undefined ? '' : `, for CUDA up to ${cuda}`;
+  return `${version ?? 'of unknown version'}${newest}`;
 }
 
 function lines({ check, ok, what, libraries, advice }: Outcome, asked: readonly Check[]): string[] {

@@ -23,7 +23,7 @@ export interface Machine {
 
 const known = ['', '-cuda12', '-cuda13'].map((kind) => platformPackage + kind);
 
-export function machine(): Machine {
+export async function machine(): Promise<Machine> {
   const require = createRequire(import.meta.url);
   const packages: Record<string, string> = {};
   for (const name of [...known, 'onnxruntime-node']) {
@@ -36,7 +36,7 @@ export function machine(): Machine {
     platform: `${platform}${libc()}`,
     cpu: `${cpus()[0]?.model.trim() || 'unknown'}, ${availableParallelism()} of ${cpus().length} cores`,
     memoryBytes: totalmem(),
-    driver: findDriver() ?? null,
+    driver: (await findDriver()) ?? null,
     onnxruntime: onnxRuntimeVersion() ?? null,
     packages,
   };

@@ -3,7 +3,7 @@
 
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { type CudaMajor, type Driver, findDriver, oldestDriver } from '../../addon/driver.js';
+import { type CudaMajor, type Driver, findDriver, oldestDriver, runs } from '../../addon/driver.js';
 import { TensorlaneError } from '../../core/errors.js';
 import { type Command, type CommandOptions, UsageError } from '../command.js';
 import { onnxRuntimeVersion } from '../versions.js';
@@ -31,7 +31,7 @@ export const setup: Command = {
   },
   async run(options, [what, ...more]) {
     if (what !== 'cuda' || more.length > 0) throw new UsageError('setup takes one thing to set up: cuda');
-    const driver = findDriver();
+    const driver = await findDriver();
     const asked = askedOf(options, driver);
     const plan = planOf(asked);
     for (const line of [...driverLines(driver, asked.major), ...planLines(plan, asked)]) console.log(line);
@@ -63,7 +63,9 @@ interface Source {
 function askedOf(options: CommandOptions, driver: Driver | undefined): Asked {
   const { cuda, into, all } = options;
   if (cuda !== undefined && cuda !== '12' && cuda !== '13') throw new UsageError(`--cuda is 12 or 13, not '${cuda}'`);
-  const major: CudaMajor = cuda === undefined ? (driver?.cuda ?? 13) : cuda === '12' ? 12 : 13;
+  const newest = driver?.cuda ?? undefined;
+  const fitting: CudaMajor = newest !== undefined && runs(newest, 12) && !runs(newest, 13) ? 12 : 13;
+  const major: CudaMajor = cuda === undefined ? fitting : cuda === '12' ? 12 : 13;
   const wanted = (options.for as string).split(',');
   for (const name of wanted) {
     if (!Object.hasOwn(purposes, name)) {
@@ -82,17 +84,13 @@ function askedOf(options: CommandOptions, driver: Driver | undefined): Asked {
 function driverLines(driver: Driver | undefined, major: CudaMajor): string[] {
   if (driver === undefined)
     return [`There is no NVIDIA driver; it comes with the system, not from here. Libraries for CUDA ${major}:`];
-  const version = driver.version ?? 'of unknown version';
-  if (driver.cuda === undefined && driver.version !== undefined) {
-    return [
-      `NVIDIA's driver ${version} is older than CUDA 12 wants (${oldestDriver[12]}). Libraries for CUDA ${major}:`,
-    ];
-  }
-  const tooNew =
-    driver.cuda !== undefined && driver.cuda < major
-      ? `, which is too old for CUDA ${major} (${oldestDriver[major]})`
-      : '';
-  return [`NVIDIA's driver ${version}${tooNew}. Libraries for CUDA ${major}:`];
+  const { version = 'of unknown version' } = driver;
+  const cuda = driver.cuda ?? undefined;
+  const tooOld =
+    cuda !== undefined && !runs(cuda, major) ? `, which is too old for CUDA ${major} (${oldestDriver[major]})` : '';
+  const upTo =
+    driver.cuda === null ? ', whose library is not found' : cuda === undefined ? '' : `, for CUDA up to ${cuda}`;
+  return [`NVIDIA's driver ${version}${upTo}${tooOld}. Libraries for CUDA ${major}:`];
 }
 
 function planLines(
