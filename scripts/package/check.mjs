@@ -8,6 +8,7 @@ import path from 'node:path';
 import { inRoot, run, SetupError } from '../setup/run.mjs';
 import { bundles } from './check/bundles.mjs';
 import { installers } from './check/installers.mjs';
+import { next } from './check/next.mjs';
 import { Registry } from './check/registry.mjs';
 import { runtimes } from './check/runtimes.mjs';
 import { shapes } from './check/shapes.mjs';
@@ -28,7 +29,7 @@ import { shapes } from './check/shapes.mjs';
 export const other = '0.0.1-other';
 
 /** @type {Check[]} */
-const checks = [...installers, ...runtimes, ...shapes, ...bundles];
+const checks = [...installers, ...runtimes, ...shapes, ...bundles, ...next];
 
 /** @param {readonly string[]} wanted names of checks, or how they begin; all where there are none */
 export async function checkPackages(wanted, version) {

@@ -1,26 +1,18 @@
-// By each bundler: built with tensorlane left outside, as docs/install.md says, moved elsewhere, and run.
-import { cpSync } from 'node:fs';
+// By each bundler: built with tensorlane left outside, as docs/install.md says, moved elsewhere, the original deleted, and run.
+import { cpSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { Project } from './project.mjs';
 
+/** Resolves to the project that was built, where it was moved to. */
 async function bundle({ registry, version, folder }, build) {
   const project = new Project(folder('built'), { type: 'module', dependencies: { tensorlane: version } });
   await project.command('npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--registry', registry);
   await build(project);
-  const elsewhere = folder('moved');
+  const moved = new Project(folder('moved'));
   for (const part of ['out', 'node_modules', 'package.json'])
-    cpSync(path.join(project.folder, part), path.join(elsewhere, part), { recursive: true, verbatimSymlinks: true });
-  return new Moved(project, elsewhere);
-}
-
-class Moved {
-  constructor(project, folder) {
-    this.project = project;
-    this.folder = folder;
-  }
-  expectRight(file) {
-    return this.project.expectRight(process.execPath, path.join(this.folder, file));
-  }
+    cpSync(path.join(project.folder, part), path.join(moved.folder, part), { recursive: true, verbatimSymlinks: true });
+  rmSync(project.folder, { recursive: true });
+  return moved;
 }
 
 /** @type {import('../check.mjs').Check[]} */
@@ -43,7 +35,7 @@ export const bundles = [
           '--external:tensorlane',
         );
       });
-      await moved.expectRight(file);
+      await moved.expectRight(process.execPath, file);
     },
   })),
   {
@@ -60,7 +52,20 @@ export const bundles = [
           'tensorlane',
         ),
       );
-      await moved.expectRight('out/main.mjs');
+      await moved.expectRight(process.execPath, 'out/main.mjs');
+    },
+  },
+  {
+    name: 'Vite, SSR',
+    async run(surroundings) {
+      const moved = await bundle(surroundings, (project) =>
+        project.command(
+          process.execPath,
+          path.join(surroundings.tools, 'vite', 'bin', 'vite.js'),
+          ...['build', '--ssr', 'main.mjs', '--outDir', 'out'],
+        ),
+      );
+      await moved.expectRight(process.execPath, path.join('out', 'main.js'));
     },
   },
   {
@@ -76,7 +81,7 @@ export const bundles = [
         );
         await project.command(process.execPath, 'build.cjs');
       });
-      await moved.expectRight('out/main.mjs');
+      await moved.expectRight(process.execPath, 'out/main.mjs');
     },
   },
 ];

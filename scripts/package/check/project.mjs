@@ -24,7 +24,7 @@ const programs = [
   'gzip',
 ];
 
-const { square } = await import(inRoot('dist', 'cli', 'doctor', 'square.js'));
+export const { square } = await import(inRoot('dist', 'cli', 'doctor', 'square.js'));
 
 /** Algebra, a model, callers that share batches, and an end by itself; prints `right`. */
 const body = `
