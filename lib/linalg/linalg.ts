@@ -185,19 +185,22 @@ export class LinearAlgebra {
     const type = productType(left, right, 'matmul');
     const aDims = left.dims.length === 1 ? [1, ...left.dims] : left.dims;
     const bDims = right.dims.length === 1 ? [...right.dims, 1] : right.dims;
-    const [m, k] = aDims.slice(-2) as [number, number];
-    const [inner, n] = bDims.slice(-2) as [number, number];
+    const m = aDims.at(-2)!;
+    const k = aDims.at(-1)!;
+    const inner = bDims.at(-2)!;
+    const n = bDims.at(-1)!;
     if (k !== inner) {
       throw new TensorlaneError(
         'ERR_SHAPE',
         `matmul: a of dims [${left.dims.join(', ')}] has ${k} columns, b of dims [${right.dims.join(', ')}] ${inner} rows`,
       );
     }
-    const walk = broadcast(aDims.slice(0, -2), bDims.slice(0, -2), 'matmul');
-    const dims = [...walk.batchDims];
+    const { batchDims, aStrides, bStrides } = broadcast(aDims.slice(0, -2), bDims.slice(0, -2), 'matmul');
+    const dims = [...batchDims];
     if (left.dims.length > 1) dims.push(m);
     if (right.dims.length > 1) dims.push(n);
-    const request = { ...walk, type, m, k, n, tf32 };
+    // Named one by one: V8 makes an object slow to build and to read where one is spread before others.
+    const request = { batchDims, aStrides, bStrides, type, m, k, n, tf32 };
     const [c] = await this.#run('matmul', { a: left, b: right }, request, [{ type, dims }], options);
     return c as ResultOf<A | B>;
   }
@@ -226,9 +229,9 @@ export class LinearAlgebra {
         `solve: a must be square and b as long: got a of dims [${left.dims.join(', ')}], b of dims [${right.dims.join(', ')}]`,
       );
     }
-    const walk = broadcast(left.dims.slice(0, -2), bDims.slice(0, -2), 'solve');
-    const dims = right.dims.length === 1 ? [...walk.batchDims, n] : [...walk.batchDims, n, nrhs];
-    const request = { ...walk, type, n, nrhs };
+    const { batchDims, aStrides, bStrides } = broadcast(left.dims.slice(0, -2), bDims.slice(0, -2), 'solve');
+    const dims = right.dims.length === 1 ? [...batchDims, n] : [...batchDims, n, nrhs];
+    const request = { batchDims, aStrides, bStrides, type, n, nrhs };
     const [x] = await this.#run('solve', { a: left, b: right }, request, [{ type, dims }], options);
     return x as ResultOf<A | B>;
   }

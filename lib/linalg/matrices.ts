@@ -49,6 +49,7 @@ export function commonFloat(a: AlgebraOperand, b: AlgebraOperand): FloatType {
  * up to 16 bits), else float64. Errors: ERR_DTYPE for two of integers, whose product numpy leaves an integer.
  */
 export function productType(a: AlgebraOperand, b: AlgebraOperand, what: string): FloatType {
+  if (a.type === b.type && !isInteger(a.type)) return a.type;
   if (isInteger(a.type) && isInteger(b.type)) {
     throw new TensorlaneError(
       'ERR_DTYPE',

@@ -11,7 +11,9 @@ export interface Broadcasting {
 
 /** `what` begins the message. Errors: ERR_SHAPE. */
 export function broadcastDims(operands: readonly (readonly number[])[], what: string): Broadcasting {
-  const rank = operands.reduce((most, { length }) => Math.max(most, length), 0);
+  let rank = 0;
+  for (const { length } of operands) rank = Math.max(rank, length);
+  if (rank === 0) return { dims: [], strides: operands.map(() => []) };
   const dims = new Array<number>(rank);
   const strides = operands.map(() => new Array<number>(rank));
   const items = operands.map(() => 1);

@@ -55,7 +55,23 @@ export function requireNumbers(operand: Operand, what: string): NumberType {
  * Runs an operation whose operands of the names in `types` are to be of these types. Where one is not, all are taken by a cast at
  * once, so that what is said of operands holds: they may be reused, or disposed, as soon as the call returns.
  */
-export async function runPromoted<K extends keyof Operations>(
+export function runPromoted<K extends keyof Operations>(
+  runner: Runner,
+  name: K,
+  operands: Readonly<Record<string, Operand>>,
+  types: Readonly<Record<string, NumericDType>>,
+  settings: Settings<K>,
+  results: readonly Shape[],
+  options: OperationOptions,
+): Promise<Operand[]> {
+  // Not asynchronous itself, nor does it make anything: most operands have one type, and small operations are many.
+  let fits = true;
+  for (const key in operands) fits &&= types[key] === undefined || types[key] === operands[key]!.type;
+  if (fits) return runner.run(name, operands, settings, results, options);
+  return runCast(runner, name, operands, types, settings, results, options);
+}
+
+async function runCast<K extends keyof Operations>(
   runner: Runner,
   name: K,
   operands: Readonly<Record<string, Operand>>,
@@ -65,8 +81,6 @@ export async function runPromoted<K extends keyof Operations>(
   options: OperationOptions,
 ): Promise<Operand[]> {
   const named = Object.entries(operands);
-  const fits = named.every(([key, operand]) => (types[key] ?? operand.type) === operand.type);
-  if (fits) return runner.run(name, operands, settings, results, options);
   const onDevice = named.some(([, operand]) => operand instanceof DeviceTensor);
   const casts = await Promise.allSettled(
     named.map(async ([key, operand]) => {

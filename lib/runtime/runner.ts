@@ -3,7 +3,7 @@
 
 import type { BufferPart, Buffer as NativeBuffer, Device as NativeDevice, Operations } from '../../binding.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
-import { arrayOver, byteSize, type NumericArray, type NumericDType } from '../tensor/dtypes.js';
+import { arrayOver, byteSize, type NumericDType } from '../tensor/dtypes.js';
 import { checkTensor, elementCount, hostTensor } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
 import { DeviceTensor } from './device-tensor.js';
@@ -12,7 +12,6 @@ import { checkOptions, type OperationOptions } from './options.js';
 import { type Shape, Storage, type StorageOwner } from './storage.js';
 import type { Tracked } from './tracked.js';
 
-type Part = NumericArray | BufferPart;
 type OperandName = 'a' | 'b' | 'condition' | 'low' | 'high' | 'from' | 'indices' | 'updates' | 'offsets' | 'value';
 /** What an operation is given, without its operands and the choice of where the results go. */
 export type Settings<K extends keyof Operations> = Omit<Operations[K], 'onDevice' | OperandName>;
@@ -146,7 +145,7 @@ export class Runner implements StorageOwner {
     return this.#storages.size;
   }
 
-  async #submit<K extends keyof Operations>(
+  #submit<K extends keyof Operations>(
     name: K,
     operands: Readonly<Record<string, Operand>>,
     settings: Settings<K>,
@@ -154,15 +153,21 @@ export class Runner implements StorageOwner {
     what: string = name,
   ): Promise<(ArrayBuffer | NativeBuffer)[]> {
     const lane = this.lane(options, what);
-    const onDevice = Object.entries(operands).filter(([, operand]) => operand instanceof DeviceTensor);
-    const tensors = onDevice.map(([, operand]) => operand as DeviceTensor);
-    return this.using(what, tensors, (device, parts) => {
-      const given: Record<string, Part> = {};
-      for (const [key, operand] of Object.entries(operands)) {
-        if (!(operand instanceof DeviceTensor)) given[key] = operand.data as NumericArray;
+    const request: Record<string, unknown> = { ...settings };
+    const keys: string[] = [];
+    const tensors: DeviceTensor[] = [];
+    for (const key in operands) {
+      const operand = operands[key]!;
+      if (operand instanceof DeviceTensor) {
+        keys.push(key);
+        tensors.push(operand);
+      } else {
+        request[key] = operand.data;
       }
-      for (const [i, [key]] of onDevice.entries()) given[key] = parts[i]!;
-      return device.run(name, { ...settings, ...given } as unknown as Operations[K], lane);
+    }
+    return this.using(what, tensors, (device, parts) => {
+      for (const [i, key] of keys.entries()) request[key] = parts[i];
+      return device.run(name, request as unknown as Operations[K], lane);
     });
   }
 }
