@@ -1,10 +1,13 @@
-// npm run bench [-- NAME...] [-- --short] [-- --docs]
+// npm run bench [-- NAME...] [-- --short] [-- --docs] [-- --beside ADDON]
 //
 // Runs the named suites (all by default), prints one table, and writes bench/results/latest.json.
 // --short takes few rounds: it shows that every suite still works and gives every figure, and missed targets are only
 // shown. A full run that misses a target ends with exit status 1; a crash, a wrong output or a missing figure always does.
+// --beside measures another build of the addon, by its file, beside the one that is loaded; the suite svd does so.
 // --docs writes the figures of a whole run into the README and docs/ (see pages.ts).
 
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { machine, packageVersions } from './machine.js';
 import { watchOthers } from './noise.js';
@@ -15,7 +18,9 @@ import { SUITES } from './suites/index.js';
 
 function usage(): string {
   const list = SUITES.map((suite) => `  ${suite.name.padEnd(9)} ${suite.about}`);
-  return ['Usage: npm run bench [-- NAME...] [-- --short] [-- --docs]', 'Suites:', ...list].join('\n');
+  return ['Usage: npm run bench [-- NAME...] [-- --short] [-- --docs] [-- --beside ADDON]', 'Suites:', ...list].join(
+    '\n',
+  );
 }
 
 function choose(names: readonly string[]): readonly Suite[] {
@@ -30,8 +35,8 @@ function choose(names: readonly string[]): readonly Suite[] {
 class UsageError extends Error {}
 
 /** The figures of a suite, and what went wrong with it, if anything did. */
-async function runSuite(suite: Suite, short: boolean, versions: Record<string, string>) {
-  const context = new Context(suite.name, short, (line) => console.error(`  ${line}`));
+async function runSuite(suite: Suite, short: boolean, versions: Record<string, string>, otherAddon?: string) {
+  const context = new Context(suite.name, short, (line) => console.error(`  ${line}`), otherAddon);
   const problems: string[] = [];
   console.error(`${suite.name}: ${suite.about}`);
   const start = performance.now();
@@ -57,6 +62,7 @@ async function main(): Promise<number> {
     options: {
       short: { type: 'boolean', default: false },
       docs: { type: 'boolean', default: false },
+      beside: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
     allowPositionals: true,
@@ -68,13 +74,19 @@ async function main(): Promise<number> {
   if (values.docs && (values.short || positionals.length > 0)) {
     throw new UsageError('--docs is for the figures of a whole run: name no suite, and leave --short out.');
   }
+  if (values.beside !== undefined && positionals.join() !== 'svd') {
+    throw new UsageError('--beside is for the suite svd alone: npm run bench -- svd --beside ADDON');
+  }
+  if (values.beside !== undefined && !existsSync(values.beside)) {
+    throw new UsageError(`--beside names ${values.beside}, where there is no file.`);
+  }
   const suites = choose(positionals);
   const versions = packageVersions();
   const figures: Figure[] = [];
   const problems: string[] = [];
   const usedByOthers: Record<string, number | null> = {};
   for (const suite of suites) {
-    const outcome = await runSuite(suite, values.short, versions);
+    const outcome = await runSuite(suite, values.short, versions, values.beside && resolve(values.beside));
     figures.push(...outcome.figures);
     problems.push(...outcome.problems);
     usedByOthers[suite.name] = outcome.others;

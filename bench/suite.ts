@@ -48,6 +48,8 @@ export class Context {
     /** Few rounds: it only shows that everything still works. */
     readonly short: boolean,
     readonly log: (line: string) => void,
+    /** Another build of the addon, for a suite that measures it beside the one that is loaded. */
+    readonly otherAddon?: string,
   ) {}
 
   /** `rounds` in a full run, `fewer` in a short one. */

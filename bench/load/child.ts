@@ -33,10 +33,14 @@ export class Child<M extends Methods> {
   #calls = 0;
   #gone: Error | undefined;
 
-  constructor(script: URL, name: string) {
+  constructor(script: URL, name: string, env: NodeJS.ProcessEnv = {}) {
     this.#name = name;
     // execArgv is inherited, and with it the loader that runs TypeScript. 'advanced' carries typed arrays.
-    this.#process = fork(script, { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.#process = fork(script, {
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      env: { ...process.env, ...env },
+    });
     this.#process.on('message', (answer: Answer) => {
       const call = this.#waiting.get(answer.id);
       this.#waiting.delete(answer.id);

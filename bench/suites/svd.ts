@@ -5,6 +5,7 @@ import { open, tensor } from 'tensorlane';
 import { randomFloats } from '../../test/support/onnx-builder.js';
 import { loadedOpenBlas, openBlasVersion } from '../machine.js';
 import { sample } from '../micro.js';
+import { OtherAddon } from '../peers/addon.js';
 import { Numpy } from '../peers/numpy.js';
 import { maxAbsError, median, ratios, sleep } from '../stats.js';
 import type { Context, Suite } from '../suite.js';
@@ -36,15 +37,17 @@ export const svd: Suite = {
     const device = await open('cpu');
     const { threads } = device.info;
     const numpys = await Numpy.openAll(threads, context.log);
+    const other = context.otherAddon === undefined ? undefined : new OtherAddon(context.otherAddon);
     try {
       await device.linalg.svd(tensor([[1]], { type: 'float64' })); // From here on OpenBLAS is loaded.
       const library = loadedOpenBlas();
       if (library !== undefined) context.versions.OpenBLAS = openBlasVersion(library);
-      context.log(`tensorlane: OpenBLAS from ${library ?? 'an unknown file'}, ${threads} threads`);
+      context.log(`tensorlane: ${device.info.library} from ${library ?? 'inside the addon'}, ${threads} threads`);
       for (const size of SIZES.filter(({ n }) => !context.short || n <= PROMISED)) {
-        await measure(context, size, device, numpys, library);
+        await measure(context, size, device, { numpys, other }, library);
       }
     } finally {
+      await other?.close();
       for (const numpy of numpys) await numpy.close();
       await device[Symbol.asyncDispose]();
     }
@@ -55,7 +58,7 @@ async function measure(
   context: Context,
   { n, calls }: Size,
   device: Awaited<ReturnType<typeof open>>,
-  numpys: readonly Numpy[],
+  { numpys, other }: { readonly numpys: readonly Numpy[]; readonly other: OtherAddon | undefined },
   library: string | undefined,
 ): Promise<void> {
   const data = Float64Array.from(randomFloats(n * n, n));
@@ -70,6 +73,20 @@ async function measure(
   const ours: Contestant = (iterations) =>
     sample(() => device.linalg.svd(a, { mode: 'thin' }), { iterations, warmup: 1 });
   const rounds = context.rounds(7, 2);
+
+  if (other !== undefined) {
+    const theirs: Contestant = async (iterations) => {
+      const { ms, singularValues } = await other.svd(file, n, iterations);
+      if (maxAbsError(expected, singularValues) > 1e-9 * n) throw new Error(`svd ${n}: the other addon disagrees`);
+      return ms;
+    };
+    const times = await alternate(context.rounds(15, 2), calls, ours, theirs);
+    context.add(`${n} speed, other addon`, 'x', ratios(times.theirs, times.ours), {
+      remark: `${await other.library()} in ${other.file}, against ${device.info.library}`,
+    });
+    context.add(`${n} other addon`, 'ms', times.theirs);
+    context.add(`${n} tensorlane beside the other addon`, 'ms', times.ours);
+  }
 
   for (const numpy of numpys) {
     const theirs: Contestant = async (iterations) => {
