@@ -1,7 +1,7 @@
 // npm run package -- --check [NAME...]
 //
 // Installs the packages of build/packages as users do, from a registry on this machine, and runs them: each in an empty folder, with no
-// compiler on the PATH, and scripts of packages off. The last line is the sum: `N passed, N failed`.
+// compiler on the PATH, and scripts of packages off. The last line is the sum: `N passed, N failed, N skipped`.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,8 +10,10 @@ import { bundles } from './check/bundles.mjs';
 import { installers } from './check/installers.mjs';
 import { next } from './check/next.mjs';
 import { Registry } from './check/registry.mjs';
+import { rootChecks } from './check/roots.mjs';
 import { runtimes } from './check/runtimes.mjs';
 import { shapes } from './check/shapes.mjs';
+import { Skipped } from './check/skipped.mjs';
 
 /**
  * What every check gets.
@@ -29,7 +31,7 @@ import { shapes } from './check/shapes.mjs';
 export const other = '0.0.1-other';
 
 /** @type {Check[]} */
-const checks = [...installers, ...runtimes, ...shapes, ...bundles, ...next];
+const checks = [...installers, ...runtimes, ...shapes, ...bundles, ...next, ...rootChecks];
 
 /** @param {readonly string[]} wanted names of checks, or how they begin; all where there are none */
 export async function checkPackages(wanted, version) {
@@ -47,6 +49,7 @@ export async function checkPackages(wanted, version) {
   const work = mkdtempSync(path.join(tmpdir(), 'tensorlane prüft '));
   const registry = await Registry.start(path.join(tools, 'node_modules'), path.join(work, 'registry'));
   const failures = [];
+  let skipped = 0;
   try {
     for (const file of files) {
       await registry.publish(path.join(tarballs, file));
@@ -59,22 +62,24 @@ export async function checkPackages(wanted, version) {
         mkdirSync(made, { recursive: true });
         return made;
       };
-      let problem = '';
+      let outcome = 'works';
       try {
         await check({ registry: registry.url, version, other, tools: path.join(tools, 'node_modules'), folder });
       } catch (error) {
-        problem = /** @type {Error} */ (error).message;
-        failures.push(`${name}: ${problem}`);
+        const { message } = /** @type {Error} */ (error);
+        if (error instanceof Skipped) skipped++;
+        else failures.push(`${name}: ${message}`);
+        outcome = `${error instanceof Skipped ? 'skipped' : 'FAILS'}: ${message}`;
       }
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
-      console.log(`check: ${name}: ${problem === '' ? 'works' : `FAILS: ${problem}`} (${seconds} s)`);
+      console.log(`check: ${name}: ${outcome} (${seconds} s)`);
     }
   } finally {
     registry.stop();
     rmSync(work, { recursive: true, force: true });
   }
   for (const failure of failures) console.log(`failed: ${failure.replace(/\n[\s\S]*/, '')}`);
-  console.log(`${chosen.length - failures.length} passed, ${failures.length} failed`);
+  console.log(`${chosen.length - failures.length - skipped} passed, ${failures.length} failed, ${skipped} skipped`);
   return failures.length === 0;
 }
 

@@ -63,7 +63,7 @@ export function onnxRuntimeNotices(version) {
 }
 
 /** The folder of that name in the cache, made where it is not there; never half of it. */
-async function kept(name, title, make) {
+export async function kept(name, title, make) {
   const folder = path.join(cache, name);
   if (existsSync(folder)) return folder;
   const making = `${folder}.part-${process.pid}`;
