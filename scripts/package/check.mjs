@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inRoot, run, SetupError } from '../setup/run.mjs';
+import { arm64 } from './check/arm64.mjs';
 import { bundles } from './check/bundles.mjs';
 import { installers } from './check/installers.mjs';
 import { next } from './check/next.mjs';
@@ -25,13 +26,13 @@ import { Skipped } from './check/skipped.mjs';
  * @property {(name: string) => string} folder an empty one, whose path has a blank and an umlaut
  */
 
-/** @typedef {{ name: string, run(surroundings: Surroundings): Promise<void> }} Check */
+/** A `long` one is made only where it is named. @typedef {{ name: string, long?: boolean, run(surroundings: Surroundings): Promise<void> }} Check */
 
 /** The same packages as another version, so that there are two. */
 export const other = '0.0.1-other';
 
 /** @type {Check[]} */
-const checks = [...installers, ...runtimes, ...shapes, ...bundles, ...next, ...rootChecks];
+const checks = [...installers, ...runtimes, ...shapes, ...bundles, ...next, ...rootChecks, ...arm64];
 
 /** @param {readonly string[]} wanted names of checks, or how they begin; all where there are none */
 export async function checkPackages(wanted, version) {
@@ -39,7 +40,9 @@ export async function checkPackages(wanted, version) {
   const files = existsSync(tarballs) ? readdirSync(tarballs).filter((file) => file.endsWith(`-${version}.tgz`)) : [];
   if (!files.includes(`tensorlane-${version}.tgz`) || !files.includes(`tensorlane-linux-x64-${version}.tgz`))
     throw new SetupError('package: there is nothing to check: npm run package -- tensorlane linux-x64');
-  const chosen = checks.filter(({ name }) => wanted.length === 0 || wanted.some((start) => name.startsWith(start)));
+  const chosen = checks.filter(({ name, long }) =>
+    wanted.length === 0 ? !long : wanted.some((start) => name.startsWith(start)),
+  );
   if (chosen.length === 0)
     throw new SetupError(`package: no check begins so; there is ${checks.map(({ name }) => name).join(', ')}`);
 

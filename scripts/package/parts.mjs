@@ -8,22 +8,23 @@ import { unpackPinned } from '../setup/debian.mjs';
 import { run, SetupError, step } from '../setup/run.mjs';
 import { unpackWheels } from '../setup/wheels.mjs';
 
-const pins = JSON.parse(readFileSync(new URL('./pins.json', import.meta.url), 'utf8'));
+export const pins = JSON.parse(readFileSync(new URL('./pins.json', import.meta.url), 'utf8'));
 const cache = path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'), 'tensorlane', 'package');
 
 /** A folder with the libraries of glibc 2.17, for one machine. */
 export function sysroot({ arch, machine }) {
-  const { package: name, version, integrity } = pins.sysroots[arch];
-  return kept(`glibc-2.17-${arch}-${version}`, `fetched the libraries of glibc 2.17 for ${arch}`, async (folder) => {
-    await run('package', 'npm', ['pack', `${name}@${version}`, '--pack-destination', folder, '--loglevel=error']);
-    const file = path.join(folder, readdirSync(folder).find((entry) => entry.endsWith('.tgz')) ?? '');
-    const sum = `sha512-${createHash('sha512').update(readFileSync(file)).digest('base64')}`;
-    if (sum !== integrity) throw new SetupError(`${name}@${version} is not what it was: its checksum is ${sum}`);
-    const unpack =
-      'tar -xOzf "$1" "package/$2.tar.xz" | tar -xJ -C "$3" --strip-components=3 --wildcards "*/sysroot/lib/*" "*/sysroot/usr/lib/*"';
-    await run('package', 'bash', ['-o', 'pipefail', '-c', unpack, 'bash', file, machine.sysroot, folder]);
-    rmSync(file);
-  });
+  const pin = pins.sysroots[arch];
+  return kept(
+    `glibc-2.17-${arch}-${pin.version}`,
+    `fetched the libraries of glibc 2.17 for ${arch}`,
+    async (folder) => {
+      const file = await fetchNpm(pin, folder);
+      const unpack =
+        'tar -xOzf "$1" "package/$2.tar.xz" | tar -xJ -C "$3" --strip-components=3 --wildcards "*/sysroot/lib/*" "*/sysroot/usr/lib/*"';
+      await run('package', 'bash', ['-o', 'pipefail', '-c', unpack, 'bash', file, machine.sysroot, folder]);
+      rmSync(file);
+    },
+  );
 }
 
 /**
@@ -60,6 +61,15 @@ export function onnxRuntimeNotices(version) {
       /^onnxruntime\/(LICENSE|ThirdPartyNotices\.txt)$/.test(file) ? path.basename(file) : undefined,
     ),
   );
+}
+
+/** Resolves to the tarball, in a folder, of a package of npm's that is known by its checksum. */
+export async function fetchNpm({ package: name, version, integrity }, folder) {
+  await run('package', 'npm', ['pack', `${name}@${version}`, '--pack-destination', folder, '--loglevel=error']);
+  const file = path.join(folder, readdirSync(folder).find((entry) => entry.endsWith('.tgz')) ?? '');
+  const sum = `sha512-${createHash('sha512').update(readFileSync(file)).digest('base64')}`;
+  if (sum !== integrity) throw new SetupError(`${name}@${version} is not what it was: its checksum is ${sum}`);
+  return file;
 }
 
 /** The folder of that name in the cache, made where it is not there; never half of it. */

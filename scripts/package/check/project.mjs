@@ -49,6 +49,13 @@ export const inWorker = `
   worker.on('exit', (code) => { if (code !== 0) process.exitCode = 1; });
 `;
 
+/** Throws where `tensorlane doctor --json` says that algebra or models do not work. */
+export function expectWorkingDoctor(printed) {
+  const { checks } = JSON.parse(printed);
+  const works = checks.filter(({ ok }) => ok).map(({ check }) => check);
+  if (works.join() !== 'cpu,models') throw new Error(`tensorlane doctor says: ${JSON.stringify(checks)}`);
+}
+
 export class Project {
   /** @param {string} folder an empty one */
   constructor(folder, manifest = {}) {
