@@ -16,7 +16,7 @@ namespace tensorlane::cpu {
 // Its sums are kept apart, so that the compiler may take several at a time.
 template <typename T>
 [[nodiscard]] T dot(const T* a, const T* b, std::int64_t count) {
-  constexpr int kApart = 16;
+  constexpr int kApart = 8;
   T sum = 0;
   std::int64_t i = 0;
   if (count >= kApart) {
