@@ -144,6 +144,7 @@ export class OpenedDevice implements AsyncDisposable {
     this.streams.close();
     const lanes = Array.from({ length: this.streams.size }, (_, lane) => lane);
     await this.#models.close();
+    await this.#runner.endSteps();
     // A device that was lost cannot be waited for, and whoever used it has been told.
     await Promise.allSettled(lanes.map((lane) => this.#native.synchronize(lane)));
     await this.#runner.close();

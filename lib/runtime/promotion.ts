@@ -80,26 +80,24 @@ async function runCast<K extends keyof Operations>(
   results: readonly Shape[],
   options: OperationOptions,
 ): Promise<Operand[]> {
-  const named = Object.entries(operands);
-  const onDevice = named.some(([, operand]) => operand instanceof DeviceTensor);
-  const casts = await Promise.allSettled(
-    named.map(async ([key, operand]) => {
-      const { type: from, dims } = operand;
-      const to = types[key] ?? from;
-      const shapes = [{ type: to, dims: [...dims] }];
-      const request = { type: from, to, count: product(dims) };
-      const [result] = await runner.run('cast', { a: operand }, request as Settings<'cast'>, shapes, options);
-      return [key, result!] as const;
-    }),
-  );
-  const made = casts.flatMap((cast) => (cast.status === 'fulfilled' ? [cast.value] : []));
-  try {
-    const failed = casts.find((cast) => cast.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-    return await runner.run(name, Object.fromEntries(made), settings, results, options);
-  } finally {
-    if (onDevice) {
+  return runner.runSteps(name, options, async (before, last) => {
+    const casts = await Promise.allSettled(
+      Object.entries(operands).map(async ([key, operand]) => {
+        const { type: from, dims } = operand;
+        const to = types[key] ?? from;
+        const shapes = [{ type: to, dims: [...dims] }];
+        const request = { type: from, to, count: product(dims) } as Settings<'cast'>;
+        const [result] = await before({ name: 'cast', operands: { a: operand }, settings: request, results: shapes });
+        return [key, result!] as const;
+      }),
+    );
+    const made = casts.flatMap((cast) => (cast.status === 'fulfilled' ? [cast.value] : []));
+    try {
+      const failed = casts.find((cast) => cast.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+      return await last({ name, operands: Object.fromEntries(made), settings, results });
+    } finally {
       for (const [, operand] of made) if (operand instanceof DeviceTensor) void operand.dispose();
     }
-  }
+  });
 }

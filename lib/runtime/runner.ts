@@ -9,12 +9,22 @@ import type { Tensor } from '../tensor/types.js';
 import { DeviceTensor } from './device-tensor.js';
 import type { Operand } from './operands.js';
 import { checkOptions, type OperationOptions } from './options.js';
+import { Running } from './running.js';
 import { type Shape, Storage, type StorageOwner } from './storage.js';
 import type { Tracked } from './tracked.js';
 
 type OperandName = 'a' | 'b' | 'condition' | 'low' | 'high' | 'from' | 'indices' | 'updates' | 'offsets' | 'value';
 /** What an operation is given, without its operands and the choice of where the results go. */
 export type Settings<K extends keyof Operations> = Omit<Operations[K], 'onDevice' | OperandName>;
+
+/** One call of an operation. */
+export interface Step<K extends keyof Operations> {
+  readonly name: K;
+  readonly operands: Readonly<Record<string, Operand>>;
+  readonly settings: Settings<K>;
+  readonly results: readonly Shape[];
+}
+export type RunStep = <K extends keyof Operations>(step: Step<K>) => Promise<Operand[]>;
 
 /** Runs the operations of one device, and keeps account of the memory that its tensors hold. */
 export class Runner implements StorageOwner {
@@ -24,6 +34,8 @@ export class Runner implements StorageOwner {
   readonly #scope: Tracked | undefined;
   readonly #storages = new Set<WeakRef<Storage>>();
   readonly #kernels = new Set<WeakRef<Disposable>>();
+  /** The operations of several steps that are under way; the root's counts. */
+  readonly #begun = new Running();
 
   /** `device` gives the open device, or throws ERR_DISPOSED. */
   constructor(device: () => NativeDevice, root?: Runner, scope?: Tracked) {
@@ -45,17 +57,44 @@ export class Runner implements StorageOwner {
     results: readonly Shape[],
     options: OperationOptions,
   ): Promise<Operand[]> {
-    const onDevice = Object.values(operands).some((operand) => operand instanceof DeviceTensor);
     this.#scope?.enter(name);
     try {
-      const buffers = await this.#submit(name, operands, { ...settings, onDevice } as Settings<K>, options);
-      return results.map((result, i) => {
-        const buffer = buffers[i]!;
-        return buffer instanceof ArrayBuffer ? onHost(result, buffer) : this.adopt(buffer, result);
-      });
+      const onDevice = isOnDevice(operands);
+      const step = { name, operands, settings, results };
+      const buffers = await this.#submit(this.#device(), this.lane(options, name), step, onDevice);
+      return this.#take(results, buffers, this.#scope);
     } finally {
       this.#scope?.leave();
     }
+  }
+
+  /**
+   * An operation of several steps, of which its caller knows nothing: once begun it goes on to its end, though its device or scope
+   * is being disposed, or its stream was released. What `before` makes belongs to no scope; what `last` makes does.
+   */
+  async runSteps(
+    what: string,
+    options: OperationOptions,
+    steps: (before: RunStep, last: RunStep) => Promise<Operand[]>,
+  ): Promise<Operand[]> {
+    const device = this.#device();
+    const lane = this.lane(options, what);
+    this.#scope?.enter(what);
+    this.#root.#begun.begin();
+    try {
+      return await steps(
+        (step) => this.#step(device, lane, undefined, step),
+        (step) => this.#step(device, lane, this.#scope, step),
+      );
+    } finally {
+      this.#root.#begun.end();
+      this.#scope?.leave();
+    }
+  }
+
+  /** For a device that is being disposed, which begins no more. */
+  async endSteps(): Promise<void> {
+    await this.#begun.idle();
   }
 
   async put(tensor: Tensor, options: OperationOptions): Promise<DeviceTensor> {
@@ -69,8 +108,9 @@ export class Runner implements StorageOwner {
     const bytes = byteSize(type, elementCount(dims, 'put'));
     this.#scope?.enter('put');
     try {
-      const request = { bytes, onDevice: true } as Settings<'copy'>;
-      const [buffer] = await this.#submit('copy', { from }, request, options, 'put');
+      const device = this.#device();
+      const copy = { name: 'copy', operands: { from }, settings: { bytes }, results: [] } as const;
+      const [buffer] = await this.#submit(device, this.lane(options, 'put'), copy, true, 'put');
       return this.adopt(buffer as NativeBuffer, { type, dims: [...dims] });
     } finally {
       this.#scope?.leave();
@@ -88,16 +128,12 @@ export class Runner implements StorageOwner {
   }
 
   /** Memory that others have made as a tensor of the device. */
-  adopt(buffer: NativeBuffer, { type, dims }: Shape): DeviceTensor {
-    const root = this.#root;
-    const storage: Storage = new Storage(buffer, root, () => root.#storages.delete(kept));
-    const kept = new WeakRef(storage);
-    root.#storages.add(kept);
-    return new DeviceTensor(storage, 0, type, dims, this.#scope);
+  adopt(buffer: NativeBuffer, shape: Shape): DeviceTensor {
+    return this.#adopt(buffer, shape, this.#scope);
   }
 
   async trim(): Promise<void> {
-    await this.#submit('trim', {}, {}, {});
+    await this.#submit(this.#device(), undefined, { name: 'trim', operands: {}, settings: {}, results: [] }, false);
   }
 
   /** The lane of the stream, where one is named. Errors: ERR_ARGUMENT, ERR_DISPOSED. */
@@ -110,8 +146,8 @@ export class Runner implements StorageOwner {
     what: string,
     tensors: readonly DeviceTensor[],
     call: (device: NativeDevice, parts: readonly BufferPart[]) => Promise<R>,
+    device = this.#device(),
   ): Promise<R> {
-    const device = this.#device();
     const used: DeviceTensor[] = [];
     const parts: BufferPart[] = [];
     try {
@@ -145,15 +181,37 @@ export class Runner implements StorageOwner {
     return this.#storages.size;
   }
 
+  /** What is made on the device belongs to the scope, if one is given. */
+  async #step<K extends keyof Operations>(
+    device: NativeDevice,
+    lane: number | undefined,
+    scope: Tracked | undefined,
+    step: Step<K>,
+  ): Promise<Operand[]> {
+    const buffers = await this.#submit(device, lane, step, isOnDevice(step.operands));
+    return this.#take(step.results, buffers, scope);
+  }
+
+  #take(
+    results: readonly Shape[],
+    buffers: readonly (ArrayBuffer | NativeBuffer)[],
+    scope: Tracked | undefined,
+  ): Operand[] {
+    return results.map((result, i) => {
+      const buffer = buffers[i]!;
+      return buffer instanceof ArrayBuffer ? onHost(result, buffer) : this.#adopt(buffer, result, scope);
+    });
+  }
+
   #submit<K extends keyof Operations>(
-    name: K,
-    operands: Readonly<Record<string, Operand>>,
-    settings: Settings<K>,
-    options: OperationOptions,
+    device: NativeDevice,
+    lane: number | undefined,
+    { name, operands, settings }: Step<K>,
+    onDevice: boolean,
     what: string = name,
   ): Promise<(ArrayBuffer | NativeBuffer)[]> {
-    const lane = this.lane(options, what);
-    const request: Record<string, unknown> = { ...settings };
+    // What is spread comes last: V8 copies an object with each name that is added behind a spread.
+    const request: Record<string, unknown> = { onDevice, ...settings };
     const keys: string[] = [];
     const tensors: DeviceTensor[] = [];
     for (const key in operands) {
@@ -165,11 +223,26 @@ export class Runner implements StorageOwner {
         request[key] = operand.data;
       }
     }
-    return this.using(what, tensors, (device, parts) => {
+    const call = (of: NativeDevice, parts: readonly BufferPart[]) => {
       for (const [i, key] of keys.entries()) request[key] = parts[i];
-      return device.run(name, request as unknown as Operations[K], lane);
-    });
+      return of.run(name, request as unknown as Operations[K], lane);
+    };
+    return this.using(what, tensors, call, device);
   }
+
+  #adopt(buffer: NativeBuffer, { type, dims }: Shape, scope: Tracked | undefined): DeviceTensor {
+    const root = this.#root;
+    const storage: Storage = new Storage(buffer, root, () => root.#storages.delete(kept));
+    const kept = new WeakRef(storage);
+    root.#storages.add(kept);
+    return new DeviceTensor(storage, 0, type, dims, scope);
+  }
+}
+
+/** Whether one is, and so the results are to be. */
+function isOnDevice(operands: Readonly<Record<string, Operand>>): boolean {
+  for (const key in operands) if (operands[key] instanceof DeviceTensor) return true;
+  return false;
 }
 
 function onHost({ type, dims }: Shape, buffer: ArrayBuffer): Tensor<NumericDType> {

@@ -1,6 +1,7 @@
 // The tensors of a scope: those that were made in it, and the operations that are still making some.
 
 import { TensorlaneError } from '../core/errors.js';
+import { Running } from './running.js';
 
 /** What a scope keeps account of: a device tensor. */
 interface Held {
@@ -12,9 +13,8 @@ interface Held {
 export class Tracked {
   readonly #held = new Set<Held>();
   readonly #disposals: Promise<void>[] = [];
+  readonly #running = new Running();
   #closed = false;
-  #running = 0;
-  #onIdle: (() => void) | undefined;
 
   add(tensor: Held): void {
     if (this.#closed) this.#disposals.push(tensor.dispose());
@@ -29,11 +29,11 @@ export class Tracked {
   /** Of an operation that may add tensors, which ends with `leave`. Errors: ERR_DISPOSED. */
   enter(what: string): void {
     if (this.#closed) throw new TensorlaneError('ERR_DISPOSED', `${what}: the scope has ended`);
-    this.#running++;
+    this.#running.begin();
   }
 
   leave(): void {
-    if (--this.#running === 0) this.#onIdle?.();
+    this.#running.end();
   }
 
   /** Refuses operations, lets those that run end, and disposes what is held. Resolves when all of it is free. */
@@ -41,11 +41,7 @@ export class Tracked {
     this.#closed = true;
     for (const tensor of [...this.#held]) this.#disposals.push(tensor.dispose());
     this.#held.clear();
-    if (this.#running > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-      });
-    }
+    await this.#running.idle();
     await Promise.all(this.#disposals);
   }
 }

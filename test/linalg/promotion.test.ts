@@ -105,4 +105,32 @@ describe('products and systems of two types', () => {
       /solve: b.*bfloat16/,
     );
   });
+
+  // It is a cast and then the operation, of which the caller knows nothing.
+  test('of operands that are cast is one operation: what is disposed or released meanwhile does not stop it', async () => {
+    const other = await open({ device: testDevice, streams: 2 });
+    const four = tensor([[4]], { type: 'int32' });
+    const quarter = tensor([[0.25]], { type: 'float64' });
+    const stream = await other.streams.acquire();
+    const released = other.linalg.inv(four, { stream });
+    stream.release();
+    expect(await released).toEqual(quarter);
+
+    const held = await other.put(four);
+    const scope = other.scope();
+    const ofScope = scope.linalg.inv(held);
+    const ended = scope.dispose();
+    expect((await ofScope).disposed).toBe(true);
+    await ended;
+    expect(other.stats().tensors).toBe(1);
+
+    const asked = [other.linalg.inv(four), other.linalg.solve(four, four), other.ops.exp(four)];
+    const onDevice = other.linalg.inv(held);
+    const disposal = other.dispose();
+    const [first] = await Promise.all(asked);
+    expect(first).toEqual(quarter);
+    expect((await onDevice).dims).toEqual([1, 1]);
+    await disposal;
+    await expectError(other.linalg.inv(four), 'ERR_DISPOSED', /device/);
+  });
 });
