@@ -2,26 +2,19 @@
 
 import type { LaneCounters, Device as NativeDevice, MemoryStats as NativeMemoryStats } from '../../binding.js';
 import { TensorlaneError } from '../core/errors.js';
-import { LinearAlgebra } from '../linalg/linalg.js';
 import { LoadedModels } from '../model/loaded-models.js';
 import type { LoadModelOptions } from '../model/options.js';
 import type { ModelSource } from '../model/source.js';
 import type { Model, ModelTypes } from '../model/types.js';
-import { TensorOperations } from '../ops/ops.js';
-import type { DeviceTensor } from '../runtime/device-tensor.js';
 import { compileKernel, type Kernel, type KernelOptions, type KernelParameter } from '../runtime/kernel.js';
-import type { OperationOptions } from '../runtime/options.js';
 import { Runner } from '../runtime/runner.js';
 import { StreamPool } from '../runtime/streams.js';
-import type { NumericDType } from '../tensor/dtypes.js';
-import type { Tensor } from '../tensor/types.js';
 import { type DeviceInfo, type DeviceStats, memoryStats, streamStats } from './info.js';
 import { Scope } from './scope.js';
+import { TensorRoom } from './tensor-room.js';
 
-export class OpenedDevice implements AsyncDisposable {
+export class OpenedDevice extends TensorRoom implements AsyncDisposable {
   readonly info: DeviceInfo;
-  readonly linalg: LinearAlgebra;
-  readonly ops: TensorOperations;
   readonly streams: StreamPool;
   readonly #native: NativeDevice;
   readonly #runner: Runner;
@@ -41,6 +34,9 @@ export class OpenedDevice implements AsyncDisposable {
       fallbackReason?: string | undefined;
     },
   ) {
+    const runner = new Runner(() => this.#open());
+    super(runner);
+    this.#runner = runner;
     this.#native = native;
     const { lanes, ...description } = native.describe();
     this.info =
@@ -50,26 +46,12 @@ export class OpenedDevice implements AsyncDisposable {
     const { kind, index, threads } = this.info;
     const cudaDevice = kind === 'cuda' ? index : undefined;
     const resources = options.resources ?? lanes;
-    this.#runner = new Runner(() => this.#open());
     const models = { resources, threads, niceness, onnxruntime, cudaDevice };
     this.#models = new LoadedModels(() => this.#open(), this.#runner, models);
-    this.linalg = new LinearAlgebra(this.#runner);
-    this.ops = new TensorOperations(this.#runner);
   }
 
   get disposed(): boolean {
     return this.#disposal !== undefined;
-  }
-
-  /**
-   * Copies a tensor to the device's memory, of any element type but string. Up to 64 KiB it may be reused as soon as the call
-   * returns; a larger one is read until the promise settles.
-   *
-   * Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE, ERR_OUT_OF_MEMORY (the message says what holds the memory), ERR_DISPOSED,
-   * ERR_DEVICE_LOST.
-   */
-  async put<T extends NumericDType>(tensor: Tensor<T>, options: OperationOptions = {}): Promise<DeviceTensor<T>> {
-    return (await this.#runner.put(tensor as Tensor, options)) as DeviceTensor<NumericDType> as DeviceTensor<T>;
   }
 
   /**

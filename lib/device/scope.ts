@@ -1,14 +1,10 @@
 // A part of a program whose tensors are freed at its end.
 
 import { TensorlaneError } from '../core/errors.js';
-import { LinearAlgebra } from '../linalg/linalg.js';
-import { TensorOperations } from '../ops/ops.js';
 import { DeviceTensor } from '../runtime/device-tensor.js';
-import type { OperationOptions } from '../runtime/options.js';
 import type { Runner } from '../runtime/runner.js';
 import { Tracked } from '../runtime/tracked.js';
-import type { NumericDType } from '../tensor/dtypes.js';
-import type { Tensor } from '../tensor/types.js';
+import { TensorRoom } from './tensor-room.js';
 
 /**
  * What is made through a scope is freed when the scope ends, unless it is kept: `put`, and what `linalg` and `ops` give for device
@@ -18,32 +14,24 @@ import type { Tensor } from '../tensor/types.js';
  * request a server works on others, whose tensors no scope of this one may free. What is made through the device, or another
  * scope, is not the scope's.
  */
-export class Scope implements AsyncDisposable {
-  readonly linalg: LinearAlgebra;
-  readonly ops: TensorOperations;
+export class Scope extends TensorRoom implements AsyncDisposable {
   readonly #device: Runner;
-  readonly #runner: Runner;
-  readonly #tracked = new Tracked();
+  readonly #tracked: Tracked;
   readonly #parent: Tracked | undefined;
   #disposal: Promise<void> | undefined;
 
   /** @internal Scopes are made by `device.scope()` and `scope.scope()`. */
   constructor(device: Runner, parent?: Tracked) {
+    const tracked = new Tracked();
+    super(device.within(tracked));
     this.#device = device;
+    this.#tracked = tracked;
     this.#parent = parent;
-    this.#runner = device.within(this.#tracked);
-    this.linalg = new LinearAlgebra(this.#runner);
-    this.ops = new TensorOperations(this.#runner);
   }
 
   /** Whether it has ended. */
   get disposed(): boolean {
     return this.#disposal !== undefined;
-  }
-
-  /** As `device.put`. Errors: those, and ERR_DISPOSED. */
-  async put<T extends NumericDType>(tensor: Tensor<T>, options: OperationOptions = {}): Promise<DeviceTensor<T>> {
-    return (await this.#runner.put(tensor as Tensor, options)) as DeviceTensor<NumericDType> as DeviceTensor<T>;
   }
 
   /** A scope within this one, to which what it keeps belongs then. It should end first; if it does not, it ends with this one. Errors: ERR_DISPOSED. */

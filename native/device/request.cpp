@@ -21,17 +21,26 @@ Operand Request::host_operand(const char* name, std::size_t least) {
   return found;
 }
 
-std::int64_t checked_product(std::initializer_list<std::int64_t> sizes) {
-  std::int64_t product = 1;
+namespace {
+
+// Each of so many bytes.
+std::int64_t checked_size(std::initializer_list<std::int64_t> sizes, std::int64_t bytes) {
+  std::int64_t product = bytes;
   for (const std::int64_t size : sizes) {
-    if (__builtin_mul_overflow(product, size, &product)) throw Error(Code::Shape, "the size overflows");
+    if (!__builtin_mul_overflow(product, size, &product)) continue;
+    std::string all;
+    for (const std::int64_t one : sizes) all.append(all.empty() ? "" : " x ").append(std::to_string(one));
+    throw Error(Code::Shape, "an operand or a result of " + all + " elements is larger than can be counted");
   }
   return product;
 }
 
+}  // namespace
+
+std::int64_t checked_product(std::initializer_list<std::int64_t> sizes) { return checked_size(sizes, 1); }
+
 std::size_t checked_bytes(DType type, std::initializer_list<std::int64_t> sizes) {
-  return static_cast<std::size_t>(
-      checked_product({checked_product(sizes), static_cast<std::int64_t>(byte_size(type, 1))}));
+  return static_cast<std::size_t>(checked_size(sizes, static_cast<std::int64_t>(byte_size(type, 1))));
 }
 
 }  // namespace tensorlane

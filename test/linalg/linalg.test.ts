@@ -116,6 +116,8 @@ describe('svd', () => {
     const error = await expectError(device.linalg.svd(bad), 'ERR_NOT_FINITE', /2 of 3/);
     expect(error.indices).toEqual([1, 2]);
     expect(error.stack).toContain('linalg.test.ts');
+    const tall = { type: 'float64', data: new Float64Array(0), dims: [2 ** 31, 0] } as Tensor<'float64'>;
+    await expectError(device.linalg.svd(tall, { mode: 'full' }), 'ERR_SHAPE', /2147483648 x 2147483648/);
     await expectError(device.linalg.svd(tensor([1, 2]) as never), 'ERR_SHAPE', /2 dimensions/);
     await expectError(device.linalg.svd(tensor([[1]], { type: 'float16' }) as never), 'ERR_DTYPE', /float16/);
     await expectError(device.linalg.svd(bad, { mode: 'economy' as never }), 'ERR_ARGUMENT', /economy/);

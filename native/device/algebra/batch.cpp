@@ -15,7 +15,7 @@ std::int64_t BroadcastBatch::matrices(const std::vector<std::int64_t>& strides) 
   std::int64_t count = 1;
   for (std::size_t i = 0; i < dims.size(); ++i) {
     if (__builtin_add_overflow(count, checked_product({strides[i], dims[i] - 1}), &count)) {
-      throw Error(Code::Shape, "the size overflows");
+      throw Error(Code::Shape, "an operand has more matrices than can be counted");
     }
   }
   return count;
