@@ -1,11 +1,22 @@
 # tensorlane_core: everything native that knows nothing of Node. The addon links it, and so do the native tests.
 
+# Of the compilers that are at hand, and so for CI: a newer one, on somebody's machine, may warn of more.
+set(TENSORLANE_WERROR "$ENV{TENSORLANE_WERROR}" CACHE BOOL "whether a warning is an error")
+
 find_package(Threads REQUIRED)
 
-find_path(OPENBLAS_INCLUDE cblas.h PATH_SUFFIXES openblas openblas-pthread)
-find_library(OPENBLAS_LIBRARY openblas)
-if(NOT OPENBLAS_INCLUDE OR NOT OPENBLAS_LIBRARY)
-  message(FATAL_ERROR "OpenBLAS was not found. Install it (Debian, Ubuntu: apt-get install libopenblas-dev).")
+if(APPLE)
+  # Prepared, and untried. The new LAPACK has 3.9's functions, by their Fortran names.
+  set(blas "-framework Accelerate")
+  set(blas_definitions TENSORLANE_ACCELERATE ACCELERATE_NEW_LAPACK)
+else()
+  find_path(OPENBLAS_INCLUDE cblas.h PATH_SUFFIXES openblas openblas-pthread)
+  find_library(OPENBLAS_LIBRARY openblas)
+  if(NOT OPENBLAS_INCLUDE OR NOT OPENBLAS_LIBRARY)
+    message(FATAL_ERROR "OpenBLAS was not found. Install it "
+      "(Debian, Ubuntu: apt-get install libopenblas-dev; Fedora: dnf install openblas-devel).")
+  endif()
+  set(blas ${OPENBLAS_LIBRARY})
 endif()
 
 # Each operation is a file of its own, so that a new one needs no line here.
@@ -24,6 +35,8 @@ set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/cpu/ops/vector_math.cpp PR
   COMPILE_OPTIONS -fno-trapping-math SKIP_PRECOMPILE_HEADERS ON SKIP_UNITY_BUILD_INCLUSION ON)
 target_include_directories(tensorlane_core PUBLIC ${CMAKE_CURRENT_LIST_DIR})
 target_include_directories(tensorlane_core SYSTEM PUBLIC ${OPENBLAS_INCLUDE})
-target_link_libraries(tensorlane_core PUBLIC ${OPENBLAS_LIBRARY} Threads::Threads ${CMAKE_DL_LIBS})
+target_compile_definitions(tensorlane_core PUBLIC ${blas_definitions})
+target_link_libraries(tensorlane_core PUBLIC ${blas} Threads::Threads ${CMAKE_DL_LIBS})
 target_compile_options(tensorlane_core PUBLIC
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual -Werror)
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
+  $<$<BOOL:${TENSORLANE_WERROR}>:-Werror>)

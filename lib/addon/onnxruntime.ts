@@ -10,6 +10,7 @@ import { installed, platformPackage } from './choose.js';
 const libraryNames: Partial<Record<NodeJS.Platform, RegExp>> = {
   linux: /^libonnxruntime\.so(\.\d+)*$/,
   darwin: /^libonnxruntime(\.\d+)*\.dylib$/,
+  win32: /^onnxruntime\.dll$/,
 };
 
 /** Errors: ERR_NO_RUNTIME, saying where was looked. */

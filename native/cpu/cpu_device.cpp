@@ -1,6 +1,5 @@
 #include "cpu/cpu_device.h"
 
-#include <cblas.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 
 #include "core/error.h"
 #include "core/workspace.h"
+#include "cpu/linalg/blas.h"
 #include "cpu/linalg/blas_share.h"
 
 namespace tensorlane {
@@ -96,7 +96,7 @@ DeviceInfo CpuDevice::describe() {
   if (pages > 0 && page > 0) {
     info.memory_bytes = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page);
   }
-  info.library = openblas_get_config();
+  info.library = cpu::blas_name();
   info.threads = usable_cores();
   return info;
 }

@@ -4,64 +4,57 @@ import path from 'node:path';
 import { ask } from '../processes.mjs';
 import { inRoot, run, SetupError, step } from './run.mjs';
 
-const libraryDirs = [
-  '/usr/lib64',
-  '/usr/lib',
-  '/usr/local/lib',
-  '/opt/homebrew/opt/openblas/lib',
-  '/usr/local/opt/openblas/lib',
-];
+const libraryDirs = ['/usr/lib64', '/usr/lib', '/usr/local/lib'];
 const triplet = { x64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' }[process.arch];
 if (triplet) libraryDirs.unshift(`/usr/lib/${triplet}`);
 const libraries = (name) => libraryDirs.flatMap((dir) => [`${dir}/${name}.so`, `${dir}/${name}.dylib`]);
 const headers = (name) =>
   ['/usr/include', '/usr/local/include', '/opt/homebrew/include'].map((dir) => `${dir}/${name}`);
 
+const openblas = {
+  apt: 'libopenblas-dev',
+  dnf: 'openblas-devel',
+  what: 'OpenBLAS with its headers',
+  files: libraries('libopenblas'),
+};
+const doctest = {
+  apt: 'doctest-dev',
+  dnf: 'doctest-devel',
+  brew: 'doctest',
+  what: 'doctest (the C++ test library)',
+  files: headers('doctest/doctest.h'),
+};
+const pip = { apt: 'python3-pip', dnf: 'python3-pip', brew: 'python', programs: ['pip3', 'pip'] };
+
 // A need is met by any of its programs on the PATH or any of its files: what was not installed by apt counts as well.
 const needs = {
   base: [
-    { apt: 'g++', brew: '', what: 'a C++20 compiler', programs: ['c++', 'g++', 'clang++'] },
-    { apt: 'cmake', brew: 'cmake', what: 'CMake', programs: ['cmake'] },
-    { apt: 'ninja-build', brew: 'ninja', what: 'Ninja', programs: ['ninja'] },
-    { apt: 'libopenblas-dev', brew: 'openblas', what: 'OpenBLAS with its headers', files: libraries('libopenblas') },
+    { apt: 'g++', dnf: 'gcc-c++', brew: '', what: 'a C++20 compiler', programs: ['c++', 'g++', 'clang++'] },
+    { apt: 'cmake', dnf: 'cmake', brew: 'cmake', what: 'CMake', programs: ['cmake'] },
+    { apt: 'ninja-build', dnf: 'ninja-build', brew: 'ninja', what: 'Ninja', programs: ['ninja'] },
+    ...(process.platform === 'darwin' ? [] : [openblas]), // macOS has Accelerate
   ],
-  test: [
-    {
-      apt: 'doctest-dev',
-      brew: 'doctest',
-      what: 'doctest (the C++ test library)',
-      files: headers('doctest/doctest.h'),
-    },
-  ],
-  coverage: [
-    {
-      apt: 'doctest-dev',
-      brew: 'doctest',
-      what: 'doctest (the C++ test library)',
-      files: headers('doctest/doctest.h'),
-    },
-    { apt: 'gcovr', brew: 'gcovr', what: 'gcovr', programs: ['gcovr'] },
-  ],
+  test: [doctest],
+  coverage: [doctest, { apt: 'gcovr', dnf: 'gcovr', brew: 'gcovr', what: 'gcovr', programs: ['gcovr'] }],
   demo: [],
   bench: [],
   fuzz: [],
   // For a toolkit that is not here: cuda.mjs asks only then.
-  cuda: [
-    { apt: 'python3-pip', brew: 'python', what: 'pip for Python 3, or a CUDA toolkit', programs: ['pip3', 'pip'] },
-  ],
+  cuda: [{ ...pip, what: 'pip for Python 3, or a CUDA toolkit' }],
   package: [
-    { apt: 'xz-utils', brew: 'xz', what: 'xz', programs: ['xz'] },
-    { apt: 'python3-pip', brew: 'python', what: 'pip for Python 3', programs: ['pip3', 'pip'] },
+    { apt: 'xz-utils', dnf: 'xz', brew: 'xz', what: 'xz', programs: ['xz'] },
+    { ...pip, what: 'pip for Python 3' },
   ],
   'package-arm64': [
     {
       apt: 'g++-12-aarch64-linux-gnu',
+      dnf: 'gcc-c++-aarch64-linux-gnu',
       brew: '',
       what: 'a C++20 compiler for arm64',
       programs: ['aarch64-linux-gnu-g++-12', 'aarch64-linux-gnu-g++'],
     },
   ],
-  lint: [{ apt: 'clang-tidy', brew: 'llvm', what: 'clang-tidy', programs: ['clang-tidy'] }],
+  lint: [{ apt: 'clang-tidy', dnf: 'clang-tools-extra', brew: 'llvm', what: 'clang-tidy', programs: ['clang-tidy'] }],
 };
 export const purposes = Object.keys(needs);
 
@@ -178,22 +171,23 @@ function byHand(list) {
   ];
   if (findProgram('apt-get')) {
     lines.push('There is neither root nor a sudo that works without a terminal. Have root run this, then try again:');
-    lines.push(
-      `  apt-get update && apt-get install -y --no-install-recommends ${list.map((need) => need.apt).join(' ')}`,
-    );
+    lines.push(`  apt-get update && apt-get install -y --no-install-recommends ${namesFor('apt', list)}`);
   } else if (process.platform === 'darwin') {
     lines.push('Install the compiler with "xcode-select --install", the rest with Homebrew, then try again:');
-    lines.push(
-      `  brew install ${list
-        .map((need) => need.brew)
-        .filter(Boolean)
-        .join(' ')}`,
-    );
+    lines.push(`  brew install ${namesFor('brew', list)}`);
+  } else if (findProgram('dnf')) {
+    lines.push('Install them as root, then try again:', `  dnf install ${namesFor('dnf', list)}`);
   } else {
     lines.push(
       "Only Debian and Ubuntu are set up by themselves. Install these with this system's own means, then try again.",
     );
-    lines.push(`Debian calls them: ${list.map((need) => need.apt).join(' ')}`);
+    lines.push(`Debian calls them: ${namesFor('apt', list)}`);
   }
   return lines.join('\n');
 }
+
+const namesFor = (manager, list) =>
+  list
+    .map((need) => need[manager])
+    .filter(Boolean)
+    .join(' ');

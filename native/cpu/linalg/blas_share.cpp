@@ -1,10 +1,10 @@
 #include "cpu/linalg/blas_share.h"
 
-#include <cblas.h>
-
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+
+#include "cpu/linalg/blas.h"
 
 namespace tensorlane::cpu {
 namespace {
@@ -23,7 +23,7 @@ struct State {
     const unsigned share = std::clamp(cores / std::max(1U, callers), 1U, std::max(1U, most));
     if (share == threads) return;
     threads = share;
-    openblas_set_num_threads(static_cast<int>(share));
+    set_blas_threads(share);
   }
 };
 

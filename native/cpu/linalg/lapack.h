@@ -2,14 +2,15 @@
 // what distributions build OpenBLAS with.
 #pragma once
 
-#include <cblas.h>
-
 #include <cstdint>
+
+#include "cpu/linalg/blas.h"
 
 namespace tensorlane::cpu::lapack {
 
 using Int = std::int32_t;
 
+#ifndef TENSORLANE_ACCELERATE  // whose header has them
 extern "C" {
 void sgesdd_(const char* jobz, const Int* m, const Int* n, float* a, const Int* lda, float* s, float* u, const Int* ldu,
              float* vt, const Int* ldvt, float* work, const Int* lwork, Int* iwork, Int* info);
@@ -46,6 +47,7 @@ void ssyev_(const char* jobz, const char* uplo, const Int* n, float* a, const In
 void dsyev_(const char* jobz, const char* uplo, const Int* n, double* a, const Int* lda, double* w, double* work,
             const Int* lwork, Int* info);
 }
+#endif
 
 inline void gesdd(char jobz, Int m, Int n, float* a, Int lda, float* s, float* u, Int ldu, float* vt, Int ldvt,
                   float* work, Int lwork, Int* iwork, Int* info) {
