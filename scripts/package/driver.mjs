@@ -15,10 +15,11 @@ export async function checkDriverRule(addon, cuda, folder) {
   mkdirSync(driver, { recursive: true });
   const library = path.join(driver, 'libcuda.so.1');
   await run('package', 'c++', ['-shared', '-fPIC', '-O1', '-o', library, inRoot('scripts', 'package', 'driver.cpp')]);
-  for (const [version, expected] of [
+  const rule = /** @type {[driver: number, expected: string][]} */ ([
     [cuda * 1000 - 10, `cpu the NVIDIA driver supports CUDA up to ${cuda - 1}.99, and this is built for CUDA ${cuda}.`],
     [cuda * 1000, `cpu the NVIDIA driver (CUDA ${cuda}.0) finds no GPU: cudaGetDeviceCount: cudaErrorNoDevice`],
-  ]) {
+  ]);
+  for (const [version, expected] of rule) {
     const { output } = await runProgram([process.execPath, '-e', program, addon], {
       env: { LD_LIBRARY_PATH: driver, DRIVER_VERSION: `${version}`, NODE_OPTIONS: '' },
       show: false,
