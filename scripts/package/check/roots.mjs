@@ -1,6 +1,6 @@
 // In systems as small and as old as containers are: Debian with nothing but what it cannot be without, Node unpacked, a project copied
 // in, and no network. The oldest that the packages are for has glibc 2.28.
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { ask, runProgram } from '../../processes.mjs';
 import { findProgram } from '../../setup/packages.mjs';
@@ -25,12 +25,18 @@ const roots = [
 const nodeFolder = path.join('opt', 'node', 'bin');
 const projectFolder = path.join('srv', 'ein Projekt für alle');
 
+/** What a program in a root is run with: no network, and processes and mounts of its own. */
+const apart = ['--net', '--mount', '--pid', '--fork'];
+
 /** The folder of a root of that suite, made once and kept. */
 async function made({ suite, mirror, keyring: keys }) {
   if (process.getuid?.() !== 0) throw new Skipped('only root can make a system and run in it');
   const debootstrap = findProgram('debootstrap');
   if (!debootstrap || !ask('sh', '-c', 'command -v unshare && command -v chroot'))
     throw new Skipped('it takes debootstrap, unshare and chroot: apt-get install debootstrap');
+  if (ask('unshare', ...apart, 'true') === undefined)
+    throw new Skipped('this root may not make namespaces of its own: in a container, docker run --privileged');
+  if (!existsSync(keys)) throw new Skipped(`${keys} is not here: apt-get install debian-archive-keyring`);
   return kept(`root-${suite}`, `made a root of Debian ${suite}`, async (folder) => {
     const command = [debootstrap, '--variant=minbase', `--keyring=${keys}`, suite, folder, mirror];
     const { ok, output } = await runProgram(command, { show: false, timeout: 900_000 });
@@ -42,10 +48,10 @@ async function made({ suite, mirror, keyring: keys }) {
 
 /** Runs a command in the project that is in a root; throws with what it printed where it fails. */
 async function inside(root, ...command) {
-  const apart = ['unshare', '--net', '--mount', '--pid', '--fork', `--mount-proc=${path.join(root, 'proc')}`];
+  const own = ['unshare', ...apart, `--mount-proc=${path.join(root, 'proc')}`];
   const env = ['env', '-i', `PATH=/${nodeFolder}:/usr/bin:/bin`, 'HOME=/root'];
   const there = ['sh', '-c', 'cd "$1" && shift && exec "$@"', 'sh', `/${projectFolder}`];
-  const all = [...apart, 'chroot', root, ...env, ...there, ...command];
+  const all = [...own, 'chroot', root, ...env, ...there, ...command];
   const { ok, output } = await runProgram(all, { show: false, timeout: 300_000 });
   if (!ok) throw new Error(`${command.join(' ')} failed: ${output.trim().slice(-2000)}`);
   return output.trim();
