@@ -70,7 +70,9 @@ export function customOps(folder: string): string | undefined {
   const [code, library] = [join(folder, 'ops.c'), join(folder, 'libops.so')];
   writeFileSync(code, source);
   try {
-    execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, code], { stdio: ['ignore', 'ignore', 'inherit'] });
+    execFileSync(process.env.TENSORLANE_TEST_CC ?? 'cc', ['-shared', '-fPIC', '-O1', '-o', library, code], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node
 import path from 'node:path';
 import { runProgram } from '../../processes.mjs';
 import { unpackPinned } from '../../setup/debian.mjs';
+import { findProgram } from '../../setup/packages.mjs';
 import { inRoot, run } from '../../setup/run.mjs';
 import { fetchNpm, kept, pins } from '../parts.mjs';
 import { expectWorkingDoctor, Project } from './project.mjs';
@@ -71,6 +72,7 @@ export const arm64 = [
       await run('package', 'tar', ['-xzf', tarballOf(version), '-C', unpacked, '--strip-components=1']);
       const env = {
         TENSORLANE_TEST_NODE: node,
+        TENSORLANE_TEST_CC: findProgram('aarch64-linux-gnu-gcc-12') ?? 'aarch64-linux-gnu-gcc',
         TENSORLANE_ADDON: path.join(unpacked, 'tensorlane.node'),
         TENSORLANE_ONNXRUNTIME: path.join(unpacked, 'libonnxruntime.so.1'),
       };
