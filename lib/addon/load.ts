@@ -46,6 +46,7 @@ export function noCudaReason(): string | undefined {
 async function load(): Promise<void> {
   loaded ??= ownBuild(packageRoot, process.env.TENSORLANE_ADDON);
   if (loaded !== undefined) return;
+  ownVersion(); // before packages are looked for, which a bundle cannot
   const choice = await choose();
   loaded = fromPackage(choice?.package, choice?.name);
   if (!choice!.name.includes('-cuda')) {

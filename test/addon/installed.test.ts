@@ -4,6 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { runNode } from '../support/processes.js';
 
@@ -142,4 +143,21 @@ test("a package's own ONNX Runtime is found", async () => {
   const { printed } = await run(`import { open } from 'tensorlane'; const device = await open('cpu');
     await device.loadModel('model.onnx').catch((error) => console.log(error.code, error.message));`);
   expect(printed).toContain('/nowhere/libonnxruntime.so.1');
+});
+
+test.each(['esm', 'cjs'] as const)('a bundle that has it inside says what to do (%s)', async (format) => {
+  add(platform);
+  const bundle = join(project, format === 'esm' ? 'bundle.mjs' : 'bundle.cjs');
+  await build({
+    stdin: { contents: openFails.replace('await open', 'open'), resolveDir: project },
+    outfile: bundle,
+    bundle: true,
+    platform: 'node',
+    format,
+    external: ['@tensorlane/*'],
+    logLevel: 'silent',
+  });
+  const { stdout, stderr } = await runNode([bundle], { cwd: project, env: { TENSORLANE_ADDON: '' } });
+  expect(stdout + stderr).toContain('have the bundler leave tensorlane outside (esbuild: --external:tensorlane');
+  expect(stdout + stderr).toContain('ERR_NO_DEVICE');
 });
