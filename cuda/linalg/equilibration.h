@@ -2,6 +2,10 @@
 // very large or very small: elimination would overflow there though the result does not, divide by subnormal pivots, or
 // lose digits beside the smallest numbers. A power of two changes no digit, and a matrix that needs no scaling is left as
 // it is. All is decided on the device: the host waits for nothing.
+//
+// Where none is needed, that costs one kernel that reads the matrix (twice, while it is in a cache) for up to 128 rows, and a
+// memset and two kernels that read it once above; it is neither copied nor written. solve has two more, which read its right
+// sides and the exponents, inv one, which reads exponents.
 #pragma once
 
 #include <cuda_runtime.h>

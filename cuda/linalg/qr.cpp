@@ -24,10 +24,9 @@ struct Sizes {
 };
 
 Sizes sizes_of(const QrArgs& args) {
-  const std::int64_t k = std::min(args.m, args.n);
-  const bool complete = args.mode == QrMode::Complete;
-  const std::int64_t q_columns = args.mode == QrMode::R ? 0 : (complete ? args.m : k);
-  return {args.m, args.n, k, q_columns, complete ? args.m : k, std::max(args.n, q_columns)};
+  const auto [k, between] = QrSizes(args.mode, args.m, args.n);
+  const std::int64_t q_columns = args.mode == QrMode::R ? 0 : between;
+  return {args.m, args.n, k, q_columns, between, std::max(args.n, q_columns)};
 }
 
 // A, by columns in `work`, to the reflectors and R.

@@ -5,7 +5,6 @@
 // V'^T, that is our u; where it gives V', that is our u transposed.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -28,11 +27,11 @@ struct SvdJob {
   void* vt = nullptr;
   int* info = nullptr;  // one each, as LAPACK's
 
-  [[nodiscard]] std::int64_t k() const noexcept { return std::min(m, n); }
+  [[nodiscard]] std::int64_t k() const noexcept { return SvdSizes(mode, m, n).k; }
   [[nodiscard]] bool vectors() const noexcept { return mode != SvdMode::Values; }
   // Of u and of vt. The routines are given memory of these sizes also where only values are wanted: some fail without.
-  [[nodiscard]] std::int64_t u_columns() const noexcept { return mode == SvdMode::Full ? m : k(); }
-  [[nodiscard]] std::int64_t vt_rows() const noexcept { return mode == SvdMode::Full ? n : k(); }
+  [[nodiscard]] std::int64_t u_columns() const noexcept { return SvdSizes(mode, m, n).u_columns; }
+  [[nodiscard]] std::int64_t vt_rows() const noexcept { return SvdSizes(mode, m, n).vt_rows; }
   // In bytes, of so many elements.
   [[nodiscard]] std::size_t bytes(std::int64_t elements) const noexcept { return bytes_of(type, elements); }
   [[nodiscard]] void* a_at(std::int64_t i) const noexcept { return at(type, a, i * m * n); }

@@ -2,8 +2,9 @@
 //
 // OpenBLAS divides by a pivot p as it multiplies by 1/p, which is infinite where p is subnormal; what elimination adds up
 // may overflow where neither the matrix nor the result does, and beside the smallest numbers it loses digits. So where
-// LU factors come out infinite, NaN, or with pivots so small, the matrix is scaled to a' = 2^-row(i) a 2^-column(j), factorised once more, and the result scaled back. A power of two
-// changes no digit, and an element that vanishes in it was nothing beside those of its row and column.
+// LU factors come out infinite, NaN, or with pivots so small, the matrix is scaled to a' = 2^-row(i) a 2^-column(j),
+// factorised once more, and the result scaled back. A power of two changes no digit, and an element that vanishes in it
+// was nothing beside those of its row and column.
 #pragma once
 
 #include <algorithm>

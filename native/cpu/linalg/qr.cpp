@@ -30,8 +30,8 @@ class Qr {
       : args_(args),
         m_(args.m),
         n_(args.n),
-        k_(std::min(m_, n_)),
-        size_(args.mode == QrMode::Complete ? m_ : k_),
+        k_(QrSizes(args.mode, args.m, args.n).k),
+        size_(QrSizes(args.mode, args.m, args.n).between),
         wants_q_(args.mode != QrMode::R) {
     const std::int64_t lwork = query();
     std::tie(copy_, tau_, work_) = take_arrays<T, T, T>(lane.workspace(), m_ * n_, k_, lwork);

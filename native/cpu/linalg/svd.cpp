@@ -48,20 +48,18 @@ class Svd {
       : args_(args),
         m_(args.m),
         n_(args.n),
-        k_(std::min(m_, n_)),
-        u_columns_(args.mode == SvdMode::Full ? m_ : k_),
-        vt_rows_(args.mode == SvdMode::Full ? n_ : k_),
+        sizes_(args.mode, args.m, args.n),
         vectors_(args.mode != SvdMode::Values),
         job_(args.mode == SvdMode::Full ? 'A' : (vectors_ ? 'S' : 'N')) {
     // gesdd computes what it needs in 32 bits, and would wrap round where it is larger.
-    if (vectors_) check_work_size("svd", 3 * k_ * k_ + 4 * k_, m_, n_, kAdvice);
+    if (vectors_) check_work_size("svd", 3 * sizes_.k * sizes_.k + 4 * sizes_.k, m_, n_, kAdvice);
     T optimal{};
     Int info = 0;
     lapack::gesdd(job_, rows(), columns(), nullptr, rows(), nullptr, nullptr, rows(), nullptr, ldvt(), &optimal, -1,
                   nullptr, &info);
     const std::int64_t lwork = checked(optimal, info, "svd: gesdd");
     std::tie(copy_, work_, probe_, iwork_) = take_arrays<T, T, T, Int>(
-        lane.workspace(), m_ * n_, lwork, vectors_ ? orthonormal_work(std::max(m_, n_)) : 0, 8 * k_);
+        lane.workspace(), m_ * n_, lwork, vectors_ ? orthonormal_work(std::max(m_, n_)) : 0, 8 * sizes_.k);
     lwork_ = static_cast<Int>(lwork);
   }
 
@@ -84,11 +82,15 @@ class Svd {
   // As LAPACK sees it: A^T.
   [[nodiscard]] Int rows() const { return static_cast<Int>(n_); }
   [[nodiscard]] Int columns() const { return static_cast<Int>(m_); }
-  [[nodiscard]] Int ldvt() const { return static_cast<Int>(vectors_ ? u_columns_ : 1); }
+  [[nodiscard]] Int ldvt() const { return static_cast<Int>(vectors_ ? sizes_.u_columns : 1); }
 
-  [[nodiscard]] T* s(std::int64_t i) const { return elements<T>(args_.s) + i * k_; }
-  [[nodiscard]] T* u(std::int64_t i) const { return vectors_ ? elements<T>(args_.u) + i * m_ * u_columns_ : nullptr; }
-  [[nodiscard]] T* vt(std::int64_t i) const { return vectors_ ? elements<T>(args_.vt) + i * vt_rows_ * n_ : nullptr; }
+  [[nodiscard]] T* s(std::int64_t i) const { return elements<T>(args_.s) + i * sizes_.k; }
+  [[nodiscard]] T* u(std::int64_t i) const {
+    return vectors_ ? elements<T>(args_.u) + i * m_ * sizes_.u_columns : nullptr;
+  }
+  [[nodiscard]] T* vt(std::int64_t i) const {
+    return vectors_ ? elements<T>(args_.vt) + i * sizes_.vt_rows * n_ : nullptr;
+  }
 
   [[nodiscard]] std::int64_t checked(T optimal, Int info, const char* routine) const {
     check_info(routine, info);
@@ -119,13 +121,14 @@ class Svd {
   }
 
   [[nodiscard]] bool is_right(std::int64_t i) {
-    if (!all_finite(s(i), static_cast<std::size_t>(k_))) return false;
-    return !vectors_ ||
-           (has_orthonormal_columns(u(i), m_, u_columns_, probe_) && has_orthonormal_rows(vt(i), vt_rows_, n_, probe_));
+    if (!all_finite(s(i), static_cast<std::size_t>(sizes_.k))) return false;
+    return !vectors_ || (has_orthonormal_columns(u(i), m_, sizes_.u_columns, probe_) &&
+                         has_orthonormal_rows(vt(i), sizes_.vt_rows, n_, probe_));
   }
 
   const SvdArgs& args_;
-  std::int64_t m_, n_, k_, u_columns_, vt_rows_;
+  std::int64_t m_, n_;
+  SvdSizes sizes_;
   bool vectors_;
   char job_;
   T* copy_ = nullptr;

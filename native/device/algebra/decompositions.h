@@ -40,6 +40,25 @@ struct Words<QrMode> {
   };
 };
 
+// How many singular values an m x n matrix is decomposed into, columns u has, and rows vt; the latter two are not wanted
+// for SvdMode::Values. Of `rank`, where it is not 0, there are no more than that.
+struct SvdSizes {
+  std::int64_t k, u_columns, vt_rows;
+
+  SvdSizes(SvdMode mode, std::int64_t m, std::int64_t n, std::int64_t rank = 0)
+      : k(rank == 0 ? std::min(m, n) : std::min({m, n, rank})),
+        u_columns(mode == SvdMode::Full ? m : k),
+        vt_rows(mode == SvdMode::Full ? n : k) {}
+};
+
+// How many reflections make the QR factors of an m x n matrix, and how many columns q has and rows r; q is not wanted for
+// QrMode::R.
+struct QrSizes {
+  std::int64_t k, between;
+
+  QrSizes(QrMode mode, std::int64_t m, std::int64_t n) : k(std::min(m, n)), between(mode == QrMode::Complete ? m : k) {}
+};
+
 // A batch of `batch` matrices of m x n. With k = min(m, n): u is m x k (thin) or m x m (full), s is k, vt is k x n or n
 // x n. u and vt are empty for SvdMode::Values. Errors: NotFinite and NotConverged with the indices of the matrices in
 // the batch; Argument where the driver cannot do it.
@@ -57,14 +76,12 @@ struct SvdArgs {
     driver = request.choice<SvdDriver>("driver");
     rank = request.size("rank");
     read_matrices(request, *this);
-    const std::int64_t least = std::min(m, n);
     // The device refuses a rank that its drivers do not take, and says which they do.
-    const std::int64_t k = rank == 0 ? least : std::min(rank, least);
-    const bool full = mode == SvdMode::Full;
-    request.result(s, checked_bytes(type, {batch, k}));
+    const SvdSizes sizes(mode, m, n, rank);
+    request.result(s, checked_bytes(type, {batch, sizes.k}));
     if (mode == SvdMode::Values) return;
-    request.result(u, checked_bytes(type, {batch, m, full ? m : k}));
-    request.result(vt, checked_bytes(type, {batch, full ? n : k, n}));
+    request.result(u, checked_bytes(type, {batch, m, sizes.u_columns}));
+    request.result(vt, checked_bytes(type, {batch, sizes.vt_rows, n}));
   }
 };
 
@@ -79,9 +96,9 @@ struct QrArgs {
   void read(Request& request) {
     mode = request.choice<QrMode>("mode");
     read_matrices(request, *this);
-    const std::int64_t k = mode == QrMode::Complete ? m : std::min(m, n);
-    request.result(r, checked_bytes(type, {batch, k, n}));
-    if (mode != QrMode::R) request.result(q, checked_bytes(type, {batch, m, k}));
+    const std::int64_t between = QrSizes(mode, m, n).between;
+    request.result(r, checked_bytes(type, {batch, between, n}));
+    if (mode != QrMode::R) request.result(q, checked_bytes(type, {batch, m, between}));
   }
 };
 
