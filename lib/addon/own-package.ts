@@ -1,4 +1,4 @@
-// The package itself: where it lies, and which version it is. In a bundle of somebody's it lies nowhere, which is said.
+// The package itself: where it lies, and which version it is.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -8,22 +8,28 @@ import { TensorlaneError } from '../core/errors.js';
 // A bundler that makes CommonJS of it leaves nothing here.
 const ownFile = import.meta.url as string | undefined;
 if (ownFile === undefined) throw inBundle();
+const here = dirname(fileURLToPath(ownFile));
 
-/** Its folder. Looked for from below: the published package has its modules in fewer files, which lie less deep. */
-export const packageRoot = folderOf(dirname(fileURLToPath(ownFile)));
+/** Looked for from below: the published package has its modules in fewer files, which lie elsewhere. */
+const found = manifestAbove(here);
+
+/** Its folder; in a bundle, that of the bundle. */
+export const packageRoot = found?.folder ?? here;
 
 /** Errors: ERR_NO_DEVICE, in a bundle. */
 export function ownVersion(): string {
-  const file = join(packageRoot, 'package.json');
-  const manifest = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
-  const { name, version } = manifest as { name?: string; version: string };
-  if (name !== 'tensorlane') throw inBundle();
-  return version;
+  if (found === undefined) throw inBundle();
+  return found.version;
 }
 
-function folderOf(inside: string): string {
-  const above = dirname(inside);
-  return above === inside || existsSync(join(inside, 'package.json')) ? inside : folderOf(above);
+function manifestAbove(folder: string): { folder: string; version: string } | undefined {
+  const file = join(folder, 'package.json');
+  if (existsSync(file)) {
+    const { name, version } = JSON.parse(readFileSync(file, 'utf8')) as { name?: string; version: string };
+    if (name === 'tensorlane') return { folder, version };
+  }
+  const above = dirname(folder);
+  return above === folder ? undefined : manifestAbove(above);
 }
 
 function inBundle(): TensorlaneError {

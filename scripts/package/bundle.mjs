@@ -1,49 +1,125 @@
-// The published package's modules in few files: a process that imports it opens five instead of a hundred. The types stay a file a
-// module, and so does what requires the platforms' packages, where bundlers of users look for it.
-import { readdirSync, rmSync } from 'node:fs';
+// The published package's modules in few files, for CommonJS and ES modules alike.
+//
+// The rule it keeps: a process has one copy of the library, however many of its modules come in by `import` and how many by
+// `require`. So there is one file of code, in CommonJS, which every version of Node, Jest, and TypeScript's CommonJS can require, and
+// where bundlers see the platforms' packages required by name; the ES modules hand on what is in it. Each kind has its types.
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-/** What runs by itself. */
+/** What runs by itself, in processes that have no other module of the library. */
 const programs = ['cli/main.js', 'cli/doctor/probe.js', 'addon/probe.js', 'addon/driver-probe.js'];
-const requires = 'addon/packages.cjs';
+/** What CommonJS is kept in, laid out as the package is, so that the types find one another. */
+export const commonJs = 'cjs';
+const codeFile = 'tensorlane.js';
 
 /**
- * Does that in `folder`, where the modules are as tsc leaves them.
+ * Does that in `folder`, where the package is as tsc leaves it.
  * @param {string} folder
- * @param {readonly string[]} exported the modules that users import
+ * @param {readonly string[]} exported the modules that users import, in dist/
  */
 export async function bundleModules(folder, exported) {
   // Of what npm installs: a clone that packs has it before this is called, and not before it is loaded.
   const { build } = await import('esbuild');
-  const { metafile } = await build({
-    absWorkingDir: folder,
-    entryPoints: [...exported, ...programs],
-    outdir: '.',
+  const dist = path.join(folder, 'dist');
+  const common = /** @type {const} */ ({
+    absWorkingDir: dist,
     outbase: '.',
-    allowOverwrite: true,
-    // What several of them share lies beside what it requires.
-    chunkNames: `${path.dirname(requires)}/shared-[hash]`,
     bundle: true,
-    splitting: true,
-    format: 'esm',
     platform: 'node',
     target: 'node20',
     packages: 'external',
-    external: [`./${path.basename(requires)}`],
     // Of classes, which errors and inspections show.
     keepNames: true,
-    sourcemap: true,
-    sourcesContent: false,
     metafile: true,
     logLevel: 'error',
   });
-  const outputs = Object.entries(metafile.outputs);
-  for (const [file, { imports }] of outputs) {
-    const elsewhere = path.dirname(file) !== path.dirname(requires);
-    if (elsewhere && imports.some((one) => one.path === `./${path.basename(requires)}`))
-      throw new Error(`${file} requires the platforms' packages, which ${requires} does, from another folder`);
+  const modules = /** @type {const} */ ({ ...common, format: 'esm', splitting: true });
+
+  const looked = await build({ ...modules, entryPoints: [...exported], outdir: '.', write: false });
+  const namesOf = (file) => looked.metafile.outputs[file].exports;
+  const key = (file) => file.replace(/\W/g, '_');
+  const all = exported.map((file) => `export * as ${key(file)} from './${file}';`).join('\n');
+  const required = path.join(folder, commonJs, 'dist');
+  await build({
+    ...common,
+    format: 'cjs',
+    sourcemap: true,
+    sourcesContent: false,
+    stdin: { contents: all, resolveDir: dist },
+    outfile: path.join(required, codeFile),
+    define: { 'import.meta.url': 'moduleUrl' },
+    plugins: [builtinModules],
+    // A bundler of a user's may leave no name of a file.
+    banner: {
+      js: "'use strict'; const moduleUrl = typeof __filename === 'string' ? process.getBuiltinModule('node:url').pathToFileURL(__filename).href : undefined;",
+    },
+  });
+  const outputs = await build({
+    ...modules,
+    entryPoints: programs,
+    outdir: '.',
+    allowOverwrite: true,
+    banner: {
+      js: "import { createRequire as requireFor } from 'node:module'; const require = requireFor(import.meta.url);",
+    },
+  });
+  const made = new Set(Object.keys(outputs.metafile.outputs).map(path.normalize));
+  for (const file of filesIn(dist)) if (/\.c?js(\.map)?$/.test(file) && !made.has(file)) rmSync(path.join(dist, file));
+
+  for (const file of exported) {
+    const levels = '../'.repeat(file.split('/').length - 1);
+    write(path.join(required, file), `module.exports = require('${levels || './'}${codeFile}').${key(file)};\n`);
+    write(
+      path.join(dist, file),
+      `import code from '../${levels}${commonJs}/dist/${codeFile}';\nexport const { ${namesOf(file).join(', ')} } = code.${key(file)};\n`,
+    );
   }
-  const made = new Set(outputs.map(([file]) => path.normalize(file)));
-  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }))
-    if (/\.c?js(\.map)?$/.test(file) && !file.startsWith(requires) && !made.has(file)) rmSync(path.join(folder, file));
+  write(path.join(folder, commonJs, 'package.json'), '{ "type": "commonjs" }\n');
+  for (const file of filesIn(folder)) {
+    if (!/\.d\.c?ts$/.test(file) || file.startsWith(`lib${path.sep}`) || file.startsWith(commonJs)) continue;
+    const text = readFileSync(path.join(folder, file), 'utf8');
+    // The sources are ES modules.
+    const moved = file === 'binding.d.ts' ? text.replaceAll("'./lib/", "'./dist/") : text;
+    write(path.join(folder, commonJs, file), moved.replace(/^\/\/# sourceMappingURL=.*\n?/m, ''));
+  }
+}
+
+/**
+ * Node's own modules are asked of the process: code in CommonJS that a bundler has put into an ES module cannot require them, and
+ * would end there without a word of what to do.
+ * @type {import('esbuild').Plugin}
+ */
+const builtinModules = {
+  name: 'builtin-modules',
+  setup(build) {
+    build.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin' }));
+    build.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule('${path}');`,
+    }));
+  },
+};
+
+const filesIn = (folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' });
+
+function write(file, text) {
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, text);
+}
+
+/**
+ * The exports of the published package, out of the clone's.
+ * @param {Record<string, unknown>} exports
+ */
+export function exportsOfBoth(exports) {
+  const required = (file) => file.replace(/^\.\//, `./${commonJs}/`);
+  return Object.fromEntries(
+    Object.entries(exports).map(([name, entry]) => {
+      if (typeof entry === 'string') return [name, entry];
+      const { types, default: file } = /** @type {{ types: string, default: string }} */ (entry);
+      return [
+        name,
+        { require: { types: required(types), default: required(file) }, default: { types, default: file } },
+      ];
+    }),
+  );
 }

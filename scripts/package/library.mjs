@@ -3,7 +3,7 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { inRoot } from '../setup/run.mjs';
-import { bundleModules } from './bundle.mjs';
+import { bundleModules, commonJs, exportsOfBoth } from './bundle.mjs';
 import { root, writeManifest } from './platform.mjs';
 import { targets } from './targets.mjs';
 
@@ -15,7 +15,7 @@ export async function makeLibraryPackage(folder = inRoot('build', 'package', 'te
     cpSync(inRoot(name), path.join(folder, name), { recursive: true });
   const exported = Object.values(root.exports).flatMap((entry) => entry.default ?? []);
   await bundleModules(
-    path.join(folder, 'dist'),
+    folder,
     exported.map((file) => path.relative('dist', file)),
   );
   const { scripts, devDependencies, binary, ...manifest } = root;
@@ -24,8 +24,12 @@ export async function makeLibraryPackage(folder = inRoot('build', 'package', 'te
   const optional = Object.fromEntries(Object.keys(cuda).map((name) => [name, { optional: true }]));
   writeManifest(folder, {
     ...manifest,
+    files: [...manifest.files, commonJs],
+    main: `./${commonJs}/dist/index.js`,
+    types: `./${commonJs}/dist/index.d.ts`,
+    exports: exportsOfBoth(manifest.exports),
     optionalDependencies: Object.fromEntries(named(targets.filter(({ cuda }) => !cuda))),
-    // Out of Yarn's archives, where require() finds no ES module in Node 20.
+    // Out of Yarn's archives: what is tried apart is run from its file.
     preferUnplugged: true,
     // Installed by choice; Yarn's Plug'n'Play lets no package see what it does not name.
     peerDependencies: { ...manifest.peerDependencies, ...cuda },

@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { runNode } from '../support/processes.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const script = (name: string) => import(/* @vite-ignore */ join(root, 'scripts', 'package', name));
@@ -26,7 +27,11 @@ interface Manifest {
   dependencies: Record<string, string>;
   devDependencies?: Record<string, string>;
   optionalDependencies: Record<string, string>;
-  exports: Record<string, { default: string }>;
+  exports: Record<string, string | { require: Entry; default: Entry }>;
+}
+interface Entry {
+  types: string;
+  default: string;
 }
 const temporary = mkdtempSync(join(tmpdir(), 'tensorlane-published-'));
 afterAll(() => rmSync(temporary, { recursive: true }));
@@ -86,17 +91,34 @@ test('the library asks for the packages of the platforms of its very version, an
   // Few files, because opening them is what an import costs, with all that the modules have, under the same names.
   const modules = readdirSync(join(folder, 'dist'), { recursive: true, encoding: 'utf8' });
   expect(modules.filter((file) => /\.c?js$/.test(file)).length).toBeLessThan(20);
-  for (const [name, { default: file }] of Object.entries(exports).filter(([, entry]) => entry.default)) {
-    const [published, own] = await Promise.all(
-      [folder, root].map((from) => import(/* @vite-ignore */ join(from, file))),
-    );
-    expect(namesIn(published), name).toEqual(namesIn(own));
+  const entries = Object.entries(exports).flatMap(([name, entry]) =>
+    typeof entry === 'string' ? [] : [{ name, entry }],
+  );
+  expect(entries.map(({ name }) => name)).toEqual(['.', './batching', './metrics']);
+  for (const { name, entry } of entries) {
+    const own = await namesIn([join(root, entry.default.default)]);
+    // One copy, however it comes in.
+    const both = [join(folder, entry.default.default), join(folder, entry.require.default)];
+    expect(await namesIn(both), name).toEqual({ ...own, same: true });
+    for (const { types } of Object.values(entry)) expect(existsSync(join(folder, types)), types).toBe(true);
   }
 });
 
-/** What a module gives, with the names by which errors and inspections show it. */
-const namesIn = (module: object) =>
-  Object.fromEntries(Object.entries(module).map(([key, value]) => [key, (value as { name?: string }).name]));
+/** What a module gives, with the names by which errors and inspections show it; and whether `require` of another one gives the same. */
+async function namesIn([imported, required = imported]: string[]) {
+  const program = `
+    import { createRequire } from 'node:module';
+    const [imported, required] = process.argv.slice(1);
+    const module = await import(imported);
+    const other = createRequire(import.meta.url)(required);
+    const entries = Object.entries(module).filter(([key]) => key !== 'module.exports');
+    const names = Object.fromEntries(entries.map(([key, value]) => [key, value.name ?? null]));
+    console.log(JSON.stringify({ names, same: entries.every(([key, value]) => other[key] === value) }));`;
+  const args = ['--no-warnings', '--input-type=module', '--eval', program, imported!, required!];
+  const { code, stdout, stderr } = await runNode(args);
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout) as { names: Record<string, string | null>; same: boolean };
+}
 
 test('a clone asks for none of them: before a release there are none', () => {
   const { optionalDependencies, devDependencies } = read(root);

@@ -28,7 +28,9 @@ export const shapes = [
       const dependencies = { tensorlane: version, '@types/node': '^20' };
       const project = new Project(folder(''), { type: 'module', dependencies });
       await project.command('npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--registry', registry);
-      project.write('main.ts', program);
+      // In CommonJS too, where there is a choice.
+      const files = moduleResolution === 'bundler' ? ['main.ts'] : ['main.ts', 'main.cts'];
+      for (const file of files) project.write(file, program);
       const options = {
         module,
         moduleResolution,
@@ -39,7 +41,7 @@ export const shapes = [
         lib: ['es2023', 'esnext.disposable'],
         types: ['node'],
       };
-      project.write('tsconfig.json', JSON.stringify({ compilerOptions: options, files: ['main.ts'] }));
+      project.write('tsconfig.json', JSON.stringify({ compilerOptions: options, files }));
       await project.command(
         process.execPath,
         inRoot('node_modules', 'typescript', 'bin', 'tsc'),
@@ -68,13 +70,12 @@ export const shapes = [
     async run({ tools, version, folder }) {
       const project = new Project(folder(''));
       const attw = path.join(tools, '@arethetypeswrong', 'cli', 'dist', 'index.js');
-      // From CommonJS the types are those of a module, which require() loads.
       await project.command(
         process.execPath,
         attw,
         inRoot('build', 'packages', `tensorlane-${version}.tgz`),
         '--profile',
-        'esm-only',
+        'node16',
       );
     },
   },
