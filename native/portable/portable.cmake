@@ -31,7 +31,7 @@ endforeach()
 string(APPEND CMAKE_CXX_STANDARD_LIBRARIES " -lgcc")
 set(CMAKE_CUDA_STANDARD_LIBRARIES "${CMAKE_CXX_STANDARD_LIBRARIES}")
 
-add_library(tensorlane_portable OBJECT ${portable_folder}/runtime.cpp)
+add_library(tensorlane_portable OBJECT ${portable_folder}/runtime.cpp ${portable_folder}/blas_kernels.cpp)
 link_libraries($<TARGET_OBJECTS:tensorlane_portable>)
 # Another copy of libstdc++ or OpenBLAS in the process sees nothing of this one.
 add_link_options(-nodefaultlibs -Wl,--exclude-libs,ALL -Wl,--version-script,${portable_folder}/exports.map)

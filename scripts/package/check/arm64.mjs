@@ -10,17 +10,35 @@ import { fetchNpm, kept, pins } from '../parts.mjs';
 import { expectWorkingDoctor, Project } from './project.mjs';
 import { Skipped } from './skipped.mjs';
 
-/**
- * A processor of servers (Graviton 3), with SVE. Of all that qemu can emulate in one, with SME, OpenBLAS 0.3.34 takes kernels that give
- * wrong factors of float32 matrices above 32 x 32; OPENBLAS_CORETYPE=ARMV8 gives right ones there.
- */
-const processor = 'neoverse-v1';
+/** A processor of servers (Graviton 3), with SVE. */
+const server = 'neoverse-v1';
+/** All that qemu can emulate in one, with SME too, for which OpenBLAS 0.3.34 has wrong kernels: native/portable/blas_kernels.cpp. */
+const everything = 'max';
+
+/** Of float32 and beyond the size up to which those kernels are right. */
+const cholesky = `
+  import { open, tensor } from 'tensorlane';
+  const n = 64;
+  const element = (i, j) => 1 / (1 + Math.abs(i - j)) + (i === j ? n : 0);
+  const rows = Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => element(i, j)));
+  const device = await open('cpu');
+  const { data } = await device.linalg.cholesky(tensor(rows));
+  let worst = 0;
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = 0;
+      for (let k = 0; k <= j; k++) sum += data[i * n + k] * data[j * n + k];
+      worst = Math.max(worst, Math.abs(sum - rows[i][j]));
+    }
+  }
+  console.log(worst < 1e-4 ? 'right' : \`wrong by \${worst}\`);
+  await device.dispose();`;
 
 /** What cross-compilers link against, and so what is here where the package was made. */
 const libraries = '/usr/aarch64-linux-gnu';
 
 /** Writes a program into a folder that is Node for arm64, and gives its path. */
-async function emulatedNode(folder) {
+async function emulatedNode(folder, processor = server) {
   if (process.platform !== 'linux' || process.arch !== 'x64')
     throw new Skipped('it is emulated on Linux, on x64, only');
   if (!existsSync(path.join(libraries, 'lib', 'libstdc++.so.6')))
@@ -66,6 +84,8 @@ export const arm64 = [
       const packages = readdirSync(path.join(project.folder, 'node_modules', '@tensorlane'));
       if (packages.join() !== 'linux-arm64') throw new Error(`npm installed ${packages}`);
       await project.expectAllRight(node);
+      project.write('cholesky.mjs', cholesky);
+      await project.expectRight(await emulatedNode(folder('node-everything'), everything), 'cholesky.mjs');
       expectWorkingDoctor(await project.command(node, 'node_modules/.bin/tensorlane', 'doctor', '--json'));
     },
   },

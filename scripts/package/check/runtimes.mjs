@@ -25,22 +25,6 @@ export const runtimes = [
     },
   },
   {
-    // As most people have it: CommonJS, without configuration.
-    name: 'Jest',
-    async run(surroundings) {
-      const project = await installed(surroundings);
-      const test = `const { open, tensor } = require('tensorlane');
-        test('it works', async () => {
-          const told = [];
-          const console = { log: (line) => told.push(line) };
-          ${project.body}
-          expect(told).toEqual(['right']);
-        });`;
-      project.write('right.test.js', test);
-      await project.command(process.execPath, path.join(surroundings.tools, 'jest', 'bin', 'jest.js'), '--ci');
-    },
-  },
-  {
     name: 'Deno',
     async run(surroundings) {
       const project = await installed(surroundings);
