@@ -48,7 +48,16 @@ export async function checkPackages(wanted, version) {
 
   const tools = inRoot('scripts', 'package', 'tools');
   if (!existsSync(path.join(tools, 'node_modules', 'verdaccio')))
-    await run('package', 'npm', ['ci', '--prefix', tools, '--ignore-scripts', '--no-audit', '--no-fund']);
+    // Not `npm ci`: pnpm has an optional package for each of many platforms, and a registry that lacks some leaves them out of the lock.
+    await run('package', 'npm', [
+      'install',
+      '--no-save',
+      '--prefix',
+      tools,
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+    ]);
   const work = mkdtempSync(path.join(tmpdir(), 'tensorlane prüft '));
   const registry = await Registry.start(path.join(tools, 'node_modules'), path.join(work, 'registry'));
   const failures = [];
