@@ -68,18 +68,6 @@ export function runPromoted<K extends keyof Operations>(
   let fits = true;
   for (const key in operands) fits &&= types[key] === undefined || types[key] === operands[key]!.type;
   if (fits) return runner.run(name, operands, settings, results, options);
-  return runCast(runner, name, operands, types, settings, results, options);
-}
-
-async function runCast<K extends keyof Operations>(
-  runner: Runner,
-  name: K,
-  operands: Readonly<Record<string, Operand>>,
-  types: Readonly<Record<string, NumericDType>>,
-  settings: Settings<K>,
-  results: readonly Shape[],
-  options: OperationOptions,
-): Promise<Operand[]> {
   return runner.runSteps(name, options, async (before, last) => {
     const casts = await Promise.allSettled(
       Object.entries(operands).map(async ([key, operand]) => {
