@@ -3,7 +3,8 @@
 export type { BatchEvent, RequestEvent } from './batching/events.js';
 export type { CloseReason } from './batching/forming.js';
 export type { QueuePolicy } from './batching/options.js';
-export type { BatcherStats as BatchingStats } from './batching/stats.js';
+export type { AdaptiveStats, BatcherStats as BatchingStats, MeasuredSetting } from './batching/stats.js';
+export type { Tuned, TunedLoad, TunedSetting } from './batching/tuned.js';
 export { type ErrorCode, TensorlaneError } from './core/errors.js';
 export type { LatencyCounts, LatencySummary } from './core/latency.js';
 export type { DeviceInfo, DeviceStats, MemoryStats } from './device/info.js';

@@ -5,7 +5,7 @@
 //   queue.ts       what waits, a bucket for a key   execution.ts   finds the culprits of a batch that fails
 //   watch.ts       who is given up                  settlement.ts  how requests end, each once
 //   selection.ts   which bucket starts a batch      wake.ts        when it is looked at again
-//   foresight.ts   how long a batch will take
+//   foresight.ts   how long a batch will take        learned.ts     how many rows and batches at once are best
 //
 // The rules of the whole:
 // 1. Every accepted request is settled exactly once, and one that was given up while queued never runs.
@@ -24,6 +24,7 @@ import { Execution } from './execution.js';
 import { type Batch, type Executor, Failure } from './executor.js';
 import { Foresight } from './foresight.js';
 import type { Plan } from './forming.js';
+import { Learned } from './learned.js';
 import type { Limiter, Share } from './limiter.js';
 import type { BatcherSettings } from './options.js';
 import { Queue } from './queue.js';
@@ -32,6 +33,7 @@ import { Running } from './running.js';
 import { type Limits, Selection } from './selection.js';
 import { missed, Settlement } from './settlement.js';
 import type { BatcherStats } from './stats.js';
+import type { Tuned } from './tuned.js';
 import { Wake } from './wake.js';
 import { Watch, type Watching } from './watch.js';
 
@@ -58,6 +60,7 @@ export class Batcher<Payload, Result> {
   readonly #executor: Executor<Payload, Result>;
   readonly #clock: Clock;
   readonly #adaptive: Adaptive | undefined;
+  readonly #learned: Learned | undefined;
   readonly #foresight = new Foresight();
   readonly #limits: Limits;
   readonly #share: Share | undefined;
@@ -79,7 +82,11 @@ export class Batcher<Payload, Result> {
     this.#clock = clock;
     const { targetLatencyMicros: targetMicros, maxBatchSize, concurrency, preserveOrdering } = settings;
     if (targetMicros !== undefined) this.#adaptive = new Adaptive({ targetMicros, maxBatchSize, concurrency });
-    this.#limits = this.#adaptive ?? { rows: maxBatchSize, atOnce: concurrency };
+    else if (settings.learns !== undefined) {
+      const { bounds, tuned } = settings.learns;
+      this.#learned = new Learned(bounds, tuned);
+    }
+    this.#limits = this.#adaptive ?? this.#learned ?? { rows: maxBatchSize, atOnce: concurrency };
 
     this.#wake = new Wake(clock, () => this.#startAll());
     this.#queue = new Queue(settings.policies.length, settings.priorityAgingMicros, () =>
@@ -99,6 +106,8 @@ export class Batcher<Payload, Result> {
       settlement: this.#settlement,
       counters: this.#batchCounters,
       adaptive: this.#adaptive,
+      learned: this.#learned,
+      queue: this.#queue,
       foresight: this.#foresight,
       delayMicros: settings.maxQueueDelayMicros,
       onFree: (deviceMicros, charged) => this.#onFree(deviceMicros, charged),
@@ -150,6 +159,7 @@ export class Batcher<Payload, Result> {
       bucketRows = rows <= this.settings.maxBatchSize || alone ? this.#queue.push(request).rows : this.#push(request);
       this.#watch.add(request, this.settings.policies[level]!, options);
     });
+    this.#learned?.asked(this.#queue.rows + this.#running.rows);
     if (alone || bucketRows >= this.#limits.rows) this.#startAll();
     else this.#startSoon();
     return promise;
@@ -213,10 +223,16 @@ export class Batcher<Payload, Result> {
     this.#share?.leave();
   }
 
+  /** What was learned; undefined where nothing is left open. */
+  get tuned(): Tuned | undefined {
+    return this.#learned?.tuned;
+  }
+
   stats(): BatcherStats {
     const lanes = { size: this.settings.concurrency, busyMicros: this.#running.busyMicros(this.#clock.now()) };
     const present = { queued: this.#queue.requests, running: this.#running.size, lanes };
     const stats = statsOf(this.#settlement.counters, this.#batchCounters, present);
+    if (this.#learned !== undefined) return { ...stats, adaptive: this.#learned.stats() };
     if (this.#adaptive === undefined) return stats;
     const { targetMicros, budgetMicros, rows, atOnce } = this.#adaptive;
     return { ...stats, adaptive: { targetMicros, budgetMicros, rows, atOnce } };
@@ -326,7 +342,13 @@ export class Batcher<Payload, Result> {
       const next = this.#selection.next(this.#clock.now());
       this.#share.ended(deviceMicros, charged, typeof next !== 'number');
     }
-    this.#startAll();
+    // Those who are told now may ask again at once: a batch that is not full yet has them too.
+    const waiting = this.#queue.rows;
+    if (this.#learned !== undefined && waiting > 0 && waiting < this.#limits.rows) {
+      this.#startSoon();
+    } else {
+      this.#startAll();
+    }
   }
 
   #onOverdue(request: QueuedRequest<Payload, Result>): void {

@@ -7,4 +7,4 @@ export { type Batch, type Executor, Failure, type FailureReason } from './execut
 export type { CloseReason } from './forming.js';
 export type { BatcherOptions, QueuePolicy } from './options.js';
 export type { RequestOptions } from './request-options.js';
-export type { BatcherStats } from './stats.js';
+export type { AdaptiveStats, BatcherStats, MeasuredSetting } from './stats.js';

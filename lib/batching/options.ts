@@ -4,6 +4,8 @@
 import { ascendingIntegers, flag, oneOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
+import type { Bounds } from './surface.js';
+import type { Tuned } from './tuned.js';
 
 /** How requests may queue. With priorities, each level may have its own. */
 export interface QueuePolicy {
@@ -77,6 +79,8 @@ export interface BatcherSettings {
   readonly priorityAgingMicros: number;
   readonly preserveOrdering: boolean;
   readonly targetLatencyMicros: number | undefined;
+  /** Between what the rows of a batch and the batches at once are learned; undefined: they are as they are here. */
+  readonly learns: { readonly bounds: Bounds; readonly tuned: Tuned | undefined } | undefined;
 }
 
 const policyNames = [
@@ -137,6 +141,7 @@ export function completeBatcherOptions(options: BatcherOptions, what: string): B
     priorityAgingMicros: wholeNumber(named('priorityAgingMicros'), options.priorityAgingMicros, 1e6, 0),
     preserveOrdering: flag(named('preserveOrdering'), options.preserveOrdering, false),
     targetLatencyMicros: target === undefined ? undefined : wholeNumber(named('targetLatencyMicros'), target, 0, 1),
+    learns: undefined,
   };
 }
 

@@ -42,6 +42,11 @@ export class Queue<Payload, Result> {
     return this.#queued.reduce((sum, queued) => sum + queued, 0);
   }
 
+  /** Rows of all requests but those that wait for their turn. */
+  get rows(): number {
+    return this.#rows;
+  }
+
   /** Rows of the requests of a level and of those above it. */
   rowsUpTo(level: number): number {
     if (level === this.#queued.length - 1) return this.#rows;

@@ -11,8 +11,10 @@ import type { Execution } from './execution.js';
 import { type Batch, Failure } from './executor.js';
 import type { Foresight } from './foresight.js';
 import type { CloseReason, Plan } from './forming.js';
+import type { Learned } from './learned.js';
 import type { QueuedRequest } from './request.js';
 import type { Settlement } from './settlement.js';
+import type { Cell } from './surface.js';
 import type { Watch } from './watch.js';
 
 export interface RunningBatch {
@@ -22,6 +24,10 @@ export interface RunningBatch {
   readonly rows: number;
   /** The most batches that ran at once since it started, itself among them. */
   atOnce: number;
+  /** What it was meant to be. */
+  readonly aim: Cell | undefined;
+  /** Whether it started beside one that was meant to be something else. */
+  readonly mixed: boolean;
   /** Resolves when its callers are told. */
   ended: Promise<void>;
 }
@@ -32,6 +38,8 @@ export interface RunningParts<Payload, Result> {
   readonly settlement: Settlement<Payload, Result>;
   readonly counters: BatchCounters;
   readonly adaptive: Adaptive | undefined;
+  readonly learned: Learned | undefined;
+  readonly queue: { readonly rows: number };
   readonly foresight: Foresight;
   readonly clock: Clock;
   /** For how long a batch may wait for more rows. */
@@ -47,9 +55,19 @@ export class Running<Payload, Result> {
   readonly #batches = new Set<RunningBatch>();
   /** For how long those that have ended ran. */
   #busyMicros = 0;
+  #rows = 0;
+  /** When the last batch ended, later by the time after it in which nothing was asked for. */
+  #lastEnd = 0;
+  /** How long the last batch took. */
+  #lastMicros = 0;
 
   constructor(parts: RunningParts<Payload, Result>) {
     this.#parts = parts;
+  }
+
+  /** In batches that run. */
+  get rows(): number {
+    return this.#rows;
   }
 
   get size(): number {
@@ -69,11 +87,16 @@ export class Running<Payload, Result> {
 
   /** Starts a batch, whose requests are queued no more. */
   start({ requests, reason }: Plan<Payload, Result>, started: number, charged: number): void {
-    const { execution, watch, counters } = this.#parts;
+    const { execution, watch, counters, learned } = this.#parts;
     const batch = execution.batch(requests);
     const { key } = requests[0]!;
-    const running: RunningBatch = { started, key, rows: batch.padded, atOnce: 0, ended: nothing };
+    if (this.#batches.size === 0) this.#lastEnd = Math.max(this.#lastEnd, started - this.#lastMicros);
+    const aim = learned?.aim;
+    let mixed = false;
+    if (aim !== undefined) for (const other of this.#batches) if (other.aim !== aim) mixed = true;
+    const running: RunningBatch = { started, key, rows: batch.padded, atOnce: 0, aim, mixed, ended: nothing };
     this.#batches.add(running);
+    this.#rows += batch.padded;
     for (const other of this.#batches) other.atOnce = Math.max(other.atOnce, this.#batches.size);
     let first = started;
     let last = 0;
@@ -113,6 +136,9 @@ export class Running<Payload, Result> {
     const deviceMicros = batch.tookMicros ?? computeMicros;
     const failed = results.length > 0 && results.every((result) => result instanceof Failure);
     if (!failed && !retried) this.#learn(running, requests, now);
+    this.#rows -= running.rows;
+    this.#lastEnd = now;
+    this.#lastMicros = computeMicros;
     // What was run again took longer than the executor said last.
     onFree(retried ? computeMicros : deviceMicros, charged);
     const settled = clock.now();
@@ -132,17 +158,22 @@ export class Running<Payload, Result> {
   }
 
   #learn(
-    { started, key, rows, atOnce }: RunningBatch,
+    { started, key, rows, atOnce, aim, mixed }: RunningBatch,
     requests: readonly QueuedRequest<Payload, Result>[],
     now: number,
   ): void {
-    const { adaptive, foresight } = this.#parts;
-    foresight.learn(key, rows, now - started, now);
+    const { adaptive, learned, queue, foresight } = this.#parts;
+    const micros = now - started;
+    foresight.learn(key, rows, micros, now);
+    if (aim !== undefined) {
+      const pending = queue.rows + this.#rows;
+      learned!.ended({ key, rows, micros, sinceLast: now - this.#lastEnd, pending, aim, mixed });
+    }
     if (adaptive === undefined) return;
     let tooLate = 0;
     for (const { arrived } of requests) if (now - arrived > adaptive.targetMicros) tooLate++;
     // As its requests see it: with what it waited for the device, and for the JS thread.
-    adaptive.ended({ rows, atOnce, micros: now - started, requests: requests.length, tooLate, now });
+    adaptive.ended({ rows, atOnce, micros, requests: requests.length, tooLate, now });
   }
 }
 

@@ -3,6 +3,34 @@
 import type { LatencyCounts, LatencySummary } from '../core/latency.js';
 import type { CloseReason } from './forming.js';
 
+/** What is chosen at present. */
+export interface AdaptiveStats {
+  /** The most rows that a batch has. */
+  readonly rows: number;
+  /** The most batches that run at once. */
+  readonly atOnce: number;
+  /** With a target latency. */
+  readonly targetMicros?: number;
+  /** With a target latency: what is left of it when what is not foreseen is taken off. */
+  readonly budgetMicros?: number;
+  /** Without one: at least so many rows are queued or running, and less than twice as many. */
+  readonly load?: number;
+  /** Without one: why it is chosen. */
+  readonly why?: string;
+  /** Without one: what was measured at this load, the best first. */
+  readonly measured?: readonly MeasuredSetting[];
+}
+
+/** What was measured of a setting. */
+export interface MeasuredSetting {
+  readonly rows: number;
+  readonly atOnce: number;
+  /** How many times as long as with the present setting a row takes, others beside it. */
+  readonly ratio: number;
+  /** How many times as many batches as run at once have shown it; 0: another process has. */
+  readonly groups: number;
+}
+
 export interface BatcherStats {
   /** accepted = completed + failed + cancelled + expired + shed + pending */
   readonly requests: {
@@ -45,16 +73,8 @@ export interface BatcherStats {
     /** For how long they have been busy, all together, in microseconds: `size` seconds a second at most. */
     readonly busyMicros: number;
   };
-  /** Only with a target latency. */
-  readonly adaptive?: {
-    readonly targetMicros: number;
-    /** What is left of the target when what is not foreseen is taken off. */
-    readonly budgetMicros: number;
-    /** The most rows that a batch has at present. */
-    readonly rows: number;
-    /** The most batches that run at once at present. */
-    readonly atOnce: number;
-  };
+  /** Where the scheduler chooses: with a target latency, or of a model whose options leave the rows of a batch or the lanes open. */
+  readonly adaptive?: AdaptiveStats;
   /** From a request's arrival to the start of its batch, in microseconds. */
   readonly queueMicros: LatencySummary;
   /** From the arrival of a batch's first request to the batch's start: how long it could grow. */

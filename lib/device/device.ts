@@ -46,7 +46,7 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
     const { kind, index, threads } = this.info;
     const cudaDevice = kind === 'cuda' ? index : undefined;
     const resources = options.resources ?? lanes;
-    const models = { resources, threads, niceness, onnxruntime, cudaDevice };
+    const models = { resources, threads, lanes, niceness, onnxruntime, cudaDevice };
     this.#models = new LoadedModels(() => this.#open(), this.#runner, models);
   }
 

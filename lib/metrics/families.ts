@@ -105,11 +105,15 @@ export const batcherFamilies: readonly Family<BatcherStats>[] = [
     'For how long batches were in flight, all together',
     ({ lanes }) => lanes.busyMicros / 1e6,
   ),
-  gauge('latency_target_seconds', 'The target latency', ({ adaptive }) => adaptive && adaptive.targetMicros / 1e6),
+  gauge(
+    'latency_target_seconds',
+    'The target latency',
+    ({ adaptive }) => adaptive?.targetMicros && adaptive.targetMicros / 1e6,
+  ),
   gauge(
     'latency_budget_seconds',
     'What is left of the target latency for what is foreseen',
-    ({ adaptive }) => adaptive && adaptive.budgetMicros / 1e6,
+    ({ adaptive }) => adaptive?.budgetMicros && adaptive.budgetMicros / 1e6,
   ),
   gauge(
     'batch_rows_limit',

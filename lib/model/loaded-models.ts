@@ -16,6 +16,8 @@ export interface LoadedModelsOptions {
   readonly resources: number;
   /** Cores that one run may use, where a model's own options do not say. */
   readonly threads: number;
+  /** The device's. */
+  readonly lanes: number;
   /** Of ONNX Runtime's threads. */
   readonly niceness: number;
   /** Path of ONNX Runtime's shared library, where the user has named it. */
@@ -45,8 +47,8 @@ export class LoadedModels {
   async load(given: ModelSource, options: LoadModelOptions): Promise<LoadedModel> {
     const device = this.#device();
     const source = modelSource(given);
-    const { threads, resources, niceness, cudaDevice } = this.#options;
-    const settings = completeLoadModelOptions(options, { threads, resources });
+    const { threads, lanes, resources, niceness, cudaDevice } = this.#options;
+    const settings = completeLoadModelOptions(options, { threads, lanes, resources });
     const runtime = findOnnxRuntime(this.#options.onnxruntime);
     const gpu = cudaDevice === undefined ? {} : { cudaDevice };
     let loading: Promise<NativeModel> | undefined;

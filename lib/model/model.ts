@@ -6,8 +6,10 @@ import { Batcher } from '../batching/batcher.js';
 import { errorOf } from '../batching/errors.js';
 import { Failure } from '../batching/executor.js';
 import type { Limiter } from '../batching/limiter.js';
+import type { BatcherSettings } from '../batching/options.js';
 import { checkRequestOptions } from '../batching/request-options.js';
 import type { BatcherStats } from '../batching/stats.js';
+import type { Tuned } from '../batching/tuned.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import type { Runner } from '../runtime/runner.js';
 import type { ValueInfo } from '../tensor/types.js';
@@ -105,7 +107,15 @@ export class LoadedModel implements AsyncDisposable {
       this.#batchable = { enabled: false, reason };
     };
     const share = { of: limiter, ...settings.rateLimiter };
-    this.#batcher = new Batcher(executor, settings.batcher, { clock: systemClock, name, limiter: share });
+    this.#batcher = new Batcher(executor, this.#batcherSettings(), { clock: systemClock, name, limiter: share });
+  }
+
+  /** Where requests share no batches, only how many run at once is left to learn. */
+  #batcherSettings(): BatcherSettings {
+    const { batcher } = this.#settings;
+    if (batcher.learns === undefined || this.#batchable.enabled) return batcher;
+    const { bounds, tuned } = batcher.learns;
+    return { ...batcher, learns: { bounds: { ...bounds, leastRows: 1, mostRows: 1 }, tuned } };
   }
 
   get disposed(): boolean {
@@ -220,6 +230,14 @@ export class LoadedModel implements AsyncDisposable {
     if (!(outcome instanceof Failure)) return outcome;
     // What the caller gave was wrong, and is named in full already.
     throw refusal === undefined ? errorOf(outcome, 'run') : toTensorlaneError(refusal);
+  }
+
+  /**
+   * What was learned of how many rows a batch has and how many batches run at once: plain data, to be given to a later load as `tuned`.
+   * Undefined where the options say both, or there is a target latency.
+   */
+  get tuned(): Tuned | undefined {
+    return this.#batcher.tuned;
   }
 
   /** Counters and histograms, cheap enough to poll. */

@@ -8,6 +8,7 @@ import {
   completeBatcherOptions,
   defaultConcurrency,
 } from '../batching/options.js';
+import { checkedTuned, type Tuned } from '../batching/tuned.js';
 import {
   ascendingIntegers,
   flag,
@@ -87,8 +88,13 @@ export interface LoadModelOptions {
    * outputs have a free leading dimension that is surely the batch; options, even empty ones, say that it is.
    */
   batching?: BatchingOptions | false | undefined;
-  /** Batches in flight at once, each on a lane of its own, over one copy of the weights; 2 by default. */
+  /**
+   * Batches in flight at once, each on a lane of its own, over one copy of the weights. By default as many as give the most, up to one
+   * for each lane of the device, or two; with `targetLatencyMicros`, up to two.
+   */
   concurrency?: number | undefined;
+  /** What a model like this has learned on a machine like this: `model.tuned`. */
+  tuned?: Tuned | undefined;
   /** Cores that one run may use; the device's by default. */
   threads?: number | undefined;
   /** How the model shares the device with others. */
@@ -122,6 +128,7 @@ export interface ModelSettings {
 const names = namesOf<LoadModelOptions>({
   batching: true,
   concurrency: true,
+  tuned: true,
   threads: true,
   rateLimiter: true,
   warmup: true,
@@ -129,6 +136,8 @@ const names = namesOf<LoadModelOptions>({
   session: true,
   externalData: true,
 });
+/** What says how many rows a batch has. */
+const fixRows = ['maxBatchSize', 'preferredBatchSizes', 'allowedBatchSizes', 'maxQueueDelayMicros'] as const;
 const axesNames = namesOf<BatchAxisOptions>({ inputs: true, outputs: true });
 const paddingNames = namesOf<PaddingOptions>({
   inputs: true,
@@ -150,7 +159,7 @@ const batchingNames = new Set([
 /** Errors: ERR_ARGUMENT, naming the option, its value and what is allowed. */
 export function completeLoadModelOptions(
   options: LoadModelOptions,
-  device: { threads: number; resources: number },
+  device: { threads: number; lanes: number; resources: number },
 ): ModelSettings {
   refuseUnknown(plainObject('loadModel: options', options), names, 'loadModel');
   const batching = options.batching === undefined ? {} : options.batching;
@@ -168,11 +177,22 @@ export function completeLoadModelOptions(
   }
   const given: BatchingOptions = batching === false ? {} : batching;
   const { batchAxis = {}, finding, independentRows, padVariableLength, ...batcher } = given;
-  const concurrency = wholeNumber('concurrency', options.concurrency, defaultConcurrency, 1);
+  const hasTarget = given.targetLatencyMicros !== undefined;
+  const atOnce = hasTarget ? defaultConcurrency : Math.max(defaultConcurrency, device.lanes);
+  const concurrency = wholeNumber('concurrency', options.concurrency, atOnce, 1);
   const settings = completeBatcherOptions({ ...batcher, concurrency }, 'batching');
+  const fixesRows = batching === false || fixRows.some((name) => batcher[name] !== undefined);
+  const bounds = {
+    leastRows: fixesRows ? settings.maxBatchSize : 1,
+    mostRows: settings.maxBatchSize,
+    leastAtOnce: options.concurrency === undefined ? 1 : concurrency,
+    mostAtOnce: concurrency,
+  };
+  const tuned = options.tuned === undefined ? undefined : checkedTuned(options.tuned);
+  const isFixed = fixesRows && options.concurrency !== undefined;
   return {
     batching: batching === false ? 'off' : options.batching === undefined ? 'found' : 'asked',
-    batcher: settings,
+    batcher: { ...settings, learns: hasTarget || isFixed ? undefined : { bounds, tuned } },
     independentRows: flag('batching.independentRows', independentRows, false),
     finding: finding === undefined ? undefined : checkedFinding(finding),
     batchAxis: checkedAxes(batchAxis),

@@ -116,7 +116,7 @@ export async function simulate(
 }
 
 /** Time that passes from one event to the next. */
-class EventClock implements Clock {
+export class EventClock implements Clock {
   #now = 0;
   #count = 0;
   /** A binary heap, the earliest event first; of two at one time, the older. */
@@ -192,7 +192,7 @@ class EventClock implements Clock {
 }
 
 /** Tommy Ettinger's mulberry32. */
-function mulberry(seed: number): () => number {
+export function mulberry(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -203,4 +203,4 @@ function mulberry(seed: number): () => number {
 }
 
 const exponential = (random: () => number) => -Math.log(1 - random());
-const normal = (random: () => number) => Math.sqrt(2 * exponential(random)) * Math.cos(2 * Math.PI * random());
+export const normal = (random: () => number) => Math.sqrt(2 * exponential(random)) * Math.cos(2 * Math.PI * random());

@@ -164,7 +164,7 @@ describe('a batched function', () => {
     const samples = await scrape(register);
     expect(by('model', samples, 'latency_target_seconds')).toEqual({ adaptive: 0.02 });
     const { budgetMicros, rows, atOnce } = adaptive.stats().adaptive!;
-    expect(by('model', samples, 'latency_budget_seconds')).toEqual({ adaptive: budgetMicros / 1e6 });
+    expect(by('model', samples, 'latency_budget_seconds')).toEqual({ adaptive: budgetMicros! / 1e6 });
     expect(by('model', samples, 'batch_rows_limit')).toEqual({ adaptive: rows });
     expect(by('model', samples, 'batches_limit')).toEqual({ adaptive: atOnce });
   });

@@ -24,7 +24,7 @@ describe('describing a model', () => {
     const { finding, ...batching } = model.batching;
     expect(batching).toEqual({ enabled: true, maxBatchSize: 32, maxQueueDelayMicros: 0 });
     expect(finding).toMatchObject({ verdict: 'independent', reason: '', shapes: {} });
-    expect(model.concurrency).toBe(2);
+    expect(model.concurrency).toBe(Math.max(2, device.streams.size));
   });
 
   test.each([

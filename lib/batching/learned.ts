@@ -1,0 +1,247 @@
+// How many rows a batch has, and how many batches run at once, where nobody has said: what gives the most rows a second for the
+// load that there is, learned while requests are answered.
+//
+// The rules it keeps:
+// 1. For each load (how many rows are queued or running, by powers of two) there is a present setting. It begins with the most rows, and
+//    at another load with what was best at the nearest one.
+// 2. Another setting is tried for a few batches. What those took for their rows is compared with what the present one takes for rows of the
+//    same shapes now. One that is clearly better becomes the present one.
+// 3. Sizes are tried from the present one on, in both directions, until one is far worse, after the smallest, which tells the soonest; then what is next to the present setting. One
+//    that was not better is tried again after twice as many batches as before, or more, so that trials cost less and less.
+// 4. A batch counts only if those beside it were aimed at the same setting.
+
+import { emptyGroup, type Group, type Known, type LearnedBatch, LoadLevel, longMicros, weight } from './load-level.js';
+import type { Limits } from './selection.js';
+import type { AdaptiveStats } from './stats.js';
+import { type Bounds, type Cell, Surface } from './surface.js';
+import type { Tuned } from './tuned.js';
+
+/** A setting that takes less than so many times what the present one takes is better. */
+const clearly = 0.98;
+/** Beyond one that takes so many times of it, none is tried in the same direction. */
+const farther = 1.25;
+/** A trial counts so many groups of batches, and waits for so many more at most. */
+const trial = { least: 3, most: 12, patience: 12 };
+/** Of groups that take long so few are enough; and a trial of what is not better ends after so many microseconds. */
+const long = { least: 1, trial: 300_000 };
+/** After how many groups a setting is tried again, at first and at most; and what part of them a trial may have. */
+const retryAfter = { first: 128, most: 4096 };
+const mostOfRetry = { part: 1 / 6, groups: 64 };
+/** A pause must not make a group look worse than so many times what was expected. */
+const mostOfExpected = 3;
+/** Batches at once to begin with. */
+const firstAtOnce = 2;
+/** About the standard deviation of a group's time. */
+const deviation = 0.1;
+/** By so much less does a load of the past count with each batch. */
+const forgetting = 0.85;
+/** What was learned in another process is questioned after so many groups. */
+const tunedAfter = 256;
+
+/** By how much a trial of so many groups may well be wrong. */
+const doubt = (groups: number) => 2 * deviation * Math.sqrt(1 / groups + weight / 2);
+
+interface Trial {
+  readonly cell: Cell;
+  /** Its first batches, until it is under way. */
+  unsettled: number;
+  groups: number;
+  /** At most; and so many batches may end until then. */
+  readonly most: number;
+  patience: number;
+  group: Group;
+  took: number;
+  expected: number;
+}
+
+export class Learned implements Limits {
+  readonly #surface: Surface;
+  readonly #levels: (LoadLevel | undefined)[] = [];
+  #level = 0;
+  #at: LoadLevel;
+  #trial: Trial | undefined;
+  /** Rows that are queued or running, the most of late. */
+  #load = 0;
+
+  constructor(bounds: Bounds, tuned?: Tuned) {
+    this.#surface = new Surface(bounds);
+    for (const level of tuned?.loads ?? []) this.#take(level);
+    this.#at = this.#levels[0] ??= new LoadLevel(this.#near(0)?.present ?? this.#first());
+  }
+
+  get rows(): number {
+    return this.aim.rows;
+  }
+
+  get atOnce(): number {
+    return this.aim.atOnce;
+  }
+
+  /** What is aimed at for now. */
+  get aim(): Cell {
+    return this.#trial?.cell ?? this.#at.present;
+  }
+
+  /** So many rows are queued or running. */
+  asked(rows: number): void {
+    if (rows <= this.#load) return;
+    this.#load = rows;
+    if (rows >= 2 ** (this.#level + 1)) this.#moveTo(Math.floor(Math.log2(rows)));
+  }
+
+  ended(batch: LearnedBatch): void {
+    if (!(batch.micros > 0)) return; // a clock that stands still
+    this.#load = Math.max(batch.pending, this.#load * forgetting);
+    if (this.#load < 0.75 * 2 ** this.#level) this.#moveTo(Math.max(0, Math.floor(Math.log2(this.#load))));
+    if (this.#trial !== undefined) this.#watch(this.#trial, batch);
+    else if (batch.aim === this.#at.present && !batch.mixed) this.#at.learn(batch);
+    if (this.#trial === undefined) this.#tryAnother();
+  }
+
+  /** What is chosen and why, and what was measured at the present load. */
+  stats(): AdaptiveStats {
+    const { present, seen, known } = this.#at;
+    const { rows, atOnce } = this.aim;
+    const load = 2 ** this.#level;
+    const measured = [
+      { rows: present.rows, atOnce: present.atOnce, ratio: 1, groups: seen },
+      ...Array.from(known, ([cell, { ratio, groups }]) => ({ rows: cell.rows, atOnce: cell.atOnce, ratio, groups })),
+    ];
+    return { rows, atOnce, load, why: this.#why(), measured: measured.sort((a, b) => a.ratio - b.ratio) };
+  }
+
+  /** What was learned, to begin with another time. */
+  get tuned(): Tuned {
+    const loads = this.#levels.flatMap((level, i) => {
+      if (level === undefined || !level.isSettled) return [];
+      const { rows, atOnce } = level.present;
+      const others = Array.from(level.known, ([cell, { ratio }]) => ({
+        rows: cell.rows,
+        atOnce: cell.atOnce,
+        ratio: Number(ratio.toFixed(3)),
+      }));
+      return [{ load: 2 ** i, rows, atOnce, others }];
+    });
+    return { version: 1, loads };
+  }
+
+  #why(): string {
+    const { present, isSettled, known } = this.#at;
+    if (this.#trial !== undefined) return `tried beside batches of ${present.rows}, ${present.atOnce} at once`;
+    if (!isSettled) return 'too few batches have ended to tell';
+    const next = Math.min(...Array.from(known.values(), ({ ratio }) => ratio));
+    if (known.size === 0) return 'the load leaves no choice';
+    return `the next best of ${known.size} others takes ${next.toFixed(2)} times as long a row`;
+  }
+
+  #first(): Cell {
+    const { last } = this.#surface;
+    return this.#surface.find(last.rows, firstAtOnce) ?? last;
+  }
+
+  /** What another process has learned; what this one cannot choose is passed over. */
+  #take({ load, rows, atOnce, others }: Tuned['loads'][number]): void {
+    const present = this.#surface.find(rows, atOnce);
+    if (present === undefined) return;
+    const level = new LoadLevel(present);
+    for (const { rows, atOnce, ratio } of others) {
+      const cell = this.#surface.find(rows, atOnce);
+      if (cell !== undefined) level.known.set(cell, { ratio, groups: 0, tried: 0, after: tunedAfter });
+    }
+    this.#levels[Math.log2(load)] = level;
+  }
+
+  #moveTo(level: number): void {
+    if (level === this.#level) return;
+    this.#trial = undefined;
+    this.#at.forget();
+    this.#level = level;
+    this.#at = this.#levels[level] ??= new LoadLevel(this.#near(level)!.present);
+  }
+
+  #near(level: number): LoadLevel | undefined {
+    for (let off = 1; off <= Math.max(level, this.#levels.length); off++) {
+      // From above first: what a large load wants is known soonest.
+      const near = this.#levels[level + off] ?? this.#levels[level - off];
+      if (near !== undefined) return near;
+    }
+    return undefined;
+  }
+
+  #watch(tried: Trial, batch: LearnedBatch): void {
+    const at = this.#at;
+    if (batch.aim !== tried.cell || !batch.mixed) tried.patience--;
+    if (batch.aim === tried.cell && !batch.mixed && tried.unsettled-- <= 0 && at.add(tried.group, batch)) {
+      at.groups++;
+      tried.groups++;
+      tried.took += Math.min(tried.group.took, mostOfExpected * tried.group.expected);
+      tried.expected += tried.group.expected;
+      tried.group = emptyGroup();
+      if (isOver(tried)) this.#decide(tried);
+    }
+    if (tried.patience <= 0 && this.#trial === tried) this.#decide(tried);
+  }
+
+  #decide({ cell, groups, took, expected }: Trial): void {
+    this.#trial = undefined;
+    const at = this.#at;
+    at.forget();
+    const before = at.known.get(cell);
+    const ratio = groups === 0 ? (before?.ratio ?? 1) : took / expected;
+    if (groups > 0 && ratio < clearly) {
+      at.change(cell, ratio, retryAfter.first);
+      return;
+    }
+    // The worse it was, the longer it is left alone.
+    const factor = ratio > 1.3 ? 8 : ratio > 1.1 ? 4 : 2;
+    const after = Math.min(retryAfter.most, (before?.after ?? retryAfter.first / 2) * factor);
+    at.known.set(cell, { ratio, groups, tried: at.groups, after });
+  }
+
+  #tryAnother(): void {
+    const at = this.#at;
+    if (!at.isSettled) return;
+    const from = this.#filled(at.present);
+    if (this.#try(from)) return;
+    // The least is told the soonest.
+    const least = this.#surface.withAtOnce(from.atOnce)[0]!;
+    if (!at.known.has(least) && this.#try(least)) return;
+    for (const way of this.#surface.ways(from)) {
+      for (const cell of way) {
+        const known = at.known.get(cell);
+        if (known === undefined && this.#try(cell)) return;
+        if (known !== undefined && known.ratio > farther) break;
+      }
+    }
+    for (const cell of this.#surface.around(from)) if (this.#try(cell)) return;
+  }
+
+  #try(cell: Cell): boolean {
+    const at = this.#at;
+    if (cell === at.present || !this.#fits(cell)) return false;
+    const known: Known | undefined = at.known.get(cell);
+    if (known !== undefined && at.groups - known.tried < known.after) return false;
+    const most = Math.max(trial.most, Math.min(mostOfRetry.groups, mostOfRetry.part * (known?.after ?? 0)));
+    const unsettled = Math.max(cell.atOnce, at.present.atOnce);
+    const patience = unsettled + (most + trial.patience) * cell.atOnce;
+    this.#trial = { cell, unsettled, groups: 0, most, patience, group: emptyGroup(), took: 0, expected: 0 };
+    return true;
+  }
+
+  /** The setting, or one with smaller batches, which the load can fill. */
+  #filled(cell: Cell): Cell {
+    const { rows, atOnce } = cell;
+    return this.#surface.withAtOnce(atOnce).findLast((one) => one.rows <= rows && this.#fits(one)) ?? cell;
+  }
+
+  /** Whether the load can fill its batches, more or less. */
+  #fits({ rows, atOnce }: Cell): boolean {
+    return rows * atOnce <= 1.5 * 2 ** this.#level;
+  }
+}
+
+function isOver({ groups, most, took, expected }: Trial): boolean {
+  if (groups >= most) return true;
+  if (groups < (took / groups > longMicros ? long.least : trial.least)) return false;
+  return (took > long.trial && took > expected) || Math.abs(took / expected - 1) > doubt(groups);
+}

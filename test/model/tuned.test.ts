@@ -1,0 +1,74 @@
+// What a model learns of how it is served: shown, kept, and passed back in.
+
+import { type Model, open, type Tuned } from 'tensorlane';
+import { afterAll, expect, test } from 'vitest';
+import { expectError } from '../support/errors.js';
+import * as models from '../support/onnx-builder.js';
+
+const device = await open('cpu');
+afterAll(() => device.dispose());
+
+async function load(model: Model, callers: number, requests: number): Promise<void> {
+  const x = { type: 'float32' as const, data: new Float32Array(16).fill(2), dims: [1, 16] };
+  const one = async () => {
+    for (let i = 0; i < requests; i++) {
+      const { y } = await model.run({ x });
+      expect(y!.data[0], 'the square of 2, whatever is tried').toBe(4);
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, one));
+}
+
+test('a model without options learns while it answers, and says what and why', async () => {
+  await using model = await device.loadModel(models.square());
+  expect(model.stats().adaptive).toMatchObject({ rows: 32, atOnce: 2, load: 1, why: /too few/ });
+  await load(model, 16, 200);
+  const tuned = JSON.parse(JSON.stringify(model.tuned)) as Tuned;
+  const { others } = tuned.loads.find(({ load }) => load === 16)!;
+  expect(others.length, 'settings that were measured beside the best').toBeGreaterThan(0);
+  for (const { ratio } of others) expect(ratio).toBeGreaterThan(0);
+
+  await using again = await device.loadModel(models.square(), { tuned });
+  expect(again.tuned!.loads, 'nothing has been seen yet').toEqual([]);
+  await load(again, 16, 30);
+  const { rows, atOnce } = tuned.loads.find(({ load }) => load === 16)!;
+  expect(again.tuned!.loads.find(({ load }) => load === 16)).toMatchObject({ rows, atOnce });
+});
+
+test.each([
+  ['both', { batching: { maxBatchSize: 8 }, concurrency: 1 }, undefined],
+  ['the lanes', { concurrency: 1 }, { rows: 32, atOnce: 1 }],
+  ['the rows', { batching: { maxBatchSize: 8 } }, { rows: 8, atOnce: 2 }],
+  ['that nothing shares a batch', { batching: false as const }, { rows: 1, atOnce: 2 }],
+])('options that say %s', async (_what, options, adaptive) => {
+  await using model = await device.loadModel(models.square(), options);
+  if (adaptive === undefined) expect(model.stats()).not.toHaveProperty('adaptive');
+  else expect(model.stats().adaptive).toMatchObject(adaptive);
+  expect(model.tuned === undefined).toBe(adaptive === undefined);
+});
+
+test.each([
+  [{ version: 2, loads: [] }, /tuned\.version must be 1, got 2/],
+  [{ version: 1, loads: {} }, /tuned\.loads must be an array/],
+  [
+    { version: 1, loads: [{ load: 3, rows: 1, atOnce: 1, others: [] }] },
+    /tuned\.loads\[0\]\.load must be a power of two, got 3/,
+  ],
+  [
+    { version: 1, loads: [{ load: 2, rows: 0, atOnce: 1, others: [] }] },
+    /tuned\.loads\[0\]\.rows must be an integer of at least 1, got 0/,
+  ],
+  [
+    { version: 1, loads: [{ load: 2, rows: 1, atOnce: 1, others: [{ rows: 1, atOnce: 2, ratio: -1 }] }] },
+    /tuned\.loads\[0\]\.others\[0\]\.ratio must be a number above 0, got -1/,
+  ],
+  [{ version: 1, loads: [], more: 1 }, /more/],
+])('tuned that is none: %j', async (tuned, message) => {
+  await expectError(device.loadModel(models.square(), { tuned: tuned as never }), 'ERR_ARGUMENT', message);
+});
+
+test('tuned of a machine with more lanes: what is not there is passed over', async () => {
+  const tuned: Tuned = { version: 1, loads: [{ load: 1, rows: 4, atOnce: 512, others: [] }] };
+  await using model = await device.loadModel(models.square(), { tuned });
+  expect(model.stats().adaptive).toMatchObject({ rows: 32, atOnce: 2 });
+});
