@@ -46,6 +46,7 @@ function joined(reports: readonly Report[]): Report {
     versions: Object.assign({}, ...reports.map(({ versions }) => versions)),
     usedByOthers: Object.assign({}, ...reports.map(({ usedByOthers }) => usedByOthers)),
     figures: reports.flatMap(({ figures }) => figures),
+    details: Object.assign({}, ...reports.map(({ details }) => details)),
   };
 }
 

@@ -28,7 +28,7 @@ export function machine(): Machine {
 }
 
 export function packageVersions(): Record<string, string> {
-  const names = ['onnxruntime-node', 'ml-matrix', 'numpy-ts', 'tinybench'];
+  const names = ['onnxruntime-node', 'piscina', 'ml-matrix', 'numpy-ts', 'tinybench'];
   const versions: Record<string, string> = { tensorlane: ownVersion() };
   for (const name of names) versions[name] = packageVersion(name);
   return versions;

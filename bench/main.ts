@@ -52,6 +52,7 @@ async function runSuite(suite: Suite, short: boolean, versions: Record<string, s
   console.error(`  ${((performance.now() - start) / 1000).toFixed(1)} s`);
   return {
     figures: context.figures,
+    details: context.details,
     others: othersUsed() ?? null,
     problems: problems.map((problem) => `${suite.name}: ${problem}`),
   };
@@ -85,16 +86,18 @@ async function main(): Promise<number> {
   const figures: Figure[] = [];
   const problems: string[] = [];
   const usedByOthers: Record<string, number | null> = {};
+  const details: Record<string, unknown> = {};
   for (const suite of suites) {
     const outcome = await runSuite(suite, values.short, versions, values.beside && resolve(values.beside));
     figures.push(...outcome.figures);
     problems.push(...outcome.problems);
     usedByOthers[suite.name] = outcome.others;
+    if (outcome.details !== undefined) details[suite.name] = outcome.details;
   }
 
   const mode = values.short ? 'short' : 'full';
   const date = new Date().toISOString();
-  const report: Report = { date, mode, machine: machine(), versions, usedByOthers, figures };
+  const report: Report = { date, mode, machine: machine(), versions, usedByOthers, figures, details };
   printReport(report);
   console.log(`\nWritten to ${writeReport(report)}`);
   if (values.docs && problems.length === 0) console.log(`Filled in: ${fillPages(report).join(', ')}`);

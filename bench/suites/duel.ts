@@ -2,7 +2,7 @@
 
 import { Child } from '../load/child.js';
 import type { ModelSpec, ModelWorker } from '../load/model-worker.js';
-import { CONTENDERS, type ContenderName } from '../peers/contender.js';
+import { CONTENDERS, type ContenderName, PISCINA } from '../peers/contender.js';
 import { maxAbsError, ratios } from '../stats.js';
 import type { Context } from '../suite.js';
 
@@ -16,9 +16,13 @@ export class Duel {
     this.#sides = sides;
   }
 
-  static async run<T>(specs: Readonly<Record<string, ModelSpec>>, body: (duel: Duel) => Promise<T>): Promise<T> {
+  static async run<T>(
+    specs: Readonly<Record<string, ModelSpec>>,
+    body: (duel: Duel) => Promise<T>,
+    names: readonly ContenderName[] = CONTENDERS,
+  ): Promise<T> {
     const script = new URL('../load/model-worker.ts', import.meta.url);
-    const sides = new Map(CONTENDERS.map((name) => [name, new Child<ModelWorker>(script, name)]));
+    const sides = new Map(names.map((name) => [name, new Child<ModelWorker>(script, name)]));
     try {
       for (const [name, side] of sides) {
         await side.call('open', name);
@@ -37,9 +41,10 @@ export class Duel {
    * neither always has the machine in the state the other left it in.
    */
   async alternate<T>(rounds: number, measure: (side: Side) => Promise<T>): Promise<Record<ContenderName, T[]>> {
-    const results: Record<ContenderName, T[]> = { tensorlane: [], 'onnxruntime-node': [] };
+    const results: Record<ContenderName, T[]> = { tensorlane: [], 'onnxruntime-node': [], [PISCINA]: [] };
+    const names = [...this.#sides.keys()];
     for (let round = 0; round < rounds; round++) {
-      const order = round % 2 === 0 ? CONTENDERS : CONTENDERS.toReversed();
+      const order = round % 2 === 0 ? names : names.toReversed();
       for (const name of order) results[name].push(await measure(this.#sides.get(name) as Side));
     }
     return results;
@@ -47,10 +52,12 @@ export class Duel {
 
   /** A fast wrong answer is worth nothing. Sums of thousands of terms differ in their last digits, by batch size too. */
   async #checkAnswers(key: string): Promise<void> {
-    const [ours, theirs] = await Promise.all([...this.#sides.values()].map((side) => side.call('answers', key)));
-    for (const [i, answer] of (theirs ?? []).entries()) {
-      const error = maxAbsError(ours?.[i] ?? [], answer);
-      if (error > 1e-4) throw new Error(`${key}: request ${i} got an answer that is off by ${error}`);
+    const [ours, ...others] = await Promise.all([...this.#sides.values()].map((side) => side.call('answers', key)));
+    for (const theirs of others) {
+      for (const [i, answer] of theirs.entries()) {
+        const error = maxAbsError(ours?.[i] ?? [], answer);
+        if (error > 1e-4) throw new Error(`${key}: request ${i} got an answer that is off by ${error}`);
+      }
     }
   }
 }
@@ -59,20 +66,41 @@ export interface ClosedLoop {
   readonly path: string;
   /** Of one request. */
   readonly dims: number[];
-  /** Each asks again as soon as it has its answer. A batch has room for all of them. */
+  /** Each asks again as soon as it has its answer. */
   readonly callers: number;
   readonly durationMs: number;
+  /** A batch with room for all callers where they are left out. */
+  readonly options?: ModelSpec['options'];
 }
 
-/** Both libraries under a closed loop, in turns: what each round gave, and our throughput as a multiple of theirs. */
-export async function closedLoopDuel(context: Context, key: string, { path, dims, callers, durationMs }: ClosedLoop) {
-  const spec = { path, input: 'x', dims, requests: callers, options: { maxBatchSize: callers } };
+/**
+ * Both libraries under a closed loop, and onnxruntime-node in worker threads, in turns: what each round gave, and our throughput
+ * as a multiple of theirs.
+ */
+export async function closedLoopDuel(
+  context: Context,
+  key: string,
+  { path, dims, callers, durationMs, options = { maxBatchSize: callers } }: ClosedLoop,
+) {
+  const spec = { path, input: 'x', dims, requests: callers, options };
   const load = { key, callers, warmupMs: context.rounds(1000, 300), durationMs: context.rounds(durationMs, 700) };
-  const results = await Duel.run({ [key]: spec }, (duel) =>
-    duel.alternate(context.rounds(5, 2), (side) => side.call('closedLoop', load)),
+  const results = await Duel.run(
+    { [key]: spec },
+    (duel) => duel.alternate(context.rounds(5, 2), (side) => side.call('closedLoop', load)),
+    [...CONTENDERS, PISCINA],
   );
-  const { tensorlane: ours, 'onnxruntime-node': theirs } = results;
+  const { tensorlane: ours, 'onnxruntime-node': theirs, [PISCINA]: threads } = results;
   const throughput = (rounds: typeof ours) => rounds.map((round) => round.throughput);
-  const [our, their] = [throughput(ours), throughput(theirs)];
+  const [our, their, pooled] = [throughput(ours), throughput(theirs), throughput(threads)];
+  context.add('throughput against worker threads', 'x', ratios(our, pooled), {
+    remark:
+      'piscina: a thread a core, each with an onnxruntime-node session of one thread; inputs shared, outputs transferred',
+  });
+  context.add(PISCINA, '/s', pooled);
+  context.add(
+    `${PISCINA} event-loop delay p99`,
+    'ms',
+    threads.map((round) => round.loop.p99),
+  );
   return { ours, theirs, throughput: { ours: our, theirs: their, ratio: ratios(our, their) } };
 }

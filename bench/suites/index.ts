@@ -2,9 +2,11 @@
 
 import type { Suite } from '../suite.js';
 import { adaptive } from './adaptive.js';
+import { defaults } from './defaults.js';
 import { dense } from './dense.js';
 import { latency } from './latency.js';
 import { loading } from './loading.js';
+import { ocr } from './ocr.js';
 import { ops } from './ops.js';
 import { parity } from './parity.js';
 import { scheduler } from './scheduler.js';
@@ -19,6 +21,7 @@ export const SUITES: readonly Suite[] = [
   parity,
   dense,
   square,
+  ocr,
   latency,
   loading,
   startup,
@@ -29,4 +32,5 @@ export const SUITES: readonly Suite[] = [
   scheduler,
   server,
   adaptive,
+  defaults,
 ];

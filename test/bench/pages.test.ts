@@ -22,6 +22,7 @@ const report: Report = {
   machine: { cpu: 'a processor', cores: 2, memoryGiB: 8, kernel: 'Linux 1', node: 'v20.0.0' },
   versions: { tensorlane: '1.0.0' },
   usedByOthers: {},
+  details: {},
   figures: [figure, { ...figure, suite: 'svd', name: 'speed', median: 0.5, verdict: 'short' }],
 };
 const page = (wanted: string) => `before\n<!-- figures: ${wanted} -->\nold\n<!-- end of figures -->\nafter\n`;
