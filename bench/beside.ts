@@ -83,4 +83,4 @@ mkdirSync(join(here, 'bench', 'results'), { recursive: true });
 writeFileSync(join(here, 'bench', 'results', 'beside.md'), `${lines.join('\n')}\n`);
 const report = joined(reports);
 writeReport(report);
-if (values.docs) console.log(`Filled in: ${fillPages(report).join(', ')}`);
+if (values.docs) console.log(`Filled in: ${(await fillPages(report)).join(', ')}`);

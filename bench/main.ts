@@ -100,7 +100,7 @@ async function main(): Promise<number> {
   const report: Report = { date, mode, machine: machine(), versions, usedByOthers, figures, details };
   printReport(report);
   console.log(`\nWritten to ${writeReport(report)}`);
-  if (values.docs && problems.length === 0) console.log(`Filled in: ${fillPages(report).join(', ')}`);
+  if (values.docs && problems.length === 0) console.log(`Filled in: ${(await fillPages(report)).join(', ')}`);
   for (const problem of problems) console.error(`\nFAILED ${problem}`);
   const short = figures.filter((figure) => figure.verdict === 'short');
   if (short.length > 0) console.error(`\nShort of the target: ${short.map((f) => `${f.suite}/${f.name}`).join(', ')}`);

@@ -4,18 +4,30 @@
 //   <!-- figures: all -->                                  every figure, with its target
 //   <!-- figures: dense/throughput ratio; svd/512 speed, numpy -->
 //   <!-- end of figures -->
+// and for the chart of the suite `defaults`, which is drawn into docs/defaults.svg:
+//   <!-- chart: defaults -->
+//   <!-- end of chart -->
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Course } from './defaults/course.js';
 import { number, type Report } from './report.js';
 import type { Figure } from './suite.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+/** A model that batches carry, and one that cores do. */
+const CHARTED = ['dense 4x2048', 'OCR recognition'] as const;
+const chartPlace = /(<!-- chart: defaults -->\n)[\s\S]*?(<!-- end of chart -->)/g;
 const place = /(<!-- figures: (.*?) -->\n)[\s\S]*?(<!-- end of figures -->)/g;
 
-/** Writes the report's figures into the README and the pages of docs/. Gives the pages that changed. */
-export function fillPages(report: Report): string[] {
+/** Writes the report's figures into the README and the pages of docs/, and draws their chart. Gives the pages that changed. */
+export async function fillPages(report: Report): Promise<string[]> {
+  const courses = charted(report);
+  if (courses !== undefined) {
+    const { drawCourses } = await import('./defaults/chart.js');
+    writeFileSync(join(root, 'docs', 'defaults.svg'), `${drawCourses(courses)}\n`);
+  }
   const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
   const pages = ['README.md', ...docs.map((name) => join('docs', name))];
   return pages.filter((page) => {
@@ -27,10 +39,19 @@ export function fillPages(report: Report): string[] {
 }
 
 export function filled(page: string, report: Report): string {
-  return page.replace(
-    place,
-    (_, head: string, wanted: string, end: string) => `${head}\n${section(wanted, report)}\n\n${end}`,
-  );
+  const names = Object.keys(charted(report) ?? {}).join(' and ');
+  return page
+    .replace(place, (_, head: string, wanted: string, end: string) => `${head}\n${section(wanted, report)}\n\n${end}`)
+    .replace(chartPlace, (whole: string, head: string, end: string) =>
+      names === '' ? whole : `${head}\n![Answers a second of ${names}, learned against best](defaults.svg)\n\n${end}`,
+    );
+}
+
+/** What the chart is drawn of, by the model's name; undefined where the report has none. */
+function charted({ details }: Report): Record<string, Course> | undefined {
+  const tables = details.defaults as Record<string, { course: Course }> | undefined;
+  const found = CHARTED.flatMap((name) => (tables?.[name] === undefined ? [] : [[name, tables[name].course] as const]));
+  return found.length === 0 ? undefined : Object.fromEntries(found);
 }
 
 function section(wanted: string, report: Report): string {

@@ -83,6 +83,13 @@ const methods = {
     for (const model of models) await model.dispose();
   },
 
+  /** Lets go of all that is loaded. */
+  async clear(): Promise<void> {
+    for (const { models } of servers.values()) for (const model of models) await model.dispose();
+    servers.clear();
+    findings.clear();
+  },
+
   /** The answers to requests that are all sent at once: for checking that the settings do not change them. */
   answers: (key: string): Promise<Float32Array[]> =>
     Promise.all(Array.from({ length: REQUESTS }, (_, i) => answer(server(key), i))),
@@ -123,6 +130,6 @@ interface OpenLoad {
 export type DefaultsWorker = typeof methods;
 
 serve(methods, async () => {
-  for (const { models } of servers.values()) for (const model of models) await model.dispose();
+  await methods.clear();
   await device[Symbol.asyncDispose]();
 });

@@ -11,6 +11,6 @@ rmSync(pages, { recursive: true, force: true });
 for (const folder of ['', 'docs', 'examples']) {
   mkdirSync(join(pages, folder), { recursive: true });
   for (const name of readdirSync(join(root, folder))) {
-    if (/\.(md|png)$/.test(name)) cpSync(join(root, folder, name), join(pages, folder, name));
+    if (/\.(md|png|svg)$/.test(name)) cpSync(join(root, folder, name), join(pages, folder, name));
   }
 }

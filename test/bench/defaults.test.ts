@@ -1,6 +1,7 @@
 // The suite `defaults` finds the best of the settings that can differ, and says when a server had got there.
 
 import { expect, test } from 'vitest';
+import { drawCourses, lines } from '../../bench/defaults/chart.js';
 import { chainGrid, grid, halve, type Joint, name } from '../../bench/defaults/grid.js';
 import { settledAfter } from '../../bench/defaults/settled.js';
 import { phasedLoop } from '../../bench/load/phases.js';
@@ -58,4 +59,27 @@ test('callers come and go with the phases, and a failure is passed on', async ()
   expect(most.slice(0, 6).every((count) => count <= 3)).toBe(true);
   const failing = phasedLoop(() => Promise.reject(new Error('no')), [{ callers: 2, ms: 5 }], 5);
   await expect(failing).rejects.toThrow('no');
+});
+
+test('a chart has the mean of answers a second over the phases, and the same figures give the same picture', () => {
+  const phases = [
+    { callers: 64, best: 100, answers: [0, 0, 0, 0, 5, 5, 5, 5, 5, 5] },
+    { callers: 1, best: 40, answers: [2, 2, 2, 2, 2] },
+  ];
+  const course = { spanMs: 50, phases };
+  expect(lines(course).learned).toEqual([
+    [0.125, 20],
+    [0.375, 100],
+    [0.625, 40],
+  ]);
+  expect(lines(course).best).toEqual([
+    [0, 100],
+    [0.5, 100],
+    [0.5, 40],
+    [0.75, 40],
+  ]);
+  const picture = drawCourses({ 'a model': course, another: course });
+  expect(picture).toMatch(/^<svg/);
+  expect(picture).toContain('a model: 64, then 1 callers');
+  expect(drawCourses({ 'a model': course, another: course })).toBe(picture);
 });

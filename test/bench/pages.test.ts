@@ -46,3 +46,12 @@ test('all figures, with the machine; filling again changes nothing', () => {
 test('a figure that no suite gave is an error that names it', () => {
   expect(() => filled(page('svd/sped'), report)).toThrow('"svd/sped"');
 });
+
+test('the chart is asked for where the run has what it is drawn of', () => {
+  const marks = '<!-- chart: defaults -->\n<!-- end of chart -->\n';
+  expect(filled(marks, report)).toBe(marks);
+  const course = { spanMs: 50, phases: [{ callers: 64, best: 100, answers: [1, 5] }] };
+  const text = filled(marks, { ...report, details: { defaults: { 'dense 4x2048': { course } } } });
+  expect(text).toContain('(defaults.svg)');
+  expect(text).toContain('dense 4x2048');
+});
