@@ -165,7 +165,7 @@ class Comparison {
     const ours: Round[] = [];
     const theirs = finalists.map((): Round[] => []);
     const ms = context.rounds(400, 50);
-    const turn = () => (context.short ? 20 : Math.max(50, (500 * callers) / most));
+    const turn = () => (context.short ? 20 : Math.max(50, most === 0 ? 0 : (500 * callers) / most));
     for (let round = 0; round < context.rounds(4, 1); round++) {
       const measures = [
         async () => {
