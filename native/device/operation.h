@@ -9,7 +9,7 @@
 //
 // How much work it is, is estimated before it runs, so that small ones need not wait behind large ones (see
 // Task::small): the bytes that it reads and writes, or what Args::work(bytes) makes of them, as for algebra, whose
-// steps are bytes times the shorter side of its matrices. Both come to about 0.1 ns each on a core of a server.
+// steps are bytes times the shorter side of its matrices. It tells small from large, and promises no time.
 //
 // Operations run on a lane's thread and may take as long as they need, or hand their work to the device and return (see
 // core/lane_state.h). Operands are contiguous and row-major; their sizes have been checked by Args::read(). An operand
@@ -33,8 +33,7 @@ namespace tensorlane {
 
 class Device;
 
-// Of small operations: at most some 5 ms of a core. A photograph of 12 million pixels made into a tensor of 640 x 640,
-// say, or an SVD of 140 x 140.
+// Of small operations: a photograph of 8 million pixels made into a tensor of 640 x 640, say, or an SVD of 100 x 100.
 inline constexpr double kSmallWork = double{32U << 20U};
 
 // One that was read, and waits for its memory and its lane.
