@@ -7,10 +7,6 @@
 //   name       that binding.d.ts gives it
 //   pipelines  whether it only hands its work to a device that works behind its lanes (see Task::pipelines)
 //
-// How much work it is, is estimated before it runs, so that small ones need not wait behind large ones (see
-// Task::small): the bytes that it reads and writes, or what Args::work(bytes) makes of them, as for algebra, whose
-// steps are bytes times the shorter side of its matrices. It tells small from large, and promises no time.
-//
 // Operations run on a lane's thread and may take as long as they need, or hand their work to the device and return (see
 // core/lane_state.h). Operands are contiguous and row-major; their sizes have been checked by Args::read(). An operand
 // lies in host memory, or in a Buffer of this device. Host memory stays valid, and results in host memory unread, until
@@ -33,9 +29,6 @@ namespace tensorlane {
 
 class Device;
 
-// Of small operations: a photograph of 8 million pixels made into a tensor of 640 x 640, say, or an SVD of 100 x 100.
-inline constexpr double kSmallWork = double{32U << 20U};
-
 // One that was read, and waits for its memory and its lane.
 class Operation {
  public:
@@ -46,18 +39,14 @@ class Operation {
   // What it gives: each is to be given memory of its size before run().
   [[nodiscard]] const std::vector<Operand*>& results() const noexcept { return results_; }
   [[nodiscard]] bool pipelines() const noexcept { return pipelines_; }
-  [[nodiscard]] double work() const noexcept { return work_; }
-  [[nodiscard]] bool small() const noexcept { return work_ <= kSmallWork; }
   virtual void run(Device& device, Lane& lane) = 0;
 
  protected:
   explicit Operation(bool pipelines) : pipelines_(pipelines) {}
   void take_results(const Request& request) { results_ = request.results(); }
-  void estimate(double work) { work_ = work; }
 
  private:
   std::vector<Operand*> results_;
-  double work_ = 0;
   bool pipelines_;
 };
 

@@ -25,9 +25,6 @@ struct ImageToTensorArgs {
   bool swap_red_blue = false;                            // of 3 or 4 channels, before mean and deviation
   Operand a, result;
 
-  // Of an image that is made much smaller only a part is read.
-  [[nodiscard]] double work(double bytes) const { return std::min(bytes, 2 * static_cast<double>(result.bytes)); }
-
   void read(Request& request) {
     batch = request.size("batch");
     height = request.size("height");
