@@ -6,8 +6,9 @@
 //    at another load with what was best at the nearest one.
 // 2. Another setting is tried for a few batches. What those took for their rows is compared with what the present one takes for rows of the
 //    same shapes now. One that is clearly better becomes the present one.
-// 3. Sizes are tried from the present one on, in both directions, until one is far worse, after the smallest, which tells the soonest; then what is next to the present setting. One
-//    that was not better is tried again after twice as many batches as before, or more, so that trials cost less and less.
+// 3. The smallest size is tried first, as it tells the soonest; then sizes from the present one on, in both directions, until one is far
+//    worse; then what is next to the present setting. One that was not better is tried again after twice as many batches as before, or
+//    more, so that trials cost less and less.
 // 4. A batch counts only if those beside it were aimed at the same setting.
 
 import { emptyGroup, type Group, type Known, type LearnedBatch, LoadLevel, longMicros, weight } from './load-level.js';

@@ -1,17 +1,10 @@
 // Callers who ask again soon after they are answered, in simulated time: how many rows a second they get of a model whose times are known.
 
 import { Batcher } from '../../lib/batching/batcher.js';
-import type { Batch } from '../../lib/batching/executor.js';
 import type { BatcherSettings } from '../../lib/batching/options.js';
-import { EventClock, mulberry, normal } from './simulation.js';
+import { EventClock, mulberry, type TimedModel, timedExecutor } from './simulation.js';
 
-export interface TimedModel {
-  /** How long a batch takes by itself, in microseconds. */
-  readonly micros: (rows: number) => number;
-  /** By what part of that it is longer for each other batch at once. */
-  readonly shared: number;
-  /** The standard deviation of the logarithm. */
-  readonly noise: number;
+export interface ServedModel extends TimedModel {
   /** Now and then the whole machine stops for so long. */
   readonly pauseMicros?: number;
 }
@@ -30,24 +23,14 @@ export interface Served {
 
 /** Serves so many callers at a time, one phase after the other; each asks again `thinkMicros` or so after its answer. */
 export async function serve(
-  model: TimedModel,
+  model: ServedModel,
   settings: BatcherSettings,
   phases: readonly Phase[],
   { seed, thinkMicros }: { seed: number; thinkMicros: number },
 ): Promise<Served> {
   const random = mulberry(seed);
   const clock = new EventClock();
-  let running = 0;
-  const executor = {
-    run: ({ payloads, padded }: Batch<string>) =>
-      new Promise<readonly string[]>((resolve) => {
-        const slower = 1 + model.shared * running++;
-        clock.after(model.micros(padded) * slower * Math.exp(model.noise * normal(random)), () => {
-          running--;
-          resolve(payloads);
-        });
-      }),
-  };
+  const executor = timedExecutor(clock, random, model);
   const batcher = new Batcher<string, string>(executor, settings, { clock });
   const answers: number[] = [];
   let callers = 0;

@@ -45,18 +45,7 @@ export async function simulate(
   const random = mulberry(seed);
   const chance = mulberry(seed + 1000);
   const clock = new EventClock();
-  let running = 0;
-  const executor = {
-    run: ({ payloads, padded }: Batch<string>) =>
-      new Promise<readonly string[]>((resolve) => {
-        const slower = 1 + model.shared * running++;
-        const micros = (model.fixed + model.perRow * padded) * slower * Math.exp(model.noise * normal(random));
-        clock.after(micros, () => {
-          running--;
-          resolve(payloads);
-        });
-      }),
-  };
+  const executor = timedExecutor(clock, random, { ...model, micros: (rows) => model.fixed + model.perRow * rows });
   const batcher = new Batcher(executor, completeBatcherOptions(options, 'batching'), { clock });
 
   const end = seconds * 1e6;
@@ -112,6 +101,30 @@ export async function simulate(
     windowsKept: kept.length / windows.size,
     rowsPerBatch: batches.rows / batches.count,
     refused,
+  };
+}
+
+export interface TimedModel {
+  /** How long a batch takes by itself, in microseconds. */
+  readonly micros: (rows: number) => number;
+  /** By what part of that it is longer for each other batch at once. */
+  readonly shared: number;
+  /** The standard deviation of the logarithm. */
+  readonly noise: number;
+}
+
+/** Runs batches that take as long as the model's do, and gives what went in. */
+export function timedExecutor(clock: EventClock, random: () => number, { micros, shared, noise }: TimedModel) {
+  let running = 0;
+  return {
+    run: ({ payloads, padded }: Batch<string>) =>
+      new Promise<readonly string[]>((resolve) => {
+        const slower = 1 + shared * running++;
+        clock.after(micros(padded) * slower * Math.exp(noise * normal(random)), () => {
+          running--;
+          resolve(payloads);
+        });
+      }),
   };
 }
 
@@ -203,4 +216,4 @@ export function mulberry(seed: number): () => number {
 }
 
 const exponential = (random: () => number) => -Math.log(1 - random());
-export const normal = (random: () => number) => Math.sqrt(2 * exponential(random)) * Math.cos(2 * Math.PI * random());
+const normal = (random: () => number) => Math.sqrt(2 * exponential(random)) * Math.cos(2 * Math.PI * random());

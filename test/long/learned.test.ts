@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { type BatcherSettings, completeBatcherOptions } from '../../lib/batching/options.js';
-import { serve, type TimedModel } from '../batching/callers.js';
+import { type ServedModel, serve } from '../batching/callers.js';
 import { mulberry } from '../batching/simulation.js';
 
 const models = 100;
@@ -14,7 +14,7 @@ const learning: BatcherSettings = {
   learns: { bounds: { leastRows: 1, mostRows: 32, leastAtOnce: 1, mostAtOnce: 2 }, tuned: undefined },
 };
 
-interface RandomModel extends TimedModel {
+interface RandomModel extends ServedModel {
   /** How long a row takes by itself. */
   readonly one: number;
 }
