@@ -45,9 +45,9 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'fast',
-          include: ['test/**/*.test.ts'],
+          include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
           // What only a CUDA device has: vitest.cuda.config.ts.
-          exclude: ['test/long/**', 'test/cuda/**'],
+          exclude: ['test/long/**', 'test/cuda/**', 'packages/*/test/long/**'],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
@@ -56,7 +56,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'long',
-          include: ['test/long/**/*.test.ts'],
+          include: ['test/long/**/*.test.ts', 'packages/*/test/long/**/*.test.ts'],
           // They count bytes and simulated time, and start processes: what else runs on the cores does not matter.
           maxWorkers: 2,
           sequence: { groupOrder: 1 },

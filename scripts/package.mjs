@@ -1,4 +1,5 @@
-// Makes the packages that are published, as tarballs in build/packages: tensorlane, and one a platform and CUDA version.
+// Makes the packages that are published, as tarballs in build/packages: tensorlane, those of packages/, and one a
+// platform and CUDA version.
 //   node scripts/package.mjs                    all of them
 //   node scripts/package.mjs linux-x64 [...]    these only; tensorlane is one of the names
 //   node scripts/package.mjs --check [...]      installs and tries those that are there, in every way or in those whose names begin so
@@ -7,13 +8,15 @@ import path from 'node:path';
 import { makeLibraryPackage } from './package/library.mjs';
 import { makePlatformPackage, root } from './package/platform.mjs';
 import { targets } from './package/targets.mjs';
+import { makeWorkspacePackage } from './package/workspace.mjs';
 import { readToolkitOptions } from './setup/cuda.mjs';
 import { packages } from './setup/packages.mjs';
 import { inRoot, run, SetupError } from './setup/run.mjs';
-import { dependencies, typescript } from './setup/steps.mjs';
+import { dependencies, typescript, workspaceFolders, workspaces } from './setup/steps.mjs';
 import { doSteps, orExit } from './setup.mjs';
 
-const names = ['tensorlane', ...targets.map(({ name }) => name)];
+const others = workspaceFolders.map((folder) => path.basename(folder));
+const names = ['tensorlane', ...others, ...targets.map(({ name }) => name)];
 const tarballs = inRoot('build', 'packages');
 
 await orExit(async () => {
@@ -29,15 +32,19 @@ await orExit(async () => {
   const chosen = names.filter((name) => wanted.length === 0 || wanted.includes(name));
   if (process.platform !== 'linux' || process.arch !== 'x64')
     throw new SetupError('package: the packages are made on Linux with an x64 processor');
-  await doSteps([packages('package'), dependencies, typescript]);
+  await doSteps([packages('package'), dependencies, typescript, workspaces]);
   mkdirSync(tarballs, { recursive: true });
   for (const name of chosen) await pack(name);
 });
 
 async function pack(name) {
   const target = targets.find((entry) => entry.name === name);
-  const folder = target ? await makePlatform(target) : await makeLibraryPackage();
-  const prefix = target ? `tensorlane-${name}` : 'tensorlane';
+  const folder = target
+    ? await makePlatform(target)
+    : others.includes(name)
+      ? makeWorkspacePackage(name)
+      : await makeLibraryPackage();
+  const prefix = name === 'tensorlane' ? name : `tensorlane-${name}`;
   const isIts = (file) => file.startsWith(prefix) && /^-\d[^-]*\.tgz$/.test(file.slice(prefix.length));
   for (const old of readdirSync(tarballs).filter(isIts)) rmSync(path.join(tarballs, old));
   await run('package', 'npm', ['pack', folder, '--pack-destination', tarballs, '--ignore-scripts', '--loglevel=error']);

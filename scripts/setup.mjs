@@ -5,7 +5,7 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { packages, purposes } from './setup/packages.mjs';
 import { inRoot, SetupError, takeLock } from './setup/run.mjs';
-import { addon, dependencies, emulatedAddon, typescript } from './setup/steps.mjs';
+import { addon, dependencies, emulatedAddon, typescript, workspaces } from './setup/steps.mjs';
 
 /** Does whatever is still missing for a purpose ('base' builds and no more). Throws a SetupError that says what to do. */
 export async function setUp(purpose = 'base') {
@@ -15,7 +15,7 @@ export async function setUp(purpose = 'base') {
   if (purpose === 'lint') return doSteps([packages(purpose), dependencies]);
   const system = packages(purpose === 'emulation' ? 'test' : purpose);
   const emulated = purpose === 'emulation' ? [emulatedAddon] : [];
-  return doSteps([system, dependencies, addon, ...emulated, typescript]);
+  return doSteps([system, dependencies, addon, ...emulated, typescript, workspaces]);
 }
 
 /** Does those of the steps that are not done yet, one set-up at a time. */

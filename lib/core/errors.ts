@@ -7,6 +7,7 @@ import { shown } from './shown.js';
 
 export const errorCodes = [
   'ERR_ARGUMENT',
+  'ERR_NOT_FOUND',
   'ERR_SHAPE',
   'ERR_DTYPE',
   'ERR_NOT_FINITE',

@@ -170,6 +170,7 @@ function packageFolders(names) {
     for (let at = from; ; at = at.includes('/node_modules/') ? at.slice(0, at.lastIndexOf('/node_modules/')) : '') {
       const folder = `${at ? `${at}/` : ''}node_modules/${name}`;
       const entry = listed[folder];
+      if (entry?.link) return; // of this repository itself
       if (entry) {
         if (found.has(folder) || !existsSync(inRoot(folder))) return;
         found.add(folder);

@@ -106,21 +106,53 @@ export const typescript = stamped({
   title: 'compiled the TypeScript',
   inputs: ['lib', 'binding.d.ts', 'tsconfig.json', 'package-lock.json'],
   output: 'dist/index.js',
+  work: () => compile('.'),
+});
+
+/** The folders of the packages beside the root's own. */
+export const workspaceFolders = readdirSync(inRoot('packages'))
+  .filter((name) => existsSync(inRoot('packages', name, 'package.json')))
+  .map((name) => path.join('packages', name));
+
+/** The packages of packages/, on top of what the step before compiled. */
+export const workspaces = stamped({
+  name: 'workspaces',
+  title: 'compiled the packages',
+  inputs: [
+    ...typescript.inputs,
+    ...workspaceFolders.flatMap((folder) =>
+      ['lib', 'tsconfig.json', 'package.json'].map((name) => path.join(folder, name)),
+    ),
+  ],
+  outputs: workspaceFolders.map((folder) => path.join(folder, 'dist')),
   async work() {
-    await run('typescript', process.execPath, [tool('typescript', 'bin', 'tsc'), '-p', 'tsconfig.json']);
-    // What a source that is gone had left behind would still be published.
-    for (const file of filesUnder(inRoot('dist'))) {
-      const source = path.relative(inRoot('dist'), file).replace(/(?:\.d\.(c?)ts|\.(c?)js)(\.map)?$/, '.$1$2ts');
-      if (!existsSync(inRoot('lib', source))) rmSync(file);
-    }
+    for (const folder of workspaceFolders) await compile(folder);
   },
 });
 
-/** A step that is done when its inputs are those of the last time it ended well, and its output is there. */
-function stamped({ name, title, inputs, also = '', output, work }) {
+async function compile(folder) {
+  const dist = inRoot(folder, 'dist');
+  await run('typescript', process.execPath, [
+    tool('typescript', 'bin', 'tsc'),
+    '-p',
+    path.join(folder, 'tsconfig.json'),
+  ]);
+  // What a source that is gone had left behind would still be published.
+  for (const file of filesUnder(dist)) {
+    const source = path.relative(dist, file).replace(/(?:\.d\.([cm]?)ts|\.([cm]?)js)(\.map)?$/, '.$1$2ts');
+    if (!existsSync(inRoot(folder, 'lib', source))) rmSync(file);
+  }
+}
+
+/** A step that is done when its inputs are those of the last time it ended well, and its output (or each of several) is there. */
+function stamped({ name, title, inputs, also = '', output = '', outputs = [output], work }) {
   const stamp = inRoot('build', '.setup', name);
   return {
-    done: () => existsSync(inRoot(output)) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash(inputs, also),
+    inputs,
+    done: () =>
+      outputs.every((name) => existsSync(inRoot(name))) &&
+      existsSync(stamp) &&
+      readFileSync(stamp, 'utf8') === hash(inputs, also),
     async run() {
       // Taken first: a source that changes during the work makes the step run again.
       const before = hash(inputs, also);

@@ -29,6 +29,8 @@ export function preparePage(file: string): Page {
   writeFileSync(join(folder, 'model.onnx'), models.square());
   writeFileSync(join(folder, 'classifier.onnx'), zipMap([0, 1]));
   const vad = dirname(require.resolve('@ricky0123/vad-web/package.json'));
+  mkdirSync(join(folder, 'models'));
+  writeFileSync(join(folder, 'models', 'square.onnx'), models.square({ features: 2 }));
   copyFileSync(join(vad, 'dist/silero_vad_v5.onnx'), join(folder, 'silero_vad_v5.onnx'));
   const given = relative(folder, join(root, 'test', 'docs', 'given.js'));
   const examples = examplesOf(readFileSync(join(root, file), 'utf8'), given).map((example, i) => {

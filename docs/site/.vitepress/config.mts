@@ -10,6 +10,7 @@ const pages = [
   ['linear-algebra', 'Linear algebra'],
   ['tensors', 'Tensors'],
   ['streams', 'Streams'],
+  ['server', 'A model server'],
   ['errors', 'Errors'],
   ['install', 'Installing'],
   ['cuda', 'The CUDA device'],

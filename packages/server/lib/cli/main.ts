@@ -1,0 +1,90 @@
+#!/usr/bin/env node
+// The command of the package: npx @tensorlane/server ./models
+
+import { parseArgs } from 'node:util';
+import { TensorlaneError } from 'tensorlane';
+import { serve } from '../index.js';
+import type { Server, ServerOptions } from '../server.js';
+import { describe } from './describe.js';
+
+const usage = `Usage: tensorlane-server FOLDER [options]
+Serves the models of a folder, NAME/VERSION/model.onnx or NAME.onnx, over the Open Inference Protocol v2.
+
+  --http ADDRESS       where HTTP listens: HOST:PORT, a port on loopback, or unix:PATH (127.0.0.1:8000)
+  --device NAME        cpu, cuda or cuda:N; by default the best that works here
+  --poll SECONDS       how often the folder is looked at for new versions; 0: only once (1)
+  --control            lets clients load and unload models
+  --max-body BYTES     the largest body of a request (${64 * 2 ** 20})
+  --drain SECONDS      how long a stop waits for what was accepted (30)
+  --help`;
+
+const options = {
+  http: { type: 'string' },
+  device: { type: 'string' },
+  poll: { type: 'string' },
+  control: { type: 'boolean' },
+  'max-body': { type: 'string' },
+  drain: { type: 'string' },
+  help: { type: 'boolean' },
+} as const;
+
+class UsageError extends Error {}
+
+function optionsOf(args: readonly string[]): ServerOptions | undefined {
+  const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+  if (values.help === true) return undefined;
+  if (positionals.length !== 1) throw new UsageError('one folder of models is expected');
+  const bodyBytes = numberIn('--max-body', values['max-body']);
+  return {
+    repository: positionals[0],
+    http: values.http,
+    device: values.device as ServerOptions['device'],
+    pollSeconds: numberIn('--poll', values.poll),
+    explicitControl: values.control,
+    drainSeconds: numberIn('--drain', values.drain),
+    limits: bodyBytes === undefined ? undefined : { bodyBytes },
+  };
+}
+
+function numberIn(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (text.trim() !== '' && Number.isFinite(number)) return number;
+  throw new UsageError(`${name} must be a number, got '${text}'`);
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const given = optionsOf(args);
+    if (given === undefined) {
+      console.log(usage);
+      return 0;
+    }
+    const server = await serve(given);
+    console.log(describe(server));
+    await stopped(server);
+    return 0;
+  } catch (error) {
+    const isUsage = error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
+    const isTold = error instanceof TensorlaneError || typeof (error as { syscall?: unknown }).syscall === 'string';
+    if (!isUsage && !isTold) throw error;
+    console.error(`tensorlane-server: ${(error as Error).message}${isUsage ? `\n${usage}` : ''}`);
+    return isUsage ? 2 : 1;
+  }
+}
+
+/** Until a signal has told it to end, and it has. A second signal ends it at once. */
+function stopped(server: Server): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let isTold = false;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (isTold) process.exit(1);
+        isTold = true;
+        server.close().then(resolve, reject);
+      });
+    }
+  });
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,245 @@
+// The engine: models in their versions, on one device, without any transport. Every protocol is a way to it, so that the requests of all of
+// them share batches.
+
+import { type Device, type Feeds, type Outputs, open, type RunOptions, TensorlaneError } from 'tensorlane';
+import { type FoundVersions, scanRepository, scanVersions } from '../repository/scan.js';
+import { loadOnnx } from './onnx.js';
+import { checkEngineOptions, type EngineOptions, type EngineSettings, type ModelSettings } from './options.js';
+import type { Servable } from './servable.js';
+import { BatchListener } from './statistics.js';
+import { type VersionStatus, Versions } from './versions.js';
+
+/** A model, and its highest version or the one that is named. */
+export interface ModelReference {
+  readonly name: string;
+  readonly version?: number | undefined;
+  readonly label?: string | undefined;
+}
+
+export interface ModelStatus {
+  readonly name: string;
+  readonly versions: readonly VersionStatus[];
+}
+
+let engines = 0;
+
+export class Engine implements AsyncDisposable {
+  readonly device: Device;
+  readonly #ownsDevice: boolean;
+  readonly #settings: EngineSettings;
+  readonly #models = new Map<string, Versions>();
+  /** What was said by calls, which holds until the next call. */
+  readonly #said = new Map<string, 'loaded' | 'unloaded'>();
+  readonly #batches = new BatchListener();
+  /** Tells the batches of several engines in one process apart. */
+  readonly #suffix = engines++ === 0 ? '' : `#${engines}`;
+  #timer: NodeJS.Timeout | undefined;
+  /** One pass over the models at a time. */
+  #pass: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+  #isRetired = false;
+
+  private constructor(settings: EngineSettings, device: Device, ownsDevice: boolean) {
+    this.#settings = settings;
+    this.device = device;
+    this.#ownsDevice = ownsDevice;
+  }
+
+  /**
+   * Opens the device and loads the models; those that fail are told by `status()`.
+   *
+   * Errors: ERR_ARGUMENT (an option, by name; a folder that cannot be read), ERR_NO_DEVICE.
+   */
+  static async start(options: EngineOptions = {}): Promise<Engine> {
+    const settings = checkEngineOptions(options);
+    const given = settings.device;
+    const isOpen = typeof given === 'object' && 'loadModel' in given;
+    const device = isOpen ? (given as Device) : await open(given ?? {});
+    const engine = new Engine(settings, device, !isOpen);
+    try {
+      await engine.refresh();
+    } catch (cause) {
+      await engine.close();
+      if (cause instanceof TensorlaneError) throw cause;
+      throw new TensorlaneError('ERR_ARGUMENT', `the models cannot be read: ${(cause as Error).message}`, { cause });
+    }
+    engine.#poll();
+    return engine;
+  }
+
+  get explicitControl(): boolean {
+    return this.#settings.explicitControl;
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** Whether every model that is there has a version that is served. */
+  get ready(): boolean {
+    return (
+      !this.closed &&
+      !this.#isRetired &&
+      [...this.#models.values()].every((model) => model.hasAvailable || this.#isSaidUnloaded(model))
+    );
+  }
+
+  /** Of all models, or of one. Errors: ERR_NOT_FOUND. */
+  status(name?: string): ModelStatus[] {
+    const models = name === undefined ? [...this.#models.values()] : [this.#modelOf(name)];
+    return models.map((model) => ({ name: model.name, versions: model.status }));
+  }
+
+  /** The versions of a model that are served, the highest first. Errors: ERR_NOT_FOUND. */
+  available(name: string): Servable[] {
+    return this.#modelOf(name).available;
+  }
+
+  labels(name: string): ReadonlyMap<string, number> {
+    return this.#modelOf(name).labels;
+  }
+
+  /** What is served now, to be looked at; to run it, `use` it. Errors: ERR_NOT_FOUND. */
+  resolve({ name, version, label }: ModelReference): Servable {
+    return this.#modelOf(name).resolve({ version, label });
+  }
+
+  /** `work` has the version until the promise settles: it is not unloaded before. Errors: ERR_NOT_FOUND, and those of `work`. */
+  async use<T>(reference: ModelReference, work: (servable: Servable) => Promise<T>): Promise<T> {
+    return this.resolve(reference).use(work);
+  }
+
+  /** Errors: ERR_NOT_FOUND, ERR_DISPOSED, and those of `model.run`. */
+  async run(model: string | ModelReference, feeds: Feeds, options?: RunOptions): Promise<Outputs> {
+    const reference = typeof model === 'string' ? { name: model } : model;
+    return this.use(reference, (servable) => servable.run(feeds, options));
+  }
+
+  /** Loads a model of the repository, or its newer version. Errors: ERR_NOT_SUPPORTED (not switched on), ERR_NOT_FOUND, those of `loadModel`. */
+  async load(name: string): Promise<void> {
+    this.#requireControl();
+    this.#said.set(name, 'loaded');
+    await this.refresh();
+    const model = this.#modelOf(name);
+    const failed = model.status.find(({ error }) => error !== undefined);
+    if (failed !== undefined) throw failed.error;
+    if (!model.hasAvailable) model.resolve();
+  }
+
+  /** Takes no more requests for a model, answers those that it has, and frees it. Errors: ERR_NOT_SUPPORTED (not switched on), ERR_NOT_FOUND. */
+  async unload(name: string): Promise<void> {
+    this.#requireControl();
+    const model = this.#modelOf(name);
+    this.#said.set(name, 'unloaded');
+    await this.#inTurn(async () => model.unload());
+  }
+
+  /** Looks at the folders now: resolves when what is new is served. Errors: those of the file system; then nothing has changed. */
+  refresh(): Promise<void> {
+    return this.#inTurn(() => this.#refresh());
+  }
+
+  /** Is not ready any more, and answers all the same: whoever sends requests here learns of it before it closes. */
+  retire(): void {
+    this.#isRetired = true;
+  }
+
+  /** Takes no more requests, answers those that it has, and frees everything. May be called again. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#pass;
+    for (const model of this.#models.values()) model.unload();
+    await Promise.all([...this.#models.values()].map((model) => model.drained()));
+    this.#batches[Symbol.dispose]();
+    if (this.#ownsDevice) await this.device.dispose();
+  }
+
+  #poll(): void {
+    const { pollSeconds } = this.#settings;
+    if (pollSeconds === 0 || this.closed) return;
+    this.#timer = setTimeout(() => {
+      // What cannot be read at the moment changes nothing.
+      this.refresh().then(
+        () => this.#poll(),
+        () => this.#poll(),
+      );
+    }, pollSeconds * 1000);
+    this.#timer.unref();
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#pass.then(() => {
+      if (!this.closed) return work();
+      throw new TensorlaneError('ERR_DISPOSED', 'the engine is closed');
+    });
+    this.#pass = done.catch(() => {});
+    return done;
+  }
+
+  async #refresh(): Promise<void> {
+    const { repository, models, other } = this.#settings;
+    const found = repository === undefined ? new Map<string, FoundVersions>() : await scanRepository(repository);
+    for (const [name, { folder }] of models) {
+      // One whose folder is not there, or cannot be read, stays as it is.
+      if (folder === undefined) continue;
+      const versions = await scanVersions(folder).catch(() => undefined);
+      if (versions !== undefined) found.set(name, versions);
+      else if (!this.#models.has(name)) found.set(name, new Map());
+    }
+    for (const name of models.keys()) if (!found.has(name) && !this.#models.has(name)) found.set(name, new Map());
+    for (const [name, model] of this.#models) {
+      if (!found.has(name) && models.get(name)?.folder === undefined) await model.reconcile(new Map(), other);
+      if (!found.has(name) && !models.has(name) && model.status.length === 0) this.#models.delete(name);
+    }
+    for (const [name, versions] of found) {
+      if (this.closed) return;
+      if (this.#said.get(name) === 'unloaded') continue;
+      await this.#versionsOf(name).reconcile(versions, models.get(name) ?? other);
+    }
+  }
+
+  #versionsOf(name: string): Versions {
+    let model = this.#models.get(name);
+    if (model === undefined) {
+      model = new Versions(name, (version, file, statistics) => {
+        const batcher = `${name}/${version}${this.#suffix}`;
+        this.#batches.add(batcher, statistics);
+        return loadOnnx({ device: this.device, name, version, file, statistics, batcher, load: this.#loadOf(name) });
+      });
+      this.#models.set(name, model);
+    }
+    return model;
+  }
+
+  #loadOf(name: string): ModelSettings['load'] {
+    return (this.#settings.models.get(name) ?? this.#settings.other).load;
+  }
+
+  #modelOf(name: string): Versions {
+    const model = this.#models.get(name);
+    if (this.closed) throw new TensorlaneError('ERR_DISPOSED', 'the engine is closed');
+    if (model !== undefined) return model;
+    throw new TensorlaneError('ERR_NOT_FOUND', `there is no model '${name.slice(0, 200)}'`);
+  }
+
+  #isSaidUnloaded(model: Versions): boolean {
+    return this.#said.get(model.name) === 'unloaded';
+  }
+
+  #requireControl(): void {
+    if (this.explicitControl) return;
+    throw new TensorlaneError(
+      'ERR_NOT_SUPPORTED',
+      'models are not loaded and unloaded by calls here (explicitControl: false)',
+    );
+  }
+}

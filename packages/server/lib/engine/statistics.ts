@@ -1,0 +1,91 @@
+// What is counted of a version of a model, over all the times that it was loaded.
+
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { BatchEvent, ModelStats } from 'tensorlane';
+
+/** How often, and how long all together, in milliseconds. */
+export interface Duration {
+  count: number;
+  millis: number;
+}
+
+const none = (): Duration => ({ count: 0, millis: 0 });
+
+export class VersionStatistics {
+  readonly success = none();
+  readonly failure = none();
+  readonly cancelled = none();
+  /** When the last request ended, in milliseconds since 1970; 0: there was none. */
+  lastInference = 0;
+  /** Of requests, each as long as its batch. */
+  readonly computed = none();
+  /** By the rows of batches. */
+  readonly batches = new Map<number, Duration>();
+  /** Of loads before the present one. */
+  #before = { rows: 0, executions: 0, queued: none() };
+
+  succeeded(millis: number): void {
+    add(this.success, millis);
+    this.lastInference = Date.now();
+  }
+
+  failed(millis: number, isCancelled: boolean): void {
+    add(isCancelled ? this.cancelled : this.failure, millis);
+    this.lastInference = Date.now();
+  }
+
+  batch({ requests, rows, computeMicros }: BatchEvent): void {
+    this.computed.count += requests;
+    this.computed.millis += (requests * computeMicros) / 1000;
+    let entry = this.batches.get(rows);
+    if (entry === undefined) {
+      entry = none();
+      this.batches.set(rows, entry);
+    }
+    add(entry, computeMicros / 1000);
+  }
+
+  /** All loads together, the present one's statistics given. */
+  total(stats: ModelStats | undefined) {
+    const { rows, executions, queued } = this.#before;
+    if (stats === undefined) return this.#before;
+    const queueMillis = stats.queueMicros.sum / 1000;
+    return {
+      rows: rows + stats.batches.rows,
+      executions: executions + stats.batches.count,
+      queued: { count: queued.count + stats.queueMicros.count, millis: queued.millis + queueMillis },
+    };
+  }
+
+  /** Of a load that has ended. */
+  keep(stats: ModelStats | undefined): void {
+    this.#before = this.total(stats);
+  }
+}
+
+function add(duration: Duration, millis: number): void {
+  duration.count++;
+  duration.millis += millis;
+}
+
+/** Gives each batch to the statistics of the version whose model ran it. */
+export class BatchListener implements Disposable {
+  readonly #statistics = new Map<string, VersionStatistics>();
+  readonly #onBatch = (event: unknown) => {
+    const batch = event as BatchEvent;
+    this.#statistics.get(batch.batcher)?.batch(batch);
+  };
+
+  constructor() {
+    subscribe('tensorlane:batch', this.#onBatch);
+  }
+
+  /** `batcher`: the name that the model was loaded with. */
+  add(batcher: string, statistics: VersionStatistics): void {
+    this.#statistics.set(batcher, statistics);
+  }
+
+  [Symbol.dispose](): void {
+    unsubscribe('tensorlane:batch', this.#onBatch);
+  }
+}

@@ -1,0 +1,45 @@
+// A request and its answer, as protocols see them, whatever server, framework or socket they came through.
+
+export interface Exchange {
+  readonly method: string;
+  /** As it was sent: percent-encoded, without the query. */
+  readonly path: string;
+  /** By names in lower case. */
+  header(name: string): string | undefined;
+  /** Aborts when the client hangs up. */
+  readonly signal: AbortSignal;
+  /**
+   * The body, decompressed. With `head` its bytes after so many lie so that numbers of 64 bits can be read where they are. To be asked for
+   * once. Errors: Refusal (too large, cut off, no room, an encoding that is not known).
+   */
+  body(head?: number): Promise<Uint8Array>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Sent one after the other. */
+  readonly body: string | readonly Uint8Array[];
+}
+
+/** Gives the answer to what it is asked; undefined, where the path is none of its own. */
+export type Protocol = (exchange: Exchange) => Promise<Answer> | undefined;
+
+export function jsonAnswer(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Answer {
+  return textAnswer(status, JSON.stringify(body), headers);
+}
+
+/** Of JSON that is text already. */
+export function textAnswer(status: number, body: string, headers: Readonly<Record<string, string>> = {}): Answer {
+  return { status, headers: { 'content-type': 'application/json', ...headers }, body };
+}
+
+export function emptyAnswer(status: number): Answer {
+  return { status, headers: {}, body: '' };
+}
+
+/** Retry-After is in whole seconds. */
+export function retryAfter(micros: number | undefined, status: number): Readonly<Record<string, string>> {
+  if (micros === undefined && status !== 503) return {};
+  return { 'retry-after': String(Math.max(1, Math.ceil((micros ?? 0) / 1e6))) };
+}

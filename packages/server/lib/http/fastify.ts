@@ -1,0 +1,47 @@
+// The server as a plugin of fastify's: await app.register(tensorlane, { repository: './models' }).
+//
+// The rule: it has its own parser of bodies, its routes alone see it, and what the application has of parsers, hooks and routes stays.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { objectOf, wrongOption } from '../core/options.js';
+import { Engine } from '../engine/engine.js';
+import { type EngineOptions, engineOptionNames } from '../engine/options.js';
+import { checkLimits, type LimitOptions } from './limits.js';
+import { pathOf } from './node.js';
+import { Service } from './service.js';
+
+export interface PluginOptions extends EngineOptions {
+  /** One that is running already, which stays its owner's to close, in place of the options of one. */
+  engine?: Engine | undefined;
+  limits?: LimitOptions | undefined;
+}
+
+/** Errors: ERR_ARGUMENT, and those of `Engine.start`. */
+export async function tensorlane(app: FastifyInstance, options: PluginOptions): Promise<void> {
+  const { engine: given, limits: limitOptions, ...rest } = options;
+  // Of fastify's own, for every plugin.
+  const { prefix, logLevel, logSerializers, ...engineOptions } = rest as EngineOptions & Record<string, unknown>;
+  const limits = checkLimits(limitOptions);
+  if (given !== undefined && Object.keys(engineOptions).length > 0) {
+    throw wrongOption(`an engine was given, which has options of its own: ${Object.keys(engineOptions).join(', ')}`);
+  }
+  objectOf('options', engineOptions, engineOptionNames);
+  const engine = given ?? (await Engine.start(engineOptions));
+  if (given === undefined) app.addHook('onClose', () => engine.close());
+  mount(app, new Service(engine, limits), typeof prefix === 'string' ? prefix : '');
+}
+
+function mount(app: FastifyInstance, service: Service, prefix: string): void {
+  app.removeAllContentTypeParsers();
+  // The body is read when it is known whose it is, and that there is room for it.
+  app.addContentTypeParser('*', (_request, _body, done) => done(null));
+  app.addHook('preClose', async () => service.retire());
+  const handler = async (request: FastifyRequest, reply: FastifyReply) => {
+    const path = pathOf(request.raw.url ?? '/').slice(prefix.length);
+    const { status, headers, body } = await service.respond(request.raw, reply.raw, path);
+    reply.code(status).headers(headers);
+    // Not awaited: it is a promise of all bytes being sent.
+    void reply.send(typeof body === 'string' ? body : body.length === 1 ? body[0] : Buffer.concat(body));
+  };
+  for (const url of ['/v2', '/v2/*']) app.route({ method: ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'], url, handler });
+}

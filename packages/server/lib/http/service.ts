@@ -1,0 +1,50 @@
+// The protocols, put together behind one budget: finds whose a request is, and has an answer to everything.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Engine } from '../engine/engine.js';
+import { openInference } from '../v2/protocol.js';
+import { ByteBudget } from './budget.js';
+import { type Answer, type Exchange, jsonAnswer, type Protocol } from './exchange.js';
+import type { Limits } from './limits.js';
+import { compressed, NodeExchange } from './node.js';
+
+export class Service {
+  readonly budget: ByteBudget;
+  readonly #limits: Limits;
+  readonly #protocols: readonly Protocol[];
+  #isRetired = false;
+
+  constructor(engine: Engine, limits: Limits) {
+    this.#limits = limits;
+    this.budget = new ByteBudget(limits);
+    this.#protocols = [openInference(engine)];
+  }
+
+  /** From now on no connection is kept for a next request. */
+  retire(): void {
+    this.#isRetired = true;
+  }
+
+  /** Never rejects. */
+  async answer(exchange: Exchange): Promise<Answer> {
+    for (const protocol of this.#protocols) {
+      const answer = protocol(exchange);
+      if (answer !== undefined) return answer;
+    }
+    return jsonAnswer(404, { error: 'there is nothing at this path' });
+  }
+
+  /** What is to be sent to a request of node:http. Never rejects. */
+  async respond(message: IncomingMessage, response: ServerResponse, path: string): Promise<Answer> {
+    const lease = this.budget.lease();
+    try {
+      const exchange = new NodeExchange(message, response, path, this.#limits, lease);
+      const answer = await compressed(await this.answer(exchange), exchange.header('accept-encoding'));
+      // What was not read of the body is in the way of the next request.
+      if (message.complete && !this.#isRetired) return answer;
+      return { ...answer, headers: { ...answer.headers, connection: 'close' } };
+    } finally {
+      lease.release();
+    }
+  }
+}

@@ -1,0 +1,8 @@
+// The public surface of @tensorlane/server.
+
+export { Engine, type ModelReference, type ModelStatus } from './engine/engine.js';
+export type { EngineOptions, ModelConfig, VersionPolicy } from './engine/options.js';
+export type { VersionState, VersionStatus } from './engine/versions.js';
+export { type PluginOptions, tensorlane } from './http/fastify.js';
+export type { LimitOptions } from './http/limits.js';
+export { Server, type ServerOptions, serve } from './server.js';

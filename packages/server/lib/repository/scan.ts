@@ -1,0 +1,107 @@
+// What is in a folder of models: NAME/VERSION/model.onnx, or NAME.onnx alone, which is version 1.
+//
+// The rule: nothing outside of the folder is read, also not through a link. A version is known by its files' names, sizes and times, so that
+// one whose files were changed is loaded anew.
+
+import type { Dirent } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { TensorlaneError } from 'tensorlane';
+
+export interface FoundVersion {
+  readonly file: string;
+  /** Other than before where any of its files is. */
+  readonly fingerprint: string;
+  /** Why it cannot be loaded. */
+  readonly problem?: TensorlaneError;
+}
+
+export type FoundVersions = ReadonlyMap<number, FoundVersion>;
+
+const modelFile = 'model.onnx';
+/** More files than any version of a model has are no model. */
+const mostFiles = 10_000;
+
+/** All models of a folder, by name. Errors: those of the file system, where the folder itself cannot be read. */
+export async function scanRepository(folder: string): Promise<Map<string, FoundVersions>> {
+  const root = await realpath(folder);
+  const found = new Map<string, FoundVersions>();
+  const entries = (await readdir(root, { withFileTypes: true })).filter(({ name }) => !name.startsWith('.'));
+  for (const entry of entries) {
+    const name = entry.name.endsWith('.onnx') ? entry.name.slice(0, -'.onnx'.length) : '';
+    if (name === '' || (await kindOf(root, entry)) !== 'file') continue;
+    found.set(name, new Map([[1, await bareFile(root, entry.name)]]));
+  }
+  for (const entry of entries) {
+    if ((await kindOf(root, entry)) !== 'folder') continue;
+    const versions = await scanVersions(path.join(root, entry.name), root);
+    if (versions.size > 0) found.set(entry.name, versions);
+  }
+  return found;
+}
+
+/**
+ * The versions in a model's folder. `root`: what nothing leads out of; the folder itself by default. Errors: those of the file system, where
+ * the folder cannot be read.
+ */
+export async function scanVersions(folder: string, root?: string): Promise<FoundVersions> {
+  const within = await realpath(root ?? folder);
+  const versions = new Map<number, FoundVersion>();
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const version = /^\d{1,15}$/.test(entry.name) ? Number(entry.name) : 0;
+    if (version < 1 || (await kindOf(folder, entry)) !== 'folder') continue;
+    const found = await versionFolder(path.join(folder, entry.name), within);
+    if (found !== undefined) versions.set(version, found);
+  }
+  return versions;
+}
+
+async function versionFolder(folder: string, root: string): Promise<FoundVersion | undefined> {
+  const file = path.join(folder, modelFile);
+  try {
+    const names = (await readdir(folder, { recursive: true })).sort();
+    if (!names.includes(modelFile)) return undefined;
+    if (names.length > mostFiles) return broken(file, `it has ${names.length} files`);
+    return await found(file, root, folder, names);
+  } catch (error) {
+    return broken(file, (error as Error).message);
+  }
+}
+
+async function bareFile(root: string, name: string): Promise<FoundVersion> {
+  const file = path.join(root, name);
+  try {
+    // Weights beside it begin with its name, as exporters have it.
+    const beside = (await readdir(root)).filter((other) => other.startsWith(name)).sort();
+    return await found(file, root, root, beside);
+  } catch (error) {
+    return broken(file, (error as Error).message);
+  }
+}
+
+async function found(file: string, root: string, folder: string, names: readonly string[]): Promise<FoundVersion> {
+  const parts: string[] = [];
+  for (const name of names) {
+    const real = await realpath(path.join(folder, name));
+    if (real !== root && !real.startsWith(root + path.sep)) {
+      return broken(file, `${path.join(folder, name)} leads out of ${root}`);
+    }
+    const { size, mtimeMs, ino } = await stat(real);
+    parts.push(`${name} ${size} ${mtimeMs} ${ino}`);
+  }
+  return { file, fingerprint: parts.join('\n') };
+}
+
+function broken(file: string, why: string): FoundVersion {
+  const problem = new TensorlaneError('ERR_ARGUMENT', `${file} cannot be served: ${why}`);
+  return { file, fingerprint: problem.message, problem };
+}
+
+/** Of what a link leads to, where it is one. */
+async function kindOf(folder: string, entry: Dirent): Promise<'file' | 'folder' | undefined> {
+  if (entry.isFile()) return 'file';
+  if (entry.isDirectory()) return 'folder';
+  if (!entry.isSymbolicLink()) return undefined;
+  const target = await stat(path.join(folder, entry.name)).catch(() => undefined);
+  return target?.isFile() ? 'file' : target?.isDirectory() ? 'folder' : undefined;
+}

@@ -1,0 +1,177 @@
+// One inference: the request's tensors, the run, and the answer.
+//
+// A request is read in two steps, because what comes first says how the rest is laid out: its JSON (all of the body, or as many bytes of it as
+// Inference-Header-Content-Length says), then the tensors in the bytes after it.
+
+import type { Feeds, Outputs, RunOptions, Tensor } from 'tensorlane';
+import { byV2Name } from '../core/dtypes.js';
+import { invalid, Refusal } from '../core/errors.js';
+import type { Engine, ModelReference } from '../engine/engine.js';
+import type { Servable } from '../engine/servable.js';
+import type { Answer, Exchange } from '../http/exchange.js';
+import { isObject, type JsonObject, type JsonValue, parseJson } from '../json/parse.js';
+import { elementsOf, tensorOf } from '../json/tensor.js';
+import { BinaryReader } from './binary.js';
+import { inferAnswer } from './reply.js';
+
+const headerLength = 'inference-header-content-length';
+/** More inputs or outputs than any model has. */
+const mostTensors = 1000;
+
+export interface RequestedOutput {
+  readonly name: string;
+  readonly isBinary: boolean;
+}
+
+export interface InferRequest {
+  readonly id: string | undefined;
+  readonly feeds: Feeds;
+  readonly options: RunOptions;
+  readonly outputs: readonly RequestedOutput[] | undefined;
+  /** Of outputs that say nothing. */
+  readonly isBinary: boolean;
+}
+
+export async function infer(engine: Engine, exchange: Exchange, model: ModelReference): Promise<Answer> {
+  // A model that is not there needs no body.
+  engine.resolve(model);
+  const head = headLength(exchange);
+  const bytes = await exchange.body(head ?? 0);
+  return engine.use(model, async (servable) => {
+    const request = readRequest(servable, bytes, head, exchange.signal);
+    const outputs = (await servable.run(request.feeds, request.options)) as Outputs;
+    return inferAnswer(servable, request, outputs);
+  });
+}
+
+function headLength(exchange: Exchange): number | undefined {
+  const text = exchange.header(headerLength);
+  if (text === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(text)) throw invalid(`${headerLength} must be a number of bytes`);
+  return Number(text);
+}
+
+function readRequest(
+  servable: Servable,
+  bytes: Uint8Array,
+  head: number | undefined,
+  signal: AbortSignal,
+): InferRequest {
+  if (head === 0) throw new Refusal('UNIMPLEMENTED', `${headerLength}: 0 (a raw request) is not taken here`);
+  if (head !== undefined && head > bytes.length) {
+    throw invalid(`${headerLength} is ${head}, but the body has ${bytes.length} bytes`);
+  }
+  const json = parseJson(head === undefined ? bytes : bytes.subarray(0, head));
+  if (!isObject(json)) throw invalid('the request must be a JSON object');
+  const binary = new BinaryReader(bytes.subarray(head ?? bytes.length));
+  const { id } = json;
+  if (id !== undefined && typeof id !== 'string') throw invalid("'id' must be a string");
+  const parameters = objectAt(json, 'parameters', 'parameters');
+  const outputs = json.outputs === undefined ? undefined : listAt(json, 'outputs').map(readOutput);
+  const isBinary = flagAt(parameters, 'binary_data_output') ?? false;
+  const feeds = readInputs(listAt(json, 'inputs'), binary);
+  binary.end();
+  const options: RunOptions = {
+    signal,
+    ...runOptions(servable, parameters),
+    ...(outputs === undefined || outputs.length === 0
+      ? {}
+      : { outputs: [...new Set(outputs.map(({ name }) => name))] }),
+  };
+  const chosen = outputs?.map(({ name, binary: own }) => ({ name, isBinary: own ?? isBinary }));
+  return { id, feeds, options, outputs: chosen?.length ? chosen : undefined, isBinary };
+}
+
+function readInputs(inputs: readonly JsonValue[], binary: BinaryReader): Feeds {
+  const feeds: Record<string, Tensor> = Object.create(null) as Record<string, Tensor>;
+  for (const [at, input] of inputs.entries()) {
+    const what = `inputs[${at}]`;
+    if (!isObject(input)) throw invalid(`${what} must be an object`);
+    const { name, datatype, shape, data } = input;
+    if (typeof name !== 'string' || name === '') throw invalid(`${what} has no name`);
+    const called = `input '${name.slice(0, 100)}'`;
+    if (name in feeds) throw invalid(`${called} was given twice`);
+    const type = typeof datatype === 'string' ? byV2Name.get(datatype) : undefined;
+    if (type === undefined) {
+      const known = [...byV2Name.keys()].join(', ');
+      throw invalid(`${called}: datatype must be one of ${known}, got ${String(datatype).slice(0, 50)}`);
+    }
+    if (!Array.isArray(shape)) throw invalid(`${called} has no shape`);
+    const dims = shape as number[];
+    elementsOf(called, dims);
+    const parameters = objectAt(input, 'parameters', `${called}: parameters`);
+    refuseSharedMemory(parameters, called);
+    const size = parameters.binary_data_size;
+    if (size === undefined) {
+      if (data === undefined) throw invalid(`${called} has no data`);
+      feeds[name] = tensorOf(called, type, dims, data);
+      continue;
+    }
+    if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
+      throw invalid(`${called}: binary_data_size must be a number of bytes`);
+    }
+    if (data !== undefined) throw invalid(`${called} has both data and binary_data_size`);
+    feeds[name] = binary.tensor(called, type, dims, size);
+  }
+  return feeds;
+}
+
+function readOutput(output: JsonValue, at: number): { name: string; binary: boolean | undefined } {
+  if (!isObject(output)) throw invalid(`outputs[${at}] must be an object`);
+  const { name } = output;
+  if (typeof name !== 'string' || name === '') throw invalid(`outputs[${at}] has no name`);
+  const called = `output '${name.slice(0, 100)}'`;
+  const parameters = objectAt(output, 'parameters', `${called}: parameters`);
+  refuseSharedMemory(parameters, called);
+  if (parameters.classification !== undefined) {
+    throw new Refusal('UNIMPLEMENTED', `${called}: classification is not done here`);
+  }
+  return { name, binary: flagAt(parameters, 'binary_data') };
+}
+
+/** Parameters that mean something to the server; others are the caller's own. */
+function runOptions(servable: Servable, parameters: JsonObject): RunOptions {
+  const sequence = Object.keys(parameters).find((name) => name.startsWith('sequence_') && !isNone(parameters[name]));
+  if (sequence !== undefined)
+    throw new Refusal('UNIMPLEMENTED', `parameter '${sequence}': sequences are not served here`);
+  const priority = wholeAt(parameters, 'priority');
+  const timeout = wholeAt(parameters, 'timeout');
+  return {
+    // As Triton has it: what is no level is the default.
+    ...(priority === undefined || priority < 1 || priority > servable.priorityLevels ? {} : { priority }),
+    ...(timeout === undefined || timeout === 0 ? {} : { timeoutMicros: timeout }),
+  };
+}
+
+/** Triton's clients send these with every request. */
+const isNone = (value: JsonValue | undefined) => value === 0 || value === '' || value === false;
+
+function refuseSharedMemory(parameters: JsonObject, called: string): void {
+  if (!Object.keys(parameters).some((name) => name.startsWith('shared_memory_'))) return;
+  throw new Refusal('UNIMPLEMENTED', `${called}: shared memory is not taken here`);
+}
+
+function objectAt(from: JsonObject, name: string, what: string): JsonObject {
+  const value = from[name] ?? {};
+  if (isObject(value)) return value;
+  throw invalid(`${what} must be an object`);
+}
+
+function listAt(from: JsonObject, name: string): readonly JsonValue[] {
+  const value = from[name];
+  if (!Array.isArray(value)) throw invalid(`'${name}' must be an array`);
+  if (value.length > mostTensors) throw invalid(`'${name}' has ${value.length} tensors; ${mostTensors} are the most`);
+  return value;
+}
+
+function flagAt(from: JsonObject, name: string): boolean | undefined {
+  const value = from[name];
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw invalid(`parameter '${name}' must be true or false`);
+}
+
+function wholeAt(from: JsonObject, name: string): number | undefined {
+  const value = from[name];
+  if (value === undefined || (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0)) return value;
+  throw invalid(`parameter '${name}' must be an integer of at least 0`);
+}

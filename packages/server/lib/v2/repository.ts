@@ -1,0 +1,54 @@
+// The index of models, and their loading and unloading by calls.
+
+import { invalid, Refusal, told } from '../core/errors.js';
+import type { Engine, ModelReference } from '../engine/engine.js';
+import type { VersionStatus } from '../engine/versions.js';
+import { type Answer, type Exchange, emptyAnswer, jsonAnswer } from '../http/exchange.js';
+import { isObject, type JsonObject, parseJson } from '../json/parse.js';
+
+const stateNames = {
+  START: 'LOADING',
+  LOADING: 'LOADING',
+  AVAILABLE: 'READY',
+  UNLOADING: 'UNLOADING',
+  END: 'UNAVAILABLE',
+} as const;
+
+export async function repositoryIndex(engine: Engine, exchange: Exchange): Promise<Answer> {
+  const { ready } = await objectIn(exchange);
+  if (ready !== undefined && typeof ready !== 'boolean') throw invalid("'ready' must be true or false");
+  const entries = engine
+    .status()
+    .flatMap(({ name, versions }) => (versions.length > 0 ? versions.map((one) => entry(name, one)) : [{ name }]));
+  return jsonAnswer(200, ready === true ? entries.filter((one) => 'state' in one && one.state === 'READY') : entries);
+}
+
+function entry(name: string, { version, state, error }: VersionStatus) {
+  const unloaded = state === 'END' ? { reason: 'unloaded' } : {};
+  const reason = error === undefined ? unloaded : { reason: told(error).message };
+  return { name, version: String(version), state: stateNames[state], ...reason };
+}
+
+export async function controlModel(
+  what: 'load' | 'unload',
+  engine: Engine,
+  exchange: Exchange,
+  { name }: ModelReference,
+): Promise<Answer> {
+  const { parameters = {} } = await objectIn(exchange);
+  if (!isObject(parameters)) throw invalid("'parameters' must be an object");
+  const unknown = Object.keys(parameters).find((key) => what === 'load' || key !== 'unload_dependents');
+  if (unknown !== undefined) {
+    throw new Refusal('UNIMPLEMENTED', `${what} does not take the parameter '${unknown.slice(0, 100)}'`);
+  }
+  await engine[what](name);
+  return emptyAnswer(200);
+}
+
+/** An empty body is one without anything in it. */
+async function objectIn(exchange: Exchange): Promise<JsonObject> {
+  const bytes = await exchange.body();
+  const value = bytes.length === 0 ? {} : parseJson(bytes);
+  if (isObject(value)) return value;
+  throw invalid('the body must be a JSON object');
+}

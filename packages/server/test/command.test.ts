@@ -1,0 +1,75 @@
+// The command: what it prints works, and a signal ends it when it has answered.
+
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { slow, square } from '../../../test/support/onnx-builder.js';
+import { type NodeOutcome, runNode } from '../../../test/support/processes.js';
+import { ask, folderOf } from './support.js';
+
+const command = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+
+interface Started {
+  readonly printed: string;
+  readonly url: string;
+  signal(name: NodeJS.Signals): void;
+  readonly ended: Promise<NodeOutcome>;
+}
+
+function start(...args: string[]): Promise<Started> {
+  return new Promise((resolve, reject) => {
+    const ended = runNode([command, ...args], {
+      onOutput(printed, child) {
+        const url = /(http:\S+)\/v2$/m.exec(printed)?.[1];
+        const isWhole = /^(Try it:\n.+|There is no model yet.*)$/m.test(printed);
+        if (url !== undefined && isWhole) resolve({ printed, url, ended, signal: (name) => child.kill(name) });
+      },
+    });
+    ended.then(({ stderr, code }) => reject(new Error(`ended with ${code}: ${stderr}`)), reject);
+  });
+}
+
+test('prints what it serves and a line that works, and ends when it is told to', async () => {
+  const folder = folderOf({ 'two words.onnx': square({ features: 3 }), 'bad.onnx': 'no model' });
+  const server = await start(folder, '--http', '0', '--device', 'cpu');
+  expect(server.printed).toMatch(/two words\/1 {3}AVAILABLE\n/);
+  expect(server.printed).toMatch(/bad\/1 {3}END: .*bad\.onnx/);
+  const line = server.printed.trim().split('\n').at(-1)!;
+  const reply = execFileSync('bash', ['-c', line], { encoding: 'utf8' });
+  expect(JSON.parse(reply)).toMatchObject({ outputs: [{ data: [0, 0, 0] }] });
+  server.signal('SIGTERM');
+  expect(await server.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+});
+
+test('what was accepted is answered before it ends', async () => {
+  const server = await start(folderOf({ 'm.onnx': slow({ iterations: 3000 }) }), '--http', '0', '--device', 'cpu');
+  const data = new Array(256).fill(1);
+  const body = { inputs: [{ name: 'x', shape: [1, 256], datatype: 'FP32', data }] };
+  const replies = Array.from({ length: 4 }, () => ask(`${server.url}/v2/models/m/infer`, body));
+  const running = async () => {
+    const { body } = await ask(`${server.url}/v2/models/m/stats`);
+    return (body as { model_stats: { execution_count: number }[] }).model_stats[0]!.execution_count;
+  };
+  while ((await running()) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  server.signal('SIGTERM');
+  for (const { status } of await Promise.all(replies)) expect(status).toBe(200);
+  expect(await server.ended).toMatchObject({ code: 0, signal: null });
+});
+
+test('arguments that do not fit are refused', async () => {
+  const outcomes = await Promise.all(
+    [
+      [],
+      ['a', 'b'],
+      ['x', '--port', '1'],
+      ['x', '--poll', 'often'],
+      ['/nowhere/at/all'],
+      ['x', '--http', 'localhost'],
+    ].map((args) => runNode([command, ...args])),
+  );
+  expect(outcomes.map(({ code }) => code)).toEqual([2, 2, 2, 2, 1, 1]);
+  expect(outcomes[3]!.stderr).toContain("--poll must be a number, got 'often'");
+  expect(outcomes[4]!.stderr).toMatch(/ENOENT/);
+  expect(outcomes[5]!.stderr).toContain("http must be HOST:PORT, a port, or unix:PATH, got 'localhost'");
+  expect((await runNode([command, '--help'])).stdout).toContain('--http ADDRESS');
+});
