@@ -45,7 +45,7 @@ export async function ask(url: string, body?: unknown, init: RequestInit = {}): 
   const sent =
     body === undefined || typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
   const response = await fetch(url, {
-    ...(sent === undefined ? {} : { method: 'POST', body: sent as BodyInit }),
+    ...(sent === undefined ? {} : { method: 'POST', body: sent as string }),
     ...init,
   });
   const text = await response.text();

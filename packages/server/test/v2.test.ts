@@ -31,7 +31,7 @@ function binaryBody(json: object, ...tensors: ArrayBufferView[]): [Uint8Array, R
 async function inferBinary(server: Server, [body, init]: [Uint8Array, RequestInit], model = 'm') {
   const response = await fetch(`${server.url}/v2/models/${model}/infer`, {
     method: 'POST',
-    body: body as BodyInit,
+    body: body as Uint8Array<ArrayBuffer>,
     ...init,
   });
   const bytes = Buffer.from(await response.arrayBuffer());
@@ -270,7 +270,7 @@ test('requests of the same moment share batches, and the statistics say so', asy
   await Promise.all(Array.from({ length: 40 }, () => infer(server, row)));
   await infer(server, { inputs: [inputOf([1, 3], [1, 2, 3])] });
   const { body } = await ask(`${server.url}/v2/models/m/stats`);
-  const [stats] = (body as { model_stats: Record<string, never>[] }).model_stats;
+  const [stats] = (body as { model_stats: Record<string, unknown>[] }).model_stats;
   const {
     success,
     fail,
