@@ -35,7 +35,7 @@ const cases = {
     done();
   },
   async pendingOpen() {
-    open(testDevice).then(done);
+    void open(testDevice).then(done);
   },
   async pendingSvd() {
     const device = await open(testDevice);
@@ -43,17 +43,17 @@ const cases = {
   },
   async pendingLoad() {
     const device = await open(testDevice);
-    device.loadModel(slow).then(done);
+    void device.loadModel(slow).then(done);
   },
   async pendingRun() {
     const device = await open(testDevice);
     const model = await device.loadModel(slow);
-    model.run({ x: row(64) }).then(done);
+    void model.run({ x: row(64) }).then(done);
   },
   async pendingDelay() {
     const device = await open(testDevice);
     const model = await device.loadModel(square, { batching: { maxQueueDelayMicros: 300_000 } });
-    model.run({ x: row() }).then(done);
+    void model.run({ x: row() }).then(done);
   },
   async pendingTimeout() {
     const device = await open(testDevice);
@@ -68,13 +68,13 @@ const cases = {
     const model = await device.loadModel(slow);
     model.run({ x: row(64) });
     device.linalg.svd(matrix(300));
-    device.dispose().then(done);
+    void device.dispose().then(done);
   },
   async pendingSynchronize() {
     const device = await open(testDevice);
     const stream = await device.streams.acquire();
     device.linalg.svd(matrix(300), { stream });
-    stream.synchronize().then(done);
+    void stream.synchronize().then(done);
   },
 };
 
