@@ -43,5 +43,7 @@ function mount(app: FastifyInstance, service: Service, prefix: string): void {
     // Not awaited: it is a promise of all bytes being sent.
     void reply.send(typeof body === 'string' ? body : body.length === 1 ? body[0] : Buffer.concat(body));
   };
-  for (const url of ['/v2', '/v2/*']) app.route({ method: ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'], url, handler });
+  for (const url of ['/v2', '/v2/*', '/v1/*', '/V1/*']) {
+    app.route({ method: ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'], url, handler });
+  }
 }

@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Engine } from '../engine/engine.js';
+import { tensorflowServing } from '../tfs/protocol.js';
 import { openInference } from '../v2/protocol.js';
 import { ByteBudget } from './budget.js';
 import { type Answer, type Exchange, jsonAnswer, type Protocol } from './exchange.js';
@@ -17,7 +18,7 @@ export class Service {
   constructor(engine: Engine, limits: Limits) {
     this.#limits = limits;
     this.budget = new ByteBudget(limits);
-    this.#protocols = [openInference(engine)];
+    this.#protocols = [openInference(engine), tensorflowServing(engine)];
   }
 
   /** From now on no connection is kept for a next request. */

@@ -4,7 +4,7 @@
 // type, as every client expects.
 
 import type { DType, Tensor } from 'tensorlane';
-import { byType, type ElementType } from '../core/dtypes.js';
+import type { ElementType } from '../core/dtypes.js';
 import { invalid } from '../core/errors.js';
 import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from './half.js';
 import type { JsonValue } from './parse.js';
@@ -107,10 +107,16 @@ function storeOf(type: DType, array: number[] & bigint[]): Store {
       return true;
     };
   }
+  // Above it, the nearest of the type would be infinity.
+  const most =
+    { float16: 65520, bfloat16: 2 ** 128 * (1 - 2 ** -9), float32: 2 ** 128 * (1 - 2 ** -25) }[type as string] ??
+    Infinity;
   const bits = type === 'float16' ? float16Bits : type === 'bfloat16' ? bfloat16Bits : (value: number) => value;
   return (value, at) => {
     if (typeof value !== 'number' && typeof value !== 'bigint') return false;
-    array[at] = bits(Number(value)) as never;
+    const number = Number(value);
+    if (!(Math.abs(number) < most) && Number.isFinite(number)) return false;
+    array[at] = bits(number) as never;
     return true;
   };
 }
@@ -130,5 +136,3 @@ function shortest(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return String(value);
   return Number.isFinite(value) ? String(Number(value.toPrecision(9))) : String(value);
 }
-
-export const isServedType = (type: string): boolean => byType.has(type);

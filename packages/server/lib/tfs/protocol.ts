@@ -1,0 +1,89 @@
+// TensorFlow Serving's protocol over REST: which path and verb is answered by what.
+//
+// The rule: a failure is { "error": message } with the status that the one table of errors has for it, and what is not found is told in
+// TensorFlow Serving's own words, which clients look for.
+
+import { invalid, Refusal, statuses, told } from '../core/errors.js';
+import type { Engine, ModelReference } from '../engine/engine.js';
+import { type Answer, type Exchange, type Protocol, retryAfter, textAnswer } from '../http/exchange.js';
+import { isObject, parseJson } from '../json/parse.js';
+import { PrettyWriter } from '../json/pretty.js';
+import { modelMetadata, modelStatus } from './models.js';
+import { requireSignature, resolve } from './reference.js';
+import { columnFeeds, columnsText, rowFeeds, rowsText } from './tensors.js';
+
+const modelPath = '/v1/models/([^/:]+)(?:/versions/(\\d{1,19})|/labels/([^/:]+))?';
+const inference = new RegExp(`^${modelPath}:(classify|regress|predict)$`, 'i');
+const information = new RegExp(`^${modelPath}(/metadata)?$`, 'i');
+
+export function tensorflowServing(engine: Engine): Protocol {
+  return (exchange) => (/^\/v1(\/|$)/i.test(exchange.path) ? answer(engine, exchange) : undefined);
+}
+
+async function answer(engine: Engine, exchange: Exchange): Promise<Answer> {
+  try {
+    return await route(engine, exchange);
+  } catch (error) {
+    const { status, message, http, retryAfterMicros } = told(error);
+    const code = http ?? statuses[status].tfs;
+    const writer = new PrettyWriter();
+    writer.startObject();
+    writer.key('error');
+    writer.value(JSON.stringify(message));
+    writer.endObject();
+    return textAnswer(code, writer.text, retryAfter(retryAfterMicros, code));
+  }
+}
+
+async function route(engine: Engine, exchange: Exchange): Promise<Answer> {
+  const { method, path } = exchange;
+  const wanted = method === 'POST' ? inference.exec(path) : method === 'GET' ? information.exec(path) : null;
+  if (wanted === null) throw invalid(`Malformed request: ${method} ${path.slice(0, 200)}`);
+  const model = referenceOf(wanted);
+  const last = wanted[4]?.toLowerCase();
+  if (method === 'GET')
+    return textAnswer(200, last === undefined ? modelStatus(engine, model) : modelMetadata(engine, model));
+  if (last === 'predict') return predict(engine, exchange, model);
+  throw new Refusal('UNIMPLEMENTED', `${last} is not done here; predict is`);
+}
+
+function referenceOf([, name, version, label]: RegExpExecArray): ModelReference {
+  return {
+    name: decoded(name!),
+    ...(version === undefined ? {} : { version: Number(version) }),
+    ...(label === undefined ? {} : { label: decoded(label) }),
+  };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw invalid('the path has a broken percent-encoding');
+  }
+}
+
+async function predict(engine: Engine, exchange: Exchange, model: ModelReference): Promise<Answer> {
+  // A model that is not there needs no body.
+  resolve(engine, model);
+  const body = parseJson(await exchange.body());
+  if (!isObject(body)) throw invalid('the request must be a JSON object');
+  const { signature_name: signature, instances, inputs } = body;
+  if (signature !== undefined && typeof signature !== 'string')
+    throw invalid("'signature_name' key must be a string value");
+  requireSignature(signature);
+  if ((instances === undefined) === (inputs === undefined)) {
+    throw invalid(
+      instances === undefined
+        ? "Missing 'inputs' or 'instances' key"
+        : "Not formatted correctly: only one of 'inputs' and 'instances' may exist",
+    );
+  }
+  return resolve(engine, model).use(async (servable) => {
+    const names = servable.outputs.map(({ name }) => name);
+    const isRows = instances !== undefined;
+    const feeds = isRows ? rowFeeds(servable.inputs, instances) : columnFeeds(servable.inputs, inputs!);
+    const outputs = await servable.run(feeds, { signal: exchange.signal });
+    return textAnswer(200, isRows ? rowsText(names, outputs) : columnsText(names, outputs));
+  });
+}
