@@ -1,5 +1,7 @@
 // The public surface of @tensorlane/server.
 
+export { defineConfig, readConfigFile } from './config/file.js';
+export { readBatchingFile, readModelConfigFile } from './config/tensorflow.js';
 export { Engine, type ModelReference, type ModelStatus } from './engine/engine.js';
 export type { EngineOptions, ModelConfig, VersionPolicy } from './engine/options.js';
 export type { VersionState, VersionStatus } from './engine/versions.js';

@@ -1,6 +1,7 @@
 // The command: what it prints works, and a signal ends it when it has answered.
 
 import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { slow, square } from '../../../test/support/onnx-builder.js';
@@ -38,6 +39,23 @@ test('prints what it serves and a line that works, and ends when it is told to',
   const reply = execFileSync('bash', ['-c', line], { encoding: 'utf8' });
   expect(JSON.parse(reply)).toMatchObject({ outputs: [{ data: [0, 0, 0] }] });
   server.signal('SIGTERM');
+  expect(await server.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+});
+
+test('serves what configuration files say, and what the command says on top', async () => {
+  const folder = folderOf({
+    'models.config': 'model_config_list { config { name: "half" base_path: "half" } }',
+    'batching.txt': 'max_batch_size { value: 4 } num_batch_threads { value: 1 }',
+    'half/3/model.onnx': square({ features: 1 }),
+    'tensorlane.config.json': '{ "http": "127.0.0.1:1", "device": "cpu", "load": { "concurrency": 2 } }',
+  });
+  const at = (name: string) => join(folder, name);
+  const config = ['--config', at('tensorlane.config.json'), '--model_config_file', at('models.config')];
+  const server = await start(...config, '--batching_parameters_file', at('batching.txt'), '--http', '0');
+  expect(server.printed).toMatch(/half\/3 {3}AVAILABLE/);
+  const { body } = await ask(`${server.url}/v1/models/half:predict`, { instances: [[3]] });
+  expect(body).toEqual({ predictions: [[9]] });
+  server.signal('SIGINT');
   expect(await server.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
 });
 

@@ -10,7 +10,11 @@ export function describe(server: Server): string {
   const { engine, url } = server;
   const { kind, name, fallbackReason } = engine.device.info;
   const device = `on the ${kind.toUpperCase()} (${name})${fallbackReason === undefined ? '' : `: ${fallbackReason}`}`;
-  const lines = [`Serving ${device}`, `  Open Inference Protocol v2   ${url}/v2`];
+  const lines = [
+    `Serving ${device}`,
+    `  Open Inference Protocol v2   ${url}/v2`,
+    `  TensorFlow Serving           ${url}/v1`,
+  ];
   for (const { name, versions } of engine.status()) {
     for (const { version, state, error } of versions) {
       lines.push(`  ${name}/${version}   ${state}${error === undefined ? '' : `: ${told(error).message}`}`);

@@ -3,39 +3,49 @@
 
 import { parseArgs } from 'node:util';
 import { TensorlaneError } from 'tensorlane';
-import { serve } from '../index.js';
+import { readBatchingFile, readConfigFile, readModelConfigFile, serve } from '../index.js';
 import type { Server, ServerOptions } from '../server.js';
 import { describe } from './describe.js';
 
-const usage = `Usage: tensorlane-server FOLDER [options]
-Serves the models of a folder, NAME/VERSION/model.onnx or NAME.onnx, over the Open Inference Protocol v2.
+const usage = `Usage: tensorlane-server [FOLDER] [options]
+Serves the models of a folder, NAME/VERSION/model.onnx or NAME.onnx, over the Open Inference Protocol v2 and TensorFlow Serving's.
 
+  --config FILE        options of \`serve\`: a .json, .mjs or .ts; those of the command come on top
   --http ADDRESS       where HTTP listens: HOST:PORT, a port on loopback, or unix:PATH (127.0.0.1:8000)
   --device NAME        cpu, cuda or cuda:N; by default the best that works here
   --poll SECONDS       how often the folder is looked at for new versions; 0: only once (1)
   --control            lets clients load and unload models
   --max-body BYTES     the largest body of a request (${64 * 2 ** 20})
   --drain SECONDS      how long a stop waits for what was accepted (30)
+  --model_config_file FILE         TensorFlow Serving's model_config_list, as text protobuf or JSON
+  --batching_parameters_file FILE  TensorFlow Serving's batching parameters
   --help`;
 
 const options = {
+  config: { type: 'string' },
   http: { type: 'string' },
   device: { type: 'string' },
   poll: { type: 'string' },
   control: { type: 'boolean' },
   'max-body': { type: 'string' },
   drain: { type: 'string' },
+  model_config_file: { type: 'string' },
+  batching_parameters_file: { type: 'string' },
   help: { type: 'boolean' },
 } as const;
 
 class UsageError extends Error {}
 
-function optionsOf(args: readonly string[]): ServerOptions | undefined {
+async function optionsOf(args: readonly string[]): Promise<ServerOptions | undefined> {
   const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
   if (values.help === true) return undefined;
-  if (positionals.length !== 1) throw new UsageError('one folder of models is expected');
+  const { config, model_config_file: modelFile, batching_parameters_file: batchingFile } = values;
+  if (positionals.length > 1) throw new UsageError('one folder of models is expected');
+  if (positionals.length === 0 && config === undefined && modelFile === undefined) {
+    throw new UsageError('a folder of models, --config or --model_config_file is expected');
+  }
   const bodyBytes = numberIn('--max-body', values['max-body']);
-  return {
+  const given: ServerOptions = {
     repository: positionals[0],
     http: values.http,
     device: values.device as ServerOptions['device'],
@@ -43,7 +53,11 @@ function optionsOf(args: readonly string[]): ServerOptions | undefined {
     explicitControl: values.control,
     drainSeconds: numberIn('--drain', values.drain),
     limits: bodyBytes === undefined ? undefined : { bodyBytes },
+    models: modelFile === undefined ? undefined : readModelConfigFile(modelFile),
+    load: batchingFile === undefined ? undefined : readBatchingFile(batchingFile),
   };
+  const said = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...(config === undefined ? {} : await readConfigFile(config)), ...Object.fromEntries(said) };
 }
 
 function numberIn(name: string, text: string | undefined): number | undefined {
@@ -55,7 +69,7 @@ function numberIn(name: string, text: string | undefined): number | undefined {
 
 async function main(args: readonly string[]): Promise<number> {
   try {
-    const given = optionsOf(args);
+    const given = await optionsOf(args);
     if (given === undefined) {
       console.log(usage);
       return 0;

@@ -1,0 +1,51 @@
+// A configuration file of our own: what `serve` takes, as JSON, or as the default export of a module.
+//
+// The rule: its paths are relative to it, wherever the command is run.
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { TensorlaneError } from 'tensorlane';
+import { wrongOption } from '../core/options.js';
+import type { ModelConfig } from '../engine/options.js';
+import type { ServerOptions } from '../server.js';
+
+/** Gives the options their types, in a configuration file: `export default defineConfig({ ... })`. */
+export function defineConfig(options: ServerOptions): ServerOptions {
+  return options;
+}
+
+/** Errors: ERR_ARGUMENT, with the file and what is wrong in it. */
+export async function readConfigFile(file: string): Promise<ServerOptions> {
+  const options = await read(path.resolve(file));
+  if (Object.prototype.toString.call(options) !== '[object Object]') {
+    throw wrongOption(
+      `${file} must have the options of a server as its ${file.endsWith('.json') ? 'content' : 'default export'}`,
+    );
+  }
+  const { repository, models } = options;
+  const resolved = (folder: string) => path.resolve(path.dirname(file), folder);
+  const placed = ([name, model]: [string, ModelConfig]) => [
+    name,
+    typeof model?.folder === 'string' ? { ...model, folder: resolved(model.folder) } : model,
+  ];
+  return {
+    ...options,
+    ...(typeof repository === 'string' ? { repository: resolved(repository) } : {}),
+    ...(models === undefined ? {} : { models: Object.fromEntries(Object.entries(models).map(placed)) }),
+  };
+}
+
+async function read(file: string): Promise<ServerOptions> {
+  try {
+    if (file.endsWith('.json')) return JSON.parse(readFileSync(file, 'utf8')) as ServerOptions;
+    const module = (await import(pathToFileURL(file).href)) as { default?: ServerOptions };
+    return module.default!;
+  } catch (cause) {
+    const isUnknown = (cause as { code?: string }).code === 'ERR_UNKNOWN_FILE_EXTENSION';
+    const help = isUnknown
+      ? '; this Node.js reads no TypeScript: 22.18 and later do, or start it with --import tsx'
+      : '';
+    throw new TensorlaneError('ERR_ARGUMENT', `${file} cannot be read: ${(cause as Error).message}${help}`, { cause });
+  }
+}

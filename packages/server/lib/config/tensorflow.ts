@@ -1,0 +1,124 @@
+// TensorFlow Serving's configuration files: model_config_list and batching parameters, as text protobuf or as JSON.
+//
+// The rule: what is not known is refused by its name, and so is what is known and means nothing here.
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type protobuf from 'protobufjs';
+import { fromJsonString } from 'protobufjs/ext/protojson.js';
+import { fromText } from 'protobufjs/ext/textformat.js';
+import { type BatchingOptions, type LoadModelOptions, TensorlaneError } from 'tensorlane';
+import { wrongOption } from '../core/options.js';
+import { messageType } from '../core/protos.js';
+import type { ModelConfig, VersionPolicy } from '../engine/options.js';
+
+interface ModelServerConfig {
+  readonly model_config_list?: { readonly config?: readonly ServedModel[] };
+}
+
+interface ServedModel {
+  readonly name: string;
+  readonly base_path: string;
+  readonly model_platform: string;
+  readonly model_version_policy?: {
+    readonly latest?: { readonly num_versions?: number };
+    readonly all?: object;
+    readonly specific?: { readonly versions?: readonly string[] };
+  };
+  readonly version_labels?: Readonly<Record<string, string>>;
+}
+
+/** "tensorflow" is what such files say of everything. */
+const platforms = ['', 'tensorflow', 'onnx', 'onnxruntime_onnx', 'onnx_onnxv1'];
+
+/** Errors: ERR_ARGUMENT, with the file and what is wrong in it. */
+export function readModelConfigFile(file: string): Record<string, ModelConfig> {
+  return modelsOf(readMessage(file, 'tensorflow.serving.ModelServerConfig') as ModelServerConfig, file);
+}
+
+/** `file`: what paths are relative to. Errors: ERR_ARGUMENT. */
+export function modelsOf({ model_config_list: list }: ModelServerConfig, file: string): Record<string, ModelConfig> {
+  if (list === undefined) throw wrongOption(`${file}: it has no model_config_list`);
+  const models = new Map<string, ModelConfig>();
+  for (const { name, base_path: base, model_platform: platform, ...rest } of list.config ?? []) {
+    if (!name) throw wrongOption(`${file}: a config has no name`);
+    if (models.has(name)) throw wrongOption(`${file}: there are two configs of '${name}'`);
+    if (!base) throw wrongOption(`${file}: the config of '${name}' has no base_path`);
+    if (platform !== undefined && !platforms.includes(platform)) {
+      throw wrongOption(`${file}: model_platform '${platform}' of '${name}' is not served; it is ONNX here ('onnx')`);
+    }
+    const labels = Object.entries(rest.version_labels ?? {}).map(([label, version]) => [label, Number(version)]);
+    models.set(name, {
+      folder: path.resolve(path.dirname(file), base),
+      versions: policyOf(rest.model_version_policy),
+      labels: Object.fromEntries(labels),
+    });
+  }
+  return Object.fromEntries(models);
+}
+
+function policyOf(policy: ServedModel['model_version_policy']): VersionPolicy {
+  if (policy?.all) return { all: true };
+  if (policy?.specific) return { specific: (policy.specific.versions ?? []).map(Number) };
+  return { latest: policy?.latest?.num_versions || 1 };
+}
+
+interface Wrapped<T> {
+  readonly value?: T;
+}
+
+interface BatchingParameters {
+  readonly max_batch_size?: Wrapped<string>;
+  readonly batch_timeout_micros?: Wrapped<string>;
+  readonly max_enqueued_batches?: Wrapped<string>;
+  readonly num_batch_threads?: Wrapped<string>;
+  readonly allowed_batch_sizes?: readonly string[];
+  readonly pad_variable_length_inputs?: boolean;
+  readonly enable_large_batch_splitting?: Wrapped<boolean>;
+  readonly max_execution_batch_size?: Wrapped<string>;
+}
+
+/** Options of `device.loadModel`. Errors: ERR_ARGUMENT, with the file and what is wrong in it. */
+export function readBatchingFile(file: string): Omit<LoadModelOptions, 'name'> {
+  const given = readMessage(file, 'tensorflow.serving.BatchingParameters') as BatchingParameters;
+  if (given.pad_variable_length_inputs) {
+    throw wrongOption(
+      `${file}: pad_variable_length_inputs does not say which axes; name them in load.batching.padVariableLength`,
+    );
+  }
+  const number = (value: Wrapped<string> | undefined) => (value === undefined ? undefined : Number(value.value ?? 0));
+  const largest = number(given.max_batch_size);
+  const executed = number(given.max_execution_batch_size);
+  const allowed = given.allowed_batch_sizes?.map(Number);
+  const maxBatchSize = executed ?? largest ?? allowed?.at(-1) ?? 1000;
+  const batches = number(given.max_enqueued_batches);
+  const splits = given.enable_large_batch_splitting;
+  const batching: BatchingOptions = {
+    maxBatchSize,
+    // TensorFlow Serving's own defaults, where the file says nothing.
+    maxQueueDelayMicros: number(given.batch_timeout_micros) ?? 0,
+    ...(allowed?.length ? { allowedBatchSizes: allowed } : {}),
+    ...(batches === undefined ? {} : { maxQueueSize: batches * maxBatchSize }),
+    ...(splits === undefined ? {} : { splitOversize: splits.value ?? false }),
+  };
+  const concurrency = number(given.num_batch_threads);
+  return { batching, ...(concurrency === undefined ? {} : { concurrency }) };
+}
+
+/** Longs come as strings. */
+function readMessage(file: string, name: string): object {
+  const type = messageType(name);
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new TensorlaneError('ERR_ARGUMENT', `${file} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  let message: protobuf.Message;
+  try {
+    message = /^\s*\{/.test(text) ? fromJsonString(type, text) : fromText(type, text);
+  } catch (cause) {
+    throw new TensorlaneError('ERR_ARGUMENT', `${file} is no ${name}: ${(cause as Error).message}`, { cause });
+  }
+  return type.toObject(message, { longs: String });
+}
