@@ -60,7 +60,7 @@ export const purposes = Object.keys(needs);
 
 // What is wanted and not needed is fetched where that is easy, and is never an error. The demo draws with those of these fonts
 // that are here; with ccache, what was compiled once is not compiled again, nor what the addons of several packages share; with
-// clang's runtime, the reader of graphs is fuzzed.
+// clang's runtime, the reader of graphs is fuzzed; with redis-server, jobs are tested.
 const fonts = JSON.parse(readFileSync(new URL('./fonts.json', import.meta.url), 'utf8'));
 const fontPackages = ['fontconfig', ...new Set(fonts.map((font) => font.package))];
 const unavailableFile = inRoot('build', '.setup', 'not-available');
@@ -69,9 +69,14 @@ export function packages(purpose) {
   const wanted = [...needs.base, ...(purpose === 'base' ? [] : needs[purpose])];
   const missing = () => wanted.filter((need) => !isMet(need));
   const compilerCache = findProgram('ccache') ? [] : ['ccache'];
+  const redis = findProgram('redis-server') ? [] : ['redis-server'];
   const nice =
-    { demo: fontPackages, test: compilerCache, package: compilerCache, fuzz: ['clang', 'libclang-rt-dev'] }[purpose] ??
-    [];
+    {
+      demo: fontPackages,
+      test: [...compilerCache, ...redis],
+      package: compilerCache,
+      fuzz: ['clang', 'libclang-rt-dev'],
+    }[purpose] ?? [];
   const missingNice = () => (nice.length > 0 && findProgram('apt-get') ? notInstalled(nice) : []);
   return {
     done: () => missing().length === 0 && missingNice().length === 0,

@@ -1,0 +1,11 @@
+// @tensorlane/bullmq's public surface.
+
+export type { SharedOptions } from './job/settings.js';
+export type { PayloadStore } from './payload/store.js';
+export { decodeTensors, encodeTensors, type Tensors } from './payload/tensors.js';
+export type { AddOptions, BackoffOptions } from './producer/add-options.js';
+export { type DeadLetter, JobHandle, type JobState, type ResultOptions } from './producer/handle.js';
+export { type JobToAdd, TensorQueue, type TensorQueueOptions } from './producer/queue.js';
+export type { Connection } from './redis/connection.js';
+export type { Handler, HandlerContext, ModelGiven } from './worker/handlers.js';
+export { TensorWorker, type TensorWorkerOptions, type WorkerStats } from './worker/worker.js';

@@ -1,0 +1,79 @@
+// What lies in a queue: a job's data and its result, both JSON. docs/jobs.md has them for callers in other languages, with vectors.
+//
+// The rule for versions: what is added to format 1 may be ignored by whoever does not know it; what may not is format 2, and whoever
+// does not know that leaves the job to others.
+
+import { TensorlaneError } from 'tensorlane';
+import { isPlainObject, shown } from '../core/checks.js';
+import { checkReference, type Reference } from '../payload/payloads.js';
+
+export const formatVersion = 1;
+
+/** A job; its name says the operation, model or handler. */
+export interface JobData {
+  /** The format. */
+  readonly tensorlane: number;
+  readonly feeds: Reference;
+  /** Of the operation, such as svd's `mode`. */
+  readonly options?: Readonly<Record<string, unknown>>;
+  /** When the answer is worth nothing any more: milliseconds since 1970 by Redis' own clock, since those of hosts differ. */
+  readonly deadline?: number;
+}
+
+export interface JobResult {
+  readonly tensorlane: number;
+  readonly outputs: Reference;
+  /** Where a job's time went at its worker, in microseconds. */
+  readonly micros: { readonly load: number; readonly run: number; readonly store: number };
+}
+
+/** Of a newer package, perhaps. */
+export function isOfAnotherFormat(data: unknown): boolean {
+  return isPlainObject(data) && Number.isSafeInteger(data.tensorlane) && data.tensorlane !== formatVersion;
+}
+
+/** Errors: ERR_ARGUMENT. */
+export function checkJobData(data: unknown, what: string): JobData {
+  if (!isPlainObject(data) || data.tensorlane !== formatVersion) {
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `${what}: its data is no job of tensorlane: expected { tensorlane: 1, feeds, ... }`,
+    );
+  }
+  const { options, deadline } = data;
+  checkReference(data.feeds, `${what}: feeds`);
+  if (options !== undefined && !isPlainObject(options)) {
+    throw new TensorlaneError('ERR_ARGUMENT', `${what}: options must be an object, got ${shown(options)}`);
+  }
+  if (deadline !== undefined && !Number.isFinite(deadline)) {
+    throw new TensorlaneError('ERR_ARGUMENT', `${what}: deadline must be a number, got ${shown(deadline)}`);
+  }
+  return data as unknown as JobData;
+}
+
+/** Errors: ERR_NOT_SUPPORTED. */
+export function checkJobResult(result: unknown, what: string): JobResult {
+  if (isPlainObject(result) && result.tensorlane === formatVersion) {
+    checkReference(result.outputs, what);
+    return result as unknown as JobResult;
+  }
+  throw new TensorlaneError(
+    'ERR_NOT_SUPPORTED',
+    `${what}: its result is not of format 1: another worker, or a newer one, answered it`,
+  );
+}
+
+/** The keys of a queue in Redis that are not BullMQ's own. */
+export function keysOf(prefix: string, queue: string) {
+  const base = `${prefix}:${queue}:tensorlane`;
+  return {
+    feeds: (id: string, nonce: string) => `${base}:${id}:feeds:${nonce}`,
+    outputs: (id: string, nonce: string) => `${base}:${id}:outputs:${nonce}`,
+    /** Set where a job is to be given up. */
+    cancelled: (id: string) => `${base}:${id}:cancelled`,
+    /** A channel: ids of jobs to give up while they run. */
+    cancel: `${base}:cancel`,
+    /** A hash: what each worker says of itself. */
+    workers: `${base}:workers`,
+  };
+}

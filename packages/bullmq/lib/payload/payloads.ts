@@ -1,0 +1,149 @@
+// From tensors to the reference that a job carries, and back. The rules: tensors are never JSON in a job; what comes out of a store is
+// what went into it, by its checksum, or an error; and nothing lies in a store for ever.
+
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { deflateRaw, inflateRaw } from 'node:zlib';
+import { type Tensor, TensorlaneError } from 'tensorlane';
+import { isPlainObject, shown } from '../core/checks.js';
+import type { PayloadStore } from './store.js';
+import { decodeTensors, encodeTensors, type Tensors } from './tensors.js';
+
+/** Where the bytes of tensors are: in the job itself, as base64, or in a store. Part of the job format. */
+export type Reference =
+  | { readonly inline: string }
+  | {
+      readonly store: string;
+      readonly key: string;
+      /** What lies in the store. */
+      readonly bytes: number;
+      /** Of what lies in the store, in hexadecimal. */
+      readonly sha256: string;
+      /** Where it is compressed (raw DEFLATE): how many bytes come of it. */
+      readonly inflated?: number;
+    };
+
+export interface PayloadOptions {
+  readonly store: PayloadStore;
+  /** Up to so many bytes lie in the job itself. */
+  readonly inlineBytes: number;
+  /** More are refused. */
+  readonly maxBytes: number;
+  readonly compression: boolean;
+}
+
+const deflated = promisify(deflateRaw);
+const inflated = promisify(inflateRaw);
+/** Smaller ones are not worth it, and of larger ones so much tells whether they are. */
+const sampleBytes = 16 * 1024;
+const leastSaving = 0.7;
+
+export class Payloads {
+  readonly #options: PayloadOptions;
+
+  constructor(options: PayloadOptions) {
+    this.#options = options;
+  }
+
+  /** Errors: those of `encodeTensors`, ERR_SHAPE (too large), ERR_QUEUE_FULL. */
+  encode(tensors: Tensors, what: string): Buffer {
+    const bytes = encodeTensors(tensors, what);
+    const { maxBytes } = this.#options;
+    if (bytes.length <= maxBytes) return bytes;
+    throw new TensorlaneError('ERR_SHAPE', `${what}: ${bytes.length} bytes of tensors; a job may have ${maxBytes}`);
+  }
+
+  /** At once where they fit into the job. Errors: ERR_QUEUE_FULL, and the store's own. */
+  seal(bytes: Buffer, key: string, expireMs: number): Reference | Promise<Reference> {
+    if (bytes.length <= this.#options.inlineBytes) return { inline: bytes.toString('base64') };
+    return this.#store(bytes, key, expireMs);
+  }
+
+  async #store(bytes: Buffer, key: string, expireMs: number): Promise<Reference> {
+    const { store, compression } = this.#options;
+    const packed = compression ? await compressed(bytes) : bytes;
+    const reference = { store: store.name, key, bytes: packed.length, sha256: sha256(packed) };
+    await store.put(key, packed, expireMs);
+    return packed === bytes ? reference : { ...reference, inflated: bytes.length };
+  }
+
+  /** Errors: ERR_NOT_FOUND, where they have expired or are others; ERR_ARGUMENT, where they are no tensors. */
+  async open(reference: Reference, what: string): Promise<Record<string, Tensor>> {
+    if ('inline' in reference) return decodeTensors(Buffer.from(reference.inline, 'base64'), what);
+    const store = this.#storeOf(reference.store, what);
+    const bytes = await store.get(reference.key, reference.bytes);
+    if (bytes === undefined) {
+      throw new TensorlaneError(
+        'ERR_NOT_FOUND',
+        `${what}: its tensors are in the store no more: they expired or were removed`,
+      );
+    }
+    if (bytes.byteLength !== reference.bytes || sha256(bytes) !== reference.sha256) {
+      throw new TensorlaneError(
+        'ERR_NOT_FOUND',
+        `${what}: what the store has is not what was put there, by its checksum`,
+      );
+    }
+    if (reference.inflated === undefined) return decodeTensors(bytes, what);
+    return decodeTensors(await inflate(bytes, reference.inflated, this.#options.maxBytes, what), what);
+  }
+
+  async keep(reference: Reference, expireMs: number): Promise<void> {
+    if (!('inline' in reference))
+      await this.#storeOf(reference.store, 'keep').keep(reference.key, reference.bytes, expireMs);
+  }
+
+  async drop(reference: Reference): Promise<void> {
+    if (!('inline' in reference)) await this.#storeOf(reference.store, 'drop').delete(reference.key, reference.bytes);
+  }
+
+  #storeOf(name: string, what: string): PayloadStore {
+    const { store } = this.#options;
+    if (store.name === name) return store;
+    throw new TensorlaneError(
+      'ERR_NOT_FOUND',
+      `${what}: its tensors are in the store '${name}', and '${store.name}' is the one here`,
+    );
+  }
+}
+
+/** What the tensors of a job take in memory, about. */
+export function sizeOf(reference: Reference): number {
+  return 'inline' in reference ? reference.inline.length : (reference.inflated ?? reference.bytes);
+}
+
+/** Errors: ERR_ARGUMENT. */
+export function checkReference(value: unknown, what: string): Reference {
+  const isOne =
+    isPlainObject(value) &&
+    (typeof value.inline === 'string' ||
+      (typeof value.store === 'string' &&
+        typeof value.key === 'string' &&
+        Number.isSafeInteger(value.bytes) &&
+        typeof value.sha256 === 'string' &&
+        (value.inflated === undefined || Number.isSafeInteger(value.inflated))));
+  if (isOne) return value as unknown as Reference;
+  throw new TensorlaneError('ERR_ARGUMENT', `${what}: expected where its tensors are, got ${shown(value)}`);
+}
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** The same bytes where it does not pay: floats that were measured rarely shrink, zeros and integers do. */
+async function compressed(bytes: Buffer): Promise<Buffer> {
+  if (bytes.length < sampleBytes) return bytes;
+  const middle = Math.floor((bytes.length - sampleBytes) / 2);
+  const sample = await deflated(bytes.subarray(middle, middle + sampleBytes), { level: 1 });
+  if (sample.length > sampleBytes * leastSaving) return bytes;
+  const all = await deflated(bytes, { level: 1 });
+  return all.length > bytes.length * leastSaving ? bytes : all;
+}
+
+async function inflate(bytes: Uint8Array, size: number, maxBytes: number, what: string): Promise<Buffer> {
+  if (size > maxBytes)
+    throw new TensorlaneError('ERR_SHAPE', `${what}: ${size} bytes of tensors; a job may have ${maxBytes}`);
+  const all = await inflated(bytes, { maxOutputLength: size }).catch(() => undefined);
+  if (all?.length === size) return all;
+  throw new TensorlaneError('ERR_ARGUMENT', `${what}: its tensors cannot be decompressed`);
+}

@@ -1,0 +1,55 @@
+// Adds jobs to the queue: those that come in one turn of the event loop go to Redis together.
+
+import type { JobsOptions, Queue } from 'bullmq';
+import type { JobData } from '../job/format.js';
+import { queueErrorOf } from '../redis/failures.js';
+
+export interface NewJob {
+  readonly name: string;
+  readonly data: JobData;
+  readonly opts: JobsOptions & { readonly jobId: string };
+}
+
+interface Waiting {
+  readonly job: NewJob;
+  resolve(): void;
+  reject(reason: unknown): void;
+}
+
+export class Adder {
+  readonly #queue: Queue;
+  #waiting: Waiting[] = [];
+
+  constructor(queue: Queue) {
+    this.#queue = queue;
+  }
+
+  /** Resolves when the queue has it. */
+  add(job: NewJob): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.length === 0) queueMicrotask(() => this.#flush());
+      this.#waiting.push({ job, resolve, reject });
+    });
+  }
+
+  #flush(): void {
+    const all = this.#waiting;
+    this.#waiting = [];
+    this.#addAll(all).catch((reason) => {
+      for (const one of all) one.reject(reason);
+    });
+  }
+
+  async #addAll(all: readonly Waiting[]): Promise<void> {
+    try {
+      await this.#queue.addBulk(all.map(({ job }) => job));
+      for (const one of all) one.resolve();
+    } catch (reason) {
+      // Each is an insert of its own: what was refused of them, and whether all were, the queue itself says.
+      const error = queueErrorOf(reason);
+      if (all.length === 1) return all[0]!.reject(error);
+      const known = await Promise.all(all.map(({ job }) => this.#queue.getJob(job.opts.jobId)));
+      for (const [i, one] of all.entries()) known[i] === undefined ? one.reject(error) : one.resolve();
+    }
+  }
+}

@@ -1,0 +1,172 @@
+// How callers hear of their jobs' ends: by the queue's events, which come at once, and, since those can be missed (a connection lost, a
+// stream cut to its length), by asking after every job that is waited for, each few seconds.
+
+import { Job, type Queue, QueueEvents } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { TensorlaneError } from 'tensorlane';
+import { errorOfReason } from '../core/reason.js';
+
+export interface Outcome {
+  /** What the worker returned. */
+  readonly value?: unknown;
+  readonly error?: TensorlaneError;
+}
+
+type ProgressListener = (progress: unknown) => void;
+
+class Pending {
+  /** Whether the queue has it: a job that is not there yet is not one that is gone. */
+  added = false;
+  /** Whether its end cannot have been missed: it was expected before it was added, or asked after since. */
+  sure = false;
+  readonly waiters = new Set<(outcome: Outcome) => void>();
+  readonly listeners = new Set<ProgressListener>();
+}
+
+const askEveryMs = 5000;
+
+export class Outcomes {
+  readonly #queue: Queue;
+  readonly #redis: Redis;
+  readonly #pending = new Map<string, Pending>();
+  #events: Promise<QueueEvents> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(queue: Queue, redis: Redis) {
+    this.#queue = queue;
+    this.#redis = redis;
+  }
+
+  /** Hears the queue's events from now on. */
+  async listen(): Promise<void> {
+    this.#events ??= this.#start();
+    await this.#events;
+  }
+
+  /** Told before a job is added, so that its end is not missed, however soon it comes. */
+  expect(id: string): void {
+    if (this.#events !== undefined) this.#of(id).sure = true;
+  }
+
+  added(id: string): void {
+    const pending = this.#pending.get(id);
+    if (pending !== undefined) pending.added = true;
+  }
+
+  /** For a job that was not added after all. */
+  forget(id: string): void {
+    this.#pending.delete(id);
+  }
+
+  /** Errors: ERR_ABORTED, with the signal; ERR_DISPOSED, where the queue is closed meanwhile. */
+  async wait(id: string, signal: AbortSignal | undefined): Promise<Outcome> {
+    if (signal?.aborted) throw aborted(id);
+    const pending = this.#of(id);
+    let settle: (outcome: Outcome) => void = () => {};
+    const outcome = new Promise<Outcome>((resolve) => {
+      settle = resolve;
+    });
+    const onAbort = () => settle({ error: aborted(id) });
+    pending.waiters.add(settle);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      if (this.#closed) throw closed(id);
+      await this.listen();
+      // It may have ended before anyone listened.
+      if (!pending.sure) {
+        pending.added = pending.sure = true;
+        await this.#ask(id);
+      }
+      return await outcome;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+      pending.waiters.delete(settle);
+    }
+  }
+
+  /** Gives what stops it. */
+  onProgress(id: string, listener: ProgressListener): () => void {
+    const pending = this.#of(id);
+    pending.listeners.add(listener);
+    this.listen().catch(() => {});
+    return () => pending.listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    for (const [id, pending] of this.#pending) settleAll(pending, { error: closed(id) });
+    this.#pending.clear();
+    const events = await this.#events?.catch(() => undefined);
+    await events?.close();
+  }
+
+  #of(id: string): Pending {
+    const known = this.#pending.get(id);
+    if (known !== undefined) return known;
+    const pending = new Pending();
+    this.#pending.set(id, pending);
+    return pending;
+  }
+
+  async #start(): Promise<QueueEvents> {
+    // '$' would be asked for anew by each read that had no answer, and miss what comes in between.
+    const last = await this.#redis.xrevrange(this.#queue.toKey('events'), '+', '-', 'COUNT', 1);
+    const events = new QueueEvents(this.#queue.name, {
+      connection: this.#redis,
+      prefix: this.#queue.opts.prefix ?? 'bull',
+      lastEventId: last[0]?.[0] ?? '0-0',
+    });
+    // It connects again by itself; what is missed meanwhile is asked for.
+    events.on('error', () => {});
+    events.on('completed', ({ jobId, returnvalue }) => this.#settle(jobId, { value: returnvalue }));
+    events.on('failed', ({ jobId, failedReason }) =>
+      this.#settle(jobId, { error: errorOfReason(failedReason, jobId) }),
+    );
+    events.on('removed', ({ jobId }) => this.#settle(jobId, { error: removed(jobId) }));
+    events.on('progress', ({ jobId, data }) => {
+      for (const listener of this.#pending.get(jobId)?.listeners ?? []) listener(data);
+    });
+    this.#timer = setInterval(() => this.#askAll(), askEveryMs).unref();
+    await events.waitUntilReady();
+    return events;
+  }
+
+  #settle(id: string, outcome: Outcome): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    settleAll(pending, outcome);
+  }
+
+  #askAll(): void {
+    if (this.#redis.status !== 'ready') return;
+    for (const [id, { added, waiters }] of this.#pending) {
+      if (added && waiters.size > 0) this.#ask(id).catch(() => {});
+    }
+  }
+
+  async #ask(id: string): Promise<void> {
+    const job = await Job.fromId(this.#queue, id);
+    if (job === undefined) this.#settle(id, { error: gone(id) });
+    else if (job.finishedOn === undefined || job.finishedOn === null) return;
+    else if (job.failedReason) this.#settle(id, { error: errorOfReason(job.failedReason, id) });
+    else this.#settle(id, { value: job.returnvalue });
+  }
+}
+
+function settleAll(pending: Pending, outcome: Outcome): void {
+  for (const settle of pending.waiters) settle(outcome);
+}
+
+const aborted = (id: string) =>
+  new TensorlaneError('ERR_ABORTED', `job ${id}: its caller waits no more, by the signal; it goes on`);
+const closed = (id: string) =>
+  new TensorlaneError('ERR_DISPOSED', `job ${id}: the queue was closed before its result came; the job goes on`);
+const removed = (id: string) => new TensorlaneError('ERR_ABORTED', `job ${id}: it was cancelled or removed`);
+const gone = (id: string) =>
+  new TensorlaneError(
+    'ERR_NOT_FOUND',
+    `job ${id}: the queue does not know it: it was removed, its result expired, or Redis lost it`,
+  );

@@ -1,0 +1,238 @@
+// The producer's side of a queue. The rules: what `add` has resolved for is in the queue, and is answered once or is in the dead letters
+// with its reason; and a job's tensors are in their store before the job is in the queue.
+
+import { randomUUID } from 'node:crypto';
+import { Job, Queue } from 'bullmq';
+import { TensorlaneError } from 'tensorlane';
+import { checkNames, text } from '../core/checks.js';
+import { errorOfReason } from '../core/reason.js';
+import { checkJobResult, formatVersion, type JobData, keysOf } from '../job/format.js';
+import { checkSettings, type QueueSettings, type SharedOptions, sharedNames } from '../job/settings.js';
+import type { Reference } from '../payload/payloads.js';
+import type { Tensors } from '../payload/tensors.js';
+import { RedisClock } from '../redis/clock.js';
+import { type Connected, connect, requireNoEviction } from '../redis/connection.js';
+import { type AddOptions, type CheckedAddOptions, checkAddOptions, idOfKey } from './add-options.js';
+import { Adder } from './adder.js';
+import { type DeadLetter, type HandleOwner, JobHandle, type JobState } from './handle.js';
+import { givenOf, LinearAlgebraJobs, type OperationJob } from './linalg.js';
+import { Outcomes } from './outcomes.js';
+
+export interface TensorQueueOptions extends SharedOptions {}
+
+/** One of many. */
+export interface JobToAdd {
+  readonly name: string;
+  readonly feeds: Tensors;
+  readonly options?: AddOptions | undefined;
+}
+
+export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
+  readonly name: string;
+  /** BullMQ's own, for all that it does besides: pausing, counts, cleaning, bull-board. */
+  readonly queue: Queue;
+  readonly #settings: QueueSettings;
+  readonly #connected: Connected;
+  readonly #keys: ReturnType<typeof keysOf>;
+  readonly #outcomes: Outcomes;
+  readonly #adder: Adder;
+  readonly #clock: RedisClock;
+  readonly #owner: HandleOwner;
+  #checked: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** Connects by itself. Errors: ERR_ARGUMENT. */
+  constructor(name: string, options: TensorQueueOptions = {}) {
+    super();
+    this.name = text('TensorQueue: name', name);
+    checkNames('TensorQueue', options, sharedNames);
+    const settings = checkSettings(options, 'TensorQueue');
+    this.#connected = connect(options.connection, 'TensorQueue');
+    const { redis } = this.#connected;
+    this.#settings = settings(redis);
+    const { prefix } = this.#settings;
+    this.#keys = keysOf(prefix, name);
+    this.queue = new Queue(name, { connection: redis, prefix });
+    // What waits for it hears of it; without this listener Node would end the process.
+    this.queue.on('error', () => {});
+    this.#outcomes = new Outcomes(this.queue, redis);
+    this.#adder = new Adder(this.queue);
+    this.#clock = new RedisClock(redis);
+    this.#owner = {
+      resultOf: (id, signal) => this.#resultOf(id, signal),
+      stateOf: (id) => this.#stateOf(id),
+      progressOf: async (id) => (await Job.fromId(this.queue, id))?.progress,
+      onProgress: (id, listener) => this.#outcomes.onProgress(id, listener),
+      cancel: (id, reason) => this.#cancel(id, reason),
+    };
+  }
+
+  /**
+   * Resolves when it is connected and hears of its jobs' ends; whoever does not call it connects with the first job.
+   *
+   * Errors: ERR_NOT_SUPPORTED, where Redis may drop jobs (its maxmemory-policy is not noeviction).
+   */
+  async ready(): Promise<void> {
+    await this.queue.waitUntilReady();
+    await this.#check();
+    await this.#outcomes.listen();
+  }
+
+  /**
+   * Adds a job: an operation of linear algebra, a model or a handler of its workers, by its name. Resolves when it is in the queue; the
+   * tensors may be reused then.
+   *
+   * Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE (also: too many bytes), ERR_NOT_SUPPORTED, ERR_QUEUE_FULL (Redis has no memory left),
+   * ERR_DISPOSED.
+   */
+  async add<R = Tensors>(name: string, feeds: Tensors, options: AddOptions = {}): Promise<JobHandle<R>> {
+    return this.#add(name, feeds, undefined, options, givenOf(name)) as Promise<JobHandle<R>>;
+  }
+
+  /** The same, by the name that device and model have for it. */
+  run<R = Tensors>(name: string, feeds: Tensors, options: AddOptions = {}): Promise<JobHandle<R>> {
+    return this.add<R>(name, feeds, options);
+  }
+
+  /** Many at once, with fewer words to Redis. Rejects with the first failure; those that were added by then are in the queue. */
+  addMany<R = Tensors>(jobs: readonly JobToAdd[]): Promise<JobHandle<R>[]> {
+    return Promise.all(jobs.map(({ name, feeds, options }) => this.add<R>(name, feeds, options)));
+  }
+
+  /** A job that was added before, perhaps elsewhere. */
+  job<R = Tensors>(id: string, name = ''): JobHandle<R> {
+    return new JobHandle<R>(this.#owner, id, name, givenOf(name) as never);
+  }
+
+  /** Those that failed for good, the latest first, from one number to another. */
+  async deadLetters(from = 0, to = 99): Promise<DeadLetter[]> {
+    const jobs = await this.queue.getFailed(from, to);
+    return jobs.map((job) => ({
+      id: job.id!,
+      name: job.name,
+      error: errorOfReason(job.failedReason, job.id!),
+      attempts: job.attemptsMade,
+      failedAt: job.finishedOn ?? 0,
+    }));
+  }
+
+  /** Puts a dead letter back into the queue, with all its attempts. Errors: ERR_NOT_FOUND. */
+  async retry(id: string): Promise<void> {
+    const job = await Job.fromId(this.queue, id);
+    if (job === undefined || !(await job.isFailed())) {
+      throw new TensorlaneError('ERR_NOT_FOUND', `retry: there is no dead letter '${id}' in '${this.name}'`);
+    }
+    await job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
+  }
+
+  /** What was added stays in the queue; who waits for a result here gets ERR_DISPOSED. May be called again. */
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      await this.#outcomes.close();
+      await this.queue.close();
+      await this.#connected.close();
+    })();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** @internal */
+  protected override addOperation({ name, feeds, options, add, given }: OperationJob): Promise<JobHandle<never>> {
+    return this.#add(name, feeds, options, add, given) as Promise<JobHandle<never>>;
+  }
+
+  async #add(
+    name: string,
+    feeds: Tensors,
+    operationOptions: Readonly<Record<string, unknown>> | undefined,
+    options: AddOptions,
+    given: (outputs: never) => unknown,
+  ): Promise<JobHandle> {
+    const what = `add '${text('add: name', name)}'`;
+    if (this.#closing !== undefined) throw new TensorlaneError('ERR_DISPOSED', `${what}: the queue has been closed`);
+    const checked = checkAddOptions(options, what);
+    const bytes = this.#settings.payloads.encode(feeds, what);
+    this.#checked ??= this.#check();
+    await this.#checked;
+    const id = checked.key === undefined ? randomUUID() : idOfKey(checked.key);
+    const expireMs = checked.delayMs + this.#settings.expireMs;
+    const sealing = this.#settings.payloads.seal(bytes, this.#keys.feeds(id, randomUUID()), expireMs);
+    const reference = sealing instanceof Promise ? await sealing : sealing;
+    const deadline = await this.#deadlineOf(checked);
+    const data: JobData = {
+      tensorlane: formatVersion,
+      feeds: reference,
+      ...(operationOptions === undefined ? {} : { options: operationOptions }),
+      ...(deadline === undefined ? {} : { deadline }),
+    };
+    await this.#put(id, name, data, checked);
+    return new JobHandle(this.#owner, id, name, given);
+  }
+
+  async #put(id: string, name: string, data: JobData, { job, key }: CheckedAddOptions): Promise<void> {
+    const { removeOnComplete, removeOnFail } = this.#settings;
+    this.#outcomes.expect(id);
+    try {
+      await this.#adder.add({ name, data, opts: { ...job, removeOnComplete, removeOnFail, jobId: id } });
+    } catch (reason) {
+      this.#outcomes.forget(id);
+      await this.#drop(data.feeds);
+      throw reason;
+    }
+    this.#outcomes.added(id);
+    if (key !== undefined) await this.#dropIfAnothers(id, data.feeds);
+  }
+
+  /** Where the key's job had been there already, our tensors are nobody's. */
+  async #dropIfAnothers(id: string, own: Reference): Promise<void> {
+    if ('inline' in own) return;
+    const job = await Job.fromId(this.queue, id);
+    const its = (job?.data as Partial<JobData> | undefined)?.feeds;
+    if (its !== undefined && ('inline' in its || its.key !== own.key)) await this.#drop(own);
+  }
+
+  /** Where that fails, it expires. */
+  async #drop(reference: Reference): Promise<void> {
+    await this.#settings.payloads.drop(reference).catch(() => {});
+  }
+
+  async #deadlineOf({ timeoutMs }: CheckedAddOptions): Promise<number | undefined> {
+    return timeoutMs === undefined ? undefined : (await this.#clock.now()) + timeoutMs;
+  }
+
+  async #check(): Promise<void> {
+    if (!this.#settings.allowEviction) await requireNoEviction(this.#connected.redis);
+  }
+
+  async #resultOf(id: string, signal: AbortSignal | undefined): Promise<Tensors> {
+    const { value, error } = await this.#outcomes.wait(id, signal);
+    // The stack of whoever awaits, and an error of their own.
+    if (error !== undefined) throw new TensorlaneError(error.code, error.message, { cause: error });
+    return this.#settings.payloads.open(checkJobResult(value, `job ${id}`).outputs, `job ${id}`);
+  }
+
+  async #stateOf(id: string): Promise<JobState> {
+    const state = await this.queue.getJobState(id);
+    if (state === 'unknown') return 'gone';
+    return state === 'prioritized' ? 'waiting' : (state as JobState);
+  }
+
+  async #cancel(id: string, reason = 'its caller cancelled it'): Promise<boolean> {
+    const job = await Job.fromId(this.queue, id);
+    if (job === undefined || job.finishedOn) return false;
+    // A worker that has just taken it, or takes it again after this, reads it there.
+    const { redis } = this.#connected;
+    await redis.set(this.#keys.cancelled(id), reason, 'PX', this.#settings.expireMs);
+    try {
+      await job.remove();
+      await this.#drop((job.data as JobData).feeds);
+    } catch {
+      // It is locked: it runs.
+      await redis.publish(this.#keys.cancel, JSON.stringify({ id, reason }));
+    }
+    return true;
+  }
+}

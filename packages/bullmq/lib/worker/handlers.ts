@@ -1,0 +1,98 @@
+// What a job's name stands for at a worker: an operation of linear algebra, a model, or a function of the user's.
+
+import type { Device, Model, Tensor } from 'tensorlane';
+import { TensorlaneError } from 'tensorlane';
+import { isPlainObject, refuse, shown } from '../core/checks.js';
+import { operations } from '../job/operations.js';
+import type { Tensors } from '../payload/tensors.js';
+import { Algebra } from './algebra.js';
+
+export interface HandlerContext {
+  readonly id: string;
+  /** From 1. */
+  readonly attempt: number;
+  /** The job's `options`. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** When the job is cancelled or late. */
+  readonly signal: AbortSignal;
+  /** Tells the caller how far it is: a number, or anything that JSON has. */
+  progress(value: number | object): Promise<void>;
+}
+
+/** A function of the user's. What it throws fails the job; with a TensorlaneError, the caller gets its code. */
+export type Handler = (feeds: Readonly<Record<string, Tensor>>, context: HandlerContext) => Promise<Tensors> | Tensors;
+
+/** A path or bytes, which the worker loads and disposes, or a model that is its owner's. */
+export type ModelGiven = string | URL | Uint8Array | Model;
+
+export class Handlers {
+  readonly #models = new Map<string, Model>();
+  readonly #own: Model[] = [];
+  readonly #handlers: ReadonlyMap<string, Handler>;
+  readonly #algebra: Algebra;
+
+  private constructor(algebra: Algebra, handlers: ReadonlyMap<string, Handler>) {
+    this.#algebra = algebra;
+    this.#handlers = handlers;
+  }
+
+  /** Errors: those of device.loadModel. */
+  static async load(
+    device: Device,
+    models: Readonly<Record<string, ModelGiven>>,
+    handlers: Readonly<Record<string, Handler>>,
+  ): Promise<Handlers> {
+    const all = new Handlers(new Algebra(device, device.stats().streams.size), new Map(Object.entries(handlers)));
+    try {
+      for (const [name, model] of Object.entries(models)) {
+        const isLoaded = typeof (model as Partial<Model>).run === 'function';
+        const loaded = isLoaded ? (model as Model) : await device.loadModel(model as string | URL | Uint8Array);
+        if (!isLoaded) all.#own.push(loaded);
+        all.#models.set(name, loaded);
+      }
+    } catch (reason) {
+      await all.dispose();
+      throw reason;
+    }
+    return all;
+  }
+
+  get names(): string[] {
+    return [...operations.keys(), ...this.#models.keys(), ...this.#handlers.keys()];
+  }
+
+  /** Errors: ERR_NOT_FOUND, and those of what it stands for. */
+  async run(name: string, feeds: Record<string, Tensor>, context: HandlerContext): Promise<Tensors> {
+    if (operations.has(name)) return this.#algebra.run(name, feeds, context.options);
+    const model = this.#models.get(name);
+    if (model !== undefined)
+      return (await model.run(feeds, { signal: context.signal, abortWhileRunning: true })) as Tensors;
+    const handler = this.#handlers.get(name);
+    if (handler !== undefined) return handler(feeds, context);
+    throw new TensorlaneError(
+      'ERR_NOT_FOUND',
+      `'${name}' is no operation, model or handler of this worker; there is ${this.names.join(', ')}`,
+    );
+  }
+
+  async dispose(): Promise<void> {
+    await this.#algebra.dispose();
+    await Promise.all(this.#own.map((model) => model.dispose()));
+  }
+}
+
+/** That each name stands for one thing. Errors: ERR_ARGUMENT. */
+export function checkHandlers(models: object, handlers: object): void {
+  if (!isPlainObject(models)) refuse(`TensorWorker: models must be an object of models by name, got ${shown(models)}`);
+  if (!isPlainObject(handlers))
+    refuse(`TensorWorker: handlers must be an object of functions by name, got ${shown(handlers)}`);
+  for (const name of [...Object.keys(models), ...Object.keys(handlers)]) {
+    if (operations.has(name))
+      refuse(`TensorWorker: '${name}' is the name of an operation, and cannot be that of a model or handler`);
+  }
+  for (const [name, handler] of Object.entries(handlers)) {
+    if (typeof handler !== 'function')
+      refuse(`TensorWorker: handlers.${name} must be a function, got ${shown(handler)}`);
+    if (Object.hasOwn(models, name)) refuse(`TensorWorker: '${name}' is both a model and a handler`);
+  }
+}

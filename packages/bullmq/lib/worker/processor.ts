@@ -1,0 +1,149 @@
+// One job from its data to its result. The rules: a job fails by itself, whatever it shares a batch with; its result is written under a
+// name of this attempt's own, so that of two workers who have the same job only the one whose completion the queue takes is heard;
+// and its tensors go only when the queue has taken that.
+
+import { randomUUID } from 'node:crypto';
+import { DelayedError, type Job, UnrecoverableError } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { type Tensor, TensorlaneError } from 'tensorlane';
+import { isLasting, reasonOf } from '../core/reason.js';
+import { checkJobData, formatVersion, isOfAnotherFormat, type JobData, type JobResult, keysOf } from '../job/format.js';
+import type { QueueSettings } from '../job/settings.js';
+import { sizeOf } from '../payload/payloads.js';
+import type { RedisClock } from '../redis/clock.js';
+import type { ByteBudget } from './budget.js';
+import type { Handlers } from './handlers.js';
+import { Suspects } from './suspects.js';
+
+export interface ProcessorParts {
+  readonly redis: Redis;
+  readonly settings: QueueSettings;
+  readonly handlers: Handlers;
+  readonly budget: ByteBudget;
+  readonly suspects: Suspects;
+  readonly clock: RedisClock;
+}
+
+/** A job of a format that is not known here is left to other workers for so long, from when it was added. */
+const leftToOthersMs = 10 * 60_000;
+const leftForMs = 1000;
+
+export class Processor {
+  readonly #parts: ProcessorParts;
+  readonly #keys: ReturnType<typeof keysOf>;
+
+  constructor(queue: string, parts: ProcessorParts) {
+    this.#parts = parts;
+    this.#keys = keysOf(parts.settings.prefix, queue);
+  }
+
+  /** What BullMQ calls. */
+  async process(job: Job, token: string | undefined, signal: AbortSignal): Promise<JobResult> {
+    const { suspects } = this.#parts;
+    if (isOfAnotherFormat(job.data) && Date.now() - job.timestamp < leftToOthersMs) {
+      return putBack(job, token, leftForMs);
+    }
+    if (!suspects.mayRun(job.id!, job.stalledCounter)) return putBack(job, token, Suspects.delayMs());
+    try {
+      return await this.#run(job, signal);
+    } catch (failure) {
+      const reason = reasonOf(failure);
+      if (isLasting(failure)) throw new UnrecoverableError(reason);
+      throw new Error(reason, { cause: failure });
+    } finally {
+      suspects.ended(job.id!);
+    }
+  }
+
+  /** What is left to do when the queue has taken its completion. Where it fails, what is left expires. */
+  async completed(job: Job): Promise<void> {
+    await this.#parts.settings.payloads.drop((job.data as JobData).feeds).catch(() => {});
+  }
+
+  /** A dead letter may be tried again as long as it is kept. */
+  async failedForGood(job: Job): Promise<void> {
+    const { payloads, deadLetterExpireMs } = this.#parts.settings;
+    const feeds = (job.data as Partial<JobData> | undefined)?.feeds;
+    if (feeds !== undefined) await payloads.keep(feeds, deadLetterExpireMs).catch(() => {});
+  }
+
+  async #run(job: Job, signal: AbortSignal): Promise<JobResult> {
+    const { settings, handlers, budget } = this.#parts;
+    const what = `job ${job.id} '${job.name}'`;
+    const data = checkJobData(job.data, what);
+    const release = await budget.take(sizeOf(data.feeds));
+    const limit = new AbortController();
+    const giveUp = AbortSignal.any([signal, limit.signal]);
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      const begun = performance.now();
+      const [feeds, cancelled, leftMs] = await Promise.all([
+        settings.payloads.open(data.feeds, what),
+        this.#cancellationOf(job),
+        this.#leftOf(data),
+      ]);
+      if (cancelled !== null) throw new TensorlaneError('ERR_ABORTED', cancelled);
+      if (leftMs <= 0) throw late();
+      if (leftMs !== Infinity) timer = setTimeout(() => limit.abort(late()), leftMs);
+      const loaded = performance.now();
+      const outputs = await untilGivenUp(giveUp, () => this.#call(job, data, feeds, giveUp, handlers));
+      const ran = performance.now();
+      const bytes = settings.payloads.encode(outputs, what);
+      const key = this.#keys.outputs(job.id!, randomUUID());
+      const reference = await settings.payloads.seal(bytes, key, settings.resultExpireMs);
+      const stored = performance.now();
+      const micros = { load: micro(loaded - begun), run: micro(ran - loaded), store: micro(stored - ran) };
+      return { tensorlane: formatVersion, outputs: reference, micros };
+    } finally {
+      clearTimeout(timer);
+      release();
+    }
+  }
+
+  #call(job: Job, data: JobData, feeds: Record<string, Tensor>, signal: AbortSignal, handlers: Handlers) {
+    return handlers.run(job.name, feeds, {
+      id: job.id!,
+      attempt: job.attemptsMade + 1,
+      options: data.options ?? {},
+      signal,
+      progress: (value) => job.updateProgress(value as never),
+    });
+  }
+
+  /** Only a job that was cancelled while nobody could take it out of the queue has one. */
+  async #cancellationOf(job: Job): Promise<string | null> {
+    return this.#parts.redis.get(this.#keys.cancelled(job.id!));
+  }
+
+  async #leftOf({ deadline }: JobData): Promise<number> {
+    return deadline === undefined ? Infinity : deadline - (await this.#parts.clock.now());
+  }
+}
+
+const micro = (milliseconds: number) => Math.round(milliseconds * 1000);
+const late = () => new TensorlaneError('ERR_TIMEOUT', 'it was not answered within its timeoutMs');
+
+async function putBack(job: Job, token: string | undefined, delayMs: number): Promise<never> {
+  await job.moveToDelayed(Date.now() + delayMs, token);
+  throw new DelayedError();
+}
+
+/** What runs on after that is nobody's. */
+async function untilGivenUp<R>(signal: AbortSignal, run: () => Promise<R>): Promise<R> {
+  let stop = () => {};
+  const given = new Promise<never>((_, reject) => {
+    stop = () => reject(givenUp(signal));
+  });
+  if (signal.aborted) throw givenUp(signal);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([run(), given]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+function givenUp({ reason }: AbortSignal): TensorlaneError {
+  if (reason instanceof TensorlaneError) return reason;
+  return new TensorlaneError('ERR_ABORTED', typeof reason === 'string' ? reason : 'it was cancelled while it ran');
+}

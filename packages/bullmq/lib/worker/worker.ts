@@ -1,0 +1,248 @@
+// The worker's side of queues. The rules: what it takes it answers, or another does when its lock has run out; locks are extended on a
+// connection that no tensors go over; and when it closes, what it has taken is answered first.
+
+import { type Job, type RateLimiterOptions, Worker } from 'bullmq';
+import { type Device, open } from 'tensorlane';
+import { checkNames, refuse, shown, text, wholeNumber } from '../core/checks.js';
+import { keysOf } from '../job/format.js';
+import { checkSettings, type QueueSettings, type SharedOptions, sharedNames } from '../job/settings.js';
+import { RedisClock } from '../redis/clock.js';
+import { another, type Connected, connect, requireNoEviction } from '../redis/connection.js';
+import { ByteBudget } from './budget.js';
+import { Cancellations } from './cancellations.js';
+import { checkHandlers, type Handler, Handlers, type ModelGiven } from './handlers.js';
+import { Processor, type ProcessorParts } from './processor.js';
+import { Slots } from './slots.js';
+import { Suspects } from './suspects.js';
+
+export interface TensorWorkerOptions extends SharedOptions {
+  /** By default it opens the best there is, and disposes it; one that is given stays its owner's. */
+  device?: Device | undefined;
+  /** By the names that jobs call them. */
+  models?: Readonly<Record<string, ModelGiven>> | undefined;
+  /** Functions of your own, by the names that jobs call them. */
+  handlers?: Readonly<Record<string, Handler>> | undefined;
+  /** How many jobs of a queue it takes at once; by default it finds out: enough for full batches, as long as they are answered soon. */
+  concurrency?: number | undefined;
+  /** How many bytes of tensors it holds at once; 1 GiB by default. */
+  maxBytesInFlight?: number | undefined;
+  /** For how long a job is its own without a word from it; 30,000 by default. After that others may take it. */
+  lockMs?: number | undefined;
+  /** How often jobs are looked for whose worker says nothing more; 30,000 by default. */
+  stalledCheckMs?: number | undefined;
+  /** How often a job may be left behind so before it is in the dead letters; 3 by default. */
+  maxStalls?: number | undefined;
+  /** At most so many jobs of a queue in so many milliseconds, by all of its workers that say so. */
+  rateLimit?: { readonly max: number; readonly durationMs: number } | undefined;
+  /** Told of what is nobody's failure in particular, such as a connection that is lost; nothing by default. */
+  onError?: ((error: Error) => void) | undefined;
+}
+
+const names = {
+  ...sharedNames,
+  device: true,
+  models: true,
+  handlers: true,
+  concurrency: true,
+  maxBytesInFlight: true,
+  lockMs: true,
+  stalledCheckMs: true,
+  maxStalls: true,
+  rateLimit: true,
+  onError: true,
+} as const;
+
+export interface WorkerStats {
+  readonly completed: number;
+  /** Attempts that failed, whether they are tried again or not. */
+  readonly failed: number;
+  /** Jobs that it has taken and not answered yet. */
+  readonly running: number;
+  /** How many of a queue it would take at once. */
+  readonly slots: Readonly<Record<string, number>>;
+  /** Where the time of completed jobs went, in microseconds, all together. */
+  readonly micros: { readonly load: number; readonly run: number; readonly store: number };
+}
+
+const leastSlots = 8;
+const mostSlots = 512;
+
+export class TensorWorker implements AsyncDisposable {
+  readonly queues: readonly string[];
+  readonly #options: TensorWorkerOptions;
+  readonly #connected: Connected;
+  /** Tensors go over it. */
+  readonly #bulk: Connected;
+  readonly #settings: QueueSettings;
+  readonly #lockMs: number;
+  readonly #stalledCheckMs: number;
+  readonly #maxStalls: number;
+  readonly #concurrency: number | undefined;
+  readonly #limiter: RateLimiterOptions | undefined;
+  readonly #budget: ByteBudget;
+  readonly #started: Promise<void>;
+  readonly #workers = new Map<string, { readonly worker: Worker; readonly slots: Slots }>();
+  #ownDevice: Device | undefined;
+  #handlers: Handlers | undefined;
+  #cancellations: Cancellations | undefined;
+  #closing: Promise<void> | undefined;
+  #completed = 0;
+  #failed = 0;
+  #running = 0;
+  readonly #micros = { load: 0, run: 0, store: 0 };
+
+  /** Starts by itself. Errors: ERR_ARGUMENT. */
+  constructor(queues: string | readonly string[], options: TensorWorkerOptions = {}) {
+    const list = typeof queues === 'string' ? [queues] : queues;
+    if (!Array.isArray(list) || list.length === 0)
+      refuse(`TensorWorker: expected names of queues, got ${shown(queues)}`);
+    this.queues = [...new Set(list.map((name) => text('TensorWorker: queue', name)))];
+    checkNames('TensorWorker', options, names);
+    checkHandlers(options.models ?? {}, options.handlers ?? {});
+    this.#options = options;
+    const { concurrency, rateLimit } = options;
+    this.#lockMs = wholeNumber('TensorWorker: lockMs', options.lockMs, 30_000, 100);
+    this.#stalledCheckMs = wholeNumber('TensorWorker: stalledCheckMs', options.stalledCheckMs, 30_000, 100);
+    this.#maxStalls = wholeNumber('TensorWorker: maxStalls', options.maxStalls, 3, 0);
+    this.#concurrency =
+      concurrency === undefined ? undefined : wholeNumber('TensorWorker: concurrency', concurrency, 0, 1);
+    this.#limiter = rateLimit === undefined ? undefined : checkRateLimit(rateLimit);
+    this.#budget = new ByteBudget(wholeNumber('TensorWorker: maxBytesInFlight', options.maxBytesInFlight, 2 ** 30, 1));
+    const settings = checkSettings(options, 'TensorWorker');
+    this.#connected = connect(options.connection, 'TensorWorker');
+    this.#bulk = another(this.#connected.redis);
+    this.#settings = settings(this.#bulk.redis);
+    this.#started = this.#start();
+    // Whoever asks for it is told.
+    this.#started.catch(() => {});
+  }
+
+  /**
+   * Resolves when it takes jobs.
+   *
+   * Errors: ERR_NOT_SUPPORTED, where Redis may drop jobs (its maxmemory-policy is not noeviction); those of `open` and `loadModel`.
+   */
+  ready(): Promise<void> {
+    return this.#started;
+  }
+
+  stats(): WorkerStats {
+    const slots = [...this.#workers].map(([name, { worker }]) => [name, worker.concurrency] as const);
+    return {
+      completed: this.#completed,
+      failed: this.#failed,
+      running: this.#running,
+      slots: Object.fromEntries(slots),
+      micros: { ...this.#micros },
+    };
+  }
+
+  /** Takes no more jobs, answers those that it has taken, and ends. May be called again. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #start(): Promise<void> {
+    const { redis } = this.#connected;
+    const { models = {}, handlers = {}, allowEviction } = this.#options;
+    if (!allowEviction) await requireNoEviction(redis);
+    const device = this.#options.device ?? (await open());
+    if (this.#options.device === undefined) this.#ownDevice = device;
+    this.#handlers = await Handlers.load(device, models, handlers);
+    this.#cancellations = new Cancellations(redis);
+    if (this.#closing !== undefined) return;
+    const parts: ProcessorParts = {
+      redis: this.#bulk.redis,
+      settings: this.#settings,
+      handlers: this.#handlers,
+      budget: this.#budget,
+      suspects: new Suspects(),
+      clock: new RedisClock(this.#bulk.redis),
+    };
+    await Promise.all(this.queues.map((queue) => this.#serve(queue, new Processor(queue, parts))));
+  }
+
+  async #serve(queue: string, processor: Processor): Promise<void> {
+    const { prefix, removeOnComplete, removeOnFail } = this.#settings;
+    const least = this.#concurrency ?? leastSlots;
+    const slots = new Slots({ least, most: this.#concurrency ?? mostSlots, lockMs: this.#lockMs });
+    const process = (job: Job, token: string | undefined, signal: AbortSignal | undefined) =>
+      this.#process(processor, worker, slots, job, token, signal!);
+    const worker: Worker = new Worker(queue, (job, token, signal) => process(job, token, signal as AbortSignal), {
+      connection: this.#connected.redis,
+      prefix,
+      autorun: false,
+      concurrency: slots.limit,
+      lockDuration: this.#lockMs,
+      stalledInterval: this.#stalledCheckMs,
+      maxStalledCount: this.#maxStalls,
+      // A connection that was lost is there again long before BullMQ's 15 seconds.
+      runRetryDelay: Math.min(1000, this.#lockMs / 4),
+      removeOnComplete,
+      removeOnFail,
+      ...(this.#limiter === undefined ? {} : { limiter: this.#limiter }),
+    });
+    this.#workers.set(queue, { worker, slots });
+    worker.on('error', (error) => this.#options.onError?.(error));
+    worker.on('completed', (job, result) => this.#whenCompleted(processor, job, result));
+    worker.on('failed', (job) => {
+      this.#failed++;
+      if (job?.finishedOn) void processor.failedForGood(job);
+    });
+    await worker.waitUntilReady();
+    await this.#cancellations!.listen(keysOf(prefix, queue).cancel, (id, reason) => worker.cancelJob(id, reason));
+    worker.run().catch((error) => this.#options.onError?.(error));
+  }
+
+  async #process(
+    processor: Processor,
+    worker: Worker,
+    slots: Slots,
+    job: Job,
+    token: string | undefined,
+    signal: AbortSignal,
+  ) {
+    const begun = performance.now();
+    const atOnce = ++this.#running;
+    try {
+      return await processor.process(job, token, signal);
+    } finally {
+      this.#running--;
+      if (slots.ended(performance.now() - begun, atOnce)) worker.concurrency = slots.limit;
+    }
+  }
+
+  #whenCompleted(processor: Processor, job: Job, result: { readonly micros: WorkerStats['micros'] }): void {
+    this.#completed++;
+    for (const part of ['load', 'run', 'store'] as const) this.#micros[part] += result.micros[part];
+    void processor.completed(job);
+  }
+
+  async #close(): Promise<void> {
+    await this.#started.catch(() => {});
+    await Promise.all([...this.#workers.values()].map(({ worker }) => worker.close()));
+    await this.#cancellations?.close();
+    await this.#handlers?.dispose();
+    await this.#ownDevice?.dispose();
+    await this.#bulk.close();
+    await this.#connected.close();
+  }
+}
+
+function checkRateLimit({
+  max,
+  durationMs,
+}: {
+  readonly max: number;
+  readonly durationMs: number;
+}): RateLimiterOptions {
+  return {
+    max: wholeNumber('TensorWorker: rateLimit.max', max, 1, 1),
+    duration: wholeNumber('TensorWorker: rateLimit.durationMs', durationMs, 1000, 1),
+  };
+}
