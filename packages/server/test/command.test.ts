@@ -1,6 +1,7 @@
 // The command: what it prints works, and a signal ends it when it has answered.
 
 import { execFileSync } from 'node:child_process';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -59,18 +60,35 @@ test('serves what configuration files say, and what the command says on top', as
   expect(await server.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
 });
 
-test('what was accepted is answered before it ends', async () => {
-  const server = await start(folderOf({ 'm.onnx': slow({ iterations: 3000 }) }), '--http', '0', '--device', 'cpu');
+test('what was accepted is answered before it ends, also what is still being sent', async () => {
+  const server = await start(folderOf({ 'm.onnx': slow({ iterations: 100 }) }), '--http', '0', '--device', 'cpu');
   const data = new Array(256).fill(1);
-  const body = { inputs: [{ name: 'x', shape: [1, 256], datatype: 'FP32', data }] };
-  const replies = Array.from({ length: 4 }, () => ask(`${server.url}/v2/models/m/infer`, body));
-  const running = async () => {
-    const { body } = await ask(`${server.url}/v2/models/m/stats`);
-    return (body as { model_stats: { execution_count: number }[] }).model_stats[0]!.execution_count;
-  };
-  while ((await running()) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  const body = JSON.stringify({ inputs: [{ name: 'x', shape: [1, 256], datatype: 'FP32', data }] });
+  const send = () =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const headers = { expect: '100-continue', 'content-length': body.length };
+      const sent = request(`${server.url}/v2/models/m/infer`, { method: 'POST', headers });
+      sent.on('error', reject).on('response', (response) => {
+        response.resume().on('end', () => resolve(response.statusCode));
+      });
+      accepted.push(new Promise((go) => sent.once('continue', go)));
+      finish.push(() => sent.end(body));
+      sent.flushHeaders();
+    });
+  const accepted: Promise<void>[] = [];
+  const finish: (() => void)[] = [];
+  const statuses = Array.from({ length: 4 }, send);
+  await Promise.all(accepted);
   server.signal('SIGTERM');
-  for (const { status } of await Promise.all(replies)) expect(status).toBe(200);
+  // It has the signal when it is not ready any more, or listens no more.
+  const isReady = () =>
+    ask(`${server.url}/v2/health/ready`).then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+  while (await isReady()) await new Promise((resolve) => setTimeout(resolve, 1));
+  for (const end of finish) end();
+  expect(await Promise.all(statuses)).toEqual([200, 200, 200, 200]);
   expect(await server.ended).toMatchObject({ code: 0, signal: null });
 });
 

@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type protobuf from 'protobufjs';
-import { fromJsonString } from 'protobufjs/ext/protojson.js';
-import { fromText } from 'protobufjs/ext/textformat.js';
+import protoJson from 'protobufjs/ext/protojson.js';
+import textFormat from 'protobufjs/ext/textformat.js';
 import { type BatchingOptions, type LoadModelOptions, TensorlaneError } from 'tensorlane';
 import { wrongOption } from '../core/options.js';
 import { messageType } from '../core/protos.js';
@@ -116,7 +116,7 @@ function readMessage(file: string, name: string): object {
   }
   let message: protobuf.Message;
   try {
-    message = /^\s*\{/.test(text) ? fromJsonString(type, text) : fromText(type, text);
+    message = /^\s*\{/.test(text) ? protoJson.fromJsonString(type, text) : textFormat.fromText(type, text);
   } catch (cause) {
     throw new TensorlaneError('ERR_ARGUMENT', `${file} is no ${name}: ${(cause as Error).message}`, { cause });
   }
