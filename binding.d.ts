@@ -289,7 +289,7 @@ export interface SessionSettings {
 export interface LoadOptions {
   /** Path of ONNX Runtime's shared library; the first one of a process is kept. */
   runtime: string;
-  /** Cores one run may use; 0 leaves it to ONNX Runtime. */
+  /** Cores one run may use, of threads of its own; 0: all, of threads that are shared with other models. */
   threads: number;
   /** Of ONNX Runtime's threads, 0 to 19. */
   niceness: number;

@@ -28,6 +28,8 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
     native: NativeDevice,
     options: {
       niceness: number;
+      /** As they were asked for; 0: not given. */
+      threads: number;
       highPriority: number;
       resources?: number | undefined;
       onnxruntime?: string | undefined;
@@ -42,8 +44,8 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
     this.info =
       options.fallbackReason === undefined ? description : { ...description, fallbackReason: options.fallbackReason };
     this.streams = new StreamPool(native, lanes, options.highPriority);
-    const { niceness, onnxruntime } = options;
-    const { kind, index, threads } = this.info;
+    const { niceness, onnxruntime, threads } = options;
+    const { kind, index } = this.info;
     const cudaDevice = kind === 'cuda' ? index : undefined;
     const resources = options.resources ?? lanes;
     const models = { resources, threads, lanes, niceness, onnxruntime, cudaDevice };

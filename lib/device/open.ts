@@ -172,6 +172,7 @@ async function openOne(
     const opened = await NativeDevice.open({ ...others, kind, index, niceness });
     return new OpenedDevice(opened, {
       niceness,
+      threads: settings.threads,
       highPriority,
       resources,
       onnxruntime: given.onnxruntime,

@@ -14,7 +14,7 @@ import { type ModelSource, modelSource } from './source.js';
 export interface LoadedModelsOptions {
   /** What the batches of all models share. */
   readonly resources: number;
-  /** Cores that one run may use, where a model's own options do not say. */
+  /** Cores that one run may use where its model's options do not say; 0: all, on threads that models share. */
   readonly threads: number;
   /** The device's. */
   readonly lanes: number;

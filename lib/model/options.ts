@@ -95,7 +95,10 @@ export interface LoadModelOptions {
   concurrency?: number | undefined;
   /** What a model like this has learned on a machine like this: `model.tuned`. */
   tuned?: Tuned | undefined;
-  /** Cores that one run may use; the device's by default. */
+  /**
+   * Cores that one run may use, on threads of the model's own. By default those of `open({ threads })`; without them all cores, on
+   * threads that models share: they help a run while there are cores to spare, and keep out of the way under load.
+   */
   threads?: number | undefined;
   /** How the model shares the device with others. */
   rateLimiter?: RateLimiterOptions | undefined;
@@ -117,6 +120,7 @@ export interface ModelSettings {
   readonly finding: BatchingFinding | undefined;
   readonly batchAxis: BatchAxisOptions;
   readonly padding: PaddingOptions | undefined;
+  /** 0: not given. */
   readonly threads: number;
   readonly rateLimiter: { readonly resources: number; readonly weight: number };
   readonly warmup: WarmupOptions | undefined;

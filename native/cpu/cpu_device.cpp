@@ -1,6 +1,5 @@
 #include "cpu/cpu_device.h"
 
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/cores.h"
 #include "core/error.h"
 #include "core/workspace.h"
 #include "cpu/linalg/blas.h"
@@ -20,16 +20,6 @@
 
 namespace tensorlane {
 namespace {
-
-// The cores this process may run on, which in a container or under taskset are fewer than the machine has.
-unsigned usable_cores() {
-#ifdef __linux__
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1U, static_cast<unsigned>(CPU_COUNT(&set)));
-#endif
-  return std::max(1U, std::thread::hardware_concurrency());
-}
 
 std::string cpu_name() {
   std::ifstream cpuinfo("/proc/cpuinfo");

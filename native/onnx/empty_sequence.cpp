@@ -4,24 +4,12 @@
 #include <string>
 
 #include "core/error.h"
+#include "onnx/graph/encode.h"
 
 namespace tensorlane {
 namespace {
 
-// Messages in Protocol Buffers' wire format. Field numbers are those of onnx.proto (https://github.com/onnx/onnx).
-using Bytes = std::string;
-
-Bytes varint(std::uint64_t value) {
-  Bytes bytes;
-  for (; value >= 0x80; value >>= 7U) bytes += static_cast<char>(value | 0x80U);
-  return bytes + static_cast<char>(value);
-}
-
-Bytes integer(unsigned field, std::int64_t value) {
-  return varint(field << 3U) + varint(static_cast<std::uint64_t>(value));
-}
-
-Bytes text(unsigned field, const Bytes& value) { return varint(field << 3U | 2U) + varint(value.size()) + value; }
+using graph::Bytes, graph::integer, graph::text;
 
 // y = SequenceEmpty() of tensors of that type.
 Bytes model_of(DType type) {

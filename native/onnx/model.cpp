@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "onnx/shared_threads.h"
 
 namespace tensorlane {
 
@@ -28,6 +29,7 @@ std::vector<Output> Model::run(Lane& lane, std::span<const InputParts> inputs, s
   ort::Status* status = nullptr;
   {
     const Runs::Run run(runs_);
+    const SharedThreads::Run shared(runtime_->shared_threads.get(), runs_long_);
     status = api.Run(session_.get(), run.options(), input_names.data(), values.data(), values.size(),
                      output_names.data(), output_names.size(), results.data());
   }

@@ -2,6 +2,7 @@
 // lane, the session runs, and its outputs are handed on where they lie.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -39,6 +40,7 @@ class Model {
   const ort::Runtime* runtime_;
   Session session_;
   Runs runs_;
+  std::atomic<bool> runs_long_{false};  // see SharedThreads::Run
 };
 
 }  // namespace tensorlane

@@ -57,6 +57,8 @@ using OwnedSessionOptions = Owned<SessionOptions, &Api::ReleaseSessionOptions>;
 using OwnedRunOptions = Owned<RunOptions, &Api::ReleaseRunOptions>;
 using OwnedValue = Owned<Value, &Api::ReleaseValue>;
 using OwnedCudaProviderOptions = Owned<CudaProviderOptions, &Api::ReleaseCUDAProviderOptions>;
+using OwnedThreadingOptions = Owned<ThreadingOptions, &Api::ReleaseThreadingOptions>;
+using OwnedCustomOpDomain = Owned<CustomOpDomain, &Api::ReleaseCustomOpDomain>;
 using OwnedTypeInfo = Owned<TypeInfo, &Api::ReleaseTypeInfo>;
 using OwnedTensorTypeInfo = Owned<TensorTypeInfo, &Api::ReleaseTensorTypeAndShapeInfo>;
 

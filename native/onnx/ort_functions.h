@@ -28,6 +28,10 @@ struct OptionalTypeInfo;
 struct MemoryInfo;
 struct Allocator;
 struct CudaProviderOptions;
+struct ThreadingOptions;
+struct CustomOpDomain;
+struct CustomOp;
+struct KernelContext;
 
 // OrtCustomCreateThreadFn, which starts a thread that calls `work(argument)`, and OrtCustomJoinThreadFn.
 using CreateThread = void* (*)(void* options, void (*work)(void*), void* argument);
@@ -74,6 +78,9 @@ inline constexpr int kMemTypeDefault = 0;
   X(SetSessionGraphOptimizationLevel, 23, 1, Status*, (SessionOptions*, int))                                          \
   X(SetIntraOpNumThreads, 24, 1, Status*, (SessionOptions*, int))                                                      \
   X(SetInterOpNumThreads, 25, 1, Status*, (SessionOptions*, int))                                                      \
+  X(CreateCustomOpDomain, 26, 1, Status*, (const char* name, CustomOpDomain**))                                        \
+  X(CustomOpDomain_Add, 27, 1, Status*, (CustomOpDomain*, const CustomOp*))                                            \
+  X(AddCustomOpDomain, 28, 1, Status*, (SessionOptions*, CustomOpDomain*))                                             \
   X(SessionGetInputCount, 30, 1, Status*, (const Session*, std::size_t*))                                              \
   X(SessionGetOutputCount, 31, 1, Status*, (const Session*, std::size_t*))                                             \
   X(SessionGetOverridableInitializerCount, 32, 1, Status*, (const Session*, std::size_t*))                             \
@@ -107,6 +114,8 @@ inline constexpr int kMemTypeDefault = 0;
   X(GetValue, 80, 1, Status*, (const Value*, int index, Allocator*, Value**))                                          \
   X(GetValueCount, 81, 1, Status*, (const Value*, std::size_t*))                                                       \
   X(CreateValue, 82, 1, Status*, (const Value* const* parts, std::size_t count, int type, Value**))                    \
+  X(KernelContext_GetOutput, 91, 1, Status*,                                                                           \
+    (KernelContext*, std::size_t index, const std::int64_t* dims, std::size_t rank, Value**))                          \
   X(ReleaseStatus, 93, 1, void, (Status*))                                                                             \
   X(ReleaseSession, 95, 1, void, (Session*))                                                                           \
   X(ReleaseValue, 96, 1, void, (Value*))                                                                               \
@@ -114,17 +123,28 @@ inline constexpr int kMemTypeDefault = 0;
   X(ReleaseTypeInfo, 98, 1, void, (TypeInfo*))                                                                         \
   X(ReleaseTensorTypeAndShapeInfo, 99, 1, void, (TensorTypeInfo*))                                                     \
   X(ReleaseSessionOptions, 100, 1, void, (SessionOptions*))                                                            \
+  X(ReleaseCustomOpDomain, 101, 1, void, (CustomOpDomain*))                                                            \
   X(CastTypeInfoToMapTypeInfo, 103, 2, Status*, (const TypeInfo*, const MapTypeInfo**))                                \
   X(CastTypeInfoToSequenceTypeInfo, 104, 2, Status*, (const TypeInfo*, const SequenceTypeInfo**))                      \
   X(GetMapKeyType, 105, 2, Status*, (const MapTypeInfo*, int*))                                                        \
   X(GetMapValueType, 106, 2, Status*, (const MapTypeInfo*, TypeInfo**))                                                \
   X(GetSequenceElementType, 107, 2, Status*, (const SequenceTypeInfo*, TypeInfo**))                                    \
+  X(CreateEnvWithGlobalThreadPools, 119, 3, Status*,                                                                   \
+    (int log_level, const char* log_id, const ThreadingOptions*, Env**))                                               \
+  X(DisablePerSessionThreads, 120, 3, Status*, (SessionOptions*))                                                      \
+  X(CreateThreadingOptions, 121, 3, Status*, (ThreadingOptions**))                                                     \
+  X(ReleaseThreadingOptions, 122, 3, void, (ThreadingOptions*))                                                        \
   X(AddFreeDimensionOverrideByName, 124, 3, Status*, (SessionOptions*, const char* name, std::int64_t))                \
   X(AddSessionConfigEntry, 130, 5, Status*, (SessionOptions*, const char* key, const char* value))                     \
+  X(SetGlobalIntraOpNumThreads, 147, 5, Status*, (ThreadingOptions*, int))                                             \
+  X(SetGlobalInterOpNumThreads, 148, 5, Status*, (ThreadingOptions*, int))                                             \
   X(HasValue, 192, 10, Status*, (const Value*, int*))                                                                  \
   X(SessionOptionsSetCustomCreateThreadFn, 196, 10, Status*, (SessionOptions*, CreateThread))                          \
   X(SessionOptionsSetCustomThreadCreationOptions, 197, 10, Status*, (SessionOptions*, void*))                          \
   X(SessionOptionsSetCustomJoinThreadFn, 198, 10, Status*, (SessionOptions*, JoinThread))                              \
+  X(SetGlobalCustomCreateThreadFn, 199, 10, Status*, (ThreadingOptions*, CreateThread))                                \
+  X(SetGlobalCustomThreadCreationOptions, 200, 10, Status*, (ThreadingOptions*, void*))                                \
+  X(SetGlobalCustomJoinThreadFn, 201, 10, Status*, (ThreadingOptions*, JoinThread))                                    \
   X(SessionOptionsAppendExecutionProvider_CUDA_V2, 204, 11, Status*, (SessionOptions*, const CudaProviderOptions*))    \
   X(CreateCUDAProviderOptions, 205, 11, Status*, (CudaProviderOptions**))                                              \
   X(UpdateCUDAProviderOptions, 206, 11, Status*,                                                                       \
@@ -135,6 +155,8 @@ inline constexpr int kMemTypeDefault = 0;
   X(GetOptionalContainedTypeInfo, 251, 15, Status*, (const OptionalTypeInfo*, TypeInfo**))                             \
   X(GetResizedStringTensorElementBuffer, 252, 15, Status*,                                                             \
     (Value*, std::size_t index, std::size_t bytes, char** text))                                                       \
+  X(KernelContext_ParallelFor, 274, 17, Status*,                                                                       \
+    (const KernelContext*, void (*work)(void*, std::size_t), std::size_t total, std::size_t batches, void*))           \
   X(AddExternalInitializersFromFilesInMemory, 279, 18, Status*,                                                        \
     (SessionOptions*, const char* const* paths, char* const* bytes, const std::size_t* lengths, std::size_t count))
 

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <mutex>
 #include <string>
 
 #include "core/error.h"
 #include "core/process_exit.h"
+#include "onnx/shared_threads.h"
 
 namespace tensorlane::ort {
 namespace {
@@ -28,7 +30,7 @@ bool tells_of_memory(const std::string& message) {
 
 }  // namespace
 
-Runtime::Runtime(const std::string& library) : path(library) {
+Runtime::Runtime(const std::string& library, int niceness) : path(library) {
   // Never closed.
   void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
@@ -52,18 +54,21 @@ Runtime::Runtime(const std::string& library) : path(library) {
   api = read_table(table, library);
   const Attempt starting(*this, "starting ONNX Runtime");
   // Errors come back as statuses and are thrown; the runtime's own log would only repeat them on stderr.
-  starting(api.CreateEnv(kLogFatal, "tensorlane", &env));
+  shared_threads = SharedThreads::make(*this, niceness);
   // Since 1.29 the library reports each session to its maker, and keeps some kilobytes of every report for ever.
   starting(api.DisableTelemetryEvents(env));
   starting(api.CreateCpuMemoryInfo(kArenaAllocator, kMemTypeDefault, &host_memory));
   starting(api.GetAllocatorWithDefaultOptions(&allocator));
+  // The runtime's destructors join its threads, which are not to be parked then.
+  static SharedThreads* parked = shared_threads.get();
+  if (parked != nullptr) std::atexit([] { parked->close(); });
 }
 
-const Runtime& Runtime::open(const std::string& path) {
+const Runtime& Runtime::open(const std::string& path, int niceness) {
   static std::mutex mutex;                  // guards `runtime`
   static const Runtime* runtime = nullptr;  // never destroyed
   const std::lock_guard lock(mutex);
-  if (runtime == nullptr) runtime = new Runtime(path);
+  if (runtime == nullptr) runtime = new Runtime(path, niceness);
   return *runtime;
 }
 

@@ -2,17 +2,23 @@
 // and static objects live as long as that.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "onnx/ort_api.h"
+
+namespace tensorlane {
+class SharedThreads;
+}
 
 namespace tensorlane::ort {
 
 class Runtime {
  public:
   // Opens the library at `path` the first time; later calls return the same runtime, whatever path they give, because a
-  // process holds one ONNX Runtime. From any thread. Errors: NoRuntime, with the path and the loader's reason.
-  static const Runtime& open(const std::string& path);
+  // process holds one ONNX Runtime. The threads that its sessions share stand back by the first call's `niceness`. From any
+  // thread. Errors: NoRuntime, with the path and the loader's reason.
+  static const Runtime& open(const std::string& path, int niceness = 0);
 
   // Nothing below changes any more, so any number of threads may use it.
   Api api;
@@ -20,12 +26,14 @@ class Runtime {
   std::string path;
   Env* env = nullptr;
   MemoryInfo* host_memory = nullptr;
-  Allocator* allocator = nullptr;  // of host memory
+  Allocator* allocator = nullptr;                 // of host memory
+  std::unique_ptr<SharedThreads> shared_threads;  // null: each session has its own
 
  private:
   friend class Attempt;
 
-  explicit Runtime(const std::string& path);
+  Runtime(const std::string& path, int niceness);
+  ~Runtime() = delete;
   [[noreturn]] void fail(Status* status, const char* doing) const;
 };
 

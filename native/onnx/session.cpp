@@ -4,18 +4,18 @@
 #include <array>
 #include <cstdio>
 #include <iterator>
-#include <memory>
 #include <numeric>
 #include <set>
 #include <string>
-#include <thread>
 #include <utility>
 
+#include "core/cores.h"
 #include "core/error.h"
 #include "core/lane.h"
-#include "core/niceness.h"
 #include "onnx/graph/graph.h"
 #include "onnx/graph/wire.h"
+#include "onnx/shared_threads.h"
+#include "onnx/threads.h"
 
 namespace tensorlane {
 namespace {
@@ -31,15 +31,7 @@ constexpr auto kNiceness = [] {
 }();
 
 void* create_thread(void* niceness, void (*work)(void*), void* argument) {
-  return new std::thread([=] {
-    stand_back(*static_cast<const int*>(niceness));
-    work(argument);
-  });
-}
-
-void join_thread(void* thread) {
-  const std::unique_ptr<std::thread> owner(static_cast<std::thread*>(thread));
-  owner->join();
+  return ort::start_thread(*static_cast<const int*>(niceness), work, argument);
 }
 
 // ONNX Runtime knows how long its threads should spin since 1.30; before, it could only be told to stop after each run.
@@ -49,12 +41,30 @@ bool bounds_spinning(const std::string& version) {
   return std::sscanf(version.c_str(), "%u.%u", &major, &minor) == 2 && (major > 1 || minor >= 30);
 }
 
+// What a session has to have threads of its own for: a number of them, another niceness, or settings that are about them.
+bool shares_threads(const ort::Runtime& runtime, const ModelOptions& options) {
+  if (runtime.shared_threads == nullptr || options.threads != 0) return false;
+  if (options.niceness != runtime.shared_threads->niceness()) return false;
+  const SessionSettings& settings = options.settings;
+  if (settings.parallel.value_or(0) != 0 || settings.inter_op_threads.has_value()) return false;
+  constexpr std::array kOfThreads{"session.intra_op", "session.inter_op", "session.force_spinning_stop",
+                                  "session.dynamic_block_base", "session.set_denormal_as_zero"};
+  return std::ranges::none_of(settings.config_entries, [&](const auto& entry) {
+    return std::ranges::any_of(kOfThreads, [&](const char* prefix) { return entry.first.starts_with(prefix); });
+  });
+}
+
 ort::OwnedSessionOptions make_options(const ort::Runtime& runtime, const ModelOptions& options) {
   const ort::Api& api = runtime.api;
   const ort::Attempt loading(runtime, kLoading);
   ort::OwnedSessionOptions made(api);
   loading(api.CreateSessionOptions(made.out()));
-  if (options.threads != 0) loading(api.SetIntraOpNumThreads(made.get(), static_cast<int>(options.threads)));
+  if (shares_threads(runtime, options)) {
+    loading(api.DisablePerSessionThreads(made.get()));
+    return made;
+  }
+  const unsigned threads = options.threads == 0 ? usable_cores() : options.threads;
+  loading(api.SetIntraOpNumThreads(made.get(), static_cast<int>(threads)));
   loading(api.SetInterOpNumThreads(made.get(), 1));
   // Between runs the runtime's threads wait as lanes do: for one caller's next request they are still awake, and soon
   // after that the cores belong to whoever has work. By default they would spin for milliseconds.
@@ -68,7 +78,7 @@ ort::OwnedSessionOptions make_options(const ort::Runtime& runtime, const ModelOp
   int* niceness = const_cast<int*>(&kNiceness.at(static_cast<std::size_t>(options.niceness)));
   loading(api.SessionOptionsSetCustomCreateThreadFn(made.get(), create_thread));
   loading(api.SessionOptionsSetCustomThreadCreationOptions(made.get(), niceness));
-  loading(api.SessionOptionsSetCustomJoinThreadFn(made.get(), join_thread));
+  loading(api.SessionOptionsSetCustomJoinThreadFn(made.get(), ort::join_thread));
   return made;
 }
 

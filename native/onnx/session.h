@@ -15,8 +15,9 @@
 namespace tensorlane {
 
 struct ModelOptions {
-  unsigned threads = 0;  // cores one run may use; 0 leaves it to the runtime
-  int niceness = 0;      // 0 to 19, of the runtime's threads
+  unsigned threads =
+      0;             // cores one run may use; 0: all, of threads that are shared with other models where that can be
+  int niceness = 0;  // 0 to 19, of the runtime's threads
   ProviderRequest provider{};
   SessionSettings settings{};
 };

@@ -65,7 +65,7 @@ class LoadWorker final : public OneOffWorker {
 
  private:
   void Work() override {
-    const ort::Runtime& runtime = ort::Runtime::open(runtime_);
+    const ort::Runtime& runtime = ort::Runtime::open(runtime_, options_.niceness);
     const ModelSource source = bytes_.has_value() ? ModelSource(bytes_->bytes()) : ModelSource(path_);
     // First: what it reads of the file and the disk is then at hand for the runtime, which reads all of it.
     if (axes_.has_value()) {

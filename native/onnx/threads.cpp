@@ -1,0 +1,22 @@
+#include "onnx/threads.h"
+
+#include <memory>
+#include <thread>
+
+#include "core/niceness.h"
+
+namespace tensorlane::ort {
+
+void* start_thread(int niceness, void (*work)(void*), void* argument) {
+  return new std::thread([=] {
+    stand_back(niceness);
+    work(argument);
+  });
+}
+
+void join_thread(void* thread) {
+  const std::unique_ptr<std::thread> owner(static_cast<std::thread*>(thread));
+  owner->join();
+}
+
+}  // namespace tensorlane::ort
