@@ -26,6 +26,13 @@ class Parking {
   static constexpr std::chrono::milliseconds kGlanceFull{5};
   static constexpr std::chrono::milliseconds kGlanceHelping{1};
 
+  // A run that takes less by itself would have ended before its helpers have woken; one that took less with their help was such.
+  static constexpr std::chrono::microseconds kLongAlone{100};
+  static constexpr std::chrono::microseconds kLongHelped{50};
+
+  // Whether the next run of a model is to be helped, of which the last one took so long.
+  static bool is_long(Duration took, bool helped) noexcept { return took >= (helped ? kLongHelped : kLongAlone); }
+
   // `linger`: for how long helpers stay awake between two runs.
   Parking(unsigned cores, Duration linger) : cores_(cores), linger_(linger) {}
 

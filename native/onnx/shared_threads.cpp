@@ -10,10 +10,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A run that takes less by itself would have ended before its helpers have woken; one that took less with their help was such.
-constexpr std::chrono::microseconds kLongAlone{100};
-constexpr std::chrono::microseconds kLongHelped{50};
-
 thread_local bool is_watcher = false;
 
 }  // namespace
@@ -84,7 +80,7 @@ SharedThreads::Run::Run(SharedThreads* threads, std::atomic<bool>& is_long) : th
 SharedThreads::Run::~Run() {
   if (threads_ == nullptr) return;
   const auto now = Clock::now();
-  is_long_.store(now - since_ >= (wants_help_ ? kLongHelped : kLongAlone), std::memory_order_relaxed);
+  is_long_.store(Parking::is_long(now - since_, wants_help_), std::memory_order_relaxed);
   threads_->left(wants_help_, now);
 }
 

@@ -141,3 +141,10 @@ TEST_CASE("parking: whatever comes, with all cores busy they are parked, and at 
     CHECK(scene.parking.parked());
   }
 }
+
+TEST_CASE("parking: what a run took says whether the next one is helped") {
+  CHECK_FALSE(Parking::is_long(99us, false));
+  CHECK(Parking::is_long(100us, false));
+  CHECK_FALSE(Parking::is_long(49us, true));
+  CHECK(Parking::is_long(50us, true));
+}
