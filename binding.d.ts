@@ -384,6 +384,8 @@ export interface RunRequest {
   staging: readonly (Uint8Array | undefined)[];
   /** CPU, for a run that is not parted: numbers stay on the device, in a Buffer each. */
   resident?: boolean;
+  /** Only its lane computes, whatever threads models share. */
+  alone?: boolean;
 }
 
 export interface TensorOutput {
@@ -437,6 +439,8 @@ export class Model {
     /** Initializers that a run may be given another value for. */
     overridable: ValueDescription[];
     provider: 'cpu' | 'cuda';
+    /** How many threads may compute a run, where it is threads that models share; else 1. */
+    sharedThreads: number;
     /** Why not on the GPU, where one was wanted. */
     fallbackReason?: string;
     /** Where it was asked for: what the graph says of all inputs. */

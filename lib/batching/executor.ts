@@ -11,6 +11,8 @@ export interface Batch<Payload> {
   readonly total: number;
   /** With how many rows the batch is to run: `total`, or more, where padding fills it up to an allowed size. */
   readonly padded: number;
+  /** How many threads its run may use, where that is learned. */
+  threads?: number;
   /**
    * For the executor to say how long the batch took, in microseconds, where it knows better than the batcher: to that it seems
    * longer while the JS thread is busy.

@@ -1,5 +1,5 @@
-// How many rows a batch has, and how many batches run at once, where nobody has said: what gives the most rows a second for the
-// load that there is, learned while requests are answered.
+// How many rows a batch has, how many batches run at once and how many threads a run may use, where nobody has said: what gives the most
+// rows a second for the load that there is, learned while requests are answered.
 //
 // The rules it keeps:
 // 1. For each load (how many rows are queued or running, by powers of two) there is a present setting. It begins with the most rows, and
@@ -102,33 +102,27 @@ export class Learned implements Limits {
   /** What is chosen and why, and what was measured at the present load. */
   stats(): AdaptiveStats {
     const { present, seen, known } = this.#at;
-    const { rows, atOnce } = this.aim;
     const load = 2 ** this.#level;
     const measured = [
-      { rows: present.rows, atOnce: present.atOnce, ratio: 1, groups: seen },
-      ...Array.from(known, ([cell, { ratio, groups }]) => ({ rows: cell.rows, atOnce: cell.atOnce, ratio, groups })),
+      { ...present, ratio: 1, groups: seen },
+      ...Array.from(known, ([cell, { ratio, groups }]) => ({ ...cell, ratio, groups })),
     ];
-    return { rows, atOnce, load, why: this.#why(), measured: measured.sort((a, b) => a.ratio - b.ratio) };
+    return { ...this.aim, load, why: this.#why(), measured: measured.sort((a, b) => a.ratio - b.ratio) };
   }
 
   /** What was learned, to begin with another time. */
   get tuned(): Tuned {
     const loads = this.#levels.flatMap((level, i) => {
       if (level === undefined || !level.isSettled) return [];
-      const { rows, atOnce } = level.present;
-      const others = Array.from(level.known, ([cell, { ratio }]) => ({
-        rows: cell.rows,
-        atOnce: cell.atOnce,
-        ratio: Number(ratio.toFixed(3)),
-      }));
-      return [{ load: 2 ** i, rows, atOnce, others }];
+      const others = Array.from(level.known, ([cell, { ratio }]) => ({ ...cell, ratio: Number(ratio.toFixed(3)) }));
+      return [{ load: 2 ** i, ...level.present, others }];
     });
     return { version: 1, loads };
   }
 
   #why(): string {
     const { present, isSettled, known } = this.#at;
-    if (this.#trial !== undefined) return `tried beside batches of ${present.rows}, ${present.atOnce} at once`;
+    if (this.#trial !== undefined) return `tried beside ${shownCell(present)}`;
     if (!isSettled) return 'too few batches have ended to tell';
     const next = Math.min(...Array.from(known.values(), ({ ratio }) => ratio));
     if (known.size === 0) return 'the load leaves no choice';
@@ -137,16 +131,16 @@ export class Learned implements Limits {
 
   #first(): Cell {
     const { last } = this.#surface;
-    return this.#surface.find(last.rows, firstAtOnce) ?? last;
+    return this.#surface.find(last.rows, firstAtOnce, last.threads) ?? last;
   }
 
   /** What another process has learned; what this one cannot choose is passed over. */
-  #take({ load, rows, atOnce, others }: Tuned['loads'][number]): void {
-    const present = this.#surface.find(rows, atOnce);
+  #take({ load, rows, atOnce, threads, others }: Tuned['loads'][number]): void {
+    const present = this.#surface.find(rows, atOnce, threads);
     if (present === undefined) return;
     const level = new LoadLevel(present);
-    for (const { rows, atOnce, ratio } of others) {
-      const cell = this.#surface.find(rows, atOnce);
+    for (const { rows, atOnce, threads, ratio } of others) {
+      const cell = this.#surface.find(rows, atOnce, threads);
       if (cell !== undefined) level.known.set(cell, { ratio, groups: 0, tried: 0, after: tunedAfter });
     }
     this.#levels[Math.log2(load)] = level;
@@ -205,7 +199,7 @@ export class Learned implements Limits {
     const from = this.#filled(at.present);
     if (this.#try(from)) return;
     // The least is told the soonest.
-    const least = this.#surface.withAtOnce(from.atOnce)[0]!;
+    const least = this.#surface.sizes(from)[0]!;
     if (!at.known.has(least) && this.#try(least)) return;
     for (const way of this.#surface.ways(from)) {
       for (const cell of way) {
@@ -229,10 +223,12 @@ export class Learned implements Limits {
     return true;
   }
 
-  /** The setting, or one with smaller batches, which the load can fill. */
+  /** The setting, or one with smaller batches or else fewer at once, which the load can fill. */
   #filled(cell: Cell): Cell {
-    const { rows, atOnce } = cell;
-    return this.#surface.withAtOnce(atOnce).findLast((one) => one.rows <= rows && this.#fits(one)) ?? cell;
+    const { rows, atOnce, threads } = cell;
+    const fits = (one: Cell) => one.rows <= rows && this.#fits(one);
+    const fewer = this.#surface.cells.filter((one) => one.atOnce < atOnce && one.threads === threads);
+    return this.#surface.sizes(cell).findLast(fits) ?? fewer.findLast(fits) ?? cell;
   }
 
   /** Whether the load can fill its batches, more or less. */
@@ -240,6 +236,8 @@ export class Learned implements Limits {
     return rows * atOnce <= 1.5 * 2 ** this.#level;
   }
 }
+
+const shownCell = ({ rows, atOnce }: Cell) => `batches of ${rows}, ${atOnce} at once`;
 
 function isOver({ groups, most, took, expected }: Trial): boolean {
   if (groups >= most) return true;

@@ -95,6 +95,7 @@ export class Running<Payload, Result> {
     let mixed = false;
     if (aim !== undefined) for (const other of this.#batches) if (other.aim !== aim) mixed = true;
     const running: RunningBatch = { started, key, rows: batch.padded, atOnce: 0, aim, mixed, ended: nothing };
+    if (aim !== undefined) batch.threads = aim.threads;
     this.#batches.add(running);
     this.#rows += batch.padded;
     for (const other of this.#batches) other.atOnce = Math.max(other.atOnce, this.#batches.size);

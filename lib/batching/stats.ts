@@ -9,6 +9,8 @@ export interface AdaptiveStats {
   readonly rows: number;
   /** The most batches that run at once. */
   readonly atOnce: number;
+  /** Without a target latency: the most threads of a run. 1: its lane computes alone. */
+  readonly threads?: number;
   /** With a target latency. */
   readonly targetMicros?: number;
   /** With a target latency: what is left of it when what is not foreseen is taken off. */
@@ -25,6 +27,7 @@ export interface AdaptiveStats {
 export interface MeasuredSetting {
   readonly rows: number;
   readonly atOnce: number;
+  readonly threads: number;
   /** How many times as long as with the present setting a row takes, others beside it. */
   readonly ratio: number;
   /** How many times as many batches as run at once have shown it; 0: another process has. */

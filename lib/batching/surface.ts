@@ -1,11 +1,15 @@
-// The settings that can be chosen between: how many rows a batch has at most, and how many batches run at once.
+// The settings that can be chosen between: how many rows a batch has at most, how many batches run at once, and how many threads a run may
+// use.
 //
-// The rule it keeps: of both there are powers of two and what was said to be the most. What was given by options is the only choice.
+// The rules it keeps: of rows and batches there are powers of two and what was said to be the most, of threads one and all. Where as many
+// batches run at once as there are threads, a run is helped only while there are fewer: so there is nothing to choose. What was given
+// by options is the only choice.
 
 export interface Cell {
-  /** The most rows of a batch, and the most batches at once. */
+  /** The most rows of a batch, the most batches at once, and the most threads of a run. */
   readonly rows: number;
   readonly atOnce: number;
+  readonly threads: number;
 }
 
 export interface Bounds {
@@ -13,59 +17,67 @@ export interface Bounds {
   readonly mostRows: number;
   readonly leastAtOnce: number;
   readonly mostAtOnce: number;
+  /** 1: there are none to choose. */
+  readonly mostThreads: number;
 }
 
 export class Surface {
   readonly #sizes: readonly number[];
   readonly #lanes: readonly number[];
-  /** By batches at once, and then by rows, ascending. */
-  readonly #cells: readonly (readonly Cell[])[];
+  readonly #threads: readonly number[];
+  readonly #cells: readonly Cell[];
 
-  constructor({ leastRows, mostRows, leastAtOnce, mostAtOnce }: Bounds) {
+  constructor({ leastRows, mostRows, leastAtOnce, mostAtOnce, mostThreads }: Bounds) {
     this.#sizes = powersOfTwo(leastRows, mostRows);
     this.#lanes = powersOfTwo(leastAtOnce, mostAtOnce);
-    this.#cells = this.#lanes.map((atOnce) => this.#sizes.map((rows) => ({ rows, atOnce })));
+    this.#threads = mostThreads > 1 ? [1, mostThreads] : [1];
+    this.#cells = this.#lanes.flatMap((atOnce) =>
+      this.#threads
+        .filter((threads) => threads === mostThreads || atOnce < mostThreads)
+        .flatMap((threads) => this.#sizes.map((rows) => ({ rows, atOnce, threads }))),
+    );
   }
 
   get cells(): readonly Cell[] {
-    return this.#cells.flat();
+    return this.#cells;
   }
 
-  /** The most of both. */
+  /** The most of all. */
   get last(): Cell {
-    return this.#cells.at(-1)!.at(-1)!;
+    return this.#cells.at(-1)!;
   }
 
   /** Undefined where there is none like that. */
-  find(rows: number, atOnce: number): Cell | undefined {
-    return this.#cells[this.#lanes.indexOf(atOnce)]?.[this.#sizes.indexOf(rows)];
+  find(rows: number, atOnce: number, threads: number): Cell | undefined {
+    return this.#cells.find((cell) => cell.rows === rows && cell.atOnce === atOnce && cell.threads === threads);
   }
 
-  /** Those that differ by one step in one of the two, or by one step against another. */
-  around({ rows, atOnce }: Cell): Cell[] {
-    const size = this.#sizes.indexOf(rows);
-    const lanes = this.#lanes.indexOf(atOnce);
-    const steps = [
-      [0, -1],
-      [0, 1],
-      [-1, 0],
-      [-1, 1],
-      [1, 0],
-      [1, -1],
-    ] as const;
-    return steps.flatMap(([more, larger]) => this.#cells[lanes + more]?.[size + larger] ?? []);
+  /**
+   * Those that differ by one step in rows or batches at once, or by one against another, whatever their threads; and the one that differs
+   * in threads alone.
+   */
+  around(from: Cell): readonly Cell[] {
+    const size = this.#sizes.indexOf(from.rows);
+    const lanes = this.#lanes.indexOf(from.atOnce);
+    const isNear = ({ rows, atOnce, threads }: Cell) => {
+      const larger = this.#sizes.indexOf(rows) - size;
+      const more = this.#lanes.indexOf(atOnce) - lanes;
+      if (more === 0) return threads === from.threads ? Math.abs(larger) === 1 : larger === 0;
+      return Math.abs(more) === 1 && (larger === 0 || larger === -more);
+    };
+    return this.#cells.filter(isNear);
   }
 
-  /** Those with as many batches at once and fewer rows, from there on, and those with more. */
+  /** Those that differ in rows alone: fewer of them, from there on, and more. */
   ways(from: Cell): readonly (readonly Cell[])[] {
-    const cells = this.withAtOnce(from.atOnce);
+    const cells = this.sizes(from);
     const at = cells.indexOf(from);
     return [cells.slice(0, at).reverse(), cells.slice(at + 1)];
   }
 
-  /** Those with so many batches at once, by rows. */
-  withAtOnce(atOnce: number): readonly Cell[] {
-    return this.#cells[this.#lanes.indexOf(atOnce)]!;
+  /** The setting with all numbers of rows, ascending. */
+  sizes({ atOnce, threads }: Omit<Cell, 'rows'>): readonly Cell[] {
+    return this.#cells.filter((cell) => cell.atOnce === atOnce && cell.threads === threads);
   }
 }
 

@@ -8,6 +8,7 @@ import { shown } from '../core/shown.js';
 export interface TunedSetting {
   readonly rows: number;
   readonly atOnce: number;
+  readonly threads: number;
   readonly ratio: number;
 }
 
@@ -17,18 +18,19 @@ export interface TunedLoad {
   readonly load: number;
   readonly rows: number;
   readonly atOnce: number;
+  readonly threads: number;
   readonly others: readonly TunedSetting[];
 }
 
-/** What was learned of how many rows a batch has and how many batches run at once; to be kept as JSON and given to a later load. */
+/** What was learned of rows a batch, batches at once and threads a run; to be kept as JSON and given to a later load. */
 export interface Tuned {
   readonly version: 1;
   readonly loads: readonly TunedLoad[];
 }
 
 const tunedNames = namesOf<Tuned>({ version: true, loads: true });
-const loadNames = namesOf<TunedLoad>({ load: true, rows: true, atOnce: true, others: true });
-const settingNames = namesOf<TunedSetting>({ rows: true, atOnce: true, ratio: true });
+const loadNames = namesOf<TunedLoad>({ load: true, rows: true, atOnce: true, threads: true, others: true });
+const settingNames = namesOf<TunedSetting>({ rows: true, atOnce: true, threads: true, ratio: true });
 
 /** Errors: ERR_ARGUMENT. */
 export function checkedTuned(given: unknown): Tuned {
@@ -56,9 +58,10 @@ export function checkedTuned(given: unknown): Tuned {
   return tuned as Tuned;
 }
 
-function checkSetting(name: string, { rows, atOnce }: Partial<Pick<TunedSetting, 'rows' | 'atOnce'>>): void {
+function checkSetting(name: string, { rows, atOnce, threads }: Partial<Omit<TunedSetting, 'ratio'>>): void {
   requiredWholeNumber(`${name}.rows`, rows, 1);
   requiredWholeNumber(`${name}.atOnce`, atOnce, 1);
+  requiredWholeNumber(`${name}.threads`, threads, 1);
 }
 
 function array(name: string, given: unknown): readonly unknown[] {

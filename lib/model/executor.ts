@@ -89,6 +89,7 @@ export class ModelExecutor implements Executor<QueuedRun, Outputs> {
         rows: parted ? this.#rows(batch, wanted) : batch.rows,
         staging: parted ? wanted.map((output) => staging[output]) : [],
         resident: stays,
+        alone: formed.threads === 1,
       });
       formed.tookMicros = microseconds;
       return parted ? this.#part(batch, wanted, outputs, staging) : [this.#whole(payloads[0]!, wanted, outputs, stays)];

@@ -107,15 +107,21 @@ export class LoadedModel implements AsyncDisposable {
       this.#batchable = { enabled: false, reason };
     };
     const share = { of: limiter, ...settings.rateLimiter };
-    this.#batcher = new Batcher(executor, this.#batcherSettings(), { clock: systemClock, name, limiter: share });
+    this.#batcher = new Batcher(executor, this.#batcherSettings(description.sharedThreads), {
+      clock: systemClock,
+      name,
+      limiter: share,
+    });
   }
 
-  /** Where requests share no batches, only how many run at once is left to learn. */
-  #batcherSettings(): BatcherSettings {
+  /** Where requests share no batches, how many rows they have is not left to learn; nor how many threads, where it has its own. */
+  #batcherSettings(mostThreads: number): BatcherSettings {
     const { batcher } = this.#settings;
-    if (batcher.learns === undefined || this.#batchable.enabled) return batcher;
-    const { bounds, tuned } = batcher.learns;
-    return { ...batcher, learns: { bounds: { ...bounds, leastRows: 1, mostRows: 1 }, tuned } };
+    if (batcher.learns === undefined) return batcher;
+    const { tuned } = batcher.learns;
+    const bounds = { ...batcher.learns.bounds, mostThreads };
+    const rows = this.#batchable.enabled ? {} : { leastRows: 1, mostRows: 1 };
+    return { ...batcher, learns: { bounds: { ...bounds, ...rows }, tuned } };
   }
 
   get disposed(): boolean {

@@ -7,7 +7,8 @@
 
 namespace tensorlane {
 
-std::vector<Output> Model::run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted) {
+std::vector<Output> Model::run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
+                               bool alone) {
   const ort::Api& api = runtime_->api;
   const std::vector<ort::OwnedValue> owned = make_inputs(*runtime_, this->inputs(), inputs, lane.workspace());
   std::vector<const char*> input_names;
@@ -29,7 +30,7 @@ std::vector<Output> Model::run(Lane& lane, std::span<const InputParts> inputs, s
   ort::Status* status = nullptr;
   {
     const Runs::Run run(runs_);
-    const SharedThreads::Run shared(runtime_->shared_threads.get(), runs_long_);
+    const SharedThreads::Run shared(runtime_->shared_threads.get(), runs_long_, alone);
     status = api.Run(session_.get(), run.options(), input_names.data(), values.data(), values.size(),
                      output_names.data(), output_names.size(), results.data());
   }

@@ -27,10 +27,14 @@ class Model {
   [[nodiscard]] const std::vector<ValueInfo>& outputs() const noexcept { return session_.outputs(); }
   [[nodiscard]] const ProviderInUse& provider() const noexcept { return session_.provider(); }
 
+  // How many threads may compute a run, where these are shared with other models; else 1.
+  [[nodiscard]] unsigned shared_threads() const noexcept { return session_.shared_threads(); }
+
   // Runs on the calling lane. `inputs` are the model's, in its order, of which those that may be overridden may be
-  // missing; `wanted` are indices of outputs. Errors: Model; NotSupported, for an input in memory that the runtime cannot
+  // missing; `wanted` are indices of outputs. `alone`: threads that models share do not help. Errors: Model; NotSupported, for an input in memory that the runtime cannot
   // reach; Disposed; OutOfMemory.
-  std::vector<Output> run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted);
+  std::vector<Output> run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
+                          bool alone = false);
 
   // Makes the runs in progress return early with an error, and later ones refuse, for a teardown that waits for them.
   // From any thread.

@@ -155,6 +155,7 @@ Session::Session(const ort::Runtime& runtime, const ModelSource& source, const M
     : session_(runtime.api) {
   const ort::Api& api = runtime.api;
   const auto made = make_options(runtime, options);
+  if (shares_threads(runtime, options)) shared_threads_ = runtime.shared_threads->count();
   provider_ = add_provider(runtime, made.get(), options.provider);
   apply_settings(runtime, made.get(), options.settings);
   const ort::Attempt loading(runtime, kLoading);

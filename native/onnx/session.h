@@ -29,6 +29,8 @@ class Session {
 
   [[nodiscard]] ort::Session* get() const noexcept { return session_.get(); }
   [[nodiscard]] const ProviderInUse& provider() const noexcept { return provider_; }
+  // That may compute one run, where models share them; else 1.
+  [[nodiscard]] unsigned shared_threads() const noexcept { return shared_threads_; }
   // What every run is given; behind them, from overridable_from() on, the initializers that one may be given another
   // value for.
   [[nodiscard]] const std::vector<ValueInfo>& inputs() const noexcept { return inputs_; }
@@ -38,6 +40,7 @@ class Session {
  private:
   ort::OwnedSession session_;
   ProviderInUse provider_;
+  unsigned shared_threads_ = 1;
   std::vector<ValueInfo> inputs_;
   std::size_t overridable_from_ = 0;
   std::vector<ValueInfo> outputs_;

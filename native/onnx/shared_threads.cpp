@@ -70,9 +70,10 @@ SharedThreadsCounters SharedThreads::counters() {
   return {.helpers = cores_ - 1, .sleeping = sleeping_, .running = parking_.running(), .released = released_};
 }
 
-SharedThreads::Run::Run(SharedThreads* threads, std::atomic<bool>& is_long) : threads_(threads), is_long_(is_long) {
+SharedThreads::Run::Run(SharedThreads* threads, std::atomic<bool>& is_long, bool alone)
+    : threads_(threads), is_long_(is_long) {
   if (threads == nullptr) return;
-  wants_help_ = is_long.load(std::memory_order_relaxed);
+  wants_help_ = !alone && is_long.load(std::memory_order_relaxed);
   since_ = Clock::now();
   threads->entered(wants_help_, since_);
 }

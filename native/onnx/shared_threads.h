@@ -41,14 +41,16 @@ class SharedThreads {
   // Lets them go for good: the library joins them when the process ends.
   void close();
 
+  // That may compute one run, its lane's among them.
+  [[nodiscard]] unsigned count() const noexcept { return cores_; }
   [[nodiscard]] int niceness() const noexcept { return niceness_; }
   [[nodiscard]] SharedThreadsCounters counters();
 
   // One run of a model, also of one that has threads of its own, for as long as this lives.
   class Run {
    public:
-    // `threads` may be null. `is_long` is kept with the model: whether its runs take long enough for help.
-    Run(SharedThreads* threads, std::atomic<bool>& is_long);
+    // `threads` may be null. `is_long` is kept with the model: whether its runs take long enough for help. `alone`: it wants none.
+    Run(SharedThreads* threads, std::atomic<bool>& is_long, bool alone = false);
     ~Run();
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;

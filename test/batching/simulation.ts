@@ -105,21 +105,28 @@ export async function simulate(
 }
 
 export interface TimedModel {
-  /** How long a batch takes by itself, in microseconds. */
+  /** How long a batch takes by itself, on one thread, in microseconds. */
   readonly micros: (rows: number) => number;
   /** By what part of that it is longer for each other batch at once. */
   readonly shared: number;
+  /** How many times as long it takes where more threads may compute it and no other batch runs; 1 by default. */
+  readonly helped?: number;
   /** The standard deviation of the logarithm. */
   readonly noise: number;
 }
 
 /** Runs batches that take as long as the model's do, and gives what went in. */
-export function timedExecutor(clock: EventClock, random: () => number, { micros, shared, noise }: TimedModel) {
+export function timedExecutor(
+  clock: EventClock,
+  random: () => number,
+  { micros, shared, noise, helped = 1 }: TimedModel,
+) {
   let running = 0;
   return {
-    run: ({ payloads, padded }: Batch<string>) =>
+    run: ({ payloads, padded, threads }: Batch<string>) =>
       new Promise<readonly string[]>((resolve) => {
-        const slower = 1 + shared * running++;
+        const slower = (1 + shared * running) * (running === 0 && threads !== 1 ? helped : 1);
+        running++;
         clock.after(micros(padded) * slower * Math.exp(noise * normal(random)), () => {
           running--;
           resolve(payloads);

@@ -11,12 +11,13 @@ const sizes = [1, 2, 4, 8, 16, 32];
 const base = completeBatcherOptions({}, 'batching');
 const learning: BatcherSettings = {
   ...base,
-  learns: { bounds: { leastRows: 1, mostRows: 32, leastAtOnce: 1, mostAtOnce: 2 }, tuned: undefined },
+  learns: { bounds: { leastRows: 1, mostRows: 32, leastAtOnce: 1, mostAtOnce: 2, mostThreads: 2 }, tuned: undefined },
 };
 
 interface RandomModel extends ServedModel {
   /** How long a row takes by itself. */
   readonly one: number;
+  readonly helped: number;
 }
 
 interface How {
@@ -24,7 +25,7 @@ interface How {
   readonly thinkMicros: number;
 }
 
-/** A row by itself takes 0.2 to 10 ms, of which more or less is for the whole batch. */
+/** A row by itself takes 0.2 to 10 ms, of which more or less is for the whole batch. A second thread may be a help or a hindrance. */
 function randomModel(seed: number, pauseMicros: number): RandomModel {
   const random = mulberry(seed * 77);
   const one = 10 ** (2.3 + 1.7 * random());
@@ -34,34 +35,53 @@ function randomModel(seed: number, pauseMicros: number): RandomModel {
   const worse = 1 + 0.6 * random();
   const shared = random() < 0.3 ? 0.1 * random() : 1.1 * random();
   const noise = 0.03 + 0.09 * random();
-  return { one, micros: (rows) => fixed + perRow * rows * (rows >= cliff ? worse : 1), shared, noise, pauseMicros };
+  const helped = 0.6 + 0.6 * random();
+  const micros = (rows: number) => fixed + perRow * rows * (rows >= cliff ? worse : 1);
+  return { one, micros, shared, noise, helped, pauseMicros };
 }
 
 /** For how many seconds after the first three it is watched: long enough for some hundred batches. */
+/** What a model without options could be given by hand. */
+interface Setting {
+  readonly maxBatchSize: number;
+  readonly concurrency: number;
+  readonly threads: number;
+}
+const lanesAndThreads = [
+  { concurrency: 1, threads: 1 },
+  { concurrency: 1, threads: 2 },
+  { concurrency: 2, threads: 2 },
+];
+
 const watched = (one: number) => Math.min(9, Math.max(1, one * 1e-3));
 
 async function best(model: RandomModel, count: number, how: How): Promise<number> {
   const candidates = sizes
     .filter((rows) => rows <= count)
-    .flatMap((maxBatchSize) => [1, 2].map((concurrency) => ({ ...base, maxBatchSize, concurrency })));
-  const measured: { settings: BatcherSettings; rate: number }[] = [];
-  for (const settings of candidates) {
+    .flatMap((maxBatchSize) => lanesAndThreads.map((one) => ({ ...one, maxBatchSize })));
+  const measured: { setting: Setting; rate: number }[] = [];
+  for (const setting of candidates) {
     const seconds = watched(model.one) / 3;
-    const { rate } = await serve(model, settings, [{ callers: count, seconds }], how);
-    measured.push({ settings, rate: rate(seconds / 5, seconds) });
+    const { rate } = await serveBy(setting, model, count, seconds, how);
+    measured.push({ setting, rate: rate(seconds / 5, seconds) });
   }
   // The best of few batches is the luckiest: the three best are measured for as long as what is compared with them.
   measured.sort((a, b) => b.rate - a.rate);
   const rates: number[] = [];
-  for (const { settings } of measured.slice(0, 3)) rates.push(await rateOf(model, settings, count, how));
+  for (const { setting } of measured.slice(0, 3)) rates.push(await rateOf(model, setting, count, how));
   return Math.max(...rates);
 }
 
 /** What a fixed setting gives. */
-async function rateOf(model: RandomModel, settings: BatcherSettings, count: number, how: How): Promise<number> {
+async function rateOf(model: RandomModel, setting: Setting, count: number, how: How): Promise<number> {
   const seconds = 0.3 + watched(model.one);
-  const { rate } = await serve(model, settings, [{ callers: count, seconds }], how);
+  const { rate } = await serveBy(setting, model, count, seconds, how);
   return rate(0.3, seconds);
+}
+
+function serveBy({ threads, ...setting }: Setting, model: RandomModel, count: number, seconds: number, how: How) {
+  const helped = threads === 1 ? 1 : model.helped;
+  return serve({ ...model, helped }, { ...base, ...setting }, [{ callers: count, seconds }], how);
 }
 
 describe.each([
@@ -80,8 +100,8 @@ describe.each([
       // With the trials that go on.
       least = Math.min(least, served.rate(3, seconds) / most);
       const { measured } = served.batcher.stats().adaptive!;
-      const { rows: maxBatchSize, atOnce: concurrency } = measured!.find(({ ratio }) => ratio === 1)!;
-      const part = (await rateOf(model, { ...base, maxBatchSize, concurrency }, count, how)) / most;
+      const { rows: maxBatchSize, atOnce: concurrency, threads } = measured!.find(({ ratio }) => ratio === 1)!;
+      const part = (await rateOf(model, { maxBatchSize, concurrency, threads }, count, how)) / most;
       if (part < 0.95) short.push(`model ${seed}: ${part.toFixed(3)}, ${JSON.stringify(measured)}`);
     }
     expect(

@@ -38,6 +38,7 @@ test('a model without options learns while it answers, and says what and why', a
 test.each([
   ['both', { batching: { maxBatchSize: 8 }, concurrency: 1 }, undefined],
   ['the lanes', { concurrency: 1 }, { rows: 32, atOnce: 1 }],
+  ['the threads', { threads: 2 }, { rows: 32, atOnce: 2, threads: 1 }],
   ['the rows', { batching: { maxBatchSize: 8 } }, { rows: 8, atOnce: 2 }],
   ['that nothing shares a batch', { batching: false as const }, { rows: 1, atOnce: 2 }],
 ])('options that say %s', async (_what, options, adaptive) => {
@@ -51,15 +52,22 @@ test.each([
   [{ version: 2, loads: [] }, /tuned\.version must be 1, got 2/],
   [{ version: 1, loads: {} }, /tuned\.loads must be an array/],
   [
-    { version: 1, loads: [{ load: 3, rows: 1, atOnce: 1, others: [] }] },
+    { version: 1, loads: [{ load: 3, rows: 1, atOnce: 1, threads: 1, others: [] }] },
     /tuned\.loads\[0\]\.load must be a power of two, got 3/,
   ],
   [
-    { version: 1, loads: [{ load: 2, rows: 0, atOnce: 1, others: [] }] },
+    { version: 1, loads: [{ load: 2, rows: 0, atOnce: 1, threads: 1, others: [] }] },
     /tuned\.loads\[0\]\.rows must be an integer of at least 1, got 0/,
   ],
   [
-    { version: 1, loads: [{ load: 2, rows: 1, atOnce: 1, others: [{ rows: 1, atOnce: 2, ratio: -1 }] }] },
+    { version: 1, loads: [{ load: 2, rows: 1, atOnce: 1, threads: 0.5, others: [] }] },
+    /tuned\.loads\[0\]\.threads must be an integer of at least 1, got 0\.5/,
+  ],
+  [
+    {
+      version: 1,
+      loads: [{ load: 2, rows: 1, atOnce: 1, threads: 1, others: [{ rows: 1, atOnce: 2, threads: 1, ratio: -1 }] }],
+    },
     /tuned\.loads\[0\]\.others\[0\]\.ratio must be a number above 0, got -1/,
   ],
   [{ version: 1, loads: [], more: 1 }, /more/],
@@ -68,7 +76,7 @@ test.each([
 });
 
 test('tuned of a machine with more lanes: what is not there is passed over', async () => {
-  const tuned: Tuned = { version: 1, loads: [{ load: 1, rows: 4, atOnce: 512, others: [] }] };
+  const tuned: Tuned = { version: 1, loads: [{ load: 1, rows: 4, atOnce: 512, threads: 1, others: [] }] };
   await using model = await device.loadModel(models.square(), { tuned });
   expect(model.stats().adaptive).toMatchObject({ rows: 32, atOnce: 2 });
 });

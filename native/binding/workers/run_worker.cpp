@@ -20,7 +20,8 @@ class RunWorker final : public LaneWorker {
         model_(std::move(model)),
         pool_(std::move(pool)),
         inputs_(to_array(request.Get("inputs"), "inputs"), model_->inputs()),
-        resident_(request.Get("resident").ToBoolean()) {
+        resident_(request.Get("resident").ToBoolean()),
+        alone_(request.Get("alone").ToBoolean()) {
     if (inputs_.values().size() < model_->overridable_from()) {
       throw Error(Code::Argument, "every input is needed, in order");
     }
@@ -40,7 +41,7 @@ class RunWorker final : public LaneWorker {
  private:
   void Execute(Lane& lane) override {
     const auto start = std::chrono::steady_clock::now();
-    std::vector<Output> outputs = model_->run(lane, inputs_.values(), wanted_);
+    std::vector<Output> outputs = model_->run(lane, inputs_.values(), wanted_, alone_);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const auto shared = [&](const Output& output) { return is_shared(output, lane.workspace()); };
       const Destination to{rows_, &staging_[i], resident_};
@@ -84,6 +85,7 @@ class RunWorker final : public LaneWorker {
   std::shared_ptr<LanePool> pool_;
   RunInputs inputs_;
   bool resident_;  // outputs stay on the device
+  bool alone_;     // shared threads do not help
   std::vector<std::size_t> wanted_;
   std::vector<std::int64_t> rows_;
   std::vector<std::optional<Pin>> staging_;

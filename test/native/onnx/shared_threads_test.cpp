@@ -84,6 +84,19 @@ TEST_CASE("shared threads: a model whose runs are short wakes nobody") {
   CHECK_MESSAGE(model.is_long, "a run of a millisecond is long");
 }
 
+TEST_CASE("shared threads: a run that is to be alone wakes nobody, however long it is") {
+  SharedThreads* threads = runtime().shared_threads.get();
+  if (threads == nullptr) return;
+  await([&] { return threads->counters().sleeping == threads->counters().helpers; });
+  Fake model;
+  const std::uint32_t released = threads->counters().released;
+  {
+    const SharedThreads::Run run(threads, model.is_long, true);
+    std::this_thread::sleep_for(1ms);
+  }
+  CHECK(threads->counters().released == released);
+}
+
 TEST_CASE("shared threads: results are the same to the last bit, helped or not, shared or of its own as many") {
   Lane lane(0);
   const auto shared = load_sharing();
@@ -92,7 +105,7 @@ TEST_CASE("shared threads: results are the same to the last bit, helped or not, 
     const std::vector<float> data = images(rows);
     const std::vector<float> expected = run(own, lane, input_of(data));
     CHECK(run(*shared, lane, input_of(data)) == expected);
-    CHECK(run(*shared, lane, input_of(data)) == expected);
+    CHECK(run(*shared, lane, input_of(data), true) == expected);
     std::vector<std::vector<float>> results(2 * usable_cores());
     std::vector<std::thread> callers;
     for (std::size_t i = 0; i < results.size(); ++i) {

@@ -77,9 +77,9 @@ inline std::vector<InputParts> input_of(const std::vector<float>& data, const st
   return inputs;
 }
 
-inline std::vector<float> run(Model& model, Lane& lane, const std::vector<InputParts>& inputs) {
+inline std::vector<float> run(Model& model, Lane& lane, const std::vector<InputParts>& inputs, bool alone = false) {
   const std::vector<std::size_t> wanted{0};
-  const std::vector<Output> outputs = model.run(lane, inputs, wanted);
+  const std::vector<Output> outputs = model.run(lane, inputs, wanted, alone);
   const Operand& elements = outputs.at(0).elements;
   std::vector<float> result(elements.bytes / sizeof(float));
   if (!result.empty()) std::memcpy(result.data(), elements.data, elements.bytes);
