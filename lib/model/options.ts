@@ -97,7 +97,7 @@ export interface LoadModelOptions {
   tuned?: Tuned | undefined;
   /**
    * Cores that one run may use, on threads of the model's own. By default those of `open({ threads })`; without them all cores, on
-   * threads that models share: they help a run while there are cores to spare, and keep out of the way under load.
+   * threads that models share: they help a run while there are cores to spare, where it is learned that this helps, and keep out of the way under load.
    */
   threads?: number | undefined;
   /** How the model shares the device with others. */
