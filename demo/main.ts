@@ -1,7 +1,7 @@
-// The demo, the main job on real input: reads pictures of text as 64 concurrent requests, one at a time and in
-// batches, then compresses a picture by SVD; prints what it found and writes it as one page, demo/output/index.html.
+// The demo, the main job on real input: reads pictures of text as 64 concurrent requests, without options, with such and by
+// onnxruntime-node, then by one model alone, and compresses a picture by SVD; prints what it found and writes it as one page, demo/output/index.html.
 //
-//   npm run demo                       the whole of it, about a minute on two cores
+//   npm run demo                       the whole of it, about two minutes on two cores
 //   npm run demo -- --short            fewer pictures and requests, for CI
 //   npm run demo -- --device cuda:0    on the device named, where the best one is not wanted
 
@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { type DeviceName, open, TensorlaneError } from 'tensorlane';
+import { compareClassifier } from './ocr/classifier.js';
 import { installedFonts } from './ocr/fonts.js';
 import { drawScenes } from './ocr/images.js';
 import { idleLoop } from './ocr/measure.js';
@@ -19,9 +20,9 @@ import type { Picture } from './ocr/pixels.js';
 import { compareRows } from './ocr/rows.js';
 import { characterAccuracy, score } from './ocr/score.js';
 import { Progress } from './progress.js';
-import { type Findings, rowsOf, summary, verdict } from './report/findings.js';
+import { classifierVerdict, type Findings, rowsOf, summary, verdict } from './report/findings.js';
 import { page } from './report/page.js';
-import { figures, millis, ownWork, percent, readLines, table } from './report/terminal.js';
+import { classifierFigures, figures, millis, ownWork, percent, readLines, table } from './report/terminal.js';
 import { compress } from './svd/compress.js';
 import { dusk } from './svd/picture.js';
 
@@ -39,8 +40,8 @@ async function main(): Promise<void> {
     options: { short: { type: 'boolean', default: false }, device: { type: 'string' } },
   });
   const size = options.short
-    ? { pictures: 24, rounds: 1, requests: 64, alone: 12, ranks: [16, 64] }
-    : { pictures: 64, rounds: 2, requests: 128, alone: 32, ranks: [8, 32, 96, 256] };
+    ? { pictures: 24, rounds: 1, warmUp: 64, requests: 64, alone: 12, ranks: [16, 64] }
+    : { pictures: 64, rounds: 2, warmUp: 256, requests: 128, alone: 32, ranks: [8, 32, 96, 256] };
   const progress = new Progress();
   await mkdir(PICTURES, { recursive: true });
   await using device = await open(options.device === undefined ? {} : { device: options.device as DeviceName });
@@ -61,10 +62,12 @@ async function main(): Promise<void> {
   const idle = await idleLoop();
   const rows = await compareRows(device, pictures, { ...size, inFlight: IN_FLIGHT }, progress);
   const lines = truths.map((truth, index) => {
-    const [picture, reading] = [pictures[index], rows.batched.measured.readings[index]];
+    const [picture, reading] = [pictures[index], rows.usual.measured.readings[index]];
     if (picture === undefined || reading === undefined) throw new Error(`${truth.file} was never read`);
     return { truth, picture, reading, score: score(truth.text, reading.text) };
   });
+
+  const classifier = await compareClassifier(device, pictures, { ...size, inFlight: IN_FLIGHT }, progress);
 
   const original = await progress.stage('painting a picture to compress', 0, () => dusk(SEED));
   const compression = await progress.stage('compressing it by SVD', 0, (report) =>
@@ -87,6 +90,7 @@ async function main(): Promise<void> {
     accuracy: characterAccuracy(lines.map((line) => line.score)),
     idle,
     rows,
+    classifier,
     original,
     compression,
   };
@@ -110,16 +114,19 @@ function print(findings: Findings): void {
   console.log(`\nwhat was read (right or wrong, confidence, whether it was upside down):\n${readLines(lines)}`);
   console.log(`\ncharacter accuracy ${percent(accuracy, 2)}; ${exact} of ${lines.length} lines without a mistake\n`);
   console.log(table(figures(findings)));
-  console.log(`\n  ${verdict(findings)}`);
+  console.log(`\n  ${verdict(findings)}\n`);
+  console.log(table(classifierFigures(findings)));
+  console.log(`\n  ${classifierVerdict(findings)}`);
   console.log(
     '\n  mean batch: detection / direction / recognition; loop delay: of a 1 ms timer, ' +
       `${millis(idle.p99)} ms (p99) when idle`,
   );
   for (const row of rowsOf(findings)) {
-    const differing = row.differing > 0 ? ` Read ${row.differing} pictures otherwise than the batched row.` : '';
+    const differing =
+      row.differing > 0 ? ` Read ${row.differing} pictures otherwise than the row without options.` : '';
     console.log(`  ${row.name}: ${row.what}${differing}`);
   }
-  console.log(`  the demo's own pixel work on the JS thread: ${ownWork(rows.batched.measured)}`);
+  console.log(`  the demo's own pixel work on the JS thread: ${ownWork(rows.usual.measured)}`);
   const { svdMillis, svdLoop, width, height } = compression;
   console.log(
     `\nSVD of three ${height} x ${width} matrices: ${millis(svdMillis)} ms, loop delay p99 ${millis(svdLoop.p99)} ms, max ${millis(svdLoop.max)} ms`,

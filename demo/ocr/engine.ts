@@ -1,9 +1,11 @@
 // The one thing the OCR pipeline needs of an inference library: give a model one item, get its output back.
 // tensorlane and onnxruntime-node each stand behind it, so that the same pipeline runs, and is measured, on both.
 
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import ort from 'onnxruntime-node';
-import { type Device, type Tensor, tensor } from 'tensorlane';
+import { Piscina } from 'piscina';
+import { type Device, type LoadModelOptions, type Tensor, tensor } from 'tensorlane';
 
 /** float32 in, float32 out: what all three OCR models take and give. */
 export interface Values {
@@ -59,10 +61,10 @@ export async function disposeAll(models: OcrModels): Promise<void> {
   await Promise.all(Object.values(models).map((model: OcrModel) => model.dispose()));
 }
 
-/** The three models on a tensorlane device. */
-export const onTensorlane = (device: Device, { concurrency, threads, ...batching }: Policy): Promise<OcrModels> =>
+/** The three models on a tensorlane device; without a policy as whoever sets no options has them. */
+export const onTensorlane = (device: Device, policy?: Policy): Promise<OcrModels> =>
   loadAll(async (path) => {
-    const model = await device.loadModel(path, { batching, concurrency, ...(threads !== undefined && { threads }) });
+    const model = await device.loadModel(path, policy === undefined ? {} : optionsOf(policy));
     const [input, output] = [only(model.inputs, path), only(model.outputs, path)];
     return {
       run: async ({ data, dims }) => {
@@ -74,6 +76,44 @@ export const onTensorlane = (device: Device, { concurrency, threads, ...batching
       dispose: () => model.dispose(),
     };
   });
+
+function optionsOf({ concurrency, threads, ...batching }: Policy): LoadModelOptions {
+  return { batching, concurrency, ...(threads !== undefined && { threads }) };
+}
+
+interface Ask {
+  readonly path: string;
+  readonly inputs: readonly {
+    readonly type: 'float32';
+    readonly data: Float32Array;
+    readonly dims: readonly number[];
+  }[];
+}
+
+/** The same models on onnxruntime-node in worker threads, the usual cure for its runs on the JS thread: one a core, with one thread each. */
+export function onWorkerThreads(): Promise<OcrModels> {
+  const threads = availableParallelism();
+  const filename = new URL('../../bench/peers/piscina-worker.mjs', import.meta.url).href;
+  const pool = new Piscina<Ask, Record<string, Values>>({
+    filename,
+    minThreads: threads,
+    maxThreads: threads,
+    execArgv: [],
+  });
+  let models = 0;
+  return loadAll(async (path) => {
+    models++;
+    return {
+      run: async ({ data, dims }) => {
+        const [output] = Object.values(await pool.run({ path, inputs: [{ type: 'float32', data, dims }] }));
+        return output as Values;
+      },
+      dispose: async () => {
+        if (--models === 0) await pool.destroy();
+      },
+    };
+  });
+}
 
 /** The same models on onnxruntime-node, with its own defaults. */
 export const onOnnxRuntime = (): Promise<OcrModels> =>

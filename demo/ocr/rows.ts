@@ -1,21 +1,26 @@
-// The comparison: the same pictures through the same pipeline four times. What differs is how many callers there are,
-// whether requests may share a batch, and whose library runs the models. The rows take turns, forwards in one round and
+// The comparison: the same pictures through the same pipeline, again and again. What differs is how many callers there are, which
+// options the models were loaded with, and whose library runs them. The rows take turns, forwards in one round and
 // backwards in the next, so that a machine that grows slower or busier meanwhile does so for all of them.
 
 import type { Device } from 'tensorlane';
 import type { Progress } from '../progress.js';
-import { dictionaryFile, disposeAll, type OcrModels, onOnnxRuntime, onTensorlane, type Policy } from './engine.js';
+import {
+  dictionaryFile,
+  disposeAll,
+  type OcrModels,
+  onOnnxRuntime,
+  onTensorlane,
+  onWorkerThreads,
+  type Policy,
+} from './engine.js';
 import { type Measured, Measurement } from './measure.js';
 import { Reader } from './pipeline.js';
 import type { Picture } from './pixels.js';
 import { alphabet } from './recognise.js';
 
-/** With one caller nothing else wants the cores, so each run may use them all. */
-const ALONE: Policy = { maxBatchSize: 1, maxQueueDelayMicros: 0, concurrency: 1 };
 /**
- * With many callers the three models have work at the same time and share the cores among them; splitting each run
- * over all cores as well costs more than it brings. The two rows differ in the batch size and in nothing else. A batch
- * never waits on purpose: it gathers what arrives while the one before it runs.
+ * What somebody might have set by hand. With many callers the three models have work at the same time and share the cores among them;
+ * splitting each run over all cores as well costs more than it brings. The two rows differ in the batch size and in nothing else.
  */
 const ONE_AT_A_TIME: Policy = { maxBatchSize: 1, maxQueueDelayMicros: 0, concurrency: 1, threads: 1 };
 const BATCHED: Policy = { ...ONE_AT_A_TIME, maxBatchSize: 8 };
@@ -27,14 +32,16 @@ export interface Row {
   readonly measured: Measured;
   /** Of each model, how many batches of each size ran while the clock ran. */
   readonly batches?: Readonly<Record<string, ReadonlyMap<number, number>>>;
-  /** In how many pictures this row read another text than the batched row. */
+  /** In how many pictures this row read another text than the default row. */
   readonly differing: number;
 }
 
-export type RowName = 'alone' | 'single' | 'batched' | 'peer';
+export type RowName = 'alone' | 'usual' | 'single' | 'batched' | 'peer' | 'workers';
 
 export interface Load {
   readonly rounds: number;
+  /** Requests of a row before the first round. */
+  readonly warmUp: number;
   /** Requests of a row in a round. */
   readonly requests: number;
   /** The same for the row with a single caller: it needs fewer, having no others to wait for. */
@@ -56,11 +63,18 @@ function contenders(device: Device, { requests, alone, inFlight }: Load): Conten
   return [
     {
       key: 'alone',
-      name: '1 caller, one at a time',
+      name: '1 caller, no options',
       what: 'Each request is sent when the one before it is answered: the latency with nobody else there.',
-      load: () => onTensorlane(device, ALONE),
+      load: () => onTensorlane(device),
       callers: 1,
       requests: alone,
+    },
+    {
+      key: 'usual',
+      name: `${inFlight} callers, no options`,
+      what: 'Models loaded without options: how many pictures a batch has and how many batches run at once they learn.',
+      load: () => onTensorlane(device),
+      ...crowd,
     },
     {
       key: 'single',
@@ -72,7 +86,7 @@ function contenders(device: Device, { requests, alone, inFlight }: Load): Conten
     {
       key: 'batched',
       name: `${inFlight} callers, batched`,
-      what: `The same with maxBatchSize ${BATCHED.maxBatchSize}: a batch gathers what arrives while the one before it runs.`,
+      what: `That with maxBatchSize ${BATCHED.maxBatchSize}: a batch gathers what arrives while the one before it runs.`,
       load: () => onTensorlane(device, BATCHED),
       ...crowd,
     },
@@ -81,6 +95,13 @@ function contenders(device: Device, { requests, alone, inFlight }: Load): Conten
       name: `${inFlight} callers, onnxruntime-node`,
       what: 'The same load on onnxruntime-node with its defaults: every run carries one picture.',
       load: onOnnxRuntime,
+      ...crowd,
+    },
+    {
+      key: 'workers',
+      name: `${inFlight} callers, worker threads`,
+      what: 'The same load on onnxruntime-node in piscina: a worker thread a core, each with a session of one thread.',
+      load: onWorkerThreads,
       ...crowd,
     },
   ];
@@ -106,7 +127,8 @@ export async function compareRows(
     });
     const before = new Map<RowName, Sizes | undefined>();
     for (const { key, name, callers, measurement, models: own } of running) {
-      const requests = callers === 1 ? Math.ceil(pictures.length / 4) : pictures.length;
+      // What learns is to have learned: every row has as long.
+      const requests = callers === 1 ? Math.ceil(pictures.length / 4) : load.warmUp;
       await progress.stage(`warming up: ${name}`, requests, (report) => measurement.warmUp(requests, report));
       before.set(key, sizes(own));
     }
@@ -126,9 +148,9 @@ export async function compareRows(
   }
 }
 
-/** Counts, for each row, the pictures that it read otherwise than the batched one. */
+/** Counts, for each row, the pictures that it read otherwise than the default one. */
 function compared(rows: Record<RowName, Row>): Record<RowName, Row> {
-  const reference = rows.batched.measured.readings;
+  const reference = rows.usual.measured.readings;
   const counted = Object.entries(rows).map(([key, row]) => {
     const other = row.measured.readings.filter((reading, index) => reading?.text !== reference[index]?.text);
     return [key, { ...row, differing: other.length }] as const;

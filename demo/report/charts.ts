@@ -57,7 +57,7 @@ const quietAxis = {
 const legend = { top: 0, left: 0, itemWidth: 12, itemHeight: 12, itemGap: 16, textStyle: { color: INK, fontSize: 12 } };
 
 const colour = (row: Row, { rows }: Findings): string =>
-  row === rows.batched ? OURS : row === rows.peer ? PEER : OTHER;
+  row === rows.usual ? OURS : row === rows.peer || row === rows.workers ? PEER : OTHER;
 
 /** Room for the rows' names: without a browser ECharts can only guess how wide a text will be. */
 const NAMES = 144;
@@ -66,7 +66,7 @@ const inTwoLines = ({ name }: Row): string => name.replace(', ', '\n');
 /** One horizontal bar a row, its figure at its end. */
 function bars(findings: Findings, value: (row: Row) => number, show: (value: number) => string): string {
   const rows = rowsOf(findings);
-  return draw(520, 200, {
+  return draw(520, 280, {
     grid: { left: NAMES, right: 76, top: 4, bottom: 4 },
     xAxis: { type: 'value', show: false },
     yAxis: {
@@ -114,7 +114,7 @@ export function latency(findings: Findings): string {
   const rows = rowsOf(findings);
   const seconds = (value: number): string =>
     value >= 1000 ? `${(value / 1000).toFixed(1)} s` : `${value.toFixed(0)} ms`;
-  return draw(520, 240, {
+  return draw(520, 330, {
     legend,
     grid: { left: NAMES, right: 24, top: 36, bottom: 26 },
     xAxis: { type: 'value', ...quietAxis, axisLabel: { ...quietAxis.axisLabel, formatter: seconds }, splitNumber: 4 },
@@ -138,7 +138,7 @@ export function latency(findings: Findings): string {
 
 /** How many items went into batches of each size, a bar a model. */
 export function batchSizes({ rows }: Findings): string {
-  const batches = Object.entries(rows.batched.batches ?? {});
+  const batches = Object.entries(rows.usual.batches ?? {});
   const sizes = [...new Set(batches.flatMap(([, map]) => [...map.keys()]))].sort((a, b) => a - b);
   return draw(520, 240, {
     legend,

@@ -1,6 +1,7 @@
 // Everything a run found out: the one thing that the page, the terminal's table and summary.json are made from.
 
 import type { DeviceInfo } from 'tensorlane';
+import type { ClassifierRow, ClassifierRowName } from '../ocr/classifier.js';
 import type { Truth } from '../ocr/images.js';
 import type { LoopDelay } from '../ocr/measure.js';
 import type { Reading } from '../ocr/pipeline.js';
@@ -35,11 +36,20 @@ export interface Findings {
   readonly accuracy: number;
   readonly idle: LoopDelay;
   readonly rows: Readonly<Record<RowName, Row>>;
+  /** The classifier alone. */
+  readonly classifier: Readonly<Record<ClassifierRowName, ClassifierRow>>;
   readonly original: Picture;
   readonly compression: Compression;
 }
 
-export const rowsOf = ({ rows }: Findings): Row[] => [rows.alone, rows.single, rows.batched, rows.peer];
+export const rowsOf = ({ rows }: Findings): Row[] => [
+  rows.alone,
+  rows.usual,
+  rows.single,
+  rows.batched,
+  rows.peer,
+  rows.workers,
+];
 
 /** The mean number of items in a batch, over all batches that ran. */
 export function meanBatch(sizes: ReadonlyMap<number, number>): number {
@@ -51,20 +61,47 @@ export function meanBatch(sizes: ReadonlyMap<number, number>): number {
   return batches === 0 ? 0 : items / batches;
 }
 
-/** What the comparison says, in words that follow from its figures whichever way they fall. */
+/** Within a twentieth two runs of the same thing differ as well. */
+const alike = 0.95;
+
+interface Rate {
+  readonly name: string;
+  readonly perSecond: number;
+}
+
+/** How a row stands among the others, in words that follow from the figures whichever way they fall. */
+function standing(usual: Rate, others: readonly Rate[]): string {
+  const best = others.reduce((first, other) => (other.perSecond > first.perSecond ? other : first));
+  const ratio = usual.perSecond / best.perSecond;
+  const beside = others
+    .map(({ name, perSecond }) => `${(usual.perSecond / perSecond).toFixed(2)} times “${name}”`)
+    .join(', ');
+  if (ratio >= 1) return `Without options it was the fastest: ${beside}.`;
+  if (ratio >= alike) return `Without options it was as fast as the fastest, within a twentieth: ${beside}.`;
+  return `Without options it was NOT the fastest in this run, “${best.name}” was: ${beside}.`;
+}
+
+/** What the comparison says. */
 export function verdict({ rows }: Findings): string {
-  const { single, batched, peer } = rows;
-  const ratio = batched.measured.perSecond / single.measured.perSecond;
-  const rate = `${ratio.toFixed(2)} times the rate of one at a time`;
-  // Within a twentieth two runs of the same thing differ as well.
-  const batching =
-    ratio > 1.05
-      ? `Batching paid here: ${rate}.`
-      : ratio < 0.95
-        ? `Batching did not pay here: ${rate}. For these models on this device maxBatchSize 1 is the better choice.`
-        : `Batching made no difference here: ${rate}.`;
-  const calmer = peer.measured.loop.p99 / batched.measured.loop.p99;
-  return `${batching} The event loop's p99 delay was ${calmer.toFixed(1)} times as long with onnxruntime-node as with batches on tensorlane.`;
+  const { usual, single, batched, peer, workers } = rows;
+  const rate = ({ name, measured }: Row): Rate => ({ name, perSecond: measured.perSecond });
+  const calmer = peer.measured.loop.p99 / usual.measured.loop.p99;
+  return (
+    `${standing(rate(usual), [single, batched, peer, workers].map(rate))} ` +
+    `The event loop's p99 delay was ${calmer.toFixed(1)} times as long with onnxruntime-node, awaited.`
+  );
+}
+
+/** The same of the classifier alone. */
+export function classifierVerdict({ classifier }: Findings): string {
+  const { usual, single, peer, workers } = classifier;
+  const batching = usual.perSecond / single.perSecond;
+  const rows = usual.rowsPerBatch?.toFixed(1);
+  const paid =
+    batching > 1 / alike
+      ? `Batches paid: of ${rows} rows on average.`
+      : `Batches of ${rows} rows on average did not pay.`;
+  return `${standing(usual, [single, peer, workers])} ${paid}`;
 }
 
 /** The findings as plain data, without pixels. */

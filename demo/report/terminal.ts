@@ -53,6 +53,18 @@ export function figures(findings: Findings): { head: string[]; body: string[][] 
   };
 }
 
+/** The same of the classifier alone. */
+export function classifierFigures({ classifier }: Findings): { head: string[]; body: string[][] } {
+  return {
+    head: ['the classifier alone', 'crops/s', 'mean batch'],
+    body: Object.values(classifier).map(({ name, perSecond, rowsPerBatch }) => [
+      name,
+      perSecond.toFixed(0),
+      (rowsPerBatch ?? 1).toFixed(1).replace(/\.0$/, ''),
+    ]),
+  };
+}
+
 export function table({ head, body }: { head: string[]; body: string[][] }): string {
   const widths = head.map((title, column) => Math.max(title.length, ...body.map((row) => (row[column] ?? '').length)));
   const line = (row: readonly string[]): string =>
