@@ -4,6 +4,7 @@
 #include "core/error.h"
 #include "core/lane.h"
 #include "onnx/threads.h"
+#include "onnx/unseen.h"
 
 namespace tensorlane {
 namespace {
@@ -141,6 +142,7 @@ void SharedThreads::watch(std::unique_lock<std::mutex>& lock, std::uint32_t rele
 
 // Parked until the next release. A thread that was busy may come late, when others have been let go and parked again.
 void SharedThreads::stay() {
+  const ort::Unseen::Seen seen;
   std::unique_lock lock(mutex_);
   if (closed_ || !parking_.parked()) return;
   const std::uint32_t released = released_;
