@@ -213,7 +213,7 @@ export class Learned implements Limits {
 
   #try(cell: Cell): boolean {
     const at = this.#at;
-    if (cell === at.present || !this.#fits(cell)) return false;
+    if (cell === at.present || !(this.#fits(cell) || differsInThreads(cell, at.present))) return false;
     const known: Known | undefined = at.known.get(cell);
     if (known !== undefined && at.groups - known.tried < known.after) return false;
     const most = Math.max(trial.most, Math.min(mostOfRetry.groups, mostOfRetry.part * (known?.after ?? 0)));
@@ -223,12 +223,9 @@ export class Learned implements Limits {
     return true;
   }
 
-  /** The setting, or one with smaller batches or else fewer at once, which the load can fill. */
+  /** The setting, or one with smaller batches, which the load can fill. */
   #filled(cell: Cell): Cell {
-    const { rows, atOnce, threads } = cell;
-    const fits = (one: Cell) => one.rows <= rows && this.#fits(one);
-    const fewer = this.#surface.cells.filter((one) => one.atOnce < atOnce && one.threads === threads);
-    return this.#surface.sizes(cell).findLast(fits) ?? fewer.findLast(fits) ?? cell;
+    return this.#surface.sizes(cell).findLast((one) => one.rows <= cell.rows && this.#fits(one)) ?? cell;
   }
 
   /** Whether the load can fill its batches, more or less. */
@@ -236,6 +233,9 @@ export class Learned implements Limits {
     return rows * atOnce <= 1.5 * 2 ** this.#level;
   }
 }
+
+/** Alone: its batches can be filled as well as the other's. */
+const differsInThreads = (cell: Cell, other: Cell) => cell.rows === other.rows && cell.atOnce === other.atOnce;
 
 const shownCell = ({ rows, atOnce }: Cell) => `batches of ${rows}, ${atOnce} at once`;
 

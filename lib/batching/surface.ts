@@ -1,9 +1,8 @@
 // The settings that can be chosen between: how many rows a batch has at most, how many batches run at once, and how many threads a run may
 // use.
 //
-// The rules it keeps: of rows and batches there are powers of two and what was said to be the most, of threads one and all. Where as many
-// batches run at once as there are threads, a run is helped only while there are fewer: so there is nothing to choose. What was given
-// by options is the only choice.
+// The rule it keeps: of rows and batches there are powers of two and what was said to be the most, of threads one and all. What was given by
+// options is the only choice.
 
 export interface Cell {
   /** The most rows of a batch, the most batches at once, and the most threads of a run. */
@@ -32,9 +31,7 @@ export class Surface {
     this.#lanes = powersOfTwo(leastAtOnce, mostAtOnce);
     this.#threads = mostThreads > 1 ? [1, mostThreads] : [1];
     this.#cells = this.#lanes.flatMap((atOnce) =>
-      this.#threads
-        .filter((threads) => threads === mostThreads || atOnce < mostThreads)
-        .flatMap((threads) => this.#sizes.map((rows) => ({ rows, atOnce, threads }))),
+      this.#threads.flatMap((threads) => this.#sizes.map((rows) => ({ rows, atOnce, threads }))),
     );
   }
 
