@@ -1,10 +1,12 @@
 // @tensorlane/bullmq's public surface.
 
 export type { SharedOptions } from './job/settings.js';
+export type { WorkerReport } from './job/workers.js';
 export type { PayloadStore } from './payload/store.js';
 export { decodeTensors, encodeTensors, type Tensors } from './payload/tensors.js';
 export type { AddOptions, BackoffOptions } from './producer/add-options.js';
 export { type DeadLetter, JobHandle, type JobState, type ResultOptions } from './producer/handle.js';
+export type { QueueStatus } from './producer/load.js';
 export { type JobToAdd, TensorQueue, type TensorQueueOptions } from './producer/queue.js';
 export type { Connection } from './redis/connection.js';
 export type { Handler, HandlerContext, ModelGiven } from './worker/handlers.js';

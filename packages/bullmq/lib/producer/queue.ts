@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { Job, Queue } from 'bullmq';
 import { TensorlaneError } from 'tensorlane';
-import { checkNames, text } from '../core/checks.js';
+import { checkNames, text, wholeNumber } from '../core/checks.js';
 import { errorOfReason } from '../core/reason.js';
 import { checkJobResult, formatVersion, type JobData, keysOf } from '../job/format.js';
 import { checkSettings, type QueueSettings, type SharedOptions, sharedNames } from '../job/settings.js';
@@ -16,9 +16,17 @@ import { type AddOptions, type CheckedAddOptions, checkAddOptions, idOfKey } fro
 import { Adder } from './adder.js';
 import { type DeadLetter, type HandleOwner, JobHandle, type JobState } from './handle.js';
 import { givenOf, LinearAlgebraJobs, type OperationJob } from './linalg.js';
+import { Load, type QueueStatus } from './load.js';
 import { Outcomes } from './outcomes.js';
 
-export interface TensorQueueOptions extends SharedOptions {}
+export interface TensorQueueOptions extends SharedOptions {
+  /** Where so many jobs wait, `add` rejects with ERR_OVERLOADED, within what producers add in a tenth of a second; no bound by default. */
+  maxWaiting?: number | undefined;
+  /** Where the next job has waited for so long, `add` rejects with ERR_OVERLOADED; no bound by default. */
+  maxWaitMs?: number | undefined;
+}
+
+const names = { ...sharedNames, maxWaiting: true, maxWaitMs: true } as const;
 
 /** One of many. */
 export interface JobToAdd {
@@ -37,6 +45,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
   readonly #outcomes: Outcomes;
   readonly #adder: Adder;
   readonly #clock: RedisClock;
+  readonly #load: Load;
   readonly #owner: HandleOwner;
   #checked: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -45,7 +54,11 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
   constructor(name: string, options: TensorQueueOptions = {}) {
     super();
     this.name = text('TensorQueue: name', name);
-    checkNames('TensorQueue', options, sharedNames);
+    checkNames('TensorQueue', options, names);
+    const bounds = {
+      maxWaiting: options.maxWaiting === undefined ? Infinity : wholeNumber('maxWaiting', options.maxWaiting, 0, 1),
+      maxWaitMs: options.maxWaitMs === undefined ? Infinity : wholeNumber('maxWaitMs', options.maxWaitMs, 0, 1),
+    };
     const settings = checkSettings(options, 'TensorQueue');
     this.#connected = connect(options.connection, 'TensorQueue');
     const { redis } = this.#connected;
@@ -58,6 +71,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     this.#outcomes = new Outcomes(this.queue, redis);
     this.#adder = new Adder(this.queue);
     this.#clock = new RedisClock(redis);
+    this.#load = new Load(this.queue, redis, this.#keys.workers, this.#clock, bounds);
     this.#owner = {
       resultOf: (id, signal) => this.#resultOf(id, signal),
       stateOf: (id) => this.#stateOf(id),
@@ -83,7 +97,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
    * tensors may be reused then.
    *
    * Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE (also: too many bytes), ERR_NOT_SUPPORTED, ERR_QUEUE_FULL (Redis has no memory left),
-   * ERR_DISPOSED.
+   * ERR_OVERLOADED (`maxWaiting`, `maxWaitMs`; both with `retryAfterMicros`), ERR_DISPOSED.
    */
   async add<R = Tensors>(name: string, feeds: Tensors, options: AddOptions = {}): Promise<JobHandle<R>> {
     return this.#add(name, feeds, undefined, options, givenOf(name)) as Promise<JobHandle<R>>;
@@ -102,6 +116,11 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
   /** A job that was added before, perhaps elsewhere. */
   job<R = Tensors>(id: string, name = ''): JobHandle<R> {
     return new JobHandle<R>(this.#owner, id, name, givenOf(name) as never);
+  }
+
+  /** What waits, who works and how fast. */
+  status(): Promise<QueueStatus> {
+    return this.#load.status();
   }
 
   /** Those that failed for good, the latest first, from one number to another. */
@@ -157,6 +176,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     const bytes = this.#settings.payloads.encode(feeds, what);
     this.#checked ??= this.#check();
     await this.#checked;
+    if (this.#load.isBounded) await this.#load.admit(what);
     const id = checked.key === undefined ? randomUUID() : idOfKey(checked.key);
     const expireMs = checked.delayMs + this.#settings.expireMs;
     const sealing = this.#settings.payloads.seal(bytes, this.#keys.feeds(id, randomUUID()), expireMs);
@@ -174,7 +194,8 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
 
   async #put(id: string, name: string, data: JobData, { job, key }: CheckedAddOptions): Promise<void> {
     const { removeOnComplete, removeOnFail } = this.#settings;
-    this.#outcomes.expect(id);
+    // Of a key's job it may have ended long ago.
+    if (key === undefined) this.#outcomes.expect(id);
     try {
       await this.#adder.add({ name, data, opts: { ...job, removeOnComplete, removeOnFail, jobId: id } });
     } catch (reason) {

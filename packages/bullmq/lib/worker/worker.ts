@@ -12,6 +12,7 @@ import { ByteBudget } from './budget.js';
 import { Cancellations } from './cancellations.js';
 import { checkHandlers, type Handler, Handlers, type ModelGiven } from './handlers.js';
 import { Processor, type ProcessorParts } from './processor.js';
+import { Reporter } from './reporter.js';
 import { Slots } from './slots.js';
 import { Suspects } from './suspects.js';
 
@@ -81,7 +82,8 @@ export class TensorWorker implements AsyncDisposable {
   readonly #limiter: RateLimiterOptions | undefined;
   readonly #budget: ByteBudget;
   readonly #started: Promise<void>;
-  readonly #workers = new Map<string, { readonly worker: Worker; readonly slots: Slots }>();
+  readonly #workers = new Map<string, Worker>();
+  readonly #reporters: Reporter[] = [];
   #ownDevice: Device | undefined;
   #handlers: Handlers | undefined;
   #cancellations: Cancellations | undefined;
@@ -127,7 +129,7 @@ export class TensorWorker implements AsyncDisposable {
   }
 
   stats(): WorkerStats {
-    const slots = [...this.#workers].map(([name, { worker }]) => [name, worker.concurrency] as const);
+    const slots = [...this.#workers].map(([name, worker]) => [name, worker.concurrency] as const);
     return {
       completed: this.#completed,
       failed: this.#failed,
@@ -164,15 +166,16 @@ export class TensorWorker implements AsyncDisposable {
       suspects: new Suspects(),
       clock: new RedisClock(this.#bulk.redis),
     };
-    await Promise.all(this.queues.map((queue) => this.#serve(queue, new Processor(queue, parts))));
+    await Promise.all(this.queues.map((queue) => this.#serve(queue, new Processor(queue, parts), parts.clock, device)));
   }
 
-  async #serve(queue: string, processor: Processor): Promise<void> {
+  async #serve(queue: string, processor: Processor, clock: RedisClock, device: Device): Promise<void> {
     const { prefix, removeOnComplete, removeOnFail } = this.#settings;
     const least = this.#concurrency ?? leastSlots;
     const slots = new Slots({ least, most: this.#concurrency ?? mostSlots, lockMs: this.#lockMs });
+    const counts = { running: 0, completed: 0, failed: 0 };
     const process = (job: Job, token: string | undefined, signal: AbortSignal | undefined) =>
-      this.#process(processor, worker, slots, job, token, signal!);
+      this.#process(processor, worker, slots, counts, job, token, signal!);
     const worker: Worker = new Worker(queue, (job, token, signal) => process(job, token, signal as AbortSignal), {
       connection: this.#connected.redis,
       prefix,
@@ -187,15 +190,25 @@ export class TensorWorker implements AsyncDisposable {
       removeOnFail,
       ...(this.#limiter === undefined ? {} : { limiter: this.#limiter }),
     });
-    this.#workers.set(queue, { worker, slots });
+    this.#workers.set(queue, worker);
     worker.on('error', (error) => this.#options.onError?.(error));
-    worker.on('completed', (job, result) => this.#whenCompleted(processor, job, result));
+    worker.on('completed', (job, result) => {
+      counts.completed++;
+      this.#whenCompleted(processor, job, result);
+    });
     worker.on('failed', (job) => {
       this.#failed++;
+      counts.failed++;
       if (job?.finishedOn) void processor.failedForGood(job);
     });
     await worker.waitUntilReady();
     await this.#cancellations!.listen(keysOf(prefix, queue).cancel, (id, reason) => worker.cancelJob(id, reason));
+    const reporter = new Reporter(this.#connected.redis, keysOf(prefix, queue).workers, clock, device.info, () => ({
+      ...counts,
+      slots: worker.concurrency,
+    }));
+    this.#reporters.push(reporter);
+    await reporter.start();
     worker.run().catch((error) => this.#options.onError?.(error));
   }
 
@@ -203,16 +216,19 @@ export class TensorWorker implements AsyncDisposable {
     processor: Processor,
     worker: Worker,
     slots: Slots,
+    counts: { running: number },
     job: Job,
     token: string | undefined,
     signal: AbortSignal,
   ) {
     const begun = performance.now();
-    const atOnce = ++this.#running;
+    this.#running++;
+    const atOnce = ++counts.running;
     try {
       return await processor.process(job, token, signal);
     } finally {
       this.#running--;
+      counts.running--;
       if (slots.ended(performance.now() - begun, atOnce)) worker.concurrency = slots.limit;
     }
   }
@@ -225,7 +241,8 @@ export class TensorWorker implements AsyncDisposable {
 
   async #close(): Promise<void> {
     await this.#started.catch(() => {});
-    await Promise.all([...this.#workers.values()].map(({ worker }) => worker.close()));
+    await Promise.all([...this.#workers.values()].map((worker) => worker.close()));
+    await Promise.all(this.#reporters.map((reporter) => reporter.stop()));
     await this.#cancellations?.close();
     await this.#handlers?.dispose();
     await this.#ownDevice?.dispose();

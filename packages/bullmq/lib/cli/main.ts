@@ -1,0 +1,126 @@
+#!/usr/bin/env node
+// The command of the package: npx @tensorlane/bullmq --models ./models --queues svd,ocr
+
+import { parseArgs } from 'node:util';
+import { type OpenOptions, open, TensorlaneError } from 'tensorlane';
+import { TensorQueue, TensorWorker } from '../index.js';
+import { findModels } from './models.js';
+import { describeStatus } from './status.js';
+
+const usage = `Usage: tensorlane-bullmq --queues NAME,... [options]      works on queues until it is told to end
+       tensorlane-bullmq status --queues NAME,... [--redis URL]   says what waits, who works and what failed
+
+Jobs name an operation of linear algebra (svd, matmul, ...) or a model.
+
+  --queues NAME,...   the queues
+  --redis URL         redis://127.0.0.1:6379, or the variable REDIS_URL
+  --prefix TEXT       of all keys in Redis (bull)
+  --models FOLDER     its models by their names: NAME.onnx, NAME/model.onnx or NAME/VERSION/model.onnx
+  --device NAME       cpu, cuda or cuda:N; by default the best that works here
+  --concurrency N     how many jobs of a queue it takes at once; by default it finds out
+  --lock SECONDS      for how long a job is its own without a word from it (30)
+  --json              status as JSON
+  --help`;
+
+const options = {
+  queues: { type: 'string' },
+  redis: { type: 'string' },
+  prefix: { type: 'string' },
+  models: { type: 'string' },
+  device: { type: 'string' },
+  concurrency: { type: 'string' },
+  lock: { type: 'string' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const;
+
+class UsageError extends Error {}
+
+type Values = ReturnType<typeof read>['values'];
+const read = (args: readonly string[]) => parseArgs({ args: [...args], options, allowPositionals: true });
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const { values, positionals } = read(args);
+    if (values.help === true) {
+      console.log(usage);
+      return 0;
+    }
+    const [command, ...more] = positionals;
+    if (more.length > 0 || (command !== undefined && command !== 'status' && command !== 'work')) {
+      throw new UsageError(`there is no command '${positionals.join(' ')}'`);
+    }
+    const queues = (values.queues ?? '').split(',').filter((name) => name !== '');
+    if (queues.length === 0) throw new UsageError('--queues is expected: names, with commas between them');
+    await (command === 'status' ? status(queues, values) : work(queues, values));
+    return 0;
+  } catch (error) {
+    const isUsage = error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
+    const isTold = error instanceof TensorlaneError || typeof (error as { syscall?: unknown }).syscall === 'string';
+    if (!isUsage && !isTold) throw error;
+    console.error(`tensorlane-bullmq: ${(error as Error).message}${isUsage ? `\n${usage}` : ''}`);
+    return isUsage ? 2 : 1;
+  }
+}
+
+const connectionOf = ({ redis, prefix }: Values) => ({
+  connection: redis ?? process.env.REDIS_URL ?? 'redis://127.0.0.1:6379',
+  prefix,
+});
+
+async function work(queues: readonly string[], values: Values): Promise<void> {
+  const models = values.models === undefined ? {} : findModels(values.models);
+  const concurrency = numberIn('--concurrency', values.concurrency);
+  const lockSeconds = numberIn('--lock', values.lock);
+  await using device = await open((values.device === undefined ? {} : { device: values.device }) as OpenOptions);
+  const worker = new TensorWorker(queues, {
+    ...connectionOf(values),
+    device,
+    models,
+    concurrency,
+    lockMs: lockSeconds === undefined ? undefined : lockSeconds * 1000,
+    onError: (error) => console.error(`tensorlane-bullmq: ${error.message}`),
+  });
+  try {
+    await worker.ready();
+    const names = Object.keys(models);
+    const { kind, name, fallbackReason } = device.info;
+    console.log(`${kind} ${name}${fallbackReason === undefined ? '' : ` (${fallbackReason})`}`);
+    console.log(`models: ${names.length === 0 ? 'none' : names.join(', ')}, and linear algebra`);
+    console.log(`working on ${queues.join(', ')}; SIGTERM ends it when it has answered what it has taken`);
+    await told();
+  } finally {
+    await worker.close();
+  }
+}
+
+async function status(queues: readonly string[], values: Values): Promise<void> {
+  for (const name of queues) {
+    await using queue = new TensorQueue(name, { ...connectionOf(values), allowEviction: true });
+    const [now, letters] = await Promise.all([queue.status(), queue.deadLetters(0, 4)]);
+    console.log(values.json === true ? JSON.stringify({ name, ...now }) : describeStatus(name, now, letters));
+  }
+}
+
+function numberIn(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (text.trim() !== '' && Number.isFinite(number)) return number;
+  throw new UsageError(`${name} must be a number, got '${text}'`);
+}
+
+/** A second signal ends it at once. */
+function told(): Promise<void> {
+  return new Promise((resolve) => {
+    let isTold = false;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (isTold) process.exit(1);
+        isTold = true;
+        resolve();
+      });
+    }
+  });
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,135 @@
+// How a queue that has too much to do says so, and how workers find out how much to take.
+
+import { type Device, open, tensor } from 'tensorlane';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TensorQueue, TensorWorker } from '../lib/index.js';
+import { Rate } from '../lib/job/workers.js';
+import { ByteBudget } from '../lib/worker/budget.js';
+import { Slots } from '../lib/worker/slots.js';
+import { Suspects } from '../lib/worker/suspects.js';
+import { hasRedis, RedisServer } from './support/redis.js';
+import { until } from './support/until.js';
+
+const x = tensor(Float32Array.of(1));
+
+describe.skipIf(!hasRedis)('a queue with bounds', () => {
+  let server: RedisServer;
+  let device: Device;
+  beforeAll(async () => {
+    server = await RedisServer.start();
+    device = await open('cpu');
+  });
+  afterAll(async () => {
+    await device.dispose();
+    await server.stop();
+  });
+
+  test('refuses what is more than may wait, says when to come again, and takes it then', async () => {
+    await using jobs = new TensorQueue('bounded', { connection: server.url, maxWaiting: 5 });
+    const results = await Promise.allSettled(Array.from({ length: 8 }, () => jobs.add('echo', { x })));
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
+    for (const { reason } of results.slice(5) as PromiseRejectedResult[]) {
+      expect(reason).toMatchObject({ code: 'ERR_OVERLOADED', retryAfterMicros: expect.any(Number) });
+      expect(reason.message).toContain('5');
+    }
+    expect(await jobs.status()).toMatchObject({ waiting: 5, active: 0, workers: [], perSecond: 0 });
+    const worker = new TensorWorker('bounded', {
+      connection: server.url,
+      device,
+      handlers: { echo: (feeds) => feeds },
+    });
+    const handle = await until(() => jobs.add('echo', { x }).catch(() => undefined));
+    await handle.result();
+    expect((await jobs.status()).workers).toMatchObject([{ pid: process.pid, device: expect.stringMatching(/^cpu /) }]);
+    await worker.close();
+  });
+
+  test('refuses where the next job has waited for too long', async () => {
+    await using jobs = new TensorQueue('late', { connection: server.url, maxWaitMs: 150 });
+    await jobs.add('echo', { x });
+    const refusal = await until(() =>
+      jobs.add('echo', { x }).then(
+        () => undefined,
+        (error) => error,
+      ),
+    );
+    expect(refusal).toMatchObject({ code: 'ERR_OVERLOADED', message: expect.stringContaining('maxWaitMs is 150') });
+  });
+});
+
+describe('slots', () => {
+  const made = () => new Slots({ least: 8, most: 64, lockMs: 1000 });
+  const fill = (slots: Slots, tookMs: number, atOnce = slots.limit) => {
+    for (let i = slots.limit; i > 0; i--) slots.ended(tookMs, atOnce);
+  };
+
+  test('grow while all are taken and answered soon, up to the most', () => {
+    const slots = made();
+    const seen = [8, 16, 32, 64, 64].map((expected) => {
+      expect(slots.limit).toBe(expected);
+      fill(slots, 10);
+      return expected;
+    });
+    expect(seen).toHaveLength(5);
+  });
+
+  test('stay where not all are taken, or answers take their time', () => {
+    const slots = made();
+    fill(slots, 10, 3);
+    fill(slots, 300);
+    expect(slots.limit).toBe(8);
+  });
+
+  test('are halved at once where answers come late, and never fewer than the least', () => {
+    const slots = made();
+    fill(slots, 10);
+    fill(slots, 10);
+    slots.ended(600, 32);
+    expect(slots.limit).toBe(16);
+    slots.ended(600, 16);
+    slots.ended(600, 8);
+    expect(slots.limit).toBe(8);
+  });
+});
+
+test('a budget of bytes serves in order, and what is larger than all of it alone', async () => {
+  const budget = new ByteBudget(10);
+  const order: string[] = [];
+  const take = async (name: string, bytes: number) => {
+    const release = await budget.take(bytes);
+    order.push(name);
+    return release;
+  };
+  const first = await take('first', 6);
+  const huge = take('huge', 100);
+  const small = take('small', 1);
+  await new Promise(setImmediate);
+  expect(order).toEqual(['first']);
+  first();
+  first();
+  const releaseHuge = await huge;
+  await new Promise(setImmediate);
+  expect(order).toEqual(['first', 'huge']);
+  releaseHuge();
+  (await small)();
+  (await take('all', 10))();
+  expect(order).toEqual(['first', 'huge', 'small', 'all']);
+});
+
+test('of suspects one runs at a time, others as they come', () => {
+  const suspects = new Suspects();
+  expect([suspects.mayRun('a', 1), suspects.mayRun('b', 2), suspects.mayRun('c', 0)]).toEqual([true, false, true]);
+  suspects.ended('c');
+  suspects.ended('b');
+  expect(suspects.mayRun('b', 2)).toBe(false);
+  suspects.ended('a');
+  expect(suspects.mayRun('b', 2)).toBe(true);
+});
+
+test('a rate is of what was counted since the last look', () => {
+  const rate = new Rate();
+  expect(rate.look(100, 1000)).toBe(0);
+  expect(rate.look(300, 3000)).toBe(100);
+  expect(rate.look(300, 4000)).toBe(50);
+  expect(rate.look(300, 4000)).toBe(50);
+});
