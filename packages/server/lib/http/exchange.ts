@@ -6,6 +6,8 @@ export interface Exchange {
   readonly path: string;
   /** By names in lower case. */
   header(name: string): string | undefined;
+  /** When it came, by performance.now(). */
+  readonly startedAt: number;
   /** Aborts when the client hangs up. */
   readonly signal: AbortSignal;
   /**

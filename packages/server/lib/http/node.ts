@@ -15,6 +15,7 @@ const leastCompressed = 1024;
 export class NodeExchange implements Exchange {
   readonly method: string;
   readonly path: string;
+  readonly startedAt = performance.now();
   readonly #message: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #limits: Limits;

@@ -5,6 +5,7 @@
 
 import { invalid, Refusal, statuses, told } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
+import { deadlineOf } from '../http/deadline.js';
 import { type Answer, type Exchange, type Protocol, retryAfter, textAnswer } from '../http/exchange.js';
 import { isObject, parseJson } from '../json/parse.js';
 import { PrettyWriter } from '../json/pretty.js';
@@ -83,7 +84,7 @@ async function predict(engine: Engine, exchange: Exchange, model: ModelReference
     const names = servable.outputs.map(({ name }) => name);
     const isRows = instances !== undefined;
     const feeds = isRows ? rowFeeds(servable.inputs, instances) : columnFeeds(servable.inputs, inputs!);
-    const outputs = await servable.run(feeds, { signal: exchange.signal });
+    const outputs = await servable.run(feeds, { signal: exchange.signal, ...deadlineOf(exchange) });
     return textAnswer(200, isRows ? rowsText(names, outputs) : columnsText(names, outputs));
   });
 }

@@ -8,6 +8,7 @@ import { byV2Name } from '../core/dtypes.js';
 import { invalid, Refusal } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
 import type { Servable } from '../engine/servable.js';
+import { deadlineOf } from '../http/deadline.js';
 import type { Answer, Exchange } from '../http/exchange.js';
 import { isObject, type JsonObject, type JsonValue, parseJson } from '../json/parse.js';
 import { elementsOf, tensorOf } from '../json/tensor.js';
@@ -38,7 +39,7 @@ export async function infer(engine: Engine, exchange: Exchange, model: ModelRefe
   const head = headLength(exchange);
   const bytes = await exchange.body(head ?? 0);
   return engine.use(model, async (servable) => {
-    const request = readRequest(servable, bytes, head, exchange.signal);
+    const request = readRequest(servable, bytes, head, exchange);
     const outputs = (await servable.run(request.feeds, request.options)) as Outputs;
     return inferAnswer(servable, request, outputs);
   });
@@ -55,7 +56,7 @@ function readRequest(
   servable: Servable,
   bytes: Uint8Array,
   head: number | undefined,
-  signal: AbortSignal,
+  exchange: Exchange,
 ): InferRequest {
   if (head === 0) throw new Refusal('UNIMPLEMENTED', `${headerLength}: 0 (a raw request) is not taken here`);
   if (head !== undefined && head > bytes.length) {
@@ -72,8 +73,9 @@ function readRequest(
   const feeds = readInputs(listAt(json, 'inputs'), binary);
   binary.end();
   const options: RunOptions = {
-    signal,
+    signal: exchange.signal,
     ...runOptions(servable, parameters),
+    ...deadlineOf(exchange, wholeAt(parameters, 'deadline')),
     ...(outputs === undefined || outputs.length === 0
       ? {}
       : { outputs: [...new Set(outputs.map(({ name }) => name))] }),
