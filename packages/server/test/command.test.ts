@@ -20,7 +20,7 @@ interface Started {
 
 function start(...args: string[]): Promise<Started> {
   return new Promise((resolve, reject) => {
-    const ended = runNode([command, ...args], {
+    const ended = runNode([command, ...args, '--grpc', '0'], {
       onOutput(printed, child) {
         const url = /(http:\S+)\/v2$/m.exec(printed)?.[1];
         const isWhole = /^(Try it:\n.+|There is no model yet.*)$/m.test(printed);

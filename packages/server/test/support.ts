@@ -29,7 +29,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
 }
 
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const server = await serve({ device: 'cpu', pollSeconds: 0, http: '127.0.0.1:0', ...options });
+  const server = await serve({ device: 'cpu', pollSeconds: 0, http: '127.0.0.1:0', grpc: false, ...options });
   onTestFinished(() => server.close());
   return server;
 }

@@ -7,7 +7,7 @@ import type { Servable } from '../engine/servable.js';
 import type { Server } from '../server.js';
 
 export function describe(server: Server): string {
-  const { engine, url } = server;
+  const { engine, url, grpcTarget } = server;
   const { kind, name, fallbackReason } = engine.device.info;
   const device = `on the ${kind.toUpperCase()} (${name})${fallbackReason === undefined ? '' : `: ${fallbackReason}`}`;
   const lines = [
@@ -15,6 +15,7 @@ export function describe(server: Server): string {
     `  Open Inference Protocol v2   ${url}/v2`,
     `  TensorFlow Serving           ${url}/v1`,
   ];
+  if (grpcTarget !== undefined) lines.push(`  both of them over gRPC       ${grpcTarget}`);
   for (const { name, versions } of engine.status()) {
     for (const { version, state, error } of versions) {
       lines.push(`  ${name}/${version}   ${state}${error === undefined ? '' : `: ${told(error).message}`}`);

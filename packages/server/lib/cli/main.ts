@@ -8,10 +8,12 @@ import type { Server, ServerOptions } from '../server.js';
 import { describe } from './describe.js';
 
 const usage = `Usage: tensorlane-server [FOLDER] [options]
-Serves the models of a folder, NAME/VERSION/model.onnx or NAME.onnx, over the Open Inference Protocol v2 and TensorFlow Serving's.
+Serves the models of a folder, NAME/VERSION/model.onnx or NAME.onnx, over the Open Inference Protocol v2 and
+TensorFlow Serving's, by REST and gRPC.
 
   --config FILE        options of \`serve\`: a .json, .mjs or .ts; those of the command come on top
   --http ADDRESS       where HTTP listens: HOST:PORT, a port on loopback, or unix:PATH (127.0.0.1:8000)
+  --grpc ADDRESS       where gRPC listens, likewise (127.0.0.1:8001); off: nowhere
   --device NAME        cpu, cuda or cuda:N; by default the best that works here
   --poll SECONDS       how often the folder is looked at for new versions; 0: only once (1)
   --control            lets clients load and unload models
@@ -24,6 +26,7 @@ Serves the models of a folder, NAME/VERSION/model.onnx or NAME.onnx, over the Op
 const options = {
   config: { type: 'string' },
   http: { type: 'string' },
+  grpc: { type: 'string' },
   device: { type: 'string' },
   poll: { type: 'string' },
   control: { type: 'boolean' },
@@ -48,6 +51,7 @@ async function optionsOf(args: readonly string[]): Promise<ServerOptions | undef
   const given: ServerOptions = {
     repository: positionals[0],
     http: values.http,
+    grpc: values.grpc === 'off' ? false : values.grpc,
     device: values.device as ServerOptions['device'],
     pollSeconds: numberIn('--poll', values.poll),
     explicitControl: values.control,

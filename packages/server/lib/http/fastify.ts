@@ -31,7 +31,8 @@ export async function tensorlane(app: FastifyInstance, options: PluginOptions): 
   mount(app, new Service(engine, limits), typeof prefix === 'string' ? prefix : '');
 }
 
-function mount(app: FastifyInstance, service: Service, prefix: string): void {
+/** To be called in a scope of its own: it has one parser of bodies, which reads nothing. */
+export function mount(app: FastifyInstance, service: Service, prefix: string): void {
   app.removeAllContentTypeParsers();
   // The body is read when it is known whose it is, and that there is room for it.
   app.addContentTypeParser('*', (_request, _body, done) => done(null));

@@ -13,6 +13,7 @@ import type { Answer, Exchange } from '../http/exchange.js';
 import { isObject, type JsonObject, type JsonValue, parseJson } from '../json/parse.js';
 import { elementsOf, tensorOf } from '../json/tensor.js';
 import { BinaryReader } from './binary.js';
+import { flagAt, objectAt, refuseClassification, refuseSharedMemory, runOptions, wholeAt } from './parameters.js';
 import { inferAnswer } from './reply.js';
 
 const headerLength = 'inference-header-content-length';
@@ -125,38 +126,8 @@ function readOutput(output: JsonValue, at: number): { name: string; binary: bool
   const called = `output '${name.slice(0, 100)}'`;
   const parameters = objectAt(output, 'parameters', `${called}: parameters`);
   refuseSharedMemory(parameters, called);
-  if (parameters.classification !== undefined) {
-    throw new Refusal('UNIMPLEMENTED', `${called}: classification is not done here`);
-  }
+  refuseClassification(parameters, called);
   return { name, binary: flagAt(parameters, 'binary_data') };
-}
-
-/** Parameters that mean something to the server; others are the caller's own. */
-function runOptions(servable: Servable, parameters: JsonObject): RunOptions {
-  const sequence = Object.keys(parameters).find((name) => name.startsWith('sequence_') && !isNone(parameters[name]));
-  if (sequence !== undefined)
-    throw new Refusal('UNIMPLEMENTED', `parameter '${sequence}': sequences are not served here`);
-  const priority = wholeAt(parameters, 'priority');
-  const timeout = wholeAt(parameters, 'timeout');
-  return {
-    // As Triton has it: what is no level is the default.
-    ...(priority === undefined || priority < 1 || priority > servable.priorityLevels ? {} : { priority }),
-    ...(timeout === undefined || timeout === 0 ? {} : { timeoutMicros: timeout }),
-  };
-}
-
-/** Triton's clients send these with every request. */
-const isNone = (value: JsonValue | undefined) => value === 0 || value === '' || value === false;
-
-function refuseSharedMemory(parameters: JsonObject, called: string): void {
-  if (!Object.keys(parameters).some((name) => name.startsWith('shared_memory_'))) return;
-  throw new Refusal('UNIMPLEMENTED', `${called}: shared memory is not taken here`);
-}
-
-function objectAt(from: JsonObject, name: string, what: string): JsonObject {
-  const value = from[name] ?? {};
-  if (isObject(value)) return value;
-  throw invalid(`${what} must be an object`);
 }
 
 function listAt(from: JsonObject, name: string): readonly JsonValue[] {
@@ -164,16 +135,4 @@ function listAt(from: JsonObject, name: string): readonly JsonValue[] {
   if (!Array.isArray(value)) throw invalid(`'${name}' must be an array`);
   if (value.length > mostTensors) throw invalid(`'${name}' has ${value.length} tensors; ${mostTensors} are the most`);
   return value;
-}
-
-function flagAt(from: JsonObject, name: string): boolean | undefined {
-  const value = from[name];
-  if (value === undefined || typeof value === 'boolean') return value;
-  throw invalid(`parameter '${name}' must be true or false`);
-}
-
-function wholeAt(from: JsonObject, name: string): number | undefined {
-  const value = from[name];
-  if (value === undefined || (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0)) return value;
-  throw invalid(`parameter '${name}' must be an integer of at least 0`);
 }

@@ -7,6 +7,7 @@ import type { Engine, ModelReference } from '../engine/engine.js';
 import { type Answer, type Exchange, emptyAnswer, jsonAnswer, type Protocol, retryAfter } from '../http/exchange.js';
 import { infer } from './infer.js';
 import { modelMetadata, serverMetadata } from './metadata.js';
+import { versionOf } from './parameters.js';
 import { controlModel, repositoryIndex } from './repository.js';
 import { modelStatistics } from './statistics.js';
 
@@ -92,13 +93,6 @@ function decoded(segment: string): string {
   } catch {
     throw new Refusal('INVALID_ARGUMENT', 'the path has a broken percent-encoding');
   }
-}
-
-/** Errors: INVALID_ARGUMENT. */
-export function versionOf(text: string): number {
-  const version = /^\d{1,15}$/.test(text) ? Number(text) : 0;
-  if (version > 0) return version;
-  throw new Refusal('INVALID_ARGUMENT', `a version is an integer of at least 1, got '${text.slice(0, 50)}'`);
 }
 
 /** Errors: NOT_FOUND, of a model that there is not. */

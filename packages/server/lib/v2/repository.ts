@@ -17,10 +17,15 @@ const stateNames = {
 export async function repositoryIndex(engine: Engine, exchange: Exchange): Promise<Answer> {
   const { ready } = await objectIn(exchange);
   if (ready !== undefined && typeof ready !== 'boolean') throw invalid("'ready' must be true or false");
+  return jsonAnswer(200, indexEntries(engine, ready === true));
+}
+
+/** Of every version, or of those that are served. */
+export function indexEntries(engine: Engine, readyAlone: boolean) {
   const entries = engine
     .status()
     .flatMap(({ name, versions }) => (versions.length > 0 ? versions.map((one) => entry(name, one)) : [{ name }]));
-  return jsonAnswer(200, ready === true ? entries.filter((one) => 'state' in one && one.state === 'READY') : entries);
+  return readyAlone ? entries.filter((one) => 'state' in one && one.state === 'READY') : entries;
 }
 
 function entry(name: string, { version, state, error }: VersionStatus) {

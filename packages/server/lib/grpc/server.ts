@@ -1,0 +1,57 @@
+// All gRPC on one address.
+
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { TensorlaneError } from 'tensorlane';
+import type { Engine } from '../engine/engine.js';
+import { type Address, urlOf } from '../http/address.js';
+import type { ByteBudget } from '../http/budget.js';
+import type { Limits } from '../http/limits.js';
+import { addHealth } from './health.js';
+import { addInference } from './inference.js';
+import { addTensorflow } from './tensorflow.js';
+
+export interface GrpcServer {
+  /** Without a scheme, as gRPC's clients take it. */
+  readonly target: string;
+  /** Takes no more calls, and resolves when those that it has are answered, or cut off after so many milliseconds. */
+  close(drainMillis: number): Promise<void>;
+}
+
+/** Listens. Errors: ERR_ARGUMENT, where it cannot. */
+export async function serveGrpc(
+  engine: Engine,
+  address: Address,
+  limits: Limits,
+  budget: ByteBudget,
+): Promise<GrpcServer> {
+  const server = new Server({
+    'grpc.max_receive_message_length': limits.bodyBytes,
+    'grpc.max_send_message_length': -1,
+  });
+  addInference(server, engine, budget);
+  addTensorflow(server, engine, budget);
+  const endWatches = addHealth(server, engine, budget);
+  const target = 'path' in address ? `unix:${address.path}` : urlOf(address).replace('http://', '');
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(target, ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) resolve(bound);
+      else
+        reject(
+          new TensorlaneError('ERR_ARGUMENT', `gRPC cannot listen on ${target}: ${error.message}`, { cause: error }),
+        );
+    });
+  });
+  return {
+    target: 'path' in address ? target : urlOf({ ...address, port }).replace('http://', ''),
+    close: (drainMillis) => {
+      endWatches();
+      return new Promise((resolve) => {
+        const timer = setTimeout(() => server.forceShutdown(), drainMillis);
+        server.tryShutdown(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    },
+  };
+}

@@ -1,0 +1,109 @@
+// A service of the .proto files as grpc-js serves it: what each call does, with its deadline, its cancelling and its failures.
+//
+// The rule: a handler is given what the call brings in one shape, and whatever it throws becomes the status of the one table of errors.
+
+import {
+  type handleBidiStreamingCall,
+  Metadata,
+  type Server,
+  type ServiceDefinition,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import type protobuf from 'protobufjs';
+import { statuses, told } from '../core/errors.js';
+import { protos } from '../core/protos.js';
+import type { ByteBudget } from '../http/budget.js';
+
+/** What a call brings besides its message. */
+export interface Call {
+  /** Aborts when the client cancels. */
+  readonly signal: AbortSignal;
+  /** Of the client's time, what is left now; undefined: it waits. */
+  deadlineMicros(): number | undefined;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what a message has is what its .proto file says
+export type Message = any;
+export type UnaryHandler = (request: Message, call: Call) => Promise<object> | object;
+export type StreamHandler = handleBidiStreamingCall<Sized, object>;
+
+/** A message, and how many bytes it came in. */
+export interface Sized {
+  readonly message: Message;
+  readonly bytes: number;
+}
+
+/** `name` is the service's full name; streams are given as they are. Methods without a handler are UNIMPLEMENTED. */
+export function addService(
+  server: Server,
+  name: string,
+  budget: ByteBudget,
+  unary: Readonly<Record<string, UnaryHandler>>,
+  // biome-ignore lint/suspicious/noExplicitAny: grpc-js has a type for each kind of stream
+  streams: Readonly<Record<string, any>> = {},
+): void {
+  const service = protos().lookupService(name);
+  const definitions = Object.fromEntries(
+    service.methodsArray.map((method) => [method.name, definitionOf(name, method)]),
+  );
+  const handlers = Object.entries(unary).map(([method, handler]) => [method, unaryCall(handler, budget)]);
+  server.addService(definitions as ServiceDefinition, { ...Object.fromEntries(handlers), ...streams });
+}
+
+function definitionOf(service: string, method: protobuf.Method) {
+  const request = method.resolvedRequestType!;
+  const response = method.resolvedResponseType!;
+  const decode = (type: protobuf.Type) => (bytes: Buffer) => type.decode(bytes);
+  const encode = (type: protobuf.Type) => (message: object) => Buffer.from(type.encode(message).finish());
+  return {
+    path: `/${service}/${method.name}`,
+    requestStream: method.requestStream === true,
+    responseStream: method.responseStream === true,
+    requestSerialize: encode(request),
+    requestDeserialize: (bytes: Buffer): Sized => ({ message: request.decode(bytes), bytes: bytes.length }),
+    responseSerialize: encode(response),
+    responseDeserialize: decode(response),
+  };
+}
+
+interface UnaryCall {
+  readonly request: Sized;
+  getDeadline(): Date | number;
+  on(event: 'cancelled', listener: () => void): unknown;
+}
+
+function unaryCall(handler: UnaryHandler, budget: ByteBudget) {
+  return async (call: UnaryCall, callback: (error: Partial<ServiceError> | null, reply?: object) => void) => {
+    const lease = budget.lease();
+    try {
+      lease.take(call.request.bytes);
+      callback(null, await handler(call.request.message, callOf(call)));
+    } catch (error) {
+      callback(failure(error));
+    } finally {
+      lease.release();
+    }
+  };
+}
+
+/** Of a call of whatever kind. */
+export function callOf(call: Pick<UnaryCall, 'getDeadline' | 'on'>): Call {
+  const cancelled = new AbortController();
+  call.on('cancelled', () => cancelled.abort());
+  return {
+    signal: cancelled.signal,
+    deadlineMicros: () => {
+      const left = Number(call.getDeadline()) - Date.now();
+      return Number.isFinite(left) ? Math.max(0, left) * 1000 : undefined;
+    },
+  };
+}
+
+/** grpc-retry-pushback-ms is what clients look at that try again by themselves. */
+export function failure(error: unknown): Partial<ServiceError> {
+  const { status, message, retryAfterMicros } = told(error);
+  const metadata = new Metadata();
+  if (retryAfterMicros !== undefined)
+    metadata.set('grpc-retry-pushback-ms', String(Math.ceil(retryAfterMicros / 1000)));
+  return { code: statuses[status].grpc, details: message, metadata };
+}
