@@ -1,6 +1,7 @@
 // The exact surface of the native addon, which test/binding.test.ts checks against the built one. It is not public: lib/ is
 // the only caller, validates what users give, and upholds what is said here. Errors thrown or rejected with are plain
-// Errors with a `code`, and `indices` where a batched operation names its culprits.
+// Errors with a `code`, with `indices` where a batched operation names its culprits, and with `runtimeMessage` where it was
+// ONNX Runtime that failed: its own words.
 
 import type { DType } from './lib/tensor/types.js';
 
@@ -454,6 +455,8 @@ export class Model {
   examine(known: KnownInputs): Promise<RowsFinding>;
   /** What runs of one row show, alone and beside others. */
   tryRows(request: TrialRequest): Promise<RowsFinding>;
+  /** Writes the trace of a model that is profiled, and ends it. The path of its file; empty where there is none. */
+  endProfiling(): string;
   /** Frees the model on a lane; only when no run is in flight. */
   close(): Promise<void>;
 }

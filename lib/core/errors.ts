@@ -36,6 +36,8 @@ export interface ErrorDetails {
   indices?: readonly number[] | undefined;
   /** ERR_OVERLOADED, ERR_QUEUE_FULL: after how many microseconds a new attempt may succeed. */
   retryAfterMicros?: number | undefined;
+  /** Of a failure of ONNX Runtime's: its own words. */
+  runtimeMessage?: string | undefined;
   cause?: unknown;
 }
 
@@ -47,12 +49,19 @@ export class TensorlaneError extends Error {
   declare readonly indices?: readonly number[];
   /** ERR_OVERLOADED, ERR_QUEUE_FULL: after how many microseconds a new attempt may succeed. */
   declare readonly retryAfterMicros?: number;
+  /** ERR_MODEL, ERR_OUT_OF_MEMORY: what ONNX Runtime said, in its own words, where it was the one that failed. */
+  declare readonly runtimeMessage?: string;
 
-  constructor(code: ErrorCode, message: string, { indices, retryAfterMicros, cause }: ErrorDetails = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    { indices, retryAfterMicros, runtimeMessage, cause }: ErrorDetails = {},
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     if (indices !== undefined) this.indices = indices;
     if (retryAfterMicros !== undefined) this.retryAfterMicros = retryAfterMicros;
+    if (runtimeMessage !== undefined) this.runtimeMessage = runtimeMessage;
   }
 }
 
@@ -69,7 +78,12 @@ export function toTensorlaneError(reason: unknown, prefix = ''): TensorlaneError
   if (!(reason instanceof Error)) return new TensorlaneError('ERR_INTERNAL', prefix + shown(reason));
   if (isOutOfMemory(reason))
     return new TensorlaneError('ERR_OUT_OF_MEMORY', prefix + reason.message, { cause: reason });
-  const { code, indices, retryAfterMicros } = reason as Error & ErrorDetails & { code?: unknown };
+  const { code, indices, retryAfterMicros, runtimeMessage } = reason as Error & ErrorDetails & { code?: unknown };
   const known = errorCodes.find((one) => one === code) ?? 'ERR_INTERNAL';
-  return new TensorlaneError(known, prefix + reason.message, { cause: reason, indices, retryAfterMicros });
+  return new TensorlaneError(known, prefix + reason.message, {
+    cause: reason,
+    indices,
+    retryAfterMicros,
+    runtimeMessage,
+  });
 }

@@ -157,7 +157,7 @@ export class LoadedModel implements AsyncDisposable {
       checkRequestOptions(options, this.#settings.batcher, 'run');
     }
     const outputs = this.#signature.outputIndices(options?.outputs);
-    const checked = this.#check(feeds);
+    const checked = this.#check(feeds, options?.alone);
     if (checked === undefined || checked.onDevice || options?.resident) {
       return this.#runOnDevice(feeds, checked, outputs, options ?? {});
     }
@@ -177,7 +177,7 @@ export class LoadedModel implements AsyncDisposable {
   ): Promise<Outputs> {
     const resident = options.resident === true;
     if (resident) requireNumbers(this.#layout, outputs);
-    const checked = checkedThere ?? this.#check(await inHostMemory(feeds))!;
+    const checked = checkedThere ?? this.#check(await inHostMemory(feeds), options.alone)!;
     const { key, rows, alone, onDevice: used } = checked;
     const held = used ? useDeviceTensors(checked.tensors, this.#tensors.runner) : [];
     const stays = resident && this.#tensors.readsDevice;
@@ -192,8 +192,8 @@ export class LoadedModel implements AsyncDisposable {
   }
 
   /** What is to run; undefined where device tensors have to come to host memory first. */
-  #check(feeds: unknown): CheckedFeeds | undefined {
-    const checked = this.#signature.checkFeeds(feeds, this.#batchable.enabled);
+  #check(feeds: unknown, byItself = false): CheckedFeeds | undefined {
+    const checked = this.#signature.checkFeeds(feeds, this.#batchable.enabled && !byItself);
     if (checked === undefined || checked.alone || this.#independence === undefined) return checked;
     // What is found out of a row, is so by its elements.
     if (checked.onDevice && this.#independence.wants(checked)) return undefined;
@@ -223,7 +223,7 @@ export class LoadedModel implements AsyncDisposable {
     let refusal: unknown;
     const make = () => {
       try {
-        const checked = this.#check(feeds())!; // of host tensors
+        const checked = this.#check(feeds(), options.alone)!; // of host tensors
         const { key, rows, alone } = checked;
         const payload: QueuedRun = { checked, outputs, alone, resident: false, page: undefined, place: 0 };
         return { payload, key, rows, alone };
@@ -244,6 +244,15 @@ export class LoadedModel implements AsyncDisposable {
    */
   get tuned(): Tuned | undefined {
     return this.#batcher.tuned;
+  }
+
+  /**
+   * Ends the profile of a model that was loaded with `session.enableProfiling`, before the model is disposed: its file is complete when
+   * this returns. The file's path; undefined for a model that is not profiled. Errors: ERR_DISPOSED.
+   */
+  endProfiling(): string | undefined {
+    if (this.disposed) throw new TensorlaneError('ERR_DISPOSED', 'endProfiling: the model has been disposed');
+    return this.#native.endProfiling() || undefined;
   }
 
   /** Counters and histograms, cheap enough to poll. */

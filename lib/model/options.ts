@@ -38,6 +38,11 @@ export interface BatchingOptions extends Omit<BatcherOptions, 'concurrency'> {
   independentRows?: boolean | undefined;
   /** What was found when the model was loaded before: `model.batching.finding`. That of another model is not used. */
   finding?: BatchingFinding | undefined;
+  /**
+   * Whether loading fails where the model cannot be batched; true by default. false: its batch is looked for as without options, and
+   * where there is none, requests run alone.
+   */
+  required?: boolean | undefined;
   /** Which axes are the batch, where they are not the leading ones. */
   batchAxis?: BatchAxisOptions | undefined;
   /** Lets requests of different lengths share batches. */
@@ -158,6 +163,7 @@ const batchingNames = new Set([
   'finding',
   'independentRows',
   'padVariableLength',
+  'required',
 ]);
 
 /** Errors: ERR_ARGUMENT, naming the option, its value and what is allowed. */
@@ -180,7 +186,8 @@ export function completeLoadModelOptions(
     throw new TensorlaneError('ERR_ARGUMENT', `loadModel: name must be a string, got ${shown(options.name)}`);
   }
   const given: BatchingOptions = batching === false ? {} : batching;
-  const { batchAxis = {}, finding, independentRows, padVariableLength, ...batcher } = given;
+  const { batchAxis = {}, finding, independentRows, padVariableLength, required, ...batcher } = given;
+  const asked = options.batching !== undefined && flag('batching.required', required, true);
   const hasTarget = given.targetLatencyMicros !== undefined;
   const atOnce = hasTarget ? defaultConcurrency : Math.max(defaultConcurrency, device.lanes);
   const concurrency = wholeNumber('concurrency', options.concurrency, atOnce, 1);
@@ -197,7 +204,7 @@ export function completeLoadModelOptions(
   const tuned = options.tuned === undefined ? undefined : checkedTuned(options.tuned);
   const isFixed = fixesRows && options.concurrency !== undefined;
   return {
-    batching: batching === false ? 'off' : options.batching === undefined ? 'found' : 'asked',
+    batching: batching === false ? 'off' : asked ? 'asked' : 'found',
     batcher: { ...settings, learns: hasTarget || isFixed ? undefined : { bounds, tuned } },
     independentRows: flag('batching.independentRows', independentRows, false),
     finding: finding === undefined ? undefined : checkedFinding(finding),

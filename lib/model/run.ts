@@ -18,11 +18,14 @@ export interface RunOptions<Name extends string = string> extends RequestOptions
   outputs?: readonly Name[] | undefined;
   /** Whether outputs stay on the device: they are DeviceTensors then, which their owner disposes. */
   resident?: boolean | undefined;
+  /** Whether it shares no batch; its inputs need not have equal rows then. */
+  alone?: boolean | undefined;
 }
 
 const names = namesOf<RunOptions>({
   outputs: true,
   resident: true,
+  alone: true,
   signal: true,
   abortWhileRunning: true,
   priority: true,
@@ -43,4 +46,5 @@ export function requireFeeds(feeds: unknown): asserts feeds is Readonly<Record<s
 export function checkRunOptions(options: RunOptions): void {
   refuseUnknown(plainObject('run: options', options), names, 'run');
   flag('run: resident', options.resident, false);
+  flag('run: alone', options.alone, false);
 }

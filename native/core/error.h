@@ -75,12 +75,19 @@ class Error : public std::runtime_error {
   Error(Code code, const std::string& message, std::vector<std::int64_t> indices)
       : std::runtime_error(message), code_(code), indices_(std::move(indices)) {}
 
+  // What ONNX Runtime says in its own words, which the message holds among others.
+  Error(Code code, const std::string& message, std::string runtime_message)
+      : std::runtime_error(message), code_(code), runtime_message_(std::move(runtime_message)) {}
+
   [[nodiscard]] Code code() const noexcept { return code_; }
   [[nodiscard]] const std::vector<std::int64_t>& indices() const noexcept { return indices_; }
+  // Empty where it was not ONNX Runtime that failed.
+  [[nodiscard]] const std::string& runtime_message() const noexcept { return runtime_message_; }
 
  private:
   Code code_;
   std::vector<std::int64_t> indices_;
+  std::string runtime_message_;
 };
 
 // For an operation on `total` matrices of which those at `indices` failed, where any did.

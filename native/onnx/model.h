@@ -40,6 +40,9 @@ class Model {
   // From any thread.
   void terminate() { runs_.terminate(); }
 
+  // As the session says.
+  std::string end_profiling() { return session_.end_profiling(*runtime_); }
+
  private:
   const ort::Runtime* runtime_;
   Session session_;

@@ -129,6 +129,7 @@ inline constexpr int kMemTypeDefault = 0;
   X(GetMapKeyType, 105, 2, Status*, (const MapTypeInfo*, int*))                                                        \
   X(GetMapValueType, 106, 2, Status*, (const MapTypeInfo*, TypeInfo**))                                                \
   X(GetSequenceElementType, 107, 2, Status*, (const SequenceTypeInfo*, TypeInfo**))                                    \
+  X(SessionEndProfiling, 110, 2, Status*, (Session*, Allocator*, char** path))                                         \
   X(CreateEnvWithGlobalThreadPools, 119, 3, Status*,                                                                   \
     (int log_level, const char* log_id, const ThreadingOptions*, Env**))                                               \
   X(DisablePerSessionThreads, 120, 3, Status*, (SessionOptions*))                                                      \

@@ -77,7 +77,7 @@ void Runtime::fail(Status* status, const char* doing) const {
   const bool missing = api.GetErrorCode(status) == kNoSuchFile;
   api.ReleaseStatus(status);
   const Code code = tells_of_memory(message) ? Code::OutOfMemory : Code::Model;
-  throw Error(code, std::string(doing) + ": " + (missing ? "no such file: " : "") + message);
+  throw Error(code, std::string(doing) + ": " + (missing ? "no such file: " : "") + message, message);
 }
 
 }  // namespace tensorlane::ort

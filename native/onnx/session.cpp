@@ -176,4 +176,13 @@ Session::Session(const ort::Runtime& runtime, const ModelSource& source, const M
   find_unranked(source, inputs_, outputs_);
 }
 
+std::string Session::end_profiling(const ort::Runtime& runtime) {
+  const ort::Attempt ending(runtime, "ending the profile");
+  char* text = nullptr;
+  ending(runtime.api.SessionEndProfiling(get(), runtime.allocator, &text));
+  std::string path = text;
+  ending(runtime.api.AllocatorFree(runtime.allocator, text));
+  return path;
+}
+
 }  // namespace tensorlane

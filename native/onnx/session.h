@@ -28,6 +28,9 @@ class Session {
   Session(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options);
 
   [[nodiscard]] ort::Session* get() const noexcept { return session_.get(); }
+  // Writes the trace of a session that is profiled to its file, and profiles no more. Its path; empty where there is none.
+  // From any thread. Errors: Model.
+  std::string end_profiling(const ort::Runtime& runtime);
   [[nodiscard]] const ProviderInUse& provider() const noexcept { return provider_; }
   // That may compute one run, where models share them; else 1.
   [[nodiscard]] unsigned shared_threads() const noexcept { return shared_threads_; }

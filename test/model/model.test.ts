@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { type Device, open, type Tensor, tensor } from 'tensorlane';
+import { type Device, open, type Tensor, type TensorlaneError, tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { onCuda, testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
@@ -139,10 +139,45 @@ describe('batches', () => {
     await expectError(model.run({ a, b: row(1) }), 'ERR_SHAPE', /'a' has 2 rows, but input 'b' has 1/);
   });
 
+  test('a request that runs alone shares no batch, and may have inputs of several sizes', async () => {
+    await using model = await device.loadModel(models.add({ features: 1 }));
+    const b = row(1);
+    const runs = [1, 2, 3].map((i) => model.run({ a: row(i), b }, { alone: i === 2 }));
+    expect((await Promise.all(runs)).map(({ c }) => c!.data[0])).toEqual([2, 3, 4]);
+    expect(model.stats().batches).toMatchObject({ count: 2, rows: 3 });
+    const a = tensor(Float32Array.of(1, 2), [2, 1]);
+    expect(await model.run({ a, b }, { alone: true })).toEqual({ c: tensor(Float32Array.of(2, 3), [2, 1]) });
+    await expectError(model.run({ a, b }, { alone: 1 as never }), 'ERR_ARGUMENT', /alone must be true or false/);
+  });
+
+  test('options of batches that need not be find a model without one well', async () => {
+    const batching = { required: false, maxBatchSize: 8 };
+    await using fixed = await device.loadModel(
+      models.model({
+        inputs: [models.value('x', 'float32', [1, 2])],
+        outputs: [models.value('y', 'float32', [1, 2])],
+        nodes: [models.node('Neg', ['x'], ['y'])],
+      }),
+      { batching },
+    );
+    expect(fixed.batching).toMatchObject({
+      enabled: false,
+      reason: expect.stringContaining('fixed leading dimension'),
+    });
+    await using free = await device.loadModel(models.square({ features: 2 }), { batching });
+    expect(free.batching).toMatchObject({ enabled: true, maxBatchSize: 8 });
+    const wrong = device.loadModel(models.square({ features: 2 }), { batching: { required: 0 as never } });
+    await expectError(wrong, 'ERR_ARGUMENT', /batching\.required must be true or false/);
+  });
+
   test('of a batch that fails, only the culprit fails', async () => {
     await using model = await device.loadModel(models.lookup({ rows: 10, features: 1 }));
     const runs = [3, 99, 5].map((i) => model.run({ index: tensor(BigInt64Array.of(BigInt(i)), [1, 1]) }));
     await expectError(runs[1]!, 'ERR_MODEL', /indices element out of data bounds/);
+    // ONNX Runtime's own words are there by themselves, also of a request that shared a batch.
+    const failure = (await runs[1]!.catch((error: unknown) => error)) as TensorlaneError;
+    expect(failure.runtimeMessage).toMatch(/^Non-zero status code returned while running Gather node/);
+    expect(failure.message).toContain(failure.runtimeMessage);
     expect([(await runs[0]!).y!.data[0], (await runs[2]!).y!.data[0]]).toEqual([3, 5]);
   });
 

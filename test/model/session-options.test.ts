@@ -91,6 +91,19 @@ describe('settings', () => {
     expect(readdirSync(folder).filter((name) => name.startsWith('none'))).toEqual([]);
   });
 
+  test('a trace can be ended before, and its file is complete then', async () => {
+    await using model = await load({ enableProfiling: true, profileFilePrefix: join(folder, 'ended') });
+    await model.run({ x });
+    const file = model.endProfiling();
+    const events = JSON.parse(readFileSync(file!, 'utf8')) as { name: string }[];
+    expect(events.some(({ name }) => name.includes('kernel_time'))).toBe(true);
+    await model.run({ x });
+    const silent = await load({});
+    expect(silent.endProfiling()).toBe(undefined);
+    await silent.dispose();
+    expect(() => silent.endProfiling()).toThrow(expect.objectContaining({ code: 'ERR_DISPOSED' }));
+  });
+
   test('the log is as verbose as is said, and names the session', () => {
     const path = join(folder, 'logged.onnx');
     writeFileSync(path, models.square({ features: 4 }));

@@ -113,6 +113,7 @@ Napi::Function ModelObject::define(Napi::Env env) {
                          InstanceMethod<&ModelObject::run>("run"),
                          InstanceMethod<&ModelObject::examine>("examine"),
                          InstanceMethod<&ModelObject::try_rows>("tryRows"),
+                         InstanceMethod<&ModelObject::end_profiling>("endProfiling"),
                          InstanceMethod<&ModelObject::close>("close"),
                      });
 }
@@ -171,6 +172,13 @@ Napi::Value ModelObject::try_rows(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     if (model_ == nullptr) throw Error(Code::Disposed, "the model has been disposed");
     return LaneWorker::queue(make_trial_worker(info.Env(), model_, to_object(info[0], "request")), pool_);
+  });
+}
+
+Napi::Value ModelObject::end_profiling(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (model_ == nullptr) throw Error(Code::Disposed, "the model has been disposed");
+    return string_to_js(info.Env(), model_->end_profiling());
   });
 }
 

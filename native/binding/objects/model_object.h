@@ -27,6 +27,7 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
   Napi::Value run(const Napi::CallbackInfo& info);
   Napi::Value examine(const Napi::CallbackInfo& info);
   Napi::Value try_rows(const Napi::CallbackInfo& info);
+  Napi::Value end_profiling(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   std::shared_ptr<LanePool> pool_;

@@ -14,7 +14,7 @@
 
 namespace tensorlane {
 
-// A JS Error with `code`, and `indices` where a batched operation names its culprits.
+// A JS Error with `code`; `indices` where a batched operation names its culprits; `runtimeMessage` where ONNX Runtime failed.
 inline Napi::Error to_js(Napi::Env env, const Error& error) {
   Napi::Error js = Napi::Error::New(env, error.what());
   js.Set("code", Napi::String::New(env, code_string(error.code())));
@@ -24,6 +24,9 @@ inline Napi::Error to_js(Napi::Env env, const Error& error) {
       indices.Set(i, Napi::Number::New(env, static_cast<double>(error.indices()[i])));
     }
     js.Set("indices", indices);
+  }
+  if (!error.runtime_message().empty()) {
+    js.Set("runtimeMessage", Napi::String::New(env, error.runtime_message()));
   }
   return js;
 }
