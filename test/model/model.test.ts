@@ -142,9 +142,12 @@ describe('batches', () => {
   test('a request that runs alone shares no batch, and may have inputs of several sizes', async () => {
     await using model = await device.loadModel(models.add({ features: 1 }));
     const b = row(1);
-    const runs = [1, 2, 3].map((i) => model.run({ a: row(i), b }, { alone: i === 2 }));
-    expect((await Promise.all(runs)).map(({ c }) => c!.data[0])).toEqual([2, 3, 4]);
-    expect(model.stats().batches).toMatchObject({ count: 2, rows: 3 });
+    for (const alone of [false, true]) {
+      const before = model.stats().batches.count;
+      const runs = [1, 2, 3].map((i) => model.run({ a: row(i), b }, { alone }));
+      expect((await Promise.all(runs)).map(({ c }) => c!.data[0])).toEqual([2, 3, 4]);
+      expect(model.stats().batches.count - before).toBe(alone ? 3 : 1);
+    }
     const a = tensor(Float32Array.of(1, 2), [2, 1]);
     expect(await model.run({ a, b }, { alone: true })).toEqual({ c: tensor(Float32Array.of(2, 3), [2, 1]) });
     await expectError(model.run({ a, b }, { alone: 1 as never }), 'ERR_ARGUMENT', /alone must be true or false/);
