@@ -193,7 +193,7 @@ export class LoadedModel implements AsyncDisposable {
 
   /** What is to run; undefined where device tensors have to come to host memory first. */
   #check(feeds: unknown, byItself = false): CheckedFeeds | undefined {
-    const checked = this.#signature.checkFeeds(feeds, this.#batchable.enabled && !byItself);
+    const checked = this.#signature.checkFeeds(feeds, this.#batchable.enabled && !byItself, !byItself);
     if (checked === undefined || checked.alone || this.#independence === undefined) return checked;
     // What is found out of a row, is so by its elements.
     if (checked.onDevice && this.#independence.wants(checked)) return undefined;

@@ -18,7 +18,10 @@ export interface RunOptions<Name extends string = string> extends RequestOptions
   outputs?: readonly Name[] | undefined;
   /** Whether outputs stay on the device: they are DeviceTensors then, which their owner disposes. */
   resident?: boolean | undefined;
-  /** Whether it shares no batch; its inputs need not have equal rows then. */
+  /**
+   * Whether it shares no batch; false by default. Whether its shapes are what the model takes is then for ONNX Runtime to say, which
+   * passes some that are not as declared: inputs of several sizes, or [1] for a scalar.
+   */
   alone?: boolean | undefined;
 }
 

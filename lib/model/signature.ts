@@ -54,10 +54,11 @@ export class Signature {
   }
 
   /**
-   * undefined where device tensors among them have to be brought to host memory first. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE,
+   * undefined where device tensors among them have to be brought to host memory first. Whether shapes are those that the model
+   * declares is looked at with `asDeclared`; else it is left to ONNX Runtime. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE,
    * ERR_NOT_SUPPORTED.
    */
-  checkFeeds(feeds: unknown, batched: boolean): CheckedFeeds | undefined {
+  checkFeeds(feeds: unknown, batched: boolean, asDeclared = true): CheckedFeeds | undefined {
     requireFeeds(feeds);
     const given = feeds;
     const inputs = this.#layout.given;
@@ -79,7 +80,7 @@ export class Signature {
         continue;
       }
       const tensor = given[input.name] as Tensor;
-      if (checkInput(input, tensor, given, inputs)) {
+      if (checkInput(input, tensor, given, inputs, asDeclared)) {
         onDevice = true;
         const isRead = this.#readsDevice && !(batched && (input.axis === undefined || this.#layout.pads));
         if (!isRead) return undefined;
@@ -170,6 +171,7 @@ function checkInput(
   tensor: Tensor | undefined,
   given: object,
   inputs: readonly InputLayout[],
+  asDeclared: boolean,
 ): boolean {
   if (tensor === undefined || tensor === null || typeof tensor !== 'object') throw missing(spec, given, inputs);
   const { type, dims } = tensor;
@@ -185,11 +187,12 @@ function checkInput(
     );
   }
   if (type === 'string') requireStrings(data as string[], `run: input '${spec.name}'`);
-  if (!Array.isArray(dims) || (spec.ranked && dims.length !== spec.dims.length)) throw wrongShape(spec, tensor);
+  const ranked = spec.ranked && asDeclared;
+  if (!Array.isArray(dims) || (ranked && dims.length !== spec.dims.length)) throw wrongShape(spec, tensor);
   let count = 1;
   for (let axis = 0; axis < dims.length; axis++) {
     const dim = dims[axis]!;
-    const fixed = spec.ranked ? spec.dims[axis]! : -1;
+    const fixed = ranked ? spec.dims[axis]! : -1;
     if ((fixed !== -1 && dim !== fixed) || !Number.isInteger(dim) || dim < 0) throw wrongShape(spec, tensor);
     count *= dim;
   }

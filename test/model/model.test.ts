@@ -150,6 +150,7 @@ describe('batches', () => {
     }
     const a = tensor(Float32Array.of(1, 2), [2, 1]);
     expect(await model.run({ a, b }, { alone: true })).toEqual({ c: tensor(Float32Array.of(2, 3), [2, 1]) });
+    await expectError(model.run({ a, b: row(1, 2) }, { alone: true }), 'ERR_MODEL', /Got: 2 Expected: 1/);
     await expectError(model.run({ a, b }, { alone: 1 as never }), 'ERR_ARGUMENT', /alone must be true or false/);
   });
 

@@ -10,6 +10,7 @@ const pages = [
   ['linear-algebra', 'Linear algebra'],
   ['tensors', 'Tensors'],
   ['streams', 'Streams'],
+  ['onnxruntime-node', 'In place of onnxruntime-node'],
   ['server', 'A model server'],
   ['errors', 'Errors'],
   ['install', 'Installing'],
