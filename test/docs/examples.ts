@@ -21,9 +21,9 @@ export interface Page {
   readonly examples: readonly (Example & { readonly file: string })[];
 }
 
-/** Writes the examples of a page to files, and what they read beside them. */
-export function preparePage(file: string): Page {
-  const folder = join(root, 'build', 'docs-examples', file.replaceAll(/[/.]/g, '-'));
+/** Writes the examples of a page to files, and what they read beside them, in a folder of the name `as`. */
+export function preparePage(file: string, as = file.replaceAll(/[/.]/g, '-')): Page {
+  const folder = join(root, 'build', 'docs-examples', as);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'model.onnx'), models.square());
