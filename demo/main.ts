@@ -1,5 +1,6 @@
 // The demo, the main job on real input: reads pictures of text as 64 concurrent requests, without options, with such and by
-// onnxruntime-node, then by one model alone, and compresses a picture by SVD; prints what it found and writes it as one page, demo/output/index.html.
+// onnxruntime-node, then serves a model for which batches pay, and compresses a picture by SVD; prints what it found and writes it as
+// one page, demo/output/index.html.
 //
 //   npm run demo                       the whole of it, about two minutes on two cores
 //   npm run demo -- --short            fewer pictures and requests, for CI
@@ -12,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { type DeviceName, open, TensorlaneError } from 'tensorlane';
-import { compareClassifier } from './ocr/classifier.js';
+import { compareDense } from './dense.js';
 import { installedFonts } from './ocr/fonts.js';
 import { drawScenes } from './ocr/images.js';
 import { idleLoop } from './ocr/measure.js';
@@ -20,9 +21,9 @@ import type { Picture } from './ocr/pixels.js';
 import { compareRows } from './ocr/rows.js';
 import { characterAccuracy, score } from './ocr/score.js';
 import { Progress } from './progress.js';
-import { classifierVerdict, type Findings, rowsOf, summary, verdict } from './report/findings.js';
+import { denseVerdict, type Findings, rowsOf, summary, verdict } from './report/findings.js';
 import { page } from './report/page.js';
-import { classifierFigures, figures, millis, ownWork, percent, readLines, table } from './report/terminal.js';
+import { denseFigures, figures, millis, ownWork, percent, readLines, table } from './report/terminal.js';
 import { compress } from './svd/compress.js';
 import { dusk } from './svd/picture.js';
 
@@ -40,8 +41,8 @@ async function main(): Promise<void> {
     options: { short: { type: 'boolean', default: false }, device: { type: 'string' } },
   });
   const size = options.short
-    ? { pictures: 24, rounds: 1, warmUp: 64, requests: 64, alone: 12, ranks: [16, 64] }
-    : { pictures: 64, rounds: 2, warmUp: 256, requests: 128, alone: 32, ranks: [8, 32, 96, 256] };
+    ? { pictures: 24, rounds: 1, warmUp: 64, requests: 64, alone: 12, turn: 700, ranks: [16, 64] }
+    : { pictures: 64, rounds: 2, warmUp: 256, requests: 128, alone: 32, turn: 3000, ranks: [8, 32, 96, 256] };
   const progress = new Progress();
   await mkdir(PICTURES, { recursive: true });
   await using device = await open(options.device === undefined ? {} : { device: options.device as DeviceName });
@@ -67,7 +68,7 @@ async function main(): Promise<void> {
     return { truth, picture, reading, score: score(truth.text, reading.text) };
   });
 
-  const classifier = await compareClassifier(device, pictures, { ...size, inFlight: IN_FLIGHT }, progress);
+  const dense = await compareDense(device, { ...size, inFlight: IN_FLIGHT }, progress);
 
   const original = await progress.stage('painting a picture to compress', 0, () => dusk(SEED));
   const compression = await progress.stage('compressing it by SVD', 0, (report) =>
@@ -90,7 +91,7 @@ async function main(): Promise<void> {
     accuracy: characterAccuracy(lines.map((line) => line.score)),
     idle,
     rows,
-    classifier,
+    dense,
     original,
     compression,
   };
@@ -115,8 +116,8 @@ function print(findings: Findings): void {
   console.log(`\ncharacter accuracy ${percent(accuracy, 2)}; ${exact} of ${lines.length} lines without a mistake\n`);
   console.log(table(figures(findings)));
   console.log(`\n  ${verdict(findings)}\n`);
-  console.log(table(classifierFigures(findings)));
-  console.log(`\n  ${classifierVerdict(findings)}`);
+  console.log(table(denseFigures(findings)));
+  console.log(`\n  ${denseVerdict(findings)}`);
   console.log(
     '\n  mean batch: detection / direction / recognition; loop delay: of a 1 ms timer, ' +
       `${millis(idle.p99)} ms (p99) when idle`,

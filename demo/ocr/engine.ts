@@ -1,5 +1,5 @@
-// The one thing the OCR pipeline needs of an inference library: give a model one item, get its output back.
-// tensorlane and onnxruntime-node each stand behind it, so that the same pipeline runs, and is measured, on both.
+// The one thing the demo needs of an inference library: give a model one item, get its output back. tensorlane and onnxruntime-node
+// each stand behind it, so that the same work runs, and is measured, on both.
 
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -7,13 +7,13 @@ import ort from 'onnxruntime-node';
 import { Piscina } from 'piscina';
 import { type Device, type LoadModelOptions, type Tensor, tensor } from 'tensorlane';
 
-/** float32 in, float32 out: what all three OCR models take and give. */
+/** float32 in, float32 out: what all models of the demo take and give. */
 export interface Values {
   readonly data: Float32Array;
   readonly dims: readonly number[];
 }
 
-export interface OcrModel {
+export interface ServedModel {
   /** Runs one item. Every request of the demo has a batch of 1: joining them is the library's business. */
   run(item: Values): Promise<Values>;
   /** How many batches of each size have run so far, where the library tells. */
@@ -22,9 +22,9 @@ export interface OcrModel {
 }
 
 export interface OcrModels {
-  readonly detection: OcrModel;
-  readonly direction: OcrModel;
-  readonly recognition: OcrModel;
+  readonly detection: ServedModel;
+  readonly direction: ServedModel;
+  readonly recognition: ServedModel;
 }
 
 export interface Policy {
@@ -47,9 +47,9 @@ const asset = (name: string): string =>
 
 export const dictionaryFile = (): string => asset('ppocr_keys_v1.txt');
 
-type Load = (path: string) => Promise<OcrModel>;
+export type LoadModel = (path: string) => Promise<ServedModel>;
 
-async function loadAll(load: Load): Promise<OcrModels> {
+export async function loadOcr(load: LoadModel): Promise<OcrModels> {
   return {
     detection: await load(asset(FILES.detection)),
     direction: await load(asset(FILES.direction)),
@@ -58,12 +58,13 @@ async function loadAll(load: Load): Promise<OcrModels> {
 }
 
 export async function disposeAll(models: OcrModels): Promise<void> {
-  await Promise.all(Object.values(models).map((model: OcrModel) => model.dispose()));
+  await Promise.all(Object.values(models).map((model: ServedModel) => model.dispose()));
 }
 
-/** The three models on a tensorlane device; without a policy as whoever sets no options has them. */
-export const onTensorlane = (device: Device, policy?: Policy): Promise<OcrModels> =>
-  loadAll(async (path) => {
+/** On a tensorlane device; without a policy as whoever sets no options has it. */
+export const onTensorlane =
+  (device: Device, policy?: Policy): LoadModel =>
+  async (path) => {
     const model = await device.loadModel(path, policy === undefined ? {} : optionsOf(policy));
     const [input, output] = [only(model.inputs, path), only(model.outputs, path)];
     return {
@@ -75,7 +76,7 @@ export const onTensorlane = (device: Device, policy?: Policy): Promise<OcrModels
         new Map(Object.entries(model.stats().batches.sizes).map(([rows, count]) => [Number(rows), count])),
       dispose: () => model.dispose(),
     };
-  });
+  };
 
 function optionsOf({ concurrency, threads, ...batching }: Policy): LoadModelOptions {
   return { batching, concurrency, ...(threads !== undefined && { threads }) };
@@ -90,8 +91,8 @@ interface Ask {
   }[];
 }
 
-/** The same models on onnxruntime-node in worker threads, the usual cure for its runs on the JS thread: one a core, with one thread each. */
-export function onWorkerThreads(): Promise<OcrModels> {
+/** On onnxruntime-node in worker threads, the usual cure for its runs on the JS thread: one a core, with one thread each. */
+export function onWorkerThreads(): LoadModel {
   const threads = availableParallelism();
   const filename = new URL('../../bench/peers/piscina-worker.mjs', import.meta.url).href;
   const pool = new Piscina<Ask, Record<string, Values>>({
@@ -101,7 +102,7 @@ export function onWorkerThreads(): Promise<OcrModels> {
     execArgv: [],
   });
   let models = 0;
-  return loadAll(async (path) => {
+  return async (path) => {
     models++;
     return {
       run: async ({ data, dims }) => {
@@ -112,23 +113,22 @@ export function onWorkerThreads(): Promise<OcrModels> {
         if (--models === 0) await pool.destroy();
       },
     };
-  });
+  };
 }
 
-/** The same models on onnxruntime-node, with its own defaults. */
-export const onOnnxRuntime = (): Promise<OcrModels> =>
-  loadAll(async (path) => {
-    const session = await ort.InferenceSession.create(path);
-    const [input, output] = [session.inputNames[0] ?? '', session.outputNames[0] ?? ''];
-    return {
-      run: async ({ data, dims }) => {
-        const outputs = await session.run({ [input]: new ort.Tensor('float32', data, [...dims]) });
-        const value = outputs[output] as ort.Tensor;
-        return { data: value.data as Float32Array, dims: value.dims };
-      },
-      dispose: () => session.release(),
-    };
-  });
+/** On onnxruntime-node, with its own defaults. */
+export const onOnnxRuntime: LoadModel = async (path) => {
+  const session = await ort.InferenceSession.create(path);
+  const [input, output] = [session.inputNames[0] ?? '', session.outputNames[0] ?? ''];
+  return {
+    run: async ({ data, dims }) => {
+      const outputs = await session.run({ [input]: new ort.Tensor('float32', data, [...dims]) });
+      const value = outputs[output] as ort.Tensor;
+      return { data: value.data as Float32Array, dims: value.dims };
+    },
+    dispose: () => session.release(),
+  };
+};
 
 function only(values: readonly { readonly name: string }[], path: string): string {
   const [value] = values;

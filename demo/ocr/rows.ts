@@ -7,6 +7,8 @@ import type { Progress } from '../progress.js';
 import {
   dictionaryFile,
   disposeAll,
+  type LoadModel,
+  loadOcr,
   type OcrModels,
   onOnnxRuntime,
   onTensorlane,
@@ -53,7 +55,7 @@ interface Contender {
   readonly key: RowName;
   readonly name: string;
   readonly what: string;
-  readonly load: () => Promise<OcrModels>;
+  readonly load: LoadModel;
   readonly callers: number;
   readonly requests: number;
 }
@@ -65,7 +67,7 @@ function contenders(device: Device, { requests, alone, inFlight }: Load): Conten
       key: 'alone',
       name: '1 caller, no options',
       what: 'Each request is sent when the one before it is answered: the latency with nobody else there.',
-      load: () => onTensorlane(device),
+      load: onTensorlane(device),
       callers: 1,
       requests: alone,
     },
@@ -73,21 +75,21 @@ function contenders(device: Device, { requests, alone, inFlight }: Load): Conten
       key: 'usual',
       name: `${inFlight} callers, no options`,
       what: 'Models loaded without options: how many pictures a batch has and how many batches run at once they learn.',
-      load: () => onTensorlane(device),
+      load: onTensorlane(device),
       ...crowd,
     },
     {
       key: 'single',
       name: `${inFlight} callers, one at a time`,
       what: 'maxBatchSize 1, concurrency 1, threads 1: requests queue, and every run of a model carries one picture.',
-      load: () => onTensorlane(device, ONE_AT_A_TIME),
+      load: onTensorlane(device, ONE_AT_A_TIME),
       ...crowd,
     },
     {
       key: 'batched',
       name: `${inFlight} callers, batched`,
       what: `That with maxBatchSize ${BATCHED.maxBatchSize}: a batch gathers what arrives while the one before it runs.`,
-      load: () => onTensorlane(device, BATCHED),
+      load: onTensorlane(device, BATCHED),
       ...crowd,
     },
     {
@@ -101,7 +103,7 @@ function contenders(device: Device, { requests, alone, inFlight }: Load): Conten
       key: 'workers',
       name: `${inFlight} callers, worker threads`,
       what: 'The same load on onnxruntime-node in piscina: a worker thread a core, each with a session of one thread.',
-      load: onWorkerThreads,
+      load: onWorkerThreads(),
       ...crowd,
     },
   ];
@@ -115,7 +117,9 @@ export async function compareRows(
 ): Promise<Record<RowName, Row>> {
   const characters = await alphabet(dictionaryFile());
   const entries = contenders(device, load);
-  const models = await progress.stage('loading the models', 0, () => Promise.all(entries.map((entry) => entry.load())));
+  const models = await progress.stage('loading the models', 0, () =>
+    Promise.all(entries.map((entry) => loadOcr(entry.load))),
+  );
   try {
     const running = entries.map((entry, index) => {
       const own = models[index] as OcrModels;

@@ -1,7 +1,7 @@
 // Everything a run found out: the one thing that the page, the terminal's table and summary.json are made from.
 
 import type { DeviceInfo } from 'tensorlane';
-import type { ClassifierRow, ClassifierRowName } from '../ocr/classifier.js';
+import type { DenseRow, DenseRowName } from '../dense.js';
 import type { Truth } from '../ocr/images.js';
 import type { LoopDelay } from '../ocr/measure.js';
 import type { Reading } from '../ocr/pipeline.js';
@@ -36,8 +36,7 @@ export interface Findings {
   readonly accuracy: number;
   readonly idle: LoopDelay;
   readonly rows: Readonly<Record<RowName, Row>>;
-  /** The classifier alone. */
-  readonly classifier: Readonly<Record<ClassifierRowName, ClassifierRow>>;
+  readonly dense: Readonly<Record<DenseRowName, DenseRow>>;
   readonly original: Picture;
   readonly compression: Compression;
 }
@@ -92,16 +91,10 @@ export function verdict({ rows }: Findings): string {
   );
 }
 
-/** The same of the classifier alone. */
-export function classifierVerdict({ classifier }: Findings): string {
-  const { usual, single, peer, workers } = classifier;
-  const batching = usual.perSecond / single.perSecond;
-  const rows = usual.rowsPerBatch?.toFixed(1);
-  const paid =
-    batching > 1 / alike
-      ? `Batches paid: of ${rows} rows on average.`
-      : `Batches of ${rows} rows on average did not pay.`;
-  return `${standing(usual, [single, peer, workers])} ${paid}`;
+/** The same of the dense model. */
+export function denseVerdict({ dense }: Findings): string {
+  const { usual, single, peer, workers } = dense;
+  return `${standing(usual, [single, peer, workers])} Its batches had ${usual.rowsPerBatch?.toFixed(1)} rows on average.`;
 }
 
 /** The findings as plain data, without pixels. */

@@ -8,9 +8,9 @@ import type { Picture } from '../ocr/pixels.js';
 import type { Row } from '../ocr/rows.js';
 import type { Score } from '../ocr/score.js';
 import { batchSizes, latency, loopDelay, quality, singularValues, throughput } from './charts.js';
-import { classifierVerdict, type Findings, type ReadLine, rowsOf, verdict } from './findings.js';
+import { denseVerdict, type Findings, type ReadLine, rowsOf, verdict } from './findings.js';
 import { SCRIPT, STYLE } from './style.js';
-import { classifierFigures, figures, millis, ownWork, percent } from './terminal.js';
+import { denseFigures, figures, millis, ownWork, percent } from './terminal.js';
 
 /** Pictures shown before "all" is chosen. */
 const FIRST = 8;
@@ -131,7 +131,7 @@ function marked({ steps }: Score): string {
 function load(findings: Findings): string {
   const { rows, idle } = findings;
   const { head, body } = figures(findings);
-  const alone = classifierFigures(findings);
+  const alone = denseFigures(findings);
   const named = rowsOf(findings);
   const line = (cells: readonly string[], row: Row | undefined): string =>
     `<tr${row === rows.usual ? ' class="ours"' : ''}>${cells
@@ -151,7 +151,7 @@ ${chart('Batches that formed', 'how many of each size, by model; requests of one
 </div>
 <div class="scroll"><table><thead><tr>${head.map((title) => `<th>${inHtml(title)}</th>`).join('')}</tr></thead>
 <tbody>${body.map((cells, index) => line(cells, named[index])).join('')}</tbody></table></div>
-<p class="verdict">The direction classifier alone: ${inHtml(classifierVerdict(findings))}</p>
+<p class="verdict">Four dense layers: ${inHtml(denseVerdict(findings))}</p>
 <div class="scroll"><table><thead><tr>${alone.head.map((title) => `<th>${inHtml(title)}</th>`).join('')}</tr></thead>
 <tbody>${alone.body.map((cells) => `<tr>${cells.map((cell) => `<td>${inHtml(cell)}</td>`).join('')}</tr>`).join('')}</tbody></table></div>
 <p class="note">Mean batch: detection / direction / recognition. ${agreement(findings)} The demo's own pixel work on the JS thread (normalising, boxes, crops, decoding) takes
