@@ -4,6 +4,7 @@ import type { Suite } from '../suite.js';
 import { adaptive } from './adaptive.js';
 import { defaults } from './defaults.js';
 import { dense } from './dense.js';
+import { jobs } from './jobs.js';
 import { latency } from './latency.js';
 import { loading } from './loading.js';
 import { ocr } from './ocr.js';
@@ -31,4 +32,5 @@ export const SUITES: readonly Suite[] = [
   server,
   adaptive,
   defaults,
+  jobs,
 ];

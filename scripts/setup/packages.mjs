@@ -60,7 +60,8 @@ export const purposes = Object.keys(needs);
 
 // What is wanted and not needed is fetched where that is easy, and is never an error. The demo draws with those of these fonts
 // that are here; with ccache, what was compiled once is not compiled again, nor what the addons of several packages share; with
-// clang's runtime, the reader of graphs is fuzzed; with redis-server, jobs are tested.
+// clang's runtime, the reader of graphs is fuzzed; with redis-server, jobs are tested
+// and measured.
 const fonts = JSON.parse(readFileSync(new URL('./fonts.json', import.meta.url), 'utf8'));
 const fontPackages = ['fontconfig', ...new Set(fonts.map((font) => font.package))];
 const unavailableFile = inRoot('build', '.setup', 'not-available');

@@ -2,9 +2,11 @@
 
 export type { SharedOptions } from './job/settings.js';
 export type { WorkerReport } from './job/workers.js';
+export { FileStore } from './payload/file-store.js';
 export type { PayloadStore } from './payload/store.js';
 export { decodeTensors, encodeTensors, type Tensors } from './payload/tensors.js';
 export type { AddOptions, BackoffOptions } from './producer/add-options.js';
+export type { Step, StepOutput } from './producer/flow.js';
 export { type DeadLetter, JobHandle, type JobState, type ResultOptions } from './producer/handle.js';
 export type { QueueStatus } from './producer/load.js';
 export { type JobToAdd, TensorQueue, type TensorQueueOptions } from './producer/queue.js';

@@ -18,6 +18,14 @@ export interface JobData {
   readonly options?: Readonly<Record<string, unknown>>;
   /** When the answer is worth nothing any more: milliseconds since 1970 by Redis' own clock, since those of hosts differ. */
   readonly deadline?: number;
+  /** Feeds that are outputs of jobs before it, its children in the queue, by the feeds' names. */
+  readonly from?: Readonly<Record<string, Origin>>;
+}
+
+export interface Origin {
+  /** Of the job in Redis. */
+  readonly job: string;
+  readonly output: string;
 }
 
 export interface JobResult {
@@ -40,13 +48,17 @@ export function checkJobData(data: unknown, what: string): JobData {
       `${what}: its data is no job of tensorlane: expected { tensorlane: 1, feeds, ... }`,
     );
   }
-  const { options, deadline } = data;
+  const { options, deadline, from = {} } = data;
   checkReference(data.feeds, `${what}: feeds`);
   if (options !== undefined && !isPlainObject(options)) {
     throw new TensorlaneError('ERR_ARGUMENT', `${what}: options must be an object, got ${shown(options)}`);
   }
   if (deadline !== undefined && !Number.isFinite(deadline)) {
     throw new TensorlaneError('ERR_ARGUMENT', `${what}: deadline must be a number, got ${shown(deadline)}`);
+  }
+  const isFrom = (one: unknown) => isPlainObject(one) && typeof one.job === 'string' && typeof one.output === 'string';
+  if (!isPlainObject(from) || !Object.values(from).every(isFrom)) {
+    throw new TensorlaneError('ERR_ARGUMENT', `${what}: from must have { job, output } by the names of feeds`);
   }
   return data as unknown as JobData;
 }

@@ -42,7 +42,12 @@ export class Adder {
 
   async #addAll(all: readonly Waiting[]): Promise<void> {
     try {
-      await this.#queue.addBulk(all.map(({ job }) => job));
+      if (all.length === 1) {
+        const { name, data, opts } = all[0]!.job;
+        await this.#queue.add(name, data, opts);
+      } else {
+        await this.#queue.addBulk(all.map(({ job }) => job));
+      }
       for (const one of all) one.resolve();
     } catch (reason) {
       // Each is an insert of its own: what was refused of them, and whether all were, the queue itself says.

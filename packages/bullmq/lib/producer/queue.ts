@@ -2,18 +2,21 @@
 // with its reason; and a job's tensors are in their store before the job is in the queue.
 
 import { randomUUID } from 'node:crypto';
-import { Job, Queue } from 'bullmq';
+import { FlowProducer, Job, Queue } from 'bullmq';
 import { TensorlaneError } from 'tensorlane';
 import { checkNames, text, wholeNumber } from '../core/checks.js';
 import { errorOfReason } from '../core/reason.js';
 import { checkJobResult, formatVersion, type JobData, keysOf } from '../job/format.js';
+import { resultName } from '../job/operations.js';
 import { checkSettings, type QueueSettings, type SharedOptions, sharedNames } from '../job/settings.js';
 import type { Reference } from '../payload/payloads.js';
 import type { Tensors } from '../payload/tensors.js';
 import { RedisClock } from '../redis/clock.js';
 import { type Connected, connect, requireNoEviction } from '../redis/connection.js';
+import { queueErrorOf } from '../redis/failures.js';
 import { type AddOptions, type CheckedAddOptions, checkAddOptions, idOfKey } from './add-options.js';
 import { Adder } from './adder.js';
+import { checkSteps, flowOf, type Prepared, type Step, stepsOf } from './flow.js';
 import { type DeadLetter, type HandleOwner, JobHandle, type JobState } from './handle.js';
 import { givenOf, LinearAlgebraJobs, type OperationJob } from './linalg.js';
 import { Load, type QueueStatus } from './load.js';
@@ -47,6 +50,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
   readonly #clock: RedisClock;
   readonly #load: Load;
   readonly #owner: HandleOwner;
+  #flows: FlowProducer | undefined;
   #checked: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -113,6 +117,34 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     return Promise.all(jobs.map(({ name, feeds, options }) => this.add<R>(name, feeds, options)));
   }
 
+  /**
+   * Adds jobs that feed on others, all of them or none; the handle is the last one's. Where one before it fails for good, so does it.
+   *
+   *     const found = { name: 'detect', feeds: { x: picture } };
+   *     const handle = await jobs.flow({ name: 'recognize', from: { x: { step: found, output: 'crops' } } });
+   *
+   * Errors: those of `add`.
+   */
+  async flow<R = Tensors>(last: Step): Promise<JobHandle<R>> {
+    checkSteps(last, this.name);
+    const prepared = new Map<Step, Prepared>();
+    const sealed: Reference[] = [];
+    try {
+      for (const step of stepsOf(last)) prepared.set(step, await this.#prepare(step, step === last, sealed));
+      const { id } = prepared.get(last)!;
+      this.#flows ??= new FlowProducer({ connection: this.#connected.redis, prefix: this.#settings.prefix });
+      this.#flows.on('error', () => {});
+      this.#outcomes.expect(id);
+      await this.#flows.add(flowOf(last, prepared, this.#settings.prefix, resultName));
+      this.#outcomes.added(id);
+      return new JobHandle<R>(this.#owner, id, last.name, givenOf(last.name) as never);
+    } catch (reason) {
+      for (const { id } of prepared.values()) this.#outcomes.forget(id);
+      await Promise.all(sealed.map((one) => this.#drop(one)));
+      throw queueErrorOf(reason);
+    }
+  }
+
   /** A job that was added before, perhaps elsewhere. */
   job<R = Tensors>(id: string, name = ''): JobHandle<R> {
     return new JobHandle<R>(this.#owner, id, name, givenOf(name) as never);
@@ -148,6 +180,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
   close(): Promise<void> {
     this.#closing ??= (async () => {
       await this.#outcomes.close();
+      await this.#flows?.close();
       await this.queue.close();
       await this.#connected.close();
     })();
@@ -190,6 +223,37 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     };
     await this.#put(id, name, data, checked);
     return new JobHandle(this.#owner, id, name, given);
+  }
+
+  async #prepare(step: Step, isLast: boolean, sealed: Reference[]): Promise<Prepared> {
+    const { name, queue = this.name, feeds = {}, options = {} } = step;
+    const what = `flow: '${name}'`;
+    if (this.#closing !== undefined) throw new TensorlaneError('ERR_DISPOSED', `${what}: the queue has been closed`);
+    const checked = checkAddOptions(options, what);
+    if (checked.key !== undefined) throw new TensorlaneError('ERR_ARGUMENT', `${what}: a step cannot have a key`);
+    const { payloads, prefix, removeOnComplete, removeOnFail } = this.#settings;
+    this.#checked ??= this.#check();
+    await this.#checked;
+    if (this.#load.isBounded) await this.#load.admit(what);
+    const id = randomUUID();
+    const key = keysOf(prefix, queue).feeds(id, randomUUID());
+    const reference = await payloads.seal(payloads.encode(feeds, what), key, checked.delayMs + this.#settings.expireMs);
+    sealed.push(reference);
+    const deadline = await this.#deadlineOf(checked);
+    const data = { tensorlane: formatVersion, feeds: reference, ...(deadline === undefined ? {} : { deadline }) };
+    // What waits for a job that has failed for good is told so.
+    const failing = isLast ? {} : { failParentOnFailure: true };
+    return {
+      id,
+      queue,
+      job: (children, from) => ({
+        name,
+        queueName: queue,
+        data: from === undefined ? data : { ...data, from },
+        opts: { ...checked.job, ...failing, removeOnComplete, removeOnFail, jobId: id },
+        children: [...children],
+      }),
+    };
   }
 
   async #put(id: string, name: string, data: JobData, { job, key }: CheckedAddOptions): Promise<void> {

@@ -23,9 +23,13 @@ export class Algebra {
   readonly #linalg: LinearAlgebra;
   readonly #smallBytes: number;
   readonly #together: Batched<Call, Tensors>;
+  readonly #lanes: number;
+  /** Calls of the device that have not been answered. */
+  #running = 0;
 
   constructor(device: Device, lanes: number) {
     this.#linalg = device.linalg;
+    this.#lanes = lanes;
     this.#smallBytes = smallBytes[device.info.kind];
     this.#together = batched((calls: Call[]) => this.#runTogether(calls), {
       maxBatchSize: mostTogether,
@@ -56,7 +60,9 @@ export class Algebra {
     const isSmall = operands.every(({ type, data, dims }) => {
       return type !== 'string' && dims.length >= 2 && data.byteLength > 0 && data.byteLength <= this.#smallBytes;
     });
-    return isSmall ? this.#together.run(call) : this.#runAlone(call);
+    // Where a lane is free there is nobody to wait for.
+    if (!isSmall || this.#running < this.#lanes) return this.#runAlone(call);
+    return this.#together.run(call);
   }
 
   dispose(): Promise<void> {
@@ -64,7 +70,12 @@ export class Algebra {
   }
 
   async #runAlone({ operation, operands, options }: Call): Promise<Tensors> {
-    return named(await operation.run(this.#linalg, operands as never, options));
+    this.#running++;
+    try {
+      return named(await operation.run(this.#linalg, operands as never, options));
+    } finally {
+      this.#running--;
+    }
   }
 
   async #runTogether(calls: readonly Call[]): Promise<Tensors[]> {

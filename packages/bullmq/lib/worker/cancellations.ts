@@ -1,18 +1,32 @@
-// Jobs that are to be given up while they run: told on a channel, and kept under a key for a worker that was not listening.
+// Jobs that are to be given up while they run: told on a channel, and kept under a key for a worker that was not listening when another
+// had the job.
 
 import type { Redis } from 'ioredis';
 import { another, type Connected } from '../redis/connection.js';
 
+/** So long after it was told, a job may still be on its way here from the queue. */
+const rememberedMs = 30_000;
+
 export class Cancellations {
   readonly #connected: Connected;
+  readonly #lately = new Map<string, { readonly reason: string; readonly at: number }>();
   readonly #byChannel = new Map<string, (id: string, reason: string) => void>();
 
   constructor(redis: Redis) {
     this.#connected = another(redis);
     this.#connected.redis.on('message', (channel, message) => {
       const told = parse(message);
-      if (told !== undefined) this.#byChannel.get(channel)?.(told.id, told.reason);
+      if (told === undefined) return;
+      const now = performance.now();
+      for (const [id, { at }] of this.#lately) if (now - at > rememberedMs) this.#lately.delete(id);
+      this.#lately.set(told.id, { reason: told.reason, at: now });
+      this.#byChannel.get(channel)?.(told.id, told.reason);
     });
+  }
+
+  /** Why a job was cancelled lately, if it was. */
+  reasonOf(id: string): string | undefined {
+    return this.#lately.get(id)?.reason;
   }
 
   async listen(channel: string, cancel: (id: string, reason: string) => void): Promise<void> {

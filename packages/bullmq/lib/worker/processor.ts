@@ -7,11 +7,20 @@ import { DelayedError, type Job, UnrecoverableError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type Tensor, TensorlaneError } from 'tensorlane';
 import { isLasting, reasonOf } from '../core/reason.js';
-import { checkJobData, formatVersion, isOfAnotherFormat, type JobData, type JobResult, keysOf } from '../job/format.js';
+import {
+  checkJobData,
+  checkJobResult,
+  formatVersion,
+  isOfAnotherFormat,
+  type JobData,
+  type JobResult,
+  keysOf,
+} from '../job/format.js';
 import type { QueueSettings } from '../job/settings.js';
 import { sizeOf } from '../payload/payloads.js';
 import type { RedisClock } from '../redis/clock.js';
 import type { ByteBudget } from './budget.js';
+import type { Cancellations } from './cancellations.js';
 import type { Handlers } from './handlers.js';
 import { Suspects } from './suspects.js';
 
@@ -21,6 +30,7 @@ export interface ProcessorParts {
   readonly handlers: Handlers;
   readonly budget: ByteBudget;
   readonly suspects: Suspects;
+  readonly cancellations: Cancellations;
   readonly clock: RedisClock;
 }
 
@@ -78,7 +88,7 @@ export class Processor {
     try {
       const begun = performance.now();
       const [feeds, cancelled, leftMs] = await Promise.all([
-        settings.payloads.open(data.feeds, what),
+        this.#feedsOf(job, data, what),
         this.#cancellationOf(job),
         this.#leftOf(data),
       ]);
@@ -100,6 +110,33 @@ export class Processor {
     }
   }
 
+  /** Its own, and outputs of the jobs before it. */
+  async #feedsOf(job: Job, { feeds, from }: JobData, what: string): Promise<Record<string, Tensor>> {
+    const { payloads } = this.#parts.settings;
+    if (from === undefined) return payloads.open(feeds, what);
+    const results = (await job.getChildrenValues()) as Readonly<Record<string, unknown>>;
+    const keys = [...new Set(Object.values(from).map((origin) => origin.job))];
+    const opened = keys.map(async (key) => {
+      const before = `${what}: the job '${key}' before it`;
+      if (results[key] === undefined) throw new TensorlaneError('ERR_NOT_FOUND', `${before} has no result`);
+      return [key, await payloads.open(checkJobResult(results[key], before).outputs, before)] as const;
+    });
+    const [own, ...others] = await Promise.all([payloads.open(feeds, what), ...opened]);
+    const outputs = new Map(others);
+    for (const [name, { job: key, output }] of Object.entries(from)) {
+      const tensor = outputs.get(key)?.[output];
+      if (tensor === undefined) {
+        const there = Object.keys(outputs.get(key) ?? {}).join(', ');
+        throw new TensorlaneError(
+          'ERR_ARGUMENT',
+          `${what}: '${name}' is to be '${output}' of '${key}'; it gave ${there}`,
+        );
+      }
+      own[name] = tensor;
+    }
+    return own;
+  }
+
   #call(job: Job, data: JobData, feeds: Record<string, Tensor>, signal: AbortSignal, handlers: Handlers) {
     return handlers.run(job.name, feeds, {
       id: job.id!,
@@ -110,9 +147,11 @@ export class Processor {
     });
   }
 
-  /** Only a job that was cancelled while nobody could take it out of the queue has one. */
+  /** One that another worker had may have been cancelled then. */
   async #cancellationOf(job: Job): Promise<string | null> {
-    return this.#parts.redis.get(this.#keys.cancelled(job.id!));
+    const told = this.#parts.cancellations.reasonOf(job.id!);
+    if (told !== undefined) return told;
+    return job.attemptsStarted > 1 ? this.#parts.redis.get(this.#keys.cancelled(job.id!)) : null;
   }
 
   async #leftOf({ deadline }: JobData): Promise<number> {

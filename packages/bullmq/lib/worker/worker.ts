@@ -164,6 +164,7 @@ export class TensorWorker implements AsyncDisposable {
       handlers: this.#handlers,
       budget: this.#budget,
       suspects: new Suspects(),
+      cancellations: this.#cancellations,
       clock: new RedisClock(this.#bulk.redis),
     };
     await Promise.all(this.queues.map((queue) => this.#serve(queue, new Processor(queue, parts), parts.clock, device)));

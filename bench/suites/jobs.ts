@@ -1,0 +1,192 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { Child } from '../load/child.js';
+import type { JobsWorker, Place } from '../load/jobs-worker.js';
+import { models } from '../models.js';
+import { median, ratios } from '../stats.js';
+import type { Context, Suite } from '../suite.js';
+
+const N = 256;
+const PRODUCERS = 4;
+const WORKERS = 2;
+const SVD = `SVD ${N}x${N}, ${PRODUCERS} producers and ${WORKERS} workers, of what one process does without a queue`;
+const SQUARE = '16-float model, against BullMQ with one job at a time';
+const LATENCY = 'p50 from add to result, against an empty job of BullMQ';
+
+/** What a queue costs: the same work through Redis and without, and through BullMQ's own processor. */
+export const jobs: Suite = {
+  name: 'jobs',
+  about: `jobs through Redis: SVDs of ${N}x${N} by several processes, a model of 16 floats, one job alone`,
+  figures: [SVD, SQUARE, LATENCY],
+  async run(context) {
+    if (spawnSync('redis-server', ['--version']).status !== 0) {
+      for (const name of jobs.figures) context.skip(name, 'x', 'there is no redis-server');
+      return;
+    }
+    const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'tensorlane-bench-'));
+    const redis = await startRedis(folder);
+    try {
+      await latency(context, redis.url);
+      await squares(context, redis.url);
+      await svds(context, redis.url, join(folder, 'payloads'));
+    } finally {
+      await redis.stop();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+const child = (name: string) => new Child<JobsWorker>(new URL('../load/jobs-worker.ts', import.meta.url), name);
+
+async function closeAll(children: readonly Child<JobsWorker>[]): Promise<void> {
+  await Promise.all(children.map((one) => one.close()));
+}
+
+async function latency(context: Context, url: string): Promise<void> {
+  const [place, plain] = [
+    { url, queue: 'latency' },
+    { url, queue: 'latency-plain' },
+  ];
+  const all = ['producer', 'worker', 'BullMQ producer', 'BullMQ worker'].map(child);
+  const [producer, worker, plainProducer, plainWorker] = all as [
+    Child<JobsWorker>,
+    Child<JobsWorker>,
+    Child<JobsWorker>,
+    Child<JobsWorker>,
+  ];
+  const count = context.rounds(200, 20);
+  const [ours, theirs]: [number[], number[]] = [[], []];
+  try {
+    await worker.call('work', { place });
+    await plainWorker.call('workPlainly', { place: plain });
+    await producer.call('produce', place);
+    await plainProducer.call('producePlainly', plain);
+    await producer.call('latencies', { count });
+    await plainProducer.call('latenciesPlainly', { count });
+    for (let round = 0; round < context.rounds(7, 1); round++) {
+      ours.push(median(await producer.call('latencies', { count })));
+      theirs.push(median(await plainProducer.call('latenciesPlainly', { count })));
+    }
+    const costs = await worker.call('costs', undefined as never);
+    context.add(LATENCY, 'x', ratios(ours, theirs), {
+      target: { is: '<=', value: 1.5 },
+      remark: 'the trace of a 4x4 matrix; producer and worker are processes of their own on this machine',
+    });
+    context.add('p50 from add to result', 'ms', ours);
+    context.add('p50 from add to result, an empty job of BullMQ', 'ms', theirs);
+    for (const part of ['load', 'run', 'store'] as const)
+      context.add(`a small job at its worker: ${part}`, 'us', [costs[part]]);
+  } finally {
+    await closeAll(all);
+  }
+}
+
+async function squares(context: Context, url: string): Promise<void> {
+  const [place, plain] = [
+    { url, queue: 'square' },
+    { url, queue: 'square-plain' },
+  ];
+  const all = ['producer', 'worker', 'BullMQ producer', 'BullMQ worker'].map(child);
+  const [producer, worker, plainProducer, plainWorker] = all as [
+    Child<JobsWorker>,
+    Child<JobsWorker>,
+    Child<JobsWorker>,
+    Child<JobsWorker>,
+  ];
+  const count = context.rounds(3000, 200);
+  const [ours, theirs]: [number[], number[]] = [[], []];
+  const path = models.square();
+  try {
+    await worker.call('work', { place, path });
+    await plainWorker.call('workPlainly', { place: plain, path });
+    await producer.call('produce', place);
+    await plainProducer.call('producePlainly', plain);
+    await producer.call('squares', { count });
+    await plainProducer.call('squaresPlainly', { count });
+    for (let round = 0; round < context.rounds(5, 1); round++) {
+      ours.push(await producer.call('squares', { count }));
+      theirs.push(await plainProducer.call('squaresPlainly', { count }));
+    }
+    context.add(SQUARE, 'x', ratios(ours, theirs), {
+      target: { is: '>=', value: 3 },
+      remark: `${count} jobs from the first add to the last result`,
+    });
+    context.add('16-float model', '/s', ours);
+    context.add('16-float model, BullMQ with one job at a time', '/s', theirs);
+  } finally {
+    await closeAll(all);
+  }
+}
+
+async function svds(context: Context, url: string, folder: string): Promise<void> {
+  const alone = child('in place');
+  const ways: readonly { readonly name: string; readonly place: Place }[] = [
+    { name: 'tensors in files', place: { url, queue: 'svd-files', folder } },
+    { name: 'tensors in Redis', place: { url, queue: 'svd-redis' } },
+  ];
+  const ms = context.rounds(2000, 300);
+  const inPlace: number[] = [];
+  const through: number[][] = ways.map(() => []);
+  const fleets = ways.map(() => ({ producers: [] as Child<JobsWorker>[], workers: [] as Child<JobsWorker>[] }));
+  try {
+    for (const [i, { place }] of ways.entries()) {
+      for (let k = 0; k < WORKERS; k++) fleets[i]!.workers.push(child('worker'));
+      for (let k = 0; k < PRODUCERS; k++) fleets[i]!.producers.push(child('producer'));
+      await Promise.all(fleets[i]!.workers.map((one) => one.call('work', { place, streams: 1 })));
+      await Promise.all(fleets[i]!.producers.map((one) => one.call('produce', place)));
+    }
+    for (let round = -1; round < context.rounds(5, 1); round++) {
+      const direct = await alone.call('svdInPlace', { n: N, atOnce: 8, ms });
+      const rates: number[] = [];
+      for (const { producers } of fleets) {
+        const each = await Promise.all(producers.map((one) => one.call('svdThroughQueue', { n: N, atOnce: 2, ms })));
+        rates.push(each.reduce((a, b) => a + b, 0));
+      }
+      // The first round warms everything up.
+      if (round < 0) continue;
+      inPlace.push(direct);
+      for (const [i, rate] of rates.entries()) through[i]!.push(rate);
+    }
+    context.add(SVD, 'x', ratios(through[0]!, inPlace), {
+      target: { is: '>=', value: 0.8 },
+      remark: 'float64, 8 at once, all of it on this machine; tensors in files of /dev/shm (FileStore)',
+    });
+    context.add('the same with tensors in Redis', 'x', ratios(through[1]!, inPlace));
+    context.add('SVDs in one process without a queue', '/s', inPlace);
+    for (const [i, { name }] of ways.entries()) context.add(`SVDs through the queue, ${name}`, '/s', through[i]!);
+  } finally {
+    await closeAll([alone, ...fleets.flatMap(({ producers, workers }) => [...producers, ...workers])]);
+  }
+}
+
+interface Server {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+async function startRedis(folder: string): Promise<Server> {
+  const free = createServer().listen(0, '127.0.0.1');
+  await once(free, 'listening');
+  const { port } = free.address() as { port: number };
+  free.close();
+  const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', ''];
+  const server: ChildProcess = spawn('redis-server', args, { stdio: 'ignore' });
+  const url = `redis://127.0.0.1:${port}`;
+  const client = new Redis(url, { retryStrategy: () => 20, maxRetriesPerRequest: null });
+  client.on('error', () => {});
+  await client.ping();
+  client.disconnect();
+  return {
+    url,
+    async stop() {
+      const ended = once(server, 'exit');
+      server.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
