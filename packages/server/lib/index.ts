@@ -1,10 +1,25 @@
 // The public surface of @tensorlane/server.
 
+export {
+  Client,
+  type ConnectOptions,
+  connect,
+  type RemoteFeeds,
+  RemoteModel,
+  type RemoteRunOptions,
+} from './client/client.js';
 export { defineConfig, readConfigFile } from './config/file.js';
 export { readBatchingFile, readModelConfigFile } from './config/tensorflow.js';
 export { Engine, type ModelReference, type ModelStatus } from './engine/engine.js';
 export type { EngineOptions, ModelConfig, VersionPolicy } from './engine/options.js';
 export type { VersionState, VersionStatus } from './engine/versions.js';
 export { type PluginOptions, tensorlane } from './http/fastify.js';
+export {
+  createFetchHandler,
+  createHandler,
+  type FetchHandler,
+  type HandlerOptions,
+  type NodeHandler,
+} from './http/handlers.js';
 export type { LimitOptions } from './http/limits.js';
 export { Server, type ServerOptions, serve } from './server.js';

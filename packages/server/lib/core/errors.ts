@@ -46,6 +46,10 @@ const ofCodes: Partial<Record<ErrorCode, Status>> = {
   ERR_NOT_SUPPORTED: 'UNIMPLEMENTED',
 };
 
+/** Headers that tell our own client what a status cannot. */
+export const codeHeader = 'tensorlane-code';
+export const microsHeader = 'tensorlane-retry-after-micros';
+
 interface RefusalDetails {
   /** HTTP's status, where it has one of its own for this. */
   readonly http?: number;
@@ -73,6 +77,8 @@ export interface Told {
   readonly http: number | undefined;
   /** After how many microseconds a new attempt may succeed. */
   readonly retryAfterMicros: number | undefined;
+  /** The library's own code, where it is a failure of the library's. */
+  readonly code?: ErrorCode | undefined;
 }
 
 /** A failure of whatever kind, as it is told to a client. What is no fault of the client's keeps its details to itself. */
@@ -82,7 +88,7 @@ export function told(error: unknown): Told {
     return { status: 'INTERNAL', message: 'internal error', http: undefined, retryAfterMicros: undefined };
   }
   const { code, message, retryAfterMicros } = error;
-  return { status: ofCodes[code] ?? 'INTERNAL', message, http: undefined, retryAfterMicros };
+  return { status: ofCodes[code] ?? 'INTERNAL', message, http: undefined, retryAfterMicros, code };
 }
 
 /** What is wrong with what a client sent. */

@@ -6,6 +6,7 @@ import { tensorflowServing } from '../tfs/protocol.js';
 import { openInference } from '../v2/protocol.js';
 import { ByteBudget } from './budget.js';
 import { type Answer, type Exchange, jsonAnswer, type Protocol } from './exchange.js';
+import { FetchExchange } from './fetch.js';
 import type { Limits } from './limits.js';
 import { compressed, NodeExchange } from './node.js';
 
@@ -26,6 +27,11 @@ export class Service {
     this.#isRetired = true;
   }
 
+  /** Whether a path is one of its protocols'. */
+  owns(path: string): boolean {
+    return /^\/v[12](\/|$)/i.test(path);
+  }
+
   /** Never rejects. */
   async answer(exchange: Exchange): Promise<Answer> {
     for (const protocol of this.#protocols) {
@@ -33,6 +39,17 @@ export class Service {
       if (answer !== undefined) return answer;
     }
     return jsonAnswer(404, { error: 'there is nothing at this path' });
+  }
+
+  /** What is to be sent to a request of the web's. Never rejects. */
+  async respondToFetch(request: Request, path: string): Promise<Answer> {
+    const lease = this.budget.lease();
+    try {
+      const exchange = new FetchExchange(request, path, this.#limits, lease);
+      return await compressed(await this.answer(exchange), exchange.header('accept-encoding'));
+    } finally {
+      lease.release();
+    }
   }
 
   /** What is to be sent to a request of node:http. Never rejects. */

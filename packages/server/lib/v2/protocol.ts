@@ -2,7 +2,7 @@
 //
 // The rule: a failure is { "error": message } with the status that the one table of errors has for it; and nothing is thrown past here.
 
-import { Refusal, statuses, told } from '../core/errors.js';
+import { codeHeader, microsHeader, Refusal, statuses, type Told, told } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
 import { type Answer, type Exchange, emptyAnswer, jsonAnswer, type Protocol, retryAfter } from '../http/exchange.js';
 import { infer } from './infer.js';
@@ -53,10 +53,19 @@ async function answer(engine: Engine, exchange: Exchange, segments: readonly str
     const allow = there.map((one) => one.method).join(', ');
     return jsonAnswer(405, { error: `this path takes ${allow}` }, { allow });
   } catch (error) {
-    const { status, message, http, retryAfterMicros } = told(error);
-    const code = http ?? statuses[status].v2;
-    return jsonAnswer(code, { error: message }, retryAfter(retryAfterMicros, code));
+    const failure = told(error);
+    const status = failure.http ?? statuses[failure.status].v2;
+    const headers = { ...codeHeaders(failure), ...retryAfter(failure.retryAfterMicros, status) };
+    return jsonAnswer(status, { error: failure.message }, headers);
   }
+}
+
+/** The library's own code and time, for our own client. */
+function codeHeaders({ code, retryAfterMicros }: Told): Record<string, string> {
+  return {
+    ...(code === undefined ? {} : { [codeHeader]: code }),
+    ...(retryAfterMicros === undefined ? {} : { [microsHeader]: String(retryAfterMicros) }),
+  };
 }
 
 interface Place {

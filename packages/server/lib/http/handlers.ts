@@ -1,0 +1,63 @@
+// The server as handlers: (req, res) for node:http and Express, and the web's fetch for Hono and others.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { objectOf, shown, wrongOption } from '../core/options.js';
+import type { Engine } from '../engine/engine.js';
+import { checkLimits, type LimitOptions } from './limits.js';
+import { pathOf } from './node.js';
+import { Service } from './service.js';
+
+export interface HandlerOptions {
+  limits?: LimitOptions | undefined;
+  /** What paths begin with before those of the protocols, as '/models'. Express takes the place where a handler is used off by itself. */
+  prefix?: string | undefined;
+}
+
+const names: Readonly<Record<keyof HandlerOptions, true>> = { limits: true, prefix: true };
+
+export type NodeHandler = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
+export type FetchHandler = (request: Request) => Promise<Response>;
+
+/** For node:http and Express: what is none of the protocols' goes to `next`, or is 404. Errors: ERR_ARGUMENT. */
+export function createHandler(engine: Engine, options: HandlerOptions = {}): NodeHandler {
+  const { service, prefix } = serviceOf(engine, options);
+  return (request, response, next) => {
+    const path = within(prefix, pathOf(request.url ?? '/'));
+    if (next !== undefined && !service.owns(path)) {
+      next();
+      return;
+    }
+    void service.respond(request, response, path).then(({ status, headers, body }) => {
+      const parts = typeof body === 'string' ? [Buffer.from(body)] : body;
+      const length = parts.reduce((sum, part) => sum + part.length, 0);
+      response.writeHead(status, { ...headers, 'content-length': length });
+      response.cork();
+      for (const part of parts) response.write(part);
+      response.uncork();
+      response.end();
+    });
+  };
+}
+
+/** For Hono and others. Errors: ERR_ARGUMENT. */
+export function createFetchHandler(engine: Engine, options: HandlerOptions = {}): FetchHandler {
+  const { service, prefix } = serviceOf(engine, options);
+  return async (request) => {
+    const path = within(prefix, new URL(request.url).pathname);
+    const { status, headers, body } = await service.respondToFetch(request, path);
+    return new Response(typeof body === 'string' ? body : Buffer.concat(body), { status, headers });
+  };
+}
+
+function serviceOf(engine: Engine, options: HandlerOptions) {
+  const { limits, prefix = '' } = objectOf('options', options, names);
+  if (typeof prefix !== 'string' || !/^(\/[^?#]*[^/?#])?$/.test(prefix)) {
+    throw wrongOption(`prefix must begin with '/' and not end with it, got ${shown(prefix)}`);
+  }
+  return { service: new Service(engine, checkLimits(limits)), prefix };
+}
+
+/** What is not within the prefix is none of the protocols'. */
+function within(prefix: string, path: string): string {
+  return path.startsWith(prefix) ? path.slice(prefix.length) : '';
+}
