@@ -8,6 +8,7 @@ export {
   RemoteModel,
   type RemoteRunOptions,
 } from './client/client.js';
+export { RemoteLinearAlgebra, type RemoteOperationOptions } from './client/linalg.js';
 export { defineConfig, readConfigFile } from './config/file.js';
 export { readBatchingFile, readModelConfigFile } from './config/tensorflow.js';
 export { Engine, type ModelReference, type ModelStatus } from './engine/engine.js';

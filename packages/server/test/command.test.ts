@@ -60,6 +60,16 @@ test('serves what configuration files say, and what the command says on top', as
   expect(await server.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
 });
 
+test('without a folder it serves linear algebra', async () => {
+  const server = await start('--http', '0', '--device', 'cpu');
+  expect(server.printed).toMatch(/linalg\.svd\/1 {3}AVAILABLE/);
+  const line = server.printed.trim().split('\n').at(-1)!;
+  const reply = JSON.parse(execFileSync('bash', ['-c', line], { encoding: 'utf8' }));
+  expect(reply.outputs[0]).toMatchObject({ name: 'u', datatype: 'FP64', shape: [2, 2] });
+  server.signal('SIGTERM');
+  expect(await server.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+});
+
 test('what was accepted is answered before it ends, also what is still being sent', async () => {
   const server = await start(folderOf({ 'm.onnx': slow({ iterations: 100 }) }), '--http', '0', '--device', 'cpu');
   const data = new Array(256).fill(1);
@@ -94,18 +104,13 @@ test('what was accepted is answered before it ends, also what is still being sen
 
 test('arguments that do not fit are refused', async () => {
   const outcomes = await Promise.all(
-    [
-      [],
-      ['a', 'b'],
-      ['x', '--port', '1'],
-      ['x', '--poll', 'often'],
-      ['/nowhere/at/all'],
-      ['x', '--http', 'localhost'],
-    ].map((args) => runNode([command, ...args])),
+    [['a', 'b'], ['x', '--port', '1'], ['x', '--poll', 'often'], ['/nowhere/at/all'], ['x', '--http', 'localhost']].map(
+      (args) => runNode([command, ...args]),
+    ),
   );
-  expect(outcomes.map(({ code }) => code)).toEqual([2, 2, 2, 2, 1, 1]);
-  expect(outcomes[3]!.stderr).toContain("--poll must be a number, got 'often'");
-  expect(outcomes[4]!.stderr).toMatch(/ENOENT/);
-  expect(outcomes[5]!.stderr).toContain("http must be HOST:PORT, a port, or unix:PATH, got 'localhost'");
+  expect(outcomes.map(({ code }) => code)).toEqual([2, 2, 2, 1, 1]);
+  expect(outcomes[2]!.stderr).toContain("--poll must be a number, got 'often'");
+  expect(outcomes[3]!.stderr).toMatch(/ENOENT/);
+  expect(outcomes[4]!.stderr).toContain("http must be HOST:PORT, a port, or unix:PATH, got 'localhost'");
   expect((await runNode([command, '--help'])).stdout).toContain('--http ADDRESS');
 });

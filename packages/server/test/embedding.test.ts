@@ -73,11 +73,13 @@ test('a handler of Express, below a path, beside what else there is', async () =
 test('a plugin of fastify, below a prefix, which leaves parsers and routes as they are', async () => {
   const app = Fastify();
   app.post('/echo', async (request) => request.body);
-  await app.register(async (scope) =>
-    tensorlane(scope, { repository: folderOf({ 'm.onnx': square({ features: 2 }) }), device: 'cpu' }),
-  );
+  const repository = folderOf({ 'm.onnx': square({ features: 2 }) });
+  // biome-ignore lint/nursery/noMisusedPromises: fastify takes plugins that are async
+  await app.register(tensorlane, { repository, device: 'cpu' });
   const engine = await engineOf();
-  await app.register(tensorlane as never, { engine, prefix: '/more' });
+  // biome-ignore lint/nursery/noMisusedPromises: fastify takes plugins that are async
+  await app.register(tensorlane, { engine, prefix: '/more' });
+  // biome-ignore lint/nursery/useAwaitThenable: it gives a promise where it is given no callback
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   await expectServed(url);
   await expectServed(`${url}/more`);

@@ -27,7 +27,7 @@ export function describe(server: Server): string {
   return lines.join('\n');
 }
 
-/** An inference of zeros, with 1 for what is free of the dims. */
+/** An inference of zeros (of a matrix, where any rank is taken), with 1 for what is free of the dims. */
 function curlOf(url: string, { name, inputs }: Servable): string {
   const body = JSON.stringify({ inputs: inputs.map(exampleOf) });
   const socket = url.startsWith('unix:') ? `--unix-socket '${url.slice('unix:'.length)}' http://localhost` : url;
@@ -36,7 +36,9 @@ function curlOf(url: string, { name, inputs }: Servable): string {
   return `curl -s ${at}/infer -d '${body.replaceAll("'", "'\\''")}'`;
 }
 
-function exampleOf({ name, type, dims = [] }: ValueInfo) {
+function exampleOf({ name, type, dims }: ValueInfo) {
+  // Of any rank: a matrix.
+  if (dims === undefined) return { name, datatype: byType.get(type)?.v2, shape: [2, 2], data: [4, 1, 1, 3] };
   const shape = dims.map((dim) => (dim === -1 ? 1 : dim));
   const zero = type === 'string' ? '' : type === 'bool' ? false : 0;
   const length = Math.min(

@@ -16,6 +16,7 @@ TensorFlow Serving's, by REST and gRPC.
   --grpc ADDRESS       where gRPC listens, likewise (127.0.0.1:8001); off: nowhere
   --device NAME        cpu, cuda or cuda:N; by default the best that works here
   --poll SECONDS       how often the folder is looked at for new versions; 0: only once (1)
+  --linalg             serves linear algebra, too: linalg.svd, linalg.solve, ...; without a folder it does by itself
   --control            lets clients load and unload models
   --max-body BYTES     the largest body of a request (${64 * 2 ** 20})
   --drain SECONDS      how long a stop waits for what was accepted (30)
@@ -29,6 +30,7 @@ const options = {
   grpc: { type: 'string' },
   device: { type: 'string' },
   poll: { type: 'string' },
+  linalg: { type: 'boolean' },
   control: { type: 'boolean' },
   'max-body': { type: 'string' },
   drain: { type: 'string' },
@@ -44,9 +46,6 @@ async function optionsOf(args: readonly string[]): Promise<ServerOptions | undef
   if (values.help === true) return undefined;
   const { config, model_config_file: modelFile, batching_parameters_file: batchingFile } = values;
   if (positionals.length > 1) throw new UsageError('one folder of models is expected');
-  if (positionals.length === 0 && config === undefined && modelFile === undefined) {
-    throw new UsageError('a folder of models, --config or --model_config_file is expected');
-  }
   const bodyBytes = numberIn('--max-body', values['max-body']);
   const given: ServerOptions = {
     repository: positionals[0],
@@ -54,6 +53,8 @@ async function optionsOf(args: readonly string[]): Promise<ServerOptions | undef
     grpc: values.grpc === 'off' ? false : values.grpc,
     device: values.device as ServerOptions['device'],
     pollSeconds: numberIn('--poll', values.poll),
+    linalg:
+      values.linalg ?? (positionals.length === 0 && config === undefined && modelFile === undefined ? true : undefined),
     explicitControl: values.control,
     drainSeconds: numberIn('--drain', values.drain),
     limits: bodyBytes === undefined ? undefined : { bodyBytes },

@@ -14,6 +14,7 @@ import { byType, byV2Name } from '../core/dtypes.js';
 import { objectOf } from '../core/options.js';
 import { timeoutHeader } from '../http/deadline.js';
 import { BinaryReader, bytesOf } from '../v2/binary.js';
+import { RemoteLinearAlgebra } from './linalg.js';
 import { Transport } from './transport.js';
 
 export interface ConnectOptions {
@@ -57,6 +58,8 @@ export class Client implements Disposable {
   readonly #transport: Transport;
   readonly #headers: Readonly<Record<string, string>>;
   #isClosed = false;
+  /** Where the server has `linalg: true`. */
+  readonly linalg = new RemoteLinearAlgebra(this);
 
   /** Clients are made by `connect`. */
   constructor(transport: Transport, headers: Readonly<Record<string, string>>) {

@@ -3,6 +3,7 @@
 
 import { type Device, type Feeds, type Outputs, open, type RunOptions, TensorlaneError } from 'tensorlane';
 import { type FoundVersions, scanRepository, scanVersions } from '../repository/scan.js';
+import { linalgNames, loadLinalg } from './linalg.js';
 import { loadOnnx } from './onnx.js';
 import { checkEngineOptions, type EngineOptions, type EngineSettings, type ModelSettings } from './options.js';
 import type { Servable } from './servable.js';
@@ -22,6 +23,10 @@ export interface ModelStatus {
 }
 
 let engines = 0;
+
+/** Of what comes from no file. */
+const builtInFile = '';
+const builtIn: FoundVersions = new Map([[1, { file: builtInFile, fingerprint: builtInFile }]]);
 
 export class Engine implements AsyncDisposable {
   readonly device: Device;
@@ -186,8 +191,9 @@ export class Engine implements AsyncDisposable {
   }
 
   async #refresh(): Promise<void> {
-    const { repository, models, other } = this.#settings;
+    const { repository, models, other, linalg } = this.#settings;
     const found = repository === undefined ? new Map<string, FoundVersions>() : await scanRepository(repository);
+    if (linalg) for (const name of linalgNames) found.set(name, builtIn);
     for (const [name, { folder }] of models) {
       // One whose folder is not there, or cannot be read, stays as it is.
       if (folder === undefined) continue;
@@ -210,9 +216,10 @@ export class Engine implements AsyncDisposable {
   #versionsOf(name: string): Versions {
     let model = this.#models.get(name);
     if (model === undefined) {
-      model = new Versions(name, (version, file, statistics) => {
+      model = new Versions(name, async (version, file, statistics) => {
         const batcher = `${name}/${version}${this.#suffix}`;
         this.#batches.add(batcher, statistics);
+        if (file === builtInFile) return loadLinalg(this.device, name, version, batcher, statistics);
         return loadOnnx({ device: this.device, name, version, file, statistics, batcher, load: this.#loadOf(name) });
       });
       this.#models.set(name, model);

@@ -32,6 +32,8 @@ export interface EngineOptions {
   device?: Device | DeviceName | OpenOptions | undefined;
   /** How often the folders are looked at for new versions, in seconds; 1 by default, 0: only once. */
   pollSeconds?: number | undefined;
+  /** Whether linear algebra is served, as models named linalg.svd, linalg.solve and so on; false by default. */
+  linalg?: boolean | undefined;
   /** Whether models are loaded and unloaded by calls, too; false by default. */
   explicitControl?: boolean | undefined;
 }
@@ -50,6 +52,7 @@ export interface EngineSettings {
   readonly other: ModelSettings;
   readonly device: Device | DeviceName | OpenOptions | undefined;
   readonly pollSeconds: number;
+  readonly linalg: boolean;
   readonly explicitControl: boolean;
 }
 
@@ -59,6 +62,7 @@ export const engineOptionNames: Readonly<Record<keyof EngineOptions, true>> = {
   load: true,
   device: true,
   pollSeconds: true,
+  linalg: true,
   explicitControl: true,
 };
 const modelNames: Readonly<Record<keyof ModelConfig, true>> = {
@@ -87,6 +91,7 @@ export function checkEngineOptions(options: EngineOptions): EngineSettings {
     other: checkModelConfig('load', {}, load),
     device: options.device,
     pollSeconds: numberOf('pollSeconds', options.pollSeconds, 1, 0, 86_400),
+    linalg: flagOf('linalg', options.linalg, false),
     explicitControl: flagOf('explicitControl', options.explicitControl, false),
   };
 }
