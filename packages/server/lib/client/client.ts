@@ -25,7 +25,7 @@ export interface ConnectOptions {
 }
 
 /** What a run takes of `RunOptions`; outputs come to this process. */
-export type RemoteRunOptions = Omit<RunOptions, 'resident' | 'abortWhileRunning'>;
+export type RemoteRunOptions = Pick<RunOptions, 'outputs' | 'signal' | 'priority' | 'timeoutMicros' | 'deadlineMicros'>;
 export type RemoteFeeds = Readonly<Record<string, TensorGiven>>;
 
 const connectNames: Readonly<Record<keyof ConnectOptions, true>> = { agent: true, headers: true };

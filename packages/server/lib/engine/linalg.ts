@@ -104,13 +104,16 @@ export function loadLinalg(
     outputs: operation.outputs.map(info),
     platform: 'tensorlane_linalg',
     priorityLevels: 1,
-    async run(feeds: Feeds, { outputs: wanted = operation.outputs, resident: _, ...options }: RunOptions) {
+    async run(
+      feeds: Feeds,
+      { outputs: wanted = operation.outputs, resident: _, alone: byItself, ...options }: RunOptions,
+    ) {
       const operands = operandsOf(name, operation, feeds);
       operation.check?.(operands);
       for (const output of wanted) requireName(name, 'output', operation.outputs, output);
       const bytes = operands.reduce((sum, { data }) => sum + (data as Float64Array).byteLength, 0);
       const shapes = operands.map(({ type, dims }) => `${type}[${dims.join(',')}]`).join(' ');
-      const key = bytes > mostStackedBytes ? `alone ${++alone}` : shapes;
+      const key = byItself || bytes > mostStackedBytes ? `alone ${++alone}` : shapes;
       const results = await queue.run({ operands, key }, options);
       return Object.fromEntries(wanted.map((output) => [output, results[output]])) as Outputs;
     },
