@@ -1,22 +1,31 @@
+import { randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
 import { Matrix, solve } from 'ml-matrix';
 import { open, tensor } from 'tensorlane';
 import { randomFloats } from '../../test/support/onnx-builder.js';
 import { sample } from '../micro.js';
 import { models } from '../models.js';
-import { median } from '../stats.js';
+import { median, ratios } from '../stats.js';
 import type { Context, Suite } from '../suite.js';
 
 type Device = Awaited<ReturnType<typeof open>>;
 
-/** Costs of single calls, for information: nothing is promised about them. */
+/** Costs of single calls, for information: nothing is promised about them but what a way to a lane and back costs. */
 export const ops: Suite = {
   name: 'ops',
   about: 'single calls: tensors, stats(), matmul and solve beside ml-matrix',
-  figures: ['tensor from nested arrays, 32x32', 'tensor from a typed array', 'device.stats()', 'model.stats()'],
+  figures: [
+    'tensor from nested arrays, 32x32',
+    'tensor from a typed array',
+    'device.stats()',
+    'model.stats()',
+    'matmul 4 against crypto.randomBytes',
+  ],
   async run(context) {
     const device = await open('cpu');
     try {
       await small(context, device);
+      await wayAndBack(context, device);
       for (const n of [16, 128, 512]) await algebra(context, device, n);
       await batched(context, device);
     } finally {
@@ -54,6 +63,21 @@ async function small(context: Context, device: Device): Promise<void> {
   const lone = await sample(() => model.run({ x: row }), budget(context));
   context.add('one small model.run, alone', 'us', [median(lone) * 1000]);
   await model[Symbol.asyncDispose]();
+}
+
+/** A product of 4x4 takes no time to compute: what is left is beside what libuv takes for as little. */
+async function wayAndBack(context: Context, device: Device): Promise<void> {
+  const a = tensor(randomFloats(16, 1), [4, 4]);
+  const random = promisify(randomBytes);
+  const own: number[] = [];
+  const libuv: number[] = [];
+  for (let round = 0; round < context.rounds(5, 1); round++) {
+    own.push(median(await sample(() => device.linalg.matmul(a, a), budget(context))));
+    libuv.push(median(await sample(() => random(16), budget(context))));
+  }
+  const remark = 'each awaited before the next; medians of rounds that take turns';
+  const target = { is: '<=', value: 0.8 } as const;
+  context.add('matmul 4 against crypto.randomBytes', 'x', ratios(own, libuv), { target, remark });
 }
 
 async function algebra(context: Context, device: Device, n: number): Promise<void> {

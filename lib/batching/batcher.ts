@@ -257,6 +257,7 @@ export class Batcher<Payload, Result> {
     }
     request.released = false;
     const bucketRows = this.#push(request);
+    this.#learned?.asked(this.#queue.rows + this.#running.rows);
     this.#start(request.alone || bucketRows >= this.#limits.rows);
   }
 

@@ -1,8 +1,6 @@
 // What a model has learned of how it is best served, as plain data.
 
-import { namesOf, plainObject, refuseUnknown, requiredWholeNumber } from '../core/arguments.js';
-import { TensorlaneError } from '../core/errors.js';
-import { shown } from '../core/shown.js';
+import { namesOf, plainObject, refuseUnknown, requiredWholeNumber, wrong } from '../core/arguments.js';
 
 /** A setting that was tried, and how many times as long as with the best one a row took. */
 export interface TunedSetting {
@@ -67,8 +65,4 @@ function checkSetting(name: string, { rows, atOnce, threads }: Partial<Omit<Tune
 function array(name: string, given: unknown): readonly unknown[] {
   if (!Array.isArray(given)) throw wrong(`${name} must be an array`, given);
   return given;
-}
-
-function wrong(problem: string, got: unknown): TensorlaneError {
-  return new TensorlaneError('ERR_ARGUMENT', `${problem}, got ${shown(got)}`);
 }

@@ -3,6 +3,11 @@
 import { TensorlaneError } from './errors.js';
 import { shown } from './shown.js';
 
+/** What to throw. */
+export function wrong(problem: string, got: unknown): TensorlaneError {
+  return new TensorlaneError('ERR_ARGUMENT', `${problem}, got ${shown(got)}`);
+}
+
 /** One that may be left out. Errors: ERR_ARGUMENT. */
 export function wholeNumber(name: string, value: unknown, otherwise: number, least: number, most = Infinity): number {
   return value === undefined ? otherwise : requiredWholeNumber(name, value, least, most);
@@ -12,7 +17,7 @@ export function wholeNumber(name: string, value: unknown, otherwise: number, lea
 export function requiredWholeNumber(name: string, value: unknown, least: number, most = Infinity): number {
   if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
   const range = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`;
-  throw new TensorlaneError('ERR_ARGUMENT', `${name} must be an integer ${range}, got ${shown(value)}`);
+  throw wrong(`${name} must be an integer ${range}`, value);
 }
 
 /** More threads than any machine has cores are a mistake, and the system refuses them in worse ways. */
@@ -22,16 +27,13 @@ export const mostThreads = 1024;
 export function flag(name: string, value: unknown, otherwise: boolean): boolean {
   if (value === undefined) return otherwise;
   if (typeof value === 'boolean') return value;
-  throw new TensorlaneError('ERR_ARGUMENT', `${name} must be true or false, got ${shown(value)}`);
+  throw wrong(`${name} must be true or false`, value);
 }
 
 /** One that may be left out. Errors: ERR_ARGUMENT, for a NUL too, which whoever reads it would take for its end. */
 export function text(name: string, value: unknown): string | undefined {
   if (value === undefined || (typeof value === 'string' && value !== '' && !value.includes('\0'))) return value;
-  throw new TensorlaneError(
-    'ERR_ARGUMENT',
-    `${name} must be a string of at least one character, without NUL, got ${shown(value)}`,
-  );
+  throw wrong(`${name} must be a string of at least one character, without NUL`, value);
 }
 
 /** Errors: ERR_ARGUMENT. */
@@ -40,7 +42,7 @@ export function oneOf<T extends string>(name: string, value: unknown, otherwise:
   if (known.includes(value as T)) return value as T;
   const quoted = known.map((word) => `'${word}'`);
   const list = `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
-  throw new TensorlaneError('ERR_ARGUMENT', `${name} must be ${list}, got ${shown(value)}`);
+  throw wrong(`${name} must be ${list}`, value);
 }
 
 /** A copy; undefined where nothing was given. Errors: ERR_ARGUMENT. */
@@ -48,7 +50,7 @@ export function ascendingIntegers(name: string, value: readonly number[] | undef
   if (value === undefined) return undefined;
   const isAbove = (number: number, i: number) => Number.isSafeInteger(number) && number > (value[i - 1] ?? 0);
   if (Array.isArray(value) && value.length > 0 && value.every(isAbove)) return [...value];
-  throw new TensorlaneError('ERR_ARGUMENT', `${name} must be ascending positive integers, got ${shown(value)}`);
+  throw wrong(`${name} must be ascending positive integers`, value);
 }
 
 /** Whether it may be read by its names: no array and no Map or promise, say, whose contents would be passed over. */
@@ -59,7 +61,7 @@ export function isPlainObject(value: unknown): value is object {
 /** Errors: ERR_ARGUMENT. */
 export function plainObject<T extends object>(name: string, value: T | undefined): T {
   if (isPlainObject(value)) return value;
-  throw new TensorlaneError('ERR_ARGUMENT', `${name} must be an object, got ${shown(value)}`);
+  throw wrong(`${name} must be an object`, value);
 }
 
 /** For what C reads up to the first NUL. Errors: ERR_ARGUMENT. */

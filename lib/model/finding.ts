@@ -1,7 +1,6 @@
 // What was found of a model's rows, as plain data.
 
-import { namesOf, plainObject, refuseUnknown } from '../core/arguments.js';
-import { TensorlaneError } from '../core/errors.js';
+import { namesOf, plainObject, refuseUnknown, wrong } from '../core/arguments.js';
 import { shown } from '../core/shown.js';
 
 /** What was found of inputs of one shape, or of all. */
@@ -44,8 +43,4 @@ function checkVerdict(name: string, { verdict, reason }: Partial<RowsVerdict>): 
   if (!verdicts.includes(verdict as string))
     throw wrong(`${name}.verdict must be one of ${verdicts.join(', ')}`, verdict);
   if (typeof reason !== 'string') throw wrong(`${name}.reason must be a string`, reason);
-}
-
-function wrong(problem: string, got: unknown): TensorlaneError {
-  return new TensorlaneError('ERR_ARGUMENT', `${problem}, got ${shown(got)}`);
 }
