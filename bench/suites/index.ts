@@ -4,6 +4,7 @@ import type { Suite } from '../suite.js';
 import { adaptive } from './adaptive.js';
 import { defaults } from './defaults.js';
 import { dense } from './dense.js';
+import { dropin } from './dropin.js';
 import { jobs } from './jobs.js';
 import { latency } from './latency.js';
 import { loading } from './loading.js';
@@ -31,6 +32,7 @@ export const SUITES: readonly Suite[] = [
   scheduler,
   server,
   adaptive,
+  dropin,
   defaults,
   jobs,
 ];

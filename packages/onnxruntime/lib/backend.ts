@@ -1,7 +1,6 @@
 // The backend that onnxruntime-common asks for sessions, by the names of execution providers.
 
 import type { Backend, InferenceSession } from 'onnxruntime-common';
-import { createHandler } from './session/create';
 
 /** An execution provider, and whether its library comes with the package. */
 export interface SupportedBackend {
@@ -22,6 +21,8 @@ export function listSupportedBackends(): SupportedBackend[] {
 export const onnxruntimeBackend: Backend = {
   async init(): Promise<void> {},
   createInferenceSessionHandler(pathOrBytes: string | Uint8Array, options: InferenceSession.SessionOptions = {}) {
+    // What makes sessions is loaded with the first of them: importing the package stays as cheap as onnxruntime-node's.
+    const { createHandler } = require('./session/create') as typeof import('./session/create');
     return createHandler(pathOrBytes, options);
   },
 };

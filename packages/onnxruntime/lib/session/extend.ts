@@ -1,11 +1,15 @@
 // What sessions have beyond onnxruntime-common's: the model underneath, and outputs that are no tensors.
 
-import { InferenceSession, Tensor } from 'onnxruntime-common';
+import { InferenceSession } from 'onnxruntime-common';
 import type { Model } from 'tensorlane';
-import { behind } from '../values/outputs';
-import { SessionHandler } from './handler';
+import type { SessionHandler } from './handler';
 
-type Run = (this: { handler: unknown }, ...args: unknown[]) => Promise<Record<string, unknown>>;
+/** Of this package's sessions a SessionHandler: others may have registered backends of their own. */
+interface Session {
+  readonly handler: Partial<SessionHandler> | undefined;
+}
+type Results = Record<string, unknown>;
+type Run = (this: Session, ...args: unknown[]) => Promise<Results>;
 
 /** May be called again: of one onnxruntime-common, sessions are extended once. */
 export function extendSessions(): void {
@@ -13,20 +17,15 @@ export function extendSessions(): void {
   if ('tensorlane' in prototype) return;
   const { run } = prototype;
   Object.defineProperty(prototype, 'tensorlane', {
-    get(this: { handler: unknown }): Model | undefined {
-      return this.handler instanceof SessionHandler ? this.handler.model : undefined;
+    get(this: Session): Model | undefined {
+      return this.handler?.model;
     },
     configurable: true,
   });
   // onnxruntime-common lets only tensors out; what is no tensor goes through it as one that stands for it.
   prototype.run = function (...args) {
     const running = run.apply(this, args);
-    const { handler } = this;
-    return handler instanceof SessionHandler && handler.givesOtherThanTensors ? running.then(unwrapped) : running;
+    const unwrap = this.handler?.unwrap;
+    return unwrap === undefined ? running : running.then(unwrap);
   };
-}
-
-function unwrapped(results: Record<string, unknown>): Record<string, unknown> {
-  for (const [name, result] of Object.entries(results)) if (result instanceof Tensor) results[name] = behind(result);
-  return results;
 }

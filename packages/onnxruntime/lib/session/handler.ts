@@ -11,7 +11,7 @@ import { canStay, isDeviceTensor, onTheDevice } from '../values/device';
 import { Feeds } from '../values/feeds';
 import { checkFetches, type Fetch, fill } from '../values/fetches';
 import { isTensorInfo } from '../values/info';
-import { givenBack } from '../values/outputs';
+import { givenBack, unwrapped } from '../values/outputs';
 
 type Metadata = InferenceSession.ValueMetadata;
 type Given = Readonly<Record<string, unknown>>;
@@ -30,6 +30,7 @@ export class SessionHandler implements InferenceSessionHandler {
   readonly #model: Model;
   readonly #feeds: Feeds;
   readonly #resident: ReadonlySet<string>;
+  readonly #givesOthers: boolean;
   #released = false;
 
   /** Errors: Error, for elements that cannot be passed in or out. */
@@ -41,14 +42,16 @@ export class SessionHandler implements InferenceSessionHandler {
     this.#model = model;
     this.#feeds = new Feeds(model.inputs, copyInputs);
     this.#resident = resident;
+    this.#givesOthers = this.outputMetadata.some(({ isTensor }) => !isTensor);
   }
 
   get model(): Model {
     return this.#model;
   }
 
-  get givesOtherThanTensors(): boolean {
-    return this.outputMetadata.some(({ isTensor }) => !isTensor);
+  /** Where some outputs are no tensors: puts them in the place of those that stand for them. */
+  get unwrap(): ((results: Record<string, unknown>) => Record<string, unknown>) | undefined {
+    return this.#givesOthers ? unwrapped : undefined;
   }
 
   async run(given: Given, fetched: Given, options: InferenceSession.RunOptions): Promise<Record<string, Tensor>> {

@@ -23,7 +23,7 @@ const ofCommon = new Set([
 /** What is no tensor, by the tensor that stands for it on its way through onnxruntime-common. */
 const others = new WeakMap<Tensor, unknown>();
 
-/** A sequence is an array, a map a Map, an empty optional null; what they are on the way out is `behind` the tensor. */
+/** A sequence is an array, a map a Map, an empty optional null: `unwrapped` gives them. */
 export function givenBack(value: ModelValue): Tensor {
   if (isHostTensor(value)) return tensorOf(value);
   const standIn = new Tensor('uint8', new Uint8Array(0), [0]);
@@ -31,8 +31,12 @@ export function givenBack(value: ModelValue): Tensor {
   return standIn;
 }
 
-export function behind(tensor: Tensor): unknown {
-  return others.has(tensor) ? others.get(tensor) : tensor;
+/** The same results, with what is behind the tensors that stand for something. */
+export function unwrapped(results: Record<string, unknown>): Record<string, unknown> {
+  for (const [name, result] of Object.entries(results)) {
+    if (others.has(result as Tensor)) results[name] = others.get(result as Tensor);
+  }
+  return results;
 }
 
 function isHostTensor(value: ModelValue): value is HostTensor {
