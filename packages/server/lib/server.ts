@@ -66,7 +66,7 @@ export class Server implements AsyncDisposable {
     const checkedLimits = checkLimits(limits);
     const seconds = numberOf('drainSeconds', drainSeconds, 30, 0, 86_400);
     const engine = await Engine.start(options);
-    const service = new Service(engine, checkedLimits);
+    const service = new Service(engine, checkedLimits, true);
     const app = Fastify({
       // Who sends slowly is cut off: its headers after node's own 60 s, all of it after this.
       requestTimeout: 300_000,

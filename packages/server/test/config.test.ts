@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { tensor } from 'tensorlane';
 import { expect, test } from 'vitest';
-import { square } from '../../../test/support/onnx-builder.js';
+import { fixedBatch, square } from '../../../test/support/onnx-builder.js';
 import { readBatchingFile, readConfigFile, readModelConfigFile } from '../lib/index.js';
 import { folderOf, startEngine } from './support.js';
 
@@ -95,6 +95,7 @@ test('batching parameters become options', () => {
   expect(readBatchingFile(join(folder, 'all'))).toEqual({
     concurrency: 3,
     batching: {
+      required: false,
       maxBatchSize: 64,
       maxQueueDelayMicros: 2000,
       allowedBatchSizes: [8, 64],
@@ -102,10 +103,28 @@ test('batching parameters become options', () => {
       splitOversize: true,
     },
   });
-  expect(readBatchingFile(join(folder, 'json'))).toEqual({ batching: { maxBatchSize: 16, maxQueueDelayMicros: 0 } });
+  expect(readBatchingFile(join(folder, 'json'))).toEqual({
+    batching: { required: false, maxBatchSize: 16, maxQueueDelayMicros: 0 },
+  });
   expect(() => readBatchingFile(join(folder, 'pads'))).toThrow(/padVariableLength/);
   expect(() => readBatchingFile(join(folder, 'wrong'))).toThrow(/BatchingParameters/);
   expect(() => readBatchingFile(join(folder, 'none'))).toThrow(/ENOENT/);
+});
+
+test('batching for all models leaves those alone that have no batch', async () => {
+  const folder = folderOf({
+    batching: 'max_batch_size { value: 8 }',
+    'models/fixed.onnx': fixedBatch({ features: 2 }),
+    'models/free.onnx': square({ features: 2 }),
+  });
+  const engine = await startEngine({
+    repository: join(folder, 'models'),
+    load: readBatchingFile(join(folder, 'batching')),
+  });
+  for (const name of ['fixed', 'free']) {
+    const { y } = await engine.run(name, { x: tensor([[2, 3]]) });
+    expect([...y!.data]).toEqual([4, 9]);
+  }
 });
 
 test('a file of our own is JSON or a module, and its paths are relative to it', async () => {

@@ -14,6 +14,7 @@ export function describe(server: Server): string {
     `Serving ${device}`,
     `  Open Inference Protocol v2   ${url}/v2`,
     `  TensorFlow Serving           ${url}/v1`,
+    `  Prometheus                   ${url}/metrics`,
   ];
   if (grpcTarget !== undefined) lines.push(`  both of them over gRPC       ${grpcTarget}`);
   for (const { name, versions } of engine.status()) {

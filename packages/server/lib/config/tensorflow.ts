@@ -94,6 +94,8 @@ export function readBatchingFile(file: string): Omit<LoadModelOptions, 'name'> {
   const batches = number(given.max_enqueued_batches);
   const splits = given.enable_large_batch_splitting;
   const batching: BatchingOptions = {
+    // It is said of all models: one that has no batch runs its requests alone.
+    required: false,
     maxBatchSize,
     // TensorFlow Serving's own defaults, where the file says nothing.
     maxQueueDelayMicros: number(given.batch_timeout_micros) ?? 0,

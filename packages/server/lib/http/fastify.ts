@@ -3,9 +3,10 @@
 // The rule: it has its own parser of bodies, its routes alone see it, and what the application has of parsers, hooks and routes stays.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { objectOf, wrongOption } from '../core/options.js';
+import { flagOf, objectOf, wrongOption } from '../core/options.js';
 import { Engine } from '../engine/engine.js';
 import { type EngineOptions, engineOptionNames } from '../engine/options.js';
+import { metricsPaths } from '../metrics/metrics.js';
 import { checkLimits, type LimitOptions } from './limits.js';
 import { pathOf } from './node.js';
 import { Service } from './service.js';
@@ -14,11 +15,13 @@ export interface PluginOptions extends EngineOptions {
   /** One that is running already, which stays its owner's to close, in place of the options of one. */
   engine?: Engine | undefined;
   limits?: LimitOptions | undefined;
+  /** Whether it answers at /metrics with what Prometheus scrapes; false by default, as the application may. */
+  metrics?: boolean | undefined;
 }
 
 /** Errors: ERR_ARGUMENT, and those of `Engine.start`. */
 export async function tensorlane(app: FastifyInstance, options: PluginOptions): Promise<void> {
-  const { engine: given, limits: limitOptions, ...rest } = options;
+  const { engine: given, limits: limitOptions, metrics, ...rest } = options;
   // Of fastify's own, for every plugin.
   const { prefix, logLevel, logSerializers, ...engineOptions } = rest as EngineOptions & Record<string, unknown>;
   const limits = checkLimits(limitOptions);
@@ -28,7 +31,7 @@ export async function tensorlane(app: FastifyInstance, options: PluginOptions): 
   objectOf('options', engineOptions, engineOptionNames);
   const engine = given ?? (await Engine.start(engineOptions));
   if (given === undefined) app.addHook('onClose', () => engine.close());
-  mount(app, new Service(engine, limits), typeof prefix === 'string' ? prefix : '');
+  mount(app, new Service(engine, limits, flagOf('metrics', metrics, false)), typeof prefix === 'string' ? prefix : '');
 }
 
 /** To be called in a scope of its own: it has one parser of bodies, which reads nothing. */
@@ -44,7 +47,8 @@ export function mount(app: FastifyInstance, service: Service, prefix: string): v
     // Not awaited: it is a promise of all bytes being sent.
     void reply.send(typeof body === 'string' ? body : body.length === 1 ? body[0] : Buffer.concat(body));
   };
-  for (const url of ['/v2', '/v2/*', '/v1/*', '/V1/*']) {
+  const paths = ['/v2', '/v2/*', '/v1/*', '/V1/*', ...metricsPaths.filter((path) => service.owns(path))];
+  for (const url of paths) {
     app.route({ method: ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'], url, handler });
   }
 }

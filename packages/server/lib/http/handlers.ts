@@ -1,7 +1,7 @@
 // The server as handlers: (req, res) for node:http and Express, and the web's fetch for Hono and others.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { objectOf, shown, wrongOption } from '../core/options.js';
+import { flagOf, objectOf, shown, wrongOption } from '../core/options.js';
 import type { Engine } from '../engine/engine.js';
 import { checkLimits, type LimitOptions } from './limits.js';
 import { pathOf } from './node.js';
@@ -9,11 +9,13 @@ import { Service } from './service.js';
 
 export interface HandlerOptions {
   limits?: LimitOptions | undefined;
+  /** Whether it answers at /metrics with what Prometheus scrapes; false by default. */
+  metrics?: boolean | undefined;
   /** What paths begin with before those of the protocols, as '/models'. Express takes the place where a handler is used off by itself. */
   prefix?: string | undefined;
 }
 
-const names: Readonly<Record<keyof HandlerOptions, true>> = { limits: true, prefix: true };
+const names: Readonly<Record<keyof HandlerOptions, true>> = { limits: true, metrics: true, prefix: true };
 
 export type NodeHandler = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
 export type FetchHandler = (request: Request) => Promise<Response>;
@@ -50,11 +52,11 @@ export function createFetchHandler(engine: Engine, options: HandlerOptions = {})
 }
 
 function serviceOf(engine: Engine, options: HandlerOptions) {
-  const { limits, prefix = '' } = objectOf('options', options, names);
+  const { limits, metrics, prefix = '' } = objectOf('options', options, names);
   if (typeof prefix !== 'string' || !/^(\/[^?#]*[^/?#])?$/.test(prefix)) {
     throw wrongOption(`prefix must begin with '/' and not end with it, got ${shown(prefix)}`);
   }
-  return { service: new Service(engine, checkLimits(limits)), prefix };
+  return { service: new Service(engine, checkLimits(limits), flagOf('metrics', metrics, false)), prefix };
 }
 
 /** What is not within the prefix is none of the protocols'. */

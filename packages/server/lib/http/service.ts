@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Engine } from '../engine/engine.js';
+import { metricsPaths, prometheus } from '../metrics/metrics.js';
 import { tensorflowServing } from '../tfs/protocol.js';
 import { openInference } from '../v2/protocol.js';
 import { ByteBudget } from './budget.js';
@@ -14,12 +15,15 @@ export class Service {
   readonly budget: ByteBudget;
   readonly #limits: Limits;
   readonly #protocols: readonly Protocol[];
+  readonly #hasMetrics: boolean;
   #isRetired = false;
 
-  constructor(engine: Engine, limits: Limits) {
+  /** `withMetrics`: also what Prometheus scrapes. */
+  constructor(engine: Engine, limits: Limits, withMetrics = false) {
     this.#limits = limits;
     this.budget = new ByteBudget(limits);
-    this.#protocols = [openInference(engine), tensorflowServing(engine)];
+    this.#protocols = [openInference(engine), tensorflowServing(engine), ...(withMetrics ? [prometheus(engine)] : [])];
+    this.#hasMetrics = withMetrics;
   }
 
   /** From now on no connection is kept for a next request. */
@@ -29,7 +33,7 @@ export class Service {
 
   /** Whether a path is one of its protocols'. */
   owns(path: string): boolean {
-    return /^\/v[12](\/|$)/i.test(path);
+    return /^\/v[12](\/|$)/i.test(path) || (this.#hasMetrics && metricsPaths.includes(path));
   }
 
   /** Never rejects. */

@@ -1,0 +1,104 @@
+// What Prometheus scrapes: tensorlane's own metrics of every version that is served and of the device, and Triton's names for the same.
+//
+// The rule: labels are models, versions and the device, never what a client sends, so that there are as many as there are models.
+
+import { Counter, Gauge, Registry } from 'prom-client';
+import { collectMetrics } from 'tensorlane/metrics';
+import type { Engine } from '../engine/engine.js';
+import type { Servable } from '../engine/servable.js';
+import type { Answer, Protocol } from '../http/exchange.js';
+
+type Value = (servable: Servable) => number;
+
+const micros = (millis: number) => millis * 1000;
+const total = (servable: Servable) => servable.statistics.total(servable.stats());
+
+/** Triton's, by name: what it says, and of what. */
+const counters: Readonly<Record<string, readonly [help: string, value: Value]>> = {
+  nv_inference_request_success: ['Requests that succeeded', ({ statistics }) => statistics.success.count],
+  nv_inference_request_failure: ['Requests that failed', ({ statistics }) => statistics.failure.count],
+  nv_inference_count: ['Rows that were computed', (servable) => total(servable).rows],
+  nv_inference_exec_count: ['Batches that were computed', (servable) => total(servable).executions],
+  nv_inference_request_duration_us: [
+    'Microseconds of requests that succeeded, from end to end',
+    ({ statistics }) => micros(statistics.success.millis),
+  ],
+  nv_inference_queue_duration_us: ['Microseconds in the queue', (servable) => micros(total(servable).queued.millis)],
+  nv_inference_compute_infer_duration_us: [
+    'Microseconds of computing, each request as long as its batch',
+    ({ statistics }) => micros(statistics.computed.millis),
+  ],
+};
+
+/** Answers at /metrics, and where TensorFlow Serving has them. */
+export function prometheus(engine: Engine): Protocol {
+  const metrics = new EngineMetrics(engine);
+  return ({ path, method }) => (method === 'GET' && metricsPaths.includes(path) ? metrics.answer() : undefined);
+}
+
+export const metricsPaths: readonly string[] = ['/metrics', '/monitoring/prometheus/metrics'];
+
+class EngineMetrics {
+  readonly #engine: Engine;
+  readonly #registry = new Registry();
+  readonly #own = collectMetrics({ registers: [this.#registry as never] });
+  /** By model and version: what is among the library's own metrics now. */
+  readonly #added = new Map<string, Servable>();
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#own.add(engine.device);
+    const labelNames = ['model', 'version'] as const;
+    const registers = [this.#registry];
+    const served = () => this.#served();
+    for (const [name, [help, value]] of Object.entries(counters)) {
+      new Counter({
+        name,
+        help,
+        labelNames,
+        registers,
+        collect() {
+          this.reset();
+          for (const one of served()) this.inc({ model: one.name, version: String(one.version) }, value(one));
+        },
+      });
+    }
+    new Gauge({
+      name: 'nv_inference_pending_request_count',
+      help: 'Requests that are queued',
+      labelNames,
+      registers,
+      collect() {
+        this.reset();
+        for (const one of served()) {
+          this.set({ model: one.name, version: String(one.version) }, one.stats()?.requests.queued ?? 0);
+        }
+      },
+    });
+  }
+
+  async answer(): Promise<Answer> {
+    this.#follow();
+    const body = await this.#registry.metrics();
+    return { status: 200, headers: { 'content-type': this.#registry.contentType }, body };
+  }
+
+  #served(): Servable[] {
+    return this.#engine.closed ? [] : this.#engine.status().flatMap(({ name }) => this.#engine.available(name));
+  }
+
+  /** Versions come and go. */
+  #follow(): void {
+    const served = new Map(this.#served().map((one) => [`${one.name}/${one.version}`, one]));
+    for (const [key, one] of this.#added) {
+      if (served.get(key) === one) continue;
+      this.#own.remove(one as never);
+      this.#added.delete(key);
+    }
+    for (const [key, one] of served) {
+      if (this.#added.has(key) || one.stats() === undefined) continue;
+      this.#own.add(one as never, { version: String(one.version) });
+      this.#added.set(key, one);
+    }
+  }
+}
