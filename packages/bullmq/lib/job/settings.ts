@@ -1,6 +1,6 @@
 // What producers and workers of a queue have to agree on, and are therefore given in the same words.
 
-import type { KeepJobs } from 'bullmq';
+import type { KeepJobs, Telemetry } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { flag, refuse, shown, text, wholeNumber } from '../core/checks.js';
 import { Payloads } from '../payload/payloads.js';
@@ -27,6 +27,8 @@ export interface SharedOptions {
   resultExpireMs?: number | undefined;
   /** For how long a dead letter and its tensors are kept; a week by default. */
   deadLetterExpireMs?: number | undefined;
+  /** BullMQ's telemetry, such as bullmq-otel's for OpenTelemetry: the trace of whoever adds a job goes on at its worker. */
+  telemetry?: Telemetry | undefined;
   /** Whether a Redis is taken that drops jobs when its memory is full; false by default. */
   allowEviction?: boolean | undefined;
 }
@@ -41,6 +43,7 @@ export const sharedNames = {
   expireMs: true,
   resultExpireMs: true,
   deadLetterExpireMs: true,
+  telemetry: true,
   allowEviction: true,
 } as const;
 
@@ -51,6 +54,8 @@ export interface QueueSettings {
   readonly resultExpireMs: number;
   readonly deadLetterExpireMs: number;
   readonly allowEviction: boolean;
+  /** For BullMQ's own options. */
+  readonly telemetry: { readonly telemetry?: Telemetry };
   readonly removeOnComplete: KeepJobs;
   readonly removeOnFail: KeepJobs;
 }
@@ -78,6 +83,7 @@ export function checkSettings(options: SharedOptions, what: string): (redis: Red
     resultExpireMs,
     deadLetterExpireMs,
     allowEviction: flag(`${what}: allowEviction`, options.allowEviction, false),
+    telemetry: options.telemetry === undefined ? {} : { telemetry: options.telemetry },
     // In seconds.
     removeOnComplete: { age: Math.ceil(resultExpireMs / 1000) },
     removeOnFail: { age: Math.ceil(deadLetterExpireMs / 1000) },

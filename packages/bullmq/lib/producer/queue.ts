@@ -20,6 +20,7 @@ import { checkSteps, flowOf, type Prepared, type Step, stepsOf } from './flow.js
 import { type DeadLetter, type HandleOwner, JobHandle, type JobState } from './handle.js';
 import { givenOf, LinearAlgebraJobs, type OperationJob } from './linalg.js';
 import { Load, type QueueStatus } from './load.js';
+import { metricsOf } from './metrics.js';
 import { Outcomes } from './outcomes.js';
 
 export interface TensorQueueOptions extends SharedOptions {
@@ -69,7 +70,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     this.#settings = settings(redis);
     const { prefix } = this.#settings;
     this.#keys = keysOf(prefix, name);
-    this.queue = new Queue(name, { connection: redis, prefix });
+    this.queue = new Queue(name, { connection: redis, prefix, ...this.#settings.telemetry });
     // What waits for it hears of it; without this listener Node would end the process.
     this.queue.on('error', () => {});
     this.#outcomes = new Outcomes(this.queue, redis);
@@ -132,7 +133,11 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     try {
       for (const step of stepsOf(last)) prepared.set(step, await this.#prepare(step, step === last, sealed));
       const { id } = prepared.get(last)!;
-      this.#flows ??= new FlowProducer({ connection: this.#connected.redis, prefix: this.#settings.prefix });
+      this.#flows ??= new FlowProducer({
+        connection: this.#connected.redis,
+        prefix: this.#settings.prefix,
+        ...this.#settings.telemetry,
+      });
       this.#flows.on('error', () => {});
       this.#outcomes.expect(id);
       await this.#flows.add(flowOf(last, prepared, this.#settings.prefix, resultName));
@@ -153,6 +158,11 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
   /** What waits, who works and how fast. */
   status(): Promise<QueueStatus> {
     return this.#load.status();
+  }
+
+  /** The same in Prometheus' text format, for whoever serves it; any one process a queue is enough. */
+  async metrics(): Promise<string> {
+    return metricsOf(this.name, await this.status());
   }
 
   /** Those that failed for good, the latest first, from one number to another. */

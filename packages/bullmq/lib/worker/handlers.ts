@@ -6,6 +6,7 @@ import { isPlainObject, refuse, shown } from '../core/checks.js';
 import { operations } from '../job/operations.js';
 import type { Tensors } from '../payload/tensors.js';
 import { Algebra } from './algebra.js';
+import { givenUp, untilGivenUp } from './giving-up.js';
 
 export interface HandlerContext {
   readonly id: string;
@@ -63,12 +64,12 @@ export class Handlers {
 
   /** Errors: ERR_NOT_FOUND, and those of what it stands for. */
   async run(name: string, feeds: Record<string, Tensor>, context: HandlerContext): Promise<Tensors> {
-    if (operations.has(name)) return this.#algebra.run(name, feeds, context.options);
+    const { signal, options } = context;
+    if (operations.has(name)) return untilGivenUp(signal, () => this.#algebra.run(name, feeds, options));
     const model = this.#models.get(name);
-    if (model !== undefined)
-      return (await model.run(feeds, { signal: context.signal, abortWhileRunning: true })) as Tensors;
+    if (model !== undefined) return runModel(model, feeds, signal);
     const handler = this.#handlers.get(name);
-    if (handler !== undefined) return handler(feeds, context);
+    if (handler !== undefined) return untilGivenUp(signal, () => handler(feeds, context));
     throw new TensorlaneError(
       'ERR_NOT_FOUND',
       `'${name}' is no operation, model or handler of this worker; there is ${this.names.join(', ')}`,
@@ -78,6 +79,15 @@ export class Handlers {
   async dispose(): Promise<void> {
     await this.#algebra.dispose();
     await Promise.all(this.#own.map((model) => model.dispose()));
+  }
+}
+
+/** A model watches the signal itself. */
+async function runModel(model: Model, feeds: Record<string, Tensor>, signal: AbortSignal): Promise<Tensors> {
+  try {
+    return (await model.run(feeds, { signal, abortWhileRunning: true })) as Tensors;
+  } catch (reason) {
+    throw signal.aborted ? givenUp(signal) : reason;
   }
 }
 

@@ -21,6 +21,7 @@ import { sizeOf } from '../payload/payloads.js';
 import type { RedisClock } from '../redis/clock.js';
 import type { ByteBudget } from './budget.js';
 import type { Cancellations } from './cancellations.js';
+import { givenUp } from './giving-up.js';
 import type { Handlers } from './handlers.js';
 import { Suspects } from './suspects.js';
 
@@ -82,8 +83,9 @@ export class Processor {
     const what = `job ${job.id} '${job.name}'`;
     const data = checkJobData(job.data, what);
     const release = await budget.take(sizeOf(data.feeds));
-    const limit = new AbortController();
-    const giveUp = AbortSignal.any([signal, limit.signal]);
+    // Of a job without a deadline, BullMQ's own signal is all there is.
+    const limit = data.deadline === undefined ? undefined : new AbortController();
+    const giveUp = limit === undefined ? signal : AbortSignal.any([signal, limit.signal]);
     let timer: NodeJS.Timeout | undefined;
     try {
       const begun = performance.now();
@@ -94,9 +96,10 @@ export class Processor {
       ]);
       if (cancelled !== null) throw new TensorlaneError('ERR_ABORTED', cancelled);
       if (leftMs <= 0) throw late();
-      if (leftMs !== Infinity) timer = setTimeout(() => limit.abort(late()), leftMs);
+      if (giveUp.aborted) throw givenUp(giveUp);
+      if (leftMs !== Infinity) timer = setTimeout(() => limit?.abort(late()), leftMs);
       const loaded = performance.now();
-      const outputs = await untilGivenUp(giveUp, () => this.#call(job, data, feeds, giveUp, handlers));
+      const outputs = await this.#call(job, data, feeds, giveUp, handlers);
       const ran = performance.now();
       const bytes = settings.payloads.encode(outputs, what);
       const key = this.#keys.outputs(job.id!, randomUUID());
@@ -165,24 +168,4 @@ const late = () => new TensorlaneError('ERR_TIMEOUT', 'it was not answered withi
 async function putBack(job: Job, token: string | undefined, delayMs: number): Promise<never> {
   await job.moveToDelayed(Date.now() + delayMs, token);
   throw new DelayedError();
-}
-
-/** What runs on after that is nobody's. */
-async function untilGivenUp<R>(signal: AbortSignal, run: () => Promise<R>): Promise<R> {
-  let stop = () => {};
-  const given = new Promise<never>((_, reject) => {
-    stop = () => reject(givenUp(signal));
-  });
-  if (signal.aborted) throw givenUp(signal);
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    return await Promise.race([run(), given]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-function givenUp({ reason }: AbortSignal): TensorlaneError {
-  if (reason instanceof TensorlaneError) return reason;
-  return new TensorlaneError('ERR_ABORTED', typeof reason === 'string' ? reason : 'it was cancelled while it ran');
 }

@@ -180,6 +180,7 @@ export class TensorWorker implements AsyncDisposable {
     const worker: Worker = new Worker(queue, (job, token, signal) => process(job, token, signal as AbortSignal), {
       connection: this.#connected.redis,
       prefix,
+      ...this.#settings.telemetry,
       autorun: false,
       concurrency: slots.limit,
       lockDuration: this.#lockMs,
