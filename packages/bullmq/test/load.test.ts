@@ -58,37 +58,62 @@ describe.skipIf(!hasRedis)('a queue with bounds', () => {
 });
 
 describe('slots', () => {
-  const made = () => new Slots({ least: 8, most: 64, lockMs: 1000 });
-  const fill = (slots: Slots, tookMs: number, atOnce = slots.limit) => {
-    for (let i = slots.limit; i > 0; i--) slots.ended(tookMs, atOnce);
+  const made = () => {
+    const slots = new Slots({ least: 4, most: 32, lockMs: 1000 });
+    let now = 0;
+    /** A window of jobs at a rate that `perMs` says for the present limit. */
+    const window = (perMs: (limit: number) => number, tookMs = 10, atOnce = slots.limit) => {
+      const { limit } = slots;
+      for (let i = 0; i < 500 && slots.limit === limit; i++) {
+        now += 1 / perMs(limit);
+        slots.ended(tookMs, atOnce, now);
+      }
+    };
+    return { slots, window };
   };
 
-  test('grow while all are taken and answered soon, up to the most', () => {
-    const slots = made();
-    const seen = [8, 16, 32, 64, 64].map((expected) => {
-      expect(slots.limit).toBe(expected);
-      fill(slots, 10);
-      return expected;
+  test('grow as long as more of them are faster, up to the most', () => {
+    const { slots, window } = made();
+    const seen = Array.from({ length: 5 }, () => {
+      window((limit) => limit / 10);
+      return slots.limit;
     });
-    expect(seen).toHaveLength(5);
+    expect(seen).toEqual([8, 16, 32, 32, 32]);
+  });
+
+  test('go back where more are not faster, and try again only later', () => {
+    const { slots, window } = made();
+    const perMs = (limit: number) => Math.min(limit, 8) / 10;
+    const seen = Array.from({ length: 5 }, () => {
+      window(perMs);
+      return slots.limit;
+    });
+    expect(seen).toEqual([8, 16, 8, 8, 8]);
+    const tried = Array.from({ length: 200 }, () => {
+      window(perMs);
+      return slots.limit;
+    });
+    expect(Math.max(...tried)).toBe(16);
+    expect(tried.filter((limit) => limit === 8).length).toBeGreaterThan(180);
   });
 
   test('stay where not all are taken, or answers take their time', () => {
-    const slots = made();
-    fill(slots, 10, 3);
-    fill(slots, 300);
-    expect(slots.limit).toBe(8);
+    const { slots, window } = made();
+    window((limit) => limit / 10, 10, 3);
+    window((limit) => limit / 10, 300);
+    expect(slots.limit).toBe(4);
   });
 
   test('are halved at once where answers come late, and never fewer than the least', () => {
-    const slots = made();
-    fill(slots, 10);
-    fill(slots, 10);
-    slots.ended(600, 32);
+    const { slots, window } = made();
+    window((limit) => limit / 10);
+    window((limit) => limit / 10);
     expect(slots.limit).toBe(16);
-    slots.ended(600, 16);
-    slots.ended(600, 8);
+    slots.ended(600, 16, 1e6);
     expect(slots.limit).toBe(8);
+    slots.ended(600, 8, 1e6);
+    slots.ended(600, 4, 1e6);
+    expect(slots.limit).toBe(4);
   });
 });
 

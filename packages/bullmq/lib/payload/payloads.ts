@@ -1,9 +1,8 @@
 // From tensors to the reference that a job carries, and back. The rules: tensors are never JSON in a job; what comes out of a store is
 // what went into it, by its checksum, or an error; and nothing lies in a store for ever.
 
-import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
-import { deflateRaw, inflateRaw } from 'node:zlib';
+import { crc32, deflateRaw, inflateRaw } from 'node:zlib';
 import { type Tensor, TensorlaneError } from 'tensorlane';
 import { isPlainObject, shown } from '../core/checks.js';
 import type { PayloadStore } from './store.js';
@@ -17,8 +16,8 @@ export type Reference =
       readonly key: string;
       /** What lies in the store. */
       readonly bytes: number;
-      /** Of what lies in the store, in hexadecimal. */
-      readonly sha256: string;
+      /** Of what lies in the store, as zlib computes it: a checksum against what stores and networks do, which costs next to nothing. */
+      readonly crc32: number;
       /** Where it is compressed (raw DEFLATE): how many bytes come of it. */
       readonly inflated?: number;
     };
@@ -62,7 +61,7 @@ export class Payloads {
   async #store(bytes: Buffer, key: string, expireMs: number): Promise<Reference> {
     const { store, compression } = this.#options;
     const packed = compression ? await compressed(bytes) : bytes;
-    const reference = { store: store.name, key, bytes: packed.length, sha256: sha256(packed) };
+    const reference = { store: store.name, key, bytes: packed.length, crc32: crc32(packed) };
     await store.put(key, packed, expireMs);
     return packed === bytes ? reference : { ...reference, inflated: bytes.length };
   }
@@ -78,7 +77,7 @@ export class Payloads {
         `${what}: its tensors are in the store no more: they expired or were removed`,
       );
     }
-    if (bytes.byteLength !== reference.bytes || sha256(bytes) !== reference.sha256) {
+    if (bytes.byteLength !== reference.bytes || crc32(bytes) !== reference.crc32) {
       throw new TensorlaneError(
         'ERR_NOT_FOUND',
         `${what}: what the store has is not what was put there, by its checksum`,
@@ -120,14 +119,10 @@ export function checkReference(value: unknown, what: string): Reference {
       (typeof value.store === 'string' &&
         typeof value.key === 'string' &&
         Number.isSafeInteger(value.bytes) &&
-        typeof value.sha256 === 'string' &&
+        Number.isSafeInteger(value.crc32) &&
         (value.inflated === undefined || Number.isSafeInteger(value.inflated))));
   if (isOne) return value as unknown as Reference;
   throw new TensorlaneError('ERR_ARGUMENT', `${what}: expected where its tensors are, got ${shown(value)}`);
-}
-
-export function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** The same bytes where it does not pay: floats that were measured rarely shrink, zeros and integers do. */

@@ -65,7 +65,8 @@ export interface WorkerStats {
   readonly micros: { readonly load: number; readonly run: number; readonly store: number };
 }
 
-const leastSlots = 8;
+/** A lane has one to compute and one to come. */
+const slotsALane = 2;
 const mostSlots = 512;
 
 export class TensorWorker implements AsyncDisposable {
@@ -172,7 +173,7 @@ export class TensorWorker implements AsyncDisposable {
 
   async #serve(queue: string, processor: Processor, clock: RedisClock, device: Device): Promise<void> {
     const { prefix, removeOnComplete, removeOnFail } = this.#settings;
-    const least = this.#concurrency ?? leastSlots;
+    const least = this.#concurrency ?? slotsALane * device.stats().streams.size;
     const slots = new Slots({ least, most: this.#concurrency ?? mostSlots, lockMs: this.#lockMs });
     const counts = { running: 0, completed: 0, failed: 0 };
     const process = (job: Job, token: string | undefined, signal: AbortSignal | undefined) =>
@@ -231,7 +232,8 @@ export class TensorWorker implements AsyncDisposable {
     } finally {
       this.#running--;
       counts.running--;
-      if (slots.ended(performance.now() - begun, atOnce)) worker.concurrency = slots.limit;
+      const now = performance.now();
+      if (slots.ended(now - begun, atOnce, now)) worker.concurrency = slots.limit;
     }
   }
 
