@@ -63,7 +63,7 @@ describe.skipIf(!hasRedis)('faults', () => {
   test('a worker that is killed with jobs running: another answers them', async () => {
     const { url } = await redis();
     const jobs = await queueAt(url);
-    const victim = await processAt(url, jobs);
+    const victim = await processAt(url, jobs, { concurrency: 6 });
     const handles = await add(jobs, 'hang', 6);
     await until(() => victim.begun === 6);
     await victim.end('SIGKILL');
@@ -75,7 +75,7 @@ describe.skipIf(!hasRedis)('faults', () => {
   test('a worker that stands still loses its jobs to another, and what it still says of them is not heard', async () => {
     const { url } = await redis();
     const jobs = await queueAt(url);
-    const still = await processAt(url, jobs);
+    const still = await processAt(url, jobs, { concurrency: 4 });
     const completed: string[] = [];
     const events = new Redis(url);
     onTestFinished(() => events.disconnect());

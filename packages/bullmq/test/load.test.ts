@@ -93,8 +93,11 @@ describe('slots', () => {
       window(perMs);
       return slots.limit;
     });
-    expect(Math.max(...tried)).toBe(16);
-    expect(tried.filter((limit) => limit === 8).length).toBeGreaterThan(180);
+    // A try is one window in fifty.
+    const tries = tried.filter((limit) => limit === 16).length;
+    expect(tried.filter((limit) => limit === 8).length).toBe(200 - tries);
+    expect(tries).toBeGreaterThan(0);
+    expect(tries).toBeLessThan(50);
   });
 
   test('stay where not all are taken, or answers take their time', () => {
