@@ -12,6 +12,7 @@ export { RemoteLinearAlgebra, type RemoteOperationOptions } from './client/linal
 export { defineConfig, readConfigFile } from './config/file.js';
 export { readBatchingFile, readModelConfigFile } from './config/tensorflow.js';
 export { Engine, type ModelReference, type ModelStatus } from './engine/engine.js';
+export type { JsContext, JsModel, JsValue } from './engine/js.js';
 export type { EngineOptions, ModelConfig, VersionPolicy } from './engine/options.js';
 export type { VersionState, VersionStatus } from './engine/versions.js';
 export { type PluginOptions, tensorlane } from './http/fastify.js';

@@ -8,7 +8,7 @@ import type { Server, ServerOptions } from '../server.js';
 import { describe } from './describe.js';
 
 const usage = `Usage: tensorlane-server [FOLDER] [options]
-Serves the models of a folder, NAME/VERSION/model.onnx or NAME.onnx, over the Open Inference Protocol v2 and
+Serves the models of a folder, NAME/VERSION/model.onnx (or model.mjs) or NAME.onnx, over the Open Inference Protocol v2 and
 TensorFlow Serving's, by REST and gRPC.
 
   --config FILE        options of \`serve\`: a .json, .mjs or .ts; those of the command come on top

@@ -3,6 +3,7 @@
 
 import { type Device, type Feeds, type Outputs, open, type RunOptions, TensorlaneError } from 'tensorlane';
 import { type FoundVersions, scanRepository, scanVersions } from '../repository/scan.js';
+import { jsPlatform, loadJs } from './js.js';
 import { linalgNames, loadLinalg } from './linalg.js';
 import { loadOnnx } from './onnx.js';
 import { checkEngineOptions, type EngineOptions, type EngineSettings, type ModelSettings } from './options.js';
@@ -162,8 +163,13 @@ export class Engine implements AsyncDisposable {
   async #close(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#pass;
-    for (const model of this.#models.values()) model.unload();
-    await Promise.all([...this.#models.values()].map((model) => model.drained()));
+    // Those that call others come first: what they have accepted, they answer.
+    const models = [...this.#models.values()];
+    const callers = models.filter(({ available }) => available.some(({ platform }) => platform === jsPlatform));
+    for (const group of [callers, models]) {
+      for (const model of group) model.unload();
+      await Promise.all(group.map((model) => model.drained()));
+    }
     this.#batches[Symbol.dispose]();
     if (this.#ownsDevice) await this.device.dispose();
   }
@@ -220,6 +226,7 @@ export class Engine implements AsyncDisposable {
         const batcher = `${name}/${version}${this.#suffix}`;
         this.#batches.add(batcher, statistics);
         if (file === builtInFile) return loadLinalg(this.device, name, version, batcher, statistics);
+        if (file.endsWith('.mjs')) return loadJs(name, version, file, statistics, this.device, this.#runWithin);
         return loadOnnx({ device: this.device, name, version, file, statistics, batcher, load: this.#loadOf(name) });
       });
       this.#models.set(name, model);
@@ -241,6 +248,18 @@ export class Engine implements AsyncDisposable {
   #isSaidUnloaded(model: Versions): boolean {
     return this.#said.get(model.name) === 'unloaded';
   }
+
+  /** For models that call others, also while the engine closes. */
+  readonly #runWithin = async (
+    model: string | ModelReference,
+    feeds: Feeds,
+    options?: RunOptions,
+  ): Promise<Outputs> => {
+    const { name, ...which } = typeof model === 'string' ? { name: model } : model;
+    const versions = this.#models.get(name);
+    if (versions === undefined) throw new TensorlaneError('ERR_NOT_FOUND', `there is no model '${name}'`);
+    return versions.resolve(which).use((servable) => servable.run(feeds, options));
+  };
 
   #requireControl(): void {
     if (this.explicitControl) return;

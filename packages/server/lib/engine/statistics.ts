@@ -48,7 +48,8 @@ export class VersionStatistics {
   /** All loads together, the present one's statistics given. */
   total(stats: ModelStats | undefined) {
     const { rows, executions, queued } = this.#before;
-    if (stats === undefined) return this.#before;
+    // What has no batches: each request is one.
+    if (stats === undefined) return { rows: this.success.count, executions: this.success.count, queued };
     const queueMillis = stats.queueMicros.sum / 1000;
     return {
       rows: rows + stats.batches.rows,

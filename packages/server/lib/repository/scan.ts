@@ -1,4 +1,4 @@
-// What is in a folder of models: NAME/VERSION/model.onnx, or NAME.onnx alone, which is version 1.
+// What is in a folder of models: NAME/VERSION/model.onnx or model.mjs, or NAME.onnx alone, which is version 1.
 //
 // The rule: nothing outside of the folder is read, also not through a link. A version is known by its files' names, sizes and times, so that
 // one whose files were changed is loaded anew.
@@ -18,7 +18,8 @@ export interface FoundVersion {
 
 export type FoundVersions = ReadonlyMap<number, FoundVersion>;
 
-const modelFile = 'model.onnx';
+/** Of which a version has one; the first that is there. */
+const modelFiles = ['model.onnx', 'model.mjs'];
 /** More files than any version of a model has are no model. */
 const mostFiles = 10_000;
 
@@ -57,10 +58,12 @@ export async function scanVersions(folder: string, root?: string): Promise<Found
 }
 
 async function versionFolder(folder: string, root: string): Promise<FoundVersion | undefined> {
-  const file = path.join(folder, modelFile);
+  let file = folder;
   try {
     const names = (await readdir(folder, { recursive: true })).sort();
-    if (!names.includes(modelFile)) return undefined;
+    const name = modelFiles.find((one) => names.includes(one));
+    if (name === undefined) return undefined;
+    file = path.join(folder, name);
     if (names.length > mostFiles) return broken(file, `it has ${names.length} files`);
     return await found(file, root, folder, names);
   } catch (error) {
