@@ -47,6 +47,8 @@ bool shares_threads(const ort::Runtime& runtime, const ModelOptions& options) {
   if (options.niceness != runtime.shared_threads->niceness()) return false;
   const SessionSettings& settings = options.settings;
   if (settings.parallel.value_or(0) != 0 || settings.inter_op_threads.has_value()) return false;
+  // Profiled threads still write to the profile of a session that the process leaves behind, when it ends.
+  if (settings.profile_file_prefix.has_value()) return false;
   constexpr std::array kOfThreads{"session.intra_op", "session.inter_op", "session.force_spinning_stop",
                                   "session.dynamic_block_base", "session.set_denormal_as_zero"};
   return std::ranges::none_of(settings.config_entries, [&](const auto& entry) {

@@ -24,6 +24,17 @@ test.each([
   expect([code, signal, stdout.trim()], stderr).toEqual([exits, null, printed]);
 });
 
+test('profiled sessions that are left behind let processes end', async () => {
+  const body = `
+    const profile = { enableProfiling: true, profileFilePrefix: ${JSON.stringify(join(folder, 'profile'))} };
+    for (let i = 0; i < 10; i++) await (await ort.InferenceSession.create(${path('two')}, profile)).endProfiling();
+    console.log('left')`;
+  const ends = await Promise.all([1, 2, 3, 4].map(() => runNode(['--eval', program(body)])));
+  expect(ends.map(({ code, signal, stdout }) => [code, signal, stdout.trim()])).toEqual(
+    ends.map(() => [0, null, 'left']),
+  );
+});
+
 test('a worker that is terminated in the middle of a run takes nothing with it', async () => {
   const session = await ort.InferenceSession.create(join(folder, 'two.onnx'));
   for (let i = 0; i < 3; i++) {
