@@ -19,6 +19,7 @@ class Runtime {
   // process holds one ONNX Runtime. The threads that its sessions share stand back by the first call's `niceness`. From any
   // thread. Errors: NoRuntime, with the path and the loader's reason.
   static const Runtime& open(const std::string& path, int niceness = 0);
+  ~Runtime() = delete;
 
   // Nothing below changes any more, so any number of threads may use it.
   Api api;
@@ -33,7 +34,6 @@ class Runtime {
   friend class Attempt;
 
   Runtime(const std::string& path, int niceness);
-  ~Runtime() = delete;
   [[noreturn]] void fail(Status* status, const char* doing) const;
 };
 

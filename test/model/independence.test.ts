@@ -1,6 +1,14 @@
 // What is found of a model's rows when requests come: of one shape, of an input that all share, by trial; and what is kept of it.
 
-import { type BatchingFinding, type Device, type Model, open, type Tensor, tensor } from 'tensorlane';
+import {
+  type BatchingFinding,
+  type Device,
+  type LoadModelOptions,
+  type Model,
+  open,
+  type Tensor,
+  tensor,
+} from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
@@ -68,8 +76,10 @@ async function burst(of: Model, requests: readonly Feeds[]): Promise<number> {
 }
 
 const sources = new WeakMap<Model, Uint8Array>();
-async function load(bytes: Uint8Array, options: Parameters<Device['loadModel']>[1] = {}): Promise<Model> {
-  const loaded = await device.loadModel(bytes, options);
+/** Its number of rows is said, not learned: batches are counted here. */
+async function load(bytes: Uint8Array, { batching, ...options }: LoadModelOptions = {}): Promise<Model> {
+  const rows = { maxBatchSize: 32, ...(batching || { required: false }) };
+  const loaded = await device.loadModel(bytes, { batching: rows, ...options });
   sources.set(loaded, bytes);
   return loaded;
 }
