@@ -391,7 +391,9 @@ async function compare(strange: Strange): Promise<boolean> {
   const bytes = bytesOf(strange);
   const { batchAxis } = (strange.batching ?? {}) as { batchAxis?: object };
   await using alone = await device.loadModel(bytes, { batching: false });
-  await using shared = await device.loadModel(bytes, { batching: { maxBatchSize: 32, ...(batchAxis && { batchAxis }) } });
+  await using shared = await device.loadModel(bytes, {
+    batching: { maxBatchSize: 32, ...(batchAxis && { batchAxis }) },
+  });
   const feeds = [0, 1, 2].map(strange.feeds);
   const expected = [];
   for (const one of feeds) expected.push(await alone.run(one));
