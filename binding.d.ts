@@ -440,8 +440,9 @@ export class Model {
     /** Initializers that a run may be given another value for. */
     overridable: ValueDescription[];
     provider: 'cpu' | 'cuda';
-    /** How many threads may compute a run, where it is threads that models share; else 1. */
-    sharedThreads: number;
+    /** How many threads may compute a run, its lane's among them, and whether the others are shared with other models. */
+    threads: number;
+    sharesThreads: boolean;
     /** Why not on the GPU, where one was wanted. */
     fallbackReason?: string;
     /** Where it was asked for: what the graph says of all inputs. */

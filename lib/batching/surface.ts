@@ -16,7 +16,8 @@ export interface Bounds {
   readonly mostRows: number;
   readonly leastAtOnce: number;
   readonly mostAtOnce: number;
-  /** 1: there are none to choose. */
+  /** The most threads that a run may use; the least is all of them, or one. */
+  readonly leastThreads: number;
   readonly mostThreads: number;
 }
 
@@ -26,10 +27,10 @@ export class Surface {
   readonly #threads: readonly number[];
   readonly #cells: readonly Cell[];
 
-  constructor({ leastRows, mostRows, leastAtOnce, mostAtOnce, mostThreads }: Bounds) {
+  constructor({ leastRows, mostRows, leastAtOnce, mostAtOnce, leastThreads, mostThreads }: Bounds) {
     this.#sizes = powersOfTwo(leastRows, mostRows);
     this.#lanes = powersOfTwo(leastAtOnce, mostAtOnce);
-    this.#threads = mostThreads > 1 ? [1, mostThreads] : [1];
+    this.#threads = leastThreads < mostThreads ? [leastThreads, mostThreads] : [mostThreads];
     this.#cells = this.#lanes.flatMap((atOnce) =>
       this.#threads.flatMap((threads) => this.#sizes.map((rows) => ({ rows, atOnce, threads }))),
     );

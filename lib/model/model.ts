@@ -107,7 +107,7 @@ export class LoadedModel implements AsyncDisposable {
       this.#batchable = { enabled: false, reason };
     };
     const share = { of: limiter, ...settings.rateLimiter };
-    this.#batcher = new Batcher(executor, this.#batcherSettings(description.sharedThreads), {
+    this.#batcher = new Batcher(executor, this.#batcherSettings(description), {
       clock: systemClock,
       name,
       limiter: share,
@@ -115,11 +115,11 @@ export class LoadedModel implements AsyncDisposable {
   }
 
   /** Where requests share no batches, how many rows they have is not left to learn; nor how many threads, where it has its own. */
-  #batcherSettings(mostThreads: number): BatcherSettings {
+  #batcherSettings({ threads, sharesThreads }: ReturnType<NativeModel['describe']>): BatcherSettings {
     const { batcher } = this.#settings;
     if (batcher.learns === undefined) return batcher;
     const { tuned } = batcher.learns;
-    const bounds = { ...batcher.learns.bounds, mostThreads };
+    const bounds = { ...batcher.learns.bounds, leastThreads: sharesThreads ? 1 : threads, mostThreads: threads };
     const rows = this.#batchable.enabled ? {} : { leastRows: 1, mostRows: 1 };
     return { ...batcher, learns: { bounds: { ...bounds, ...rows }, tuned } };
   }

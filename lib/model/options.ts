@@ -198,7 +198,8 @@ export function completeLoadModelOptions(
     mostRows: settings.maxBatchSize,
     leastAtOnce: options.concurrency === undefined ? 1 : concurrency,
     mostAtOnce: concurrency,
-    // Of its own threads a model has as many as were asked for; of shared ones it is known when it is loaded.
+    // Is known when the model is loaded.
+    leastThreads: 1,
     mostThreads: 1,
   };
   const tuned = options.tuned === undefined ? undefined : checkedTuned(options.tuned);

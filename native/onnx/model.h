@@ -27,8 +27,9 @@ class Model {
   [[nodiscard]] const std::vector<ValueInfo>& outputs() const noexcept { return session_.outputs(); }
   [[nodiscard]] const ProviderInUse& provider() const noexcept { return session_.provider(); }
 
-  // How many threads may compute a run, where these are shared with other models; else 1.
-  [[nodiscard]] unsigned shared_threads() const noexcept { return session_.shared_threads(); }
+  // How many threads may compute a run, its lane's among them; and whether the others are shared with other models.
+  [[nodiscard]] unsigned threads() const noexcept { return session_.threads(); }
+  [[nodiscard]] bool shares_threads() const noexcept { return session_.shares_threads(); }
 
   // Runs on the calling lane. `inputs` are the model's, in its order, of which those that may be overridden may be
   // missing; `wanted` are indices of outputs. `alone`: threads that models share do not help. Errors: Model; NotSupported, for an input in memory that the runtime cannot

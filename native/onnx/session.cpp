@@ -42,7 +42,7 @@ bool bounds_spinning(const std::string& version) {
 }
 
 // What a session has to have threads of its own for: a number of them, another niceness, or settings that are about them.
-bool shares_threads(const ort::Runtime& runtime, const ModelOptions& options) {
+bool shares(const ort::Runtime& runtime, const ModelOptions& options) {
   if (runtime.shared_threads == nullptr || options.threads != 0) return false;
   if (options.niceness != runtime.shared_threads->niceness()) return false;
   const SessionSettings& settings = options.settings;
@@ -61,7 +61,7 @@ ort::OwnedSessionOptions make_options(const ort::Runtime& runtime, const ModelOp
   const ort::Attempt loading(runtime, kLoading);
   ort::OwnedSessionOptions made(api);
   loading(api.CreateSessionOptions(made.out()));
-  if (shares_threads(runtime, options)) {
+  if (shares(runtime, options)) {
     loading(api.DisablePerSessionThreads(made.get()));
     return made;
   }
@@ -154,10 +154,11 @@ void check_free_dimensions(const ModelSource& source, const SessionSettings& set
 }  // namespace
 
 Session::Session(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options)
-    : session_(runtime.api) {
+    : session_(runtime.api),
+      threads_(options.threads == 0 ? usable_cores() : options.threads),
+      shares_threads_(shares(runtime, options)) {
   const ort::Api& api = runtime.api;
   const auto made = make_options(runtime, options);
-  if (shares_threads(runtime, options)) shared_threads_ = runtime.shared_threads->count();
   provider_ = add_provider(runtime, made.get(), options.provider);
   apply_settings(runtime, made.get(), options.settings);
   const ort::Attempt loading(runtime, kLoading);

@@ -32,8 +32,9 @@ class Session {
   // From any thread. Errors: Model.
   std::string end_profiling(const ort::Runtime& runtime);
   [[nodiscard]] const ProviderInUse& provider() const noexcept { return provider_; }
-  // That may compute one run, where models share them; else 1.
-  [[nodiscard]] unsigned shared_threads() const noexcept { return shared_threads_; }
+  // As the model's.
+  [[nodiscard]] unsigned threads() const noexcept { return threads_; }
+  [[nodiscard]] bool shares_threads() const noexcept { return shares_threads_; }
   // What every run is given; behind them, from overridable_from() on, the initializers that one may be given another
   // value for.
   [[nodiscard]] const std::vector<ValueInfo>& inputs() const noexcept { return inputs_; }
@@ -43,7 +44,8 @@ class Session {
  private:
   ort::OwnedSession session_;
   ProviderInUse provider_;
-  unsigned shared_threads_ = 1;
+  unsigned threads_;
+  bool shares_threads_;
   std::vector<ValueInfo> inputs_;
   std::size_t overridable_from_ = 0;
   std::vector<ValueInfo> outputs_;

@@ -41,8 +41,6 @@ class SharedThreads {
   // Lets them go for good: the library joins them when the process ends.
   void close();
 
-  // That may compute one run, its lane's among them.
-  [[nodiscard]] unsigned count() const noexcept { return cores_; }
   [[nodiscard]] int niceness() const noexcept { return niceness_; }
   [[nodiscard]] SharedThreadsCounters counters();
 

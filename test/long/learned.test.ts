@@ -11,7 +11,10 @@ const sizes = [1, 2, 4, 8, 16, 32];
 const base = completeBatcherOptions({}, 'batching');
 const learning: BatcherSettings = {
   ...base,
-  learns: { bounds: { leastRows: 1, mostRows: 32, leastAtOnce: 1, mostAtOnce: 2, mostThreads: 2 }, tuned: undefined },
+  learns: {
+    bounds: { leastRows: 1, mostRows: 32, leastAtOnce: 1, mostAtOnce: 2, leastThreads: 1, mostThreads: 2 },
+    tuned: undefined,
+  },
 };
 
 interface RandomModel extends ServedModel {

@@ -38,7 +38,7 @@ test('a model without options learns while it answers, and says what and why', a
 test.each([
   ['both', { batching: { maxBatchSize: 8 }, concurrency: 1 }, undefined],
   ['the lanes', { concurrency: 1 }, { rows: 32, atOnce: 1 }],
-  ['the threads', { threads: 2 }, { rows: 32, atOnce: 2, threads: 1 }],
+  ['the threads', { threads: 2 }, { rows: 32, atOnce: 2, threads: 2 }],
   ['the rows', { batching: { maxBatchSize: 8 } }, { rows: 8, atOnce: 2 }],
   ['that nothing shares a batch', { batching: false as const }, { rows: 1, atOnce: 2 }],
 ])('options that say %s', async (_what, options, adaptive) => {

@@ -143,7 +143,8 @@ Napi::Value ModelObject::describe(const Napi::CallbackInfo& info) {
     object.Set("outputs", describe_values(info.Env(), model_->outputs()));
     const ProviderInUse& provider = model_->provider();
     object.Set("provider", provider.name);
-    object.Set("sharedThreads", model_->shared_threads());
+    object.Set("threads", model_->threads());
+    object.Set("sharesThreads", model_->shares_threads());
     if (!provider.fallback_reason.empty()) object.Set("fallbackReason", provider.fallback_reason);
     if (examination_ != nullptr) {
       Napi::Object rows = to_js(info.Env(), examination_->finding());
