@@ -261,8 +261,8 @@ export interface OpenOptions {
   /** The last so many lanes have a higher priority. */
   highPriority: number;
   threads: number;
-  /** Of the other lanes' threads, 0 to 19. */
-  niceness: number;
+  /** Of the other lanes' threads, 0 to 19; null: as is best, on the CPU. */
+  niceness: number | null;
   /** For a CUDA device. A limit or fraction of 0 is none. */
   memory: { limitBytes: number; fraction: number; growth: boolean };
 }

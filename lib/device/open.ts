@@ -51,9 +51,9 @@ export interface OpenOptions {
    */
   threads?: number | undefined;
   /**
-   * Linux: how far the lanes stand back behind the process's other threads, from 0 to 19 as nice(1) has it. On the CPU 19 by
-   * default, so that they take what the JS thread and libuv's leave; with less, event-loop delay and fs latency rise under
-   * load. On CUDA 0, as they mostly wait.
+   * Linux: how far the lanes stand back behind the process's other threads, from 0 to 19 as nice(1) has it. On the CPU, by default,
+   * all the way while the process has the cores to itself, so that they take what the JS thread and libuv's leave, and not at all
+   * beside other processes that keep the cores busy. On CUDA 0, as they mostly wait.
    */
   niceness?: number | undefined;
   /** Path of ONNX Runtime's shared library; by default the one inside onnxruntime-node. The first of a process is kept. */
@@ -166,12 +166,13 @@ async function openOne(
 ): Promise<Device> {
   const { resources, ...others } = settings;
   const { highPriority } = settings;
-  const niceness = settings.niceness ?? (kind === 'cpu' ? 19 : 0);
+  const niceness = settings.niceness ?? (kind === 'cpu' ? null : 0);
   const { Device: NativeDevice } = addon();
   try {
     const opened = await NativeDevice.open({ ...others, kind, index, niceness });
     return new OpenedDevice(opened, {
-      niceness,
+      // Those that help a run stand back in any case: it does not wait for what they have not begun.
+      niceness: niceness ?? 19,
       threads: settings.threads,
       highPriority,
       resources,

@@ -4,8 +4,11 @@
 #include <chrono>
 #include <exception>
 #include <future>
+#include <optional>
+#include <system_error>
 #include <utility>
 
+#include "core/cores.h"
 #include "core/niceness.h"
 
 namespace tensorlane {
@@ -40,6 +43,42 @@ bool core_to_spare() noexcept {
   return awake.load(std::memory_order_relaxed) < cores;
 }
 
+// How often a lane asks whether it has its share of the cores.
+constexpr std::chrono::milliseconds kLook{20};
+// What it stands back by where the system does not tell: it lets the others through, and has a quarter of a core that
+// another process keeps busy.
+constexpr int kUntold = 5;
+
+// How far the calling thread stands back, as is best at the moment.
+class Place {
+ public:
+  explicit Place(const std::function<std::optional<Share>()>& share_of) : share_of_(share_of) {
+    if (const auto share = share_of_(); share.has_value()) {
+      standing_.emplace(usable_cores(), *share);
+    } else {
+      stand_back(kUntold);
+    }
+  }
+
+  // After some work. True: it should be another thread's.
+  bool look() {
+    if (!standing_.has_value()) return false;
+    const auto now = Clock::now();
+    if (now - last_ < kLook) return false;
+    last_ = now;
+    const auto share = share_of_();
+    if (!share.has_value()) return false;
+    const Standing::Step step = standing_->look(*share);
+    if (step == Standing::Step::Back) stand_back(Standing::kBack);
+    return step == Standing::Step::Forward;
+  }
+
+ private:
+  const std::function<std::optional<Share>()>& share_of_;
+  std::optional<Standing> standing_;
+  Clock::time_point last_ = Clock::now();
+};
+
 // Lets the other thread of a core go on, for some ten nanoseconds.
 void pause() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
@@ -60,7 +99,10 @@ void Task::completed(Pending& pending) noexcept {
 }
 
 LanePool::LanePool(const LaneOptions& options)
-    : poll_work_(options.poll_work), poll_device_(options.poll_device), idle_after_(options.idle_after) {
+    : poll_work_(options.poll_work),
+      poll_device_(options.poll_device),
+      idle_after_(options.idle_after),
+      share_(options.share) {
   const std::size_t ordinary = options.lanes - std::min(options.high_priority, options.lanes);
   lanes_.reserve(options.lanes);
   for (std::size_t i = 0; i < options.lanes; ++i) {
@@ -81,7 +123,11 @@ LanePool::LanePool(const LaneOptions& options)
         } catch (...) {
           started.set_exception(std::current_exception());
         }
-        work(lane, niceness);
+        if (niceness == LaneOptions::kAsIsBest && lane.state_ == nullptr) {
+          keep(lane);
+        } else {
+          work(lane, std::max(niceness, 0));
+        }
         lane.state_.reset();
       });
     }
@@ -165,8 +211,28 @@ std::unique_ptr<Task> LanePool::take(Lane& lane) {
   return task;
 }
 
-void LanePool::work(Lane& lane, int niceness) {
-  stand_back(niceness);
+// This thread never stands back, so that those it makes do not either: a thread begins as the one that made it is.
+void LanePool::keep(Lane& lane) {
+  for (bool again = true; again;) {
+    std::thread worker;
+    try {
+      worker = std::thread([&] { again = work(lane, LaneOptions::kAsIsBest); });
+    } catch (const std::system_error&) {
+      work(lane, kUntold);  // the system has no more threads
+      return;
+    }
+    worker.join();
+  }
+}
+
+bool LanePool::work(Lane& lane, int niceness) {
+  std::optional<Place> place;
+  if (niceness == LaneOptions::kAsIsBest) {
+    place.emplace(share_);
+  } else {
+    stand_back(niceness);
+  }
+  bool goes_on = false;
   awake.fetch_add(1, std::memory_order_relaxed);
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -174,7 +240,9 @@ void LanePool::work(Lane& lane, int niceness) {
     if (task != nullptr) {
       lock.unlock();
       run(lane, std::move(task));
+      goes_on = place.has_value() && place->look() && lane.unfinished_.empty();
       lock.lock();
+      if (goes_on) break;
     } else if (!lane.unfinished_.empty()) {
       await_device(lane, lock);
     } else if (!stopping_) {
@@ -184,6 +252,7 @@ void LanePool::work(Lane& lane, int niceness) {
     }
   }
   awake.fetch_sub(1, std::memory_order_relaxed);
+  return goes_on;
 }
 
 // Until something was submitted, or the lane was called for nothing: another may have taken the task first, and a lane

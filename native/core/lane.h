@@ -10,6 +10,8 @@
 // 5. No task starts after stop() was called, and none is unfinished once stop() has returned.
 // 6. A lane that has nothing to do sleeps. Before that it polls for a moment, for work or for its device: only where
 //    that came so soon the last time, and only while a core is left over for the threads that bring work.
+// 7. Where nobody said how far it stands back, it does so as far as its neighbours leave it a core (standing.h). To come
+//    forward again, its thread gives its place to another one between two tasks.
 #pragma once
 
 #include <atomic>
@@ -21,10 +23,12 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "core/lane_state.h"
+#include "core/standing.h"
 #include "core/workspace.h"
 
 namespace tensorlane {
@@ -128,8 +132,12 @@ struct LaneOptions {
   // The last so many of the lanes have a higher priority: they take no task that is for any lane (unless all of them
   // are such), and stand back behind no other thread.
   std::size_t high_priority = 0;
-  // 0 to 19, where the system has it: how far the other lanes stand back behind the process's other threads.
+  // 0 to 19, where the system has it: how far the other lanes stand back behind the process's other threads; or as it is
+  // best, for lanes without a state.
+  static constexpr int kAsIsBest = -1;
   int niceness = 0;
+  // What a lane goes by then; asked on its thread.
+  std::function<std::optional<Share>()> share = share_of_thread;
   // How long a lane polls for its next task, and for its device, before it sleeps. 0: not at all.
   std::chrono::nanoseconds poll_work = kPollWork;
   std::chrono::nanoseconds poll_device = kPollDevice;
@@ -166,7 +174,10 @@ class LanePool {
 
  private:
   // Each on the lane's thread. Without the lock: these take it where they need it.
-  void work(Lane& lane, int niceness);
+  // One thread after the other in the lane's place.
+  void keep(Lane& lane);
+  // True: another thread is to go on.
+  bool work(Lane& lane, int niceness);
   void run(Lane& lane, std::unique_ptr<Task> task);
   void finish_oldest(Lane& lane);
   void finish(Lane& lane, std::unique_ptr<Task> task);
@@ -189,6 +200,7 @@ class LanePool {
   const std::chrono::nanoseconds poll_work_;
   const std::chrono::nanoseconds poll_device_;
   const std::chrono::nanoseconds idle_after_;
+  const std::function<std::optional<Share>()> share_;
   std::vector<std::unique_ptr<Lane>> lanes_;  // the same from the constructor on
 
   std::mutex

@@ -1,17 +1,22 @@
 // What a pool of lanes may be given: states for its lanes, and lanes of high priority.
 #include <doctest/doctest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "core/error.h"
 #include "core/lane.h"
+#include "core/standing.h"
 #include "support/failure.h"
 #include "support/lane_state.h"
 #include "support/tasks.h"
@@ -180,6 +185,81 @@ TEST_CASE("lanes of high priority stand back behind nobody") {
   CHECK_MESSAGE(niceness[0] == options.niceness, "the ordinary lane does not stand back as it was told");
   CHECK(niceness[1] == own);
   CHECK(niceness[2] == own);
+}
+#endif
+
+#ifdef __linux__
+TEST_CASE(
+    "a lane stands back while its process has the cores to itself, and gives its place to another thread beside busy "
+    "ones") {
+  const int own = getpriority(PRIO_PROCESS, 0);
+  if (own >= 19) return;
+  std::atomic<bool> starves{false};
+  std::atomic<int> threads{0};
+  LaneOptions options;
+  options.niceness = LaneOptions::kAsIsBest;
+  // As of a thread that wants a core all the time and has it, or next to nothing of it.
+  options.share = [&, share = Share{}]() mutable -> std::optional<Share> {
+    (starves ? share.waited : share.ran) += std::chrono::seconds(1);
+    share.process = share.ran;
+    share.time += std::chrono::seconds(1);
+    return share;
+  };
+  LanePool pool(options);
+  pid_t last = 0;
+  // Works until its lane's niceness is that. A hang ends with the test program's own limit.
+  const auto works_until = [&](int niceness) {
+    for (int now = -1; now != niceness;) {
+      Count ran;
+      const auto task = [&](Lane& lane) {
+        CHECK(lane.index() == 0);
+        if (gettid() != last) ++threads;
+        last = gettid();
+        now = getpriority(PRIO_PROCESS, 0);  // on Linux, the calling thread's
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        ran.add();
+      };
+      REQUIRE(submit(pool, task));
+      REQUIRE(ran.wait_for(1));
+    }
+  };
+  for (int i = 1; i <= 3; ++i) {
+    starves = false;
+    works_until(19);
+    CHECK(threads == i);
+    starves = true;
+    works_until(own);
+    CHECK(threads == i + 1);
+  }
+}
+
+TEST_CASE("a lane that is not told its share stands back a little") {
+  const int own = getpriority(PRIO_PROCESS, 0);
+  LaneOptions options;
+  options.niceness = LaneOptions::kAsIsBest;
+  options.share = [] { return std::nullopt; };
+  LanePool pool(options);
+  std::atomic<int> niceness{-1};
+  Count ran;
+  const auto task = [&](Lane& /*lane*/) {
+    niceness = getpriority(PRIO_PROCESS, 0);
+    ran.add();
+  };
+  REQUIRE(submit(pool, task));
+  REQUIRE(ran.wait_for(1));
+  CHECK(niceness == std::max(own, 5));
+}
+
+TEST_CASE("the system tells the share of a thread that computes") {
+  const auto before = share_of_thread();
+  if (!before.has_value()) return;
+  for (auto now = before; now->ran - before->ran < std::chrono::milliseconds(30);) {
+    now = share_of_thread();
+    REQUIRE(now.has_value());
+  }
+  const auto after = share_of_thread();
+  CHECK(after->process > before->process);
+  CHECK(after->time > before->time);
 }
 #endif
 

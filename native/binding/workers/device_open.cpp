@@ -36,7 +36,8 @@ class OpenWorker final : public OneOffWorker {
     options_.lanes = static_cast<std::size_t>(to_int(options.Get("lanes"), "lanes"));
     options_.high_priority = static_cast<std::size_t>(to_int(options.Get("highPriority"), "highPriority"));
     options_.threads = static_cast<unsigned>(to_int(options.Get("threads"), "threads"));
-    niceness_ = static_cast<int>(to_int(options.Get("niceness"), "niceness"));
+    const Napi::Value niceness = options.Get("niceness");
+    niceness_ = niceness.IsNull() ? LaneOptions::kAsIsBest : static_cast<int>(to_int(niceness, "niceness"));
     const Napi::Object memory = to_object(options.Get("memory"), "memory");
     options_.memory.limit_bytes = static_cast<std::uint64_t>(to_int(memory.Get("limitBytes"), "limitBytes"));
     options_.memory.fraction = memory.Get("fraction").ToNumber().DoubleValue();

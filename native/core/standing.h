@@ -1,0 +1,44 @@
+// How far a lane stands back where nobody has said. The rules it keeps:
+//
+// 1. While its process has the cores to itself it stands back all the way, so that the JS thread and libuv's threads go first. Beside
+//    other processes that keep them busy it does not stand back at all, or it would get next to nothing of them.
+// 2. What tells is how long its thread waited for a core beside how long it ran. Where its own process has nearly all the cores, it
+//    waited for that.
+// 3. A thread may stand back further at any time, but without privileges never less again: then another takes its place.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+namespace tensorlane {
+
+// What is known of a thread and its process; each is a sum since some moment.
+struct Share {
+  std::chrono::nanoseconds ran{0};      // the thread, on a core
+  std::chrono::nanoseconds waited{0};   // the thread, for a core
+  std::chrono::nanoseconds process{0};  // all of its process's threads, on cores
+  std::chrono::nanoseconds time{0};
+};
+
+// The rules. No clock is here.
+class Standing {
+ public:
+  static constexpr int kBack = 19;
+
+  enum class Step { None, Back, Forward };
+
+  Standing(unsigned cores, const Share& now) : cores_(cores), last_(now) {}
+
+  // What to do about it now; after Forward this thread is to do no more.
+  Step look(const Share& now) noexcept;
+
+ private:
+  const unsigned cores_;
+  Share last_;
+  bool stands_back_ = false;
+};
+
+// Of the calling thread. Nothing where the system does not tell.
+std::optional<Share> share_of_thread() noexcept;
+
+}  // namespace tensorlane
