@@ -311,6 +311,8 @@ export interface LaneCounters {
   busy: number;
   queued: number;
   completed: number;
+  /** Of them: small ones that went past large ones, on the lane of their own. */
+  expedited: number;
   busyMicros: number;
   waitedMicros: number;
 }
@@ -330,8 +332,8 @@ export class Device {
   record(lane: number): Event;
   /** What is queued on the lane from now on starts after the event. */
   wait(lane: number, event: Event): void;
-  /** Resolves when all that was queued on the lane so far has ended. */
-  synchronize(lane: number): Promise<void>;
+  /** Resolves when all that was queued on the lane so far has ended; undefined: what the lane of small operations has in hand. */
+  synchronize(lane: number | undefined): Promise<void>;
   /** Discards what is queued and joins the threads, so synchronize every lane first. */
   close(): void;
 }

@@ -21,7 +21,7 @@ test("open('cpu') gives the CPU without an excuse", async () => {
 test.skipIf(onCuda)('streams sets how many there are', async () => {
   await using device = await open({ device: 'cpu', streams: 3 });
   expect(device.streams.size).toBe(3);
-  const none = { busy: 0, queued: 0, completed: 0, busyMicros: 0, waitedMicros: 0 };
+  const none = { busy: 0, queued: 0, completed: 0, expedited: 0, busyMicros: 0, waitedMicros: 0 };
   expect(device.stats().streams).toEqual({ size: 3, ...none });
 });
 

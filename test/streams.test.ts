@@ -28,6 +28,25 @@ test('operations on one stream run in order', async () => {
   });
 });
 
+test.skipIf(onCuda)('a small operation does not wait behind large ones, nor do large ones take its place', async () => {
+  const before = device.stats().streams;
+  const order: string[] = [];
+  const larges = Array.from({ length: 12 }, () => device.linalg.svd(large()).then(() => order.push('large')));
+  await expect.poll(() => device.stats().streams.busy, { interval: 1 }).toBe(2);
+  const image = { type: 'uint8', data: new Uint8Array(64 * 64 * 3), dims: [1, 64, 64, 3] } as const;
+  await Promise.all([
+    device.linalg.svd(small).then(() => order.push('svd')),
+    device.linalg.matmul(small, small).then(() => order.push('matmul')),
+    device.ops.imageToTensor(image, { width: 32, height: 32 }).then(() => order.push('image')),
+  ]);
+  await Promise.all(larges);
+  const places = ['svd', 'matmul', 'image'].map((name) => order.indexOf(name));
+  expect(Math.max(...places), `in the order ${order}`).toBeLessThan(order.lastIndexOf('large') - 1);
+  const { size, expedited } = device.stats().streams;
+  expect(size).toBe(2);
+  expect(expedited - before.expedited).toBe(3);
+});
+
 test('streams run side by side', async () => {
   using one = await device.streams.acquire();
   using two = await device.streams.acquire();

@@ -126,7 +126,10 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
   async #dispose(): Promise<void> {
     this.#count();
     this.streams.close();
-    const lanes = Array.from({ length: this.streams.size }, (_, lane) => lane);
+    // The last is the lane of small operations.
+    const lanes = Array.from({ length: this.streams.size + 1 }, (_, lane) =>
+      lane < this.streams.size ? lane : undefined,
+    );
     await this.#models.close();
     await this.#runner.endSteps();
     // A device that was lost cannot be waited for, and whoever used it has been told.

@@ -30,6 +30,8 @@ export interface DeviceStats {
     readonly queued: number;
     /** Operations that have ended since the device was opened. */
     readonly completed: number;
+    /** Of them: small ones that found large ones in all lanes, and ran on the lane that is kept for such, which is none of `size`. */
+    readonly expedited: number;
     /** For how long lanes have had operations running since then, all together, in microseconds: `size` seconds a second at most. */
     readonly busyMicros: number;
     /** For how long operations have waited for a lane, all together: those that wait, until now. */

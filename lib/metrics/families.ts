@@ -133,6 +133,11 @@ export const deviceFamilies: readonly Family<DeviceStats>[] = [
   gauge('device_operations_queued', 'Operations that wait for a stream', ({ streams }) => streams.queued),
   counter('device_operations_total', 'Operations that have ended', ({ streams }) => streams.completed),
   counter(
+    'device_operations_expedited_total',
+    'Of them: small ones that went past large ones',
+    ({ streams }) => streams.expedited,
+  ),
+  counter(
     'device_streams_busy_seconds_total',
     'For how long streams had operations running, all together',
     ({ streams }) => streams.busyMicros / 1e6,

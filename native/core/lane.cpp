@@ -102,7 +102,8 @@ LanePool::LanePool(const LaneOptions& options)
     : poll_work_(options.poll_work),
       poll_device_(options.poll_device),
       idle_after_(options.idle_after),
-      share_(options.share) {
+      share_(options.share),
+      small_lane_(options.small_lane ? std::make_unique<Lane>(options.lanes) : nullptr) {
   const std::size_t ordinary = options.lanes - std::min(options.high_priority, options.lanes);
   lanes_.reserve(options.lanes);
   for (std::size_t i = 0; i < options.lanes; ++i) {
@@ -123,13 +124,12 @@ LanePool::LanePool(const LaneOptions& options)
         } catch (...) {
           started.set_exception(std::current_exception());
         }
-        if (niceness == LaneOptions::kAsIsBest && lane.state_ == nullptr) {
-          keep(lane);
-        } else {
-          work(lane, std::max(niceness, 0));
-        }
+        serve(lane, niceness);
         lane.state_.reset();
       });
+    }
+    if (small_lane_ != nullptr) {
+      small_lane_->thread_ = std::thread([this, niceness = options.niceness] { serve(*small_lane_, niceness); });
     }
     for (auto& one : ready) one.get();
     const std::lock_guard lock(registry().mutex);
@@ -151,13 +151,19 @@ LanePool::~LanePool() {
 bool LanePool::submit(std::unique_ptr<Task>& task, std::size_t index) {
   Lane* lane = nullptr;
   bool wakes = false;
+  const bool small = task->is_small_ = task->small();
   const auto now = Clock::now();
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return false;
-    if (index != kAnyLane) lane = lanes_.at(index).get();
-    auto& queue = lane == nullptr ? common_ : lane->queue_;
+    if (index == kSmallLane) {
+      lane = small_lane_.get();
+    } else if (index != kAnyLane) {
+      lane = lanes_.at(index).get();
+    }
+    auto& queue = lane != nullptr ? lane->queue_ : (small ? small_ : common_);
     queue.push_back({next_order_++, now, std::move(task)});
+    if (lane == nullptr && small && all_have_large()) lane = small_lane_.get();
     if (lane == nullptr) lane = idle_lane();
     if (lane != nullptr) wakes = call(*lane);
     if (wakes) ++woken_;
@@ -189,13 +195,32 @@ bool LanePool::call(Lane& lane) noexcept {
   return sleeps;
 }
 
+bool LanePool::all_have_large() const noexcept {
+  return std::ranges::none_of(lanes_, [](const auto& lane) { return lane->serves_common_ && lane->large_ == 0; });
+}
+
+// The one of the queues that a lane may take from whose head is the oldest, or null where all are empty. Small tasks
+// are left to their own lane where they would wait for what this one has handed to the device.
+std::deque<Lane::Queued>* LanePool::oldest_for(Lane& lane) noexcept {
+  std::deque<Lane::Queued>* oldest = lane.queue_.empty() ? nullptr : &lane.queue_;
+  const auto consider = [&](std::deque<Lane::Queued>& queue) {
+    if (queue.empty()) return;
+    if (oldest == nullptr || queue.front().order < oldest->front().order) oldest = &queue;
+  };
+  if (&lane == small_lane_.get()) {
+    if (all_have_large()) consider(small_);
+  } else if (lane.serves_common_) {
+    consider(common_);
+    if (lane.large_ == 0 || small_lane_ == nullptr) consider(small_);
+  }
+  return oldest;
+}
+
 std::unique_ptr<Task> LanePool::take(Lane& lane) {
   if (stopping_) return nullptr;
-  const bool own = !lane.queue_.empty();
-  const bool common = lane.serves_common_ && !common_.empty();
-  if (!own && !common) return nullptr;
-  const bool take_own = own && (!common || lane.queue_.front().order < common_.front().order);
-  auto& queue = take_own ? lane.queue_ : common_;
+  std::deque<Lane::Queued>* const found = oldest_for(lane);
+  if (found == nullptr) return nullptr;
+  auto& queue = *found;
   // One that has to wait for what is pending here stays queued: stop() discards it there, and where it is for any lane
   // another may take it.
   const Task& next = *queue.front().task;
@@ -208,7 +233,22 @@ std::unique_ptr<Task> LanePool::take(Lane& lane) {
   if (lane.in_flight_ == 0) lane.busy_since_ = now;
   ++lane.in_flight_;
   ++in_flight_;
+  if (!task->is_small_) {
+    ++lane.large_;
+    // Those that counted on this lane.
+    if (!small_.empty() && small_lane_ != nullptr && all_have_large() && call(*small_lane_)) {
+      small_lane_->wake_.notify_one();
+    }
+  }
   return task;
+}
+
+void LanePool::serve(Lane& lane, int niceness) {
+  if (niceness == LaneOptions::kAsIsBest && lane.state_ == nullptr) {
+    keep(lane);
+  } else {
+    work(lane, std::max(niceness, 0));
+  }
 }
 
 // This thread never stands back, so that those it makes do not either: a thread begins as the one that made it is.
@@ -351,7 +391,12 @@ void LanePool::finish(Lane& lane, std::unique_ptr<Task> task) {
   {
     const std::lock_guard lock(mutex_);
     --lane.in_flight_;
-    if (lane.in_flight_ == 0) busy_time_ += Clock::now() - lane.busy_since_;
+    if (!task->is_small_) --lane.large_;
+    if (&lane == small_lane_.get()) {
+      ++expedited_;
+    } else if (lane.in_flight_ == 0) {
+      busy_time_ += Clock::now() - lane.busy_since_;
+    }
     --in_flight_;
     ++completed_;
     if (stopping_) became_idle_.notify_all();
@@ -365,14 +410,19 @@ void LanePool::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    for (auto& queued : common_) discarded.push_back(std::move(queued.task));
-    common_.clear();
-    for (auto& lane : lanes_) {
-      for (auto& queued : lane->queue_) discarded.push_back(std::move(queued.task));
-      lane->queue_.clear();
-      lane->called_.store(true, std::memory_order_release);
-      lane->wake_.notify_all();
-    }
+    const auto discard = [&](std::deque<Lane::Queued>& queue) {
+      for (auto& queued : queue) discarded.push_back(std::move(queued.task));
+      queue.clear();
+    };
+    const auto end = [&](Lane& lane) {
+      discard(lane.queue_);
+      lane.called_.store(true, std::memory_order_release);
+      lane.wake_.notify_all();
+    };
+    discard(common_);
+    discard(small_);
+    for (auto& lane : lanes_) end(*lane);
+    if (small_lane_ != nullptr) end(*small_lane_);
   }
   // Destroying a task that would have signalled an event signals it, so a lane that waits for it is let go before the
   // join.
@@ -380,18 +430,25 @@ void LanePool::stop() {
   for (auto& lane : lanes_) {
     if (lane->thread_.joinable()) lane->thread_.join();
   }
+  if (small_lane_ != nullptr && small_lane_->thread_.joinable()) small_lane_->thread_.join();
 }
 
 LaneCounters LanePool::counters() {
   const std::lock_guard lock(mutex_);
-  LaneCounters counters{
-      .lanes = lanes_.size(), .completed = completed_, .busy_time = busy_time_, .waited = waited_, .woken = woken_};
+  LaneCounters counters{.lanes = lanes_.size(),
+                        .completed = completed_,
+                        .expedited = expedited_,
+                        .busy_time = busy_time_,
+                        .waited = waited_,
+                        .woken = woken_};
   const auto now = Clock::now();
   const auto add_queued = [&](const std::deque<Lane::Queued>& queue) {
     counters.queued += queue.size();
     for (const Lane::Queued& queued : queue) counters.waited += now - queued.since;
   };
   add_queued(common_);
+  add_queued(small_);
+  if (small_lane_ != nullptr) add_queued(small_lane_->queue_);
   for (const auto& lane : lanes_) {
     add_queued(lane->queue_);
     if (lane->in_flight_ > 0) {

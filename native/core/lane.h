@@ -2,7 +2,10 @@
 //
 // 1. A lane is one thread; what it owns (its workspace, and on a GPU its stream and handles) is touched by no other.
 // 2. Tasks start in the order in which they were submitted: a task for one particular lane when that lane is free, a
-//    task for any lane as soon as some lane is. A lane chooses the older of its own head and the common head.
+//    task for any lane as soon as some lane is. A lane chooses the oldest of the heads of its own and the common queues.
+//    One exception: small tasks (Task::small) that are for any lane do not wait behind large ones. While every lane that
+//    could take them has a large one in hand, a lane of their own takes them, where the pool has such. It takes nothing
+//    else, and is no lane that can be named.
 // 3. Every accepted task ends exactly once: it runs, the device ends what it was handed, and the task is then handed to
 //    Task::finished; or the pool is stopped first and it is destroyed unrun on the thread that stopped the pool.
 // 4. The tasks of one lane that leave the device something to do end in the order in which they ran. One that leaves it
@@ -53,6 +56,10 @@ class Task {
   // still pending there. A task that waits for the device itself would keep them from being finished.
   [[nodiscard]] virtual bool pipelines() const noexcept { return false; }
 
+  // Whether it takes a few milliseconds at most and waits for no other task, as far as can be told when it is
+  // submitted, which is when it is asked.
+  [[nodiscard]] virtual bool small() const noexcept { return false; }
+
   // After run(), when what it put on the device is there for others to wait for.
   virtual void handed_over() noexcept {}
 
@@ -61,6 +68,10 @@ class Task {
 
   // What becomes of the task when all is done, still on the lane's thread. By default it is destroyed there.
   virtual void finished(std::unique_ptr<Task> self) noexcept { self.reset(); }
+
+ private:
+  friend class LanePool;
+  bool is_small_ = false;  // what small() said
 };
 
 class Lane {
@@ -103,6 +114,7 @@ class Lane {
   bool idle_ = false;          // and on nobody's mind: whoever submits a task for it must wake it, and says so here
   bool polls_ = false;         // looks at called_, so that waking it takes no more than setting that
   std::size_t in_flight_ = 0;  // tasks taken and not finished
+  std::size_t large_ = 0;      // of them: those that are not small
   std::chrono::steady_clock::time_point busy_since_{};  // where in_flight_ is not 0
   std::condition_variable wake_;
 
@@ -120,7 +132,8 @@ struct LaneCounters {
   std::size_t busy = 0;
   std::size_t queued = 0;
   std::uint64_t completed = 0;
-  std::chrono::nanoseconds busy_time{0};  // of all lanes together
+  std::uint64_t expedited = 0;            // of them: small ones that the lane of their own took
+  std::chrono::nanoseconds busy_time{0};  // of all lanes together, but for that one, which `lanes` and `busy` leave out
   std::chrono::nanoseconds waited{0};     // of all tasks together, those that are queued until now
   std::size_t idle = 0;                   // lanes that the next task may be given to
   std::size_t polling = 0;                // lanes
@@ -136,6 +149,8 @@ struct LaneOptions {
   // best, for lanes without a state.
   static constexpr int kAsIsBest = -1;
   int niceness = 0;
+  // One more lane, for small tasks alone. It has no state.
+  bool small_lane = false;
   // What a lane goes by then; asked on its thread.
   std::function<std::optional<Share>()> share = share_of_thread;
   // How long a lane polls for its next task, and for its device, before it sleeps. 0: not at all.
@@ -150,6 +165,8 @@ struct LaneOptions {
 class LanePool {
  public:
   static constexpr std::size_t kAnyLane = static_cast<std::size_t>(-1);
+  // The lane of small tasks, for who waits until it has done what it took; any lane where there is none.
+  static constexpr std::size_t kSmallLane = static_cast<std::size_t>(-2);
 
   // Throws what making a lane's state throws.
   explicit LanePool(const LaneOptions& options);
@@ -174,6 +191,7 @@ class LanePool {
 
  private:
   // Each on the lane's thread. Without the lock: these take it where they need it.
+  void serve(Lane& lane, int niceness);
   // One thread after the other in the lane's place.
   void keep(Lane& lane);
   // True: another thread is to go on.
@@ -184,6 +202,7 @@ class LanePool {
 
   // With the lock.
   std::unique_ptr<Task> take(Lane& lane);
+  [[nodiscard]] std::deque<Lane::Queued>* oldest_for(Lane& lane) noexcept;
   // These let go of the lock meanwhile.
   void rest(Lane& lane, std::unique_lock<std::mutex>& lock);
   void give_back(Lane& lane, std::unique_lock<std::mutex>& lock);
@@ -196,19 +215,24 @@ class LanePool {
   // On any thread, with the lock. Whether its wake_ has to be notified as well, for which the lock is not needed.
   [[nodiscard]] static bool call(Lane& lane) noexcept;
   [[nodiscard]] Lane* idle_lane() const noexcept;
+  // Whether small tasks would wait behind large ones on every lane that takes tasks for any lane.
+  [[nodiscard]] bool all_have_large() const noexcept;
 
   const std::chrono::nanoseconds poll_work_;
   const std::chrono::nanoseconds poll_device_;
   const std::chrono::nanoseconds idle_after_;
   const std::function<std::optional<Share>()> share_;
   std::vector<std::unique_ptr<Lane>> lanes_;  // the same from the constructor on
+  const std::unique_ptr<Lane> small_lane_;    // null: there is none
 
   std::mutex
       mutex_;  // guards what follows, and what Lane says of itself; waited on by became_idle_ and each lane's wake_
   std::condition_variable became_idle_;
   std::deque<Lane::Queued> common_;
+  std::deque<Lane::Queued> small_;  // those for any lane that are small
   std::uint64_t next_order_ = 0;
   std::uint64_t completed_ = 0;
+  std::uint64_t expedited_ = 0;
   std::chrono::nanoseconds busy_time_{0};  // of lanes that are not busy now
   std::chrono::nanoseconds waited_{0};     // of tasks that are not queued any more
   std::uint64_t woken_ = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <limits>
 #include <string_view>
 
 #include "device/device.h"
@@ -17,6 +18,12 @@ class ReadOperation final : public Operation {
   ReadOperation(Request& request, bool pipelines) : Operation(pipelines) {
     args_.read(request);
     take_results(request);
+    const auto bytes = static_cast<double>(request.bytes());
+    if constexpr (requires { args_.work(bytes); }) {
+      estimate(args_.work(bytes));
+    } else {
+      estimate(bytes);
+    }
   }
 
   void run(Device& device, Lane& lane) override { std::invoke(Function, device, lane, args_); }
@@ -45,6 +52,7 @@ void copy(DeviceMemory& memory, Lane& lane, const CopyArgs& args) { memory.copy(
 
 struct TrimArgs {
   void read(Request& /*nothing*/) {}
+  [[nodiscard]] double work(double /*bytes*/) const { return std::numeric_limits<double>::infinity(); }
 };
 
 void trim(DeviceMemory& memory, Lane& lane, const TrimArgs& /*nothing*/) { memory.trim(lane); }

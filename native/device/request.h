@@ -28,7 +28,10 @@ class Request {
   [[nodiscard]] virtual std::vector<float> numbers(const char* name) const = 0;
   // One of at least so many bytes. It may hold more than is read (where another one's batch is empty). It stays valid
   // as long as the operation. Errors: Shape where it has fewer, Disposed.
-  virtual Operand operand(const char* name, std::size_t least) = 0;
+  [[nodiscard]] Operand operand(const char* name, std::size_t least) {
+    bytes_ += least;
+    return find_operand(name, least);
+  }
 
   // At least 0.
   [[nodiscard]] std::int64_t size(const char* name) const {
@@ -56,15 +59,21 @@ class Request {
   // where it is until the operation has run, and is given memory before.
   void result(Operand& operand, std::size_t bytes) {
     operand.bytes = bytes;
+    bytes_ += bytes;
     results_.push_back(&operand);
   }
 
   [[nodiscard]] const std::vector<Operand*>& results() const noexcept { return results_; }
 
+  // Of all operands and results that were read.
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
  protected:
   ~Request() = default;
+  virtual Operand find_operand(const char* name, std::size_t least) = 0;
 
  private:
+  std::size_t bytes_ = 0;
   std::vector<Operand*> results_;
 };
 

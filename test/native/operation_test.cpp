@@ -198,3 +198,43 @@ TEST_CASE("every enumerator has a word of its own, which leads back to it") {
   check(std::vector{QrMode::Reduced, QrMode::Complete, QrMode::R});
   check(std::vector{Reduction::Sum, Reduction::Mean, Reduction::Max, Reduction::Min, Reduction::Norm});
 }
+
+TEST_CASE("an operation is small by what it reads and writes, and by the steps of algebra") {
+  const auto svd = [](std::int64_t batch, std::int64_t m, std::int64_t n) {
+    GivenRequest request = svd_request("thin", 0);
+    request.integers = {{"batch", batch}, {"m", m}, {"n", n}, {"rank", 0}};
+    request.operands = {{"a", sized(static_cast<std::size_t>(batch * m * n) * 4)}};
+    return read_operation("svd", request)->small();
+  };
+  CHECK(svd(1, 100, 100));
+  CHECK(svd(2000, 8, 8));
+  CHECK(svd(1, 10000, 10));
+  CHECK_FALSE(svd(1, 200, 200));
+  CHECK_FALSE(svd(20000, 16, 16));
+  CHECK_FALSE(svd(1, 10000, 100));
+
+  const auto image = [](std::int64_t batch, std::int64_t height, std::int64_t width, std::int64_t to) {
+    GivenRequest request;
+    request.integers = {{"batch", batch}, {"height", height}, {"width", width},
+                        {"channels", 3},  {"toHeight", to},   {"toWidth", to}};
+    request.floats = {{"scale", 1.0F}};
+    request.float_lists = {{"mean", {0, 0, 0}}, {"std", {1, 1, 1}}};
+    request.flags = {{"swapRedBlue", false}};
+    request.operands = {{"a", sized(static_cast<std::size_t>(batch * height * width * 3))}};
+    return read_operation("imageToTensor", request)->small();
+  };
+  CHECK(image(1, 3000, 4000, 640));
+  CHECK_FALSE(image(8, 480, 640, 640));
+
+  const auto copy = [](std::int64_t bytes) {
+    GivenRequest request;
+    request.integers = {{"bytes", bytes}};
+    request.operands = {{"from", sized(static_cast<std::size_t>(bytes))}};
+    return read_operation("copy", request)->small();
+  };
+  CHECK(copy(1 << 20));
+  CHECK_FALSE(copy(1 << 28));
+
+  GivenRequest nothing;
+  CHECK_FALSE_MESSAGE(read_operation("trim", nothing)->small(), "nobody knows how much memory is given back");
+}

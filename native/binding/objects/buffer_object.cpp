@@ -6,6 +6,7 @@
 #include "binding/values/convert.h"
 #include "binding/workers/lane_worker.h"
 #include "binding/workers/release_worker.h"
+#include "device/operation.h"
 
 namespace tensorlane {
 namespace {
@@ -89,7 +90,9 @@ Napi::Value BufferObject::release(const Napi::CallbackInfo& info) {
     if (buffer_ == nullptr) throw Error(Code::Disposed, "the tensor has been disposed");
     if (accounted_ != 0) Napi::MemoryManagement::AdjustExternalMemory(info.Env(), -accounted_);
     accounted_ = 0;
-    return LaneWorker::queue(std::make_unique<ReleaseWorker<Buffer>>(info.Env(), std::move(buffer_)), pool_);
+    const bool takes_little = static_cast<double>(buffer_->bytes()) <= kSmallWork;
+    auto worker = std::make_unique<ReleaseWorker<Buffer>>(info.Env(), std::move(buffer_), takes_little);
+    return LaneWorker::queue(std::move(worker), pool_);
   });
 }
 

@@ -82,6 +82,7 @@ Napi::Value DeviceObject::counters(const Napi::CallbackInfo& info) {
     object.Set("busy", static_cast<double>(counters.busy));
     object.Set("queued", static_cast<double>(counters.queued));
     object.Set("completed", static_cast<double>(counters.completed));
+    object.Set("expedited", static_cast<double>(counters.expedited));
     using Micros = std::chrono::duration<double, std::micro>;
     object.Set("busyMicros", Micros(counters.busy_time).count());
     object.Set("waitedMicros", Micros(counters.waited).count());
@@ -151,7 +152,7 @@ void DeviceObject::wait(const Napi::CallbackInfo& info) {
 
 Napi::Value DeviceObject::synchronize(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::size_t lane = lane_index(info[0]);
+    const std::size_t lane = info[0].IsUndefined() ? LanePool::kSmallLane : lane_index(info[0]);
     return LaneWorker::queue(std::make_unique<SynchronizeWorker>(info.Env()), pool(), lane);
   });
 }

@@ -22,7 +22,7 @@ std::vector<float> JsRequest::numbers(const char* name) const {
   return found;
 }
 
-Operand JsRequest::operand(const char* name, std::size_t least) {
+Operand JsRequest::find_operand(const char* name, std::size_t least) {
   return inputs_.emplace_back(object_.Get(name), least, name).operand();
 }
 

@@ -22,7 +22,7 @@ class JsRequest final : public Request {
   [[nodiscard]] std::string text(const char* name) const override;
   [[nodiscard]] std::vector<std::int64_t> sizes(const char* name) const override;
   [[nodiscard]] std::vector<float> numbers(const char* name) const override;
-  Operand operand(const char* name, std::size_t least) override;
+  Operand find_operand(const char* name, std::size_t least) override;
 
   // What keeps the operands valid.
   [[nodiscard]] std::vector<Input> take_inputs() { return std::move(inputs_); }

@@ -51,6 +51,8 @@ class OpenWorker final : public OneOffWorker {
     lanes.lanes = options_.lanes == 0 ? opened_.device->default_lanes() : options_.lanes;
     lanes.high_priority = options_.high_priority;
     lanes.niceness = niceness_;
+    // A GPU's streams take several operations at once, and a stream more would be one that nobody can name.
+    lanes.small_lane = options_.kind == "cpu";
     lanes.state = [device = opened_.device](std::size_t lane) { return device->lane_state(lane); };
     opened_.pool = std::make_shared<LanePool>(lanes);
   }

@@ -8,6 +8,7 @@
 
 #include <napi.h>
 
+#include <algorithm>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -64,6 +65,9 @@ class LaneWorker : public Task, public Completion {
   // On the lane's thread. What it throws rejects the promise. One that needs the device is refused when that is lost.
   virtual void Execute(Lane& lane) = 0;
 
+  // Whether it takes a few milliseconds at most once it runs.
+  [[nodiscard]] virtual bool takes_little() const noexcept { return false; }
+
   // On the JS thread: what the promise resolves to.
   virtual Napi::Value Result(Napi::Env env) { return env.Undefined(); }
 
@@ -71,6 +75,11 @@ class LaneWorker : public Task, public Completion {
   virtual void OnError(Napi::Env env, const Error& error) { deferred_.Reject(to_js(env, error).Value()); }
 
  private:
+  // One that has to wait for others would hold up what comes behind it.
+  [[nodiscard]] bool small() const noexcept final {
+    return takes_little() && std::ranges::all_of(after_, [](const auto& use) { return use->recorded(); });
+  }
+
   void run(Lane& lane) noexcept final {
     for (const auto& use : after_) use->wait_recorded();
     attempt([&] {

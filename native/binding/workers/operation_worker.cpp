@@ -29,6 +29,8 @@ class OperationWorker final : public LaneWorker {
   [[nodiscard]] bool pipelines() const noexcept override { return operation_->pipelines(); }
 
  private:
+  [[nodiscard]] bool takes_little() const noexcept override { return operation_->small(); }
+
   void Execute(Lane& lane) override {
     for (Operand* result : operation_->results()) {
       if (on_device_) {

@@ -12,13 +12,16 @@ namespace tensorlane {
 template <typename Resource>
 class ReleaseWorker final : public LaneWorker {
  public:
-  ReleaseWorker(Napi::Env env, std::shared_ptr<Resource> resource) : LaneWorker(env), resource_(std::move(resource)) {}
+  ReleaseWorker(Napi::Env env, std::shared_ptr<Resource> resource, bool takes_little = false)
+      : LaneWorker(env), resource_(std::move(resource)), takes_little_(takes_little) {}
   [[nodiscard]] bool needs_device() const noexcept override { return false; }
 
  private:
+  [[nodiscard]] bool takes_little() const noexcept override { return takes_little_; }
   void Execute(Lane& /*lane*/) override { resource_.reset(); }
 
   std::shared_ptr<Resource> resource_;
+  bool takes_little_;
 };
 
 }  // namespace tensorlane

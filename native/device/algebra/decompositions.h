@@ -71,6 +71,8 @@ struct SvdArgs {
   Operand a, u, s, vt;
   int max_sweeps = 0;  // of Jacobi's method; 0: as many as the library thinks right
 
+  [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(std::min(m, n)); }
+
   void read(Request& request) {
     mode = request.choice<SvdMode>("mode");
     driver = request.choice<SvdDriver>("driver");
@@ -93,6 +95,8 @@ struct QrArgs {
   std::int64_t batch = 0, m = 0, n = 0;
   Operand a, q, r;
 
+  [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(std::min(m, n)); }
+
   void read(Request& request) {
     mode = request.choice<QrMode>("mode");
     read_matrices(request, *this);
@@ -108,6 +112,8 @@ struct CholeskyArgs {
   DType type{};
   std::int64_t batch = 0, n = 0;
   Operand a, l;
+
+  [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(n); }
 
   void read(Request& request) { request.result(l, read_square(request, *this)); }
 };

@@ -16,6 +16,8 @@ struct EighArgs {
   std::int64_t batch = 0, n = 0;
   Operand a, w, v;
 
+  [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(n); }
+
   void read(Request& request) {
     vectors = request.flag("vectors");
     const std::size_t matrices = read_square(request, *this);

@@ -15,6 +15,8 @@ struct DetArgs {
   std::int64_t batch = 0, n = 0;
   Operand a, det, log_abs;
 
+  [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(n); }
+
   void read(Request& request) {
     log = request.flag("log");
     read_square(request, *this);

@@ -1,6 +1,7 @@
 // Products of matrices.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -15,6 +16,8 @@ struct MatmulArgs {
   std::vector<std::int64_t> batch_dims, a_strides, b_strides;
   bool tf32 = false;  // float32 products may be rounded to 10 bits of mantissa where the device is faster so
   Operand a, b, c;
+
+  [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(std::min({m, k, n})); }
 
   void read(Request& request) {
     type = request.float_type();

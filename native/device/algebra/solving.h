@@ -16,6 +16,8 @@ struct SolveArgs {
   std::vector<std::int64_t> batch_dims, a_strides, b_strides;
   Operand a, b, x;
 
+  [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(n); }
+
   void read(Request& request) {
     type = request.float_type();
     n = request.size("n");
@@ -29,6 +31,8 @@ struct InvArgs {
   DType type{};
   std::int64_t batch = 0, n = 0;
   Operand a, inverse;
+
+  [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(n); }
 
   void read(Request& request) { request.result(inverse, read_square(request, *this)); }
 };

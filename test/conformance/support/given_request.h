@@ -28,7 +28,7 @@ struct GivenRequest final : Request {
   [[nodiscard]] std::string text(const char* name) const override { return of(texts, name); }
   [[nodiscard]] std::vector<std::int64_t> sizes(const char* name) const override { return of(lists, name); }
   [[nodiscard]] std::vector<float> numbers(const char* name) const override { return of(float_lists, name); }
-  Operand operand(const char* name, std::size_t least) override {
+  Operand find_operand(const char* name, std::size_t least) override {
     read[name] = least;
     Operand found = of(operands, name);
     if (found.bytes < least) throw Error(Code::Shape, std::string(name) + " is too small");

@@ -1,0 +1,90 @@
+// A child process that asks for small operations one after the other, while the device is idle or has large work, and says how
+// long each took and how much of the large work was done meanwhile.
+
+import { open, type Tensor, tensor } from 'tensorlane';
+import { randomFloats } from '../../test/support/onnx-builder.js';
+import { models } from '../models.js';
+import { percentile, sleep } from '../stats.js';
+import { serve } from './child.js';
+
+const N = 512;
+/** A pause between small operations, so that they are a part of the load and not all of it. */
+const PAUSE_MS = 10;
+/** For the large work to fill its lanes and queues. */
+const BEFORE_MS = 700;
+
+const device = await open('cpu');
+const recognition = await device.loadModel(models.recognition());
+const line = tensor(randomFloats(3 * 48 * 320, 1), [1, 3, 48, 320]);
+const square = tensor(Float64Array.from(randomFloats(N * N, 2)), [N, N]);
+const matrix = tensor(randomFloats(16 * 16, 3), [16, 16]);
+const picture: Tensor<'uint8'> = {
+  type: 'uint8',
+  data: Uint8Array.from({ length: 700 * 1000 * 3 }, (_, i) => (i * 37) % 256),
+  dims: [1, 700, 1000, 3],
+};
+
+const large = {
+  none: { callers: 0, call: async () => {} },
+  'OCR recognition': { callers: 32, call: () => recognition.run({ x: line }) },
+  SVDs: { callers: 16, call: () => device.linalg.svd(square) },
+};
+const small = {
+  none: undefined,
+  imageToTensor: () => device.ops.imageToTensor(picture, { width: 640, height: 640 }),
+  matmul: () => device.linalg.matmul(matrix, matrix),
+};
+
+export type Large = keyof typeof large;
+export type Small = keyof typeof small;
+
+export interface Among {
+  readonly p50: number;
+  readonly p95: number;
+  /** Of the large work, a second. */
+  readonly throughput: number;
+  /** What the small operations took together, as a share of the time. */
+  readonly share: number;
+}
+
+const methods = {
+  /** For so many milliseconds; where there are no small operations, latencies are 0. */
+  async among(asked: { large: Large; small: Small; ms: number }): Promise<Among> {
+    const { callers, call } = large[asked.large];
+    const operation = small[asked.small];
+    let done = 0;
+    let over = false;
+    const caller = async () => {
+      while (!over) {
+        await call();
+        done++;
+      }
+    };
+    const all = Array.from({ length: callers }, caller);
+    await sleep(callers === 0 ? 0 : BEFORE_MS);
+    const before = done;
+    const latencies: number[] = [];
+    const start = performance.now();
+    while (performance.now() - start < asked.ms) {
+      if (operation !== undefined) {
+        const asks = performance.now();
+        await operation();
+        latencies.push(performance.now() - asks);
+      }
+      await sleep(PAUSE_MS);
+    }
+    const elapsed = performance.now() - start;
+    const throughput = ((done - before) / elapsed) * 1000;
+    over = true;
+    await Promise.all(all);
+    const share = latencies.reduce((sum, ms) => sum + ms, 0) / elapsed;
+    const p = (share: number) => (latencies.length === 0 ? 0 : percentile(latencies, share));
+    return { p50: p(0.5), p95: p(0.95), throughput, share };
+  },
+};
+
+export type SmallWorker = typeof methods;
+
+serve(methods, async () => {
+  await device[Symbol.asyncDispose]();
+});
