@@ -13,6 +13,7 @@ import { ops } from './ops.js';
 import { parity } from './parity.js';
 import { scheduler } from './scheduler.js';
 import { server } from './server.js';
+import { small } from './small.js';
 import { square } from './square.js';
 import { startup } from './startup.js';
 import { svd } from './svd.js';
@@ -28,6 +29,7 @@ export const SUITES: readonly Suite[] = [
   startup,
   svd,
   waiting,
+  small,
   ops,
   scheduler,
   server,

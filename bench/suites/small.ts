@@ -9,7 +9,8 @@ const SMALL: readonly Exclude<Small, 'none'>[] = ['imageToTensor', 'matmul'];
 /** Small operations among large ones: each waits for a core, and for nothing that was asked for before it. */
 export const small: Suite = {
   name: 'small',
-  about: 'imageToTensor of a picture and a matmul of 16x16, one every 10 ms, while 32 callers of OCR recognition or 16 SVDs wait',
+  about:
+    'imageToTensor of a picture and a matmul of 16x16, one every 10 ms, while 32 callers of OCR recognition or 16 SVDs wait',
   figures: LARGE.flatMap((large) => SMALL.map((name) => `${name} among ${large}, p50 against alone`)),
   async run(context) {
     const child = new Child<SmallWorker>(new URL('../load/small-worker.ts', import.meta.url), 'small');
