@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/lane.h"
+#include "support/lane_state.h"
 #include "support/tasks.h"
 
 using namespace tensorlane;
