@@ -52,7 +52,7 @@ export interface OpenOptions {
   threads?: number | undefined;
   /**
    * Linux: how far the lanes stand back behind the process's other threads, from 0 to 19 as nice(1) has it. On the CPU, by default,
-   * all the way while the process has the cores to itself, so that they take what the JS thread and libuv's leave, and not at all
+   * by 10 while the process has the cores to itself, so that they take what the JS thread and libuv's leave, and not at all
    * beside other processes that keep the cores busy. On CUDA 0, as they mostly wait.
    */
   niceness?: number | undefined;
@@ -172,7 +172,7 @@ async function openOne(
     const opened = await NativeDevice.open({ ...others, kind, index, niceness });
     return new OpenedDevice(opened, {
       // Those that help a run stand back in any case: it does not wait for what they have not begun.
-      niceness: niceness ?? 19,
+      niceness: niceness ?? 10,
       threads: settings.threads,
       highPriority,
       resources,

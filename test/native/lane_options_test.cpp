@@ -193,7 +193,7 @@ TEST_CASE(
     "a lane stands back while its process has the cores to itself, and gives its place to another thread beside busy "
     "ones") {
   const int own = getpriority(PRIO_PROCESS, 0);
-  if (own >= 19) return;
+  if (own >= Standing::kBack) return;
   std::atomic<bool> starves{false};
   std::atomic<int> threads{0};
   LaneOptions options;
@@ -225,7 +225,7 @@ TEST_CASE(
   };
   for (int i = 1; i <= 3; ++i) {
     starves = false;
-    works_until(19);
+    works_until(Standing::kBack);
     CHECK(threads == i);
     starves = true;
     works_until(own);
