@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #endif
 
@@ -29,6 +30,8 @@ struct SchedAttr {
 
 void stand_back(int niceness) {
   if (niceness <= 0) return;
+  // Where the whole process has been told to stand back further, its lanes do.
+  niceness = std::max(niceness, getpriority(PRIO_PROCESS, static_cast<id_t>(gettid())));
   // A thread with a shorter slice may interrupt one with a longer slice at once (the EEVDF scheduler), and the default
   // is 3 ms at most: so 4 ms are enough for all other threads to go first. More would hurt: of the threads that share
   // one run, each waits for the last, and lanes beside one another may hold it up for a whole slice. Older kernels take
