@@ -7,20 +7,20 @@
 
 namespace tensorlane::graph {
 
-using Bytes = std::string;
+using Message = std::string;
 
-inline Bytes varint(std::uint64_t value) {
-  Bytes bytes;
+inline Message varint(std::uint64_t value) {
+  Message bytes;
   for (; value >= 0x80; value >>= 7U) bytes += static_cast<char>(value | 0x80U);
   return bytes + static_cast<char>(value);
 }
 
-inline Bytes integer(unsigned field, std::int64_t value) {
+inline Message integer(unsigned field, std::int64_t value) {
   return varint(field << 3U) + varint(static_cast<std::uint64_t>(value));
 }
 
 // Also of a message inside of another.
-inline Bytes text(unsigned field, const Bytes& value) {
+inline Message text(unsigned field, const Message& value) {
   return varint(field << 3U | 2U) + varint(value.size()) + value;
 }
 
