@@ -9,20 +9,20 @@
 namespace tensorlane {
 namespace {
 
-using graph::Message, graph::integer, graph::text;
+using graph::Encoded, graph::integer, graph::text;
 
 // y = SequenceEmpty() of tensors of that type.
-Message model_of(DType type) {
+Encoded model_of(DType type) {
   constexpr std::int64_t kInt = 2;  // AttributeProto.AttributeType
   const auto element = static_cast<std::int32_t>(type);
-  const Message attribute = text(1, "dtype") + integer(3, element) + integer(20, kInt);
-  const Message node = text(2, "y") + text(4, "SequenceEmpty") + text(5, attribute);
-  const Message sequence = text(4, text(1, text(1, integer(1, element))));
-  const Message graph = text(1, node) + text(2, "empty") + text(12, text(1, "y") + text(2, sequence));
+  const Encoded attribute = text(1, "dtype") + integer(3, element) + integer(20, kInt);
+  const Encoded node = text(2, "y") + text(4, "SequenceEmpty") + text(5, attribute);
+  const Encoded sequence = text(4, text(1, text(1, integer(1, element))));
+  const Encoded graph = text(1, node) + text(2, "empty") + text(12, text(1, "y") + text(2, sequence));
   return integer(1, 8) + text(7, graph) + text(8, integer(2, 15));
 }
 
-ort::OwnedValue run(const ort::Runtime& runtime, const Message& model) {
+ort::OwnedValue run(const ort::Runtime& runtime, const Encoded& model) {
   const ort::Api& api = runtime.api;
   const ort::Attempt making(runtime, "making an empty sequence");
   ort::OwnedSessionOptions options(api);

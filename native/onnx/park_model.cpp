@@ -14,12 +14,12 @@ constexpr const char* kPark = "Park";
 constexpr int kParkFloat = 1;  // ONNXTensorElementDataType, and TensorProto.DataType
 
 // y = Park()
-graph::Message park_graph() {
+graph::Encoded park_graph() {
   using graph::integer, graph::text;
-  const graph::Message node = text(2, "y") + text(4, kPark) + text(7, kParkDomain);
-  const graph::Message no_elements = text(2, text(1, integer(1, 0)));
-  const graph::Message tensor = text(1, integer(1, kParkFloat) + no_elements);
-  const graph::Message graph = text(1, node) + text(2, "park") + text(12, text(1, "y") + text(2, tensor));
+  const graph::Encoded node = text(2, "y") + text(4, kPark) + text(7, kParkDomain);
+  const graph::Encoded no_elements = text(2, text(1, integer(1, 0)));
+  const graph::Encoded tensor = text(1, integer(1, kParkFloat) + no_elements);
+  const graph::Encoded graph = text(1, node) + text(2, "park") + text(12, text(1, "y") + text(2, tensor));
   return integer(1, 8) + text(7, graph) + text(8, integer(2, 15)) + text(8, text(1, kParkDomain) + integer(2, 1));
 }
 
@@ -93,7 +93,7 @@ ParkModel::ParkModel(const ort::Runtime& runtime, unsigned threads, Occupation o
   making(api.DisablePerSessionThreads(options.get()));
   making(api.SetSessionGraphOptimizationLevel(options.get(), 0));
   making(api.AddCustomOpDomain(options.get(), domain_.get()));
-  const graph::Message bytes = park_graph();
+  const graph::Encoded bytes = park_graph();
   making(api.CreateSessionFromArray(runtime.env, bytes.data(), bytes.size(), options.get(), session_.out()));
 }
 

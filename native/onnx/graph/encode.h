@@ -7,20 +7,20 @@
 
 namespace tensorlane::graph {
 
-using Message = std::string;
+using Encoded = std::string;
 
-inline Message varint(std::uint64_t value) {
-  Message bytes;
+inline Encoded varint(std::uint64_t value) {
+  Encoded bytes;
   for (; value >= 0x80; value >>= 7U) bytes += static_cast<char>(value | 0x80U);
   return bytes + static_cast<char>(value);
 }
 
-inline Message integer(unsigned field, std::int64_t value) {
+inline Encoded integer(unsigned field, std::int64_t value) {
   return varint(field << 3U) + varint(static_cast<std::uint64_t>(value));
 }
 
 // Also of a message inside of another.
-inline Message text(unsigned field, const Message& value) {
+inline Encoded text(unsigned field, const Encoded& value) {
   return varint(field << 3U | 2U) + varint(value.size()) + value;
 }
 
