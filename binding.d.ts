@@ -292,8 +292,8 @@ export interface LoadOptions {
   runtime: string;
   /** Cores one run may use, of threads of its own; 0: all, of threads that are shared with other models. */
   threads: number;
-  /** Of ONNX Runtime's threads, 0 to 19. */
-  niceness: number;
+  /** Of ONNX Runtime's threads, 0 to 19; null: as far as lanes stand back for which it is null. */
+  niceness: number | null;
   /** The GPU to run on where this ONNX Runtime can. */
   cudaDevice?: number;
   session?: SessionSettings;

@@ -43,6 +43,15 @@ export const jobs: Suite = {
 
 const child = (name: string) => new Child<JobsWorker>(new URL('../load/jobs-worker.ts', import.meta.url), name);
 
+/** Ours, and BullMQ's own. */
+function sides() {
+  const producer = child('producer');
+  const worker = child('worker');
+  const plainProducer = child('BullMQ producer');
+  const plainWorker = child('BullMQ worker');
+  return { all: [producer, worker, plainProducer, plainWorker], producer, worker, plainProducer, plainWorker };
+}
+
 async function closeAll(children: readonly Child<JobsWorker>[]): Promise<void> {
   await Promise.all(children.map((one) => one.close()));
 }
@@ -52,13 +61,7 @@ async function latency(context: Context, url: string): Promise<void> {
     { url, queue: 'latency' },
     { url, queue: 'latency-plain' },
   ];
-  const all = ['producer', 'worker', 'BullMQ producer', 'BullMQ worker'].map(child);
-  const [producer, worker, plainProducer, plainWorker] = all as [
-    Child<JobsWorker>,
-    Child<JobsWorker>,
-    Child<JobsWorker>,
-    Child<JobsWorker>,
-  ];
+  const { all, producer, worker, plainProducer, plainWorker } = sides();
   const count = context.rounds(200, 20);
   const [ours, theirs]: [number[], number[]] = [[], []];
   try {
@@ -91,13 +94,7 @@ async function squares(context: Context, url: string): Promise<void> {
     { url, queue: 'square' },
     { url, queue: 'square-plain' },
   ];
-  const all = ['producer', 'worker', 'BullMQ producer', 'BullMQ worker'].map(child);
-  const [producer, worker, plainProducer, plainWorker] = all as [
-    Child<JobsWorker>,
-    Child<JobsWorker>,
-    Child<JobsWorker>,
-    Child<JobsWorker>,
-  ];
+  const { all, producer, worker, plainProducer, plainWorker } = sides();
   const count = context.rounds(3000, 200);
   const [ours, theirs]: [number[], number[]] = [[], []];
   const path = models.square();

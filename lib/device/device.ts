@@ -27,7 +27,7 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
   constructor(
     native: NativeDevice,
     options: {
-      niceness: number;
+      niceness: number | null;
       /** As they were asked for; 0: not given. */
       threads: number;
       highPriority: number;

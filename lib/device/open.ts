@@ -171,8 +171,7 @@ async function openOne(
   try {
     const opened = await NativeDevice.open({ ...others, kind, index, niceness });
     return new OpenedDevice(opened, {
-      // Those that help a run stand back in any case: it does not wait for what they have not begun.
-      niceness: niceness ?? 10,
+      niceness,
       threads: settings.threads,
       highPriority,
       resources,

@@ -19,7 +19,7 @@ export interface LoadedModelsOptions {
   /** The device's. */
   readonly lanes: number;
   /** Of ONNX Runtime's threads. */
-  readonly niceness: number;
+  readonly niceness: number | null;
   /** Path of ONNX Runtime's shared library, where the user has named it. */
   readonly onnxruntime: string | undefined;
   /** The GPU to run on, where ONNX Runtime can. */

@@ -56,16 +56,17 @@ bool shares(const ort::Runtime& runtime, const ModelOptions& options) {
   });
 }
 
-ort::OwnedSessionOptions make_options(const ort::Runtime& runtime, const ModelOptions& options) {
+// `threads`: of each run, where they are not shared.
+ort::OwnedSessionOptions make_options(const ort::Runtime& runtime, const ModelOptions& options, unsigned threads,
+                                      bool shared) {
   const ort::Api& api = runtime.api;
   const ort::Attempt loading(runtime, kLoading);
   ort::OwnedSessionOptions made(api);
   loading(api.CreateSessionOptions(made.out()));
-  if (shares(runtime, options)) {
+  if (shared) {
     loading(api.DisablePerSessionThreads(made.get()));
     return made;
   }
-  const unsigned threads = options.threads == 0 ? usable_cores() : options.threads;
   loading(api.SetIntraOpNumThreads(made.get(), static_cast<int>(threads)));
   loading(api.SetInterOpNumThreads(made.get(), 1));
   // Between runs the runtime's threads wait as lanes do: for one caller's next request they are still awake, and soon
@@ -158,7 +159,7 @@ Session::Session(const ort::Runtime& runtime, const ModelSource& source, const M
       threads_(options.threads == 0 ? usable_cores() : options.threads),
       shares_threads_(shares(runtime, options)) {
   const ort::Api& api = runtime.api;
-  const auto made = make_options(runtime, options);
+  const auto made = make_options(runtime, options, threads_, shares_threads_);
   provider_ = add_provider(runtime, made.get(), options.provider);
   apply_settings(runtime, made.get(), options.settings);
   const ort::Attempt loading(runtime, kLoading);

@@ -17,6 +17,7 @@
 #include "binding/workers/release_worker.h"
 #include "binding/workers/rows_worker.h"
 #include "binding/workers/run_worker.h"
+#include "core/standing.h"
 
 namespace tensorlane {
 namespace {
@@ -46,7 +47,9 @@ class LoadWorker final : public OneOffWorker {
     loaded_.pool = std::move(pool);
     runtime_ = options.Get("runtime").ToString();
     options_.threads = static_cast<unsigned>(to_int(options.Get("threads"), "threads"));
-    options_.niceness = static_cast<int>(to_int(options.Get("niceness"), "niceness"));
+    // Those that help a run stand back in any case: it does not wait for what they have not begun.
+    const Napi::Value niceness = options.Get("niceness");
+    options_.niceness = niceness.IsNull() ? Standing::kBack : static_cast<int>(to_int(niceness, "niceness"));
     const Napi::Value cuda = options.Get("cudaDevice");
     if (!cuda.IsUndefined()) options_.provider = {"cuda", static_cast<int>(to_int(cuda, "cudaDevice"))};
     options_.settings = to_session_settings(options.Get("session"), options.Get("externalData"), external_data_);

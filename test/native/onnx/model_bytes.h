@@ -7,22 +7,14 @@
 #include <vector>
 
 #include "core/dtype.h"
+#include "onnx/graph/encode.h"
 
 namespace tensorlane::test {
 
-using Bytes = std::string;
+using Bytes = graph::Encoded;
 
-inline Bytes varint(std::uint64_t value) {
-  Bytes bytes;
-  for (; value >= 0x80; value >>= 7U) bytes += static_cast<char>(value | 0x80U);
-  return bytes + static_cast<char>(value);
-}
-inline Bytes number(unsigned field, std::int64_t value) {
-  return varint(field << 3U) + varint(static_cast<std::uint64_t>(value));
-}
-inline Bytes field(unsigned field, const Bytes& value) {
-  return varint(field << 3U | 2U) + varint(value.size()) + value;
-}
+inline Bytes number(unsigned field, std::int64_t value) { return graph::integer(field, value); }
+inline Bytes field(unsigned field, const Bytes& value) { return graph::text(field, value); }
 
 // Types.
 inline Bytes tensor_of(DType type, const std::vector<std::int64_t>& dims) {
