@@ -234,7 +234,7 @@ export class Learned implements Limits {
   }
 }
 
-/** Alone: its batches can be filled as well as the other's. */
+/** In nothing else, so that the load fills its batches as well as the other's. */
 const differsInThreads = (cell: Cell, other: Cell) => cell.rows === other.rows && cell.atOnce === other.atOnce;
 
 const shownCell = ({ rows, atOnce }: Cell) => `batches of ${rows}, ${atOnce} at once`;

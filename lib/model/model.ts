@@ -116,12 +116,11 @@ export class LoadedModel implements AsyncDisposable {
 
   /** Where requests share no batches, how many rows they have is not left to learn; nor how many threads, where it has its own. */
   #batcherSettings({ threads, sharesThreads }: ReturnType<NativeModel['describe']>): BatcherSettings {
-    const { batcher } = this.#settings;
-    if (batcher.learns === undefined) return batcher;
-    const { tuned } = batcher.learns;
-    const bounds = { ...batcher.learns.bounds, leastThreads: sharesThreads ? 1 : threads, mostThreads: threads };
+    const { batcher, learns } = this.#settings;
+    if (learns === undefined) return batcher;
     const rows = this.#batchable.enabled ? {} : { leastRows: 1, mostRows: 1 };
-    return { ...batcher, learns: { bounds: { ...bounds, ...rows }, tuned } };
+    const bounds = { ...learns.bounds, ...rows, leastThreads: sharesThreads ? 1 : threads, mostThreads: threads };
+    return { ...batcher, learns: { bounds, tuned: learns.tuned } };
   }
 
   get disposed(): boolean {

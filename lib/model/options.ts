@@ -8,6 +8,7 @@ import {
   completeBatcherOptions,
   defaultConcurrency,
 } from '../batching/options.js';
+import type { Bounds } from '../batching/surface.js';
 import { checkedTuned, type Tuned } from '../batching/tuned.js';
 import {
   ascendingIntegers,
@@ -120,6 +121,10 @@ export interface LoadModelOptions {
 export interface ModelSettings {
   readonly batching: 'off' | 'asked' | 'found';
   readonly batcher: BatcherSettings;
+  /** What is left to learn; of threads it is known when the model is loaded. */
+  readonly learns:
+    | { readonly bounds: Omit<Bounds, 'leastThreads' | 'mostThreads'>; readonly tuned: Tuned | undefined }
+    | undefined;
   /** The user says so; else the graph has to show it. */
   readonly independentRows: boolean;
   readonly finding: BatchingFinding | undefined;
@@ -198,15 +203,13 @@ export function completeLoadModelOptions(
     mostRows: settings.maxBatchSize,
     leastAtOnce: options.concurrency === undefined ? 1 : concurrency,
     mostAtOnce: concurrency,
-    // Is known when the model is loaded.
-    leastThreads: 1,
-    mostThreads: 1,
   };
   const tuned = options.tuned === undefined ? undefined : checkedTuned(options.tuned);
   const isFixed = fixesRows && options.concurrency !== undefined;
   return {
     batching: batching === false ? 'off' : asked ? 'asked' : 'found',
-    batcher: { ...settings, learns: hasTarget || isFixed ? undefined : { bounds, tuned } },
+    batcher: settings,
+    learns: hasTarget || isFixed ? undefined : { bounds, tuned },
     independentRows: flag('batching.independentRows', independentRows, false),
     finding: finding === undefined ? undefined : checkedFinding(finding),
     batchAxis: checkedAxes(batchAxis),
