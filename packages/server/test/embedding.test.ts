@@ -12,7 +12,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { expectError } from '../../../test/support/errors.js';
 import { identity, slow, square, twoOutputs } from '../../../test/support/onnx-builder.js';
 import { connect, createFetchHandler, createHandler, tensorlane } from '../lib/index.js';
-import { ask, folderOf, startEngine, startServer, until } from './support.js';
+import { ask, folderOf, gathering, lasting, startEngine, startServer, until } from './support.js';
 
 const engineOf = () => startEngine({ repository: folderOf({ 'm.onnx': square({ features: 2 }) }) });
 const body = { inputs: [{ name: 'x', shape: [1, 2], datatype: 'FP32', data: [3, 4] }] };
@@ -138,7 +138,7 @@ test.each([
 });
 
 test("a client's failures are those of the library", async () => {
-  const repository = folderOf({ 'm.onnx': twoOutputs({ features: 2 }), 'slow.onnx': slow({ iterations: 5000 }) });
+  const repository = folderOf({ 'm.onnx': twoOutputs({ features: 2 }), 'slow.onnx': lasting() });
   const server = await startServer({ repository, load: { concurrency: 1, batching: { maxBatchSize: 1 } } });
   using client = await connect(server.url);
   const model = await client.model('m');
@@ -167,7 +167,7 @@ test("a client's failures are those of the library", async () => {
 });
 
 test('many runs of a client share the batches of others', async () => {
-  const server = await startServer({ repository: folderOf({ 'm.onnx': slow({ iterations: 300 }) }) });
+  const server = await startServer({ repository: folderOf({ 'm.onnx': slow({ iterations: 300 }) }), load: gathering });
   using client = await connect(server.url);
   const model = await client.model('m');
   const run = (i: number) => model.run({ x: tensor(new Float32Array(256).fill(i / 40), [1, 256]) });

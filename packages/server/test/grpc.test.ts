@@ -2,10 +2,10 @@
 
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { add, identity, model, node, slow, square, twoOutputs, value } from '../../../test/support/onnx-builder.js';
+import { add, identity, model, node, square, twoOutputs, value } from '../../../test/support/onnx-builder.js';
 import { messageType, protos } from '../lib/core/protos.js';
 import type { Server, ServerOptions } from '../lib/index.js';
-import { ask, folderOf, startServer, until } from './support.js';
+import { ask, folderOf, lasting, startServer, until } from './support.js';
 
 type Files = Readonly<Record<string, Uint8Array | string>>;
 // biome-ignore lint/suspicious/noExplicitAny: what a message has is what its .proto file says
@@ -391,7 +391,7 @@ describe('TensorFlow Serving', () => {
 
 test('a call that is cancelled or late is not computed for; REST and gRPC share batches', async () => {
   const load = { concurrency: 1, batching: { maxBatchSize: 1 } };
-  const { server, client } = await started({ 'm.onnx': slow({ iterations: 20000 }) }, { load });
+  const { server, client } = await started({ 'm.onnx': lasting() }, { load });
   const servable = server.engine.resolve({ name: 'm' });
   const request = {
     model_name: 'm',
@@ -420,7 +420,7 @@ test('a call that is cancelled or late is not computed for; REST and gRPC share 
 });
 
 test('watchers learn that it ends, calls are answered before it does, and nothing is left of its address', async () => {
-  const { server, client } = await started({ 'm.onnx': slow({ iterations: 3000 }) });
+  const { server, client } = await started({ 'm.onnx': lasting() });
   const { resolvedResponseType } = methodOf(health, 'Watch');
   const states: number[] = [];
   const decode = (bytes: Buffer) => (resolvedResponseType!.decode(bytes) as Message).status as number;

@@ -3,8 +3,8 @@
 import { tensor } from 'tensorlane';
 import { expect, test } from 'vitest';
 import { expectError } from '../../../test/support/errors.js';
-import { slow, square } from '../../../test/support/onnx-builder.js';
-import { ask, folderOf, put, startEngine, startServer, until } from './support.js';
+import { square } from '../../../test/support/onnx-builder.js';
+import { ask, folderOf, gathering, lasting, put, startEngine, startServer, until } from './support.js';
 
 /** y = (x squared) squared + number, through the model beside it. */
 const chain = (number: number) => `
@@ -20,7 +20,7 @@ const x = () => tensor([[1, 2]]);
 
 test('a chain is served as one model by every protocol, and its steps share batches', async () => {
   const files = { 'square.onnx': square({ features: 2 }), 'chain/1/model.mjs': chain(0.5) };
-  const server = await startServer({ repository: folderOf(files) });
+  const server = await startServer({ repository: folderOf(files), load: gathering });
   const metadata = await ask(`${server.url}/v2/models/chain`);
   expect(metadata.body).toMatchObject({
     platform: 'tensorlane_js',
@@ -90,7 +90,7 @@ export async function run({ x }, { models, signal }) { ${body} }`;
 test('what a chain has accepted it answers while the engine closes', async () => {
   const source = chain(0).replaceAll("'square'", "'slow'").replaceAll('[-1, 2]', '[-1, 256]');
   const engine = await startEngine({
-    repository: folderOf({ 'slow.onnx': slow({ iterations: 1000 }), 'chain/1/model.mjs': source }),
+    repository: folderOf({ 'slow.onnx': lasting(), 'chain/1/model.mjs': source }),
   });
   const running = engine.run('chain', { x: tensor(new Float32Array(256).fill(1), [1, 256]) });
   await until(() => engine.resolve({ name: 'slow' }).stats()!.requests.pending === 1);

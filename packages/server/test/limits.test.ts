@@ -3,11 +3,11 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { slow, square } from '../../../test/support/onnx-builder.js';
+import { square } from '../../../test/support/onnx-builder.js';
 import { ByteBudget } from '../lib/http/budget.js';
 import { checkLimits } from '../lib/http/limits.js';
 import type { Server } from '../lib/index.js';
-import { ask, folderOf, startServer, until } from './support.js';
+import { ask, folderOf, lasting, startServer, until } from './support.js';
 
 const row = (width: number) => ({
   inputs: [{ name: 'x', shape: [1, width], datatype: 'FP32', data: new Array(width).fill(1) }],
@@ -54,7 +54,7 @@ describe('the budget of bytes', () => {
 /** A server whose only lane is busy, and a request that waits for it. */
 async function busy(options = {}): Promise<{ server: Server; first: ReturnType<typeof ask> }> {
   const load = { concurrency: 1, batching: { maxBatchSize: 1, maxQueueSize: 1 }, ...options };
-  const server = await startServer({ repository: folderOf({ 'm.onnx': slow({ iterations: 4000 }) }), load });
+  const server = await startServer({ repository: folderOf({ 'm.onnx': lasting() }), load });
   const servable = server.engine.resolve({ name: 'm' });
   const first = ask(`${server.url}/v2/models/m/infer`, row(256));
   await until(() => servable.stats()!.batches.running === 1);

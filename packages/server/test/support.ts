@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { slow } from '../../../test/support/onnx-builder.js';
 import { Engine, type EngineOptions, type Server, type ServerOptions, serve } from '../lib/index.js';
 
 /** A folder with these files, until the test has ended. */
@@ -20,6 +21,12 @@ export function put(folder: string, files: Readonly<Record<string, Uint8Array | 
     writeFileSync(join(folder, name), bytes);
   }
 }
+
+/** A run takes half a second: whoever waits for it to have begun, or for others to wait behind it, sees that, however busy the machine is. */
+export const lasting = (): Uint8Array => slow({ iterations: 100_000 });
+
+/** Options of models whose batches wait so long for more rows that requests of one moment share them, however far apart they are read. */
+export const gathering = { batching: { maxQueueDelayMicros: 200_000 } };
 
 /** An engine on the CPU that looks at its folders when it is told to. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {

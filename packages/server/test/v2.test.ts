@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { add, identity, slow, square, strings, twoOutputs } from '../../../test/support/onnx-builder.js';
 import type { Server } from '../lib/index.js';
-import { ask, folderOf, put, startServer, until } from './support.js';
+import { ask, folderOf, gathering, lasting, put, startServer, until } from './support.js';
 
 const started = (files: Readonly<Record<string, Uint8Array>>, options = {}) =>
   startServer({ repository: folderOf(files), ...options });
@@ -265,7 +265,7 @@ test('a long answer is compressed for who takes that', async () => {
 });
 
 test('requests of the same moment share batches, and the statistics say so', async () => {
-  const server = await started({ 'm.onnx': slow({ iterations: 300 }) });
+  const server = await started({ 'm.onnx': slow({ iterations: 300 }) }, { load: gathering });
   const row = { inputs: [inputOf([1, 256], new Array(256).fill(1))] };
   await Promise.all(Array.from({ length: 40 }, () => infer(server, row)));
   await infer(server, { inputs: [inputOf([1, 3], [1, 2, 3])] });
@@ -315,7 +315,7 @@ test('the index, loading and unloading', async () => {
 });
 
 test('who hangs up is not computed for', async () => {
-  const server = await started({ 'm.onnx': slow({ iterations: 3000 }) }, { load: { concurrency: 1, batching: false } });
+  const server = await started({ 'm.onnx': lasting() }, { load: { concurrency: 1, batching: false } });
   const body = JSON.stringify({ inputs: [inputOf([1, 256], new Array(256).fill(1))] });
   const { port } = new URL(server.url);
   const send = () => {
@@ -337,7 +337,7 @@ test('who hangs up is not computed for', async () => {
 });
 
 test('what waits longer than its timeout is given up', async () => {
-  const server = await started({ 'm.onnx': slow({ iterations: 3000 }) }, { load: { concurrency: 1, batching: false } });
+  const server = await started({ 'm.onnx': lasting() }, { load: { concurrency: 1, batching: false } });
   const row = { inputs: [inputOf([1, 256], new Array(256).fill(1))] };
   const servable = server.engine.resolve({ name: 'm' });
   const first = infer(server, row);
