@@ -308,6 +308,24 @@ describe('the Open Inference Protocol', () => {
   });
 });
 
+test("a model's configuration over gRPC is that over REST", async () => {
+  const config =
+    'max_batch_size: 4 dynamic_batching { preferred_batch_size: 2 priority_queue_policy { key: 1 value { timeout_action: DELAY } } }';
+  const { server, client } = await started({ 'm/1/model.onnx': square({ features: 2 }), 'm/config.pbtxt': config });
+  const type = messageType('inference.ModelConfig');
+  const { config: told } = await call(client, v2, 'ModelConfig', { name: 'm' });
+  const { body } = await ask(`${server.url}/v2/models/m/config`);
+  const plain = { longs: Number, enums: String };
+  const same = (message: object) => type.toObject(type.fromObject(message), plain);
+  expect(same(told)).toEqual(same(body as object));
+  expect(same(told)).toMatchObject({
+    max_batch_size: 4,
+    input: [{ name: 'x', data_type: 'TYPE_FP32', dims: [2] }],
+    dynamic_batching: { preferred_batch_size: [2], priority_queue_policy: { 1: { timeout_action: 'DELAY' } } },
+  });
+  expect((await refused(call(client, v2, 'ModelConfig', { name: 'none' })))[0]).toBe(5);
+});
+
 describe('TensorFlow Serving', () => {
   const tensor = (shape: number[], rest: object, dtype = 'DT_FLOAT') => ({
     dtype,

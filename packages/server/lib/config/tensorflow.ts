@@ -7,10 +7,10 @@ import path from 'node:path';
 import type protobuf from 'protobufjs';
 import protoJson from 'protobufjs/ext/protojson.js';
 import textFormat from 'protobufjs/ext/textformat.js';
-import { type BatchingOptions, type LoadModelOptions, TensorlaneError } from 'tensorlane';
+import { type BatchingOptions, TensorlaneError } from 'tensorlane';
 import { wrongOption } from '../core/options.js';
 import { messageType } from '../core/protos.js';
-import type { ModelConfig, VersionPolicy } from '../engine/options.js';
+import type { LoadOptions, ModelConfig, VersionPolicy } from '../engine/options.js';
 
 interface ModelServerConfig {
   readonly model_config_list?: { readonly config?: readonly ServedModel[] };
@@ -79,7 +79,7 @@ interface BatchingParameters {
 }
 
 /** Options of `device.loadModel`. Errors: ERR_ARGUMENT, with the file and what is wrong in it. */
-export function readBatchingFile(file: string): Omit<LoadModelOptions, 'name'> {
+export function readBatchingFile(file: string): LoadOptions {
   const given = readMessage(file, 'tensorflow.serving.BatchingParameters') as BatchingParameters;
   if (given.pad_variable_length_inputs) {
     throw wrongOption(

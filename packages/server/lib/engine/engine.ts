@@ -1,15 +1,24 @@
 // The engine: models in their versions, on one device, without any transport. Every protocol is a way to it, so that the requests of all of
 // them share batches.
 
-import { type Device, type Feeds, type Outputs, open, type RunOptions, TensorlaneError } from 'tensorlane';
+import { type Device, type Feeds, type Outputs, open, TensorlaneError } from 'tensorlane';
+import { ConfigReader } from '../repository/config.js';
 import { type FoundVersions, scanRepository, scanVersions } from '../repository/scan.js';
-import { jsPlatform, loadJs } from './js.js';
-import { linalgNames, loadLinalg } from './linalg.js';
-import { loadOnnx } from './onnx.js';
-import { checkEngineOptions, type EngineOptions, type EngineSettings, type ModelSettings } from './options.js';
-import type { Servable } from './servable.js';
+import { versionsOf } from '../triton/options.js';
+import { linalgNames } from './linalg.js';
+import { builtInFile, loadVersion } from './load.js';
+import {
+  checkEngineOptions,
+  defaultPolicy,
+  type EngineOptions,
+  type EngineSettings,
+  type ModelSettings,
+  noSettings,
+} from './options.js';
+import { dependentsLast, withParts } from './parts.js';
+import type { Servable, ServedRunOptions } from './servable.js';
 import { BatchListener } from './statistics.js';
-import { type VersionStatus, Versions } from './versions.js';
+import { type VersionStatus, Versions, type Wanted } from './versions.js';
 
 /** A model, and its highest version or the one that is named. */
 export interface ModelReference {
@@ -25,8 +34,6 @@ export interface ModelStatus {
 
 let engines = 0;
 
-/** Of what comes from no file. */
-const builtInFile = '';
 const builtIn: FoundVersions = new Map([[1, { file: builtInFile, fingerprint: builtInFile }]]);
 
 export class Engine implements AsyncDisposable {
@@ -37,6 +44,7 @@ export class Engine implements AsyncDisposable {
   /** What was said by calls, which holds until the next call. */
   readonly #said = new Map<string, 'loaded' | 'unloaded'>();
   readonly #batches = new BatchListener();
+  readonly #configs = new ConfigReader();
   /** Tells the batches of several engines in one process apart. */
   readonly #suffix = engines++ === 0 ? '' : `#${engines}`;
   #timer: NodeJS.Timeout | undefined;
@@ -116,7 +124,7 @@ export class Engine implements AsyncDisposable {
   }
 
   /** Errors: ERR_NOT_FOUND, ERR_DISPOSED, and those of `model.run`. */
-  async run(model: string | ModelReference, feeds: Feeds, options?: RunOptions): Promise<Outputs> {
+  async run(model: string | ModelReference, feeds: Feeds, options?: ServedRunOptions): Promise<Outputs> {
     const reference = typeof model === 'string' ? { name: model } : model;
     return this.use(reference, (servable) => servable.run(feeds, options));
   }
@@ -132,12 +140,23 @@ export class Engine implements AsyncDisposable {
     if (!model.hasAvailable) model.resolve();
   }
 
-  /** Takes no more requests for a model, answers those that it has, and frees it. Errors: ERR_NOT_SUPPORTED (not switched on), ERR_NOT_FOUND. */
-  async unload(name: string): Promise<void> {
+  /**
+   * Takes no more requests for a model, answers those that it has, and frees it; `dependents`: and the models that it runs, as an ensemble
+   * does. Errors: ERR_NOT_SUPPORTED (not switched on), ERR_NOT_FOUND.
+   */
+  async unload(name: string, { dependents = false }: { dependents?: boolean | undefined } = {}): Promise<void> {
     this.#requireControl();
     const model = this.#modelOf(name);
-    this.#said.set(name, 'unloaded');
-    await this.#inTurn(async () => model.unload());
+    const parts = dependents ? model.available.flatMap((one) => one.parts ?? []) : [];
+    const models = [model, ...parts.flatMap((part) => this.#models.get(part) ?? [])];
+    for (const one of models) this.#said.set(one.name, 'unloaded');
+    await this.#inTurn(async () => {
+      for (const one of models) {
+        one.unload();
+        // What an ensemble has accepted it answers, by the models that it runs.
+        if (parts.length > 0) await one.drained();
+      }
+    });
   }
 
   /** Looks at the folders now: resolves when what is new is served. Errors: those of the file system; then nothing has changed. */
@@ -163,11 +182,17 @@ export class Engine implements AsyncDisposable {
   async #close(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#pass;
-    // Those that call others come first: what they have accepted, they answer.
-    const models = [...this.#models.values()];
-    const callers = models.filter(({ available }) => available.some(({ platform }) => platform === jsPlatform));
-    for (const group of [callers, models]) {
-      for (const model of group) model.unload();
+    // Those that run others come first, and among them those that no other runs: what they have accepted, they answer.
+    const left = new Set(this.#models.values());
+    while (left.size > 0) {
+      const runs = [...left].flatMap(({ available }) => available.flatMap(({ parts }) => parts ?? []));
+      const callers = [...left].filter(({ available }) => available.some(({ parts }) => parts !== undefined));
+      const outer = callers.filter(({ name }) => !runs.includes(name));
+      const group = outer.length > 0 ? outer : callers.length > 0 ? callers : [...left];
+      for (const model of group) {
+        model.unload();
+        left.delete(model);
+      }
       await Promise.all(group.map((model) => model.drained()));
     }
     this.#batches[Symbol.dispose]();
@@ -197,46 +222,71 @@ export class Engine implements AsyncDisposable {
   }
 
   async #refresh(): Promise<void> {
-    const { repository, models, other, linalg } = this.#settings;
-    const found = repository === undefined ? new Map<string, FoundVersions>() : await scanRepository(repository);
+    const { repository, models, linalg } = this.#settings;
+    const configs = this.#configs;
+    const found =
+      repository === undefined ? new Map<string, FoundVersions>() : await scanRepository(repository, configs);
     if (linalg) for (const name of linalgNames) found.set(name, builtIn);
     for (const [name, { folder }] of models) {
       // One whose folder is not there, or cannot be read, stays as it is.
       if (folder === undefined) continue;
-      const versions = await scanVersions(folder).catch(() => undefined);
+      const versions = await scanVersions(folder, configs).catch(() => undefined);
       if (versions !== undefined) found.set(name, versions);
       else if (!this.#models.has(name)) found.set(name, new Map());
     }
     for (const name of models.keys()) if (!found.has(name) && !this.#models.has(name)) found.set(name, new Map());
     for (const [name, model] of this.#models) {
-      if (!found.has(name) && models.get(name)?.folder === undefined) await model.reconcile(new Map(), other);
+      if (!found.has(name) && models.get(name)?.folder === undefined) {
+        await model.reconcile(new Map(), this.#wanted(name, new Map()));
+      }
       if (!found.has(name) && !models.has(name) && model.status.length === 0) this.#models.delete(name);
     }
-    for (const [name, versions] of found) {
+    for (const [name, versions] of dependentsLast(found)) {
       if (this.closed) return;
       if (this.#said.get(name) === 'unloaded') continue;
-      await this.#versionsOf(name).reconcile(versions, models.get(name) ?? other);
+      await this.#versionsOf(name).reconcile(withParts(versions, this.#servedOf), this.#wanted(name, versions));
     }
+  }
+
+  /** What is said of a model stands above what its configuration says. */
+  #wanted(name: string, versions: FoundVersions): Wanted {
+    const { versions: own, labels } = this.#settingsOf(name);
+    const config = [...versions.values()].find((one) => one.config !== undefined)?.config?.config;
+    return { versions: own ?? (config && versionsOf(config)) ?? defaultPolicy, labels };
+  }
+
+  #settingsOf(name: string): ModelSettings {
+    return this.#settings.models.get(name) ?? noSettings;
   }
 
   #versionsOf(name: string): Versions {
     let model = this.#models.get(name);
     if (model === undefined) {
-      model = new Versions(name, async (version, file, statistics) => {
+      model = new Versions(name, async (version, found, statistics) => {
         const batcher = `${name}/${version}${this.#suffix}`;
+        const { device } = this;
+        const load = { all: this.#settings.load, own: this.#settingsOf(name).load };
+        const models = { run: this.#runWithin, find: this.#find };
+        const servable = await loadVersion({ device, name, version, found, statistics, batcher, load, models });
         this.#batches.add(batcher, statistics);
-        if (file === builtInFile) return loadLinalg(this.device, name, version, batcher, statistics);
-        if (file.endsWith('.mjs')) return loadJs(name, version, file, statistics, this.device, this.#runWithin);
-        return loadOnnx({ device: this.device, name, version, file, statistics, batcher, load: this.#loadOf(name) });
+        return servable;
       });
       this.#models.set(name, model);
     }
     return model;
   }
 
-  #loadOf(name: string): ModelSettings['load'] {
-    return (this.#settings.models.get(name) ?? this.#settings.other).load;
-  }
+  /** What is served now; undefined, where there is none. */
+  readonly #find = ({ name, ...which }: ModelReference): Servable | undefined => {
+    try {
+      return this.#models.get(name)?.resolve(which);
+    } catch {
+      return undefined;
+    }
+  };
+
+  readonly #servedOf = (name: string): readonly number[] =>
+    this.#models.get(name)?.available.map(({ version }) => version) ?? [];
 
   #modelOf(name: string): Versions {
     const model = this.#models.get(name);
@@ -253,7 +303,7 @@ export class Engine implements AsyncDisposable {
   readonly #runWithin = async (
     model: string | ModelReference,
     feeds: Feeds,
-    options?: RunOptions,
+    options?: ServedRunOptions,
   ): Promise<Outputs> => {
     const { name, ...which } = typeof model === 'string' ? { name: model } : model;
     const versions = this.#models.get(name);

@@ -6,8 +6,14 @@
 import { pathToFileURL } from 'node:url';
 import { type Device, type Feeds, type Outputs, type RunOptions, TensorlaneError, type ValueInfo } from 'tensorlane';
 import { byType } from '../core/dtypes.js';
-import { shown } from '../core/options.js';
+import { shown, wrongOption } from '../core/options.js';
+import type { FoundConfig } from '../repository/config.js';
+import { emptyConfig, type TritonConfig } from '../triton/config.js';
+import { readLabels } from '../triton/labels.js';
+import { requireServed } from '../triton/options.js';
+import { describe } from '../triton/values.js';
 import type { ModelReference } from './engine.js';
+import { overOf } from './over.js';
 import { type Runnable, Servable } from './servable.js';
 import type { VersionStatistics } from './statistics.js';
 
@@ -40,15 +46,36 @@ type RunModel = JsContext['models']['run'];
 
 let loads = 0;
 
-/** Errors: ERR_MODEL (it cannot be imported), ERR_ARGUMENT (what it exports is no model). */
-export async function loadJs(
-  name: string,
-  version: number,
-  file: string,
-  statistics: VersionStatistics,
-  device: Device,
-  runModel: RunModel,
-): Promise<Servable> {
+/** What a configuration may say of a model in JS: what it takes and gives, and what its classes are called. Errors: ERR_ARGUMENT. */
+function requireJsConfig(config: TritonConfig): void {
+  requireServed(config);
+  const { dynamic_batching: dynamic, sequence_batching: sequences } = config;
+  if (!['', 'tensorlane'].includes(config.backend))
+    throw wrongOption(`backend '${config.backend}' is not that of model.mjs`);
+  const said = [
+    [config.max_batch_size > 0, 'max_batch_size'],
+    [dynamic !== undefined, 'dynamic_batching'],
+    [sequences !== undefined, 'sequence_batching'],
+    [config.instance_group.length > 0, 'instance_group'],
+    [config.model_warmup.length > 0, 'model_warmup'],
+  ] as const;
+  const wrong = said.find(([isSaid]) => isSaid);
+  if (wrong !== undefined) throw wrongOption(`${wrong[1]}: a model in JS has none; the models that it runs do`);
+}
+
+interface JsVersion {
+  readonly name: string;
+  readonly version: number;
+  readonly file: string;
+  readonly config: FoundConfig | undefined;
+  readonly statistics: VersionStatistics;
+  readonly device: Device;
+  readonly runModel: RunModel;
+}
+
+/** Errors: ERR_MODEL (it cannot be imported), ERR_ARGUMENT (what it exports is no model, or its configuration is not of it). */
+export async function loadJs(version: JsVersion): Promise<Servable> {
+  const { name, file, config, statistics, device, runModel } = version;
   let module: Partial<JsModel>;
   try {
     // Node keeps a module by its URL: what is loaded anew needs another.
@@ -60,36 +87,38 @@ export async function loadJs(
   if (typeof run !== 'function') throw new TensorlaneError('ERR_ARGUMENT', `${file} exports no function run`);
   const inputs = valuesOf(file, 'inputs', module.inputs);
   const outputs = valuesOf(file, 'outputs', module.outputs);
+  if (config !== undefined) requireJsConfig(config.config);
+  const values = describe(config?.config ?? emptyConfig(), inputs, outputs);
   const runnable: Runnable = {
-    inputs,
-    outputs,
+    inputs: values.inputs,
+    outputs: values.outputs,
     platform: jsPlatform,
     priorityLevels: 1,
-    async run(feeds, { signal, deadlineMicros, priority, outputs: wanted = outputs.map((one) => one.name) }) {
-      requireNames(name, 'input', inputs, Object.keys(feeds));
-      requireNames(name, 'output', outputs, wanted);
-      const missing = inputs.find((input) => feeds[input.name] === undefined);
+    parts: [],
+    config: config?.config,
+    ...(config === undefined ? {} : { labels: await readLabels(config) }),
+    async run(feeds, { signal, deadlineMicros, priority, outputs: wanted = values.outputs.map((one) => one.name) }) {
+      requireNames(name, 'input', values.inputs, Object.keys(feeds));
+      requireNames(name, 'output', values.outputs, wanted);
+      const missing = values.inputs.find((input) => feeds[input.name] === undefined);
       if (missing !== undefined)
         throw new TensorlaneError('ERR_ARGUMENT', `${name}: input '${missing.name}' is missing`);
-      const late = deadlineMicros === undefined ? undefined : AbortSignal.timeout(Math.ceil(deadlineMicros / 1000));
-      const over = AbortSignal.any([signal, late].filter((one) => one !== undefined));
+      const over = overOf({ signal, deadlineMicros });
       const models = {
         run: (model: string | ModelReference, given: Feeds, options: RunOptions = {}) =>
-          runModel(model, given, { signal: over, ...(priority === undefined ? {} : { priority }), ...options }),
+          runModel(model, given, { signal: over.signal, ...(priority === undefined ? {} : { priority }), ...options }),
       };
-      const results = await untilOver(
-        over,
-        late,
-        (async () => run(feeds, { models, device, signal: over }))().catch((reason: unknown) => {
+      const results = await over.race(
+        (async () => run(values.toModel(feeds), { models, device, signal: over.signal }))().catch((reason: unknown) => {
           throw own(name, reason);
         }),
       );
-      return pick(name, results, wanted);
+      return values.toClient(pick(name, results, wanted));
     },
     stats: () => undefined,
     dispose: async () => {},
   };
-  return new Servable(name, version, runnable, statistics);
+  return new Servable(name, version.version, runnable, statistics);
 }
 
 function valuesOf(file: string, what: string, values: unknown): ValueInfo[] {
@@ -128,19 +157,5 @@ function own(model: string, reason: unknown): TensorlaneError {
   if (reason instanceof TensorlaneError) return reason;
   return new TensorlaneError('ERR_MODEL', `${model} failed: ${(reason as Error)?.message ?? shown(reason)}`, {
     cause: reason,
-  });
-}
-
-function untilOver<T>(over: AbortSignal, late: AbortSignal | undefined, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = () =>
-      reject(
-        late?.aborted
-          ? new TensorlaneError('ERR_TIMEOUT', 'run: not answered by its deadline')
-          : new TensorlaneError('ERR_ABORTED', 'run: cancelled by its signal'),
-      );
-    if (over.aborted) stop();
-    over.addEventListener('abort', stop, { once: true });
-    work.then(resolve, reject).finally(() => over.removeEventListener('abort', stop));
   });
 }

@@ -4,6 +4,8 @@ import path from 'node:path';
 import type { Device, DeviceName, LoadModelOptions, OpenOptions } from 'tensorlane';
 import { flagOf, integerOf, numberOf, objectOf, shown, wrongOption } from '../core/options.js';
 
+export type LoadOptions = Omit<LoadModelOptions, 'name'>;
+
 /** Which versions are served: the highest few, all, or those that are named. */
 export type VersionPolicy =
   | { readonly latest: number }
@@ -18,16 +20,16 @@ export interface ModelConfig {
   /** Names for versions, as 'stable'. One moves only to a version that is loaded. */
   labels?: Readonly<Record<string, number>> | undefined;
   /** Options of `device.loadModel`, on top of those for all models. A warm-up comes by default. */
-  load?: Omit<LoadModelOptions, 'name'> | undefined;
+  load?: LoadOptions | undefined;
 }
 
 export interface EngineOptions {
-  /** A folder of NAME/VERSION/model.onnx and of NAME.onnx. */
+  /** A folder of NAME/VERSION/model.onnx (with NAME/config.pbtxt, where there is more to say) and of NAME.onnx. */
   repository?: string | undefined;
   /** What is to be said of a model, by its name: those of the repository need nothing. */
   models?: Readonly<Record<string, ModelConfig>> | undefined;
   /** Options of `device.loadModel` for every model. */
-  load?: Omit<LoadModelOptions, 'name'> | undefined;
+  load?: LoadOptions | undefined;
   /** One that is open already, which stays its owner's to dispose; or what `open` takes. By default the best that works here. */
   device?: Device | DeviceName | OpenOptions | undefined;
   /** How often the folders are looked at for new versions, in seconds; 1 by default, 0: only once. */
@@ -40,16 +42,18 @@ export interface EngineOptions {
 
 export interface ModelSettings {
   readonly folder: string | undefined;
-  readonly versions: VersionPolicy;
+  /** Undefined, where nothing is said. */
+  readonly versions: VersionPolicy | undefined;
   readonly labels: ReadonlyMap<string, number>;
-  readonly load: Omit<LoadModelOptions, 'name'>;
+  /** Its own, without those for all models. */
+  readonly load: LoadOptions;
 }
 
 export interface EngineSettings {
   readonly repository: string | undefined;
   readonly models: ReadonlyMap<string, ModelSettings>;
-  /** Of a model that nothing is said of. */
-  readonly other: ModelSettings;
+  /** Of every model. */
+  readonly load: LoadOptions;
   readonly device: Device | DeviceName | OpenOptions | undefined;
   readonly pollSeconds: number;
   readonly linalg: boolean;
@@ -83,12 +87,12 @@ export function checkEngineOptions(options: EngineOptions): EngineSettings {
     throw wrongOption(`models must be an object, by the models' names, got ${shown(models)}`);
   }
   const checked = Object.entries(models).map(
-    ([name, config]) => [name, checkModelConfig(`models.${name}`, config, load)] as const,
+    ([name, config]) => [name, checkModelConfig(`models.${name}`, config)] as const,
   );
   return {
     repository: repository === undefined ? undefined : path.resolve(repository),
     models: new Map(checked),
-    other: checkModelConfig('load', {}, load),
+    load,
     device: options.device,
     pollSeconds: numberOf('pollSeconds', options.pollSeconds, 1, 0, 86_400),
     linalg: flagOf('linalg', options.linalg, false),
@@ -96,7 +100,7 @@ export function checkEngineOptions(options: EngineOptions): EngineSettings {
   };
 }
 
-function checkModelConfig(name: string, config: ModelConfig, load: ModelSettings['load']): ModelSettings {
+function checkModelConfig(name: string, config: ModelConfig): ModelSettings {
   objectOf(name, config, modelNames);
   const { folder, labels = {} } = config;
   if (folder !== undefined && (typeof folder !== 'string' || folder === '')) {
@@ -107,12 +111,12 @@ function checkModelConfig(name: string, config: ModelConfig, load: ModelSettings
     folder: folder === undefined ? undefined : path.resolve(folder),
     versions: checkPolicy(`${name}.versions`, config.versions),
     labels: new Map(Object.entries(labels)),
-    load: { ...load, ...config.load },
+    load: config.load ?? {},
   };
 }
 
-function checkPolicy(name: string, policy: VersionPolicy | undefined): VersionPolicy {
-  if (policy === undefined) return { latest: 1 };
+function checkPolicy(name: string, policy: VersionPolicy | undefined): VersionPolicy | undefined {
+  if (policy === undefined) return undefined;
   objectOf<{ latest?: number; all?: true; specific?: readonly number[] }>(name, policy, {
     latest: true,
     all: true,
@@ -127,6 +131,20 @@ function checkPolicy(name: string, policy: VersionPolicy | undefined): VersionPo
     for (const version of policy.specific) integerOf(`${name}.specific`, version ?? null, 1, 1);
   }
   return policy;
+}
+
+/** Of a model that nothing is said of. */
+export const noSettings: ModelSettings = { folder: undefined, versions: undefined, labels: new Map(), load: {} };
+export const defaultPolicy: VersionPolicy = { latest: 1 };
+
+/** What is said later stands above what is said before, and so within `batching`. */
+export function mergedLoad(...all: readonly LoadOptions[]): LoadOptions {
+  const merged: LoadOptions = {};
+  for (const one of all) {
+    const batching = merged.batching && one.batching ? { ...merged.batching, ...one.batching } : undefined;
+    Object.assign(merged, one, batching && { batching });
+  }
+  return merged;
 }
 
 /** Those of the versions found that a policy wants, the highest first. */

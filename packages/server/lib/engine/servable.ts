@@ -4,7 +4,15 @@
 
 import type { Feeds, ModelStats, Outputs, RunOptions, ValueInfo } from 'tensorlane';
 import { TensorlaneError } from 'tensorlane';
+import type { TritonConfig } from '../triton/config.js';
+import type { SequenceStep } from './sequences.js';
 import type { VersionStatistics } from './statistics.js';
+
+/** Options of a run of the server's. */
+export interface ServedRunOptions extends RunOptions {
+  /** Of a model that keeps state: which sequence it belongs to, and where in it. */
+  readonly sequence?: SequenceStep | undefined;
+}
 
 /** What a version runs. */
 export interface Runnable {
@@ -14,7 +22,17 @@ export interface Runnable {
   readonly platform: string;
   /** Of what requests may ask, from 1. */
   readonly priorityLevels: number;
-  run(feeds: Feeds, options: RunOptions): Promise<Outputs>;
+  /** What its config.pbtxt says. */
+  readonly config?: TritonConfig | undefined;
+  /** By output: what its classes are called. */
+  readonly labels?: ReadonlyMap<string, readonly string[]> | undefined;
+  /** Whether its requests belong to sequences; false by default. */
+  readonly keepsState?: boolean | undefined;
+  /** The models that it runs, where it runs others: these are not unloaded before it. */
+  readonly parts?: readonly string[] | undefined;
+  /** The most rows of a batch; undefined: it has none. */
+  readonly maxBatchSize?: number | undefined;
+  run(feeds: Feeds, options: ServedRunOptions): Promise<Outputs>;
   stats(): ModelStats | undefined;
   dispose(): Promise<void>;
 }
@@ -50,6 +68,28 @@ export class Servable {
     return this.#runnable.priorityLevels;
   }
 
+  get config(): TritonConfig | undefined {
+    return this.#runnable.config;
+  }
+
+  get keepsState(): boolean {
+    return this.#runnable.keepsState === true;
+  }
+
+  get parts(): readonly string[] | undefined {
+    return this.#runnable.parts;
+  }
+
+  /** The most rows of a batch; undefined: it has none. */
+  get maxBatchSize(): number | undefined {
+    return this.#runnable.maxBatchSize;
+  }
+
+  /** What the classes of an output are called; undefined, where nobody says. */
+  labelsOf(output: string): readonly string[] | undefined {
+    return this.#runnable.labels?.get(output);
+  }
+
   stats(): ModelStats | undefined {
     return this.#runnable.stats();
   }
@@ -65,10 +105,16 @@ export class Servable {
     }
   }
 
-  /** Errors: those of `model.run`. */
-  async run(feeds: Feeds, options: RunOptions = {}): Promise<Outputs> {
+  /** Errors: ERR_NOT_SUPPORTED (a sequence, of a model without state); those of `model.run`. */
+  async run(feeds: Feeds, options: ServedRunOptions = {}): Promise<Outputs> {
     const started = performance.now();
     try {
+      if (options.sequence !== undefined && !this.keepsState) {
+        throw new TensorlaneError(
+          'ERR_NOT_SUPPORTED',
+          `sequences: model '${this.name}' keeps no state; sequence_batching in its config.pbtxt says which of its outputs are`,
+        );
+      }
       const outputs = await this.#runnable.run(feeds, options);
       this.statistics.succeeded(performance.now() - started);
       return outputs;

@@ -58,6 +58,16 @@ export class VersionStatistics {
     };
   }
 
+  /** Of a load that has just begun: what it ran so far, it ran to warm up. */
+  discount({ batches, queueMicros }: ModelStats): void {
+    const { rows, executions, queued } = this.#before;
+    this.#before = {
+      rows: rows - batches.rows,
+      executions: executions - batches.count,
+      queued: { count: queued.count - queueMicros.count, millis: queued.millis - queueMicros.sum / 1000 },
+    };
+  }
+
   /** Of a load that has ended. */
   keep(stats: ModelStats | undefined): void {
     this.#before = this.total(stats);

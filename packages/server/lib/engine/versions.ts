@@ -5,7 +5,7 @@
 
 import { TensorlaneError } from 'tensorlane';
 import type { FoundVersion, FoundVersions } from '../repository/scan.js';
-import { type ModelSettings, wantedVersions } from './options.js';
+import { type VersionPolicy, wantedVersions } from './options.js';
 import type { Servable } from './servable.js';
 import { VersionStatistics } from './statistics.js';
 
@@ -28,7 +28,13 @@ interface Entry {
   readonly statistics: VersionStatistics;
 }
 
-export type LoadVersion = (version: number, file: string, statistics: VersionStatistics) => Promise<Servable>;
+export type LoadVersion = (version: number, found: FoundVersion, statistics: VersionStatistics) => Promise<Servable>;
+
+/** What is to be served of what is found. */
+export interface Wanted {
+  readonly versions: VersionPolicy;
+  readonly labels: ReadonlyMap<string, number>;
+}
 
 const mostAttempts = 5;
 
@@ -96,7 +102,7 @@ export class Versions {
   }
 
   /** Brings what is served to what is wanted of what was found. Never rejects: what fails is told by `status`. */
-  async reconcile(found: FoundVersions, { versions: policy, labels }: ModelSettings): Promise<void> {
+  async reconcile(found: FoundVersions, { versions: policy, labels }: Wanted): Promise<void> {
     const wanted = wantedVersions(policy, found.keys());
     for (const version of wanted) await this.#bringUp(version, found.get(version)!);
     this.#moveLabels(labels);
@@ -120,7 +126,8 @@ export class Versions {
     while (this.#draining.size > 0) await Promise.all(this.#draining);
   }
 
-  async #bringUp(version: number, { file, fingerprint, problem }: FoundVersion): Promise<void> {
+  async #bringUp(version: number, found: FoundVersion): Promise<void> {
+    const { fingerprint, problem } = found;
     let entry = this.#entries.get(version);
     if (entry === undefined) {
       const statistics = new VersionStatistics();
@@ -137,7 +144,7 @@ export class Versions {
     if (entry.servable === undefined) entry.state = 'LOADING';
     try {
       if (problem !== undefined) throw problem;
-      const servable = await this.#load(version, file, entry.statistics);
+      const servable = await this.#load(version, found, entry.statistics);
       const old = entry.servable;
       // From here on requests get the new one.
       Object.assign(entry, { state: 'AVAILABLE', servable, fingerprint, failure: undefined });

@@ -5,10 +5,11 @@ import type { RunOptions, Tensor } from 'tensorlane';
 import { byType, byV2Name, type ElementType } from '../core/dtypes.js';
 import { invalid, told } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
-import type { Servable } from '../engine/servable.js';
+import type { Servable, ServedRunOptions } from '../engine/servable.js';
 import type { ByteBudget } from '../http/budget.js';
 import type { JsonObject } from '../json/parse.js';
 import { elementsOf } from '../json/tensor.js';
+import { modelConfigMessage } from '../triton/answer.js';
 import { bytesOf, tensorOfBytes, text } from '../v2/binary.js';
 import { modelMetadata, serverMetadata } from '../v2/metadata.js';
 import { refuseClassification, refuseSharedMemory, runOptions, versionOf, wholeAt } from '../v2/parameters.js';
@@ -27,6 +28,7 @@ export function addInference(server: Server, engine: Engine, budget: ByteBudget)
     ModelReady: ({ name, version }: Message) => ({ ready: isReady(engine, referenceOf(name, version)) }),
     ServerMetadata: () => serverMetadata(),
     ModelMetadata: ({ name, version }: Message) => modelMetadata(engine, referenceOf(name, version)),
+    ModelConfig: ({ name, version }: Message) => modelConfigMessage(engine.resolve(referenceOf(name, version))),
     ModelInfer: (request: Message, call: Call) => infer(engine, request, call),
     ModelStatistics: ({ name, version }: Message) =>
       modelStatistics(engine, name === '' ? undefined : referenceOf(name, version)),
@@ -52,7 +54,9 @@ function isReady(engine: Engine, { name, version }: ModelReference): boolean {
 async function control(what: 'load' | 'unload', engine: Engine, request: Message): Promise<object> {
   const unknown = Object.keys(request.parameters).find((name) => what === 'load' || name !== 'unload_dependents');
   if (unknown !== undefined) throw invalid(`${what} does not take the parameter '${unknown.slice(0, 100)}'`);
-  await engine[what](request.model_name);
+  const dependents = request.parameters.unload_dependents?.bool_param === true;
+  if (what === 'load') await engine.load(request.model_name);
+  else await engine.unload(request.model_name, { dependents });
   return {};
 }
 
@@ -65,7 +69,7 @@ async function infer(engine: Engine, request: Message, call: Call): Promise<obje
       refuseClassification(parametersOf(own), `output '${name}'`);
       return name as string;
     });
-    const options: RunOptions = {
+    const options: ServedRunOptions = {
       signal: call.signal,
       ...runOptions(servable, parameters),
       ...deadline(call.deadlineMicros(), wholeAt(parameters, 'deadline')),
@@ -97,9 +101,16 @@ function parametersOf(given: Readonly<Record<string, Message>>): JsonObject {
   for (const [name, choice] of Object.entries(given)) {
     const value = choice[choice.parameter_choice as string] as Long | string | boolean | undefined;
     if (value === undefined) throw invalid(`parameter '${name.slice(0, 100)}' has no value`);
-    parameters[name] = typeof value === 'object' || typeof value === 'bigint' ? toNumber(value) : value;
+    parameters[name] = typeof value === 'object' || typeof value === 'bigint' ? exact(value) : value;
   }
   return parameters;
+}
+
+/** A number, where one holds it exactly: an id is nobody else's. */
+function exact(value: Long): number | bigint {
+  const number = toNumber(value);
+  if (Number.isSafeInteger(number)) return number;
+  return number < 0 ? BigInt.asIntN(64, toBits(value)) : toBits(value);
 }
 
 function feedsOf({ inputs, raw_input_contents: raw }: Message): Record<string, Tensor> {

@@ -1,4 +1,5 @@
-// What is in a folder of models: NAME/VERSION/model.onnx or model.mjs, or NAME.onnx alone, which is version 1.
+// What is in a folder of models: NAME/VERSION/model.onnx or model.mjs, or NAME.onnx alone, which is version 1; and NAME/config.pbtxt, which says
+// more of a model, or that it is an ensemble of others.
 //
 // The rule: nothing outside of the folder is read, also not through a link. A version is known by its files' names, sizes and times, so that
 // one whose files were changed is loaded anew.
@@ -7,6 +8,8 @@ import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { TensorlaneError } from 'tensorlane';
+import { configFile } from '../triton/config.js';
+import type { ConfigReader, FoundConfig, ReadConfig } from './config.js';
 
 export interface FoundVersion {
   readonly file: string;
@@ -14,6 +17,8 @@ export interface FoundVersion {
   readonly fingerprint: string;
   /** Why it cannot be loaded. */
   readonly problem?: TensorlaneError;
+  /** What the model's config.pbtxt says. */
+  readonly config?: FoundConfig;
 }
 
 export type FoundVersions = ReadonlyMap<number, FoundVersion>;
@@ -24,7 +29,7 @@ const modelFiles = ['model.onnx', 'model.mjs'];
 const mostFiles = 10_000;
 
 /** All models of a folder, by name. Errors: those of the file system, where the folder itself cannot be read. */
-export async function scanRepository(folder: string): Promise<Map<string, FoundVersions>> {
+export async function scanRepository(folder: string, configs: ConfigReader): Promise<Map<string, FoundVersions>> {
   const root = await realpath(folder);
   const found = new Map<string, FoundVersions>();
   const entries = (await readdir(root, { withFileTypes: true })).filter(({ name }) => !name.startsWith('.'));
@@ -35,40 +40,65 @@ export async function scanRepository(folder: string): Promise<Map<string, FoundV
   }
   for (const entry of entries) {
     if ((await kindOf(root, entry)) !== 'folder') continue;
-    const versions = await scanVersions(path.join(root, entry.name), root);
+    const versions = await scanVersions(path.join(root, entry.name), configs, root);
     if (versions.size > 0) found.set(entry.name, versions);
   }
   return found;
 }
 
 /**
- * The versions in a model's folder. `root`: what nothing leads out of; the folder itself by default. Errors: those of the file system, where
- * the folder cannot be read.
+ * The versions in a model's folder, with its configuration. `root`: what nothing leads out of; the folder itself by default. Errors: those of
+ * the file system, where the folder cannot be read.
  */
-export async function scanVersions(folder: string, root?: string): Promise<FoundVersions> {
+export async function scanVersions(folder: string, configs: ConfigReader, root?: string): Promise<FoundVersions> {
   const within = await realpath(root ?? folder);
+  const config = await configs.read(folder, within);
   const versions = new Map<number, FoundVersion>();
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const version = /^\d{1,15}$/.test(entry.name) ? Number(entry.name) : 0;
     if (version < 1 || (await kindOf(folder, entry)) !== 'folder') continue;
-    const found = await versionFolder(path.join(folder, entry.name), within);
+    const found = await versionFolder(path.join(folder, entry.name), within, config);
     if (found !== undefined) versions.set(version, found);
+  }
+  // An ensemble needs no files, and what cannot be read is told of.
+  if (versions.size === 0 && config !== undefined && (isEnsemble(config) || config.problem !== undefined)) {
+    versions.set(1, configured({ file: path.join(folder, configFile), fingerprint: '' }, config));
   }
   return versions;
 }
 
-async function versionFolder(folder: string, root: string): Promise<FoundVersion | undefined> {
+const isEnsemble = ({ found }: ReadConfig) => found?.config.ensemble_scheduling !== undefined;
+
+async function versionFolder(
+  folder: string,
+  root: string,
+  config: ReadConfig | undefined,
+): Promise<FoundVersion | undefined> {
+  if (config !== undefined && isEnsemble(config)) return configured({ file: folder, fingerprint: '' }, config);
+  const wanted = config?.found?.config.default_model_filename || undefined;
   let file = folder;
   try {
     const names = (await readdir(folder, { recursive: true })).sort();
-    const name = modelFiles.find((one) => names.includes(one));
+    const name = (wanted === undefined ? modelFiles : [wanted]).find((one) => names.includes(one));
     if (name === undefined) return undefined;
     file = path.join(folder, name);
     if (names.length > mostFiles) return broken(file, `it has ${names.length} files`);
-    return await found(file, root, folder, names);
+    return configured(await found(file, root, folder, names), config);
   } catch (error) {
     return broken(file, (error as Error).message);
   }
+}
+
+/** With what the configuration says, of which it is a part. */
+function configured(version: FoundVersion, config: ReadConfig | undefined): FoundVersion {
+  if (config === undefined) return version;
+  const { fingerprint, found, problem } = config;
+  return {
+    ...version,
+    fingerprint: `${version.fingerprint}\n${configFile} ${fingerprint}`,
+    ...(found === undefined ? {} : { config: found }),
+    ...(problem === undefined || version.problem !== undefined ? {} : { problem }),
+  };
 }
 
 async function bareFile(root: string, name: string): Promise<FoundVersion> {

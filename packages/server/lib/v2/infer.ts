@@ -3,11 +3,11 @@
 // A request is read in two steps, because what comes first says how the rest is laid out: its JSON (all of the body, or as many bytes of it as
 // Inference-Header-Content-Length says), then the tensors in the bytes after it.
 
-import type { Feeds, Outputs, RunOptions, Tensor } from 'tensorlane';
+import type { Feeds, Outputs, Tensor } from 'tensorlane';
 import { byV2Name } from '../core/dtypes.js';
 import { invalid, Refusal } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
-import type { Servable } from '../engine/servable.js';
+import type { Servable, ServedRunOptions } from '../engine/servable.js';
 import { deadlineOf } from '../http/deadline.js';
 import type { Answer, Exchange } from '../http/exchange.js';
 import { isObject, type JsonObject, type JsonValue, parseJson } from '../json/parse.js';
@@ -28,7 +28,7 @@ export interface RequestedOutput {
 export interface InferRequest {
   readonly id: string | undefined;
   readonly feeds: Feeds;
-  readonly options: RunOptions;
+  readonly options: ServedRunOptions;
   readonly outputs: readonly RequestedOutput[] | undefined;
   /** Of outputs that say nothing. */
   readonly isBinary: boolean;
@@ -73,7 +73,7 @@ function readRequest(
   const isBinary = flagAt(parameters, 'binary_data_output') ?? false;
   const feeds = readInputs(listAt(json, 'inputs'), binary);
   binary.end();
-  const options: RunOptions = {
+  const options: ServedRunOptions = {
     signal: exchange.signal,
     ...runOptions(servable, parameters),
     ...deadlineOf(exchange, wholeAt(parameters, 'deadline')),

@@ -6,7 +6,16 @@ import { serverName, serverVersion } from '../core/version.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
 
 /** Of Triton's extensions, those that are there. */
-const extensions = ['binary_tensor_data', 'model_repository', 'statistics', 'parameters'] as const;
+const extensions = [
+  'sequence',
+  'model_repository',
+  'model_repository(unload_dependents)',
+  'schedule_policy',
+  'model_configuration',
+  'binary_tensor_data',
+  'parameters',
+  'statistics',
+] as const;
 
 export function serverMetadata() {
   return { name: serverName, version: serverVersion, extensions };

@@ -2,27 +2,45 @@
 //
 // The rule: what would change the answer and is not done here is refused, never passed over.
 
-import type { RunOptions } from 'tensorlane';
 import { invalid, Refusal } from '../core/errors.js';
-import type { Servable } from '../engine/servable.js';
-import { isObject, type JsonObject, type JsonValue } from '../json/parse.js';
+import type { SequenceStep } from '../engine/sequences.js';
+import type { Servable, ServedRunOptions } from '../engine/servable.js';
+import { isObject, type JsonObject } from '../json/parse.js';
 
 /** Parameters that mean something to the server; others are the caller's own. */
-export function runOptions(servable: Servable, parameters: JsonObject): RunOptions {
-  const sequence = Object.keys(parameters).find((name) => name.startsWith('sequence_') && !isNone(parameters[name]));
-  if (sequence !== undefined)
-    throw new Refusal('UNIMPLEMENTED', `parameter '${sequence}': sequences are not served here`);
+export function runOptions(servable: Servable, parameters: JsonObject): ServedRunOptions {
   const priority = wholeAt(parameters, 'priority');
   const timeout = wholeAt(parameters, 'timeout');
+  const sequence = sequenceOf(servable, parameters);
   return {
     // As Triton has it: what is no level is the default.
     ...(priority === undefined || priority < 1 || priority > servable.priorityLevels ? {} : { priority }),
     ...(timeout === undefined || timeout === 0 ? {} : { timeoutMicros: timeout }),
+    ...(sequence === undefined ? {} : { sequence }),
   };
 }
 
-/** Triton's clients send these with every request. */
-const isNone = (value: JsonValue | undefined) => value === 0 || value === '' || value === false;
+/** Errors: INVALID_ARGUMENT; UNIMPLEMENTED, of a model that keeps no state. */
+function sequenceOf({ name, keepsState }: Servable, parameters: JsonObject): SequenceStep | undefined {
+  const { sequence_id: id = 0 } = parameters;
+  const isWhole = typeof id === 'bigint' || (typeof id === 'number' && Number.isSafeInteger(id));
+  if (typeof id !== 'string' && !(isWhole && id >= 0)) {
+    throw invalid("parameter 'sequence_id' must be an integer of at least 0, or a string");
+  }
+  const start = flagAt(parameters, 'sequence_start') ?? false;
+  const end = flagAt(parameters, 'sequence_end') ?? false;
+  // Triton's clients send 0 and '' with requests that are of none.
+  const isNone = id === '' || id === 0;
+  if (isNone && !start && !end) return undefined;
+  if (isNone) {
+    throw invalid(`inference request to model '${name}' must specify a non-zero or non-empty correlation ID`);
+  }
+  if (keepsState) return { id, start, end };
+  throw new Refusal(
+    'UNIMPLEMENTED',
+    `sequences: model '${name}' keeps no state; sequence_batching in its config.pbtxt says which of its outputs are`,
+  );
+}
 
 export function refuseSharedMemory(parameters: JsonObject, called: string): void {
   if (!Object.keys(parameters).some((name) => name.startsWith('shared_memory_'))) return;

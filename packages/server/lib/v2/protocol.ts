@@ -5,6 +5,7 @@
 import { codeHeader, microsHeader, Refusal, statuses, type Told, told } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
 import { type Answer, type Exchange, emptyAnswer, jsonAnswer, type Protocol, retryAfter } from '../http/exchange.js';
+import { modelConfig } from '../triton/answer.js';
 import { infer } from './infer.js';
 import { modelMetadata, serverMetadata } from './metadata.js';
 import { versionOf } from './parameters.js';
@@ -31,6 +32,7 @@ const ofServer: readonly Route[] = [
 const ofModel: readonly Route[] = [
   { method: 'GET', path: '', handler: (engine, _, model) => jsonAnswer(200, modelMetadata(engine, model)) },
   { method: 'GET', path: 'ready', handler: (engine, _, model) => emptyAnswer(isReady(engine, model) ? 200 : 400) },
+  { method: 'GET', path: 'config', handler: (engine, _, model) => jsonAnswer(200, modelConfig(engine.resolve(model))) },
   { method: 'GET', path: 'stats', handler: (engine, _, model) => jsonAnswer(200, modelStatistics(engine, model)) },
   { method: 'POST', path: 'infer', handler: infer },
 ];

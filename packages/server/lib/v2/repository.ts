@@ -46,7 +46,12 @@ export async function controlModel(
   if (unknown !== undefined) {
     throw new Refusal('UNIMPLEMENTED', `${what} does not take the parameter '${unknown.slice(0, 100)}'`);
   }
-  await engine[what](name);
+  const { unload_dependents: dependents } = parameters;
+  if (dependents !== undefined && typeof dependents !== 'boolean') {
+    throw invalid("parameter 'unload_dependents' must be true or false");
+  }
+  if (what === 'load') await engine.load(name);
+  else await engine.unload(name, { dependents });
   return emptyAnswer(200);
 }
 

@@ -1,0 +1,19 @@
+// Files that a model's configuration names: beside the model, and nowhere else.
+
+import { realpath } from 'node:fs/promises';
+import path from 'node:path';
+import { TensorlaneError } from 'tensorlane';
+
+/** The file that a link may lead to, within `root`. Errors: ERR_ARGUMENT, where it is not there or leads out. */
+export async function fileWithin(root: string, folder: string, name: string): Promise<string> {
+  const file = path.join(folder, name);
+  let real: string;
+  try {
+    real = await realpath(file);
+  } catch (cause) {
+    throw new TensorlaneError('ERR_ARGUMENT', `${file} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  const within = await realpath(root);
+  if (real.startsWith(within + path.sep)) return real;
+  throw new TensorlaneError('ERR_ARGUMENT', `${file} leads out of ${within}`);
+}
