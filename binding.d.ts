@@ -376,6 +376,13 @@ export type RunInput =
   | undefined
   | null;
 
+export interface RunLog {
+  /** 0 verbose to 4 fatal. */
+  severityLevel?: number;
+  verbosityLevel?: number;
+  tag?: string;
+}
+
 export interface RunRequest {
   /** Every input of the model, in its order; behind them, those of the overridable initializers that are given. */
   inputs: readonly RunInput[];
@@ -389,6 +396,8 @@ export interface RunRequest {
   resident?: boolean;
   /** Only its lane computes, whatever threads models share. */
   alone?: boolean;
+  /** How ONNX Runtime's log tells of it; what is left out is the session's. */
+  log?: RunLog;
 }
 
 export interface TensorOutput {

@@ -119,7 +119,7 @@ async function microsPerRow(batches: number): Promise<number> {
     const payloads: QueuedRun[] = [];
     for (let row = 0; row < ROWS; row++) {
       const checked = signature.checkFeeds(feeds, true)!;
-      payloads.push({ checked, outputs, alone: false, resident: false, page: undefined, place: 0 });
+      payloads.push({ checked, outputs, alone: false, resident: false, log: undefined, page: undefined, place: 0 });
       executor.hold(payloads[row]!);
     }
     await executor.run({ payloads, rows, starts: undefined, total: ROWS, padded: ROWS });

@@ -77,7 +77,7 @@ export class ModelExecutor implements Executor<QueuedRun, Outputs> {
     const wanted = this.#wanted(payloads);
     const parted = payloads.length > 1 || batch.padded > batch.total || batch.starts !== undefined;
     const staging = this.#freeStagings.pop() ?? [];
-    const { resident, checked } = payloads[0]!;
+    const { resident, checked, log } = payloads[0]!;
     const inputs = this.#layout.inputs.map((_, index) => page.input(index, batch, isWhole));
     if (checked.overrides.length > 0) inputs.push(...checked.overrides);
     // What is parted or cut to its length is so in host memory.
@@ -90,6 +90,7 @@ export class ModelExecutor implements Executor<QueuedRun, Outputs> {
         staging: parted ? wanted.map((output) => staging[output]) : [],
         resident: stays,
         alone: formed.threads === 1,
+        ...(log === undefined ? {} : { log }),
       });
       formed.tookMicros = microseconds;
       return parted ? this.#part(batch, wanted, outputs, staging) : [this.#whole(payloads[0]!, wanted, outputs, stays)];

@@ -21,7 +21,7 @@ import { Independence } from './independence.js';
 import { type Batchable, Layout } from './layout.js';
 import type { ModelSettings } from './options.js';
 import type { QueuedRun } from './page.js';
-import { checkRunOptions, type Feeds, type Outputs, type RunOptions } from './run.js';
+import { checkRunOptions, type Feeds, logOf, type Outputs, type RunOptions } from './run.js';
 import { type RunInTurn, Sequence, type SequenceOptions } from './sequence.js';
 import { type CheckedFeeds, Signature } from './signature.js';
 import { failedWarmup, warmupRow, warmupRuns } from './warmup.js';
@@ -156,12 +156,13 @@ export class LoadedModel implements AsyncDisposable {
       checkRequestOptions(options, this.#settings.batcher, 'run');
     }
     const outputs = this.#signature.outputIndices(options?.outputs);
-    const checked = this.#check(feeds, options?.alone);
+    const checked = this.#check(feeds, options);
     if (checked === undefined || checked.onDevice || options?.resident) {
       return this.#runOnDevice(feeds, checked, outputs, options ?? {});
     }
     const { key, rows, alone } = checked;
-    const payload = { checked, outputs, alone, resident: false, page: undefined, place: 0 };
+    const log = options && logOf(options);
+    const payload = { checked, outputs, alone, resident: false, log, page: undefined, place: 0 };
     const outcome = await this.#batcher.submit(payload, { key, rows, alone }, options);
     if (outcome instanceof Failure) throw errorOf(outcome, 'run');
     return outcome;
@@ -176,12 +177,13 @@ export class LoadedModel implements AsyncDisposable {
   ): Promise<Outputs> {
     const resident = options.resident === true;
     if (resident) requireNumbers(this.#layout, outputs);
-    const checked = checkedThere ?? this.#check(await inHostMemory(feeds), options.alone)!;
+    const checked = checkedThere ?? this.#check(await inHostMemory(feeds), options)!;
     const { key, rows, alone, onDevice: used } = checked;
     const held = used ? useDeviceTensors(checked.tensors, this.#tensors.runner) : [];
     const stays = resident && this.#tensors.readsDevice;
     try {
-      const payload = { checked, outputs, alone, resident: stays, page: undefined, place: 0 };
+      const log = logOf(options);
+      const payload = { checked, outputs, alone, resident: stays, log, page: undefined, place: 0 };
       const outcome = await this.#batcher.submit(payload, { key, rows, alone }, options);
       if (outcome instanceof Failure) throw errorOf(outcome, 'run');
       return resident ? ((await onDevice(outcome, this.#tensors.runner)) as unknown as Outputs) : outcome;
@@ -191,9 +193,12 @@ export class LoadedModel implements AsyncDisposable {
   }
 
   /** What is to run; undefined where device tensors have to come to host memory first. */
-  #check(feeds: unknown, byItself = false): CheckedFeeds | undefined {
+  #check(feeds: unknown, options: RunOptions | undefined): CheckedFeeds | undefined {
+    const byItself = options?.alone === true;
     const checked = this.#signature.checkFeeds(feeds, this.#batchable.enabled && !byItself, !byItself);
-    if (checked === undefined || checked.alone || this.#independence === undefined) return checked;
+    if (checked === undefined || checked.alone) return checked;
+    if (options !== undefined && logOf(options) !== undefined) return wholly(checked);
+    if (this.#independence === undefined) return checked;
     // What is found out of a row, is so by its elements.
     if (checked.onDevice && this.#independence.wants(checked)) return undefined;
     return this.#independence.holds(checked) ? checked : wholly(checked);
@@ -222,9 +227,10 @@ export class LoadedModel implements AsyncDisposable {
     let refusal: unknown;
     const make = () => {
       try {
-        const checked = this.#check(feeds(), options.alone)!; // of host tensors
+        const checked = this.#check(feeds(), options)!; // of host tensors
         const { key, rows, alone } = checked;
-        const payload: QueuedRun = { checked, outputs, alone, resident: false, page: undefined, place: 0 };
+        const log = logOf(options);
+        const payload: QueuedRun = { checked, outputs, alone, resident: false, log, page: undefined, place: 0 };
         return { payload, key, rows, alone };
       } catch (reason) {
         refusal = reason;
@@ -271,7 +277,7 @@ export class LoadedModel implements AsyncDisposable {
     for (const { rows, feeds } of warmupRuns(this.#layout.given, row, sizes, warmup)) {
       const checked = this.#signature.checkFeeds(feeds, !alone)!;
       const outputs = this.#signature.outputIndices(undefined);
-      const request = { checked, outputs, alone, resident: false, page: undefined, place: 0 };
+      const request = { checked, outputs, alone, resident: false, log: undefined, page: undefined, place: 0 };
       try {
         await this.#batcher.warmUp(request, { key: checked.key, rows });
       } catch (reason) {

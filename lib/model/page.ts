@@ -4,7 +4,7 @@
 // by reference and gathered on the lane. A page takes requests until one of them runs; so requests that run in the order in
 // which they came, as they do without priorities, are a batch that lies in its slabs as it is.
 
-import type { BufferPart, RunInput } from '../../binding.js';
+import type { BufferPart, RunInput, RunLog } from '../../binding.js';
 import { addon } from '../addon/load.js';
 import type { Batch } from '../batching/executor.js';
 import { TensorlaneError } from '../core/errors.js';
@@ -26,6 +26,8 @@ export interface QueuedRun {
   readonly alone: boolean;
   /** Whether its outputs are to stay on the device. */
   readonly resident: boolean;
+  /** How ONNX Runtime's log tells of it; only of one that runs by itself. */
+  readonly log: RunLog | undefined;
   page: Page | undefined;
   /** Its place in the page. */
   place: number;

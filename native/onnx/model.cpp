@@ -8,7 +8,7 @@
 namespace tensorlane {
 
 std::vector<Output> Model::run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
-                               bool alone) {
+                               bool alone, const RunLog& log) {
   const ort::Api& api = runtime_->api;
   const std::vector<ort::OwnedValue> owned = make_inputs(*runtime_, this->inputs(), inputs, lane.workspace());
   std::vector<const char*> input_names;
@@ -29,7 +29,7 @@ std::vector<Output> Model::run(Lane& lane, std::span<const InputParts> inputs, s
   owned_results.reserve(results.size());
   ort::Status* status = nullptr;
   {
-    const Runs::Run run(runs_);
+    const Runs::Run run(runs_, log);
     const SharedThreads::Run shared(runtime_->shared_threads.get(), runs_long_, alone);
     status = api.Run(session_.get(), run.options(), input_names.data(), values.data(), values.size(),
                      output_names.data(), output_names.size(), results.data());

@@ -35,7 +35,7 @@ class Model {
   // missing; `wanted` are indices of outputs. `alone`: threads that models share do not help. Errors: Model; NotSupported, for an input in memory that the runtime cannot
   // reach; Disposed; OutOfMemory.
   std::vector<Output> run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
-                          bool alone = false);
+                          bool alone = false, const RunLog& log = {});
 
   // Makes the runs in progress return early with an error, and later ones refuse, for a teardown that waits for them.
   // From any thread.

@@ -91,6 +91,9 @@ inline constexpr int kMemTypeDefault = 0;
   X(SessionGetOutputName, 37, 1, Status*, (const Session*, std::size_t index, Allocator*, char**))                     \
   X(SessionGetOverridableInitializerName, 38, 1, Status*, (const Session*, std::size_t index, Allocator*, char**))     \
   X(CreateRunOptions, 39, 1, Status*, (RunOptions**))                                                                  \
+  X(RunOptionsSetRunLogVerbosityLevel, 40, 1, Status*, (RunOptions*, int))                                             \
+  X(RunOptionsSetRunLogSeverityLevel, 41, 1, Status*, (RunOptions*, int))                                              \
+  X(RunOptionsSetRunTag, 42, 1, Status*, (RunOptions*, const char*))                                                   \
   X(RunOptionsSetTerminate, 46, 1, Status*, (RunOptions*))                                                             \
   X(CreateTensorAsOrtValue, 48, 1, Status*,                                                                            \
     (Allocator*, const std::int64_t* dims, std::size_t rank, int type, Value**))                                       \

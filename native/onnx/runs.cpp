@@ -4,9 +4,13 @@
 
 namespace tensorlane {
 
-Runs::Run::Run(Runs& runs) : runs_(runs), options_(runs.runtime_->api) {
+Runs::Run::Run(Runs& runs, const RunLog& log) : runs_(runs), options_(runs.runtime_->api) {
+  const ort::Api& api = runs.runtime_->api;
   const ort::Attempt running(*runs.runtime_, "running the model");
-  running(runs.runtime_->api.CreateRunOptions(options_.out()));
+  running(api.CreateRunOptions(options_.out()));
+  if (log.severity_level) running(api.RunOptionsSetRunLogSeverityLevel(options_.get(), *log.severity_level));
+  if (log.verbosity_level) running(api.RunOptionsSetRunLogVerbosityLevel(options_.get(), *log.verbosity_level));
+  if (log.tag) running(api.RunOptionsSetRunTag(options_.get(), log.tag->c_str()));
   const std::lock_guard lock(runs.mutex_);
   if (runs.terminated_) throw Error(Code::Disposed, "the model is being torn down");
   runs.in_progress_.insert(options_.get());

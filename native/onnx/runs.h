@@ -2,11 +2,20 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <set>
+#include <string>
 
 #include "onnx/runtime.h"
 
 namespace tensorlane {
+
+// How the runtime's log tells of one run. What is left out is the session's.
+struct RunLog {
+  std::optional<int> severity_level;
+  std::optional<int> verbosity_level;
+  std::optional<std::string> tag;
+};
 
 class Runs {
  public:
@@ -16,7 +25,7 @@ class Runs {
   class Run {
    public:
     // Errors: Disposed, after terminate().
-    explicit Run(Runs& runs);
+    Run(Runs& runs, const RunLog& log);
     ~Run();
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;

@@ -30,6 +30,7 @@ test('a request that runs out of memory half-way leaves those before it as they 
     outputs: [],
     alone: false,
     resident: false,
+    log: undefined,
     page: undefined,
     place: 0,
   });

@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Device, type LoadModelOptions, open, type SessionOptions, tensor } from 'tensorlane';
+import { type Device, type LoadModelOptions, open, type RunOptions, type SessionOptions, tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
@@ -104,14 +104,24 @@ describe('settings', () => {
     expect(() => silent.endProfiling()).toThrow(expect.objectContaining({ code: 'ERR_DISPOSED' }));
   });
 
-  test('the log is as verbose as is said, and names the session', () => {
+  test('the log is as verbose as is said, and names the session and the run', () => {
     const path = join(folder, 'logged.onnx');
-    writeFileSync(path, models.square({ features: 4 }));
-    const log = (session: SessionOptions) => {
+    writeFileSync(
+      path,
+      models.model({
+        inputs: [models.value('x', 'float32', ['n']), models.value('shape', 'int64', ['k'])],
+        outputs: [models.value('y', 'float32', null)],
+        nodes: [models.node('Reshape', ['x', 'shape'], ['y'])],
+      }),
+    );
+    /** Of a run that fails. */
+    const log = (session: SessionOptions, run: RunOptions = {}) => {
       const script = `
-        const { open } = await import(${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)});
+        const { open, tensor } = await import(${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)});
         const device = await open('cpu');
-        await device.loadModel(${JSON.stringify(path)}, { session: ${JSON.stringify(session)} });
+        const model = await device.loadModel(${JSON.stringify(path)}, { session: ${JSON.stringify(session)} });
+        const shape = tensor(BigInt64Array.of(2n, 2n), [2]);
+        await model.run({ x: tensor(new Float32Array(3), [3]), shape }, ${JSON.stringify(run)}).catch(() => {});
         await device.dispose();`;
       const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
         encoding: 'utf8',
@@ -121,7 +131,33 @@ describe('settings', () => {
       return (stdout + stderr).replace(/^onnxruntime cpuid_info warning: .*\n/gm, '');
     };
     expect(log({ logSeverityLevel: 0, logId: 'our-session' })).toMatch(/our-session/);
-    expect(log({ logId: 'our-session' })).toBe('');
+    expect(log({ logId: 'our-session' }, { tag: 'our-run' })).toBe('');
+    expect(log({ logId: 'our-session' }, { logSeverityLevel: 3, logVerbosityLevel: 1, tag: 'our-run' })).toMatch(
+      /\[E:onnxruntime:our-session:our-run,/,
+    );
+    expect(log({ logSeverityLevel: 3, logId: 'our-session' }, { logSeverityLevel: 4 })).toBe('');
+  });
+
+  test('a run that the log tells of by itself shares no batch', async () => {
+    const batching = { maxBatchSize: 4, maxQueueDelayMicros: 0 };
+    await using model = await device.loadModel(models.square({ features: 4 }), { batching, concurrency: 1 });
+    const batchesOf = async (options?: RunOptions) => {
+      const before = model.stats().batches.count;
+      const answers = await Promise.all(Array.from({ length: 4 }, () => model.run({ x }, options)));
+      for (const { y } of answers) expect(y!.data).toEqual(Float32Array.of(1, 4, 9, 16));
+      return model.stats().batches.count - before;
+    };
+    expect(await batchesOf()).toBe(1);
+    expect(await batchesOf({ tag: 'apart' })).toBe(4);
+    expect(await batchesOf({ logSeverityLevel: 4, logVerbosityLevel: 0 })).toBe(4);
+    expect(await batchesOf()).toBe(1);
+    for (const [options, message] of [
+      [{ logSeverityLevel: 5 }, /run: logSeverityLevel must be an integer from 0 to 4, got 5/],
+      [{ logVerbosityLevel: -1 }, /run: logVerbosityLevel must be an integer from 0/],
+      [{ tag: 'a\0b' }, /run: tag must be a string .*without NUL/],
+    ] as const) {
+      await expectError(model.run({ x }, options as RunOptions), 'ERR_ARGUMENT', message);
+    }
   });
 
   test('operators of the user’s own', async ({ skip }) => {

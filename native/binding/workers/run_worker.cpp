@@ -13,6 +13,17 @@
 namespace tensorlane {
 namespace {
 
+RunLog to_run_log(const Napi::Object& given) {
+  RunLog log;
+  const auto level = [&](const char* name, std::optional<int>& to) {
+    if (const Napi::Value value = given.Get(name); !value.IsUndefined()) to = static_cast<int>(to_int(value, name));
+  };
+  level("severityLevel", log.severity_level);
+  level("verbosityLevel", log.verbosity_level);
+  if (const Napi::Value tag = given.Get("tag"); !tag.IsUndefined()) log.tag = tag.ToString();
+  return log;
+}
+
 class RunWorker final : public LaneWorker {
  public:
   RunWorker(Napi::Env env, std::shared_ptr<Model> model, std::shared_ptr<LanePool> pool, const Napi::Object& request)
@@ -22,6 +33,7 @@ class RunWorker final : public LaneWorker {
         inputs_(to_array(request.Get("inputs"), "inputs"), model_->inputs()),
         resident_(request.Get("resident").ToBoolean()),
         alone_(request.Get("alone").ToBoolean()) {
+    if (const Napi::Value log = request.Get("log"); !log.IsUndefined()) log_ = to_run_log(to_object(log, "log"));
     if (inputs_.values().size() < model_->overridable_from()) {
       throw Error(Code::Argument, "every input is needed, in order");
     }
@@ -41,7 +53,7 @@ class RunWorker final : public LaneWorker {
  private:
   void Execute(Lane& lane) override {
     const auto start = std::chrono::steady_clock::now();
-    std::vector<Output> outputs = model_->run(lane, inputs_.values(), wanted_, alone_);
+    std::vector<Output> outputs = model_->run(lane, inputs_.values(), wanted_, alone_, log_);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const auto shared = [&](const Output& output) { return is_shared(output, lane.workspace()); };
       const Destination to{rows_, &staging_[i], resident_};
@@ -86,6 +98,7 @@ class RunWorker final : public LaneWorker {
   RunInputs inputs_;
   bool resident_;  // outputs stay on the device
   bool alone_;     // shared threads do not help
+  RunLog log_;
   std::vector<std::size_t> wanted_;
   std::vector<std::int64_t> rows_;
   std::vector<std::optional<Pin>> staging_;

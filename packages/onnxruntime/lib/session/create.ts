@@ -33,6 +33,7 @@ export async function createHandler(
     );
     return new SessionHandler(model, {
       copyInputs: tensorlane.copyInputs ?? true,
+      logSeverityLevel: options.runtime.logSeverityLevel!,
       // On the CPU all memory is the host's.
       resident: model.provider === 'cpu' ? new Set() : resident,
     });

@@ -6,7 +6,7 @@
 import type { InferenceSession, InferenceSessionHandler, Tensor } from 'onnxruntime-common';
 import type { DeviceTensor, Tensor as HostTensor, Model, ModelValue, ValueInfo } from 'tensorlane';
 import { disposed, inRuntimesWords } from '../errors';
-import { checkRunOptions } from '../options/run';
+import { runLog } from '../options/run';
 import { canStay, isDeviceTensor, onTheDevice } from '../values/device';
 import { Feeds } from '../values/feeds';
 import { checkFetches, type Fetch, fill } from '../values/fetches';
@@ -18,6 +18,7 @@ type Given = Readonly<Record<string, unknown>>;
 
 interface Settings {
   readonly copyInputs: boolean;
+  readonly logSeverityLevel: number;
   /** Outputs that stay on the device. */
   readonly resident: ReadonlySet<string>;
 }
@@ -31,10 +32,11 @@ export class SessionHandler implements InferenceSessionHandler {
   readonly #feeds: Feeds;
   readonly #resident: ReadonlySet<string>;
   readonly #givesOthers: boolean;
+  readonly #logSeverityLevel: number;
   #released = false;
 
   /** Errors: Error, for elements that cannot be passed in or out. */
-  constructor(model: Model, { copyInputs, resident }: Settings) {
+  constructor(model: Model, { copyInputs, logSeverityLevel, resident }: Settings) {
     this.inputNames = model.inputs.map(({ name }) => name);
     this.outputNames = model.outputs.map(({ name }) => name);
     this.inputMetadata = model.inputs.map(metadata);
@@ -42,6 +44,7 @@ export class SessionHandler implements InferenceSessionHandler {
     this.#model = model;
     this.#feeds = new Feeds(model.inputs, copyInputs);
     this.#resident = resident;
+    this.#logSeverityLevel = logSeverityLevel;
     this.#givesOthers = this.outputMetadata.some(({ isTensor }) => !isTensor);
   }
 
@@ -58,12 +61,16 @@ export class SessionHandler implements InferenceSessionHandler {
     if (this.#released) throw disposed();
     const { feeds, alone } = this.#feeds.take(given);
     const fetches = checkFetches(fetched, this.#model.outputs);
-    checkRunOptions(options);
+    const log = runLog(options, this.#logSeverityLevel);
     const wanted = fetches.length === this.outputNames.length ? undefined : fetches.map(({ name }) => name);
     try {
-      const given = await this.#model.run(feeds as never, { outputs: wanted, alone, resident: this.#stays(fetches) });
+      const resident = this.#stays(fetches);
+      const given = await this.#model.run(feeds as never, { outputs: wanted, alone, resident, ...log });
       const results: Record<string, Tensor> = {};
-      for (const fetch of fetches) results[fetch.name] = await this.#result(fetch, given[fetch.name]!);
+      for (const fetch of fetches) {
+        const value = given[fetch.name]!;
+        results[fetch.name] = isDeviceTensor(value) ? await this.#fromDevice(fetch, value) : inHost(fetch, value);
+      }
       return results;
     } catch (reason) {
       throw inRuntimesWords(reason);
@@ -94,16 +101,17 @@ export class SessionHandler implements InferenceSessionHandler {
     );
   }
 
-  async #result(fetch: Fetch, value: ModelValue | DeviceTensor): Promise<Tensor> {
-    if (!isDeviceTensor(value)) {
-      if (fetch.into !== undefined) fill(fetch, value as HostTensor);
-      return givenBack(value);
-    }
+  async #fromDevice(fetch: Fetch, value: DeviceTensor): Promise<Tensor> {
     if (fetch.into === undefined && this.#resident.has(fetch.name) && canStay(value)) return onTheDevice(value);
     const there = await value.get();
     await value.dispose();
-    return this.#result(fetch, there);
+    return inHost(fetch, there);
   }
+}
+
+function inHost(fetch: Fetch, value: ModelValue): Tensor {
+  if (fetch.into !== undefined) fill(fetch, value as HostTensor);
+  return givenBack(value);
 }
 
 function metadata(info: ValueInfo): Metadata {
