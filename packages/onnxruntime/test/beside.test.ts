@@ -45,6 +45,7 @@ const different: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'a string with a zero': 'a string is not cut at a zero',
     'strings to be filled': taken,
   },
+  common: {},
   life: {
     'released while it runs': 'a session finishes what it has accepted',
   },

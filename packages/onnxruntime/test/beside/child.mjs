@@ -2,7 +2,8 @@
 import { createRequire } from 'node:module';
 
 const [, , name, folder, group] = process.argv;
-const ort = createRequire(import.meta.url)(name);
+const require = createRequire(import.meta.url);
+const ort = require(name);
 ort.env.logLevel = 'fatal';
 const { cases } = await import(`./${group}.mjs`);
 
@@ -20,7 +21,7 @@ const shown = (value) => {
 };
 
 const outcomes = {};
-for (const [title, run] of cases(ort, folder)) {
+for (const [title, run] of cases(ort, folder, (file) => require(`${name}/${file}`))) {
   if (title in outcomes) throw new Error(`two cases are called ${title}`);
   try {
     outcomes[title] = { gives: shown(await run()) ?? null };
