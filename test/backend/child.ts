@@ -1,13 +1,14 @@
 // Runs backend tests on a runtime, and prints an outcome a line. A test may end the process: the name of each is told before.
-//   node --import tsx test/backend/child.ts tensorlane|onnxruntime-node FOLDER FROM TO
+//   node --import tsx test/backend/child.ts tensorlane|onnxruntime-node|@tensorlane/onnxruntime FOLDER FROM TO
 
 import { open } from 'tensorlane';
 import { casesIn } from './cases.js';
 import { onOnnxRuntime, onTensorlane } from './engines.js';
+import type { Engine } from './run.js';
 
-const [engine, folder, from, to] = process.argv.slice(2) as [string, string, string, string];
+const [engine, folder, from, to] = process.argv.slice(2) as [Engine, string, string, string];
 const device = engine === 'tensorlane' ? await open('cpu') : undefined;
-const run = device === undefined ? await onOnnxRuntime() : onTensorlane(device);
+const run = engine === 'tensorlane' ? onTensorlane(device!) : await onOnnxRuntime(engine);
 for (const test of casesIn(folder).slice(Number(from), Number(to))) {
   console.log(JSON.stringify({ begins: test.name }));
   console.log(JSON.stringify(await run(test)));

@@ -76,23 +76,35 @@ async function judge(
   return { name, result, ...shown, ...beside };
 }
 
-export async function onOnnxRuntime(): Promise<(test: Case) => Promise<Outcome>> {
-  const { env, InferenceSession, Tensor: OrtTensor } = await import('onnxruntime-node');
-  env.logLevel = 'fatal';
+/** onnxruntime-node, or what stands in for it. */
+export async function onOnnxRuntime(
+  name: 'onnxruntime-node' | '@tensorlane/onnxruntime',
+): Promise<(test: Case) => Promise<Outcome>> {
+  const ort = (await import(name)) as typeof import('onnxruntime-node');
+  ort.env.logLevel = 'fatal';
   return (test) =>
     judge(test, async (model) => {
-      const session = await InferenceSession.create(model, { logSeverityLevel: 4 });
+      const session = await ort.InferenceSession.create(model, { logSeverityLevel: 4 });
       return {
         async run(feeds) {
-          const tensors = Object.entries(feeds).map(([name, value]) => {
-            const { type, data, dims } = value as Tensor;
-            return [name, new OrtTensor(type as 'float32', data as Float32Array, dims)] as const;
-          });
-          return (await session.run(Object.fromEntries(tensors))) as unknown as Named;
+          const given = Object.entries(feeds).map(([name, value]) => [name, asGiven(value, ort.Tensor)]);
+          return (await session.run(Object.fromEntries(given))) as unknown as Named;
         },
         close: () => session.release(),
       };
     });
+}
+
+/** A value as callers of onnxruntime-node have it; what its tensors cannot be made of, as a plain object. */
+function asGiven(value: Value, Tensor: typeof import('onnxruntime-node').Tensor): unknown {
+  if (Array.isArray(value)) return value.map((part: Value) => asGiven(part, Tensor));
+  if (!isTensor(value)) return value;
+  const { type, data, dims } = value;
+  try {
+    return new Tensor(type as 'float32', data as Float32Array, dims);
+  } catch {
+    return { type, data, dims, location: 'cpu' };
+  }
 }
 
 export function onTensorlane(device: Device): (test: Case) => Promise<Outcome> {

@@ -1,7 +1,8 @@
-// npm run backend: ONNX's backend tests on tensorlane and on onnxruntime-node: a table, and what tensorlane does otherwise.
+// npm run backend: ONNX's backend tests on tensorlane, on onnxruntime-node and on @tensorlane/onnxruntime in its place: a table, and what
+// is otherwise than in onnxruntime-node.
 
 import { backendTests, casesIn } from './cases.js';
-import { counts, type Engine, results, runBackendTests, worse } from './run.js';
+import { counts, type Engine, results, runBackendTests, unlike, worse } from './run.js';
 
 const tests = backendTests();
 if ('missing' in tests) {
@@ -12,11 +13,13 @@ console.log(`${casesIn(tests.folder).length} tests in ${tests.folder}\n`);
 const run = (engine: Engine) => runBackendTests(engine, tests.folder);
 const own = await run('tensorlane');
 const other = await run('onnxruntime-node');
+const standIn = await run('@tensorlane/onnxruntime');
 const row = (name: string, cells: readonly (string | number)[]) =>
-  console.log(name.padEnd(18), ...cells.map((cell) => String(cell).padStart(10)));
+  console.log(name.padEnd(23), ...cells.map((cell) => String(cell).padStart(10)));
 row('', results);
 row('tensorlane', Object.values(counts(own)));
 row('onnxruntime-node', Object.values(counts(other)));
+row('@tensorlane/onnxruntime', Object.values(counts(standIn)));
 const tried = [...own.values()].filter(({ batched }) => batched !== undefined);
 const enabled = tried.filter(({ batched }) => batched!.enabled);
 const shared = enabled.filter(({ batched }) => batched!.shared > 0);
@@ -30,6 +33,10 @@ const print = (title: string, lines: readonly string[]) => {
 print(
   'not passed, where onnxruntime-node passes',
   worse(own, other).map(({ name, result, detail }) => `${name}: ${result}: ${detail ?? ''}`),
+);
+print(
+  'otherwise than onnxruntime-node, in its place',
+  unlike(standIn, other).map(({ name, result, detail }) => `${name}: ${result}: ${detail ?? ''}`),
 );
 print(
   'answers that depend on who else asks',

@@ -5,7 +5,7 @@ import { runNode } from '../support/processes.js';
 import { casesIn } from './cases.js';
 import type { Outcome, Result } from './outcome.js';
 
-export type Engine = 'tensorlane' | 'onnxruntime-node';
+export type Engine = 'tensorlane' | 'onnxruntime-node' | '@tensorlane/onnxruntime';
 
 const child = fileURLToPath(new URL('./child.ts', import.meta.url));
 /** Tests a process: what leaks or lingers in a runtime must not add up to a fault of its own. */
@@ -47,4 +47,13 @@ export function counts(outcomes: ReadonlyMap<string, Outcome>): Record<Result, n
 /** Where a test's answer is not as good as that of the other runtime. */
 export function worse(own: ReadonlyMap<string, Outcome>, other: ReadonlyMap<string, Outcome>): Outcome[] {
   return [...own.values()].filter(({ name, result }) => result !== 'pass' && other.get(name)?.result === 'pass');
+}
+
+/** Where a stand-in for the other runtime does otherwise than that: what that answers, rightly or not, it is to answer in the same way. */
+export function unlike(own: ReadonlyMap<string, Outcome>, other: ReadonlyMap<string, Outcome>): Outcome[] {
+  return [...own.values()].filter(({ name, result, detail }) => {
+    const theirs = other.get(name);
+    const answered = theirs?.result === 'pass' || theirs?.result === 'differ';
+    return answered && !(result === theirs.result && detail === theirs.detail);
+  });
 }
