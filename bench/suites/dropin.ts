@@ -4,9 +4,9 @@ import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
+import { bertFolder, sentences } from '../../test/support/bert.js';
+import { makeProjects, type Which } from '../../test/support/dropin-projects.js';
 import { randomFloats } from '../../test/support/onnx-builder.js';
-import { bertFolder, sentences } from '../dropin/bert.js';
-import { projects, type Which } from '../dropin/projects.js';
 import { Child } from '../load/child.js';
 import type { DropinWorker } from '../load/dropin-worker.js';
 import type { LoopDelay } from '../load/event-loop.js';
@@ -15,6 +15,8 @@ import { maxAbsError, ratios } from '../stats.js';
 import type { Context, Suite } from '../suite.js';
 
 const cache = fileURLToPath(new URL('../cache/dropin/', import.meta.url));
+const folders = { original: join(cache, 'original'), dropin: join(cache, 'dropin') };
+const clients = { '@huggingface/transformers': '4.3.2', '@gutenye/ocr-node': '1.4.8', sharp: '0.35.4' };
 const BOTH: readonly Which[] = ['original', 'dropin'];
 const CALLERS = 64;
 const NAMES = [
@@ -37,9 +39,9 @@ export const dropin: Suite = {
     'transformers.js behind node:http, OCR, one caller and import: onnxruntime-node against @tensorlane/onnxruntime',
   figures: NAMES,
   async run(context) {
-    const folders = await projects();
-    if (typeof folders === 'string') {
-      for (const name of NAMES) context.skip(name, 'x', folders);
+    const problem = await makeProjects({ folders, clients, packed: true });
+    if (problem !== undefined) {
+      for (const name of NAMES) context.skip(name, 'x', problem);
       return;
     }
     const script = new URL('../load/dropin-worker.ts', import.meta.url);

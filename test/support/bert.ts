@@ -2,14 +2,19 @@
 
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { initializer, ints, model, node, randomFloats, scalar, value } from '../../test/support/onnx-builder.js';
+import { initializer, ints, model, node, randomFloats, scalar, value } from './onnx-builder.js';
 
 export interface BertSize {
   readonly layers: number;
   readonly width: number;
+  /** So many classes of sentences come out, rather than the tokens' hidden states. */
+  readonly classes?: number;
 }
 
 const special = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
+const namesOfSpecial = Object.fromEntries(
+  ['pad', 'unk', 'cls', 'sep', 'mask'].map((name, i) => [`${name}_token`, special[i]]),
+);
 const syllables = ['ba', 'ce', 'di', 'fo', 'gu', 'la', 'me', 'ni', 'po', 'ru', 'sa', 'te', 'vi', 'zo', 'xu', 'ka'];
 const words = syllables.flatMap((a) => syllables.flatMap((b) => [a + b, `${a}n${b}`]));
 const longest = 128;
@@ -17,7 +22,7 @@ const headWidth = 32;
 
 /** The folder in `folder` that has the model, made where it is not there yet. */
 export function bertFolder(folder: string, size: BertSize): string {
-  const made = join(folder, `bert-${size.layers}x${size.width}`);
+  const made = join(folder, `bert-${Object.values(size).join('x')}`);
   if (existsSync(made)) return made;
   const unfinished = `${made}.${process.pid}`;
   rmSync(unfinished, { recursive: true, force: true });
@@ -30,6 +35,11 @@ export function bertFolder(folder: string, size: BertSize): string {
   return made;
 }
 
+/** Names for classes, as configurations have them. */
+export function labels(classes: number): Record<number, string> {
+  return Object.fromEntries(Array.from({ length: classes }, (_, i) => [i, `class ${i}`]));
+}
+
 /** Sentences that make `least` to `most` tokens each, with those that the tokenizer puts around them. */
 export function sentences(count: number, least: number, most: number): string[] {
   const choices = randomFloats(count * (most + 1), 5).map((number) => (number + 1) / 2);
@@ -40,8 +50,8 @@ export function sentences(count: number, least: number, most: number): string[] 
   });
 }
 
-/** last_hidden_state of token ids, as exporters write a BERT. */
-function bert({ layers, width }: BertSize): Uint8Array {
+/** last_hidden_state of token ids, or the logits of classes, as exporters write a BERT. */
+function bert({ layers, width, classes }: BertSize): Uint8Array {
   const nodes: ReturnType<typeof node>[] = [];
   const initializers: ReturnType<typeof initializer>[] = [];
   const heads = width / headWidth;
@@ -104,15 +114,21 @@ function bert({ layers, width }: BertSize): Uint8Array {
     x = norm(outer, layer === layers - 1 ? 'last_hidden_state' : own('out'));
   }
   const tokens = ['batch_size', 'sequence_length'];
+  let output = value('last_hidden_state', 'float32', [...tokens, width]);
+  if (classes !== undefined) {
+    // Of what became of [CLS].
+    dense(add('Gather', [x, 'zero'], 'pooled', { axis: { int: 1 } }), 'logits', classes);
+    output = value('logits', 'float32', ['batch_size', classes]);
+  }
   return model({
     inputs: ['input_ids', 'attention_mask', 'token_type_ids'].map((name) => value(name, 'int64', tokens)),
-    outputs: [value('last_hidden_state', 'float32', [...tokens, width])],
+    outputs: [output],
     nodes,
     initializers,
   });
 }
 
-function descriptions({ layers, width }: BertSize): Record<string, unknown> {
+function descriptions({ layers, width, classes }: BertSize): Record<string, unknown> {
   const vocabulary = Object.fromEntries([...special, ...words].map((word, i) => [word, i]));
   const token = (id: string, type: number) => ({ SpecialToken: { id, type_id: type } });
   const sentence = (id: string, type: number) => ({ Sequence: { id, type_id: type } });
@@ -120,7 +136,8 @@ function descriptions({ layers, width }: BertSize): Record<string, unknown> {
   return {
     'config.json': {
       model_type: 'bert',
-      architectures: ['BertModel'],
+      architectures: [classes === undefined ? 'BertModel' : 'BertForSequenceClassification'],
+      ...(classes !== undefined && { id2label: labels(classes) }),
       hidden_size: width,
       num_hidden_layers: layers,
       num_attention_heads: width / headWidth,
@@ -130,11 +147,12 @@ function descriptions({ layers, width }: BertSize): Record<string, unknown> {
       vocab_size: special.length + words.length,
       pad_token_id: 0,
     },
+    'special_tokens_map.json': namesOfSpecial,
     'tokenizer_config.json': {
       tokenizer_class: 'BertTokenizer',
       do_lower_case: true,
       model_max_length: longest,
-      ...Object.fromEntries(['pad', 'unk', 'cls', 'sep', 'mask'].map((name, i) => [`${name}_token`, special[i]])),
+      ...namesOfSpecial,
     },
     'tokenizer.json': {
       version: '1.0',

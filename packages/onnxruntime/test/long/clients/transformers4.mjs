@@ -1,0 +1,4 @@
+import * as transformers from 'transformers4';
+import { pipelines } from './transformers.mjs';
+
+export default (fixtures) => pipelines(transformers, fixtures);
