@@ -3,6 +3,7 @@
 export type { SharedOptions } from './job/settings.js';
 export type { WorkerReport } from './job/workers.js';
 export { FileStore } from './payload/file-store.js';
+export { type S3Credentials, S3Store, type S3StoreOptions } from './payload/s3-store.js';
 export type { PayloadStore } from './payload/store.js';
 export { decodeTensors, encodeTensors, type Tensors } from './payload/tensors.js';
 export type { AddOptions, BackoffOptions } from './producer/add-options.js';

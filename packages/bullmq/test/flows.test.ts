@@ -1,25 +1,22 @@
 // Jobs that feed on others, over several queues.
 
-import { Redis } from 'ioredis';
-import { type Device, open, tensor } from 'tensorlane';
+import { tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Step, TensorQueue, TensorWorker } from '../lib/index.js';
-import { hasRedis, RedisServer } from './support/redis.js';
+import { usePlace } from './support/place.js';
+import { hasRedis } from './support/redis.js';
 
 describe.skipIf(!hasRedis)('flows', () => {
-  let server: RedisServer;
-  let device: Device;
+  const place = usePlace();
   let jobs: TensorQueue;
   const workers: TensorWorker[] = [];
   beforeAll(async () => {
-    server = await RedisServer.start();
-    device = await open('cpu');
-    jobs = new TensorQueue('last', { connection: server.url });
+    jobs = new TensorQueue('last', { connection: place.url });
     for (const queue of ['last', 'first']) {
       workers.push(
         new TensorWorker(queue, {
-          connection: server.url,
-          device,
+          connection: place.url,
+          device: place.device,
           handlers: {
             double: ({ x }) => ({
               y: tensor(
@@ -36,8 +33,6 @@ describe.skipIf(!hasRedis)('flows', () => {
   });
   afterAll(async () => {
     await Promise.all([jobs.close(), ...workers.map((worker) => worker.close())]);
-    await device.dispose();
-    await server.stop();
   });
 
   const big = tensor(
@@ -99,8 +94,7 @@ describe.skipIf(!hasRedis)('flows', () => {
   });
 
   test('what is wrong is refused, and leaves nothing in the store', async () => {
-    const redis = new Redis(server.url);
-    const before = (await redis.keys('*:feeds:*')).length;
+    const before = (await place.redis.keys('*:feeds:*')).length;
     const step: Step = { name: 'inv', feeds: { a: big } };
     const twice: Step = { name: 'matmul', from: { a: { step }, b: { step: { name: 'inv', from: { a: { step } } } } } };
     const bad: Step[] = [
@@ -114,7 +108,6 @@ describe.skipIf(!hasRedis)('flows', () => {
     ];
     for (const one of bad)
       await expect(jobs.flow(one)).rejects.toMatchObject({ code: expect.stringMatching(/ERR_(ARGUMENT|DTYPE)/) });
-    expect((await redis.keys('*:feeds:*')).length).toBe(before);
-    redis.disconnect();
+    expect((await place.redis.keys('*:feeds:*')).length).toBe(before);
   });
 });

@@ -1,11 +1,11 @@
 // A queue and its workers in one process, over a real Redis: every operation, models, handlers, and how each job ends.
 
-import { Redis } from 'ioredis';
-import { type Device, open, type Tensor, TensorlaneError, tensor } from 'tensorlane';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type Tensor, TensorlaneError, tensor } from 'tensorlane';
+import { describe, expect, test, vi } from 'vitest';
 import * as models from '../../../test/support/onnx-builder.js';
 import { type HandlerContext, TensorQueue, TensorWorker, type TensorWorkerOptions } from '../lib/index.js';
-import { hasRedis, RedisServer } from './support/redis.js';
+import { usePlace } from './support/place.js';
+import { hasRedis } from './support/redis.js';
 import { until } from './support/until.js';
 
 const row = (n: number) =>
@@ -15,32 +15,19 @@ const row = (n: number) =>
   );
 
 describe.skipIf(!hasRedis)('jobs', () => {
-  let server: RedisServer;
-  let redis: Redis;
-  let device: Device;
+  const place = usePlace();
   let number = 0;
-
-  beforeAll(async () => {
-    server = await RedisServer.start();
-    redis = new Redis(server.url);
-    device = await open('cpu');
-  });
-  afterAll(async () => {
-    redis.disconnect();
-    await device.dispose();
-    await server.stop();
-  });
 
   /** A queue of its own, and a worker of it unless there is to be none. */
   async function make(worker: TensorWorkerOptions | 'none' = {}, queue = {}) {
     const name = `jobs-${++number}`;
-    const jobs = new TensorQueue(name, { connection: server.url, ...queue });
+    const jobs = new TensorQueue(name, { connection: place.url, ...queue });
     await jobs.ready();
     const workers: TensorWorker[] = [];
     const work = async (options: TensorWorkerOptions = {}) => {
       const one = new TensorWorker(name, {
-        connection: server.url,
-        device,
+        connection: place.url,
+        device: place.device,
         lockMs: 1000,
         stalledCheckMs: 300,
         ...queue,
@@ -75,7 +62,7 @@ describe.skipIf(!hasRedis)('jobs', () => {
       { type: 'float64' },
     );
     const b = tensor([[1], [2], [3]], { type: 'float64' });
-    const { linalg } = device;
+    const { linalg } = place.device;
     const pairs = {
       svd: [jobs.svd(a), linalg.svd(a)],
       full: [jobs.svd(a, { mode: 'full' }), linalg.svd(a, { mode: 'full' })],
@@ -115,7 +102,7 @@ describe.skipIf(!hasRedis)('jobs', () => {
     const results = await Promise.allSettled(handles.map((handle) => handle.result()));
     for (const [i, result] of results.entries()) {
       if (i === 1) expect(result).toMatchObject({ reason: { code: 'ERR_SINGULAR' } });
-      else expect(result).toMatchObject({ value: plain(await device.linalg.inv(matrices[i]!)) });
+      else expect(result).toMatchObject({ value: plain(await place.device.linalg.inv(matrices[i]!)) });
     }
     expect(made.workers[0]!.stats()).toMatchObject({ completed: 63, failed: 1 });
     const dead = await made.jobs.deadLetters();
@@ -124,7 +111,7 @@ describe.skipIf(!hasRedis)('jobs', () => {
   });
 
   test('models, in batches of several jobs', async () => {
-    const model = await device.loadModel(models.square());
+    const model = await place.device.loadModel(models.square());
     await using made = await make({ models: { square: model, bytes: models.square() }, concurrency: 32 });
     const handles = await made.jobs.addMany(
       Array.from({ length: 32 }, (_, i) => ({ name: i % 2 ? 'square' : 'bytes', feeds: { x: row(i) } })),
@@ -149,13 +136,13 @@ describe.skipIf(!hasRedis)('jobs', () => {
       expect(Buffer.compare(bytesOf(x), bytesOf(y!))).toBe(0);
     }
     const left = await until(async () => {
-      const keys = await redis.keys('*');
+      const keys = await place.redis.keys('*');
       return keys.some((key) => key.includes(`${made.name}:tensorlane`) && key.includes(':feeds:')) ? undefined : keys;
     });
     const outputs = left.filter((key) => key.includes(`${made.name}:tensorlane`) && key.includes(':outputs:'));
     // 2.4 MB in chunks of 1 MiB, and the zeros compressed in one.
     expect(outputs).toHaveLength(4);
-    for (const key of outputs) expect(await redis.pttl(key)).toBeGreaterThan(0);
+    for (const key of outputs) expect(await place.redis.pttl(key)).toBeGreaterThan(0);
     expect(echo.stats().completed).toBe(2);
   });
 
@@ -163,9 +150,9 @@ describe.skipIf(!hasRedis)('jobs', () => {
     await using made = await unworked();
     const big = tensor(new Float64Array(1000), [10, 100]);
     const gone = await made.jobs.svd(big, { attempts: 1 });
-    await redis.del((await redis.keys(`*${gone.id}:feeds*`))[0]!);
+    await place.redis.del((await place.redis.keys(`*${gone.id}:feeds*`))[0]!);
     const other = await made.jobs.svd(big, { attempts: 1 });
-    await redis.set((await redis.keys(`*${other.id}:feeds*`))[0]!, Buffer.alloc(8000));
+    await place.redis.set((await place.redis.keys(`*${other.id}:feeds*`))[0]!, Buffer.alloc(8000));
     const foreign = await made.jobs.queue.add('svd', { a: [[1, 2]] });
     await made.work();
     await expect(gone.result()).rejects.toMatchObject({
@@ -275,7 +262,10 @@ describe.skipIf(!hasRedis)('jobs', () => {
     const large = { x: tensor(new Float64Array(5000)) };
     const second = await made.jobs.add('count', large, { key: 'order:7' });
     expect(second.id).toBe(first.id);
-    expect(await redis.keys(`*${made.name}:tensorlane*feeds*`), 'the tensors of a job that was not added').toEqual([]);
+    expect(
+      await place.redis.keys(`*${made.name}:tensorlane*feeds*`),
+      'the tensors of a job that was not added',
+    ).toEqual([]);
     await made.work({ handlers: { count } });
     for (const handle of [first, second]) expect((await handle.result()).x!.data).toEqual(row(1).data);
     const third = await made.jobs.add('count', { x: row(3) }, { key: 'order:7' });
@@ -286,7 +276,7 @@ describe.skipIf(!hasRedis)('jobs', () => {
   test('priorities, delays, progress and several queues of one worker', async () => {
     const order: number[] = [];
     await using made = await unworked();
-    const other = new TensorQueue(`${made.name}-other`, { connection: server.url });
+    const other = new TensorQueue(`${made.name}-other`, { connection: place.url });
     const values = [
       [5, {}],
       [2, { priority: 2 }],
@@ -300,8 +290,8 @@ describe.skipIf(!hasRedis)('jobs', () => {
     handles[0]!.onProgress((value) => heard.push(value));
     await other.ready();
     const worker = new TensorWorker([made.name, `${made.name}-other`], {
-      connection: server.url,
-      device,
+      connection: place.url,
+      device: place.device,
       concurrency: 1,
       handlers: {
         async say(feeds, { progress }) {
@@ -366,7 +356,7 @@ describe.skipIf(!hasRedis)('jobs', () => {
     });
     expect(signals).toHaveLength(1);
     expect(await runs.cancel()).toBe(false);
-    expect(await redis.keys(`*${made.name}:tensorlane*feeds*`)).toEqual([]);
+    expect(await place.redis.keys(`*${made.name}:tensorlane*feeds*`)).toEqual([]);
   });
 
   test('what is late is given up: before it runs, and while it does', async () => {
@@ -448,7 +438,7 @@ describe.skipIf(!hasRedis)('jobs', () => {
     const waiting = handle.result();
     await Promise.all([expect(waiting).rejects.toMatchObject({ code: 'ERR_DISPOSED' }), made.jobs.close()]);
     await made.work();
-    const later = new TensorQueue(made.name, { connection: server.url });
+    const later = new TensorQueue(made.name, { connection: place.url });
     expect((await later.job<Tensor>(handle.id, 'svdvals').result()).data).toEqual(Float32Array.of(4, 3));
     await expect(later.job('never').result()).rejects.toMatchObject({ code: 'ERR_NOT_FOUND' });
     await later.close();

@@ -1,31 +1,23 @@
 // How a queue that has too much to do says so, and how workers find out how much to take.
 
-import { type Device, open, tensor } from 'tensorlane';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { tensor } from 'tensorlane';
+import { describe, expect, test } from 'vitest';
 import { TensorQueue, TensorWorker } from '../lib/index.js';
 import { Rate } from '../lib/job/workers.js';
 import { ByteBudget } from '../lib/worker/budget.js';
 import { Slots } from '../lib/worker/slots.js';
 import { Suspects } from '../lib/worker/suspects.js';
-import { hasRedis, RedisServer } from './support/redis.js';
+import { usePlace } from './support/place.js';
+import { hasRedis } from './support/redis.js';
 import { until } from './support/until.js';
 
 const x = tensor(Float32Array.of(1));
 
 describe.skipIf(!hasRedis)('a queue with bounds', () => {
-  let server: RedisServer;
-  let device: Device;
-  beforeAll(async () => {
-    server = await RedisServer.start();
-    device = await open('cpu');
-  });
-  afterAll(async () => {
-    await device.dispose();
-    await server.stop();
-  });
+  const place = usePlace();
 
   test('refuses what is more than may wait, says when to come again, and takes it then', async () => {
-    await using jobs = new TensorQueue('bounded', { connection: server.url, maxWaiting: 5 });
+    await using jobs = new TensorQueue('bounded', { connection: place.url, maxWaiting: 5 });
     const results = await Promise.allSettled(Array.from({ length: 8 }, () => jobs.add('echo', { x })));
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
     for (const { reason } of results.slice(5) as PromiseRejectedResult[]) {
@@ -34,8 +26,8 @@ describe.skipIf(!hasRedis)('a queue with bounds', () => {
     }
     expect(await jobs.status()).toMatchObject({ waiting: 5, active: 0, workers: [], perSecond: 0 });
     const worker = new TensorWorker('bounded', {
-      connection: server.url,
-      device,
+      connection: place.url,
+      device: place.device,
       handlers: { echo: (feeds) => feeds },
     });
     const handle = await until(() => jobs.add('echo', { x }).catch(() => undefined));
@@ -45,7 +37,7 @@ describe.skipIf(!hasRedis)('a queue with bounds', () => {
   });
 
   test('refuses where the next job has waited for too long', async () => {
-    await using jobs = new TensorQueue('late', { connection: server.url, maxWaitMs: 150 });
+    await using jobs = new TensorQueue('late', { connection: place.url, maxWaitMs: 150 });
     await jobs.add('echo', { x });
     const refusal = await until(() =>
       jobs.add('echo', { x }).then(

@@ -3,33 +3,35 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
 import { tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FileStore, type PayloadStore, TensorQueue, TensorWorker } from '../lib/index.js';
+import { FileStore, type PayloadStore, S3Store, TensorQueue, TensorWorker } from '../lib/index.js';
 import { RedisStore } from '../lib/payload/redis-store.js';
-import { hasRedis, RedisServer } from './support/redis.js';
+import { usePlace } from './support/place.js';
+import { hasRedis } from './support/redis.js';
+import { S3Server, s3Credentials } from './support/s3.js';
 import { until } from './support/until.js';
 
 describe.skipIf(!hasRedis)('payload stores', () => {
   const folder = join(mkdtempSync(join(tmpdir(), 'tensorlane-store-')), 'made', 'when needed');
   const files = new FileStore(folder);
-  let server: RedisServer;
-  let redis: Redis;
+  const place = usePlace();
+  let s3: S3Server;
+  let objects: S3Store;
   beforeAll(async () => {
-    server = await RedisServer.start();
-    redis = new Redis(server.url);
+    s3 = await S3Server.start();
+    objects = new S3Store({ bucket: s3.bucket, endpoint: s3.endpoint, credentials: s3Credentials });
   });
   afterAll(async () => {
     files.dispose();
     rmSync(join(folder, '..', '..'), { recursive: true });
-    redis.disconnect();
-    await server.stop();
+    await s3.stop();
   });
 
   const stores: readonly [string, () => PayloadStore][] = [
-    ['redis', () => new RedisStore(redis)],
+    ['redis', () => new RedisStore(place.redis)],
     ['file', () => files],
+    ['s3', () => objects],
   ];
   describe.each(stores)('%s', (name, storeOf) => {
     test.each([0, 1, 2 ** 20 - 1, 2 ** 20, 2 ** 20 + 1, 3 * 2 ** 20])('gives back %i bytes', async (size) => {
@@ -59,16 +61,21 @@ describe.skipIf(!hasRedis)('payload stores', () => {
 
     test('a queue and its workers leave nothing behind in it but results', async () => {
       const store = storeOf();
-      await using jobs = new TensorQueue(`stores-${name}`, { connection: server.url, store });
+      await using jobs = new TensorQueue(`stores-${name}`, { connection: place.url, store });
       await using worker = new TensorWorker(`stores-${name}`, {
-        connection: server.url,
+        connection: place.url,
         store,
         handlers: { echo: (feeds) => feeds },
       });
       const x = tensor(new Float64Array(2000).fill(3), [2000]);
       const { x: y } = await (await jobs.add('echo', { x })).result();
       expect(y).toEqual({ type: 'float64', data: x.data, dims: [2000] });
-      const left = () => (name === 'file' ? readdirSync(folder) : redis.keys('*:tensorlane:*'));
+      const left = () =>
+        name === 'file'
+          ? readdirSync(folder)
+          : name === 's3'
+            ? [...s3.objects.keys()]
+            : place.redis.keys('*:tensorlane:*');
       const isDone = (keys: string[]) =>
         !keys.some((key) => /feeds/.test(key)) && keys.some((key) => /outputs/.test(key));
       await until(async () => isDone(await left()));
@@ -87,9 +94,69 @@ describe.skipIf(!hasRedis)('payload stores', () => {
     expect(existsSync(folder)).toBe(true);
   });
 
+  describe('of S3', () => {
+    const bytes = Buffer.from('tensors');
+    const made = (options: object) =>
+      new S3Store({ bucket: s3.bucket, endpoint: s3.endpoint, credentials: s3Credentials, ...options });
+
+    test('a service that is busy for a moment is asked again', async () => {
+      s3.failures.push({ status: 503, code: 'SlowDown' }, { status: 500, code: 'InternalError' });
+      await objects.put('busy', bytes, 60_000);
+      expect(s3.failures).toEqual([]);
+      expect(Buffer.from((await objects.get('busy'))!)).toEqual(bytes);
+    });
+
+    test.each([
+      [
+        'a secret that is wrong',
+        { credentials: { ...s3Credentials, secretAccessKey: 'other' } },
+        'SignatureDoesNotMatch',
+      ],
+      ['a key that is not known', { credentials: { ...s3Credentials, accessKeyId: 'other' } }, 'InvalidAccessKeyId'],
+      ['a bucket that is not there', { bucket: 'none' }, 'NoSuchBucket'],
+      ['a service that is not there', { endpoint: 'http://127.0.0.1:2' }, 'ECONNREFUSED'],
+    ])('%s is said in its own words, by each method', async (_, options, said) => {
+      const store = made(options);
+      const error = { code: 'ERR_INTERNAL', message: expect.stringContaining(said) };
+      await expect(store.put('key', bytes, 1000)).rejects.toMatchObject(error);
+      await expect(store.get('key')).rejects.toMatchObject(error);
+      await expect(store.keep('key', 7, 1000)).rejects.toMatchObject(error);
+      await expect(store.delete('key')).rejects.toMatchObject(error);
+    });
+
+    test('no space left, and a copy that fails after it was answered', async () => {
+      s3.failures.push({ status: 400, code: 'QuotaExceeded' });
+      const full = { code: 'ERR_QUEUE_FULL', retryAfterMicros: expect.any(Number) };
+      await expect(objects.put('full', bytes, 1000)).rejects.toMatchObject(full);
+      s3.failures.push({ status: 200, code: 'InternalError' });
+      await expect(objects.keep('busy', 7, 1000)).rejects.toMatchObject({ code: 'ERR_INTERNAL' });
+    });
+
+    test('credentials that end are asked for again, once for all who wait', async () => {
+      let asked = 0;
+      const credentials = async () => {
+        asked++;
+        const leftMs = asked === 1 ? 30_000 : 3.6e6;
+        return { ...s3Credentials, sessionToken: `${asked}`, expiration: new Date(Date.now() + leftMs) };
+      };
+      const store = made({ credentials });
+      await Promise.all(['a', 'b', 'c'].map((key) => store.put(key, bytes, 60_000)));
+      expect(asked).toBe(1);
+      await store.put('d', bytes, 60_000);
+      await store.put('e', bytes, 60_000);
+      expect(asked).toBe(2);
+    });
+
+    test('what is wrong is refused', () => {
+      for (const options of [{ bucket: '' }, { endpoint: 'minio' }, { prefix: 'a b' }, { typo: 1 }]) {
+        expect(() => made(options), JSON.stringify(options)).toThrow(expect.objectContaining({ code: 'ERR_ARGUMENT' }));
+      }
+    });
+  });
+
   test('a worker that has another store says so', async () => {
-    await using jobs = new TensorQueue('stores-two', { connection: server.url, store: files });
-    await using worker = new TensorWorker('stores-two', { connection: server.url });
+    await using jobs = new TensorQueue('stores-two', { connection: place.url, store: files });
+    await using worker = new TensorWorker('stores-two', { connection: place.url });
     await worker.ready();
     const handle = await jobs.svd(tensor(new Float64Array(1000), [10, 100]), { attempts: 1 });
     await expect(handle.result()).rejects.toMatchObject({
