@@ -13,8 +13,6 @@ export interface SimulatedModel {
   readonly shared: number;
   /** The standard deviation of the logarithm. */
   readonly noise: number;
-  /** The shapes that are asked for, each as often as the others: how many times as long a batch of it takes; one by default. */
-  readonly shapes?: readonly number[];
   /** Now and then the whole machine stops: for an exponential time of this mean, once in so many seconds at random. */
   readonly pauses?: { readonly meanMicros: number; readonly everySeconds: number };
 }
@@ -35,8 +33,6 @@ export interface Outcome {
   readonly windowsKept: number;
   readonly rowsPerBatch: number;
   readonly refused: number;
-  /** The share of requests that were refused, given up, or answered later than the target. */
-  readonly lost: number;
 }
 
 /** The first third of the time, in which it learns, is not counted. */
@@ -49,11 +45,7 @@ export async function simulate(
   const random = mulberry(seed);
   const chance = mulberry(seed + 1000);
   const clock = new EventClock();
-  const { shapes = [1] } = model;
-  const executor = timedExecutor(clock, random, {
-    ...model,
-    micros: (rows, shape) => (model.fixed + model.perRow * rows) * Number(shape),
-  });
+  const executor = timedExecutor(clock, random, { ...model, micros: (rows) => model.fixed + model.perRow * rows });
   const batcher = new Batcher(executor, completeBatcherOptions(options, 'batching'), { clock });
 
   const end = seconds * 1e6;
@@ -71,12 +63,8 @@ export async function simulate(
   const counted = end / 3;
   const answers: { arrived: number; micros: number }[] = [];
   let refused = 0;
-  let asked = 0;
   const ask = (arrived: number) => {
-    // What comes in the last moments may be answered after them.
-    if (arrived >= counted && arrived < end - 2 * targetMicros) asked++;
-    const key = `${shapes.length === 1 ? shapes[0] : shapes[Math.floor(chance() * shapes.length)]}`;
-    void batcher.submit(key, { key, rows: 1 }).then((outcome) => {
+    void batcher.submit('x', { key: '', rows: 1 }).then((outcome) => {
       if (arrived < counted) return;
       if (outcome instanceof Failure) refused++;
       else answers.push({ arrived, micros: clock.now() - arrived });
@@ -108,12 +96,8 @@ export async function simulate(
     (all) => all.filter((micros) => micros > targetMicros).length <= all.length / 100,
   );
   const { batches } = batcher.stats();
-  const inTime = answers.filter(({ micros }) => micros <= targetMicros);
-  const before = inTime.filter(({ arrived }) => arrived < end - 2 * targetMicros).length;
   return {
-    goodput: inTime.length / ((end - counted) / 1e6),
-    // What was never answered is lost, too.
-    lost: 1 - before / asked,
+    goodput: answers.filter(({ micros }) => micros <= targetMicros).length / ((end - counted) / 1e6),
     windowsKept: kept.length / windows.size,
     rowsPerBatch: batches.rows / batches.count,
     refused,
@@ -122,7 +106,7 @@ export async function simulate(
 
 export interface TimedModel {
   /** How long a batch takes by itself, on one thread, in microseconds. */
-  readonly micros: (rows: number, payload: string) => number;
+  readonly micros: (rows: number) => number;
   /** By what part of that it is longer for each other batch at once. */
   readonly shared: number;
   /** How many times as long it takes where more threads may compute it and no other batch runs; 1 by default. */
@@ -143,7 +127,7 @@ export function timedExecutor(
       new Promise<readonly string[]>((resolve) => {
         const slower = (1 + shared * running) * (running === 0 && threads !== 1 ? helped : 1);
         running++;
-        clock.after(micros(padded, payloads[0]!) * slower * Math.exp(noise * normal(random)), () => {
+        clock.after(micros(padded) * slower * Math.exp(noise * normal(random)), () => {
           running--;
           resolve(payloads);
         });

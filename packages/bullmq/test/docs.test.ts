@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { preparePage, runExample } from '../../../test/docs/examples.js';
 import { blocksOf } from '../../../test/docs/markdown.js';
 import { encodeTensors, TensorWorker } from '../lib/index.js';
-import { hasRedis, RedisServer } from './support/redis.js';
+import { usePlace } from './support/place.js';
+import { hasRedis } from './support/redis.js';
 
 const page = preparePage('docs/jobs.md', 'jobs-run');
 const blocks = blocksOf(readFileSync(new URL('../../../docs/jobs.md', import.meta.url), 'utf8'));
@@ -20,6 +21,7 @@ const printed: Readonly<Record<string, RegExp>> = {
   producer: /^\[ 2, 2 \] \[ 6\.7\d+, 2\.2\d+ \] \[ 2, 2 \]/,
   worker: /^16 2\n$/,
   flow: /^0\.75\n$/,
+  chain: /^$/,
 };
 
 test('the vectors', () => {
@@ -41,26 +43,22 @@ test('the vectors', () => {
 });
 
 describe.skipIf(!hasRedis)('the programs', () => {
-  let server: RedisServer;
+  const place = usePlace();
   let worker: TensorWorker;
   beforeAll(async () => {
-    server = await RedisServer.start();
-    worker = new TensorWorker('svd', { connection: server.url });
+    worker = new TensorWorker('svd', { connection: place.url, device: place.device });
     await worker.ready();
   });
-  afterAll(async () => {
-    await worker.close();
-    await server.stop();
-  });
+  afterAll(() => worker.close());
 
   test.each(page.examples.map(({ name, file }) => [name!, file] as const))('%s', async (name, file) => {
-    const { code, stdout, stderr } = await runExample(page, file, { env: { REDIS_URL: server.url } });
+    const { code, stdout, stderr } = await runExample(page, file, { env: { REDIS_URL: place.url } });
     expect(code, stdout + stderr).toBe(0);
     expect(stdout).toMatch(printed[name]!);
   });
 
   test.skipIf(!hasPython)('in Python', async () => {
-    const env = { ...process.env, REDIS_URL: server.url };
+    const env = { ...process.env, REDIS_URL: place.url };
     const { stdout, stderr } = await promisify(execFile)('python3', ['-c', python], { env, timeout: 200_000 });
     expect([stderr, stdout]).toEqual(['', 'True\n']);
   });

@@ -1,13 +1,20 @@
 // What lies in a queue: a job's data and its result, both JSON. docs/jobs.md has them for callers in other languages, with vectors.
 //
-// The rule for versions: what is added to format 1 may be ignored by whoever does not know it; what may not is format 2, and whoever
-// does not know that leaves the job to others.
+// The rule for versions, by which two versions of the package share a queue: what is added to a format may be ignored by whoever does not
+// know it; what may not makes the next format. Whoever does not know a job's format leaves the job to others, and who knows it answers in
+// the job's own, which its producer reads. So a new version comes to workers first, and to producers when there are such workers.
 
 import { TensorlaneError } from 'tensorlane';
 import { isPlainObject, shown } from '../core/checks.js';
 import { checkReference, type Reference } from '../payload/payloads.js';
 
+/** What producers here write. */
 export const formatVersion = 1;
+/** The oldest that workers here still read. */
+export const oldestFormat = 1;
+
+const isKnown = (format: unknown) =>
+  Number.isSafeInteger(format) && (format as number) >= oldestFormat && (format as number) <= formatVersion;
 
 /** A job; its name says the operation, model or handler. */
 export interface JobData {
@@ -29,6 +36,7 @@ export interface Origin {
 }
 
 export interface JobResult {
+  /** The job's own. */
   readonly tensorlane: number;
   readonly outputs: Reference;
   /** Where a job's time went at its worker, in microseconds. */
@@ -37,15 +45,15 @@ export interface JobResult {
 
 /** Of a newer package, perhaps. */
 export function isOfAnotherFormat(data: unknown): boolean {
-  return isPlainObject(data) && Number.isSafeInteger(data.tensorlane) && data.tensorlane !== formatVersion;
+  return isPlainObject(data) && Number.isSafeInteger(data.tensorlane) && !isKnown(data.tensorlane);
 }
 
 /** Errors: ERR_ARGUMENT. */
 export function checkJobData(data: unknown, what: string): JobData {
-  if (!isPlainObject(data) || data.tensorlane !== formatVersion) {
+  if (!isPlainObject(data) || !isKnown(data.tensorlane)) {
     throw new TensorlaneError(
       'ERR_ARGUMENT',
-      `${what}: its data is no job of tensorlane: expected { tensorlane: 1, feeds, ... }`,
+      `${what}: its data is no job of tensorlane: expected { tensorlane: ${formatVersion}, feeds, ... }`,
     );
   }
   const { options, deadline, from = {} } = data;
@@ -65,13 +73,13 @@ export function checkJobData(data: unknown, what: string): JobData {
 
 /** Errors: ERR_NOT_SUPPORTED. */
 export function checkJobResult(result: unknown, what: string): JobResult {
-  if (isPlainObject(result) && result.tensorlane === formatVersion) {
+  if (isPlainObject(result) && isKnown(result.tensorlane)) {
     checkReference(result.outputs, what);
     return result as unknown as JobResult;
   }
   throw new TensorlaneError(
     'ERR_NOT_SUPPORTED',
-    `${what}: its result is not of format 1: another worker, or a newer one, answered it`,
+    `${what}: its result is of no format that is known here (${formatVersion}): another worker, or a newer one, answered it`,
   );
 }
 

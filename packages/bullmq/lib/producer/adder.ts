@@ -1,4 +1,4 @@
-// Adds jobs to the queue: those that come in one turn of the event loop go to Redis together.
+// Adds jobs to the queue: those that come in one turn of the event loop go to Redis together, unless they are traced.
 
 import type { JobsOptions, Queue } from 'bullmq';
 import type { JobData } from '../job/format.js';
@@ -24,12 +24,23 @@ export class Adder {
     this.#queue = queue;
   }
 
-  /** Resolves when the queue has it. */
-  add(job: NewJob): Promise<void> {
+  /** Resolves when the queue has it, with the trace that it carries, if any. */
+  add(job: NewJob): Promise<string | undefined> {
+    // Each in its caller's own trace.
+    if (this.#queue.opts.telemetry !== undefined) return this.#addAlone(job);
     return new Promise((resolve, reject) => {
       if (this.#waiting.length === 0) queueMicrotask(() => this.#flush());
-      this.#waiting.push({ job, resolve, reject });
+      this.#waiting.push({ job, resolve: () => resolve(undefined), reject });
     });
+  }
+
+  async #addAlone({ name, data, opts }: NewJob): Promise<string | undefined> {
+    try {
+      const job = await this.#queue.add(name, data, opts);
+      return job.opts.telemetry?.metadata;
+    } catch (reason) {
+      throw queueErrorOf(reason);
+    }
   }
 
   #flush(): void {

@@ -12,7 +12,8 @@ export interface ResultOptions {
 
 /** What a handle asks of its queue. */
 export interface HandleOwner {
-  resultOf(id: string, signal: AbortSignal | undefined): Promise<unknown>;
+  /** `trace` is what the job carries, where it was added here. */
+  resultOf(id: string, signal: AbortSignal | undefined, trace: string | undefined): Promise<unknown>;
   stateOf(id: string): Promise<JobState>;
   progressOf(id: string): Promise<unknown>;
   onProgress(id: string, listener: (progress: unknown) => void): () => void;
@@ -24,9 +25,11 @@ export class JobHandle<R = unknown> {
   readonly name: string;
   readonly #owner: HandleOwner;
   readonly #given: (outputs: never) => R;
+  readonly #trace: string | undefined;
 
   /** @internal */
-  constructor(owner: HandleOwner, id: string, name: string, given: (outputs: never) => R) {
+  constructor(owner: HandleOwner, id: string, name: string, given: (outputs: never) => R, trace?: string) {
+    this.#trace = trace;
     this.#owner = owner;
     this.id = id;
     this.name = name;
@@ -40,7 +43,7 @@ export class JobHandle<R = unknown> {
    * neither it nor its result any more), ERR_DISPOSED (the queue was closed).
    */
   async result({ signal }: ResultOptions = {}): Promise<R> {
-    const outputs = await this.#owner.resultOf(this.id, signal);
+    const outputs = await this.#owner.resultOf(this.id, signal, this.#trace);
     return this.#given(outputs as never);
   }
 

@@ -9,6 +9,7 @@ import { errorOfReason } from '../core/reason.js';
 import { checkJobResult, formatVersion, type JobData, keysOf } from '../job/format.js';
 import { resultName } from '../job/operations.js';
 import { checkSettings, type QueueSettings, type SharedOptions, sharedNames } from '../job/settings.js';
+import { inSpan, SpanKind } from '../job/spans.js';
 import type { Reference } from '../payload/payloads.js';
 import type { Tensors } from '../payload/tensors.js';
 import { RedisClock } from '../redis/clock.js';
@@ -78,7 +79,11 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     this.#clock = new RedisClock(redis);
     this.#load = new Load(this.queue, redis, this.#keys.workers, this.#clock, bounds);
     this.#owner = {
-      resultOf: (id, signal) => this.#resultOf(id, signal),
+      resultOf: (id, signal, parent) => {
+        const attributes = { 'bullmq.job.id': id };
+        const span = { name: `result ${name}`, kind: SpanKind.CLIENT, attributes, parent };
+        return inSpan(options.telemetry, span, () => this.#resultOf(id, signal));
+      },
       stateOf: (id) => this.#stateOf(id),
       progressOf: async (id) => (await Job.fromId(this.queue, id))?.progress,
       onProgress: (id, listener) => this.#outcomes.onProgress(id, listener),
@@ -231,8 +236,8 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
       ...(operationOptions === undefined ? {} : { options: operationOptions }),
       ...(deadline === undefined ? {} : { deadline }),
     };
-    await this.#put(id, name, data, checked);
-    return new JobHandle(this.#owner, id, name, given);
+    const trace = await this.#put(id, name, data, checked);
+    return new JobHandle(this.#owner, id, name, given, trace);
   }
 
   async #prepare(step: Step, isLast: boolean, sealed: Reference[]): Promise<Prepared> {
@@ -266,12 +271,13 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     };
   }
 
-  async #put(id: string, name: string, data: JobData, { job, key }: CheckedAddOptions): Promise<void> {
+  async #put(id: string, name: string, data: JobData, { job, key }: CheckedAddOptions): Promise<string | undefined> {
     const { removeOnComplete, removeOnFail } = this.#settings;
     // Of a key's job it may have ended long ago.
     if (key === undefined) this.#outcomes.expect(id);
+    let trace: string | undefined;
     try {
-      await this.#adder.add({ name, data, opts: { ...job, removeOnComplete, removeOnFail, jobId: id } });
+      trace = await this.#adder.add({ name, data, opts: { ...job, removeOnComplete, removeOnFail, jobId: id } });
     } catch (reason) {
       this.#outcomes.forget(id);
       await this.#drop(data.feeds);
@@ -279,6 +285,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     }
     this.#outcomes.added(id);
     if (key !== undefined) await this.#dropIfAnothers(id, data.feeds);
+    return trace;
   }
 
   /** Where the key's job had been there already, our tensors are nobody's. */

@@ -10,13 +10,13 @@ import { isLasting, reasonOf } from '../core/reason.js';
 import {
   checkJobData,
   checkJobResult,
-  formatVersion,
   isOfAnotherFormat,
   type JobData,
   type JobResult,
   keysOf,
 } from '../job/format.js';
 import type { QueueSettings } from '../job/settings.js';
+import { inSpan, SpanKind } from '../job/spans.js';
 import { sizeOf } from '../payload/payloads.js';
 import type { RedisClock } from '../redis/clock.js';
 import type { ByteBudget } from './budget.js';
@@ -42,8 +42,10 @@ const leftForMs = 1000;
 export class Processor {
   readonly #parts: ProcessorParts;
   readonly #keys: ReturnType<typeof keysOf>;
+  readonly #queue: string;
 
   constructor(queue: string, parts: ProcessorParts) {
+    this.#queue = queue;
     this.#parts = parts;
     this.#keys = keysOf(parts.settings.prefix, queue);
   }
@@ -89,28 +91,34 @@ export class Processor {
     let timer: NodeJS.Timeout | undefined;
     try {
       const begun = performance.now();
-      const [feeds, cancelled, leftMs] = await Promise.all([
-        this.#feedsOf(job, data, what),
-        this.#cancellationOf(job),
-        this.#leftOf(data),
-      ]);
+      const [feeds, cancelled, leftMs] = await this.#span('load', job, () =>
+        Promise.all([this.#feedsOf(job, data, what), this.#cancellationOf(job), this.#leftOf(data)]),
+      );
       if (cancelled !== null) throw new TensorlaneError('ERR_ABORTED', cancelled);
       if (leftMs <= 0) throw late();
       if (giveUp.aborted) throw givenUp(giveUp);
       if (leftMs !== Infinity) timer = setTimeout(() => limit?.abort(late()), leftMs);
       const loaded = performance.now();
-      const outputs = await this.#call(job, data, feeds, giveUp, handlers);
+      const outputs = await this.#span('run', job, () => this.#call(job, data, feeds, giveUp, handlers));
       const ran = performance.now();
-      const bytes = settings.payloads.encode(outputs, what);
-      const key = this.#keys.outputs(job.id!, randomUUID());
-      const reference = await settings.payloads.seal(bytes, key, settings.resultExpireMs);
+      const reference = await this.#span('store', job, async () => {
+        const bytes = settings.payloads.encode(outputs, what);
+        return settings.payloads.seal(bytes, this.#keys.outputs(job.id!, randomUUID()), settings.resultExpireMs);
+      });
       const stored = performance.now();
       const micros = { load: micro(loaded - begun), run: micro(ran - loaded), store: micro(stored - ran) };
-      return { tensorlane: formatVersion, outputs: reference, micros };
+      return { tensorlane: data.tensorlane, outputs: reference, micros };
     } finally {
       clearTimeout(timer);
       release();
     }
+  }
+
+  /** A part of a job, as a trace has it: BullMQ's own span is all of it. */
+  #span<R>(part: string, { id, name }: Job, run: () => Promise<R>): Promise<R> {
+    const attributes = { 'bullmq.job.id': id!, 'bullmq.job.name': name };
+    const span = { name: `${part} ${this.#queue}`, kind: SpanKind.INTERNAL, attributes };
+    return inSpan(this.#parts.settings.telemetry.telemetry, span, run);
   }
 
   /** Its own, and outputs of the jobs before it. */

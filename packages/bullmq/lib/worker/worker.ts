@@ -11,6 +11,7 @@ import { another, type Connected, connect, requireNoEviction } from '../redis/co
 import { ByteBudget } from './budget.js';
 import { Cancellations } from './cancellations.js';
 import { checkHandlers, type Handler, Handlers, type ModelGiven } from './handlers.js';
+import type { JsLimits } from './js-model.js';
 import { Processor, type ProcessorParts } from './processor.js';
 import { Reporter } from './reporter.js';
 import { Slots } from './slots.js';
@@ -21,6 +22,10 @@ export interface TensorWorkerOptions extends SharedOptions {
   device?: Device | undefined;
   /** By the names that jobs call them. */
   models?: Readonly<Record<string, ModelGiven>> | undefined;
+  /** The most that the JS heap of a model that is JS may take, in MiB; Node's own bound by default. */
+  jsHeapMiB?: number | undefined;
+  /** For how long a run of a model that is JS may go on after it was cancelled or late, before its thread is ended; 5000 by default. */
+  jsGraceMs?: number | undefined;
   /** Functions of your own, by the names that jobs call them. */
   handlers?: Readonly<Record<string, Handler>> | undefined;
   /** How many jobs of a queue it takes at once; by default it finds out: enough for full batches, as long as they are answered soon. */
@@ -43,6 +48,8 @@ const names = {
   ...sharedNames,
   device: true,
   models: true,
+  jsHeapMiB: true,
+  jsGraceMs: true,
   handlers: true,
   concurrency: true,
   maxBytesInFlight: true,
@@ -82,8 +89,10 @@ export class TensorWorker implements AsyncDisposable {
   readonly #concurrency: number | undefined;
   readonly #limiter: RateLimiterOptions | undefined;
   readonly #budget: ByteBudget;
+  readonly #jsLimits: JsLimits;
   readonly #started: Promise<void>;
   readonly #workers = new Map<string, Worker>();
+  readonly #slots = new Map<string, Slots>();
   readonly #reporters: Reporter[] = [];
   #ownDevice: Device | undefined;
   #handlers: Handlers | undefined;
@@ -111,6 +120,11 @@ export class TensorWorker implements AsyncDisposable {
       concurrency === undefined ? undefined : wholeNumber('TensorWorker: concurrency', concurrency, 0, 1);
     this.#limiter = rateLimit === undefined ? undefined : checkRateLimit(rateLimit);
     this.#budget = new ByteBudget(wholeNumber('TensorWorker: maxBytesInFlight', options.maxBytesInFlight, 2 ** 30, 1));
+    const { jsHeapMiB } = options;
+    this.#jsLimits = {
+      heapMiB: jsHeapMiB === undefined ? undefined : wholeNumber('TensorWorker: jsHeapMiB', jsHeapMiB, 0, 8),
+      graceMs: wholeNumber('TensorWorker: jsGraceMs', options.jsGraceMs, 5000, 0),
+    };
     const settings = checkSettings(options, 'TensorWorker');
     this.#connected = connect(options.connection, 'TensorWorker');
     this.#bulk = another(this.#connected.redis);
@@ -130,7 +144,7 @@ export class TensorWorker implements AsyncDisposable {
   }
 
   stats(): WorkerStats {
-    const slots = [...this.#workers].map(([name, worker]) => [name, worker.concurrency] as const);
+    const slots = [...this.#slots].map(([name, { limit }]) => [name, limit] as const);
     return {
       completed: this.#completed,
       failed: this.#failed,
@@ -156,7 +170,7 @@ export class TensorWorker implements AsyncDisposable {
     if (!allowEviction) await requireNoEviction(redis);
     const device = this.#options.device ?? (await open());
     if (this.#options.device === undefined) this.#ownDevice = device;
-    this.#handlers = await Handlers.load(device, models, handlers);
+    this.#handlers = await Handlers.load(device, models, handlers, this.#jsLimits);
     this.#cancellations = new Cancellations(redis);
     if (this.#closing !== undefined) return;
     const parts: ProcessorParts = {
@@ -176,14 +190,23 @@ export class TensorWorker implements AsyncDisposable {
     const least = this.#concurrency ?? slotsALane * device.stats().streams.size;
     const slots = new Slots({ least, most: this.#concurrency ?? mostSlots, lockMs: this.#lockMs });
     const counts = { running: 0, completed: 0, failed: 0 };
-    const process = (job: Job, token: string | undefined, signal: AbortSignal | undefined) =>
-      this.#process(processor, worker, slots, counts, job, token, signal!);
+    // Where it may have two jobs, BullMQ asks for a second before it begins the first: one more answer of Redis to wait for. So a worker
+    // that is idle may have one, and as many as its slots as soon as that has begun. It is idle only when the queue has taken its last
+    // answer: BullMQ then hears when the next job comes, which it would not where it may not have another.
+    let isEmpty = false;
+    const rest = () => {
+      if (isEmpty && counts.running === 0) worker.concurrency = 1;
+    };
+    const process = (job: Job, token: string | undefined, signal: AbortSignal | undefined) => {
+      worker.concurrency = slots.limit;
+      return this.#process(processor, worker, slots, counts, job, token, signal!);
+    };
     const worker: Worker = new Worker(queue, (job, token, signal) => process(job, token, signal as AbortSignal), {
       connection: this.#connected.redis,
       prefix,
       ...this.#settings.telemetry,
       autorun: false,
-      concurrency: slots.limit,
+      concurrency: 1,
       lockDuration: this.#lockMs,
       stalledInterval: this.#stalledCheckMs,
       maxStalledCount: this.#maxStalls,
@@ -194,21 +217,31 @@ export class TensorWorker implements AsyncDisposable {
       ...(this.#limiter === undefined ? {} : { limiter: this.#limiter }),
     });
     this.#workers.set(queue, worker);
+    this.#slots.set(queue, slots);
+    worker.on('active', () => {
+      isEmpty = false;
+    });
+    worker.on('drained', () => {
+      isEmpty = true;
+      rest();
+    });
     worker.on('error', (error) => this.#options.onError?.(error));
     worker.on('completed', (job, result) => {
       counts.completed++;
+      rest();
       this.#whenCompleted(processor, job, result);
     });
     worker.on('failed', (job) => {
       this.#failed++;
       counts.failed++;
+      rest();
       if (job?.finishedOn) void processor.failedForGood(job);
     });
     await worker.waitUntilReady();
     await this.#cancellations!.listen(keysOf(prefix, queue).cancel, (id, reason) => worker.cancelJob(id, reason));
     const reporter = new Reporter(this.#connected.redis, keysOf(prefix, queue).workers, clock, device.info, () => ({
       ...counts,
-      slots: worker.concurrency,
+      slots: slots.limit,
     }));
     this.#reporters.push(reporter);
     await reporter.start();
