@@ -3,13 +3,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tensor } from 'tensorlane';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { square } from '../../../test/support/onnx-builder.js';
 import { runNode } from '../../../test/support/processes.js';
+import { parseCores, shareCores } from '../lib/cli/cores.js';
 import { TensorQueue } from '../lib/index.js';
 import { hasRedis, RedisServer } from './support/redis.js';
 import { until } from './support/until.js';
@@ -67,6 +68,57 @@ describe.skipIf(!hasRedis)('the command', () => {
     expect(after.stdout).toContain('no workers');
   });
 
+  test('with several devices it is a process for each, on cores of its own; one that ends comes back', async () => {
+    const server = await RedisServer.start();
+    onTestFinished(() => server.stop());
+    const args = ['--queues', 'a', '--redis', server.url, '--device', 'cpu,cpu'];
+    const child = spawn(process.execPath, [command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let printed = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        printed += text;
+      });
+    }
+    const members = () => [...printed.matchAll(/^cpu: pid (\d+)(?:, cores ([\d,]+))?$/gm)];
+    const isThere = (pid: number) => {
+      try {
+        return process.kill(pid, 0);
+      } catch {
+        return false;
+      }
+    };
+    onTestFinished(() => {
+      child.kill('SIGKILL');
+    });
+    await until(() => members().length === 2);
+    await using jobs = new TensorQueue('a', { connection: server.url });
+    expect((await jobs.status()).workers).toHaveLength(2);
+    const [first, second] = members().map(([, pid, cores]) => ({ pid: Number(pid), cores }));
+    if (first!.cores !== undefined && availableParallelism() > 1) expect(first!.cores).not.toBe(second!.cores);
+    process.kill(first!.pid, 'SIGKILL');
+    await until(() => members().length === 3);
+    expect(printed).toContain('the worker of cpu ended by SIGKILL; another begins in 1 s');
+    expect(members()[2]![2]).toBe(first!.cores);
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+    for (const [, pid] of members()) expect(isThere(Number(pid))).toBe(false);
+    expect((await jobs.status()).workers.map(({ pid }) => pid)).not.toContain(second!.pid);
+  });
+
+  test('a process that is killed leaves no workers behind, and one that cannot begin ends them all', async () => {
+    const server = await RedisServer.start();
+    onTestFinished(() => server.stop());
+    const args = ['--queues', 'b', '--redis', server.url];
+    const bad = await runNode([command, ...args, '--device', 'cpu,cuda:99']);
+    expect([bad.code, bad.stderr]).toEqual([1, expect.stringContaining('the worker of cuda:99 ended')]);
+    const child = spawn(process.execPath, [command, ...args, '--device=cpu,cpu'], { stdio: 'ignore' });
+    await using jobs = new TensorQueue('b', { connection: server.url });
+    await until(async () => (await jobs.status()).workers.length === 2);
+    child.kill('SIGKILL');
+    await until(async () => (await jobs.status()).workers.length === 0);
+  });
+
   test('says what is wrong with its arguments', async () => {
     for (const [args, code, said] of [
       [[], 2, '--queues is expected'],
@@ -80,4 +132,14 @@ describe.skipIf(!hasRedis)('the command', () => {
     }
     expect((await runNode([command, '--help'])).stdout).toContain('--queues NAME');
   });
+});
+
+test('cores are shared in parts of neighbours', () => {
+  expect(parseCores('0-3,8,10-11\n')).toEqual([0, 1, 2, 3, 8, 10, 11]);
+  expect(shareCores([0, 1, 2, 3, 8], 2)).toEqual([
+    [0, 1],
+    [2, 3, 8],
+  ]);
+  expect(shareCores([0, 1, 2, 3], 4)).toEqual([[0], [1], [2], [3]]);
+  expect(shareCores([5], 3)).toEqual([[5], [5], [5]]);
 });

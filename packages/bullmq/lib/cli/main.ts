@@ -2,8 +2,9 @@
 // The command of the package: npx @tensorlane/bullmq --models ./models --queues svd,ocr
 
 import { parseArgs } from 'node:util';
-import { type OpenOptions, open, TensorlaneError } from 'tensorlane';
+import { listDevices, type OpenOptions, open, TensorlaneError } from 'tensorlane';
 import { TensorQueue, TensorWorker } from '../index.js';
+import { reportForDuty, runFleet } from './fleet.js';
 import { findModels } from './models.js';
 import { describeStatus } from './status.js';
 
@@ -15,8 +16,10 @@ Jobs name an operation of linear algebra (svd, matmul, ...) or a model.
   --queues NAME,...   the queues
   --redis URL         redis://127.0.0.1:6379, or the variable REDIS_URL
   --prefix TEXT       of all keys in Redis (bull)
-  --models FOLDER     its models by their names: NAME.onnx, NAME/model.onnx or NAME/VERSION/model.onnx
-  --device NAME       cpu, cuda or cuda:N; by default the best that works here
+  --models FOLDER     its models by their names: NAME.onnx, NAME/model.onnx or NAME/VERSION/model.onnx,
+                      and model.mjs, which run in threads of their own
+  --device NAME,...   cpu, cuda or cuda:N; by default the best that works here. With several, such as cuda:0,cuda:1 or cpu,cpu,
+                      each has a process and a part of the cores; 'all' is every GPU of this machine
   --concurrency N     how many jobs of a queue it takes at once; by default it finds out
   --lock SECONDS      for how long a job is its own without a word from it (30)
   --json              status as JSON
@@ -52,7 +55,13 @@ async function main(args: readonly string[]): Promise<number> {
     }
     const queues = (values.queues ?? '').split(',').filter((name) => name !== '');
     if (queues.length === 0) throw new UsageError('--queues is expected: names, with commas between them');
-    await (command === 'status' ? status(queues, values) : work(queues, values));
+    if (command === 'status') {
+      await status(queues, values);
+      return 0;
+    }
+    const devices = await devicesOf(values.device);
+    if (devices.length > 1) return await runFleet(devices, [process.argv[1]!, ...without(args, '--device')], told());
+    await work(queues, values, devices[0]);
     return 0;
   } catch (error) {
     const isUsage = error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
@@ -68,11 +77,24 @@ const connectionOf = ({ redis, prefix }: Values) => ({
   prefix,
 });
 
-async function work(queues: readonly string[], values: Values): Promise<void> {
+/** Errors: ERR_NO_DEVICE, where all are none. */
+async function devicesOf(text: string | undefined): Promise<string[]> {
+  if (text !== 'all') return (text ?? '').split(',').filter((name) => name !== '');
+  const gpus = (await listDevices()).filter(({ kind }) => kind === 'cuda');
+  if (gpus.length > 0) return gpus.map(({ index }) => `cuda:${index}`);
+  throw new TensorlaneError('ERR_NO_DEVICE', '--device all: there is no GPU here that works');
+}
+
+/** Arguments without an option and its value. */
+function without(args: readonly string[], option: string): string[] {
+  return args.filter((one, i) => one !== option && !one.startsWith(`${option}=`) && args[i - 1] !== option);
+}
+
+async function work(queues: readonly string[], values: Values, name: string | undefined): Promise<void> {
   const models = values.models === undefined ? {} : findModels(values.models);
   const concurrency = numberIn('--concurrency', values.concurrency);
   const lockSeconds = numberIn('--lock', values.lock);
-  await using device = await open((values.device === undefined ? {} : { device: values.device }) as OpenOptions);
+  await using device = await open((name === undefined ? {} : { device: name }) as OpenOptions);
   const worker = new TensorWorker(queues, {
     ...connectionOf(values),
     device,
@@ -84,11 +106,13 @@ async function work(queues: readonly string[], values: Values): Promise<void> {
   try {
     await worker.ready();
     const names = Object.keys(models);
-    const { kind, name, fallbackReason } = device.info;
-    console.log(`${kind} ${name}${fallbackReason === undefined ? '' : ` (${fallbackReason})`}`);
+    const { info } = device;
+    const { fallbackReason } = info;
+    console.log(`${info.kind} ${info.name}${fallbackReason === undefined ? '' : ` (${fallbackReason})`}`);
     console.log(`models: ${names.length === 0 ? 'none' : names.join(', ')}, and linear algebra`);
     console.log(`working on ${queues.join(', ')}; SIGTERM ends it when it has answered what it has taken`);
-    await told();
+    const isOver = told();
+    await Promise.race([isOver, new Promise<void>(reportForDuty)]);
   } finally {
     await worker.close();
   }

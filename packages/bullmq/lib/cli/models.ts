@@ -1,4 +1,5 @@
-// The models of a folder: NAME.onnx, NAME/model.onnx, or NAME/VERSION/model.onnx, of which the highest version counts.
+// The models of a folder: NAME.onnx, NAME/model.onnx, or NAME/VERSION/model.onnx, of which the highest version counts; model.mjs is one in JS.
+// Unlike @tensorlane/server's scan, which watches versions come and go, it is read once, as the worker starts.
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,15 +20,21 @@ export function findModels(folder: string): Record<string, string> {
   if (Object.keys(models).length > 0) return models;
   throw new TensorlaneError(
     'ERR_ARGUMENT',
-    `--models: '${folder}' has no models; they are NAME.onnx, NAME/model.onnx or NAME/VERSION/model.onnx`,
+    `--models: '${folder}' has no models; they are NAME.onnx, NAME/model.onnx or NAME/VERSION/model.onnx, or model.mjs`,
   );
 }
 
 function newestIn(folder: string): string | undefined {
   const versions = readdirSync(folder)
-    .filter((name) => /^\d+$/.test(name) && existsSync(join(folder, name, 'model.onnx')))
+    .filter((name) => /^\d+$/.test(name))
     .sort((a, b) => Number(b) - Number(a));
-  if (versions[0] !== undefined) return join(folder, versions[0], 'model.onnx');
-  const only = join(folder, 'model.onnx');
-  return existsSync(only) ? only : undefined;
+  for (const version of versions) {
+    const found = modelIn(join(folder, version));
+    if (found !== undefined) return found;
+  }
+  return modelIn(folder);
+}
+
+function modelIn(folder: string): string | undefined {
+  return ['model.onnx', 'model.mjs'].map((name) => join(folder, name)).find((file) => existsSync(file));
 }
