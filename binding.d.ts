@@ -59,7 +59,14 @@ export interface BufferPart {
 }
 
 /** Elements in host memory or in a buffer of the same device. */
-export type Operand = ArrayBufferView | BufferPart;
+export type Operand = ArrayBufferView | BufferPart | ConvertedOperand;
+
+/** Of another type than the operation takes: they are converted as `cast` does it, as a part of the operation. */
+export interface ConvertedOperand {
+  convert: ArrayBufferView | BufferPart;
+  from: NumericDType;
+  to: NumericDType;
+}
 
 interface Request {
   /** Whether results are buffers of the device, rather than ArrayBuffers. */

@@ -11,7 +11,6 @@ import {
   type ResultOf,
 } from '../runtime/operands.js';
 import { checkOptions, type OperationOptions } from '../runtime/options.js';
-import { runPromoted } from '../runtime/promotion.js';
 import type { Runner, Settings } from '../runtime/runner.js';
 import type { Shape } from '../runtime/storage.js';
 import type { FloatType } from '../tensor/types.js';
@@ -296,7 +295,7 @@ export class LinearAlgebra {
     options: OperationOptions,
   ): Promise<Operand[]> {
     const { type } = settings;
-    return runPromoted(this.#runner, name, operands, { a: type, b: type }, settings, results, options);
+    return this.#runner.run(name, operands, settings, results, options, { a: type, b: type });
   }
 
   /** An operation from square matrices to one as large of each. */

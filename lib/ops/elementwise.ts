@@ -6,15 +6,7 @@ import { TensorlaneError } from '../core/errors.js';
 import { broadcastDims } from '../runtime/broadcast.js';
 import { checkOperand, type FloatOf, type Operand, type ResultAs } from '../runtime/operands.js';
 import { checkOptions, type OperationOptions } from '../runtime/options.js';
-import {
-  floatOf,
-  isInteger,
-  type NumberType,
-  type Promoted,
-  promote,
-  requireNumbers,
-  runPromoted,
-} from '../runtime/promotion.js';
+import { floatOf, isInteger, type NumberType, type Promoted, promote, requireNumbers } from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
 import type { NumericDType } from '../tensor/dtypes.js';
 import { elementCount, product } from '../tensor/tensor.js';
@@ -212,14 +204,13 @@ export class ElementwiseOperations {
     const walk = broadcastDims([chosen.dims, left.dims, right.dims], 'where: the dims');
     elementCount(walk.dims, 'where');
     const [conditionStrides, aStrides, bStrides] = walk.strides as [number[], number[], number[]];
-    const [result] = await runPromoted(
-      this.#runner,
+    const [result] = await this.#runner.run(
       'where',
       { condition: chosen, a: left, b: right },
-      { a: type, b: type },
       { type, dims: walk.dims, conditionStrides, aStrides, bStrides },
       [{ type, dims: walk.dims }],
       options,
+      { a: type, b: type },
     );
     return result as never;
   }
@@ -237,7 +228,7 @@ export class ElementwiseOperations {
     const type = floatOf(requireNumbers(operand, 'softmax'));
     const shapes = [{ type, dims: [...operand.dims] }];
     const request = { type, ...checkAxis(operand.dims, axis, 'softmax') };
-    const [result] = await runPromoted(this.#runner, 'softmax', { a: operand }, { a: type }, request, shapes, options);
+    const [result] = await this.#runner.run('softmax', { a: operand }, request, shapes, options, { a: type });
     return result as ResultAs<A, FloatOf<A['type']>>;
   }
 
@@ -250,14 +241,13 @@ export class ElementwiseOperations {
     elementCount(dims, op);
     const [aStrides, bStrides] = strides as [number[], number[]];
     const arithmetic = op === 'add' || op === 'sub' || op === 'mul' || op === 'div';
-    const [result] = await runPromoted(
-      this.#runner,
+    const [result] = await this.#runner.run(
       'binary',
       { a: left, b: right },
-      { a: type, b: type },
       { op, type, dims, aStrides, bStrides },
       [{ type: arithmetic ? type : 'bool', dims }],
       options,
+      { a: type, b: type },
     );
     return result!;
   }
@@ -269,7 +259,7 @@ export class ElementwiseOperations {
     const type = op === 'abs' ? given : floatOf(given);
     const shapes = [{ type, dims: [...operand.dims] }];
     const request = { op, type, count: product(operand.dims) };
-    const [result] = await runPromoted(this.#runner, 'unary', { a: operand }, { a: type }, request, shapes, options);
+    const [result] = await this.#runner.run('unary', { a: operand }, request, shapes, options, { a: type });
     return result!;
   }
 }

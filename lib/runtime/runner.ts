@@ -1,7 +1,13 @@
 // How an operation gets from its operands to its results: host tensors and device tensors go in, and where one of the operands
 // is on the device, the results are too.
 
-import type { BufferPart, Buffer as NativeBuffer, Device as NativeDevice, Operations } from '../../binding.js';
+import type {
+  BufferPart,
+  ConvertedOperand,
+  Buffer as NativeBuffer,
+  Device as NativeDevice,
+  Operations,
+} from '../../binding.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import { arrayOver, byteSize, type NumericDType } from '../tensor/dtypes.js';
 import { checkTensor, elementCount, hostTensor } from '../tensor/tensor.js';
@@ -9,7 +15,6 @@ import type { Tensor } from '../tensor/types.js';
 import { DeviceTensor } from './device-tensor.js';
 import type { Operand } from './operands.js';
 import { checkOptions, type OperationOptions } from './options.js';
-import { Running } from './running.js';
 import { type Shape, Storage, type StorageOwner } from './storage.js';
 import type { Tracked } from './tracked.js';
 
@@ -17,14 +22,15 @@ type OperandName = 'a' | 'b' | 'condition' | 'low' | 'high' | 'from' | 'indices'
 /** What an operation is given, without its operands and the choice of where the results go. */
 export type Settings<K extends keyof Operations> = Omit<Operations[K], 'onDevice' | OperandName>;
 
-/** One call of an operation. */
-export interface Step<K extends keyof Operations> {
+/** The types that operands are to be of, by their names; any where there is none. */
+export type OperandTypes = Readonly<Record<string, NumericDType | undefined>>;
+
+interface Call<K extends keyof Operations> {
   readonly name: K;
   readonly operands: Readonly<Record<string, Operand>>;
+  readonly types?: OperandTypes | undefined;
   readonly settings: Settings<K>;
-  readonly results: readonly Shape[];
 }
-export type RunStep = <K extends keyof Operations>(step: Step<K>) => Promise<Operand[]>;
 
 /** Runs the operations of one device, and keeps account of the memory that its tensors hold. */
 export class Runner implements StorageOwner {
@@ -34,8 +40,6 @@ export class Runner implements StorageOwner {
   readonly #scope: Tracked | undefined;
   readonly #storages = new Set<WeakRef<Storage>>();
   readonly #kernels = new Set<WeakRef<Disposable>>();
-  /** The operations of several steps that are under way; the root's counts. */
-  readonly #begun = new Running();
 
   /** `device` gives the open device, or throws ERR_DISPOSED. */
   constructor(device: () => NativeDevice, root?: Runner, scope?: Tracked) {
@@ -49,52 +53,27 @@ export class Runner implements StorageOwner {
     return new Runner(this.#device, this.#root, scope);
   }
 
-  /** `options` have been checked. */
+  /** `options` have been checked. Operands of other types than `types` says are converted first, as a part of the operation. */
   async run<K extends keyof Operations>(
     name: K,
     operands: Readonly<Record<string, Operand>>,
     settings: Settings<K>,
     results: readonly Shape[],
     options: OperationOptions,
+    types?: OperandTypes,
   ): Promise<Operand[]> {
     this.#scope?.enter(name);
     try {
       const onDevice = isOnDevice(operands);
-      const step = { name, operands, settings, results };
-      const buffers = await this.#submit(this.#device(), this.lane(options, name), step, onDevice);
-      return this.#take(results, buffers, this.#scope);
+      const call = { name, operands, types, settings };
+      const buffers = await this.#submit(this.#device(), this.lane(options, name), call, onDevice);
+      return results.map((result, i) => {
+        const buffer = buffers[i]!;
+        return buffer instanceof ArrayBuffer ? onHost(result, buffer) : this.adopt(buffer, result);
+      });
     } finally {
       this.#scope?.leave();
     }
-  }
-
-  /**
-   * An operation of several steps, of which its caller knows nothing: once begun it goes on to its end, though its device or scope
-   * is being disposed, or its stream was released. What `before` makes belongs to no scope; what `last` makes does.
-   */
-  async runSteps(
-    what: string,
-    options: OperationOptions,
-    steps: (before: RunStep, last: RunStep) => Promise<Operand[]>,
-  ): Promise<Operand[]> {
-    const device = this.#device();
-    const lane = this.lane(options, what);
-    this.#scope?.enter(what);
-    this.#root.#begun.begin();
-    try {
-      return await steps(
-        (step) => this.#step(device, lane, undefined, step),
-        (step) => this.#step(device, lane, this.#scope, step),
-      );
-    } finally {
-      this.#root.#begun.end();
-      this.#scope?.leave();
-    }
-  }
-
-  /** For a device that is being disposed, which begins no more. */
-  async endSteps(): Promise<void> {
-    await this.#begun.idle();
   }
 
   async put(tensor: Tensor, options: OperationOptions): Promise<DeviceTensor> {
@@ -109,7 +88,7 @@ export class Runner implements StorageOwner {
     this.#scope?.enter('put');
     try {
       const device = this.#device();
-      const copy = { name: 'copy', operands: { from }, settings: { bytes }, results: [] } as const;
+      const copy = { name: 'copy', operands: { from }, settings: { bytes } } as const;
       const [buffer] = await this.#submit(device, this.lane(options, 'put'), copy, true, 'put');
       return this.adopt(buffer as NativeBuffer, { type, dims: [...dims] });
     } finally {
@@ -128,12 +107,16 @@ export class Runner implements StorageOwner {
   }
 
   /** Memory that others have made as a tensor of the device. */
-  adopt(buffer: NativeBuffer, shape: Shape): DeviceTensor {
-    return this.#adopt(buffer, shape, this.#scope);
+  adopt(buffer: NativeBuffer, { type, dims }: Shape): DeviceTensor {
+    const root = this.#root;
+    const storage: Storage = new Storage(buffer, root, () => root.#storages.delete(kept));
+    const kept = new WeakRef(storage);
+    root.#storages.add(kept);
+    return new DeviceTensor(storage, 0, type, dims, this.#scope);
   }
 
   async trim(): Promise<void> {
-    await this.#submit(this.#device(), undefined, { name: 'trim', operands: {}, settings: {}, results: [] }, false);
+    await this.#submit(this.#device(), undefined, { name: 'trim', operands: {}, settings: {} }, false);
   }
 
   /** The lane of the stream, where one is named. Errors: ERR_ARGUMENT, ERR_DISPOSED. */
@@ -181,32 +164,10 @@ export class Runner implements StorageOwner {
     return this.#storages.size;
   }
 
-  /** What is made on the device belongs to the scope, if one is given. */
-  async #step<K extends keyof Operations>(
-    device: NativeDevice,
-    lane: number | undefined,
-    scope: Tracked | undefined,
-    step: Step<K>,
-  ): Promise<Operand[]> {
-    const buffers = await this.#submit(device, lane, step, isOnDevice(step.operands));
-    return this.#take(step.results, buffers, scope);
-  }
-
-  #take(
-    results: readonly Shape[],
-    buffers: readonly (ArrayBuffer | NativeBuffer)[],
-    scope: Tracked | undefined,
-  ): Operand[] {
-    return results.map((result, i) => {
-      const buffer = buffers[i]!;
-      return buffer instanceof ArrayBuffer ? onHost(result, buffer) : this.#adopt(buffer, result, scope);
-    });
-  }
-
   #submit<K extends keyof Operations>(
     device: NativeDevice,
     lane: number | undefined,
-    { name, operands, settings }: Step<K>,
+    { name, operands, types, settings }: Call<K>,
     onDevice: boolean,
     what: string = name,
   ): Promise<(ArrayBuffer | NativeBuffer)[]> {
@@ -220,22 +181,14 @@ export class Runner implements StorageOwner {
         keys.push(key);
         tensors.push(operand);
       } else {
-        request[key] = operand.data;
+        request[key] = ofType(operand, operand.data, types?.[key]);
       }
     }
     const call = (of: NativeDevice, parts: readonly BufferPart[]) => {
-      for (const [i, key] of keys.entries()) request[key] = parts[i];
+      for (const [i, key] of keys.entries()) request[key] = ofType(tensors[i]!, parts[i]!, types?.[key]);
       return of.run(name, request as unknown as Operations[K], lane);
     };
     return this.using(what, tensors, call, device);
-  }
-
-  #adopt(buffer: NativeBuffer, { type, dims }: Shape, scope: Tracked | undefined): DeviceTensor {
-    const root = this.#root;
-    const storage: Storage = new Storage(buffer, root, () => root.#storages.delete(kept));
-    const kept = new WeakRef(storage);
-    root.#storages.add(kept);
-    return new DeviceTensor(storage, 0, type, dims, scope);
   }
 }
 
@@ -243,6 +196,15 @@ export class Runner implements StorageOwner {
 function isOnDevice(operands: Readonly<Record<string, Operand>>): boolean {
   for (const key in operands) if (operands[key] instanceof DeviceTensor) return true;
   return false;
+}
+
+/** An operand's elements for a request, as the type that they are to be of. */
+function ofType<E extends ArrayBufferView | BufferPart>(
+  { type: from }: Operand,
+  elements: E,
+  to: NumericDType | undefined,
+): E | ConvertedOperand {
+  return to === undefined || to === from ? elements : { convert: elements, from, to };
 }
 
 function onHost({ type, dims }: Shape, buffer: ArrayBuffer): Tensor<NumericDType> {

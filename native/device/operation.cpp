@@ -43,7 +43,7 @@ struct CopyArgs {
 
   void read(Request& request) {
     const auto bytes = static_cast<std::size_t>(request.size("bytes"));
-    from = request.operand("from", bytes);
+    request.operand(from, "from", bytes);
     request.result(to, bytes);
   }
 };

@@ -16,8 +16,11 @@ DType Request::float_type() const {
 }
 
 Operand Request::host_operand(const char* name, std::size_t least) {
-  Operand found = operand(name, least);
-  if (found.buffer != nullptr) throw Error(Code::Argument, std::string(name) + " must be in host memory");
+  Operand found;
+  operand(found, name, least);
+  if (found.data == nullptr || found.buffer != nullptr) {
+    throw Error(Code::Argument, std::string(name) + " must be in host memory");
+  }
   return found;
 }
 

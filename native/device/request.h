@@ -27,10 +27,11 @@ class Request {
   [[nodiscard]] virtual std::vector<std::int64_t> sizes(const char* name) const = 0;
   [[nodiscard]] virtual std::vector<float> numbers(const char* name) const = 0;
   // One of at least so many bytes. It may hold more than is read (where another one's batch is empty). It stays valid
-  // as long as the operation. Errors: Shape where it has fewer, Disposed.
-  [[nodiscard]] Operand operand(const char* name, std::size_t least) {
+  // as long as the operation, and where it is until the operation has run: what is converted before has its memory only then.
+  // Errors: Shape where it has fewer, Disposed.
+  void operand(Operand& operand, const char* name, std::size_t least) {
     bytes_ += least;
-    return find_operand(name, least);
+    find_operand(operand, name, least);
   }
 
   // At least 0.
@@ -52,8 +53,8 @@ class Request {
     throw Error(Code::Argument, std::string(name) + " cannot be '" + word + "'; expected " + all_words<Enum>());
   }
 
-  // An operand whose memory is the host's.
-  Operand host_operand(const char* name, std::size_t least);
+  // One whose memory is the host's, and is there at once. Errors: Argument.
+  [[nodiscard]] Operand host_operand(const char* name, std::size_t least);
 
   // That the operation gives so many bytes; results are given in the order in which they were named. The operand stays
   // where it is until the operation has run, and is given memory before.
@@ -70,7 +71,7 @@ class Request {
 
  protected:
   ~Request() = default;
-  virtual Operand find_operand(const char* name, std::size_t least) = 0;
+  virtual void find_operand(Operand& operand, const char* name, std::size_t least) = 0;
 
  private:
   std::size_t bytes_ = 0;

@@ -106,8 +106,28 @@ describe('products and systems of two types', () => {
     );
   });
 
-  // It is a cast and then the operation, of which the caller knows nothing.
-  test('of operands that are cast is one operation: what is disposed or released meanwhile does not stop it', async () => {
+  test('of operands that are converted is one operation of its stream: what is asked afterwards comes afterwards', async () => {
+    const n = 200;
+    const large = { type: 'int32', data: new Int32Array(n * n), dims: [n, n] } as const;
+    for (let i = 0; i < n; i++) large.data[i * n + i] = i + 1;
+    const small = tensor([[4]], { type: 'float64' });
+    await using other = await open({ device: testDevice, streams: 2 });
+    await using held = await other.put(large);
+    for (const [where, operand] of Object.entries({ 'in host memory': large, 'on the device': held })) {
+      const before = other.stats().streams.completed;
+      const order: string[] = [];
+      await other.streams.use((stream) =>
+        Promise.all([
+          other.linalg.inv(operand, { stream }).then(() => order.push('large')),
+          other.linalg.inv(small, { stream }).then(() => order.push('small')),
+        ]),
+      );
+      expect(order, where).toEqual(['large', 'small']);
+      await expect.poll(() => other.stats().streams.completed - before, { message: where }).toBe(2);
+    }
+  });
+
+  test('and what is disposed or released meanwhile does not stop it', async () => {
     const other = await open({ device: testDevice, streams: 2 });
     const four = tensor([[4]], { type: 'int32' });
     const quarter = tensor([[0.25]], { type: 'float64' });

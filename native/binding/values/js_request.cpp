@@ -22,8 +22,19 @@ std::vector<float> JsRequest::numbers(const char* name) const {
   return found;
 }
 
-Operand JsRequest::find_operand(const char* name, std::size_t least) {
-  return inputs_.emplace_back(object_.Get(name), least, name).operand();
+void JsRequest::find_operand(Operand& operand, const char* name, std::size_t least) {
+  const Napi::Value value = object_.Get(name);
+  if (value.IsObject() && !value.IsTypedArray()) {
+    const auto object = value.As<Napi::Object>();
+    if (const Napi::Value source = object.Get("convert"); !source.IsUndefined()) {
+      const JsRequest types(object);
+      Conversion conversion(types.type("from"), types.type("to"), least, operand);
+      conversion.set_source(inputs_.emplace_back(source, conversion.least(), name).operand());
+      conversions_.push_back(std::move(conversion));
+      return;
+    }
+  }
+  operand = inputs_.emplace_back(value, least, name).operand();
 }
 
 }  // namespace tensorlane

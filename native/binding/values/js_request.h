@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "binding/values/conversion.h"
 #include "binding/values/input.h"
 #include "device/request.h"
 
@@ -22,14 +23,17 @@ class JsRequest final : public Request {
   [[nodiscard]] std::string text(const char* name) const override;
   [[nodiscard]] std::vector<std::int64_t> sizes(const char* name) const override;
   [[nodiscard]] std::vector<float> numbers(const char* name) const override;
-  Operand find_operand(const char* name, std::size_t least) override;
+  void find_operand(Operand& operand, const char* name, std::size_t least) override;
 
   // What keeps the operands valid.
   [[nodiscard]] std::vector<Input> take_inputs() { return std::move(inputs_); }
+  // What is to be converted before the operation; it reads the inputs.
+  [[nodiscard]] std::vector<Conversion> take_conversions() { return std::move(conversions_); }
 
  private:
   const Napi::Object& object_;
   std::vector<Input> inputs_;
+  std::vector<Conversion> conversions_;
 };
 
 }  // namespace tensorlane

@@ -21,6 +21,7 @@ class OperationWorker final : public LaneWorker {
     JsRequest request(object);
     operation_ = read_operation(name, request);
     inputs_ = request.take_inputs();
+    conversions_ = request.take_conversions();
     for (const Input& input : inputs_) {
       if (input.order() != nullptr) uses(*input.order(), false);
     }
@@ -40,6 +41,7 @@ class OperationWorker final : public LaneWorker {
         result->data = static_cast<std::byte*>(blocks_.emplace_back(result->bytes).data());
       }
     }
+    for (Conversion& conversion : conversions_) conversion.run(*device_, lane);
     operation_->run(*device_, lane);
   }
 
@@ -61,6 +63,7 @@ class OperationWorker final : public LaneWorker {
   bool on_device_;  // where the results go
   std::unique_ptr<Operation> operation_;
   std::vector<Input> inputs_;
+  std::vector<Conversion> conversions_;  // of them, and to operands of the operation
   std::vector<ResultBlock> blocks_;
 };
 

@@ -30,8 +30,8 @@ struct BroadcastBatch {
 template <typename Args>
 void read_pair(Request& request, Args& args, MatrixShape a, MatrixShape b, Operand& result, MatrixShape of_result) {
   BroadcastBatch batch(request);
-  args.a = request.operand("a", checked_bytes(args.type, {batch.matrices(batch.a_strides), a.rows, a.columns}));
-  args.b = request.operand("b", checked_bytes(args.type, {batch.matrices(batch.b_strides), b.rows, b.columns}));
+  request.operand(args.a, "a", checked_bytes(args.type, {batch.matrices(batch.a_strides), a.rows, a.columns}));
+  request.operand(args.b, "b", checked_bytes(args.type, {batch.matrices(batch.b_strides), b.rows, b.columns}));
   request.result(result, checked_bytes(args.type, {batch.total, of_result.rows, of_result.columns}));
   args.batch_dims = std::move(batch.dims);
   args.a_strides = std::move(batch.a_strides);
@@ -45,7 +45,7 @@ void read_matrices(Request& request, Args& args) {
   args.batch = request.size("batch");
   args.m = request.size("m");
   args.n = request.size("n");
-  args.a = request.operand("a", checked_bytes(args.type, {args.batch, args.m, args.n}));
+  request.operand(args.a, "a", checked_bytes(args.type, {args.batch, args.m, args.n}));
 }
 
 // The same of n x n. Gives their bytes.
@@ -55,7 +55,7 @@ std::size_t read_square(Request& request, Args& args) {
   args.batch = request.size("batch");
   args.n = request.size("n");
   const std::size_t bytes = checked_bytes(args.type, {args.batch, args.n, args.n});
-  args.a = request.operand("a", bytes);
+  request.operand(args.a, "a", bytes);
   return bytes;
 }
 

@@ -22,7 +22,7 @@ struct CastArgs {
     from_type = request.type();
     to_type = request.type("to");
     count = request.size("count");
-    a = request.operand("a", checked_bytes(from_type, {count}));
+    request.operand(a, "a", checked_bytes(from_type, {count}));
     request.result(result, checked_bytes(to_type, {count}));
   }
 };
@@ -48,7 +48,7 @@ struct TransposeArgs {
     }
     if (!is_permutation) throw Error(Code::Argument, "transpose: every axis must be named once");
     const std::size_t bytes = checked_bytes(type, {count});
-    a = request.operand("a", bytes);
+    request.operand(a, "a", bytes);
     request.result(result, bytes);
   }
 };
@@ -63,7 +63,7 @@ struct HasNonFiniteArgs {
     type = request.float_type();
     items = request.size("items");
     elements = request.size("elements");
-    a = request.operand("a", checked_bytes(type, {items, elements}));
+    request.operand(a, "a", checked_bytes(type, {items, elements}));
     request.result(result, checked_bytes(DType::Bool, {items}));
   }
 };

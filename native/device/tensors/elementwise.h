@@ -31,8 +31,8 @@ struct BinaryArgs {
     op = request.choice<BinaryOp>("op");
     type = op == BinaryOp::Div ? request.float_type() : number_type(request);
     walk.read(request, {"aStrides", "bStrides"});
-    a = request.operand("a", checked_bytes(type, {walk.counts[0]}));
-    b = request.operand("b", checked_bytes(type, {walk.counts[1]}));
+    request.operand(a, "a", checked_bytes(type, {walk.counts[0]}));
+    request.operand(b, "b", checked_bytes(type, {walk.counts[1]}));
     request.result(result, checked_bytes(result_type(), {walk.total}));
   }
 };
@@ -49,7 +49,7 @@ struct UnaryArgs {
     type = op == UnaryOp::Abs ? number_type(request) : request.float_type();
     count = request.size("count");
     const std::size_t bytes = checked_bytes(type, {count});
-    a = request.operand("a", bytes);
+    request.operand(a, "a", bytes);
     request.result(result, bytes);
   }
 };
@@ -68,7 +68,7 @@ struct ClipArgs {
     std::memcpy(low.data(), request.host_operand("low", one).data, one);
     std::memcpy(high.data(), request.host_operand("high", one).data, one);
     const std::size_t bytes = checked_bytes(type, {count});
-    a = request.operand("a", bytes);
+    request.operand(a, "a", bytes);
     request.result(result, bytes);
   }
 
@@ -90,9 +90,9 @@ struct WhereArgs {
     const DType type = request.type();
     element_bytes = byte_size(type, 1);
     walk.read(request, {"conditionStrides", "aStrides", "bStrides"});
-    condition = request.operand("condition", checked_bytes(DType::Bool, {walk.counts[0]}));
-    a = request.operand("a", checked_bytes(type, {walk.counts[1]}));
-    b = request.operand("b", checked_bytes(type, {walk.counts[2]}));
+    request.operand(condition, "condition", checked_bytes(DType::Bool, {walk.counts[0]}));
+    request.operand(a, "a", checked_bytes(type, {walk.counts[1]}));
+    request.operand(b, "b", checked_bytes(type, {walk.counts[2]}));
     request.result(result, checked_bytes(type, {walk.total}));
   }
 };
@@ -106,7 +106,7 @@ struct SoftmaxArgs {
 
   void read(Request& request) {
     type = request.float_type();
-    a = dims.read(request, type);
+    dims.read(request, type, a);
     request.result(result, checked_bytes(type, {dims.outer, dims.length, dims.inner}));
   }
 };

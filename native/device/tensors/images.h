@@ -47,7 +47,7 @@ struct ImageToTensorArgs {
     if (swap_red_blue && channels < 3) {
       throw Error(Code::Argument, "imageToTensor: there is no red and blue to swap");
     }
-    a = request.operand("a", checked_bytes(DType::UInt8, {batch, height, width, of_image}));
+    request.operand(a, "a", checked_bytes(DType::UInt8, {batch, height, width, of_image}));
     request.result(result, checked_bytes(DType::Float32, {batch, of_image, to_height, to_width}));
   }
 

@@ -13,12 +13,12 @@ namespace tensorlane {
 struct AxisDims {
   std::int64_t outer = 0, length = 0, inner = 0;
 
-  // Gives the operand `a` with them.
-  Operand read(Request& request, DType type) {
+  // And the operand `a` with them.
+  void read(Request& request, DType type, Operand& a) {
     outer = request.size("outer");
     length = request.size("length");
     inner = request.size("inner");
-    return request.operand("a", checked_bytes(type, {outer, length, inner}));
+    request.operand(a, "a", checked_bytes(type, {outer, length, inner}));
   }
 };
 
@@ -33,7 +33,7 @@ struct ReduceArgs {
   void read(Request& request) {
     type = request.float_type();
     reduction = request.choice<Reduction>("reduction");
-    a = dims.read(request, type);
+    dims.read(request, type, a);
     request.result(result, checked_bytes(type, {dims.outer, dims.inner}));
   }
 };
@@ -47,7 +47,7 @@ struct ArgmaxArgs {
 
   void read(Request& request) {
     type = request.float_type();
-    a = dims.read(request, type);
+    dims.read(request, type, a);
     request.result(result, checked_bytes(DType::Int64, {dims.outer, dims.inner}));
   }
 };
@@ -70,7 +70,7 @@ struct TopKArgs {
       throw Error(Code::Argument, "topK: k must be at most " + std::to_string(kMost) + ", got " + std::to_string(k) +
                                       "; use a smaller one");
     }
-    a = request.operand("a", checked_bytes(type, {rows, columns}));
+    request.operand(a, "a", checked_bytes(type, {rows, columns}));
     request.result(values, checked_bytes(type, {rows, k}));
     request.result(indices, checked_bytes(DType::Int64, {rows, k}));
   }

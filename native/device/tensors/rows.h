@@ -21,8 +21,8 @@ std::int64_t read_rows(Request& request, Args& args) {
   if (args.index_type != DType::Int32 && args.index_type != DType::Int64) {
     throw Error(Code::DType, "indices must be int32 or int64");
   }
-  args.a = request.operand("a", static_cast<std::size_t>(checked_product({args.rows, row_bytes})));
-  args.indices = request.operand("indices", checked_bytes(args.index_type, {args.count}));
+  request.operand(args.a, "a", static_cast<std::size_t>(checked_product({args.rows, row_bytes})));
+  request.operand(args.indices, "indices", checked_bytes(args.index_type, {args.count}));
   return row_bytes;
 }
 
@@ -50,7 +50,7 @@ struct ScatterArgs {
 
   void read(Request& request) {
     const std::int64_t bytes = read_rows(request, *this);
-    updates = request.operand("updates", static_cast<std::size_t>(checked_product({count, bytes})));
+    request.operand(updates, "updates", static_cast<std::size_t>(checked_product({count, bytes})));
     request.result(result, static_cast<std::size_t>(checked_product({rows, bytes})));
   }
 };
@@ -70,7 +70,7 @@ struct PadArgs {
     elements = request.size("elements");
     count = request.size("count");
     length = request.size("length");
-    a = request.operand("a", checked_bytes(type, {elements}));
+    request.operand(a, "a", checked_bytes(type, {elements}));
     offsets = request.host_operand("offsets", checked_bytes(DType::Int64, {count + 1}));
     std::memcpy(value.data(), request.host_operand("value", element_bytes).data, element_bytes);
     request.result(result, checked_bytes(type, {count, length}));

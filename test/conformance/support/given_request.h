@@ -28,11 +28,10 @@ struct GivenRequest final : Request {
   [[nodiscard]] std::string text(const char* name) const override { return of(texts, name); }
   [[nodiscard]] std::vector<std::int64_t> sizes(const char* name) const override { return of(lists, name); }
   [[nodiscard]] std::vector<float> numbers(const char* name) const override { return of(float_lists, name); }
-  Operand find_operand(const char* name, std::size_t least) override {
+  void find_operand(Operand& operand, const char* name, std::size_t least) override {
     read[name] = least;
-    Operand found = of(operands, name);
-    if (found.bytes < least) throw Error(Code::Shape, std::string(name) + " is too small");
-    return found;
+    operand = of(operands, name);
+    if (operand.bytes < least) throw Error(Code::Shape, std::string(name) + " is too small");
   }
 
   // The bytes of the results, in order, of an operation that read this and still exists.
