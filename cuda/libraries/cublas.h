@@ -12,7 +12,6 @@ namespace tensorlane::cuda {
   X(cublasSetWorkspace_v2) X(cublasGetVersion_v2) X(cublasGetStatusString)   \
   X(cublasSgetrfBatched) X(cublasDgetrfBatched)                              \
   X(cublasSgetrsBatched) X(cublasDgetrsBatched)                              \
-  X(cublasSgetriBatched) X(cublasDgetriBatched)                              \
   X(cublasStrsm_v2) X(cublasDtrsm_v2)
 
 #define TENSORLANE_CUBLAS_LT_FUNCTIONS(X)                                                                          \

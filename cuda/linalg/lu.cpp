@@ -52,8 +52,7 @@ void LuFactors::factorise_each(int* info) {
   }
 }
 
-void LuFactors::solve(bool transposed, std::int64_t first, std::int64_t count, std::int64_t columns, void* b) const {
-  const cublasOperation_t operation = transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+void LuFactors::solve(std::int64_t first, std::int64_t count, std::int64_t columns, void* b) const {
   if (batched_) {
     const Temporary right = pointers_to(lane_, type_, b, n_ * columns, count);
     const int n = to_int(n_, "solve");
@@ -64,7 +63,7 @@ void LuFactors::solve(bool transposed, std::int64_t first, std::int64_t count, s
       const auto getrs = pick<T>(cublas.cublasSgetrsBatched, cublas.cublasDgetrsBatched);
       in_parts(count, kMostAtOnce, [&](std::int64_t part, std::int64_t size) {
         int info = 0;  // on the host: says only whether the arguments were understood
-        check(getrs(lane_.cublas_handle(), operation, n, nrhs, pointers_.as<const T*>() + first + part, n,
+        check(getrs(lane_.cublas_handle(), CUBLAS_OP_N, n, nrhs, pointers_.as<const T*>() + first + part, n,
                     pivots_.as<int>() + (first + part) * n_, right.as<T*>() + part, n, &info, static_cast<int>(size)),
               "cublasgetrsBatched");
         if (info != 0) {
@@ -78,7 +77,7 @@ void LuFactors::solve(bool transposed, std::int64_t first, std::int64_t count, s
   const cudaDataType type = data_type(type_);
   const Temporary info = lane_.temporary(sizeof(int));  // says only whether the arguments were understood
   for (std::int64_t i = 0; i < count; ++i) {
-    check(cusolver.cusolverDnXgetrs(lane_.cusolver_handle(), lane_.cusolver_params(), operation, n_, columns, type,
+    check(cusolver.cusolverDnXgetrs(lane_.cusolver_handle(), lane_.cusolver_params(), CUBLAS_OP_N, n_, columns, type,
                                     at(type_, a_, (first + i) * n_ * n_), n_,
                                     pivots_.as<std::int64_t>() + (first + i) * n_, type, at(type_, b, i * n_ * columns),
                                     n_, info.as<int>()),
@@ -87,24 +86,8 @@ void LuFactors::solve(bool transposed, std::int64_t first, std::int64_t count, s
 }
 
 void LuFactors::invert(void* inverses) const {
-  if (!batched_) {
-    set_identity(lane_.stream(), type_, inverses, count_, n_, n_);
-    solve(false, 0, count_, n_, inverses);
-    return;
-  }
-  const Temporary results = pointers_to(lane_, type_, inverses, n_ * n_, count_);
-  const Temporary info = lane_.temporary(static_cast<std::size_t>(count_) * sizeof(int));  // what getrf said already
-  const int n = to_int(n_, "inv");
-  with_type(type_, [&](auto type) {
-    using T = decltype(type);
-    const Cublas& cublas = lane_.cublas();
-    const auto getri = pick<T>(cublas.cublasSgetriBatched, cublas.cublasDgetriBatched);
-    in_parts(count_, kMostAtOnce, [&](std::int64_t first, std::int64_t count) {
-      check(getri(lane_.cublas_handle(), n, pointers_.as<const T*>() + first, n, pivots_.as<int>() + first * n_,
-                  results.as<T*>() + first, n, info.as<int>() + first, static_cast<int>(count)),
-            "cublasgetriBatched");
-    });
-  });
+  set_identity(lane_.stream(), type_, inverses, count_, n_, n_);
+  solve(0, count_, n_, inverses);
 }
 
 }  // namespace tensorlane::cuda

@@ -9,7 +9,7 @@
 
 namespace tensorlane::cuda {
 
-// Of matrices as the libraries see them, by columns: the buffer of a row-major matrix is its transpose.
+// Of matrices by columns, as the libraries have them.
 class LuFactors {
  public:
   // Factorises `count` packed n x n matrices where they are; they must stay there. info[i] > 0: matrix i is exactly
@@ -17,10 +17,10 @@ class LuFactors {
   LuFactors(CudaLane& lane, DType type, std::int64_t n, std::int64_t count, void* a, int* info);
 
   // For the matrices from `first` on: replaces the `columns` right-hand sides of each, n x columns by columns, packed,
-  // by the solutions of the transposed (or not) systems.
-  void solve(bool transposed, std::int64_t first, std::int64_t count, std::int64_t columns, void* b) const;
+  // by the solutions.
+  void solve(std::int64_t first, std::int64_t count, std::int64_t columns, void* b) const;
 
-  // All inverses, packed.
+  // All inverses, packed and by columns: what solves A X = 1.
   void invert(void* inverses) const;
 
   // 1-based, n a matrix.

@@ -1,11 +1,12 @@
-// Linear systems by LU factors. The buffer of a row-major A is A^T, so that is what is factorised, and the systems are
-// solved with its transpose. Right-hand sides must be columns: one vector already is, several are transposed in and
-// out.
+// Linear systems by LU factors. The libraries' matrices lie by columns. A is transposed, so that its rows are what is exchanged, as with
+// numpy: of its transpose other matrices come out exactly singular. Right-hand sides are transposed in and out where
+// they are several; one vector is a column already.
 //
 // Each different matrix is factorised once, however many systems it serves.
 #include <array>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "core/batch_dims.h"
 #include "cuda/kernels/finite.h"
@@ -69,9 +70,9 @@ void solve_items(CudaLane& lane, const SolveArgs& args, const BatchWalk& walk, c
     const std::int64_t vectors = size * args.nrhs;
     factors.scaled.scale_right_sides(a, a_step, args.nrhs, vectors, right, own);
     if (a_step == 0) {
-      factors.lu.solve(true, a, 1, vectors, right);  // one matrix: their columns lie side by side
+      factors.lu.solve(a, 1, vectors, right);  // one matrix: their columns lie side by side
     } else {
-      factors.lu.solve(true, a, size, args.nrhs, right);
+      factors.lu.solve(a, size, args.nrhs, right);
     }
     factors.scaled.scale_solutions(a, a_step, args.nrhs, vectors, own, right);
   };
@@ -105,10 +106,12 @@ void solve(CudaLane& lane, const SolveArgs& args) {
   std::optional<Factors> factors;
   const auto factorise = [&](const void* from, std::int64_t first, std::int64_t count) {
     factors.reset();
+    const Temporary rows = lane.temporary(a_bytes * static_cast<std::size_t>(count));
+    copy_finite(lane.stream(), type, from, rows.as(), count, a_elements, a_not_finite.at(first));
+    Equilibration scaled(lane, type, args.n, count, rows.as());
     a = lane.temporary(a_bytes * static_cast<std::size_t>(count));
-    copy_finite(lane.stream(), type, from, a.as(), count, a_elements, a_not_finite.at(first));
-    factors.emplace(Factors{Equilibration(lane, type, args.n, count, a.as()),
-                            LuFactors(lane, type, args.n, count, a.as(), singular.at(first))});
+    transpose(lane.stream(), size_of(type), rows.as(), a.as(), count, args.n, args.n);
+    factors.emplace(Factors{std::move(scaled), LuFactors(lane, type, args.n, count, a.as(), singular.at(first))});
   };
 
   const std::array inputs{BatchOperand{&args.a, walk.a_is_item() ? a_bytes : 0},

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -87,6 +88,45 @@ TEST_CASE_TEMPLATE("inv: badly conditioned matrices, and such as need pivoting",
   for (const Matrix& matrix : {with_spectrum(random, kSize, kSize, spectrum), pivoting}) {
     const std::vector<T> a = narrow<T>(matrix);
     check_inverse(a.data(), invert(subject, a, 1, kSize).data(), kSize);
+  }
+}
+
+// As the matrices of test collections are: what X A comes to says nothing of A X there.
+TEST_CASE_TEMPLATE("inv: of matrices that are famous for it A X is as close to 1 as with numpy", T, float, double) {
+  const auto made = [](std::int64_t n, auto element) {
+    Matrix a(n, n);
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (std::int64_t j = 0; j < n; ++j) a(i, j) = element(static_cast<double>(i), static_cast<double>(j));
+    }
+    return a;
+  };
+  Subject subject;
+  for (const std::int64_t n : {3, 5, 7}) {
+    const auto size = static_cast<double>(n);
+    const std::vector<std::pair<std::string, Matrix>> all{
+        {"Hilbert", made(n, [](double i, double j) { return 1 / (i + j + 1); })},
+        {"Lotkin", made(n, [](double i, double j) { return i == 0 ? 1 : 1 / (i + j + 1); })},
+        {"Lotkin, transposed", made(n, [](double i, double j) { return j == 0 ? 1 : 1 / (i + j + 1); })},
+        {"Vandermonde", made(n, [&](double i, double j) { return std::pow((i + 1) / size, j); })},
+        {"Frank", made(n, [&](double i, double j) { return j >= i ? size - j : (j == i - 1 ? size - i : 0); })},
+        {"Kahan", made(n, [](double i, double j) { return std::pow(0.9, i) * (i == j ? 1 : (j > i ? -0.44 : 0)); })},
+        {"Forsythe",
+         made(n, [&](double i, double j) { return j == i + 1 ? 1 : (i == size - 1 && j == 0 ? 1e-6 : 0); })},
+        {"graded", made(n, [](double i, double j) { return std::pow(10, -i) + (i == j ? std::pow(0.1, i) : 0); })},
+    };
+    std::vector<T> batch;
+    for (const auto& [name, matrix] : all) {
+      INFO(name, ", n ", n);
+      const std::vector<T> a = narrow<T>(matrix);
+      check_inverse(a.data(), invert(subject, a, 1, n).data(), n, Product::Right);
+      batch.insert(batch.end(), a.begin(), a.end());
+    }
+    const std::vector<T> inverses = invert(subject, batch, static_cast<std::int64_t>(all.size()), n);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      INFO(all[i].first, ", n ", n, ", in a batch");
+      const std::size_t at = i * static_cast<std::size_t>(n * n);
+      check_inverse(batch.data() + at, inverses.data() + at, n, Product::Right);
+    }
   }
 }
 

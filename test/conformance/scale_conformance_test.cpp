@@ -249,6 +249,22 @@ TEST_CASE_TEMPLATE("scale: det and slogdet", T, float, double) {
   }
 }
 
+// Half of three of the smallest numbers is two of them, in the type's arithmetic.
+TEST_CASE_TEMPLATE("scale: a pivot that only underflow makes 0 is none of a singular matrix", T, float, double) {
+  Subject subject({.cores = 1});
+  const T least = std::numeric_limits<T>::denorm_min();
+  const std::vector<T> a{2, 3 * least, 1, 2 * least};
+  const std::vector<T> b{3 * least, 2 * least};
+  const std::vector<T> x = unset<T>(2);
+  subject.solve({kDType<T>, 2, 1, {}, {}, {}, operand(a), operand(b), operand(x)});
+  CHECK((x == std::vector<T>{0, 1}));
+  const std::vector<T> sign = unset<T>(1);
+  const std::vector<T> log_abs = unset<T>(1);
+  subject.det({kDType<T>, true, 1, 2, operand(a), operand(sign), operand(log_abs)});
+  CHECK(sign[0] == 1);
+  CHECK(static_cast<double>(log_abs[0]) == doctest::Approx(std::log(static_cast<double>(least))));
+}
+
 TEST_CASE_TEMPLATE("scale: what is too large for the type is an error that names its matrices", T, float, double) {
   Subject subject;
   const T least = std::numeric_limits<T>::denorm_min();

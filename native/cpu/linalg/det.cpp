@@ -84,18 +84,19 @@ void det_batch(Lane& lane, const DetArgs& args) {
     }
     return product;
   };
-  // A singular one is no less so for being scaled.
-  const auto is_safe = [&](const Product& product) { return product.is_zero() || has_safe_pivots(lu, n); };
   std::vector<std::int64_t> not_finite;
   std::vector<std::int64_t> beyond;
   for_each_finite("det", args.batch, load, [&](std::int64_t i) {
     Product product = product_of();
-    if (!is_safe(product)) {
+    if (!has_safe_pivots(lu, n)) {
       if (!load(i)) return not_finite.push_back(i);  // written to meanwhile
-      const Equilibration scaled(lu, n);
-      product = product_of();
-      product.scale(scaled.total());
-      if (!product.finite()) return beyond.push_back(i);
+      // A singular one is no less so for being scaled, unless that is what made it singular.
+      if (!product.is_zero() || has_tiny(lu, n * n)) {
+        const Equilibration scaled(lu, n);
+        product = product_of();
+        product.scale(scaled.total());
+        if (!product.finite()) return beyond.push_back(i);
+      }
     }
     det[i] = args.log ? product.sign<T>() : product.value<T>();
     if (args.log) log_abs[i] = product.log_abs<T>();

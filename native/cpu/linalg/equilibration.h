@@ -16,12 +16,15 @@
 
 namespace tensorlane::cpu {
 
+// How a matrix lies: one row after the other, or one column.
+enum class Layout { Rows, Columns };
+
 class Equilibration {
  public:
-  // Scales the finite row-major matrix.
+  // Scales the finite matrix: first the rows, whatever the layout.
   template <typename T>
-  Equilibration(T* a, std::int64_t size)
-      : rows_(static_cast<std::size_t>(size), kNone), columns_(static_cast<std::size_t>(size), kNone) {
+  Equilibration(T* a, std::int64_t size, Layout layout = Layout::Rows)
+      : rows_(static_cast<std::size_t>(size), kNone), columns_(static_cast<std::size_t>(size), kNone), layout_(layout) {
     std::vector<int> exponents(static_cast<std::size_t>(size) * static_cast<std::size_t>(size), kNone);
     for_each(size, [&](std::size_t at, std::size_t i, std::size_t) {
       if (a[at] == 0) return;
@@ -50,15 +53,23 @@ class Equilibration {
  private:
   static constexpr int kNone = std::numeric_limits<int>::min();
 
+  // With the row and the column of each element.
   template <typename Visit>
-  static void for_each(std::int64_t size, Visit visit) {
+  void for_each(std::int64_t size, Visit visit) const {
     const auto n = static_cast<std::size_t>(size);
     for (std::size_t i = 0; i < n; ++i) {
-      for (std::size_t j = 0; j < n; ++j) visit(i * n + j, i, j);
+      for (std::size_t j = 0; j < n; ++j) {
+        if (layout_ == Layout::Rows) {
+          visit(i * n + j, i, j);
+        } else {
+          visit(i * n + j, j, i);
+        }
+      }
     }
   }
 
   std::vector<int> rows_, columns_;
+  Layout layout_;
 };
 
 // Whether elimination has kept its digits, by the pivots on the diagonal of its factors: none so small that rounding is
@@ -76,6 +87,13 @@ template <typename T>
     largest = pivot > largest ? pivot : largest;
   }
   return finite && smallest >= kLeast * largest;
+}
+
+// Whether one of so many elements is so small that what elimination takes from it may vanish: a pivot that came out 0 says nothing then.
+template <typename T>
+[[nodiscard]] bool has_tiny(const T* values, std::int64_t count) {
+  constexpr T kLeast = std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon();
+  return std::any_of(values, values + count, [](T value) { return value != 0 && std::abs(value) < kLeast; });
 }
 
 // That of the largest of so many elements; 0 of zeros alone.

@@ -1,7 +1,5 @@
-// The inverse by LU factorisation with partial pivoting (LAPACK's getrf and getri).
-//
-// The buffer of the row-major A is the column-major A^T, and the inverse of that is the transpose of A's: the inverse
-// of the buffer, taken as it is, is the buffer of the inverse. It is done in the result's own memory.
+// The inverse by LU factorisation with partial pivoting (LAPACK's getrf and getrs): A X = 1 is solved, of A itself and not of its
+// transpose, as numpy does. Of badly conditioned matrices that is what makes A X come close to 1, and the same ones exactly singular.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +9,7 @@
 #include "cpu/linalg/equilibration.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
+#include "cpu/linalg/matrix.h"
 #include "cpu/linalg/operation.h"
 #include "cpu/operations.h"
 
@@ -25,29 +24,27 @@ void inv_batch(Lane& lane, const InvArgs& args) {
   if (n == 0 || args.batch == 0) return;
   check_lapack_size("inv", n, n);
   const auto size = static_cast<Int>(n);
-  T optimal{};
-  Int info = 0;
-  lapack::getri(size, static_cast<T*>(nullptr), nullptr, &optimal, -1, &info);
-  check_info("inv: getri", info);
-  const std::int64_t lwork = work_size(optimal);
-  check_work_size("inv", lwork, n, n, "split the matrix");
-  const auto arrays = take_arrays<T, Int>(lane.workspace(), lwork, n);
-  T* work = std::get<0>(arrays);
+  const auto arrays = take_arrays<T, Int>(lane.workspace(), n * n, n);
+  T* lu = std::get<0>(arrays);
   Int* pivots = std::get<1>(arrays);
 
   const auto* a = elements<const T>(args.a);
   auto* inverse = elements<T>(args.inverse);
   const auto count = static_cast<std::size_t>(n * n);
   bool safe = true;
-  // Whether it is not singular.
+  // In place. Whether it is not singular.
   const auto invert = [&](T* one) {
-    lapack::getrf(size, one, pivots, &info);
+    Int info = 0;
+    transpose(one, n, n, lu);
+    lapack::getrf(size, lu, pivots, &info);
     check_info("inv: getrf", info);
     if (info > 0) return false;
-    safe = has_safe_pivots(one, n);
-    lapack::getri(size, one, pivots, work, static_cast<Int>(lwork), &info);
-    check_info("inv: getri", info);
-    return info == 0;
+    safe = has_safe_pivots(lu, n);
+    set_identity(one, n);
+    lapack::getrs('N', size, size, lu, pivots, one, &info);
+    check_info("inv: getrs", info);
+    transpose_in_place(one, n);
+    return true;
   };
   std::vector<std::int64_t> not_finite;
   std::vector<std::int64_t> singular;
@@ -56,13 +53,14 @@ void inv_batch(Lane& lane, const InvArgs& args) {
       "inv", args.batch, [&](std::int64_t i) { return copy_finite(a + i * n * n, inverse + i * n * n, count); },
       [&](std::int64_t i) {
         T* one = inverse + i * n * n;
-        if (!invert(one)) {
-          singular.push_back(i);
-          return;
-        }
-        if (safe && all_finite(one, count)) return;
+        const bool inverted = invert(one);
+        if (inverted && safe && all_finite(one, count)) return;
         if (!copy_finite(a + i * n * n, one, count)) {  // written to meanwhile
           not_finite.push_back(i);
+          return;
+        }
+        if (!inverted && !has_tiny(one, n * n)) {
+          singular.push_back(i);
           return;
         }
         const Equilibration scaled(one, n);

@@ -26,8 +26,6 @@ void sgetrs_(const char* trans, const Int* n, const Int* nrhs, const float* a, c
              float* b, const Int* ldb, Int* info);
 void dgetrs_(const char* trans, const Int* n, const Int* nrhs, const double* a, const Int* lda, const Int* ipiv,
              double* b, const Int* ldb, Int* info);
-void sgetri_(const Int* n, float* a, const Int* lda, const Int* ipiv, float* work, const Int* lwork, Int* info);
-void dgetri_(const Int* n, double* a, const Int* lda, const Int* ipiv, double* work, const Int* lwork, Int* info);
 void spotrf_(const char* uplo, const Int* n, float* a, const Int* lda, Int* info);
 void dpotrf_(const char* uplo, const Int* n, double* a, const Int* lda, Int* info);
 void sgelqf_(const Int* m, const Int* n, float* a, const Int* lda, float* tau, float* work, const Int* lwork,
@@ -72,12 +70,6 @@ inline void getrs(char trans, Int n, Int nrhs, const float* a, const Int* ipiv, 
 }
 inline void getrs(char trans, Int n, Int nrhs, const double* a, const Int* ipiv, double* b, Int* info) {
   dgetrs_(&trans, &n, &nrhs, a, &n, ipiv, b, &n, info);
-}
-inline void getri(Int n, float* a, const Int* ipiv, float* work, Int lwork, Int* info) {
-  sgetri_(&n, a, &n, ipiv, work, &lwork, info);
-}
-inline void getri(Int n, double* a, const Int* ipiv, double* work, Int lwork, Int* info) {
-  dgetri_(&n, a, &n, ipiv, work, &lwork, info);
 }
 inline void potrf(char uplo, Int n, float* a, Int* info) { spotrf_(&uplo, &n, a, &n, info); }
 inline void potrf(char uplo, Int n, double* a, Int* info) { dpotrf_(&uplo, &n, a, &n, info); }

@@ -1,7 +1,8 @@
 // Linear systems by LU factorisation with partial pivoting (LAPACK's getrf and getrs).
 //
-// The buffer of the row-major A is the column-major A^T, so A^T is what is factorised and getrs solves with its
-// transpose. The right-hand sides must be columns: one vector already is, several are transposed in and out.
+// LAPACK's matrices lie by columns. A is transposed, so that its rows are what is exchanged, as with numpy: of its transpose other
+// matrices come out exactly singular. Right-hand sides are transposed in and out where they are several; one
+// vector is a column already.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -37,12 +38,12 @@ class Solver {
 
   SolveOutcome solve(std::int64_t i, std::int64_t ai, std::int64_t bi) {
     if (!load(ai, bi)) return SolveOutcome::NotFinite;
-    if (!eliminate()) return SolveOutcome::Singular;
-    const bool safe = has_safe_pivots(lu_, n_);
-    const T* x = substitute();
-    if (!safe || !all_finite(x, b_elements())) {
+    const bool singular = !eliminate();
+    const T* x = !singular && has_safe_pivots(lu_, n_) ? substitute() : nullptr;
+    if (x == nullptr || !all_finite(x, b_elements())) {
       if (!load(ai, bi)) return SolveOutcome::NotFinite;  // written to meanwhile
-      const Equilibration scaled(lu_, n_);
+      if (singular && !has_tiny(lu_, n_ * n_)) return SolveOutcome::Singular;
+      const Equilibration scaled(lu_, n_, Layout::Columns);
       const std::vector<int> of_columns = scale_right_sides(scaled);
       if (!eliminate()) return SolveOutcome::Singular;
       x = substitute();
@@ -59,8 +60,8 @@ class Solver {
   [[nodiscard]] T* right_sides() const { return nrhs_ > 1 ? columns_ : rows_; }
 
   [[nodiscard]] bool load(std::int64_t ai, std::int64_t bi) {
-    const bool finite_a =
-        copy_finite(elements<const T>(args_.a) + ai * n_ * n_, lu_, static_cast<std::size_t>(n_ * n_));
+    transpose(elements<const T>(args_.a) + ai * n_ * n_, n_, n_, lu_);
+    const bool finite_a = all_finite(lu_, static_cast<std::size_t>(n_ * n_));
     const bool finite = copy_finite(elements<const T>(args_.b) + bi * n_ * nrhs_, rows_, b_elements()) && finite_a;
     if (nrhs_ > 1) transpose(rows_, n_, nrhs_, columns_);
     return finite;
@@ -75,7 +76,7 @@ class Solver {
 
   const T* substitute() {
     Int info = 0;
-    lapack::getrs('T', static_cast<Int>(n_), static_cast<Int>(nrhs_), lu_, pivots_, right_sides(), &info);
+    lapack::getrs('N', static_cast<Int>(n_), static_cast<Int>(nrhs_), lu_, pivots_, right_sides(), &info);
     check_info("solve: getrs", info);
     return right_sides();
   }

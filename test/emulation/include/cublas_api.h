@@ -68,10 +68,6 @@ cublasStatus_t cublasSgetrfBatched(cublasHandle_t handle, int n, float* const A[
                                    int batchSize);
 cublasStatus_t cublasDgetrfBatched(cublasHandle_t handle, int n, double* const A[], int lda, int* P, int* info,
                                    int batchSize);
-cublasStatus_t cublasSgetriBatched(cublasHandle_t handle, int n, const float* const A[], int lda, const int* P,
-                                   float* const C[], int ldc, int* info, int batchSize);
-cublasStatus_t cublasDgetriBatched(cublasHandle_t handle, int n, const double* const A[], int lda, const int* P,
-                                   double* const C[], int ldc, int* info, int batchSize);
 cublasStatus_t cublasSgetrsBatched(cublasHandle_t handle, cublasOperation_t trans, int n, int nrhs,
                                    const float* const Aarray[], int lda, const int* devIpiv, float* const Barray[],
                                    int ldb, int* info, int batchSize);

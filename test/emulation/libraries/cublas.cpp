@@ -106,43 +106,6 @@ cublasStatus_t getrs_batched(const char* name, cublasHandle_t handle, cublasOper
 }
 
 template <typename T>
-cublasStatus_t getri_batched(const char* name, cublasHandle_t handle, int n, const T* const a[], int lda,
-                             const int* pivots, T* const c[], int ldc, int* info, int batch) {
-  return with(name, handle, [&] {
-    check_batch(n, lda, batch);
-    require(ldc >= std::max(1, n), "ldc of at least max(1, n)");
-    if (batch == 0) return;
-    check_vector(a, batch, "A");
-    check_vector(c, batch, "C");
-    check_vector(info, batch, "info");
-    if (pivots != nullptr) check_vector(pivots, std::int64_t{n} * batch, "P");
-    submit_work(handle, [=, device = handle->device, a = emulation::on_device(a), c = emulation::on_device(c),
-                         info = emulation::on_device(info), pivots = emulation::on_device(pivots)] {
-      for (int i = 0; i < batch; ++i) {
-        const T* const matrix = matrix_of(device, a, i, extent(n, n, lda));
-        T* const inverse = matrix_of(device, c, i, extent(n, n, ldc));
-        if (matrix == nullptr || inverse == nullptr) return;
-        if (matrix == inverse) {
-          complain(name, "works out of place: A and C of a matrix must not be the same");
-          spoil(inverse, n, n, ldc);
-          continue;
-        }
-        const Matrix<T> lu = load<T>(matrix, n, n, lda);
-        info[i] = 0;
-        for (int k = n - 1; k >= 0; --k)
-          if (lu(k, k) == T{0}) info[i] = k + 1;
-        std::vector<Int> own;
-        if (pivots != nullptr) own.assign(pivots + std::int64_t{n} * i, pivots + std::int64_t{n} * (i + 1));
-        Matrix<T> x(n, n);
-        for (int k = 0; k < n; ++k) x(k, k) = T{1};
-        solve_with(lu, own, false, x);
-        store(x, inverse, ldc);
-      }
-    });
-  });
-}
-
-template <typename T>
 cublasStatus_t trsm_of(const char* name, cublasHandle_t handle, cublasSideMode_t side, cublasFillMode_t uplo,
                        cublasOperation_t trans, cublasDiagType_t diag, int m, int n, const T* alpha, const T* a,
                        int lda, T* b, int ldb) {
@@ -238,10 +201,6 @@ const char* cublasGetStatusString(cublasStatus_t status) {
                                          const T* const A[], int lda, const int* pivots, T* const B[], int ldb,        \
                                          int* info, int batchSize) {                                                   \
     return getrs_batched("cublas" #P "getrsBatched", handle, trans, n, nrhs, A, lda, pivots, B, ldb, info, batchSize); \
-  }                                                                                                                    \
-  cublasStatus_t cublas##P##getriBatched(cublasHandle_t handle, int n, const T* const A[], int lda, const int* pivots, \
-                                         T* const C[], int ldc, int* info, int batchSize) {                            \
-    return getri_batched("cublas" #P "getriBatched", handle, n, A, lda, pivots, C, ldc, info, batchSize);              \
   }                                                                                                                    \
   cublasStatus_t cublas##P##trsm_v2(cublasHandle_t handle, cublasSideMode_t side, cublasFillMode_t uplo,               \
                                     cublasOperation_t trans, cublasDiagType_t diag, int m, int n, const T* alpha,      \

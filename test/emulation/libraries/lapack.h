@@ -17,7 +17,6 @@ using Int = std::int32_t;
                  T*, const Int*, Int*);                                                                                \
   void p##syevd_(const char*, const char*, const Int*, T*, const Int*, T*, T*, const Int*, Int*, const Int*, Int*);    \
   void p##getrf_(const Int*, const Int*, T*, const Int*, Int*, Int*);                                                  \
-  void p##getri_(const Int*, T*, const Int*, const Int*, T*, const Int*, Int*);                                        \
   void p##geqrf_(const Int*, const Int*, T*, const Int*, T*, T*, const Int*, Int*);                                    \
   void p##orgqr_(const Int*, const Int*, const Int*, T*, const Int*, const T*, T*, const Int*, Int*);                  \
   void p##potrf_(const char*, const Int*, T*, const Int*, Int*);
@@ -55,13 +54,6 @@ EMULATION_LAPACK(d, double)
     const Int m = static_cast<Int>(a.rows), n = static_cast<Int>(a.columns), lda = a.ld();                             \
     Int info = 0;                                                                                                      \
     p##getrf_(&m, &n, a.data.data(), &lda, pivots.data(), &info);                                                      \
-    return info;                                                                                                       \
-  }                                                                                                                    \
-  inline Int getri(Matrix<T>& a, const std::vector<Int>& pivots) {                                                     \
-    const Int n = static_cast<Int>(a.rows), lda = a.ld(), size = std::max<Int>(1, 32 * n);                             \
-    std::vector<T> work(static_cast<std::size_t>(size));                                                               \
-    Int info = 0;                                                                                                      \
-    p##getri_(&n, a.data.data(), &lda, pivots.data(), work.data(), &size, &info);                                      \
     return info;                                                                                                       \
   }                                                                                                                    \
   inline void geqrf(Matrix<T>& a, std::vector<T>& tau) {                                                               \

@@ -22,35 +22,26 @@ double residual(const std::vector<double>& a, const std::vector<double>& x, cons
 
 }  // namespace
 
-TEST_CASE("cuBLAS factors, solves and inverts a batch") {
+TEST_CASE("cuBLAS factors and solves a batch") {
   const Clean clean;
   const Stream stream;
   const Blas blas(stream);
   const std::vector<double> a = random_values(kSize * kSize * kBatch), b = random_values(kSize * kBatch, 2);
-  const Memory<double> lu(a), x(b), inverse(a.size());
-  std::vector<double*> matrices, rights, inverses;
+  const Memory<double> lu(a), x(b);
+  std::vector<double*> matrices, rights;
   for (std::size_t i = 0; i < kBatch; ++i) {
     matrices.push_back(lu + i * kSize * kSize);
     rights.push_back(x + i * kSize);
-    inverses.push_back(inverse + i * kSize * kSize);
   }
-  const Memory<double*> at(matrices), right_at(rights), inverse_at(inverses);
+  const Memory<double*> at(matrices), right_at(rights);
   const Memory<int> pivots(kSize * kBatch), info(kBatch);
   BLAS_OK(BLAS(cublasDgetrfBatched)(blas.handle, kSize, at, kSize, pivots, info, kBatch));
   int host_info = 1;
   BLAS_OK(BLAS(cublasDgetrsBatched)(blas.handle, CUBLAS_OP_N, kSize, 1, at, kSize, pivots, right_at, kSize, &host_info,
                                     kBatch));
   CHECK_EQ(host_info, 0);
-  BLAS_OK(BLAS(cublasDgetriBatched)(blas.handle, kSize, at, kSize, pivots, inverse_at, kSize, info, kBatch));
   stream.wait();
   CHECK_LT(residual(a, x.values(), b), 1e-12);
-  const std::vector<double> inverted = inverse.values();
-  std::vector<double> by_inverse(b.size());
-  for (std::size_t m = 0; m < kBatch; ++m)
-    for (std::size_t i = 0; i < kSize; ++i)
-      for (std::size_t k = 0; k < kSize; ++k)
-        by_inverse[m * kSize + i] += inverted[m * kSize * kSize + k * kSize + i] * b[m * kSize + k];
-  CHECK_LT(residual(a, by_inverse, b), 1e-11);
   CHECK_EQ(info.values(), std::vector<int>(kBatch, 0));
 
   // info of getrs is on the host.
