@@ -2,7 +2,8 @@
 //
 // The rule it keeps: a process has one copy of the library, however many of its modules come in by `import` and how many by
 // `require`. So there is one file of code, in CommonJS, which every version of Node, Jest, and TypeScript's CommonJS can require, and
-// where bundlers see the platforms' packages required by name; the ES modules hand on what is in it. Each kind has its types.
+// where bundlers see the platforms' packages required by name; the ES modules hand on what is in it, and the programs take from it what
+// they have of the library. Each kind has its types.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -33,12 +34,16 @@ export async function bundleModules(folder, exported) {
     metafile: true,
     logLevel: 'error',
   });
-  const modules = /** @type {const} */ ({ ...common, format: 'esm', splitting: true });
+  const look = /** @type {const} */ ({ ...common, format: 'esm', outdir: '.', write: false });
 
-  const looked = await build({ ...modules, entryPoints: [...exported], outdir: '.', write: false });
+  const looked = await build({ ...look, splitting: true, entryPoints: [...exported] });
   const namesOf = (file) => looked.metafile.outputs[file].exports;
+  const ofPrograms = await build({ ...look, entryPoints: programs });
+  const shared = importedAcross(ofPrograms.metafile.inputs, looked.metafile.inputs);
   const key = (file) => file.replace(/\W/g, '_');
-  const all = exported.map((file) => `export * as ${key(file)} from './${file}';`).join('\n');
+  const all = [...new Set([...exported, ...shared])]
+    .map((file) => `export * as ${key(file)} from './${file}';`)
+    .join('\n');
   const required = path.join(folder, commonJs, 'dist');
   await build({
     ...common,
@@ -54,20 +59,23 @@ export async function bundleModules(folder, exported) {
       js: "'use strict'; const moduleUrl = typeof __filename === 'string' ? process.getBuiltinModule('node:url').pathToFileURL(__filename).href : undefined;",
     },
   });
-  const outputs = await build({
-    ...modules,
-    entryPoints: programs,
-    outdir: '.',
-    allowOverwrite: true,
-    banner: {
-      js: "import { createRequire as requireFor } from 'node:module'; const require = requireFor(import.meta.url);",
-    },
-  });
-  const made = new Set(Object.keys(outputs.metafile.outputs).map(path.normalize));
+  // Before any of them is written over.
+  const built = await Promise.all(
+    programs.map((program) =>
+      build({
+        ...look,
+        entryPoints: [program],
+        plugins: [handedOn((file) => (shared.has(file) ? `libraryCode.${key(file)}` : undefined), dist)],
+        banner: { js: `import libraryCode from '../${upFrom(program)}${commonJs}/dist/${codeFile}';` },
+      }),
+    ),
+  );
+  for (const { path: file, text } of built.flatMap(({ outputFiles }) => outputFiles)) writeFileSync(file, text);
+  const made = new Set(programs.map(path.normalize));
   for (const file of filesIn(dist)) if (/\.c?js(\.map)?$/.test(file) && !made.has(file)) rmSync(path.join(dist, file));
 
   for (const file of exported) {
-    const levels = '../'.repeat(file.split('/').length - 1);
+    const levels = upFrom(file);
     write(path.join(required, file), `module.exports = require('${levels || './'}${codeFile}').${key(file)};\n`);
     write(
       path.join(dist, file),
@@ -98,6 +106,35 @@ const builtinModules = {
     }));
   },
 };
+
+/** What modules of the first kind alone import of the second: both as esbuild's metafiles have them. */
+function importedAcross(inputs, others) {
+  const own = Object.entries(inputs).filter(([file]) => others[file] === undefined);
+  const imported = own.flatMap(([, { imports }]) => imports.map(({ path }) => path));
+  return new Set(imported.filter((file) => others[file] !== undefined));
+}
+
+/**
+ * Modules that are not bundled, but given by an expression.
+ * @param {(file: string) => string | undefined} expressionOf
+ * @param {string} folder from which the files are named
+ * @returns {import('esbuild').Plugin}
+ */
+const handedOn = (expressionOf, folder) => ({
+  name: 'handed-on',
+  setup(build) {
+    build.onResolve({ filter: /^\.\.?\// }, ({ path: imported, resolveDir }) => {
+      const file = path.relative(folder, path.join(resolveDir, imported));
+      return expressionOf(file) === undefined ? undefined : { path: file, namespace: 'handed-on' };
+    });
+    build.onLoad({ filter: /.*/, namespace: 'handed-on' }, ({ path: file }) => ({
+      contents: `module.exports = ${expressionOf(file)};`,
+    }));
+  },
+});
+
+/** The way from a file's folder up to the folder that it is named from. */
+const upFrom = (file) => '../'.repeat(file.split('/').length - 1);
 
 const filesIn = (folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' });
 

@@ -91,6 +91,11 @@ test('the library asks for the packages of the platforms of its very version, an
   // Few files, because opening them is what an import costs, with all that the modules have, under the same names.
   const modules = readdirSync(join(folder, 'dist'), { recursive: true, encoding: 'utf8' });
   expect(modules.filter((file) => /\.c?js$/.test(file)).length).toBeLessThan(20);
+  // The programs take from the one file what they have of the library.
+  const code = (file: string) => readFileSync(join(folder, file), 'utf8');
+  expect(code('cjs/dist/tensorlane.js')).toContain('TensorlaneError = class');
+  for (const program of ['cli/main.js', 'cli/doctor/probe.js', 'addon/probe.js', 'addon/driver-probe.js'])
+    expect(code(`dist/${program}`), program).not.toContain('TensorlaneError = class');
   const entries = Object.entries(exports).flatMap(([name, entry]) =>
     typeof entry === 'string' ? [] : [{ name, entry }],
   );
