@@ -26,7 +26,10 @@ const clients: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   transformers3: { transformers3: 'npm:@huggingface/transformers@3.8.1' },
   transformers4: { transformers4: 'npm:@huggingface/transformers@4.3.2' },
 };
-const installed = Object.assign({ sharp: '0.35.4' }, ...Object.values(clients)) as Record<string, string>;
+const installed = Object.assign({ sharp: '0.35.4', jest: '30.2.0' }, ...Object.values(clients)) as Record<
+  string,
+  string
+>;
 const key = createHash('sha256').update(JSON.stringify(installed)).digest('hex').slice(0, 12);
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tensorlane', 'clients', key);
 const folders = { original: join(cache, 'original'), dropin: join(cache, `dropin-${process.pid}`) };
@@ -90,6 +93,24 @@ describe.skipIf(problem !== undefined)('clients of onnxruntime-node', () => {
     expect([theirs.exact, ...theirs.close].flat(3).length).toBeGreaterThan(1);
   });
 });
+
+test.skipIf(problem !== undefined)(
+  'Jest has it, where the original’s results are of arrays that it does not know',
+  async () => {
+    const outcomes = [];
+    for (const which of ['original', 'dropin'] as const) {
+      const jest = join(folders[which], 'node_modules', 'jest', 'bin', 'jest.js');
+      const args = [jest, '--rootDir', programs[which], '--testMatch', '**/in-jest.test.cjs'];
+      const { code, stderr } = await runNode(args, { cwd: folders[which], env: { FIXTURES: fixtures } });
+      outcomes.push([code, stderr]);
+    }
+    expect(outcomes[0]).toEqual([
+      1,
+      expect.stringContaining("A float32 tensor's data must be type of function Float32Array()"),
+    ]);
+    expect(outcomes[1]).toEqual([0, expect.stringContaining('1 passed')]);
+  },
+);
 
 async function makePictures(): Promise<void> {
   const picture = async (name: string, width: number, height: number, body: string) => {
