@@ -208,7 +208,13 @@ describe('what is wrong is refused', () => {
       /only 0 more/,
     ],
     ['a sequence', { inputs: [good], parameters: { sequence_id: 5 } }, 501, /sequences/],
-    ['shared memory', { inputs: [{ ...good, parameters: { shared_memory_region: 'r' } }] }, 501, /shared memory/],
+    [
+      'half a place',
+      { inputs: [{ ...good, parameters: { shared_memory_region: 'r' } }] },
+      400,
+      /shared_memory_byte_size/,
+    ],
+    ['no classes', { inputs: [good], outputs: [{ name: 'y', parameters: { classification: 0 } }] }, 400, /at least 1/],
     ['a name of the language', { inputs: [{ ...good, name: '__proto__' }] }, 400, /__proto__/],
   ];
 

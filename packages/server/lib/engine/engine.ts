@@ -17,6 +17,7 @@ import {
 } from './options.js';
 import { dependentsLast, withParts } from './parts.js';
 import type { Servable, ServedRunOptions } from './servable.js';
+import { SharedMemory } from './shared-memory.js';
 import { BatchListener } from './statistics.js';
 import { type VersionStatus, Versions, type Wanted } from './versions.js';
 
@@ -38,6 +39,8 @@ const builtIn: FoundVersions = new Map([[1, { file: builtInFile, fingerprint: bu
 
 export class Engine implements AsyncDisposable {
   readonly device: Device;
+  /** Undefined, where it is not switched on. */
+  readonly sharedMemory: SharedMemory | undefined;
   readonly #ownsDevice: boolean;
   readonly #settings: EngineSettings;
   readonly #models = new Map<string, Versions>();
@@ -57,6 +60,7 @@ export class Engine implements AsyncDisposable {
     this.#settings = settings;
     this.device = device;
     this.#ownsDevice = ownsDevice;
+    if (settings.sharedMemory) this.sharedMemory = new SharedMemory();
   }
 
   /**
@@ -196,6 +200,7 @@ export class Engine implements AsyncDisposable {
       await Promise.all(group.map((model) => model.drained()));
     }
     this.#batches[Symbol.dispose]();
+    await this.sharedMemory?.unregister();
     if (this.#ownsDevice) await this.device.dispose();
   }
 

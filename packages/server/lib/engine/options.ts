@@ -38,6 +38,8 @@ export interface EngineOptions {
   linalg?: boolean | undefined;
   /** Whether models are loaded and unloaded by calls, too; false by default. */
   explicitControl?: boolean | undefined;
+  /** Whether requests may have tensors in shared memory of this machine (/dev/shm), which clients register; false by default. */
+  sharedMemory?: boolean | undefined;
 }
 
 export interface ModelSettings {
@@ -58,6 +60,7 @@ export interface EngineSettings {
   readonly pollSeconds: number;
   readonly linalg: boolean;
   readonly explicitControl: boolean;
+  readonly sharedMemory: boolean;
 }
 
 export const engineOptionNames: Readonly<Record<keyof EngineOptions, true>> = {
@@ -68,6 +71,7 @@ export const engineOptionNames: Readonly<Record<keyof EngineOptions, true>> = {
   pollSeconds: true,
   linalg: true,
   explicitControl: true,
+  sharedMemory: true,
 };
 const modelNames: Readonly<Record<keyof ModelConfig, true>> = {
   folder: true,
@@ -97,6 +101,7 @@ export function checkEngineOptions(options: EngineOptions): EngineSettings {
     pollSeconds: numberOf('pollSeconds', options.pollSeconds, 1, 0, 86_400),
     linalg: flagOf('linalg', options.linalg, false),
     explicitControl: flagOf('explicitControl', options.explicitControl, false),
+    sharedMemory: flagOf('sharedMemory', options.sharedMemory, false),
   };
 }
 

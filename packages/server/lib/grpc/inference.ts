@@ -1,7 +1,7 @@
 // inference.GRPCInferenceService: the Open Inference Protocol v2 over gRPC.
 
 import type { Server, ServerDuplexStream } from '@grpc/grpc-js';
-import type { RunOptions, Tensor } from 'tensorlane';
+import type { Outputs, RunOptions, Tensor } from 'tensorlane';
 import { byType, byV2Name, type ElementType } from '../core/dtypes.js';
 import { invalid, told } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
@@ -11,10 +11,21 @@ import type { JsonObject } from '../json/parse.js';
 import { elementsOf } from '../json/tensor.js';
 import { modelConfigMessage } from '../triton/answer.js';
 import { bytesOf, tensorOfBytes, text } from '../v2/binary.js';
+import { classesIn } from '../v2/classification.js';
+import type { RequestedOutput } from '../v2/infer.js';
 import { modelMetadata, serverMetadata } from '../v2/metadata.js';
-import { refuseClassification, refuseSharedMemory, runOptions, versionOf, wholeAt } from '../v2/parameters.js';
-import { servedTensor } from '../v2/reply.js';
+import { runOptions, versionOf, wholeAt } from '../v2/parameters.js';
+import { outputTensor, placeParameters } from '../v2/reply.js';
 import { indexEntries } from '../v2/repository.js';
+import {
+  placeIn,
+  readShared,
+  refuseCuda,
+  regionMessage,
+  type SharedInput,
+  sharedMemoryOf,
+  writeShared,
+} from '../v2/shared-memory.js';
 import { modelStatistics } from '../v2/statistics.js';
 import { type Long, toBits, toNumber } from './longs.js';
 import { addService, type Call, callOf, type Message, type Sized } from './service.js';
@@ -35,10 +46,33 @@ export function addInference(server: Server, engine: Engine, budget: ByteBudget)
     RepositoryIndex: ({ ready }: Message) => ({ models: indexEntries(engine, ready) }),
     RepositoryModelLoad: (request: Message) => control('load', engine, request),
     RepositoryModelUnload: (request: Message) => control('unload', engine, request),
+    ...sharedMemory(engine),
   };
   addService(server, inferenceService, budget, unary, {
     ModelStreamInfer: (call: ServerDuplexStream<Sized, object>) => streamInfer(engine, budget, call),
   });
+}
+
+function sharedMemory(engine: Engine) {
+  const regionsOf = (name: string) => sharedMemoryOf(engine).status(name || undefined);
+  return {
+    SystemSharedMemoryStatus: ({ name }: Message) => ({
+      regions: Object.fromEntries(regionsOf(name).map((region) => [region.name, regionMessage(region)])),
+    }),
+    SystemSharedMemoryRegister: async ({ name, key, offset, byte_size: size }: Message) => {
+      const region = { name, key, offset: toNumber(offset), byteSize: toNumber(size) };
+      await sharedMemoryOf(engine).register(region);
+      return {};
+    },
+    SystemSharedMemoryUnregister: async ({ name }: Message) => {
+      await sharedMemoryOf(engine).unregister(name || undefined);
+      return {};
+    },
+    // There are none, which is also what clients clean up with.
+    CudaSharedMemoryStatus: ({ name }: Message) => (name === '' ? {} : refuseCuda(engine)),
+    CudaSharedMemoryRegister: () => refuseCuda(engine),
+    CudaSharedMemoryUnregister: () => ({}),
+  };
 }
 
 /** An empty version is none. Errors: INVALID_ARGUMENT. */
@@ -64,35 +98,52 @@ async function infer(engine: Engine, request: Message, call: Call): Promise<obje
   const model = referenceOf(request.model_name, request.model_version);
   return engine.use(model, async (servable) => {
     const parameters = parametersOf(request.parameters);
-    const named = (request.outputs as Message[]).map(({ name, parameters: own }) => {
-      refuseSharedMemory(parametersOf(own), `output '${name}'`);
-      refuseClassification(parametersOf(own), `output '${name}'`);
-      return name as string;
+    const outputs = (request.outputs as Message[]).map(({ name, parameters: own }) => {
+      const called = `output '${name.slice(0, 100)}'`;
+      const said = parametersOf(own);
+      return { name: name as string, classes: classesIn(said, called), place: placeIn(said, called) };
     });
     const options: ServedRunOptions = {
       signal: call.signal,
       ...runOptions(servable, parameters),
       ...deadline(call.deadlineMicros(), wholeAt(parameters, 'deadline')),
-      ...(named.length === 0 ? {} : { outputs: [...new Set(named)] }),
+      ...(outputs.length === 0 ? {} : { outputs: [...new Set(outputs.map(({ name }) => name))] }),
     };
-    const results = await servable.run(feedsOf(request), options);
-    const names = named.length > 0 ? named : servable.outputs.map(({ name }) => name);
-    return reply(servable, request.id, names, results);
+    const results = await servable.run(await feedsOf(engine, request), options);
+    const wanted: readonly Wanted[] = outputs.length > 0 ? outputs : servable.outputs.map(({ name }) => ({ name }));
+    return reply(engine, servable, request.id, wanted, results);
   });
 }
+
+type Wanted = Pick<RequestedOutput, 'name' | 'classes' | 'place'>;
 
 function deadline(left: number | undefined, own: number | undefined): RunOptions {
   return left === undefined && own === undefined ? {} : { deadlineMicros: Math.min(left ?? Infinity, own ?? Infinity) };
 }
 
-function reply(servable: Servable, id: string, names: readonly string[], results: Record<string, unknown>) {
-  const tensors = names.map((name) => servedTensor(name, results[name]));
+async function reply(engine: Engine, servable: Servable, id: string, wanted: readonly Wanted[], results: Outputs) {
+  const raw: Uint8Array[] = [];
+  const outputs = wanted.map(async (output) => {
+    const { name, place } = output;
+    const tensor = outputTensor(servable, output, results);
+    const told = { name, datatype: byType.get(tensor.type)!.v2, shape: tensor.dims };
+    if (place === undefined) {
+      raw.push(bytesOf(tensor));
+      return told;
+    }
+    const written = await writeShared(engine, name, tensor, place);
+    const parameters = Object.entries(placeParameters(place, written)).map(([key, value]) => [
+      key,
+      typeof value === 'string' ? { string_param: value } : { int64_param: value },
+    ]);
+    return { ...told, parameters: Object.fromEntries(parameters) };
+  });
   return {
     model_name: servable.name,
     model_version: String(servable.version),
     id,
-    outputs: tensors.map(({ type, dims }, at) => ({ name: names[at], datatype: byType.get(type)!.v2, shape: dims })),
-    raw_output_contents: tensors.map(bytesOf),
+    outputs: await Promise.all(outputs),
+    raw_output_contents: raw,
   };
 }
 
@@ -113,25 +164,37 @@ function exact(value: Long): number | bigint {
   return number < 0 ? BigInt.asIntN(64, toBits(value)) : toBits(value);
 }
 
-function feedsOf({ inputs, raw_input_contents: raw }: Message): Record<string, Tensor> {
+async function feedsOf(engine: Engine, { inputs, raw_input_contents: raw }: Message): Promise<Record<string, Tensor>> {
   const feeds = Object.create(null) as Record<string, Tensor>;
+  const places = (inputs as Message[]).map(({ name, parameters }) =>
+    placeIn(parametersOf(parameters), `input '${name.slice(0, 100)}'`),
+  );
   const isRaw = raw.length > 0;
-  if (isRaw && raw.length !== inputs.length) {
-    throw invalid(`raw_input_contents has ${raw.length} tensors, but there are ${inputs.length} inputs`);
+  const count = places.filter((place) => place === undefined).length;
+  if (isRaw && raw.length !== count) {
+    throw invalid(`raw_input_contents has ${raw.length} tensors, but there are ${count} inputs`);
   }
-  for (const [at, { name, datatype, shape, parameters, contents }] of (inputs as Message[]).entries()) {
+  const shared: SharedInput[] = [];
+  let next = 0;
+  for (const [at, { name, datatype, shape, contents }] of (inputs as Message[]).entries()) {
     const called = `input '${name.slice(0, 100)}'`;
-    if (name in feeds) throw invalid(`${called} was given twice`);
+    if (name in feeds || shared.some((one) => one.name === name)) throw invalid(`${called} was given twice`);
     const type = byV2Name.get(datatype);
     if (type === undefined) throw invalid(`${called}: datatype must be one of ${[...byV2Name.keys()].join(', ')}`);
-    refuseSharedMemory(parametersOf(parameters), called);
     if (isRaw && contents) throw invalid('contents field must not be specified when using raw_input_contents');
     const dims = (shape as Long[]).map(toNumber);
-    feeds[name] = isRaw
-      ? tensorOfBytes(called, type, dims, raw[at])
-      : tensorOfContents(called, type, dims, contents ?? {});
+    const place = places[at];
+    if (place !== undefined) {
+      if (contents) throw invalid(`${called} has both contents and a shared_memory_region`);
+      elementsOf(called, dims);
+      shared.push({ name, called, type, dims, place });
+    } else {
+      feeds[name] = isRaw
+        ? tensorOfBytes(called, type, dims, raw[next++])
+        : tensorOfContents(called, type, dims, contents ?? {});
+    }
   }
-  return feeds;
+  return shared.length === 0 ? feeds : { ...feeds, ...(await readShared(engine, shared)) };
 }
 
 const contentsOf: Readonly<Record<string, string>> = {

@@ -13,8 +13,10 @@ import type { Answer, Exchange } from '../http/exchange.js';
 import { isObject, type JsonObject, type JsonValue, parseJson } from '../json/parse.js';
 import { elementsOf, tensorOf } from '../json/tensor.js';
 import { BinaryReader } from './binary.js';
-import { flagAt, objectAt, refuseClassification, refuseSharedMemory, runOptions, wholeAt } from './parameters.js';
+import { classesIn } from './classification.js';
+import { flagAt, objectAt, runOptions, wholeAt } from './parameters.js';
 import { inferAnswer } from './reply.js';
+import { type Place, placeIn, readShared, type SharedInput } from './shared-memory.js';
 
 const headerLength = 'inference-header-content-length';
 /** More inputs or outputs than any model has. */
@@ -23,11 +25,17 @@ const mostTensors = 1000;
 export interface RequestedOutput {
   readonly name: string;
   readonly isBinary: boolean;
+  /** How many classes are wanted in place of the tensor. */
+  readonly classes?: number | undefined;
+  /** Where in shared memory it is wanted. */
+  readonly place?: Place | undefined;
 }
 
 export interface InferRequest {
   readonly id: string | undefined;
   readonly feeds: Feeds;
+  /** Inputs that are still to be read. */
+  readonly shared: readonly SharedInput[];
   readonly options: ServedRunOptions;
   readonly outputs: readonly RequestedOutput[] | undefined;
   /** Of outputs that say nothing. */
@@ -41,8 +49,10 @@ export async function infer(engine: Engine, exchange: Exchange, model: ModelRefe
   const bytes = await exchange.body(head ?? 0);
   return engine.use(model, async (servable) => {
     const request = readRequest(servable, bytes, head, exchange);
-    const outputs = (await servable.run(request.feeds, request.options)) as Outputs;
-    return inferAnswer(servable, request, outputs);
+    const { feeds, shared } = request;
+    const all = shared.length === 0 ? feeds : { ...feeds, ...(await readShared(engine, shared)) };
+    const outputs = (await servable.run(all, request.options)) as Outputs;
+    return inferAnswer(engine, servable, request, outputs);
   });
 }
 
@@ -71,7 +81,8 @@ function readRequest(
   const parameters = objectAt(json, 'parameters', 'parameters');
   const outputs = json.outputs === undefined ? undefined : listAt(json, 'outputs').map(readOutput);
   const isBinary = flagAt(parameters, 'binary_data_output') ?? false;
-  const feeds = readInputs(listAt(json, 'inputs'), binary);
+  const shared: SharedInput[] = [];
+  const feeds = readInputs(listAt(json, 'inputs'), binary, shared);
   binary.end();
   const options: ServedRunOptions = {
     signal: exchange.signal,
@@ -81,11 +92,11 @@ function readRequest(
       ? {}
       : { outputs: [...new Set(outputs.map(({ name }) => name))] }),
   };
-  const chosen = outputs?.map(({ name, binary: own }) => ({ name, isBinary: own ?? isBinary }));
-  return { id, feeds, options, outputs: chosen?.length ? chosen : undefined, isBinary };
+  const chosen = outputs?.map(({ binary: own, ...output }) => ({ ...output, isBinary: own ?? isBinary }));
+  return { id, feeds, shared, options, outputs: chosen?.length ? chosen : undefined, isBinary };
 }
 
-function readInputs(inputs: readonly JsonValue[], binary: BinaryReader): Feeds {
+function readInputs(inputs: readonly JsonValue[], binary: BinaryReader, shared: SharedInput[]): Feeds {
   const feeds: Record<string, Tensor> = Object.create(null) as Record<string, Tensor>;
   for (const [at, input] of inputs.entries()) {
     const what = `inputs[${at}]`;
@@ -93,7 +104,7 @@ function readInputs(inputs: readonly JsonValue[], binary: BinaryReader): Feeds {
     const { name, datatype, shape, data } = input;
     if (typeof name !== 'string' || name === '') throw invalid(`${what} has no name`);
     const called = `input '${name.slice(0, 100)}'`;
-    if (name in feeds) throw invalid(`${called} was given twice`);
+    if (name in feeds || shared.some((one) => one.name === name)) throw invalid(`${called} was given twice`);
     const type = typeof datatype === 'string' ? byV2Name.get(datatype) : undefined;
     if (type === undefined) {
       const known = [...byV2Name.keys()].join(', ');
@@ -103,7 +114,14 @@ function readInputs(inputs: readonly JsonValue[], binary: BinaryReader): Feeds {
     const dims = shape as number[];
     elementsOf(called, dims);
     const parameters = objectAt(input, 'parameters', `${called}: parameters`);
-    refuseSharedMemory(parameters, called);
+    const place = placeIn(parameters, called);
+    if (place !== undefined) {
+      if (data !== undefined || parameters.binary_data_size !== undefined) {
+        throw invalid(`${called} has both data and a shared_memory_region`);
+      }
+      shared.push({ name, called, type, dims, place });
+      continue;
+    }
     const size = parameters.binary_data_size;
     if (size === undefined) {
       if (data === undefined) throw invalid(`${called} has no data`);
@@ -119,15 +137,14 @@ function readInputs(inputs: readonly JsonValue[], binary: BinaryReader): Feeds {
   return feeds;
 }
 
-function readOutput(output: JsonValue, at: number): { name: string; binary: boolean | undefined } {
+function readOutput(output: JsonValue, at: number) {
   if (!isObject(output)) throw invalid(`outputs[${at}] must be an object`);
   const { name } = output;
   if (typeof name !== 'string' || name === '') throw invalid(`outputs[${at}] has no name`);
   const called = `output '${name.slice(0, 100)}'`;
   const parameters = objectAt(output, 'parameters', `${called}: parameters`);
-  refuseSharedMemory(parameters, called);
-  refuseClassification(parameters, called);
-  return { name, binary: flagAt(parameters, 'binary_data') };
+  const binary = flagAt(parameters, 'binary_data');
+  return { name, binary, classes: classesIn(parameters, called), place: placeIn(parameters, called) };
 }
 
 function listAt(from: JsonObject, name: string): readonly JsonValue[] {

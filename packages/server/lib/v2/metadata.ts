@@ -7,11 +7,13 @@ import type { Engine, ModelReference } from '../engine/engine.js';
 
 /** Of Triton's extensions, those that are there. */
 const extensions = [
+  'classification',
   'sequence',
   'model_repository',
   'model_repository(unload_dependents)',
   'schedule_policy',
   'model_configuration',
+  'system_shared_memory',
   'binary_tensor_data',
   'parameters',
   'statistics',

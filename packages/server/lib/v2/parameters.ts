@@ -5,7 +5,8 @@
 import { invalid, Refusal } from '../core/errors.js';
 import type { SequenceStep } from '../engine/sequences.js';
 import type { Servable, ServedRunOptions } from '../engine/servable.js';
-import { isObject, type JsonObject } from '../json/parse.js';
+import type { Exchange } from '../http/exchange.js';
+import { isObject, type JsonObject, parseJson } from '../json/parse.js';
 
 /** Parameters that mean something to the server; others are the caller's own. */
 export function runOptions(servable: Servable, parameters: JsonObject): ServedRunOptions {
@@ -42,16 +43,6 @@ function sequenceOf({ name, keepsState }: Servable, parameters: JsonObject): Seq
   );
 }
 
-export function refuseSharedMemory(parameters: JsonObject, called: string): void {
-  if (!Object.keys(parameters).some((name) => name.startsWith('shared_memory_'))) return;
-  throw new Refusal('UNIMPLEMENTED', `${called}: shared memory is not taken here`);
-}
-
-export function refuseClassification(parameters: JsonObject, called: string): void {
-  if (parameters.classification === undefined) return;
-  throw new Refusal('UNIMPLEMENTED', `${called}: classification is not done here`);
-}
-
 export function objectAt(from: JsonObject, name: string, what: string): JsonObject {
   const value = from[name] ?? {};
   if (isObject(value)) return value;
@@ -68,6 +59,14 @@ export function wholeAt(from: JsonObject, name: string): number | undefined {
   const value = from[name];
   if (value === undefined || (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0)) return value;
   throw invalid(`parameter '${name}' must be an integer of at least 0`);
+}
+
+/** The body as an object; an empty one is one without anything in it. Errors: INVALID_ARGUMENT. */
+export async function objectIn(exchange: Exchange): Promise<JsonObject> {
+  const bytes = await exchange.body();
+  const value = bytes.length === 0 ? {} : parseJson(bytes);
+  if (isObject(value)) return value;
+  throw invalid('the body must be a JSON object');
 }
 
 /** Errors: INVALID_ARGUMENT. */

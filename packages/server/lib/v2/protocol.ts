@@ -10,6 +10,7 @@ import { infer } from './infer.js';
 import { modelMetadata, serverMetadata } from './metadata.js';
 import { versionOf } from './parameters.js';
 import { controlModel, repositoryIndex } from './repository.js';
+import { sharedMemoryHandler } from './shared-memory.js';
 import { modelStatistics } from './statistics.js';
 
 type Handler = (engine: Engine, exchange: Exchange, model: ModelReference) => Answer | Promise<Answer>;
@@ -83,6 +84,8 @@ function placeOf(segments: readonly string[]): Place {
     const path = segments[3]!;
     return { routes: control, path, model: { name: decoded(segments[2]!) } };
   }
+  const memory = /^(system|cuda)sharedmemory$/.exec(segments[0] ?? '');
+  if (memory !== null) return regionPlace(memory[1] as 'system' | 'cuda', segments.slice(1));
   if (segments[0] !== 'models' || segments.length < 2 || segments.join('/') === 'models/stats') {
     return { routes: ofServer, path: segments.join('/'), model: noModel };
   }
@@ -91,6 +94,19 @@ function placeOf(segments: readonly string[]): Place {
     return { routes: ofModel, path: segments.slice(2).join('/'), model: { name } };
   }
   return { routes: ofModel, path: segments.slice(4).join('/'), model: { name, version: versionOf(segments[3]!) } };
+}
+
+/** [region/R/]WHAT */
+function regionPlace(kind: 'system' | 'cuda', segments: readonly string[]): Place {
+  const region = segments[0] === 'region' && segments.length === 3 ? decoded(segments[1]!) : undefined;
+  const path = region === undefined ? segments.join('/') : segments[2]!;
+  const handler = sharedMemoryHandler(kind, path, region);
+  const routes: Route[] = [
+    { method: 'GET', path: 'status', handler },
+    { method: 'POST', path: 'unregister', handler },
+    ...(region === undefined ? [] : [{ method: 'POST', path: 'register', handler } as const]),
+  ];
+  return { routes, path, model: noModel };
 }
 
 const control: readonly Route[] = [

@@ -2,18 +2,32 @@
 
 import { type Outputs, type Tensor, TensorlaneError } from 'tensorlane';
 import { byType } from '../core/dtypes.js';
+import type { Engine } from '../engine/engine.js';
 import type { Servable } from '../engine/servable.js';
 import { type Answer, textAnswer } from '../http/exchange.js';
 import { elementsText } from '../json/tensor.js';
 import { bytesOf } from './binary.js';
-import type { InferRequest } from './infer.js';
+import { classified } from './classification.js';
+import type { InferRequest, RequestedOutput } from './infer.js';
+import { type Place, writeShared } from './shared-memory.js';
 
-export function inferAnswer(servable: Servable, request: InferRequest, outputs: Outputs): Answer {
-  const wanted = request.outputs ?? servable.outputs.map(({ name }) => ({ name, isBinary: request.isBinary }));
+export async function inferAnswer(
+  engine: Engine,
+  servable: Servable,
+  request: InferRequest,
+  outputs: Outputs,
+): Promise<Answer> {
+  const wanted: readonly RequestedOutput[] =
+    request.outputs ?? servable.outputs.map(({ name }) => ({ name, isBinary: request.isBinary }));
   const binary: Uint8Array[] = [];
-  const parts = wanted.map(({ name, isBinary }) => {
-    const tensor = servedTensor(name, outputs[name]);
+  const tensors = wanted.map((output) => outputTensor(servable, output, outputs));
+  const written = await Promise.all(
+    wanted.map(({ name, place }, at) => place && writeShared(engine, name, tensors[at]!, place)),
+  );
+  const parts = wanted.map(({ name, isBinary, place }, at) => {
+    const tensor = tensors[at]!;
     const start = `{"name":${JSON.stringify(name)},"datatype":"${byType.get(tensor.type)!.v2}","shape":[${tensor.dims.join(',')}]`;
+    if (place !== undefined) return `${start},"parameters":${JSON.stringify(placeParameters(place, written[at]!))}}`;
     if (!isBinary) return `${start},"data":[${elementsText(tensor).join(',')}]}`;
     const bytes = bytesOf(tensor);
     binary.push(bytes);
@@ -23,13 +37,34 @@ export function inferAnswer(servable: Servable, request: InferRequest, outputs: 
   const json =
     `{${id}"model_name":${JSON.stringify(servable.name)},"model_version":"${servable.version}",` +
     `"outputs":[${parts.join(',')}]}`;
-  if (!wanted.some(({ isBinary }) => isBinary)) return textAnswer(200, json);
+  if (!wanted.some(({ isBinary, place }) => isBinary && place === undefined)) return textAnswer(200, json);
   const head = Buffer.from(json);
   const headers = {
     'content-type': 'application/octet-stream',
     'inference-header-content-length': String(head.length),
   };
   return { status: 200, headers, body: [head, ...binary] };
+}
+
+/** As it is wanted: itself, or its classes. Errors: ERR_NOT_SUPPORTED, INVALID_ARGUMENT. */
+export function outputTensor(
+  servable: Servable,
+  { name, classes }: Pick<RequestedOutput, 'name' | 'classes'>,
+  outputs: Outputs,
+): Tensor {
+  const tensor = servedTensor(name, outputs[name]);
+  if (classes === undefined) return tensor;
+  const info = servable.outputs.find((output) => output.name === name);
+  return classified(servable, info, name, tensor, classes);
+}
+
+/** Of an output that is in shared memory. */
+export function placeParameters({ region, offset }: Place, byteSize: number) {
+  return {
+    shared_memory_region: region,
+    ...(offset === 0 ? {} : { shared_memory_offset: offset }),
+    shared_memory_byte_size: byteSize,
+  };
 }
 
 /** Errors: ERR_NOT_SUPPORTED, of what the protocols have no type for. */

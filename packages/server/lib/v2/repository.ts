@@ -4,7 +4,8 @@ import { invalid, Refusal, told } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
 import type { VersionStatus } from '../engine/versions.js';
 import { type Answer, type Exchange, emptyAnswer, jsonAnswer } from '../http/exchange.js';
-import { isObject, type JsonObject, parseJson } from '../json/parse.js';
+import { isObject } from '../json/parse.js';
+import { objectIn } from './parameters.js';
 
 const stateNames = {
   START: 'LOADING',
@@ -53,12 +54,4 @@ export async function controlModel(
   if (what === 'load') await engine.load(name);
   else await engine.unload(name, { dependents });
   return emptyAnswer(200);
-}
-
-/** An empty body is one without anything in it. */
-async function objectIn(exchange: Exchange): Promise<JsonObject> {
-  const bytes = await exchange.body();
-  const value = bytes.length === 0 ? {} : parseJson(bytes);
-  if (isObject(value)) return value;
-  throw invalid('the body must be a JSON object');
 }

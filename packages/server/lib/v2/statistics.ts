@@ -29,12 +29,25 @@ function statisticsOf(servable: Servable) {
       fail: nanos(failure),
       cancel: nanos(cancelled),
       queue: nanos(queued),
-      compute_infer: nanos(computed),
+      ...phases(computed),
+      // There is no cache.
+      cache_hit: nothing,
+      cache_miss: nothing,
     },
     batch_stats: [...batches]
       .sort(([a], [b]) => a - b)
-      .map(([size, duration]) => ({ batch_size: size, compute_infer: nanos(duration) })),
+      .map(([size, duration]) => ({ batch_size: size, ...phases(duration) })),
+    memory_usage: [],
+    response_stats: {},
   };
+}
+
+const nothing = { count: 0, ns: 0 };
+
+/** Rows are put into a batch while they wait for it, and taken out of it with it: neither takes a time of its own. */
+function phases(computed: Duration) {
+  const { count } = computed;
+  return { compute_input: { count, ns: 0 }, compute_infer: nanos(computed), compute_output: { count, ns: 0 } };
 }
 
 function nanos({ count, millis }: Duration) {
