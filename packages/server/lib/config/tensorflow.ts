@@ -57,6 +57,15 @@ export function modelsOf({ model_config_list: list }: ModelServerConfig, file: s
   return Object.fromEntries(models);
 }
 
+/** Of a request, as a message's object: its paths are absolute. Errors: ERR_ARGUMENT. */
+export function reloadedModels(config: object): Record<string, ModelConfig> {
+  const { model_config_list: list } = config as ModelServerConfig;
+  const relative = list?.config?.find(({ base_path: base }) => base && !path.isAbsolute(base));
+  if (relative !== undefined)
+    throw wrongOption(`base_path of '${relative.name}' must be absolute, got '${relative.base_path}'`);
+  return modelsOf({ model_config_list: list ?? {} }, 'config');
+}
+
 function policyOf(policy: ServedModel['model_version_policy']): VersionPolicy {
   if (policy?.all) return { all: true };
   if (policy?.specific) return { specific: (policy.specific.versions ?? []).map(Number) };

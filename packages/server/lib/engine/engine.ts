@@ -4,14 +4,17 @@
 import { type Device, type Feeds, type Outputs, open, TensorlaneError } from 'tensorlane';
 import { ConfigReader } from '../repository/config.js';
 import { type FoundVersions, scanRepository, scanVersions } from '../repository/scan.js';
+import { requireWithin } from '../repository/within.js';
 import { versionsOf } from '../triton/options.js';
 import { linalgNames } from './linalg.js';
 import { builtInFile, loadVersion } from './load.js';
 import {
   checkEngineOptions,
+  checkModels,
   defaultPolicy,
   type EngineOptions,
   type EngineSettings,
+  type ModelConfig,
   type ModelSettings,
   noSettings,
 } from './options.js';
@@ -42,7 +45,9 @@ export class Engine implements AsyncDisposable {
   /** Undefined, where it is not switched on. */
   readonly sharedMemory: SharedMemory | undefined;
   readonly #ownsDevice: boolean;
-  readonly #settings: EngineSettings;
+  #settings: EngineSettings;
+  /** Folders that models may be in, and folders within these. */
+  readonly #roots: readonly string[];
   readonly #models = new Map<string, Versions>();
   /** What was said by calls, which holds until the next call. */
   readonly #said = new Map<string, 'loaded' | 'unloaded'>();
@@ -58,6 +63,8 @@ export class Engine implements AsyncDisposable {
 
   private constructor(settings: EngineSettings, device: Device, ownsDevice: boolean) {
     this.#settings = settings;
+    const folders = [settings.repository, ...[...settings.models.values()].map(({ folder }) => folder)];
+    this.#roots = folders.filter((folder) => folder !== undefined);
     this.device = device;
     this.#ownsDevice = ownsDevice;
     if (settings.sharedMemory) this.sharedMemory = new SharedMemory();
@@ -161,6 +168,31 @@ export class Engine implements AsyncDisposable {
         if (parts.length > 0) await one.drained();
       }
     });
+  }
+
+  /**
+   * Replaces what was said of models: those that are no longer named are unloaded, unless they are the repository's, and options of loading stay
+   * those of the model's name. Resolves when all are served. Errors: ERR_NOT_SUPPORTED (not switched on), ERR_ARGUMENT (an option; a folder that is
+   * not within the repository or a folder that was named at the start), those of loading.
+   */
+  async reconfigure(models: Readonly<Record<string, ModelConfig>>): Promise<void> {
+    this.#requireControl();
+    const checked = checkModels(models);
+    for (const [name, { folder }] of checked) await requireWithin(this.#roots, `models.${name}.folder`, folder);
+    await this.#inTurn(async () => {
+      const before = this.#settings.models;
+      const kept = [...checked].map(
+        ([name, settings]) => [name, { ...settings, load: { ...before.get(name)?.load, ...settings.load } }] as const,
+      );
+      this.#settings = { ...this.#settings, models: new Map(kept) };
+      for (const name of checked.keys()) this.#said.delete(name);
+      await this.#refresh();
+    });
+    for (const name of checked.keys()) {
+      const failed = this.#modelOf(name).status.find(({ error }) => error !== undefined);
+      if (failed !== undefined) throw failed.error;
+      if (!this.#modelOf(name).hasAvailable) this.#modelOf(name).resolve();
+    }
   }
 
   /** Looks at the folders now: resolves when what is new is served. Errors: those of the file system; then nothing has changed. */

@@ -87,15 +87,9 @@ export function checkEngineOptions(options: EngineOptions): EngineSettings {
   if (repository !== undefined && (typeof repository !== 'string' || repository === '')) {
     throw wrongOption(`repository must be a folder's path, got ${shown(repository)}`);
   }
-  if (Object.prototype.toString.call(models) !== '[object Object]') {
-    throw wrongOption(`models must be an object, by the models' names, got ${shown(models)}`);
-  }
-  const checked = Object.entries(models).map(
-    ([name, config]) => [name, checkModelConfig(`models.${name}`, config)] as const,
-  );
   return {
     repository: repository === undefined ? undefined : path.resolve(repository),
-    models: new Map(checked),
+    models: checkModels(models),
     load,
     device: options.device,
     pollSeconds: numberOf('pollSeconds', options.pollSeconds, 1, 0, 86_400),
@@ -103,6 +97,14 @@ export function checkEngineOptions(options: EngineOptions): EngineSettings {
     explicitControl: flagOf('explicitControl', options.explicitControl, false),
     sharedMemory: flagOf('sharedMemory', options.sharedMemory, false),
   };
+}
+
+/** Errors: ERR_ARGUMENT, naming the option. */
+export function checkModels(models: Readonly<Record<string, ModelConfig>>): Map<string, ModelSettings> {
+  if (Object.prototype.toString.call(models) !== '[object Object]') {
+    throw wrongOption(`models must be an object, by the models' names, got ${shown(models)}`);
+  }
+  return new Map(Object.entries(models).map(([name, config]) => [name, checkModelConfig(`models.${name}`, config)]));
 }
 
 function checkModelConfig(name: string, config: ModelConfig): ModelSettings {

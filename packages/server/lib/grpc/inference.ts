@@ -27,7 +27,7 @@ import {
   writeShared,
 } from '../v2/shared-memory.js';
 import { modelStatistics } from '../v2/statistics.js';
-import { type Long, toBits, toNumber } from './longs.js';
+import { type Long, toBits, toExact, toNumber } from './longs.js';
 import { addService, type Call, callOf, type Message, type Sized } from './service.js';
 
 export const inferenceService = 'inference.GRPCInferenceService';
@@ -152,16 +152,9 @@ function parametersOf(given: Readonly<Record<string, Message>>): JsonObject {
   for (const [name, choice] of Object.entries(given)) {
     const value = choice[choice.parameter_choice as string] as Long | string | boolean | undefined;
     if (value === undefined) throw invalid(`parameter '${name.slice(0, 100)}' has no value`);
-    parameters[name] = typeof value === 'object' || typeof value === 'bigint' ? exact(value) : value;
+    parameters[name] = typeof value === 'object' || typeof value === 'bigint' ? toExact(value) : value;
   }
   return parameters;
-}
-
-/** A number, where one holds it exactly: an id is nobody else's. */
-function exact(value: Long): number | bigint {
-  const number = toNumber(value);
-  if (Number.isSafeInteger(number)) return number;
-  return number < 0 ? BigInt.asIntN(64, toBits(value)) : toBits(value);
 }
 
 async function feedsOf(engine: Engine, { inputs, raw_input_contents: raw }: Message): Promise<Record<string, Tensor>> {

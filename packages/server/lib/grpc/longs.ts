@@ -13,6 +13,13 @@ export function toBits(value: Long): bigint {
   return (BigInt(value.high >>> 0) << 32n) | BigInt(value.low >>> 0);
 }
 
+/** A number, where one holds it exactly. */
+export function toExact(value: Long): number | bigint {
+  const number = toNumber(value);
+  if (Number.isSafeInteger(number)) return number;
+  return number < 0 ? BigInt.asIntN(64, toBits(value)) : toBits(value);
+}
+
 /** Of 64-bit integers, signed or not. */
 export function longsOf(data: BigInt64Array | BigUint64Array): Long[] {
   const halves = new Int32Array(data.buffer, data.byteOffset, data.length * 2);

@@ -8,6 +8,7 @@ import type { ByteBudget } from '../http/budget.js';
 import type { Limits } from '../http/limits.js';
 import { addHealth } from './health.js';
 import { addInference } from './inference.js';
+import { addReflection } from './reflection.js';
 import { addTensorflow } from './tensorflow.js';
 
 export interface GrpcServer {
@@ -30,6 +31,7 @@ export async function serveGrpc(
   });
   addInference(server, engine, budget);
   addTensorflow(server, engine, budget);
+  addReflection(server, budget);
   const endWatches = addHealth(server, engine, budget);
   const target = 'path' in address ? `unix:${address.path}` : urlOf(address).replace('http://', '');
   const port = await new Promise<number>((resolve, reject) => {

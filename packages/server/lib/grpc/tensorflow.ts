@@ -2,18 +2,21 @@
 
 import type { Server } from '@grpc/grpc-js';
 import type { Feeds, RunOptions, Tensor, ValueInfo } from 'tensorlane';
+import { reloadedModels } from '../config/tensorflow.js';
 import { byType, elementTypes } from '../core/dtypes.js';
 import { invalid, statuses, told } from '../core/errors.js';
 import { messageType } from '../core/protos.js';
-import type { Engine, ModelReference } from '../engine/engine.js';
+import type { Engine } from '../engine/engine.js';
 import type { ByteBudget } from '../http/budget.js';
 import { elementsOf } from '../json/tensor.js';
 import { versionsOf } from '../tfs/models.js';
 import { defaultSignature, requireSignature, resolve } from '../tfs/reference.js';
 import { tensorOfBytes } from '../v2/binary.js';
 import { servedTensor } from '../v2/reply.js';
+import { inferExamples, multiInference } from './examples.js';
 import { tensorOfValues } from './inference.js';
 import { type Long, longsOf, toNumber } from './longs.js';
+import { referenceOf, specOf } from './reference.js';
 import { addService, type Call, type Message } from './service.js';
 
 export const predictionService = 'tensorflow.serving.PredictionService';
@@ -42,15 +45,14 @@ export function addTensorflow(server: Server, engine: Engine, budget: ByteBudget
   addService(server, predictionService, budget, {
     Predict: (request, call) => predict(engine, request, call),
     GetModelMetadata: (request) => metadata(engine, request),
+    Classify: (request, call) => inferExamples(engine, 'tensorflow/serving/classify', request, call),
+    Regress: (request, call) => inferExamples(engine, 'tensorflow/serving/regress', request, call),
+    MultiInference: (request, call) => multiInference(engine, request, call),
   });
-  addService(server, modelService, budget, { GetModelStatus: (request) => status(engine, request) });
-}
-
-function referenceOf(spec: Message | null | undefined): ModelReference {
-  if (!spec?.name) throw invalid('Missing ModelSpec: model_spec has no name');
-  const { name, version_choice: choice } = spec;
-  if (choice === 'version_label') return { name, label: spec.version_label };
-  return choice === 'version' ? { name, version: toNumber(spec.version.value ?? 0) } : { name };
+  addService(server, modelService, budget, {
+    GetModelStatus: (request) => status(engine, request),
+    HandleReloadConfigRequest: (request) => reload(engine, request),
+  });
 }
 
 async function predict(engine: Engine, request: Message, call: Call): Promise<object> {
@@ -73,10 +75,6 @@ async function predict(engine: Engine, request: Message, call: Call): Promise<ob
     const outputs = Object.fromEntries(names.map((name) => [name, protoOf(servedTensor(name, results[name]))]));
     return { outputs, model_spec: specOf(servable.name, servable.version, defaultSignature) };
   });
-}
-
-function specOf(name: string, version: number, signature: string) {
-  return { name, version: { value: version }, signature_name: signature };
 }
 
 /** Errors: INVALID_ARGUMENT. */
@@ -161,4 +159,12 @@ function status(engine: Engine, request: Message): object {
       return { version, state: states[state], status: code };
     }),
   };
+}
+
+/** What is said of models is from now on what the request says. */
+async function reload(engine: Engine, request: Message): Promise<object> {
+  if (!request.config) throw invalid('ReloadConfigRequest has no config');
+  const config = messageType('tensorflow.serving.ModelServerConfig').toObject(request.config, { longs: String });
+  await engine.reconfigure(reloadedModels(config));
+  return { status: {} };
 }

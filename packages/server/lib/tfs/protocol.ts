@@ -3,12 +3,13 @@
 // The rule: a failure is { "error": message } with the status that the one table of errors has for it, and what is not found is told in
 // TensorFlow Serving's own words, which clients look for.
 
-import { invalid, Refusal, statuses, told } from '../core/errors.js';
+import { invalid, statuses, told } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
 import { deadlineOf } from '../http/deadline.js';
 import { type Answer, type Exchange, type Protocol, retryAfter, textAnswer } from '../http/exchange.js';
 import { isObject, parseJson } from '../json/parse.js';
 import { PrettyWriter } from '../json/pretty.js';
+import { inferExamples } from './infer-examples.js';
 import { modelMetadata, modelStatus } from './models.js';
 import { requireSignature, resolve } from './reference.js';
 import { columnFeeds, columnsText, rowFeeds, rowsText } from './tensors.js';
@@ -44,8 +45,9 @@ async function route(engine: Engine, exchange: Exchange): Promise<Answer> {
   const last = wanted[4]?.toLowerCase();
   if (method === 'GET')
     return textAnswer(200, last === undefined ? modelStatus(engine, model) : modelMetadata(engine, model));
-  if (last === 'predict') return predict(engine, exchange, model);
-  throw new Refusal('UNIMPLEMENTED', `${last} is not done here; predict is`);
+  return last === 'predict'
+    ? predict(engine, exchange, model)
+    : inferExamples(last as 'classify' | 'regress', engine, exchange, model);
 }
 
 function referenceOf([, name, version, label]: RegExpExecArray): ModelReference {

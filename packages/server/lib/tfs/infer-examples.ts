@@ -1,0 +1,86 @@
+// classify and regress over REST: examples in, classes with scores or values out.
+
+import type { Tensor } from 'tensorlane';
+import { invalid } from '../core/errors.js';
+import type { Engine, ModelReference } from '../engine/engine.js';
+import { deadlineOf } from '../http/deadline.js';
+import { type Answer, type Exchange, textAnswer } from '../http/exchange.js';
+import { isObject, parseJson } from '../json/parse.js';
+import { PrettyWriter } from '../json/pretty.js';
+import { exampleFeeds, examplesIn } from './examples.js';
+import { elementPrinter } from './numbers.js';
+import { requireSignature, resolve } from './reference.js';
+import { classesOf, classifyOutputs, regressOutput, type ScoredClass, valuesOf } from './results.js';
+
+export async function inferExamples(
+  what: 'classify' | 'regress',
+  engine: Engine,
+  exchange: Exchange,
+  model: ModelReference,
+): Promise<Answer> {
+  // A model that is not there needs no body.
+  resolve(engine, model);
+  const body = parseJson(await exchange.body());
+  if (!isObject(body)) throw invalid('the request must be a JSON object');
+  const { signature_name: signature } = body;
+  if (signature !== undefined && typeof signature !== 'string') {
+    throw invalid("'signature_name' key must be a string value");
+  }
+  requireSignature(signature);
+  const examples = examplesIn(body);
+  return resolve(engine, model).use(async (servable) => {
+    const names = what === 'classify' ? Object.values(classifyOutputs(servable)) : [regressOutput(servable)];
+    const feeds = await exampleFeeds(servable.inputs, examples);
+    const outputs = await servable.run(feeds, {
+      signal: exchange.signal,
+      ...deadlineOf(exchange),
+      outputs: names.filter((name) => name !== undefined),
+    });
+    const text =
+      what === 'classify'
+        ? classesText(classesOf(servable, outputs, examples.length))
+        : valuesText(valuesOf(servable, outputs, examples.length));
+    return textAnswer(200, text);
+  });
+}
+
+function classesText(results: readonly (readonly ScoredClass[])[]): string {
+  return resultsText((writer) => {
+    for (const classes of results) {
+      writer.startArray();
+      for (const { label, score } of classes) {
+        writer.startArray();
+        writer.inLine = true;
+        writer.value(JSON.stringify(label));
+        writer.value(decimal(score));
+        writer.endArray();
+        writer.inLine = false;
+      }
+      writer.endArray();
+    }
+  });
+}
+
+function valuesText(values: readonly number[]): string {
+  return resultsText((writer) => {
+    writer.inLine = true;
+    for (const value of values) writer.value(decimal(value));
+    writer.inLine = false;
+  });
+}
+
+function resultsText(write: (writer: PrettyWriter) => void): string {
+  const writer = new PrettyWriter();
+  writer.startObject();
+  writer.key('results');
+  writer.startArray();
+  write(writer);
+  writer.endArray();
+  writer.endObject();
+  return writer.text;
+}
+
+/** As every float of this protocol. */
+function decimal(value: number): string {
+  return elementPrinter({ type: 'float32', data: Float32Array.of(value), dims: [1] } as Tensor)(0);
+}
