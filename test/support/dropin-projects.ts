@@ -65,7 +65,7 @@ function install(folder: string, clients: ProjectOptions['clients']): string | u
   mkdirSync(unfinished, { recursive: true });
   writeFileSync(join(unfinished, 'package.json'), wanted);
   // Where there is no registry, that is soon known.
-  const patience = ['--prefer-offline', '--fetch-retries=1', '--fetch-timeout=30000'];
+  const patience = ['--prefer-offline', '--fetch-retries=1', '--fetch-retry-mintimeout=1000', '--fetch-timeout=30000'];
   const silence = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   const { status, stderr } = spawnSync('npm', ['install', ...silence, ...patience], {
     cwd: unfinished,
