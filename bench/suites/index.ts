@@ -8,6 +8,7 @@ import { dropin } from './dropin.js';
 import { jobs } from './jobs.js';
 import { latency } from './latency.js';
 import { loading } from './loading.js';
+import { neighbours } from './neighbours.js';
 import { ocr } from './ocr.js';
 import { ops } from './ops.js';
 import { parity } from './parity.js';
@@ -29,6 +30,7 @@ export const SUITES: readonly Suite[] = [
   startup,
   svd,
   waiting,
+  neighbours,
   small,
   ops,
   scheduler,

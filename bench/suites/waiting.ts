@@ -1,5 +1,6 @@
 import { Child } from '../load/child.js';
-import type { Observation, WaitingWorker } from '../load/waiting-worker.js';
+import type { Observation } from '../load/reads.js';
+import type { WaitingWorker } from '../load/waiting-worker.js';
 import { ratios } from '../stats.js';
 import type { Suite } from '../suite.js';
 

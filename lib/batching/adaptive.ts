@@ -1,243 +1,300 @@
-// Chooses how many rows a batch has, how many batches run at once, and whether a request is let in, so that throughput is
-// the highest that keeps 99 of 100 requests within a target latency.
+// Chooses how many rows a batch has, in which way batches run, and whether a request is let in, so that throughput is the highest that
+// keeps 99 of 100 requests within a target latency.
 //
-// Rows and batches at once. A request waits for a lane and then for its own batch. Where batches of n rows take T(n) and k of
-// them run in turns, a lane comes free every T(n) / k, so what a full load waits for is T(n) / k + T(n). Of all k, and all n
-// for which that stays within the budget (budget.ts), the best is the one with the most rows a second, k n / T(n). Batches at
-// once slow each other down, each by the same factor whatever its rows; now and then another k is tried, to learn its factor.
-// With a free lane and an empty queue nothing would be gained by waiting, so a request starts at once.
+// Rows, and batches at once. A request waits for a lane and then for its own batch. Where batches of n rows take T(n) and k of
+// them run in turns, a lane comes free every T(n) / k, so what a full load waits for is T(n) / k + T(n). Of all ways to run (ways.ts), and
+// all n for which that stays within the budget (budget.ts), the best is the one with the most rows a second, k n / T(n). T is that of the
+// present way, and of the key (shape) that costs 1 (costs.ts). With a free lane and an empty queue nothing would be gained by waiting, so a
+// request starts at once.
 //
-// Admission. A request is let in when it is predicted to be answered within the budget, and the queue is not longer than it
-// takes to keep the lanes busy.
+// Admission. A request is let in when it is predicted to be answered within the most that the budget may be. Where many were refused of late,
+// it is to be within the budget of the moment, and the queue no longer than it takes to keep the lanes busy.
 
 import { Budget } from './budget.js';
+import { Costs } from './costs.js';
 import { LatencyModel } from './latency-model.js';
+import type { Limits } from './selection.js';
+import type { AdaptiveStats, MeasuredSetting } from './stats.js';
+import type { Cell } from './surface.js';
+import type { Tuned } from './tuned.js';
+import { firstBatches, type Way, Ways, type WaysBounds } from './ways.js';
 
-/** How many times what a full load waits for a queue may be long: a longer one keeps no lane busier, and all wait for it. */
+/** How many times what a full load waits for a queue may be long under too much load: a longer one keeps no lane busier, and all wait for it. */
 const queueFactor = 1.5;
+/** There is too much load where of late more than this part of the requests was refused; and the weight of each in that. */
+const overloaded = 0.1;
+const refusalWeight = 1 / 64;
 /** The weight of the last batch in how much slower or faster than usual the machine is. */
 const recentWeight = 0.3;
-/** The first batches teach how long one takes: before them no other number of batches at once is tried, nor the budget judged. */
-const firstBatches = 8;
-/** For how many batches another number of batches at once is tried; and after how many it is again, at first and at most. */
-const trialBatches = 8;
-const retryAfter = { first: 100, most: 1600 };
-/** So much more throughput must another batch at once give to be worth the latency. */
-const worthwhile = 1.06;
 
 export interface Ended {
-  rows: number;
+  readonly key: string;
+  readonly rows: number;
   /** The most batches that ran at once with it, itself among them. */
-  atOnce: number;
-  micros: number;
-  requests: number;
+  readonly atOnce: number;
+  /** Of its run; all where it is not said. */
+  readonly threads?: number | undefined;
+  /** Whether it began beside a batch that was meant to run in another way. */
+  readonly mixed?: boolean;
+  readonly micros: number;
+  readonly requests: number;
   /** Those that were later than the target. */
-  tooLate: number;
+  readonly tooLate: number;
   /** When it ended. */
-  now: number;
+  readonly now: number;
 }
 
-/** What is known of so many batches at once. */
-interface Lanes {
-  /** How many times as long as with the present number a batch takes; undefined where that is not known. */
-  slower: number | undefined;
-  /** That of each batch which has been measured since it was last tried. */
-  ratios: number[];
-  /** How many batches are still to be measured. */
-  unmeasured: number;
-  /** The batch after which it was last tried. */
-  tried: number;
-  /** After how many batches it is tried again. */
-  retryAfter: number;
+/** A key of which requests wait. */
+interface Waiting {
+  readonly key: string;
+  readonly rows: number;
 }
 
-export class Adaptive {
+interface Started {
+  readonly started: number;
+  readonly key: string;
+  readonly rows: number;
+}
+
+export interface AdaptiveOptions extends WaysBounds {
+  readonly targetMicros: number;
+  readonly tuned?: Tuned | undefined;
+}
+
+export class Adaptive implements Limits {
   readonly targetMicros: number;
   readonly #budget: Budget;
   readonly #maxRows: number;
-  /** How long a batch takes with the present number of them at once. */
+  readonly #costs = new Costs();
+  /** How long a batch takes in the present way, where a row costs 1. */
   readonly #time = new LatencyModel();
   /** How many times as long as that the last few batches took: what else the machine does now. */
   #recent = 1;
-  /** What is known of each number of batches at once, from 1. */
-  readonly #lanes: Lanes[];
-  /** The number of batches at once that is best, as far as is known. */
-  #present = 1;
-  /** The number that is tried instead, and the batch after which the trial ends, or the first one may begin. */
-  #tried: number | undefined;
-  #trialEnds = firstBatches;
+  readonly #ways: Ways;
   #batches = 0;
   /** The most rows that a batch has had. */
   #largest = 0;
-  #rows: number;
+  /** The part of the requests that was refused of late. */
+  #refusals = 0;
 
-  constructor(options: { targetMicros: number; maxBatchSize: number; concurrency: number }) {
-    this.targetMicros = options.targetMicros;
-    this.#budget = new Budget(options.targetMicros);
-    this.#maxRows = options.maxBatchSize;
-    this.#lanes = Array.from({ length: options.concurrency }, (_, i) => ({
-      slower: i === 0 ? 1 : undefined,
-      ratios: [],
-      unmeasured: i === 0 ? 0 : trialBatches,
-      tried: 0,
-      retryAfter: retryAfter.first,
-    }));
-    this.#rows = options.maxBatchSize;
+  constructor({ targetMicros, tuned, ...bounds }: AdaptiveOptions) {
+    this.targetMicros = targetMicros;
+    this.#budget = new Budget(targetMicros);
+    this.#maxRows = bounds.mostRows;
+    // What a large load wants.
+    this.#ways = new Ways(bounds, tuned?.loads.at(-1));
   }
 
   get budgetMicros(): number {
     return this.#budget.micros;
   }
 
-  /** The most rows that a batch is to have. */
-  get rows(): number {
-    return this.#rows;
+  /** The most rows that a batch of this key is to have. */
+  rowsOf(key: string): number {
+    return this.#rowsWithin(this.#ways.aim, this.#costs.of(key));
   }
 
   /** The most batches that are to run at once. */
   get atOnce(): number {
-    return this.#tried ?? this.#present;
+    return this.aim.atOnce;
   }
 
-  /** How long a batch of so many rows takes now, where so many run at once; 0 where nothing is known yet. */
-  predict(rows: number, atOnce = this.atOnce): number {
-    return this.#time.predict(rows) * this.#slower(atOnce) * this.#recent;
+  /** In which way batches are to run. */
+  get aim(): Cell {
+    return this.#ways.aim.cell;
+  }
+
+  /** How long a batch of so many rows takes now; 0 where nothing is known yet. */
+  predict(key: string, rows: number): number {
+    return this.#predict(this.#costs.of(key), rows);
   }
 
   /**
-   * By how many microseconds a request that comes now would take longer than it may, with so many rows queued before it and
-   * these batches running, and so many batches that have to end one after the other before it may start; 0 or less where it
-   * can be let in.
+   * By how many microseconds a request that comes now would take longer than it may, with these rows queued before it, these batches
+   * running, and so many batches that have to end one after the other before it may start; 0 or less where it can be let in.
    */
   excess(
-    rows: number,
-    queued: number,
-    running: ReadonlySet<{ started: number; rows: number }>,
+    request: Waiting,
+    queued: Iterable<Waiting>,
+    running: ReadonlySet<Started>,
     now: number,
     batchesBefore = 0,
   ): number {
-    const isFree = running.size < this.atOnce;
+    const isEmpty = queued[Symbol.iterator]().next().done === true;
     // With nothing before it there is no better moment, however long it takes; and it teaches how long that is.
-    if (!this.#time.known || (isFree && queued === 0 && batchesBefore === 0)) return 0;
-    let free = Number.POSITIVE_INFINITY;
-    // A batch that takes twice as long as expected, so far, says that those after it will.
-    let slow = 1;
-    for (const batch of running) {
-      const micros = this.predict(batch.rows);
-      free = Math.min(free, batch.started + micros - now);
-      if (micros > 0) slow = Math.max(slow, (now - batch.started) / micros);
-    }
-    const full = this.predict(this.#rows);
-    const before = Math.floor((queued + rows - 1) / this.#rows);
-    const own = this.predict(Math.min(this.#rows, Math.max(rows, queued + rows - before * this.#rows)));
-    const inTurn = batchesBefore * this.predict(1);
-    const takes = (isFree ? 0 : Math.max(0, free)) + (inTurn + (before * full) / this.atOnce + own) * slow;
-    return takes - Math.min(this.#budget.micros, queueFactor * (full + full / this.atOnce));
+    const isNext = isEmpty && running.size < this.atOnce && batchesBefore === 0;
+    if (!this.#time.known || isNext) return 0;
+    const isOverloaded = this.#refusals > overloaded;
+    const excess = () => {
+      const { takes, full } = this.#answeredIn(request, queued, running, now, batchesBefore);
+      return takes - (isOverloaded ? Math.min(this.#budget.micros, queueFactor * full) : this.#budget.mostMicros);
+    };
+    const first = excess();
+    // A trial of fewer lanes must not cost anyone the answer.
+    if (first <= 0 || isOverloaded || this.atOnce >= this.#ways.present.cell.atOnce) return first;
+    this.#ways.endTrial();
+    return excess();
   }
 
-  /** A request was not let in. */
-  refused(): void {
-    this.#budget.refused();
+  /** A request was let in, or was not. */
+  asked(refused: boolean): void {
+    this.#refusals += refusalWeight * (Number(refused) - this.#refusals);
+    if (refused) this.#budget.refused();
   }
 
   /** By how much a request that arrived then is late even if it runs now, in a batch of so many rows; 0 or less: in time. */
-  lateBy(arrived: number, rows: number, now: number): number {
-    return now - arrived + this.predict(rows) - this.#budget.mostMicros;
+  lateBy(arrived: number, { key, rows }: Waiting, now: number): number {
+    return now - arrived + this.predict(key, rows) - this.#budget.mostMicros;
   }
 
   /** A batch has ended. */
-  ended({ rows, atOnce, micros, requests, tooLate, now }: Ended): void {
+  ended(batch: Ended): void {
     this.#batches++;
-    this.#learn(atOnce, rows, micros);
+    this.#learn(batch);
     // What a trial does to its requests, and to those that it made wait, says nothing about the budget.
-    if (this.#batches > this.#trialEnds + this.#lanes.length) {
-      this.#budget.answered(requests, tooLate, now);
-    }
-    if (this.#batches >= this.#trialEnds) this.#choose();
-    this.#rows = this.#rowsWithin(this.atOnce);
+    if (this.#ways.isSettled) this.#budget.answered(batch.requests, batch.tooLate, batch.now);
+    const factor = this.#ways.ended((way) => this.#throughput(way));
+    if (factor !== 1) this.#time.scale(factor);
   }
 
-  /** What a batch with the present number at once took says how long batches take, and another one how much slower those are. */
-  #learn(atOnce: number, rows: number, micros: number): void {
+  stats(): AdaptiveStats {
+    const { targetMicros, budgetMicros, atOnce, aim } = this;
+    const rows = this.#rowsWithin(this.#ways.aim, this.#costs.usual);
+    return {
+      targetMicros,
+      budgetMicros,
+      rows,
+      atOnce,
+      threads: aim.threads,
+      why: this.#why(),
+      measured: this.#measured(),
+    };
+  }
+
+  /** What was learned, to begin with another time. */
+  get tuned(): Tuned {
+    if (this.#batches < firstBatches) return { version: 1, loads: [] };
+    // As what is learned without a target has it: powers of two.
+    const rows = Math.min(this.#maxRows, powerBelow(this.#rowsWithin(this.#ways.present, this.#costs.usual)));
+    const { atOnce, threads } = this.#ways.present.cell;
+    const others = this.#ways.known
+      .filter((way) => way !== this.#ways.present)
+      .map((way) => ({ ...way.cell, rows, ratio: Number(this.#ratio(way).toFixed(3)) }));
+    return { version: 1, loads: [{ load: powerBelow(rows * atOnce), rows, atOnce, threads, others }] };
+  }
+
+  /** What a batch in the present way took says how long batches take, and another one how much slower those are. */
+  #learn({ key, rows, atOnce, threads, mixed = false, micros }: Ended): void {
     this.#largest = Math.max(this.#largest, rows);
-    const lanes = this.#lanes[atOnce - 1]!;
-    const expected = this.#time.predict(rows);
-    if (atOnce !== this.#present && lanes.unmeasured > 0 && expected > 0) {
-      lanes.unmeasured--;
-      lanes.ratios.push(bounded(micros / expected));
-      lanes.slower = meanButGreatest(lanes.ratios);
+    const way = this.#ways.find(atOnce, threads);
+    const usual = this.#time.predict(rows);
+    const isKnown = this.#costs.isKnown(key);
+    const cost = this.#costs.of(key);
+    if (usual > 0 && this.#ways.wants(way)) {
+      // Of a key that is not known it tells nothing; and beside a batch on other threads it is neither the one nor the other.
+      const isMixed = mixed && way.cell.threads !== this.#ways.present.cell.threads;
+      if (isKnown && !isMixed) this.#ways.measured(way, bounded(micros / (usual * cost)));
       return;
     }
-    const slower = lanes.slower ?? 1;
-    if (expected > 0) this.#recent += recentWeight * (bounded(micros / (expected * slower)) - this.#recent);
-    this.#time.learn(rows, micros / slower);
-  }
-
-  /** Chooses the best number of batches at once, or another one that is to be tried. */
-  #choose(): void {
-    let best = 0;
-    let chosen = this.#present;
-    for (let k = 1; k <= this.#lanes.length; k++) {
-      if (this.#lanes[k - 1]!.slower === undefined) continue;
-      const rows = this.#rowsWithin(k);
-      const throughput = (k * rows) / this.predict(rows, k);
-      if (throughput < best * worthwhile) continue;
-      best = throughput;
-      chosen = k;
+    const slower = way.slower ?? 1;
+    if (usual > 0) {
+      const ratio = micros / (usual * slower);
+      if (isKnown) this.#recent += recentWeight * (bounded(ratio / cost) - this.#recent);
+      this.#costs.learn(key, ratio / this.#recent);
+    } else if (micros > 0) {
+      this.#costs.learn(key, 1);
     }
-    if (this.#tried !== undefined) {
-      // The longer a choice is confirmed, the less often it is questioned.
-      const lanes = this.#lanes[this.#tried - 1]!;
-      lanes.retryAfter = chosen === this.#tried ? retryAfter.first : Math.min(retryAfter.most, lanes.retryAfter * 2);
-      this.#tried = undefined;
+    this.#time.learn(rows, micros / (slower * this.#costs.of(key)));
+  }
+
+  /** After how long a request that comes now is answered, and what a full load waits for. */
+  #answeredIn(
+    { key, rows }: Waiting,
+    queued: Iterable<Waiting>,
+    running: ReadonlySet<Started>,
+    now: number,
+    batchesBefore: number,
+  ) {
+    const { atOnce } = this;
+    let mine = 0;
+    let others = 0;
+    for (const before of queued) {
+      if (before.key === key) mine += before.rows;
+      else others += this.#takes(before) / atOnce;
     }
-    if (chosen !== this.#present) this.#change(chosen);
-    this.#tryAnother();
-  }
-
-  #change(chosen: number): void {
-    const slower = this.#lanes[chosen - 1]!.slower!;
-    this.#time.scale(slower);
-    for (const lanes of this.#lanes) {
-      if (lanes.slower !== undefined) lanes.slower /= slower;
-      lanes.ratios = lanes.ratios.map((ratio) => ratio / slower);
+    let free = running.size < atOnce ? 0 : Number.POSITIVE_INFINITY;
+    // A batch that takes twice as long as expected, so far, says that those after it will.
+    let slow = 1;
+    for (const batch of running) {
+      const micros = this.predict(batch.key, batch.rows);
+      free = Math.min(free, Math.max(0, batch.started + micros - now));
+      if (micros > 0) slow = Math.max(slow, (now - batch.started) / micros);
     }
-    this.#lanes[chosen - 1]!.unmeasured = 0;
-    this.#present = chosen;
+    const most = this.rowsOf(key);
+    const full = this.predict(key, most);
+    const before = Math.floor((mine + rows - 1) / most);
+    const own = this.predict(key, Math.min(most, Math.max(rows, mine + rows - before * most)));
+    const inTurn = batchesBefore * this.predict(key, 1);
+    const takes = free + (inTurn + others + (before * full) / atOnce + own) * slow;
+    return { takes, full: full + full / atOnce + others };
   }
 
-  /** Tries one batch at once more or less, if it is not known, or not any more, what that would do. */
-  #tryAnother(): void {
-    for (const k of [this.#present + 1, this.#present - 1]) {
-      const lanes = this.#lanes[k - 1];
-      if (lanes === undefined || (lanes.slower !== undefined && this.#batches - lanes.tried <= lanes.retryAfter))
-        continue;
-      lanes.ratios = [];
-      lanes.unmeasured = trialBatches;
-      lanes.tried = this.#batches;
-      this.#tried = k;
-      this.#trialEnds = this.#batches + trialBatches + this.#lanes.length;
-      return;
-    }
+  #predict(cost: number, rows: number, way: Way = this.#ways.aim): number {
+    return this.#time.predict(rows) * cost * this.#ways.slower(way) * this.#recent;
   }
 
-  /** How many times as long a batch takes where so many are at once; where it is not known, so many that it gains nothing. */
-  #slower(k: number): number {
-    return this.#lanes[k - 1]!.slower ?? Math.max(1, k / this.#present);
+  /** How long one lane needs for what waits. */
+  #takes({ key, rows }: Waiting): number {
+    const most = this.rowsOf(key);
+    const full = Math.floor(rows / most);
+    const rest = rows - full * most;
+    return full * this.predict(key, most) + (rest === 0 ? 0 : this.predict(key, rest));
   }
 
-  /** The most rows with which a full load stays within the budget, with k batches at once. */
-  #rowsWithin(k: number): number {
-    const most = this.#time.rowsWithin(this.#budget.micros / (1 + 1 / k) / this.#slower(k) / this.#recent);
+  #throughput(way: Way): number {
+    const rows = this.#rowsWithin(way, this.#costs.usual);
+    return (way.cell.atOnce * rows) / this.#predict(this.#costs.usual, rows, way);
+  }
+
+  /** The most rows with which a full load stays within the budget. */
+  #rowsWithin(way: Way, cost: number): number {
+    const each = this.#ways.slower(way) * this.#recent * cost;
+    const most = this.#time.known
+      ? this.#time.rowsWithin(this.#budget.micros / (1 + 1 / way.cell.atOnce) / each)
+      : this.#maxRows;
     // While all batches have had one row, nothing says what a second one costs: only trying tells.
     return Math.min(this.#maxRows, Math.max(this.#largest === 1 ? 2 : 1, most));
+  }
+
+  /** The present way, and those that were measured: how many times as long a row takes. */
+  #measured(): readonly MeasuredSetting[] {
+    const { present, known } = this.#ways;
+    const rows = this.#rowsWithin(present, this.#costs.usual);
+    return known
+      .map((way) => {
+        const groups = way === present ? this.#batches : way.ratios.length;
+        return { ...way.cell, rows, ratio: this.#ratio(way), groups };
+      })
+      .sort((a, b) => a.ratio - b.ratio);
+  }
+
+  /** How many times as long as in the present way a row takes, others beside it. */
+  #ratio(way: Way): number {
+    return (this.#ways.slower(way) * this.#ways.present.cell.atOnce) / way.cell.atOnce;
+  }
+
+  #why(): string {
+    const { present, known, isTrying } = this.#ways;
+    if (this.#batches < firstBatches) return 'too few batches have ended to tell';
+    if (isTrying) return `tried beside ${present.cell.atOnce} at once`;
+    const others = known.filter((way) => way !== present).map((way) => this.#ratio(way));
+    const rows = 'as many rows as the target allows';
+    if (others.length === 0) return rows;
+    return `${rows}; the next best of ${others.length} other ways takes ${Math.min(...others).toFixed(2)} times as long a row`;
   }
 }
 
 /** A pause, or a clock that stands still, must not teach more than this. */
 const bounded = (ratio: number): number => Math.min(4, Math.max(0.25, ratio));
 
-function meanButGreatest(values: readonly number[]): number {
-  const sum = values.reduce((total, value) => total + value, 0);
-  return values.length === 1 ? sum : (sum - Math.max(...values)) / (values.length - 1);
-}
+const powerBelow = (number: number): number => 2 ** Math.floor(Math.log2(number));

@@ -69,9 +69,9 @@ export class Admission<Payload, Result> {
     }
     if (this.#adaptive === undefined) return undefined;
     const before = turn === undefined ? 0 : 1 + turn.waiting;
-    const excess = this.#adaptive.excess(rows, this.#queue.rowsUpTo(level), this.#running, now, before);
+    const excess = this.#adaptive.excess({ key, rows }, this.#queue.waiting(level), this.#running, now, before);
+    this.#adaptive.asked(excess > 0);
     if (excess <= 0) return undefined;
-    this.#adaptive.refused();
     return new Failure('overloaded', Math.ceil(excess));
   }
 
@@ -82,14 +82,15 @@ export class Admission<Payload, Result> {
   /** Those of a bucket's next batch that could not be answered in time any more, and by how many microseconds they would be late. */
   hopeless(bucket: Bucket<Payload, Result>, now: number): readonly [QueuedRequest<Payload, Result>, number][] {
     if (this.#adaptive === undefined) return none;
-    const limit = this.#adaptive.rows;
-    const batchRows = Math.min(bucket.rows, limit);
+    const { key } = bucket;
+    const limit = this.#adaptive.rowsOf(key);
+    const batch = { key, rows: Math.min(bucket.rows, limit) };
     const hopeless: [QueuedRequest<Payload, Result>, number][] = [];
     const queue = bucket.inOrder();
     let rows = 0;
     for (let request = queue.next(); request !== undefined && rows < limit; request = queue.next()) {
       const { whole } = request;
-      const lateBy = bucket.requests > 1 ? this.#adaptive.lateBy(whole.arrived, batchRows, now) : 0;
+      const lateBy = bucket.requests > 1 ? this.#adaptive.lateBy(whole.arrived, batch, now) : 0;
       if (lateBy > 0) hopeless.push([whole, Math.ceil(lateBy)]);
       else rows += request.rows;
     }
@@ -118,7 +119,8 @@ export class Admission<Payload, Result> {
 
   /** After how long, about, a request of this level leaves the queue: when a lane comes free, and what goes first has run. */
   #untilOneStarts(key: string, level: number, now: number): number {
-    const { rows: mostRows, atOnce } = this.#limits;
+    const { atOnce } = this.#limits;
+    const mostRows = this.#limits.rowsOf(key);
     const free = this.#running.size < atOnce ? 0 : this.#untilOneEnds(now);
     const before = level === 0 ? 0 : Math.floor(this.#queue.rowsUpTo(level - 1) / mostRows);
     return free + (before * this.#foresight.predict(key, mostRows)) / atOnce;

@@ -80,13 +80,15 @@ export class Batcher<Payload, Result> {
     this.settings = settings;
     this.name = name ?? '';
     this.#clock = clock;
-    const { targetLatencyMicros: targetMicros, maxBatchSize, concurrency, preserveOrdering } = settings;
-    if (targetMicros !== undefined) this.#adaptive = new Adaptive({ targetMicros, maxBatchSize, concurrency });
-    else if (settings.learns !== undefined) {
-      const { bounds, tuned } = settings.learns;
-      this.#learned = new Learned(bounds, tuned);
+    const { targetLatencyMicros: targetMicros, maxBatchSize, concurrency, preserveOrdering, learns } = settings;
+    if (targetMicros !== undefined) {
+      const { mostRows = maxBatchSize, leastThreads = 1, mostThreads = 1 } = learns?.bounds ?? {};
+      const bounds = { mostRows, mostAtOnce: concurrency, leastThreads, mostThreads };
+      this.#adaptive = new Adaptive({ targetMicros, ...bounds, tuned: learns?.tuned });
+    } else if (learns !== undefined) {
+      this.#learned = new Learned(learns.bounds, learns.tuned);
     }
-    this.#limits = this.#adaptive ?? this.#learned ?? { rows: maxBatchSize, atOnce: concurrency };
+    this.#limits = this.#adaptive ?? this.#learned ?? { rowsOf: () => maxBatchSize, atOnce: concurrency };
 
     this.#wake = new Wake(clock, () => this.#startAll());
     this.#queue = new Queue(settings.policies.length, settings.priorityAgingMicros, () =>
@@ -107,6 +109,7 @@ export class Batcher<Payload, Result> {
       counters: this.#batchCounters,
       adaptive: this.#adaptive,
       learned: this.#learned,
+      learnsThreads: learns !== undefined,
       queue: this.#queue,
       foresight: this.#foresight,
       delayMicros: settings.maxQueueDelayMicros,
@@ -160,7 +163,7 @@ export class Batcher<Payload, Result> {
       this.#watch.add(request, this.settings.policies[level]!, options);
     });
     this.#learned?.asked(this.#queue.rows + this.#running.rows);
-    if (alone || bucketRows >= this.#limits.rows) this.#startAll();
+    if (alone || bucketRows >= this.#limits.rowsOf(key)) this.#startAll();
     else this.#startSoon();
     return promise;
   }
@@ -207,7 +210,7 @@ export class Batcher<Payload, Result> {
       if (result instanceof Failure) throw result.cause;
       const now = this.#clock.now();
       this.#foresight.learn(key, padded, now - started, now);
-      this.#adaptive?.ended({ rows, atOnce: 1, micros: now - started, requests: 1, tooLate: 0, now });
+      this.#adaptive?.ended({ key, rows, atOnce: 1, micros: now - started, requests: 1, tooLate: 0, now });
     } finally {
       this.#executor.release?.(payload);
     }
@@ -225,17 +228,15 @@ export class Batcher<Payload, Result> {
 
   /** What was learned; undefined where nothing is left open. */
   get tuned(): Tuned | undefined {
-    return this.#learned?.tuned;
+    return (this.#learned ?? this.#adaptive)?.tuned;
   }
 
   stats(): BatcherStats {
     const lanes = { size: this.settings.concurrency, busyMicros: this.#running.busyMicros(this.#clock.now()) };
     const present = { queued: this.#queue.requests, running: this.#running.size, lanes };
     const stats = statsOf(this.#settlement.counters, this.#batchCounters, present);
-    if (this.#learned !== undefined) return { ...stats, adaptive: this.#learned.stats() };
-    if (this.#adaptive === undefined) return stats;
-    const { targetMicros, budgetMicros, rows, atOnce } = this.#adaptive;
-    return { ...stats, adaptive: { targetMicros, budgetMicros, rows, atOnce } };
+    const chooser = this.#adaptive ?? this.#learned;
+    return chooser === undefined ? stats : { ...stats, adaptive: chooser.stats() };
   }
 
   #onItsTurn(request: QueuedRequest<Payload, Result>): void {
@@ -258,7 +259,7 @@ export class Batcher<Payload, Result> {
     request.released = false;
     const bucketRows = this.#push(request);
     this.#learned?.asked(this.#queue.rows + this.#running.rows);
-    this.#start(request.alone || bucketRows >= this.#limits.rows);
+    this.#start(request.alone || bucketRows >= this.#limits.rowsOf(request.key));
   }
 
   /** Puts it into the queue of its key, in parts where it has more rows than a batch may have; gives how many rows wait there. */
@@ -345,7 +346,7 @@ export class Batcher<Payload, Result> {
     }
     // Those who are told now may ask again at once: a batch that is not full yet has them too.
     const waiting = this.#queue.rows;
-    if (this.#learned !== undefined && waiting > 0 && waiting < this.#limits.rows) {
+    if (this.#learned !== undefined && waiting > 0 && waiting < this.#learned.aim.rows) {
       this.#startSoon();
     } else {
       this.#startAll();

@@ -70,7 +70,7 @@ export class Learned implements Limits {
     this.#at = this.#levels[0] ??= new LoadLevel(this.#near(0)?.present ?? this.#first());
   }
 
-  get rows(): number {
+  rowsOf(): number {
     return this.aim.rows;
   }
 

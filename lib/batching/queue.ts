@@ -9,6 +9,8 @@ import type { QueuedRequest } from './request.js';
 
 export class Queue<Payload, Result> {
   readonly #buckets = new Map<string, Bucket<Payload, Result>>();
+  /** They, to go through as often as is wanted. */
+  readonly #all = { [Symbol.iterator]: () => this.#buckets.values() };
   /** The bucket that was emptied last: where little waits, the one that is needed next. */
   #emptied: Bucket<Payload, Result> | undefined;
   readonly #agingMicros: number;
@@ -53,6 +55,12 @@ export class Queue<Payload, Result> {
     let rows = 0;
     for (const bucket of this.#buckets.values()) rows += bucket.rowsUpTo(level);
     return rows;
+  }
+
+  /** The keys that requests of a level and of those above it wait for, and the rows of these. */
+  waiting(level: number): Iterable<{ readonly key: string; readonly rows: number }> {
+    if (level === this.#queued.length - 1) return this.#all;
+    return Array.from(this.#buckets.values(), (bucket) => ({ key: bucket.key, rows: bucket.rowsUpTo(level) }));
   }
 
   push(request: QueuedRequest<Payload, Result>): Bucket<Payload, Result> {

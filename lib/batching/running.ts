@@ -39,6 +39,8 @@ export interface RunningParts<Payload, Result> {
   readonly counters: BatchCounters;
   readonly adaptive: Adaptive | undefined;
   readonly learned: Learned | undefined;
+  /** Whether what is aimed at says how many threads a run may use. */
+  readonly learnsThreads: boolean;
   readonly queue: { readonly rows: number };
   readonly foresight: Foresight;
   readonly clock: Clock;
@@ -87,15 +89,15 @@ export class Running<Payload, Result> {
 
   /** Starts a batch, whose requests are queued no more. */
   start({ requests, reason }: Plan<Payload, Result>, started: number, charged: number): void {
-    const { execution, watch, counters, learned } = this.#parts;
+    const { execution, watch, counters, learned, adaptive, learnsThreads } = this.#parts;
     const batch = execution.batch(requests);
     const { key } = requests[0]!;
     if (this.#batches.size === 0) this.#lastEnd = Math.max(this.#lastEnd, started - this.#lastMicros);
-    const aim = learned?.aim;
+    const aim = (learned ?? adaptive)?.aim;
     let mixed = false;
     if (aim !== undefined) for (const other of this.#batches) if (other.aim !== aim) mixed = true;
     const running: RunningBatch = { started, key, rows: batch.padded, atOnce: 0, aim, mixed, ended: nothing };
-    if (aim !== undefined) batch.threads = aim.threads;
+    if (aim !== undefined && learnsThreads) batch.threads = aim.threads;
     this.#batches.add(running);
     this.#rows += batch.padded;
     for (const other of this.#batches) other.atOnce = Math.max(other.atOnce, this.#batches.size);
@@ -166,15 +168,25 @@ export class Running<Payload, Result> {
     const { adaptive, learned, queue, foresight } = this.#parts;
     const micros = now - started;
     foresight.learn(key, rows, micros, now);
-    if (aim !== undefined) {
+    if (aim !== undefined && learned !== undefined) {
       const pending = queue.rows + this.#rows;
-      learned!.ended({ key, rows, micros, sinceLast: now - this.#lastEnd, pending, aim, mixed });
+      learned.ended({ key, rows, micros, sinceLast: now - this.#lastEnd, pending, aim, mixed });
     }
     if (adaptive === undefined) return;
     let tooLate = 0;
     for (const { arrived } of requests) if (now - arrived > adaptive.targetMicros) tooLate++;
     // As its requests see it: with what it waited for the device, and for the JS thread.
-    adaptive.ended({ rows, atOnce, micros, requests: requests.length, tooLate, now });
+    adaptive.ended({
+      key,
+      rows,
+      atOnce,
+      threads: aim?.threads,
+      mixed,
+      micros,
+      requests: requests.length,
+      tooLate,
+      now,
+    });
   }
 }
 

@@ -10,8 +10,8 @@ import type { Queue } from './queue.js';
 
 /** How much may run, for now. */
 export interface Limits {
-  /** The most rows of a batch. */
-  readonly rows: number;
+  /** The most rows of a batch of this key. */
+  rowsOf(key: string): number;
   /** The most batches at once. */
   readonly atOnce: number;
 }
@@ -65,7 +65,7 @@ export class Selection<Payload, Result> {
     const { maxBatchSize, preferredBatchSizes } = this.#settings;
     return plan(bucket, {
       maxBatchSize,
-      limit: this.#limits.rows,
+      limit: this.#limits.rowsOf(bucket.key),
       preferredBatchSizes,
       delayMicros: this.#delayMicros,
       others: this.#queue.keys > 1,
@@ -74,7 +74,7 @@ export class Selection<Payload, Result> {
   }
 
   #readyAt(bucket: Bucket<Payload, Result>, now: number): number {
-    if (this.#delayMicros === 0 || bucket.rows >= this.#limits.rows) return now;
+    if (this.#delayMicros === 0 || bucket.rows >= this.#limits.rowsOf(bucket.key)) return now;
     const readyAt = bucket.oldest() + this.#delayMicros;
     if (readyAt <= now || (this.#settings.preferredBatchSizes === undefined && !bucket.first()!.alone)) return readyAt;
     const next = this.plan(bucket, now);

@@ -9,18 +9,18 @@ export interface AdaptiveStats {
   readonly rows: number;
   /** The most batches that run at once. */
   readonly atOnce: number;
-  /** Without a target latency: the most threads of a run. 1: its lane computes alone. */
-  readonly threads?: number;
+  /** The most threads of a run. 1: its lane computes alone. */
+  readonly threads: number;
+  /** Why it is chosen. */
+  readonly why: string;
+  /** What was measured, the best first: at this load, or with a target latency of late. */
+  readonly measured: readonly MeasuredSetting[];
   /** With a target latency. */
   readonly targetMicros?: number;
   /** With a target latency: what is left of it when what is not foreseen is taken off. */
   readonly budgetMicros?: number;
   /** Without one: at least so many rows are queued or running, and less than twice as many. */
   readonly load?: number;
-  /** Without one: why it is chosen. */
-  readonly why?: string;
-  /** Without one: what was measured at this load, the best first. */
-  readonly measured?: readonly MeasuredSetting[];
 }
 
 /** What was measured of a setting. */
@@ -30,7 +30,7 @@ export interface MeasuredSetting {
   readonly threads: number;
   /** How many times as long as with the present setting a row takes, others beside it. */
   readonly ratio: number;
-  /** How many times as many batches as run at once have shown it; 0: another process has. */
+  /** How many times as many batches as run at once have shown it, with a target how many batches; 0: another process has. */
   readonly groups: number;
 }
 

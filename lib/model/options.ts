@@ -96,7 +96,7 @@ export interface LoadModelOptions {
   batching?: BatchingOptions | false | undefined;
   /**
    * Batches in flight at once, each on a lane of its own, over one copy of the weights. By default as many as give the most, up to one
-   * for each lane of the device, or two; with `targetLatencyMicros`, up to two.
+   * for each lane of the device, or two; with `targetLatencyMicros` this is only the most.
    */
   concurrency?: number | undefined;
   /** What a model like this has learned on a machine like this: `model.tuned`. */
@@ -194,7 +194,7 @@ export function completeLoadModelOptions(
   const { batchAxis = {}, finding, independentRows, padVariableLength, required, ...batcher } = given;
   const asked = options.batching !== undefined && flag('batching.required', required, true);
   const hasTarget = given.targetLatencyMicros !== undefined;
-  const atOnce = hasTarget ? defaultConcurrency : Math.max(defaultConcurrency, device.lanes);
+  const atOnce = Math.max(defaultConcurrency, device.lanes);
   const concurrency = wholeNumber('concurrency', options.concurrency, atOnce, 1);
   const settings = completeBatcherOptions({ ...batcher, concurrency }, 'batching');
   const fixesRows = batching === false || fixRows.some((name) => batcher[name] !== undefined);
@@ -209,7 +209,8 @@ export function completeLoadModelOptions(
   return {
     batching: batching === false ? 'off' : asked ? 'asked' : 'found',
     batcher: settings,
-    learns: hasTarget || isFixed ? undefined : { bounds, tuned },
+    // With a target, rows and lanes are bounds, and threads are left.
+    learns: isFixed && !hasTarget ? undefined : { bounds, tuned },
     independentRows: flag('batching.independentRows', independentRows, false),
     finding: finding === undefined ? undefined : checkedFinding(finding),
     batchAxis: checkedAxes(batchAxis),

@@ -39,7 +39,7 @@ std::atomic<unsigned> awake{0};
 
 // One core is for whoever brings the work: the JS thread.
 bool core_to_spare() noexcept {
-  static const unsigned cores = std::thread::hardware_concurrency();
+  static const unsigned cores = usable_cores();
   return awake.load(std::memory_order_relaxed) < cores;
 }
 

@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { Adaptive } from '../../lib/batching/adaptive.js';
 import { LatencyModel } from '../../lib/batching/latency-model.js';
+import type { Tuned } from '../../lib/batching/tuned.js';
 import { setUp } from './fake.js';
 import { type SimulatedModel, simulate } from './simulation.js';
 
@@ -34,21 +35,38 @@ describe('the time of a batch as a function of its rows', () => {
   });
 });
 
+/** Of one key, on one thread a run where nothing else is said. */
+const adaptiveOf = ({
+  targetMicros,
+  maxBatchSize: mostRows = 64,
+  concurrency: mostAtOnce = 1,
+  threads = 1,
+  tuned,
+}: {
+  targetMicros: number;
+  maxBatchSize?: number;
+  concurrency?: number;
+  threads?: number;
+  tuned?: Tuned;
+}) => new Adaptive({ targetMicros, mostRows, mostAtOnce, leastThreads: 1, mostThreads: threads, tuned });
+
+const waiting = (rows: number, key = '') => ({ key, rows });
+
 describe('the choice of rows and batches at once', () => {
   const measured = (
     options: { targetMicros: number; concurrency: number },
     time: (rows: number, k: number) => number,
   ) => {
-    const adaptive = new Adaptive({ maxBatchSize: 64, ...options });
+    const adaptive = adaptiveOf(options);
     const chosen: number[] = [];
     for (let i = 0; i < 301; i++) {
-      const rows = 1 + ((i * 7) % adaptive.rows);
+      const rows = 1 + ((i * 7) % adaptive.rowsOf(''));
       const { atOnce } = adaptive;
-      adaptive.ended({ rows, atOnce, micros: time(rows, atOnce), requests: rows, tooLate: 0, now: i * 1000 });
+      adaptive.ended({ key: '', rows, atOnce, micros: time(rows, atOnce), requests: rows, tooLate: 0, now: i * 1000 });
       if (i >= 200) chosen.push(atOnce);
     }
     // Now and then it tries another number: the usual one is meant.
-    return { atOnce: chosen.sort()[50], rows: adaptive.rows };
+    return { atOnce: chosen.sort()[50], rows: adaptive.rowsOf('') };
   };
 
   test('is one batch where two at once are no faster', () => {
@@ -70,26 +88,34 @@ describe('the choice of rows and batches at once', () => {
   });
 
   test('is more than one row where all batches had one, however long they took', () => {
-    const adaptive = new Adaptive({ targetMicros: 10_000, maxBatchSize: 64, concurrency: 1 });
+    const adaptive = adaptiveOf({ targetMicros: 10_000, maxBatchSize: 64, concurrency: 1 });
     for (let i = 0; i < 50; i++) {
-      adaptive.ended({ rows: 1, atOnce: 1, micros: 3000, requests: 1, tooLate: 0, now: i * 3000 });
+      adaptive.ended({ key: '', rows: 1, atOnce: 1, micros: 3000, requests: 1, tooLate: 0, now: i * 3000 });
     }
-    expect(adaptive.rows, 'what a second row costs would never be learned').toBe(2);
+    expect(adaptive.rowsOf(''), 'what a second row costs would never be learned').toBe(2);
     for (let i = 0; i < 50; i++) {
-      adaptive.ended({ rows: 1 + (i % 2), atOnce: 1, micros: 3000, requests: 1, tooLate: 0, now: 150_000 + i * 3000 });
+      adaptive.ended({
+        key: '',
+        rows: 1 + (i % 2),
+        atOnce: 1,
+        micros: 3000,
+        requests: 1,
+        tooLate: 0,
+        now: 150_000 + i * 3000,
+      });
     }
-    expect(adaptive.rows, 'a second row costs nothing').toBeGreaterThan(2);
+    expect(adaptive.rowsOf(''), 'a second row costs nothing').toBeGreaterThan(2);
   });
 
   test('is questioned less and less often where it is confirmed', () => {
-    const adaptive = new Adaptive({ targetMicros: 100_000, maxBatchSize: 64, concurrency: 2 });
+    const adaptive = adaptiveOf({ targetMicros: 100_000, maxBatchSize: 64, concurrency: 2 });
     const trials: number[] = [];
     for (let i = 0, before = 1; i < 4000; i++) {
       const { atOnce } = adaptive;
       if (atOnce > before) trials.push(i);
       before = atOnce;
       const micros = (5000 + 100 * (1 + (i % 64))) * atOnce;
-      adaptive.ended({ rows: 1 + (i % 64), atOnce, micros, requests: 1, tooLate: 0, now: i * 10_000 });
+      adaptive.ended({ key: '', rows: 1 + (i % 64), atOnce, micros, requests: 1, tooLate: 0, now: i * 10_000 });
     }
     const gaps = trials.slice(1).map((at, i) => at - trials[i]!);
     expect(trials.length, 'two batches at once were not tried again').toBeGreaterThan(2);
@@ -103,9 +129,9 @@ describe('the choice of rows and batches at once', () => {
   describe('begins with what all batches so far took', () => {
     const time = (rows: number, k: number) => (1000 + 100 * rows) * (1 + 0.6 * (k - 1));
     const started = (concurrency: number) => {
-      const adaptive = new Adaptive({ targetMicros: 20_000, maxBatchSize: 64, concurrency });
+      const adaptive = adaptiveOf({ targetMicros: 20_000, maxBatchSize: 64, concurrency });
       const ended = (rows: number, micros: number) =>
-        adaptive.ended({ rows, atOnce: adaptive.atOnce, micros, requests: rows, tooLate: 0, now: 0 });
+        adaptive.ended({ key: '', rows, atOnce: adaptive.atOnce, micros, requests: rows, tooLate: 0, now: 0 });
       return { adaptive, ended };
     };
 
@@ -113,7 +139,7 @@ describe('the choice of rows and batches at once', () => {
       const { adaptive, ended } = started(1);
       for (let i = 0; i < 9; i++) ended(1 + (i % 8), time(1 + (i % 8), 1));
       for (const rows of [1, 4, 8, 16, 32]) {
-        const ratio = adaptive.predict(rows) / time(rows, 1);
+        const ratio = adaptive.predict('', rows) / time(rows, 1);
         expect(ratio, `what ${rows} rows take`).toBeGreaterThan(0.8);
         expect(ratio, `what ${rows} rows take`).toBeLessThan(1.25);
       }
@@ -126,44 +152,160 @@ describe('the choice of rows and batches at once', () => {
       expect(batches, 'it was not tried').toBeLessThan(100);
       // While nothing is known of two, they are taken to be of no use: 1.5 x 2 T(n) within three quarters of the target.
       const right = (15_000 / 3 - 1000) / 100;
-      expect(adaptive.rows / right).toBeGreaterThan(0.6);
-      expect(adaptive.rows / right).toBeLessThan(1.6);
+      expect(adaptive.rowsOf('') / right).toBeGreaterThan(0.6);
+      expect(adaptive.rowsOf('') / right).toBeLessThan(1.6);
     });
   });
 
+  test.each([
+    [0.7, 2],
+    [1.3, 1],
+  ])('is as many threads as help: where two take %s of the time, %s', (helped, threads) => {
+    const adaptive = adaptiveOf({ targetMicros: 100_000, threads: 2 });
+    const chosen: number[] = [];
+    for (let i = 0; i < 301; i++) {
+      const rows = 1 + (i % 32);
+      const { atOnce, aim } = adaptive;
+      const micros = (1000 + 300 * rows) * (aim.threads === 2 ? helped : 1);
+      adaptive.ended({ key: '', rows, atOnce, threads: aim.threads, micros, requests: 1, tooLate: 0, now: i * 1000 });
+      if (i >= 200) chosen.push(aim.threads);
+    }
+    expect(chosen.sort()[50]).toBe(threads);
+    const { measured } = adaptive.stats();
+    expect(measured.map((one) => one.threads)).toEqual(threads === 2 ? [2, 1] : [1, 2]);
+    expect(adaptive.tuned.loads).toMatchObject([{ atOnce: 1, threads, others: [{ threads: 3 - threads }] }]);
+  });
+
+  test('begins with what another process has learned', () => {
+    const tuned: Tuned = {
+      version: 1,
+      loads: [{ load: 32, rows: 16, atOnce: 2, threads: 1, others: [{ rows: 16, atOnce: 1, threads: 2, ratio: 1.5 }] }],
+    };
+    const adaptive = adaptiveOf({ targetMicros: 100_000, concurrency: 2, threads: 2, tuned });
+    expect(adaptive.aim).toMatchObject({ atOnce: 2, threads: 1 });
+    expect(adaptive.stats().measured).toMatchObject([{ ratio: 1 }, { atOnce: 1, threads: 2, ratio: 1.5 }]);
+  });
+
   test('is a number where time stands still', () => {
-    const adaptive = new Adaptive({ targetMicros: 300, maxBatchSize: 4, concurrency: 3 });
+    const adaptive = adaptiveOf({ targetMicros: 300, maxBatchSize: 4, concurrency: 3 });
     for (let i = 0; i < 500; i++) {
       const micros = i % 3 === 0 ? 100 : 0;
       const { atOnce } = adaptive;
-      adaptive.ended({ rows: 1 + (i % 4), atOnce, micros, requests: 1, tooLate: 0, now: 0 });
-      expect([1, 2, 3, 4], `rows after ${i} batches`).toContain(adaptive.rows);
+      adaptive.ended({ key: '', rows: 1 + (i % 4), atOnce, micros, requests: 1, tooLate: 0, now: 0 });
+      expect([1, 2, 3, 4], `rows after ${i} batches`).toContain(adaptive.rowsOf(''));
     }
   });
 });
 
 describe('admission', () => {
   const learned = () => {
-    const adaptive = new Adaptive({ targetMicros: 50_000, maxBatchSize: 16, concurrency: 1 });
+    const adaptive = adaptiveOf({ targetMicros: 50_000, maxBatchSize: 16, concurrency: 1 });
     for (let i = 0; i < 100; i++) {
       const rows = 1 + (i % 16);
-      adaptive.ended({ rows, atOnce: 1, micros: 2000 + 500 * rows, requests: rows, tooLate: 0, now: i * 10_000 });
+      adaptive.ended({
+        key: '',
+        rows,
+        atOnce: 1,
+        micros: 2000 + 500 * rows,
+        requests: rows,
+        tooLate: 0,
+        now: i * 10_000,
+      });
     }
     return adaptive;
   };
 
-  test('keeps the queue as short as keeps the lanes busy, though the target would allow more', () => {
+  const running = new Set([{ started: 0, key: '', rows: 16 }]);
+
+  test('keeps the queue as short as keeps the lanes busy where many are refused, though the target would allow more', () => {
     // A full batch takes 10 ms, so a full load waits for 20 ms, and half as long again is spare.
-    const running = new Set([{ started: 0, rows: 16 }]);
-    expect(learned().excess(1, 15, running, 0), 'the rest of the next batch').toBeLessThanOrEqual(0);
-    expect(learned().excess(1, 20, running, 0), 'some of the one after it').toBeLessThanOrEqual(0);
-    expect(learned().excess(1, 40, running, 0), 'a third batch').toBeGreaterThan(0);
+    const excess = (queued: number) => {
+      const adaptive = learned();
+      for (let i = 0; i < 100; i++) adaptive.asked(i % 2 === 0);
+      return adaptive.excess(waiting(1), [waiting(queued)], running, 0);
+    };
+    expect(excess(15), 'the rest of the next batch').toBeLessThanOrEqual(0);
+    expect(excess(20), 'some of the one after it').toBeLessThanOrEqual(0);
+    expect(excess(40), 'a third batch').toBeGreaterThan(0);
+  });
+
+  test('lets a burst in as far as the target allows', () => {
+    // Of 45 ms one batch that runs takes 10 ms, and three more 30 ms.
+    const excess = (queued: number) => {
+      const adaptive = learned();
+      for (let i = 0; i < 100; i++) adaptive.asked(i % 50 === 0);
+      return adaptive.excess(waiting(1), [waiting(queued)], running, 0);
+    };
+    expect(excess(46), 'the rest of a third batch').toBeLessThanOrEqual(0);
+    expect(excess(63), 'the rest of a fourth one').toBeGreaterThan(0);
   });
 
   test('knows of a batch that takes longer than expected before it has ended', () => {
-    const running = new Set([{ started: 0, rows: 16 }]);
-    expect(learned().excess(1, 10, running, 10_000)).toBeLessThanOrEqual(0);
-    expect(learned().excess(1, 10, running, 50_000), 'the next one is expected to be as slow').toBeGreaterThan(0);
+    expect(learned().excess(waiting(1), [waiting(10)], running, 10_000)).toBeLessThanOrEqual(0);
+    const late = learned().excess(waiting(1), [waiting(15)], running, 60_000);
+    expect(late, 'the next one is expected to be as slow').toBeGreaterThan(0);
+  });
+});
+
+describe('shapes that cost more than others', () => {
+  const costs = { narrow: 1, wide: 8 };
+  const learned = (micros = (rows: number, cost: number) => (1000 + 500 * rows) * cost) => {
+    const adaptive = adaptiveOf({ targetMicros: 100_000, maxBatchSize: 16 });
+    const keys = ['wide', 'narrow', 'narrow'] as const;
+    for (let i = 0; i < 300; i++) {
+      const key = keys[i % 3]!;
+      const rows = 1 + (i % 5);
+      adaptive.ended({
+        key,
+        rows,
+        atOnce: 1,
+        micros: micros(rows, costs[key]),
+        requests: 1,
+        tooLate: 0,
+        now: i * 10_000,
+      });
+    }
+    return adaptive;
+  };
+
+  test('are known by what they cost', () => {
+    for (const key of ['narrow', 'wide'] as const) {
+      const ratio = learned().predict(key, 4) / (3000 * costs[key]);
+      expect(ratio, key).toBeGreaterThan(0.8);
+      expect(ratio, key).toBeLessThan(1.25);
+    }
+  });
+
+  test('have batches as large as the target allows them', () => {
+    // Two of them in 75 ms: 8 (1000 + 500 n) = 37.5 ms.
+    expect(learned().rowsOf('narrow')).toBe(16);
+    expect(learned().rowsOf('wide')).toBeGreaterThanOrEqual(6);
+    expect(learned().rowsOf('wide')).toBeLessThanOrEqual(9);
+  });
+
+  test('wait for one another', () => {
+    const running = new Set([{ started: 0, key: 'narrow', rows: 4 }]);
+    const excess = (key: string, queued: { key: string; rows: number }[]) =>
+      learned().excess(waiting(1, key), queued, running, 0);
+    expect(excess('narrow', [waiting(8, 'narrow'), waiting(4, 'wide')])).toBeLessThanOrEqual(0);
+    expect(excess('narrow', [waiting(8, 'narrow'), waiting(40, 'wide')]), 'behind wide ones').toBeGreaterThan(0);
+    expect(excess('narrow', [waiting(40, 'narrow')]), 'behind as many narrow ones').toBeLessThanOrEqual(0);
+  });
+
+  test('are followed where the whole machine becomes slower', () => {
+    const adaptive = learned();
+    for (let i = 0; i < 100; i++) {
+      const key = i % 2 ? 'wide' : 'narrow';
+      const rows = 1 + (i % 5);
+      const micros = 2 * (1000 + 500 * rows) * costs[key];
+      adaptive.ended({ key, rows, atOnce: 1, micros, requests: 1, tooLate: 0, now: 3e6 + i * 10_000 });
+      if (i < 10) continue;
+      for (const one of ['narrow', 'wide'] as const) {
+        const ratio = adaptive.predict(one, 4) / (6000 * costs[one]);
+        expect(ratio, `${one} after ${i} slow batches`).toBeGreaterThan(0.7);
+        expect(ratio, `${one} after ${i} slow batches`).toBeLessThan(1.5);
+      }
+    }
   });
 });
 

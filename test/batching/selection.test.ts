@@ -13,7 +13,7 @@ function queued(options: BatcherOptions = {}, running = { size: 0 }) {
   const settings = completeBatcherOptions({ maxBatchSize: 4, concurrency: 1, ...options }, 'batching');
   let emptied = 0;
   const queue = new Queue<string, string>(settings.policies.length, settings.priorityAgingMicros, () => emptied++);
-  const limits = { rows: settings.maxBatchSize, atOnce: settings.concurrency };
+  const limits = { rowsOf: () => settings.maxBatchSize, atOnce: settings.concurrency };
   const selection = new Selection(settings, limits, queue, running);
   const push = (key: string, arrived: number, rows = 1, alone = false) => {
     const request = new QueuedRequest<string, string>(key, key, rows, 0, alone, 0, arrived, () => {});

@@ -13,6 +13,8 @@ export interface SimulatedModel {
   readonly shared: number;
   /** The standard deviation of the logarithm. */
   readonly noise: number;
+  /** The shapes that are asked for, each as often as the others: how many times as long a batch of it takes; one by default. */
+  readonly shapes?: readonly number[];
   /** Now and then the whole machine stops: for an exponential time of this mean, once in so many seconds at random. */
   readonly pauses?: { readonly meanMicros: number; readonly everySeconds: number };
 }
@@ -33,6 +35,8 @@ export interface Outcome {
   readonly windowsKept: number;
   readonly rowsPerBatch: number;
   readonly refused: number;
+  /** The share of requests that were refused, given up, or answered later than the target. */
+  readonly lost: number;
 }
 
 /** The first third of the time, in which it learns, is not counted. */
@@ -45,7 +49,11 @@ export async function simulate(
   const random = mulberry(seed);
   const chance = mulberry(seed + 1000);
   const clock = new EventClock();
-  const executor = timedExecutor(clock, random, { ...model, micros: (rows) => model.fixed + model.perRow * rows });
+  const { shapes = [1] } = model;
+  const executor = timedExecutor(clock, random, {
+    ...model,
+    micros: (rows, shape) => (model.fixed + model.perRow * rows) * Number(shape),
+  });
   const batcher = new Batcher(executor, completeBatcherOptions(options, 'batching'), { clock });
 
   const end = seconds * 1e6;
@@ -63,8 +71,12 @@ export async function simulate(
   const counted = end / 3;
   const answers: { arrived: number; micros: number }[] = [];
   let refused = 0;
+  let asked = 0;
   const ask = (arrived: number) => {
-    void batcher.submit('x', { key: '', rows: 1 }).then((outcome) => {
+    // What comes in the last moments may be answered after them.
+    if (arrived >= counted && arrived < end - 2 * targetMicros) asked++;
+    const key = `${shapes.length === 1 ? shapes[0] : shapes[Math.floor(chance() * shapes.length)]}`;
+    void batcher.submit(key, { key, rows: 1 }).then((outcome) => {
       if (arrived < counted) return;
       if (outcome instanceof Failure) refused++;
       else answers.push({ arrived, micros: clock.now() - arrived });
@@ -96,8 +108,12 @@ export async function simulate(
     (all) => all.filter((micros) => micros > targetMicros).length <= all.length / 100,
   );
   const { batches } = batcher.stats();
+  const inTime = answers.filter(({ micros }) => micros <= targetMicros);
+  const before = inTime.filter(({ arrived }) => arrived < end - 2 * targetMicros).length;
   return {
-    goodput: answers.filter(({ micros }) => micros <= targetMicros).length / ((end - counted) / 1e6),
+    goodput: inTime.length / ((end - counted) / 1e6),
+    // What was never answered is lost, too.
+    lost: 1 - before / asked,
     windowsKept: kept.length / windows.size,
     rowsPerBatch: batches.rows / batches.count,
     refused,
@@ -106,7 +122,7 @@ export async function simulate(
 
 export interface TimedModel {
   /** How long a batch takes by itself, on one thread, in microseconds. */
-  readonly micros: (rows: number) => number;
+  readonly micros: (rows: number, payload: string) => number;
   /** By what part of that it is longer for each other batch at once. */
   readonly shared: number;
   /** How many times as long it takes where more threads may compute it and no other batch runs; 1 by default. */
@@ -127,7 +143,7 @@ export function timedExecutor(
       new Promise<readonly string[]>((resolve) => {
         const slower = (1 + shared * running) * (running === 0 && threads !== 1 ? helped : 1);
         running++;
-        clock.after(micros(padded) * slower * Math.exp(noise * normal(random)), () => {
+        clock.after(micros(padded, payloads[0]!) * slower * Math.exp(noise * normal(random)), () => {
           running--;
           resolve(payloads);
         });

@@ -1,0 +1,63 @@
+// A child process whose device has more to do than it can, and which says how much of it is done, and how the event loop and reads
+// of a file fare meanwhile. How far its lanes stand back is said in its environment, or left to the default.
+
+import { open, tensor } from 'tensorlane';
+import { randomFloats } from '../../test/support/onnx-builder.js';
+import { models } from '../models.js';
+import { sleep } from '../stats.js';
+import { serve } from './child.js';
+import { type Observation, Reader } from './reads.js';
+
+const N = 512;
+
+const { NICENESS } = process.env;
+const device = await open(NICENESS === undefined ? 'cpu' : { device: 'cpu', niceness: Number(NICENESS) });
+const recognition = await device.loadModel(models.recognition());
+const line = tensor(randomFloats(3 * 48 * 320, 1), [1, 3, 48, 320]);
+const square = tensor(Float64Array.from(randomFloats(N * N, 2)), [N, N]);
+const reader = new Reader();
+
+const loads = {
+  'OCR recognition': { callers: 16, call: () => recognition.run({ x: line }) },
+  SVDs: { callers: 16, call: () => device.linalg.svd(square) },
+};
+
+export type Load = keyof typeof loads;
+
+const methods = {
+  idle: (ms: number): Promise<Observation> =>
+    reader.observe(async () => {
+      await sleep(ms);
+      return 0;
+    }),
+
+  /** The load begins, and is watched after `beforeMs` for `ms`. */
+  async loaded({ load, beforeMs, ms }: { load: Load; beforeMs: number; ms: number }): Promise<Observation> {
+    const { callers, call } = loads[load];
+    let done = 0;
+    let over = false;
+    const caller = async () => {
+      while (!over) {
+        await call();
+        done++;
+      }
+    };
+    const all = Promise.all(Array.from({ length: callers }, caller));
+    await Promise.race([sleep(beforeMs), all]);
+    const observation = await reader.observe(async () => {
+      const before = done;
+      await Promise.race([sleep(ms), all]);
+      return done - before;
+    });
+    over = true;
+    await all;
+    return observation;
+  },
+};
+
+export type NeighboursWorker = typeof methods;
+
+serve(methods, async () => {
+  reader.close();
+  await device[Symbol.asyncDispose]();
+});
