@@ -33,6 +33,17 @@ add_library(tensorlane_core STATIC ${core_sources})
 # other options than what it would be compiled as one with.
 set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/cpu/ops/vector_math.cpp PROPERTIES
   COMPILE_OPTIONS -fno-trapping-math SKIP_PRECOMPILE_HEADERS ON SKIP_UNITY_BUILD_INCLUSION ON)
+# Kernels for small matrices, once an instruction set: with that set's options, a file has nothing in common with any other.
+set(options_of_plain)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(options_of_avx2 -mavx2 -mfma)
+  set(options_of_avx512 -mavx2 -mfma -mavx512f -mavx512dq -mavx512vl)
+endif()
+foreach(set plain avx2 avx512)
+  set(kernel_options -ffp-contract=fast -fno-math-errno -fno-trapping-math ${options_of_${set}})
+  set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/cpu/small/kernels_${set}.cpp PROPERTIES
+    COMPILE_OPTIONS "${kernel_options}" SKIP_PRECOMPILE_HEADERS ON SKIP_UNITY_BUILD_INCLUSION ON)
+endforeach()
 target_include_directories(tensorlane_core PUBLIC ${CMAKE_CURRENT_LIST_DIR})
 target_include_directories(tensorlane_core SYSTEM PUBLIC ${OPENBLAS_INCLUDE})
 target_compile_definitions(tensorlane_core PUBLIC ${blas_definitions})

@@ -50,6 +50,12 @@ BlasShare::~BlasShare() {
   shared.left.notify_one();
 }
 
+unsigned BlasShare::cores() {
+  State& shared = state();
+  const std::lock_guard lock(shared.mutex);
+  return shared.cores;
+}
+
 void BlasShare::set_cores(unsigned cores) {
   State& shared = state();
   const std::lock_guard lock(shared.mutex);

@@ -29,6 +29,7 @@ class BlasShare {
 
   // Cores that all operations of the process may use together.
   static void set_cores(unsigned cores);
+  [[nodiscard]] static unsigned cores();
 };
 
 }  // namespace tensorlane::cpu

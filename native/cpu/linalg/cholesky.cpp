@@ -1,4 +1,4 @@
-// Cholesky factorisation (LAPACK's potrf).
+// Cholesky factorisation: of small matrices many at a time (cpu/small), of others by LAPACK's potrf.
 //
 // The lower triangle of the row-major A is the upper one of the column-major A^T, so potrf finds U with A = U^T U
 // there, and the buffer of the column-major U is that of our l = U^T. It is done in the result's own memory.
@@ -11,6 +11,7 @@
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/operation.h"
 #include "cpu/operations.h"
+#include "cpu/small/batch.h"
 
 namespace tensorlane::cpu {
 namespace {
@@ -24,16 +25,19 @@ bool has_finite_diagonal(const T* l, std::int64_t n) {
   return finite;
 }
 
+void throw_not_definite(const std::vector<std::int64_t>& indices, std::int64_t batch) {
+  throw_for(indices, batch, Code::NotPositiveDefinite, "cholesky: the matrix is not positive definite");
+}
+
 template <typename T>
-void cholesky_batch(const CholeskyArgs& args) {
+void cholesky_by_lapack(const CholeskyArgs& args, const Indices& indices) {
   const std::int64_t n = args.n;
-  if (n == 0) return;
   check_lapack_size("cholesky", n, n);
   const auto* a = elements<const T>(args.a);
   auto* l = elements<T>(args.l);
   std::vector<std::int64_t> not_positive_definite;
   for_each_finite(
-      "cholesky", args.batch,
+      "cholesky", indices,
       [&](std::int64_t i) { return copy_finite_lower(a + i * n * n, l + i * n * n, static_cast<std::size_t>(n)); },
       [&](std::int64_t i) {
         Int info = 0;
@@ -42,14 +46,39 @@ void cholesky_batch(const CholeskyArgs& args) {
         // A sum that has overflowed was no positive definite matrix': there every sum is at most an element of a.
         if (info > 0 || !has_finite_diagonal(l + i * n * n, n)) not_positive_definite.push_back(i);
       });
-  throw_for(not_positive_definite, args.batch, Code::NotPositiveDefinite,
-            "cholesky: the matrix is not positive definite");
+  throw_not_definite(not_positive_definite, args.batch);
+}
+
+// Gives what LAPACK is to do: nothing.
+template <typename T>
+std::vector<std::int64_t> small_cholesky_batch(Lane& lane, const CholeskyArgs& args) {
+  const std::int64_t n = args.n;
+  small::CholeskyGroup<T> group;
+  group.n = n;
+  const auto place = [&](small::CholeskyGroup<T>& to, std::int64_t at, std::int64_t i) {
+    to.a[at] = elements<const T>(args.a) + i * n * n;
+    to.l[at] = elements<T>(args.l) + i * n * n;
+  };
+  const small::Left left = small::run_groups(lane.workspace(), args.batch, small::cholesky_registers(n),
+                                             small::cholesky_steps(n), small::kernels<T>().cholesky, group, place);
+  throw_not_finite("cholesky", left.not_finite, args.batch);
+  throw_not_definite(left.not_positive_definite, args.batch);
+  return left.undone;
+}
+
+template <typename T>
+void cholesky_batch(Lane& lane, const CholeskyArgs& args) {
+  if (args.n == 0) return;
+  small_or_lapack(
+      small::takes_cholesky(args.n), args.batch, BlasShare::kAllCores,
+      [&] { return small_cholesky_batch<T>(lane, args); },
+      [&](const Indices& indices) { cholesky_by_lapack<T>(args, indices); });
 }
 
 }  // namespace
 
-void cholesky(Lane& /*lane*/, const CholeskyArgs& args) {
-  with_blas(args.type, [&](auto element) { cholesky_batch<decltype(element)>(args); });
+void cholesky(Lane& lane, const CholeskyArgs& args) {
+  with_float(args.type, [&](auto element) { cholesky_batch<decltype(element)>(lane, args); });
 }
 
 }  // namespace tensorlane::cpu

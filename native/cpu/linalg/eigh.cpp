@@ -1,5 +1,6 @@
-// Eigenvalues and eigenvectors of symmetric matrices by divide and conquer (LAPACK's syevd); where that does not
-// converge, or what comes out of it is not finite or not orthonormal, by QR iteration (syev).
+// Eigenvalues and eigenvectors of symmetric matrices: of small ones by Jacobi rotations, many at a time (cpu/small), of
+// others by divide and conquer (LAPACK's syevd); where that does not converge, or what comes out of it is not finite or not
+// orthonormal, by QR iteration (syev).
 //
 // The lower triangle of the row-major A is the upper one of the column-major A^T, which is A. syevd leaves the
 // eigenvectors as columns of a column-major matrix, so only v is transposed, in place.
@@ -16,6 +17,7 @@
 #include "cpu/linalg/operation.h"
 #include "cpu/linalg/orthonormal.h"
 #include "cpu/operations.h"
+#include "cpu/small/batch.h"
 
 namespace tensorlane::cpu {
 namespace {
@@ -44,9 +46,8 @@ WorkSizes query(char job, std::int64_t n) {
 }
 
 template <typename T>
-void eigh_batch(Lane& lane, const EighArgs& args) {
+void eigh_by_lapack(Lane& lane, const EighArgs& args, const Indices& indices) {
   const std::int64_t n = args.n;
-  if (n == 0 || args.batch == 0) return;
   check_lapack_size("eigh", n, n);
   const char job = args.vectors ? 'V' : 'N';
   const WorkSizes sizes = query<T>(job, n);
@@ -74,7 +75,7 @@ void eigh_batch(Lane& lane, const EighArgs& args) {
   std::vector<std::int64_t> not_finite;
   std::vector<std::int64_t> not_converged;
   std::vector<std::int64_t> beyond;
-  for_each_finite("eigh", args.batch, load, [&](std::int64_t i) {
+  for_each_finite("eigh", indices, load, [&](std::int64_t i) {
     lapack::syevd(job, 'U', static_cast<Int>(n), matrix(i), w + i * n, work, static_cast<Int>(sizes.elements), iwork,
                   static_cast<Int>(sizes.integers), &info);
     check_info("eigh: syevd", info);
@@ -91,15 +92,41 @@ void eigh_batch(Lane& lane, const EighArgs& args) {
     }
     if (args.vectors) transpose_in_place(matrix(i), n);
   });
-  throw_for(not_finite, args.batch, Code::NotFinite, "eigh: the input has a NaN or an infinity");
+  throw_not_finite("eigh", not_finite, args.batch);
   throw_for(not_converged, args.batch, Code::NotConverged, "eigh: the iteration did not converge");
   throw_beyond(beyond, args.batch, args.type, "eigh: there are eigenvalues");
+}
+
+// Gives what LAPACK is to do.
+template <typename T>
+std::vector<std::int64_t> small_eigh_batch(Lane& lane, const EighArgs& args) {
+  const std::int64_t n = args.n;
+  small::EighGroup<T> group;
+  group.n = n;
+  const auto place = [&](small::EighGroup<T>& to, std::int64_t at, std::int64_t i) {
+    to.a[at] = elements<const T>(args.a) + i * n * n;
+    to.w[at] = elements<T>(args.w) + i * n;
+    if (args.vectors) to.v[at] = elements<T>(args.v) + i * n * n;
+  };
+  const small::Left left = small::run_groups(lane.workspace(), args.batch, small::eigh_registers(n),
+                                             small::eigh_steps(n), small::kernels<T>().eigh, group, place);
+  throw_not_finite("eigh", left.not_finite, args.batch);
+  return left.undone;
+}
+
+template <typename T>
+void eigh_batch(Lane& lane, const EighArgs& args) {
+  if (args.n == 0 || args.batch == 0) return;
+  small_or_lapack(
+      small::takes_eigh(args.n), args.batch, cores_by_columns(args.n, args.n),
+      [&] { return small_eigh_batch<T>(lane, args); },
+      [&](const Indices& indices) { eigh_by_lapack<T>(lane, args, indices); });
 }
 
 }  // namespace
 
 void eigh(Lane& lane, const EighArgs& args) {
-  with_blas_by_columns(args.type, args.n, args.n, [&](auto element) { eigh_batch<decltype(element)>(lane, args); });
+  with_float(args.type, [&](auto element) { eigh_batch<decltype(element)>(lane, args); });
 }
 
 }  // namespace tensorlane::cpu

@@ -1,5 +1,6 @@
-// The inverse by LU factorisation with partial pivoting (LAPACK's getrf and getrs): A X = 1 is solved, of A itself and not of its
-// transpose, as numpy does. Of badly conditioned matrices that is what makes A X come close to 1, and the same ones exactly singular.
+// The inverse by LU factorisation with partial pivoting: of small matrices many at a time (cpu/small), of others, and of those
+// that must be scaled, by LAPACK's getrf and getrs. A X = 1 is solved, of A itself and not of its transpose, as numpy does. Of badly
+// conditioned matrices that is what makes A X come close to 1, and the same ones exactly singular.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include "cpu/linalg/matrix.h"
 #include "cpu/linalg/operation.h"
 #include "cpu/operations.h"
+#include "cpu/small/batch.h"
 
 namespace tensorlane::cpu {
 namespace {
@@ -19,9 +21,8 @@ namespace {
 using lapack::Int;
 
 template <typename T>
-void inv_batch(Lane& lane, const InvArgs& args) {
+void inv_by_lapack(Lane& lane, const InvArgs& args, const Indices& indices) {
   const std::int64_t n = args.n;
-  if (n == 0 || args.batch == 0) return;
   check_lapack_size("inv", n, n);
   const auto size = static_cast<Int>(n);
   const auto arrays = take_arrays<T, Int>(lane.workspace(), n * n, n);
@@ -50,7 +51,7 @@ void inv_batch(Lane& lane, const InvArgs& args) {
   std::vector<std::int64_t> singular;
   std::vector<std::int64_t> beyond;
   for_each_finite(
-      "inv", args.batch, [&](std::int64_t i) { return copy_finite(a + i * n * n, inverse + i * n * n, count); },
+      "inv", indices, [&](std::int64_t i) { return copy_finite(a + i * n * n, inverse + i * n * n, count); },
       [&](std::int64_t i) {
         T* one = inverse + i * n * n;
         const bool inverted = invert(one);
@@ -76,15 +77,39 @@ void inv_batch(Lane& lane, const InvArgs& args) {
         }
         if (!all_finite(one, count)) beyond.push_back(i);
       });
-  throw_for(not_finite, args.batch, Code::NotFinite, "inv: the input has a NaN or an infinity");
+  throw_not_finite("inv", not_finite, args.batch);
   throw_for(singular, args.batch, Code::Singular, "inv: the matrix is singular");
   throw_beyond(beyond, args.batch, args.type, "inv: the inverse has elements");
+}
+
+// Gives what LAPACK is to do.
+template <typename T>
+std::vector<std::int64_t> small_inv_batch(Lane& lane, const InvArgs& args) {
+  const std::int64_t n = args.n;
+  small::LuGroup<T> group;
+  group.n = group.right_sides = n;
+  const auto place = [&](small::LuGroup<T>& to, std::int64_t at, std::int64_t i) {
+    to.a[at] = elements<const T>(args.a) + i * n * n;
+    to.x[at] = elements<T>(args.inverse) + i * n * n;
+  };
+  const small::Left left = small::run_groups(lane.workspace(), args.batch, small::lu_registers(n, n),
+                                             small::lu_steps(n, n), small::kernels<T>().lu, group, place);
+  throw_not_finite("inv", left.not_finite, args.batch);
+  return left.undone;
+}
+
+template <typename T>
+void inv_batch(Lane& lane, const InvArgs& args) {
+  if (args.n == 0 || args.batch == 0) return;
+  small_or_lapack(
+      small::takes_lu(args.n, args.n), args.batch, BlasShare::kAllCores, [&] { return small_inv_batch<T>(lane, args); },
+      [&](const Indices& indices) { inv_by_lapack<T>(lane, args, indices); });
 }
 
 }  // namespace
 
 void inv(Lane& lane, const InvArgs& args) {
-  with_blas(args.type, [&](auto element) { inv_batch<decltype(element)>(lane, args); });
+  with_float(args.type, [&](auto element) { inv_batch<decltype(element)>(lane, args); });
 }
 
 }  // namespace tensorlane::cpu

@@ -1,14 +1,17 @@
-// Matrix products by BLAS's gemm, one call for the whole batch where the operands allow it.
+// Matrix products: of small matrices by kernels of our own (cpu/small), since a call of BLAS takes longer than they do; of
+// others by BLAS's gemm, one call for the whole batch where the operands allow it.
 #include <algorithm>
 #include <limits>
 #include <numeric>
 #include <string>
+#include <vector>
 
 #include "core/batch_dims.h"
 #include "core/error.h"
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/operation.h"
 #include "cpu/operations.h"
+#include "cpu/small/batch.h"
 
 namespace tensorlane::cpu {
 namespace {
@@ -16,6 +19,40 @@ namespace {
 using lapack::Int;
 
 bool fits(std::int64_t size) { return size <= std::numeric_limits<Int>::max(); }
+
+// The innermost of the batch dimensions at once.
+template <typename T>
+void small_products(const MatmulArgs& args) {
+  small::Products<T> products;
+  products.m = args.m;
+  products.k = args.k;
+  products.n = args.n;
+  products.count = 1;
+  const double steps = small::product_steps(args.m, args.k, args.n);
+  std::vector<std::int64_t> outer = args.batch_dims;
+  std::vector<std::int64_t> a_strides = args.a_strides;
+  std::vector<std::int64_t> b_strides = args.b_strides;
+  if (!outer.empty()) {
+    products.count = outer.back();
+    products.a_step = a_strides.back() * args.m * args.k;
+    products.b_step = b_strides.back() * args.k * args.n;
+    for (auto* list : {&outer, &a_strides, &b_strides}) list->pop_back();
+  }
+  for_each_batch(outer, a_strides, b_strides, [&](std::int64_t i, std::int64_t ai, std::int64_t bi) {
+    products.a = elements<const T>(args.a) + ai * args.m * args.k;
+    products.b = elements<const T>(args.b) + bi * args.k * args.n;
+    products.c = elements<T>(args.c) + i * products.count * args.m * args.n;
+    const small::Division division(products.count, steps);
+    division.run([&](std::size_t, std::int64_t first, std::int64_t last) {
+      small::Products<T> part = products;
+      part.a += first * part.a_step;
+      part.b += first * part.b_step;
+      part.c += first * args.m * args.n;
+      part.count = last - first;
+      small::kernels<T>().matmul(part);
+    });
+  });
+}
 
 template <typename T>
 void matmul_batch(const MatmulArgs& args) {
@@ -53,6 +90,10 @@ void matmul_batch(const MatmulArgs& args) {
 }  // namespace
 
 void matmul(Lane& /*lane*/, const MatmulArgs& args) {
+  if (small::takes_product(args.m, args.k, args.n)) {
+    with_float(args.type, [&](auto element) { small_products<decltype(element)>(args); });
+    return;
+  }
   with_blas(args.type, [&](auto element) { matmul_batch<decltype(element)>(args); });
 }
 

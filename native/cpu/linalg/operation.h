@@ -34,13 +34,48 @@ void with_blas(DType type, Operation operation, unsigned most_cores = BlasShare:
   with_float(type, operation);
 }
 
-// The same for what reduces an m x n matrix column by column (Householder's way: svd, eigh, qr), a matrix-vector product
-// or two at a time. Two threads were slower than one up to 256 x 256, by a quarter at worst, and a little faster above.
-template <typename Operation>
-void with_blas_by_columns(DType type, std::int64_t m, std::int64_t n, Operation operation) {
+// The matrices of a batch that are LAPACK's: all of them, or those that kernels for small matrices have left undone.
+class Indices {
+ public:
+  explicit Indices(std::int64_t batch) : batch_(batch) {}
+  Indices(std::int64_t batch, const std::vector<std::int64_t>& some) : batch_(batch), some_(&some) {}
+
+  [[nodiscard]] std::int64_t batch() const { return batch_; }
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (std::int64_t at = 0; at < size(); ++at) visit(some_ == nullptr ? at : (*some_)[static_cast<std::size_t>(at)]);
+  }
+
+ private:
+  [[nodiscard]] std::int64_t size() const {
+    return some_ == nullptr ? batch_ : static_cast<std::int64_t>(some_->size());
+  }
+
+  std::int64_t batch_;
+  const std::vector<std::int64_t>* some_ = nullptr;
+};
+
+// How many cores are of use to what reduces an m x n matrix column by column (Householder's way: svd, eigh, qr), a
+// matrix-vector product or two at a time. Two threads were slower than one up to 256 x 256, by a quarter at worst, and a
+// little faster above.
+inline unsigned cores_by_columns(std::int64_t m, std::int64_t n) {
   constexpr double kTooSmallToShare = 256.0 * 256.0;
-  const bool shares = static_cast<double>(m) * static_cast<double>(n) > kTooSmallToShare;
-  with_blas(type, operation, shares ? BlasShare::kAllCores : 1);
+  return static_cast<double>(m) * static_cast<double>(n) > kTooSmallToShare ? BlasShare::kAllCores : 1;
+}
+
+// Has kernels for small matrices compute what they take, and LAPACK, with a share of so many cores at most, what they do
+// not: all of the batch, or the matrices that small() gives, which are those that they have left.
+template <typename Small, typename ByLapack>
+void small_or_lapack(bool takes, std::int64_t batch, unsigned most_cores, Small small, ByLapack by_lapack) {
+  if (!takes) {
+    const BlasShare share(most_cores);
+    by_lapack(Indices(batch));
+    return;
+  }
+  const std::vector<std::int64_t> left = small();
+  if (left.empty()) return;
+  const BlasShare share(1);
+  by_lapack(Indices(batch, left));
 }
 
 template <typename T>
@@ -88,19 +123,23 @@ template <typename... T, typename... Counts>
   return std::tuple<T*...>{reinterpret_cast<T*>(place(static_cast<std::size_t>(counts) * sizeof(T)))...};
 }
 
-// For each matrix of the batch: load(i) copies it and says whether it is finite, compute(i) does the rest. After one
-// that is not, the call fails anyway: the others are only looked at, to name all that are not.
+inline void throw_not_finite(const char* operation, const std::vector<std::int64_t>& indices, std::int64_t batch) {
+  throw_for(indices, batch, Code::NotFinite, std::string(operation) + ": the input has a NaN or an infinity");
+}
+
+// For each of these matrices: load(i) copies it and says whether it is finite, compute(i) does the rest. After one that is
+// not, the call fails anyway: the others are only looked at, to name all that are not.
 template <typename Load, typename Compute>
-void for_each_finite(const char* operation, std::int64_t batch, Load load, Compute compute) {
+void for_each_finite(const char* operation, const Indices& indices, Load load, Compute compute) {
   std::vector<std::int64_t> not_finite;
-  for (std::int64_t i = 0; i < batch; ++i) {
+  indices.for_each([&](std::int64_t i) {
     if (!load(i)) {
       not_finite.push_back(i);
     } else if (not_finite.empty()) {
       compute(i);
     }
-  }
-  throw_for(not_finite, batch, Code::NotFinite, std::string(operation) + ": the input has a NaN or an infinity");
+  });
+  throw_not_finite(operation, not_finite, indices.batch());
 }
 
 }  // namespace tensorlane::cpu

@@ -1,4 +1,4 @@
-// QR by Householder reflections (LAPACK's gelqf and orglq).
+// QR by Householder reflections: of small matrices many at a time (cpu/small), of others LAPACK's gelqf and orglq.
 //
 // Row-major without a transpose: the buffer of a row-major m x n matrix A is that of the column-major n x m matrix A^T,
 // and A^T = L P means A = P^T L^T. So the LQ factorisation of that buffer is the QR of A: the buffer of the
@@ -17,6 +17,7 @@
 #include "cpu/linalg/matrix.h"
 #include "cpu/linalg/operation.h"
 #include "cpu/operations.h"
+#include "cpu/small/batch.h"
 
 namespace tensorlane::cpu {
 namespace {
@@ -114,6 +115,39 @@ class Qr {
 };
 
 template <typename T>
+void qr_by_lapack(Lane& lane, const QrArgs& args, const Indices& indices) {
+  check_lapack_size("qr", args.m, args.n);
+  Qr<T> qr(lane, args);
+  std::vector<std::int64_t> beyond;
+  for_each_finite(
+      "qr", indices, [&](std::int64_t i) { return qr.load(i); },
+      [&](std::int64_t i) {
+        if (!qr.compute(i)) beyond.push_back(i);
+      });
+  throw_beyond(beyond, args.batch, args.type, "qr: r has elements");
+}
+
+// Gives what LAPACK is to do.
+template <typename T>
+std::vector<std::int64_t> small_qr_batch(Lane& lane, const QrArgs& args) {
+  const bool wants_q = args.mode != QrMode::R;
+  small::QrGroup<T> group;
+  group.m = args.m;
+  group.n = args.n;
+  group.between = QrSizes(args.mode, args.m, args.n).between;
+  const auto place = [&](small::QrGroup<T>& to, std::int64_t at, std::int64_t i) {
+    to.a[at] = elements<const T>(args.a) + i * args.m * args.n;
+    to.r[at] = elements<T>(args.r) + i * group.between * args.n;
+    if (wants_q) to.q[at] = elements<T>(args.q) + i * args.m * group.between;
+  };
+  const std::int64_t registers = small::qr_registers(args.m, args.n, wants_q ? group.between : 0);
+  const small::Left left = small::run_groups(lane.workspace(), args.batch, registers, small::qr_steps(args.m, args.n),
+                                             small::kernels<T>().qr, group, place);
+  throw_not_finite("qr", left.not_finite, args.batch);
+  return left.undone;
+}
+
+template <typename T>
 void qr_batch(Lane& lane, const QrArgs& args) {
   if (args.batch == 0) return;
   if (args.m == 0 || args.n == 0) {
@@ -122,21 +156,16 @@ void qr_batch(Lane& lane, const QrArgs& args) {
     for (std::int64_t i = 0; i < args.batch; ++i) set_identity(elements<T>(args.q) + i * args.m * args.m, args.m);
     return;
   }
-  check_lapack_size("qr", args.m, args.n);
-  Qr<T> qr(lane, args);
-  std::vector<std::int64_t> beyond;
-  for_each_finite(
-      "qr", args.batch, [&](std::int64_t i) { return qr.load(i); },
-      [&](std::int64_t i) {
-        if (!qr.compute(i)) beyond.push_back(i);
-      });
-  throw_beyond(beyond, args.batch, args.type, "qr: r has elements");
+  small_or_lapack(
+      small::takes_qr(args.m, args.n), args.batch, cores_by_columns(args.m, args.n),
+      [&] { return small_qr_batch<T>(lane, args); },
+      [&](const Indices& indices) { qr_by_lapack<T>(lane, args, indices); });
 }
 
 }  // namespace
 
 void qr(Lane& lane, const QrArgs& args) {
-  with_blas_by_columns(args.type, args.m, args.n, [&](auto element) { qr_batch<decltype(element)>(lane, args); });
+  with_float(args.type, [&](auto element) { qr_batch<decltype(element)>(lane, args); });
 }
 
 }  // namespace tensorlane::cpu

@@ -1,4 +1,5 @@
-// Linear systems by LU factorisation with partial pivoting (LAPACK's getrf and getrs).
+// Linear systems by LU factorisation with partial pivoting: small ones many at a time (cpu/small), others, and those that
+// must be scaled, by LAPACK's getrf and getrs.
 //
 // LAPACK's matrices lie by columns. A is transposed, so that its rows are what is exchanged, as with numpy: of its transpose other
 // matrices come out exactly singular. Right-hand sides are transposed in and out where they are several; one
@@ -19,6 +20,7 @@
 #include "cpu/linalg/matrix.h"
 #include "cpu/linalg/operation.h"
 #include "cpu/operations.h"
+#include "cpu/small/batch.h"
 
 namespace tensorlane::cpu {
 namespace {
@@ -112,38 +114,77 @@ class Solver {
   Int* pivots_ = nullptr;
 };
 
+// The matrix and the right-hand sides of each system, by their places among the matrices and the right-hand sides.
+struct System {
+  std::int64_t a, b;
+};
+
+std::vector<System> systems_of(const SolveArgs& args) {
+  std::vector<System> systems;
+  for_each_batch(args.batch_dims, args.a_strides, args.b_strides,
+                 [&](std::int64_t, std::int64_t a, std::int64_t b) { systems.push_back({a, b}); });
+  return systems;
+}
+
 template <typename T>
-void solve_batch(Lane& lane, const SolveArgs& args) {
-  if (args.n == 0 || args.nrhs == 0) return;
+void solve_by_lapack(Lane& lane, const SolveArgs& args, const std::vector<System>& systems, const Indices& indices) {
   check_lapack_size("solve", args.n, args.nrhs);
   Solver<T> solver(lane, args);
   std::vector<std::int64_t> not_finite;
   std::vector<std::int64_t> singular;
   std::vector<std::int64_t> beyond;
-  std::int64_t batch = 0;
-  for_each_batch(args.batch_dims, args.a_strides, args.b_strides,
-                 [&](std::int64_t i, std::int64_t ai, std::int64_t bi) {
-                   ++batch;
-                   switch (solver.solve(i, ai, bi)) {
-                     case SolveOutcome::Solved:
-                       return;
-                     case SolveOutcome::NotFinite:
-                       return not_finite.push_back(i);
-                     case SolveOutcome::Singular:
-                       return singular.push_back(i);
-                     case SolveOutcome::Beyond:
-                       return beyond.push_back(i);
-                   }
-                 });
-  throw_for(not_finite, batch, Code::NotFinite, "solve: the input has a NaN or an infinity");
-  throw_for(singular, batch, Code::Singular, "solve: the matrix is singular");
-  throw_beyond(beyond, batch, args.type, "solve: the solution has elements");
+  indices.for_each([&](std::int64_t i) {
+    const auto [a, b] = systems[static_cast<std::size_t>(i)];
+    switch (solver.solve(i, a, b)) {
+      case SolveOutcome::Solved:
+        return;
+      case SolveOutcome::NotFinite:
+        return not_finite.push_back(i);
+      case SolveOutcome::Singular:
+        return singular.push_back(i);
+      case SolveOutcome::Beyond:
+        return beyond.push_back(i);
+    }
+  });
+  throw_not_finite("solve", not_finite, indices.batch());
+  throw_for(singular, indices.batch(), Code::Singular, "solve: the matrix is singular");
+  throw_beyond(beyond, indices.batch(), args.type, "solve: the solution has elements");
+}
+
+// Gives what LAPACK is to do.
+template <typename T>
+std::vector<std::int64_t> small_solve_batch(Lane& lane, const SolveArgs& args, const std::vector<System>& systems) {
+  const std::int64_t n = args.n;
+  small::LuGroup<T> group;
+  group.n = n;
+  group.right_sides = args.nrhs;
+  const auto place = [&](small::LuGroup<T>& to, std::int64_t at, std::int64_t i) {
+    const auto [a, b] = systems[static_cast<std::size_t>(i)];
+    to.a[at] = elements<const T>(args.a) + a * n * n;
+    to.b[at] = elements<const T>(args.b) + b * n * args.nrhs;
+    to.x[at] = elements<T>(args.x) + i * n * args.nrhs;
+  };
+  const auto batch = static_cast<std::int64_t>(systems.size());
+  const small::Left left = small::run_groups(lane.workspace(), batch, small::lu_registers(n, args.nrhs),
+                                             small::lu_steps(n, args.nrhs), small::kernels<T>().lu, group, place);
+  throw_not_finite("solve", left.not_finite, batch);
+  return left.undone;
+}
+
+template <typename T>
+void solve_batch(Lane& lane, const SolveArgs& args) {
+  if (args.n == 0 || args.nrhs == 0) return;
+  const std::vector<System> systems = systems_of(args);
+  small_or_lapack(
+      small::takes_lu(args.n, args.nrhs), static_cast<std::int64_t>(systems.size()), BlasShare::kAllCores,
+      [&] { return small_solve_batch<T>(lane, args, systems); },
+      [&](const Indices& indices) { solve_by_lapack<T>(lane, args, systems, indices); });
 }
 
 }  // namespace
 
 void solve(Lane& lane, const SolveArgs& args) {
-  with_blas(args.type, [&](auto element) { solve_batch<decltype(element)>(lane, args); });
+  with_float(args.type, [&](auto element) { solve_batch<decltype(element)>(lane, args); });
 }
 
 }  // namespace tensorlane::cpu

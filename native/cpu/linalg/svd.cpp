@@ -1,6 +1,6 @@
-// The singular value decomposition by divide and conquer (LAPACK's gesdd); where that does not converge, or what comes
-// out of it is not finite or not orthonormal, which it has been known to do for graded and for nearly equal values, by
-// QR iteration (gesvd).
+// The singular value decomposition: of small matrices by Jacobi rotations, many at a time (cpu/small), of others by divide
+// and conquer (LAPACK's gesdd); where that does not converge, or what comes out of it is not finite or not orthonormal,
+// which it has been known to do for graded and for nearly equal values, by QR iteration (gesvd).
 //
 // Row-major without a transpose: the buffer of a row-major m x n matrix A is that of the column-major n x m matrix A^T,
 // and A^T = U' S V'^T means A = V' S U'^T. So their "VT" buffer, read row-major, is our u, and its "U" buffer is our
@@ -20,6 +20,7 @@
 #include "cpu/linalg/operation.h"
 #include "cpu/linalg/orthonormal.h"
 #include "cpu/operations.h"
+#include "cpu/small/batch.h"
 
 namespace tensorlane::cpu {
 namespace {
@@ -139,23 +140,14 @@ class Svd {
 };
 
 template <typename T>
-void svd_batch(Lane& lane, const SvdArgs& args) {
-  if (args.m == 0 || args.n == 0) {
-    // Nothing to decompose: in full mode any orthogonal matrix will do for the side that is not empty.
-    if (args.mode != SvdMode::Full) return;
-    for (std::int64_t i = 0; i < args.batch; ++i) {
-      set_identity(elements<T>(args.u) + i * args.m * args.m, args.m);
-      set_identity(elements<T>(args.vt) + i * args.n * args.n, args.n);
-    }
-    return;
-  }
+void svd_by_lapack(Lane& lane, const SvdArgs& args, const Indices& indices) {
   check_lapack_size("svd", args.m, args.n);
   Svd<T> svd(lane, args);
   std::vector<std::int64_t> not_finite;
   std::vector<std::int64_t> not_converged;
   std::vector<std::int64_t> beyond;
   for_each_finite(
-      "svd", args.batch, [&](std::int64_t i) { return svd.load(i); },
+      "svd", indices, [&](std::int64_t i) { return svd.load(i); },
       [&](std::int64_t i) {
         switch (svd.compute(i)) {
           case SvdOutcome::Done:
@@ -168,16 +160,59 @@ void svd_batch(Lane& lane, const SvdArgs& args) {
             return beyond.push_back(i);
         }
       });
-  throw_for(not_finite, args.batch, Code::NotFinite, "svd: the input has a NaN or an infinity");
+  throw_not_finite("svd", not_finite, args.batch);
   throw_for(not_converged, args.batch, Code::NotConverged, "svd: the iteration did not converge");
   throw_beyond(beyond, args.batch, args.type, "svd: there are singular values");
+}
+
+// Nothing to decompose: in full mode any orthogonal matrix will do for the side that is not empty.
+template <typename T>
+void empty_svd_batch(const SvdArgs& args) {
+  if (args.mode != SvdMode::Full) return;
+  for (std::int64_t i = 0; i < args.batch; ++i) {
+    set_identity(elements<T>(args.u) + i * args.m * args.m, args.m);
+    set_identity(elements<T>(args.vt) + i * args.n * args.n, args.n);
+  }
+}
+
+// Gives what LAPACK is to do.
+template <typename T>
+std::vector<std::int64_t> small_svd_batch(Lane& lane, const SvdArgs& args) {
+  const bool vectors = args.mode != SvdMode::Values;
+  const SvdSizes sizes(args.mode, args.m, args.n);
+  small::SvdGroup<T> group;
+  group.m = args.m;
+  group.n = args.n;
+  group.u_columns = vectors ? sizes.u_columns : 0;
+  group.vt_rows = vectors ? sizes.vt_rows : 0;
+  const std::int64_t registers = small::svd_registers(args.m, args.n, group.u_columns, group.vt_rows);
+  const auto place = [&](small::SvdGroup<T>& to, std::int64_t at, std::int64_t i) {
+    to.a[at] = elements<const T>(args.a) + i * args.m * args.n;
+    to.s[at] = elements<T>(args.s) + i * sizes.k;
+    if (!vectors) return;
+    to.u[at] = elements<T>(args.u) + i * args.m * sizes.u_columns;
+    to.vt[at] = elements<T>(args.vt) + i * sizes.vt_rows * args.n;
+  };
+  const small::Left left = small::run_groups(lane.workspace(), args.batch, registers, small::svd_steps(args.m, args.n),
+                                             small::kernels<T>().svd, group, place);
+  throw_not_finite("svd", left.not_finite, args.batch);
+  return left.undone;
+}
+
+template <typename T>
+void svd_batch(Lane& lane, const SvdArgs& args) {
+  if (args.m == 0 || args.n == 0) return empty_svd_batch<T>(args);
+  small_or_lapack(
+      small::takes_svd<T>(args.m, args.n, args.mode == SvdMode::Full), args.batch, cores_by_columns(args.m, args.n),
+      [&] { return small_svd_batch<T>(lane, args); },
+      [&](const Indices& indices) { svd_by_lapack<T>(lane, args, indices); });
 }
 
 }  // namespace
 
 void svd(Lane& lane, const SvdArgs& args) {
   check_driver(args);
-  with_blas_by_columns(args.type, args.m, args.n, [&](auto element) { svd_batch<decltype(element)>(lane, args); });
+  with_float(args.type, [&](auto element) { svd_batch<decltype(element)>(lane, args); });
 }
 
 }  // namespace tensorlane::cpu
