@@ -77,4 +77,5 @@ def main():
         say({"seconds": seconds, "s": s.tolist()})
 
 
-main()
+if __name__ == "__main__":
+    main()

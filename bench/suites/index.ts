@@ -7,6 +7,7 @@ import { dense } from './dense.js';
 import { dropin } from './dropin.js';
 import { jobs } from './jobs.js';
 import { latency } from './latency.js';
+import { linalg } from './linalg.js';
 import { loading } from './loading.js';
 import { neighbours } from './neighbours.js';
 import { ocr } from './ocr.js';
@@ -29,6 +30,7 @@ export const SUITES: readonly Suite[] = [
   loading,
   startup,
   svd,
+  linalg,
   waiting,
   neighbours,
   small,

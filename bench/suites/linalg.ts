@@ -1,0 +1,149 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Matrix } from 'ml-matrix';
+import { randomFloats } from '../../test/support/onnx-builder.js';
+import { Child } from '../load/child.js';
+import { sample } from '../micro.js';
+import type { Job, LinalgOperation, Methods } from '../peers/linalg-process.js';
+import { NumpyLinalg, OWN_KERNELS } from '../peers/numpy-linalg.js';
+import { median, ratios, sleep } from '../stats.js';
+import type { Context, Suite } from '../suite.js';
+
+interface Batch {
+  readonly operation: LinalgOperation;
+  readonly type: 'float32' | 'float64';
+  readonly count: number;
+  readonly n: number;
+  /** How many times numpy's speed it must have. */
+  readonly must?: number;
+}
+
+const FOURS: readonly LinalgOperation[] = ['svd', 'eigh', 'solve', 'inv', 'det', 'cholesky', 'qr'];
+const PROMISED: readonly LinalgOperation[] = ['svd', 'eigh', 'solve', 'inv'];
+
+const BATCHES: readonly Batch[] = [
+  { operation: 'svd', type: 'float32', count: 10_000, n: 16, must: 10 },
+  { operation: 'svd', type: 'float64', count: 10_000, n: 16, must: 5 },
+  { operation: 'svd', type: 'float32', count: 2_000, n: 32, must: 5 },
+  { operation: 'svd', type: 'float64', count: 2_000, n: 32, must: 3 },
+  ...FOURS.map((operation) => ({
+    operation,
+    type: 'float32' as const,
+    count: 100_000,
+    n: 4,
+    ...(PROMISED.includes(operation) ? { must: 20 } : {}),
+  })),
+  ...(['eigh', 'solve', 'inv', 'cholesky', 'qr'] as const).map((operation) => ({
+    operation,
+    type: 'float64' as const,
+    count: 10_000,
+    n: 16,
+  })),
+];
+
+const PRODUCTS = 1_000_000;
+
+export const linalg: Suite = {
+  name: 'linalg',
+  about: 'batches of small matrices against numpy, and a million products against ml-matrix',
+  figures: BATCHES.map(nameOf).concat(['1000000 of 4x4 float64 matmul, ml-matrix in a loop']),
+  async run(context) {
+    const script = new URL('../peers/linalg-process.ts', import.meta.url);
+    const ours = new Child<Methods>(script, 'tensorlane', OWN_KERNELS);
+    const numpy = await NumpyLinalg.open(availableParallelism());
+    try {
+      const library = await ours.call('library', undefined);
+      if (numpy !== undefined) {
+        const { info } = numpy;
+        context.log(`numpy ${info.numpy} on ${info.blas}, kernels for ${info.core}; tensorlane: ${library}`);
+        context.versions.numpy = `${info.numpy} (kernels for ${info.core})`;
+      }
+      for (const batch of BATCHES) await againstNumpy(context, batch, ours, numpy);
+      await products(context, ours, numpy);
+    } finally {
+      await numpy?.close();
+      await ours.close();
+    }
+  },
+};
+
+function nameOf({ operation, type, count, n }: Batch): string {
+  return `${count} of ${n}x${n} ${type} ${operation}, numpy`;
+}
+
+/** Symmetric and diagonally dominant where the operation asks for that; no less random for it. */
+function jobOf({ operation, type, count, n }: Batch): Job {
+  const values = randomFloats(count * n * n, n);
+  const wants = {
+    symmetric: operation === 'eigh' || operation === 'cholesky',
+    dominant: !/svd|eigh|qr/.test(operation),
+  };
+  for (let at = 0; at < values.length; at += n * n) {
+    for (let i = 0; i < n; i++) {
+      if (wants.dominant) values[at + i * n + i] = n + i;
+      for (let j = 0; wants.symmetric && j < i; j++) values[at + j * n + i] = values[at + i * n + j] as number;
+    }
+  }
+  const folder = new URL('../cache/', import.meta.url);
+  mkdirSync(folder, { recursive: true });
+  const file = fileURLToPath(new URL(`linalg-${operation}-${count}-${n}.${type}`, folder));
+  writeFileSync(file, type === 'float32' ? values : Float64Array.from(values));
+  return { operation, file, type, dims: [count, n, n], iterations: 3 };
+}
+
+async function againstNumpy(
+  context: Context,
+  batch: Batch,
+  ours: Child<Methods>,
+  numpy: NumpyLinalg | undefined,
+): Promise<void> {
+  const name = nameOf(batch);
+  if (numpy === undefined) return context.skip(name, 'x', 'no python3 with numpy');
+  const job = jobOf(batch);
+  const own: number[] = [];
+  const others: number[] = [];
+  for (let round = 0; round < context.rounds(5, 1); round++) {
+    await sleep(100); // OpenBLAS's threads spin for some tens of milliseconds after their work.
+    const theirs = await numpy.run(job);
+    await sleep(100);
+    const mine = await ours.call('run', job);
+    const allowed = batch.type === 'float32' ? 1e-4 : 1e-10;
+    if (!(Math.abs(mine.sum / theirs.sum - 1) < allowed)) {
+      throw new Error(`${name}: numpy's results sum up to ${theirs.sum}, tensorlane's to ${mine.sum}`);
+    }
+    own.push(median(mine.ms));
+    others.push(median(theirs.ms));
+  }
+  const { must } = batch;
+  context.add(name, 'x', ratios(others, own), must === undefined ? {} : { target: { is: '>=', value: must } });
+  context.add(`${name.replace(/, numpy$/, '')}`, 'ms', own);
+}
+
+/** What is left of a small product is memory: so beside it how long it takes to copy as many bytes. */
+async function products(context: Context, ours: Child<Methods>, numpy: NumpyLinalg | undefined): Promise<void> {
+  const batch: Batch = { operation: 'matmul', type: 'float64', count: PRODUCTS, n: 4 };
+  if (numpy !== undefined) await againstNumpy(context, batch, ours, numpy);
+  // As many products of fewer matrices: a million of its own would be a gigabyte of objects.
+  const matrices = Array.from({ length: 1000 }, (_, i) => Matrix.from1DArray(4, 4, [...randomFloats(16, i + 1)]));
+  const loop = () => {
+    for (let i = 0; i < PRODUCTS; i++) {
+      const a = matrices[i % 1000] as Matrix;
+      a.mmul(a);
+    }
+  };
+  const job = jobOf(batch);
+  const own: number[] = [];
+  const loops: number[] = [];
+  const copies: number[] = [];
+  for (let round = 0; round < context.rounds(3, 1); round++) {
+    own.push(median((await ours.call('run', job)).ms));
+    loops.push(median(await sample(loop, { iterations: 1, warmup: round === 0 ? 1 : 0, async: false })));
+    // Two operands are read, the same one here, and a result is written.
+    copies.push(median(await ours.call('copy', { bytes: PRODUCTS * 16 * 8, iterations: 3 })));
+  }
+  context.add('1000000 of 4x4 float64 matmul, ml-matrix in a loop', 'x', ratios(loops, own), {
+    target: { is: '>=', value: 30 },
+  });
+  context.add('1000000 of 4x4 float64 matmul, against a copy of as many bytes', 'x', ratios(copies, own));
+}
