@@ -319,3 +319,55 @@ test("statistics have Triton's shape, over REST and gRPC", async () => {
   } = await call(client, 'ModelStatistics', { name: 'm' });
   expect(stats).toMatchObject({ inference_count: 4, batch_stats: [{ batch_size: 1 }, { batch_size: 3 }] });
 });
+
+describe('generate', () => {
+  const files = {
+    'm.onnx': strings({ features: 1 }),
+    'two.onnx': square({ features: 2 }),
+    'free.onnx': identity('int64', ['N']),
+  };
+  const at = (server: Server, path: string, body: unknown) => ask(`${server.url}/v2/models/${path}`, body);
+
+  test('takes and gives plain values by name', async () => {
+    const { server } = await started(files);
+    expect(await at(server, 'm/generate', { id: 'a', x: 'some "text"', parameters: { stream: false } })).toMatchObject({
+      status: 200,
+      body: { id: 'a', model_name: 'm', model_version: '1', y: 'some "text"' },
+    });
+    expect((await at(server, 'm/versions/1/generate', { parameters: { x: 'there' } })).body).toMatchObject({
+      y: 'there',
+    });
+    expect((await at(server, 'two/generate', { x: [3, 0.5], temperature: 0 })).body).toMatchObject({ y: [9, 0.25] });
+    expect((await at(server, 'free/generate', { x: [7, 8, 9] })).body).toMatchObject({ y: [7, 8, 9] });
+    expect((await at(server, 'free/generate', { x: 7 })).body).toMatchObject({ y: 7 });
+    const wrong: readonly [string, unknown, number][] = [
+      ['m/generate', {}, 400],
+      ['m/generate', { x: 5 }, 400],
+      ['two/generate', { x: [1, 2, 3] }, 400],
+      ['two/generate', { x: { deep: 1 } }, 400],
+      ['m/generate', { id: 1, x: 'a' }, 400],
+      ['m/generate', [], 400],
+      ['none/generate', { x: 'a' }, 404],
+    ];
+    for (const [path, body, status] of wrong) {
+      expect(await at(server, path, body), JSON.stringify(body)).toMatchObject({
+        status,
+        body: { error: expect.any(String) },
+      });
+    }
+  });
+
+  test('and as an event of a stream', async () => {
+    const { server } = await started(files);
+    const response = await fetch(`${server.url}/v2/models/m/generate_stream`, {
+      method: 'POST',
+      body: '{"x": "line\\nline"}',
+    });
+    expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    expect(await response.text()).toBe('data: {"model_name":"m","model_version":"1","y":"line\\nline"}\n\n');
+    expect(await at(server, 'm/generate_stream', {})).toMatchObject({
+      status: 400,
+      body: { error: expect.stringContaining("'x'") },
+    });
+  });
+});

@@ -2,8 +2,10 @@
 
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { Client, credentials } from '@grpc/grpc-js';
+import { expect, onTestFinished, test } from 'vitest';
 import { square } from '../../../test/support/onnx-builder.js';
+import { messageType } from '../lib/core/protos.js';
 import { createFetchHandler } from '../lib/index.js';
 import { ask, folderOf, put, startEngine, startServer } from './support.js';
 
@@ -53,6 +55,38 @@ test("the library's metrics and Triton's, of every version that is served and of
   // What clients send makes no labels.
   await ask(`${server.url}/v2/models/nobody-has-this/infer`, {});
   expect(await scrape()).not.toContain('nobody-has-this');
+});
+
+test("TensorFlow Serving's, of its calls over REST and gRPC, how they ended and how long they took", async () => {
+  const repository = folderOf({ 'm.onnx': square({ features: 2 }) });
+  const server = await startServer({ repository, grpc: '127.0.0.1:0' });
+  const predict = (body: unknown, model = 'm') => ask(`${server.url}/v1/models/${model}:predict`, body);
+  for (let i = 0; i < 3; i++) await predict({ instances: [[1, 2]] });
+  await predict({ instances: [[1, 2, 3]] });
+  await predict({}, 'nobody-has-this');
+  const client = new Client(server.grpcTarget!, credentials.createInsecure());
+  onTestFinished(() => client.close());
+  const type = messageType('tensorflow.serving.PredictRequest');
+  const x = { dtype: 1, tensor_shape: { dim: [{ size: 1 }, { size: 2 }] }, float_val: [1, 2] };
+  const bytes = Buffer.from(type.encode(type.fromObject({ model_spec: { name: 'm' }, inputs: { x } })).finish());
+  const same = (one: Buffer) => one;
+  await new Promise((resolve, reject) => {
+    client.makeUnaryRequest('/tensorflow.serving.PredictionService/Predict', same, same, bytes, (error, reply) =>
+      error ? reject(error) : resolve(reply),
+    );
+  });
+  const text = (await ask(`${server.url}/monitoring/prometheus/metrics`)).body as string;
+  expect(text).toMatch(/^:tensorflow:serving:request_count\{model_name="m",status="OK"\} 4$/m);
+  expect(text).toMatch(/^:tensorflow:serving:request_count\{model_name="m",status="INVALID_ARGUMENT"\} 1$/m);
+  for (const [entrypoint, count] of [
+    ['REST', 3],
+    ['GRPC', 1],
+  ]) {
+    const labels = `model_name="m",API="Predict",entrypoint="${entrypoint}"`;
+    expect(text).toContain(`:tensorflow:serving:request_latency_count{${labels}} ${count}`);
+  }
+  expect(text).toMatch(/^:tensorflow:serving:request_latency_bucket\{le="18",/m);
+  expect(text).not.toContain('nobody-has-this');
 });
 
 test('within another server it answers only where that is asked for', async () => {

@@ -9,6 +9,7 @@ import { messageType } from '../core/protos.js';
 import type { Engine } from '../engine/engine.js';
 import type { ByteBudget } from '../http/budget.js';
 import { elementsOf } from '../json/tensor.js';
+import { tensorflowCounts } from '../tfs/counts.js';
 import { versionsOf } from '../tfs/models.js';
 import { defaultSignature, requireSignature, resolve } from '../tfs/reference.js';
 import { tensorOfBytes } from '../v2/binary.js';
@@ -42,12 +43,21 @@ const fields: Readonly<Record<string, string>> = {
 };
 
 export function addTensorflow(server: Server, engine: Engine, budget: ByteBudget): void {
+  const counted = (api: string, work: (request: Message, call: Call) => Promise<object>) => {
+    const counts = tensorflowCounts(engine);
+    return (request: Message, call: Call) => {
+      const spec = request.model_spec ?? request.tasks?.[0]?.model_spec;
+      return counts.count(spec?.name ?? '', api, 'GRPC', () => work(request, call));
+    };
+  };
   addService(server, predictionService, budget, {
-    Predict: (request, call) => predict(engine, request, call),
+    Predict: counted('Predict', (request, call) => predict(engine, request, call)),
     GetModelMetadata: (request) => metadata(engine, request),
-    Classify: (request, call) => inferExamples(engine, 'tensorflow/serving/classify', request, call),
-    Regress: (request, call) => inferExamples(engine, 'tensorflow/serving/regress', request, call),
-    MultiInference: (request, call) => multiInference(engine, request, call),
+    Classify: counted('Classify', (request, call) =>
+      inferExamples(engine, 'tensorflow/serving/classify', request, call),
+    ),
+    Regress: counted('Regress', (request, call) => inferExamples(engine, 'tensorflow/serving/regress', request, call)),
+    MultiInference: counted('MultiInference', (request, call) => multiInference(engine, request, call)),
   });
   addService(server, modelService, budget, {
     GetModelStatus: (request) => status(engine, request),

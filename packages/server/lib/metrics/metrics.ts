@@ -1,4 +1,5 @@
-// What Prometheus scrapes: tensorlane's own metrics of every version that is served and of the device, and Triton's names for the same.
+// What Prometheus scrapes: tensorlane's own metrics of every version that is served and of the device, Triton's names for the same, and
+// TensorFlow Serving's of its own calls.
 //
 // The rule: labels are models, versions and the device, never what a client sends, so that there are as many as there are models.
 
@@ -7,6 +8,7 @@ import { collectMetrics } from 'tensorlane/metrics';
 import type { Engine } from '../engine/engine.js';
 import type { Servable } from '../engine/servable.js';
 import type { Answer, Protocol } from '../http/exchange.js';
+import { tensorflowCounts } from '../tfs/counts.js';
 
 type Value = (servable: Servable) => number;
 
@@ -79,7 +81,8 @@ class EngineMetrics {
 
   async answer(): Promise<Answer> {
     this.#follow();
-    const body = await this.#registry.metrics();
+    const registries = [this.#registry, tensorflowCounts(this.#engine).registry];
+    const body = (await Promise.all(registries.map((one) => one.metrics()))).join('\n');
     return { status: 200, headers: { 'content-type': this.#registry.contentType }, body };
   }
 

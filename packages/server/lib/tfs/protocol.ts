@@ -9,6 +9,7 @@ import { deadlineOf } from '../http/deadline.js';
 import { type Answer, type Exchange, type Protocol, retryAfter, textAnswer } from '../http/exchange.js';
 import { isObject, parseJson } from '../json/parse.js';
 import { PrettyWriter } from '../json/pretty.js';
+import { tensorflowCounts } from './counts.js';
 import { inferExamples } from './infer-examples.js';
 import { modelMetadata, modelStatus } from './models.js';
 import { requireSignature, resolve } from './reference.js';
@@ -17,6 +18,9 @@ import { columnFeeds, columnsText, rowFeeds, rowsText } from './tensors.js';
 const modelPath = '/v1/models/([^/:]+)(?:/versions/(\\d{1,19})|/labels/([^/:]+))?';
 const inference = new RegExp(`^${modelPath}:(classify|regress|predict)$`, 'i');
 const information = new RegExp(`^${modelPath}(/metadata)?$`, 'i');
+
+/** What TensorFlow Serving's metrics call them. */
+const apis = { predict: 'Predict', classify: 'Classify', regress: 'Regress' } as const;
 
 export function tensorflowServing(engine: Engine): Protocol {
   return (exchange) => (/^\/v1(\/|$)/i.test(exchange.path) ? answer(engine, exchange) : undefined);
@@ -45,9 +49,12 @@ async function route(engine: Engine, exchange: Exchange): Promise<Answer> {
   const last = wanted[4]?.toLowerCase();
   if (method === 'GET')
     return textAnswer(200, last === undefined ? modelStatus(engine, model) : modelMetadata(engine, model));
-  return last === 'predict'
-    ? predict(engine, exchange, model)
-    : inferExamples(last as 'classify' | 'regress', engine, exchange, model);
+  const api = apis[last as keyof typeof apis];
+  return tensorflowCounts(engine).count(model.name, api, 'REST', () =>
+    last === 'predict'
+      ? predict(engine, exchange, model)
+      : inferExamples(last as 'classify' | 'regress', engine, exchange, model),
+  );
 }
 
 function referenceOf([, name, version, label]: RegExpExecArray): ModelReference {

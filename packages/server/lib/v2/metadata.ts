@@ -17,6 +17,7 @@ const extensions = [
   'binary_tensor_data',
   'parameters',
   'statistics',
+  'generate',
 ] as const;
 
 export function serverMetadata() {

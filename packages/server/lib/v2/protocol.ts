@@ -6,6 +6,7 @@ import { codeHeader, microsHeader, Refusal, statuses, type Told, told } from '..
 import type { Engine, ModelReference } from '../engine/engine.js';
 import { type Answer, type Exchange, emptyAnswer, jsonAnswer, type Protocol, retryAfter } from '../http/exchange.js';
 import { modelConfig } from '../triton/answer.js';
+import { generate, generateStream } from './generate.js';
 import { infer } from './infer.js';
 import { modelMetadata, serverMetadata } from './metadata.js';
 import { versionOf } from './parameters.js';
@@ -36,6 +37,8 @@ const ofModel: readonly Route[] = [
   { method: 'GET', path: 'config', handler: (engine, _, model) => jsonAnswer(200, modelConfig(engine.resolve(model))) },
   { method: 'GET', path: 'stats', handler: (engine, _, model) => jsonAnswer(200, modelStatistics(engine, model)) },
   { method: 'POST', path: 'infer', handler: infer },
+  { method: 'POST', path: 'generate', handler: generate },
+  { method: 'POST', path: 'generate_stream', handler: generateStream },
 ];
 
 export function openInference(engine: Engine): Protocol {

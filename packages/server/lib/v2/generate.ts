@@ -1,0 +1,79 @@
+// Triton's generate: an inference whose inputs and outputs are plain values by name, as clients of language models send them; as JSON, or as
+// an event of a stream.
+//
+// The rule: what the model has no input for is a parameter, and what is no value of its input is refused.
+
+import { type Outputs, type Tensor, TensorlaneError, type ValueInfo } from 'tensorlane';
+import { byType } from '../core/dtypes.js';
+import { invalid } from '../core/errors.js';
+import type { Engine, ModelReference } from '../engine/engine.js';
+import type { Servable } from '../engine/servable.js';
+import { deadlineOf } from '../http/deadline.js';
+import { type Answer, type Exchange, textAnswer } from '../http/exchange.js';
+import type { JsonObject, JsonValue } from '../json/parse.js';
+import { elementsText, tensorOf } from '../json/tensor.js';
+import { objectAt, objectIn, runOptions, wholeAt } from './parameters.js';
+import { servedTensor } from './reply.js';
+
+export async function generate(engine: Engine, exchange: Exchange, model: ModelReference): Promise<Answer> {
+  return textAnswer(200, await generated(engine, exchange, model));
+}
+
+/** One event, as a model here answers once; what fails before is told as JSON. */
+export async function generateStream(engine: Engine, exchange: Exchange, model: ModelReference): Promise<Answer> {
+  const body = `data: ${await generated(engine, exchange, model)}\n\n`;
+  return { status: 200, headers: { 'content-type': 'text/event-stream; charset=utf-8' }, body };
+}
+
+async function generated(engine: Engine, exchange: Exchange, model: ModelReference): Promise<string> {
+  // A model that is not there needs no body.
+  engine.resolve(model);
+  const body = await objectIn(exchange);
+  return engine.use(model, async (servable) => {
+    const { id, parameters: _, ...given } = body;
+    if (id !== undefined && typeof id !== 'string') throw invalid("'id' must be a string");
+    const said = { ...objectAt(body, 'parameters', 'parameters'), ...given };
+    const isInput = (name: string) => servable.inputs.some((input) => input.name === name);
+    const entries = Object.entries(said);
+    const parameters = Object.fromEntries(entries.filter(([name]) => !isInput(name))) as JsonObject;
+    const feeds: Record<string, Tensor> = {};
+    for (const [name, value] of entries) {
+      const info = servable.inputs.find((input) => input.name === name);
+      if (info !== undefined) feeds[name] = await tensorOfValue(info, value);
+    }
+    const outputs = await servable.run(feeds, {
+      signal: exchange.signal,
+      ...runOptions(servable, parameters),
+      ...deadlineOf(exchange, wholeAt(parameters, 'deadline')),
+    });
+    return answerText(servable, id, outputs);
+  });
+}
+
+/** A value is one element, a list as many; dimensions before it are 1. Errors: INVALID_ARGUMENT. */
+async function tensorOfValue({ name, type, dims }: ValueInfo, value: JsonValue): Promise<Tensor> {
+  const element = byType.get(type);
+  const what = `input '${name}'`;
+  if (element === undefined)
+    throw new TensorlaneError('ERR_NOT_SUPPORTED', `${what} is of a type that this protocol has not`);
+  const own: number[] = [];
+  for (let inner = value; Array.isArray(inner); inner = inner[0] ?? null) own.push(inner.length);
+  const before = Math.max(0, (dims?.length ?? own.length) - own.length);
+  return tensorOf(what, element, [...new Array<number>(before).fill(1), ...own], value);
+}
+
+/** One element is a value, several are a list. */
+function answerText(servable: Servable, id: string | undefined, outputs: Outputs): string {
+  const parts = servable.outputs.map(({ name }) => {
+    const tensor = servedTensor(name, outputs[name]);
+    const elements = elementsText(tensor);
+    const text = tensor.data.length === 1 ? elements[0]! : `[${elements.join(',')}]`;
+    return `${JSON.stringify(name)}:${text}`;
+  });
+  const start = [
+    ...(id === undefined ? [] : [`"id":${JSON.stringify(id)}`]),
+    `"model_name":${JSON.stringify(servable.name)}`,
+    `"model_version":"${servable.version}"`,
+  ];
+  return `{${[...start, ...parts].join(',')}}`;
+}
