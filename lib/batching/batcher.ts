@@ -340,17 +340,16 @@ export class Batcher<Payload, Result> {
 
   /** A batch has left its lane. */
   #onFree(deviceMicros: number, charged: number): void {
-    if (this.#share !== undefined) {
-      const next = this.#selection.next(this.#clock.now());
-      this.#share.ended(deviceMicros, charged, typeof next !== 'number');
-    }
-    // Those who are told now may ask again at once: a batch that is not full yet has them too.
+    // Those who are told now may ask again at once: a batch that is not full yet has them too. Where others want the device, it is not kept.
     const waiting = this.#queue.rows;
-    if (this.#learned !== undefined && waiting > 0 && waiting < this.#learned.aim.rows) {
-      this.#startSoon();
-    } else {
-      this.#startAll();
+    const isShort = this.#learned !== undefined && waiting > 0 && waiting < this.#learned.aim.rows;
+    const waits = isShort && this.#share?.hasRivals !== true;
+    if (this.#share !== undefined) {
+      const more = !waits && typeof this.#selection.next(this.#clock.now()) !== 'number';
+      this.#share.ended(deviceMicros, charged, more);
     }
+    if (isShort) this.#startSoon();
+    else this.#startAll();
   }
 
   #onOverdue(request: QueuedRequest<Payload, Result>): void {

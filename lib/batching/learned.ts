@@ -23,6 +23,8 @@ const clearly = 0.98;
 const farther = 1.25;
 /** A trial counts so many groups of batches, and waits for so many more at most. */
 const trial = { least: 3, most: 12, patience: 12 };
+/** Of groups that take little time so many are counted that they take this long together, in microseconds, but not more of them than that. */
+const little = { micros: 2000, groups: 100 };
 /** Of groups that take long so few are enough; and a trial of what is not better ends after so many microseconds. */
 const long = { least: 1, trial: 300_000 };
 /** After how many groups a setting is tried again, at first and at most; and what part of them a trial may have. */
@@ -47,7 +49,8 @@ interface Trial {
   /** Its first batches, until it is under way. */
   unsettled: number;
   groups: number;
-  /** At most; and so many batches may end until then. */
+  /** At least, of such as do not take long; and at most; and so many batches may end until then. */
+  readonly least: number;
   readonly most: number;
   patience: number;
   group: Group;
@@ -183,7 +186,7 @@ export class Learned implements Limits {
     at.forget();
     const before = at.known.get(cell);
     const ratio = groups === 0 ? (before?.ratio ?? 1) : took / expected;
-    if (groups > 0 && ratio < clearly) {
+    if (groups > 0 && ratio < Math.min(clearly, 1 - doubt(groups) / 2)) {
       at.change(cell, ratio, retryAfter.first);
       return;
     }
@@ -216,10 +219,11 @@ export class Learned implements Limits {
     if (cell === at.present || !(this.#fits(cell) || differsInThreads(cell, at.present))) return false;
     const known: Known | undefined = at.known.get(cell);
     if (known !== undefined && at.groups - known.tried < known.after) return false;
-    const most = Math.max(trial.most, Math.min(mostOfRetry.groups, mostOfRetry.part * (known?.after ?? 0)));
+    const least = Math.max(trial.least, Math.min(little.groups, Math.ceil(little.micros / at.groupMicros)));
+    const most = Math.max(trial.most, least, Math.min(mostOfRetry.groups, mostOfRetry.part * (known?.after ?? 0)));
     const unsettled = Math.max(cell.atOnce, at.present.atOnce);
     const patience = unsettled + (most + trial.patience) * cell.atOnce;
-    this.#trial = { cell, unsettled, groups: 0, most, patience, group: emptyGroup(), took: 0, expected: 0 };
+    this.#trial = { cell, unsettled, groups: 0, least, most, patience, group: emptyGroup(), took: 0, expected: 0 };
     return true;
   }
 
@@ -239,8 +243,8 @@ const differsInThreads = (cell: Cell, other: Cell) => cell.rows === other.rows &
 
 const shownCell = ({ rows, atOnce }: Cell) => `batches of ${rows}, ${atOnce} at once`;
 
-function isOver({ groups, most, took, expected }: Trial): boolean {
+function isOver({ groups, least, most, took, expected }: Trial): boolean {
   if (groups >= most) return true;
-  if (groups < (took / groups > longMicros ? long.least : trial.least)) return false;
+  if (groups < (took / groups > longMicros ? long.least : least)) return false;
   return (took > long.trial && took > expected) || Math.abs(took / expected - 1) > doubt(groups);
 }

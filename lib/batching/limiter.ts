@@ -49,6 +49,11 @@ export class Limiter {
   }
 
   /** @internal */
+  hasRivals(share: Share): boolean {
+    return this.#waiting.size > (this.#waiting.has(share) ? 1 : 0);
+  }
+
+  /** @internal */
   left(share: Share): void {
     if (this.#waiting.delete(share)) this.#serve(); // others may have waited for it to go first
   }
@@ -105,6 +110,11 @@ export class Share {
     this.pass += (micros - charged) / this.#options.weight;
     this.usual += (micros - this.usual) / 8;
     this.#limiter.ended(this, more);
+  }
+
+  /** Whether others wait for the device. */
+  get hasRivals(): boolean {
+    return this.#limiter.hasRivals(this);
   }
 
   /** There is nothing to run any more, for now. */

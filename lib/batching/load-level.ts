@@ -6,12 +6,15 @@
 
 import type { Cell } from './surface.js';
 
-/** The weight of the last group in what the present setting takes. */
+/** The weight of the last group in what the present setting takes; of those that take less than so many microseconds, less by as much. */
 export const weight = 0.1;
+const weighsMicros = 500;
 /** Of the present setting so many groups are seen before another is tried; of those that take long, in microseconds, fewer. */
 const settled = 4;
 const settledSoon = 1;
 export const longMicros = 50_000;
+/** What was measured long ago, and by few groups, is not made worse than this by what has been found since. */
+const worst = 20;
 /** Shapes of which it is known what they take; the one that came first makes room. */
 const mostKeys = 256;
 
@@ -67,6 +70,11 @@ export class LoadLevel {
     this.present = present;
   }
 
+  /** What a group of the present setting takes. */
+  get groupMicros(): number {
+    return this.#took;
+  }
+
   /** Whether it is known what the present setting takes. */
   get isSettled(): boolean {
     return this.seen >= (this.#took > longMicros ? settledSoon : settled);
@@ -81,7 +89,7 @@ export class LoadLevel {
     this.seen++;
     this.groups++;
     // The first ones at their mean, and a pause must not teach more than twice what is usual.
-    const share = Math.max(weight, 1 / this.seen);
+    const share = Math.max(weight * Math.min(1, took / weighsMicros), 1 / this.seen);
     const factor = 1 + share * (Math.min(took / expected, this.seen <= settled ? 10 : 2) - 1);
     for (const key of keys) this.#each.set(key, this.#each.get(key)! * factor);
   }
@@ -109,7 +117,7 @@ export class LoadLevel {
   /** The present setting becomes another, which takes so many times as long; the one before is tried again after so many groups. */
   change(cell: Cell, ratio: number, after: number): void {
     for (const [key, each] of this.#each) this.#each.set(key, each * ratio);
-    for (const known of this.known.values()) known.ratio /= ratio;
+    for (const known of this.known.values()) known.ratio = Math.min(worst, known.ratio / ratio);
     this.known.delete(cell);
     this.known.set(this.present, { ratio: 1 / ratio, groups: this.seen, tried: this.groups, after });
     this.present = cell;

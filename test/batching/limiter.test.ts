@@ -1,9 +1,10 @@
 // How models share a device: by weight, in the time that they have it, and nobody without end.
 
 import { describe, expect, test } from 'vitest';
+import { Batcher } from '../../lib/batching/batcher.js';
 import { Limiter } from '../../lib/batching/limiter.js';
-import type { BatcherOptions } from '../../lib/batching/options.js';
-import { FakeClock, setUp } from './fake.js';
+import { type BatcherOptions, completeBatcherOptions } from '../../lib/batching/options.js';
+import { FakeClock, FakeExecutor, setUp } from './fake.js';
 
 interface Wanted {
   weight?: number;
@@ -247,4 +248,45 @@ test('a batch that fails gives back what it took', async () => {
   expect(second.executor.running.length, 'it is run again first').toBe(0);
   await first.executor.running[0]!.fail(new Error('again'));
   expect(second.executor.running.length).toBe(1);
+});
+
+describe('a model that learns its rows, of whose callers one waits while another is answered', () => {
+  const bounds = { leastRows: 2, mostRows: 2, leastAtOnce: 1, mostAtOnce: 1, leastThreads: 1, mostThreads: 1 };
+  const learning = (of: Limiter, clock: FakeClock) => {
+    const executor = new FakeExecutor(clock);
+    const settings = completeBatcherOptions({ maxBatchSize: 2, concurrency: 1 }, 'batching');
+    const limiter = { of, weight: 1, resources: 1 };
+    const parts = { clock, limiter };
+    const batcher = new Batcher(executor, { ...settings, learns: { bounds, tuned: undefined } }, parts);
+    return { executor, submit: (item: string) => batcher.submit(item, { key: '', rows: 1 }) };
+  };
+  const begin = async (of: Limiter, clock: FakeClock) => {
+    const { executor, submit } = learning(of, clock);
+    void submit('a').then(() => submit('a again'));
+    await clock.turn();
+    void submit('b');
+    await clock.advance(100);
+    return executor;
+  };
+
+  test('runs both as one: whoever is told now may ask again in the same turn', async () => {
+    const clock = new FakeClock();
+    const executor = await begin(new Limiter(1), clock);
+    await executor.running[0]!.finish();
+    await clock.turn();
+    expect(executor.log).toEqual([['a'], ['b', 'a again']]);
+  });
+
+  test('does not wait for that where another model wants the device', async () => {
+    const clock = new FakeClock();
+    const of = new Limiter(1);
+    const executor = await begin(of, clock);
+    const rival = setUp({}, { clock, limiter: { of, weight: 1, resources: 1 } });
+    void rival.submit('rival');
+    await clock.turn();
+    const ends = executor.running[0]!.finish();
+    for (let i = 0; i < 10; i++) await Promise.resolve();
+    expect(executor.running.length + rival.executor.running.length, 'batches that run before the turn ends').toBe(1);
+    await ends;
+  });
 });
