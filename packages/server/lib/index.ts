@@ -10,7 +10,7 @@ export {
 } from './client/client.js';
 export { RemoteLinearAlgebra, type RemoteOperationOptions } from './client/linalg.js';
 export { defineConfig, readConfigFile } from './config/file.js';
-export { readBatchingFile, readModelConfigFile } from './config/tensorflow.js';
+export { readBatchingFile, readModelConfigFile, readServingFile } from './config/tensorflow.js';
 export { Engine, type ModelReference, type ModelStatus } from './engine/engine.js';
 export type { JsContext, JsModel, JsValue } from './engine/js.js';
 export type { EngineOptions, ModelConfig, VersionPolicy } from './engine/options.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { tensor } from 'tensorlane';
 import { expect, test } from 'vitest';
 import { fixedBatch, square } from '../../../test/support/onnx-builder.js';
-import { readBatchingFile, readConfigFile, readModelConfigFile } from '../lib/index.js';
+import { readBatchingFile, readConfigFile, readModelConfigFile, readServingFile } from '../lib/index.js';
 import { folderOf, startEngine } from './support.js';
 
 const text = `# two models
@@ -109,6 +109,27 @@ test('batching parameters become options', () => {
   expect(() => readBatchingFile(join(folder, 'pads'))).toThrow(/padVariableLength/);
   expect(() => readBatchingFile(join(folder, 'wrong'))).toThrow(/BatchingParameters/);
   expect(() => readBatchingFile(join(folder, 'none'))).toThrow(/ENOENT/);
+});
+
+test('a file may say batching and memory of a GPU beside its models', async () => {
+  const models = 'model_config_list { config { name: "m" base_path: "m" } }';
+  const folder = folderOf({
+    text: `${models} batching_config { max_batch_size { value: 4 } } gpu_config { per_process_gpu_memory_fraction: 0.5 allow_growth: false }`,
+    json: '{"model_config_list": {"config": []}, "batching_config": {"max_batch_size": 4}, "gpu_config": {"allow_growth": true}}',
+    plain: models,
+    wrong: `${models} gpu_config { visible_device_list: "0" }`,
+    'm/1/model.onnx': square({ features: 2 }),
+  });
+  const load = { batching: { required: false, maxBatchSize: 4, maxQueueDelayMicros: 0 } };
+  const text = readServingFile(join(folder, 'text'));
+  expect(text).toMatchObject({ load, device: { memory: { fraction: 0.5, growth: false } } });
+  expect(readServingFile(join(folder, 'json'))).toEqual({ models: {}, load, device: { memory: { growth: true } } });
+  expect(Object.keys(readServingFile(join(folder, 'plain')))).toEqual(['models']);
+  expect(() => readServingFile(join(folder, 'wrong'))).toThrow(/visible_device_list/);
+  const engine = await startEngine({ ...text, device: { ...text.device, device: 'cpu' } });
+  const { y } = await engine.run('m', { x: tensor([[2, 3]]) });
+  expect([...y!.data]).toEqual([4, 9]);
+  expect(engine.resolve({ name: 'm' }).maxBatchSize).toBe(4);
 });
 
 test('batching for all models leaves those alone that have no batch', async () => {

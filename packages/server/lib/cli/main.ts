@@ -2,8 +2,8 @@
 // The command of the package: npx @tensorlane/server ./models
 
 import { parseArgs } from 'node:util';
-import { TensorlaneError } from 'tensorlane';
-import { readBatchingFile, readConfigFile, readModelConfigFile, serve } from '../index.js';
+import { type DeviceName, type OpenOptions, TensorlaneError } from 'tensorlane';
+import { readBatchingFile, readConfigFile, readServingFile, serve } from '../index.js';
 import type { Server, ServerOptions } from '../server.js';
 import { describe } from './describe.js';
 
@@ -46,23 +46,29 @@ async function optionsOf(args: readonly string[]): Promise<ServerOptions | undef
   if (values.help === true) return undefined;
   const { config, model_config_file: modelFile, batching_parameters_file: batchingFile } = values;
   if (positionals.length > 1) throw new UsageError('one folder of models is expected');
+  const serving = modelFile === undefined ? undefined : readServingFile(modelFile);
   const bodyBytes = numberIn('--max-body', values['max-body']);
   const given: ServerOptions = {
     repository: positionals[0],
     http: values.http,
     grpc: values.grpc === 'off' ? false : values.grpc,
-    device: values.device as ServerOptions['device'],
+    device: deviceOf(values.device as DeviceName | undefined, serving?.device),
     pollSeconds: numberIn('--poll', values.poll),
     linalg:
       values.linalg ?? (positionals.length === 0 && config === undefined && modelFile === undefined ? true : undefined),
     explicitControl: values.control,
     drainSeconds: numberIn('--drain', values.drain),
     limits: bodyBytes === undefined ? undefined : { bodyBytes },
-    models: modelFile === undefined ? undefined : readModelConfigFile(modelFile),
-    load: batchingFile === undefined ? undefined : readBatchingFile(batchingFile),
+    models: serving?.models,
+    load: batchingFile === undefined ? serving?.load : readBatchingFile(batchingFile),
   };
   const said = Object.entries(given).filter(([, value]) => value !== undefined);
   return { ...(config === undefined ? {} : await readConfigFile(config)), ...Object.fromEntries(said) };
+}
+
+function deviceOf(name: DeviceName | undefined, options: OpenOptions | undefined): ServerOptions['device'] {
+  if (options === undefined) return name;
+  return name === undefined ? options : { ...options, device: name };
 }
 
 function numberIn(name: string, text: string | undefined): number | undefined {

@@ -7,10 +7,10 @@ import path from 'node:path';
 import type protobuf from 'protobufjs';
 import protoJson from 'protobufjs/ext/protojson.js';
 import textFormat from 'protobufjs/ext/textformat.js';
-import { type BatchingOptions, TensorlaneError } from 'tensorlane';
+import { type BatchingOptions, type MemoryOptions, type OpenOptions, TensorlaneError } from 'tensorlane';
 import { wrongOption } from '../core/options.js';
 import { messageType } from '../core/protos.js';
-import type { LoadOptions, ModelConfig, VersionPolicy } from '../engine/options.js';
+import type { EngineOptions, LoadOptions, ModelConfig, VersionPolicy } from '../engine/options.js';
 
 interface ModelServerConfig {
   readonly model_config_list?: { readonly config?: readonly ServedModel[] };
@@ -87,9 +87,35 @@ interface BatchingParameters {
   readonly max_execution_batch_size?: Wrapped<string>;
 }
 
+interface ServingConfig extends ModelServerConfig {
+  readonly batching_config?: BatchingParameters;
+  readonly gpu_config?: { readonly per_process_gpu_memory_fraction?: number; readonly allow_growth?: boolean };
+}
+
+/**
+ * Options of a server: model_config_list, and beside it batching_config (batching parameters) and gpu_config (per_process_gpu_memory_fraction,
+ * allow_growth). Errors: ERR_ARGUMENT, with the file and what is wrong in it.
+ */
+export function readServingFile(file: string): Pick<EngineOptions, 'models' | 'load'> & { device?: OpenOptions } {
+  const config = readMessage(file, 'tensorlane.ModelServerConfig') as ServingConfig;
+  const { batching_config: batching, gpu_config: gpu } = config;
+  const memory: MemoryOptions = {
+    ...(gpu?.per_process_gpu_memory_fraction === undefined ? {} : { fraction: gpu.per_process_gpu_memory_fraction }),
+    ...(gpu?.allow_growth === undefined ? {} : { growth: gpu.allow_growth }),
+  };
+  return {
+    models: modelsOf(config, file),
+    ...(batching === undefined ? {} : { load: batchingOf(batching, file) }),
+    ...(gpu === undefined ? {} : { device: { memory } }),
+  };
+}
+
 /** Options of `device.loadModel`. Errors: ERR_ARGUMENT, with the file and what is wrong in it. */
 export function readBatchingFile(file: string): LoadOptions {
-  const given = readMessage(file, 'tensorflow.serving.BatchingParameters') as BatchingParameters;
+  return batchingOf(readMessage(file, 'tensorflow.serving.BatchingParameters') as BatchingParameters, file);
+}
+
+function batchingOf(given: BatchingParameters, file: string): LoadOptions {
   if (given.pad_variable_length_inputs) {
     throw wrongOption(
       `${file}: pad_variable_length_inputs does not say which axes; name them in load.batching.padVariableLength`,
