@@ -10,8 +10,11 @@ export type { LatencyCounts, LatencySummary } from './core/latency.js';
 export type { DeviceInfo, DeviceStats, MemoryStats } from './device/info.js';
 export { type DeviceName, listDevices, type MemoryOptions, type OpenOptions, open } from './device/open.js';
 export { Device, LinearAlgebra, type Scope, TensorOperations } from './device/types.js';
+export type { Polar, PolarOptions, SpaceOptions } from './linalg/functions.js';
 export type {
+  CholeskyOptions,
   Eigh,
+  EighOptions,
   MatmulOptions,
   Qr,
   QrMode,
@@ -22,6 +25,23 @@ export type {
   SvdMode,
   SvdOptions,
 } from './linalg/linalg.js';
+export type { ProductOf, SolutionOf } from './linalg/matrices.js';
+export type {
+  CondOptions,
+  MatrixNormOptions,
+  MatrixOrder,
+  NormOptions,
+  RankOptions,
+  VectorNormOptions,
+} from './linalg/norms.js';
+export type { AxisOptions, DiagonalOptions, TensordotOptions } from './linalg/products.js';
+export type {
+  Lstsq,
+  LstsqOptions,
+  PinvOptions,
+  TensorinvOptions,
+  TensorsolveOptions,
+} from './linalg/solving.js';
 
 export type { BatchingFinding, RowsVerdict } from './model/finding.js';
 export type { ModelBatching, ModelStats } from './model/model.js';

@@ -131,6 +131,7 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
       lane < this.streams.size ? lane : undefined,
     );
     await this.#models.close();
+    await this.#runner.endSteps();
     // A device that was lost cannot be waited for, and whoever used it has been told.
     await Promise.allSettled(lanes.map((lane) => this.#native.synchronize(lane)));
     await this.#runner.close();

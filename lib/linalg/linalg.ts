@@ -12,13 +12,25 @@ import {
 } from '../runtime/operands.js';
 import { checkOptions, type OperationOptions } from '../runtime/options.js';
 import type { Runner, Settings } from '../runtime/runner.js';
+import { compose } from '../runtime/steps.js';
 import type { Shape } from '../runtime/storage.js';
 import type { FloatType } from '../tensor/types.js';
-import { broadcast, checkAlgebra, checkMatrices, checkSquare, commonFloat, productType } from './matrices.js';
+import { MatrixFunctions } from './functions.js';
+import {
+  broadcast,
+  checkAlgebra,
+  checkMatrices,
+  checkSquare,
+  commonFloat,
+  type ProductOf,
+  productTypeOf,
+  type SolutionOf,
+} from './matrices.js';
 
 const svdModes = ['thin', 'full', 'values'] as const;
 const svdDrivers = ['auto', 'gesvd', 'gesvdj', 'gesvdp', 'gesvdr', 'gesvda'] as const;
 const qrModes = ['reduced', 'complete', 'r'] as const;
+const triangles = ['L', 'U'] as const;
 
 export type SvdMode = (typeof svdModes)[number];
 /** cuSOLVER's drivers; the CPU device takes 'auto' alone. */
@@ -64,6 +76,16 @@ export interface Qr<R> {
   readonly r: R;
 }
 
+export interface EighOptions extends OperationOptions {
+  /** Which triangle is read: 'L' (default), the lower one, or 'U', the upper one. */
+  uplo?: (typeof triangles)[number] | undefined;
+}
+
+export interface CholeskyOptions extends OperationOptions {
+  /** Whether it is the upper triangle that is read and the upper factor that is given; the lower ones by default. */
+  upper?: boolean | undefined;
+}
+
 export interface Eigh<R> {
   /** [..., n], the eigenvalues, smallest first. */
   readonly eigenvalues: R;
@@ -81,6 +103,8 @@ export interface Slogdet<R> {
 const svdNames = namesOf<SvdOptions>({ mode: true, driver: true, rank: true, stream: true });
 const matmulNames = namesOf<MatmulOptions>({ tf32: true, stream: true });
 const qrNames = namesOf<QrOptions>({ mode: true, stream: true });
+const eighNames = namesOf<EighOptions>({ uplo: true, stream: true });
+const choleskyNames = namesOf<CholeskyOptions>({ upper: true, stream: true });
 const traceNames = namesOf<OperationOptions & { offset?: number }>({ offset: true, stream: true });
 
 /**
@@ -89,19 +113,20 @@ const traceNames = namesOf<OperationOptions & { offset?: number }>({ offset: tru
  * dimensions, and `indices` of an error count them through the leading ones.
  *
  * Element types are promoted as numpy.linalg promotes them: integers and bools are computed in float64, and so is float32 together
- * with float64 or integers (matmul: float32 with integers of up to 16 bits in float32). The product and the trace of integers, which
+ * with float64 or integers (products: float32 with integers of up to 16 bits in float32). Products and the trace of integers, which
  * numpy leaves integers, are refused, and so are floats of 16 bits, which numpy refuses.
  *
  * Every operation rejects with ERR_ARGUMENT, ERR_DTYPE or ERR_SHAPE for operands it cannot take, ERR_NOT_FINITE for a NaN or an
- * infinity (but matmul and trace, which let them through) and for a result beyond what its type holds (but det, which gives an
- * infinity), ERR_DISPOSED once its device is gone, ERR_OUT_OF_MEMORY,
+ * infinity (but products, traces and norms without singular values, which let them through) and for a result beyond what its type
+ * holds (but det, which gives an infinity, and those), ERR_DISPOSED once its device is gone, ERR_OUT_OF_MEMORY,
  * ERR_DEVICE_LOST, and ERR_NO_RUNTIME where the device's algebra libraries are missing.
  */
-export class LinearAlgebra {
+export class LinearAlgebra extends MatrixFunctions {
   readonly #runner: Runner;
 
   /** @internal */
   constructor(runner: Runner) {
+    super(runner);
     this.#runner = runner;
   }
 
@@ -141,14 +166,21 @@ export class LinearAlgebra {
   }
 
   /**
-   * Eigenvalues and eigenvectors of symmetric matrices [..., n, n], of which only the lower triangle is read. By divide and
-   * conquer (LAPACK's and cuSOLVER's syevd).
+   * Eigenvalues and eigenvectors of symmetric matrices [..., n, n], of which only one triangle is read, the lower one by default. By
+   * divide and conquer (LAPACK's and cuSOLVER's syevd).
    *
    * Errors: ERR_NOT_CONVERGED.
    */
-  async eigh<A extends AlgebraOperand>(a: A, options: OperationOptions = {}): Promise<Eigh<ResultOf<A>>> {
-    checkOptions(options, 'eigh');
+  async eigh<A extends AlgebraOperand>(a: A, options: EighOptions = {}): Promise<Eigh<ResultOf<A>>> {
+    const triangle = oneOf('eigh: uplo', checkOptions(options, 'eigh', eighNames).uplo, 'L', triangles);
     const { operand, type, lead, batch, n } = checkSquare(a, 'eigh');
+    if (triangle === 'U') {
+      const [w, v] = await compose(this.#runner, 'eigh', options, [operand], type, async (steps, x) => {
+        const found = await steps.eigh(await steps.transposeMatrices(x!));
+        return [found.w, found.v];
+      });
+      return { eigenvalues: w, eigenvectors: v } as Eigh<ResultOf<A>>;
+    }
     const shapes = [
       { type, dims: [...lead, n] },
       { type, dims: [...lead, n, n] },
@@ -159,9 +191,15 @@ export class LinearAlgebra {
   }
 
   /** The eigenvalues alone, smallest first: [..., n]. Errors: ERR_NOT_CONVERGED. */
-  async eigvalsh<A extends AlgebraOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
-    checkOptions(options, 'eigvalsh');
+  async eigvalsh<A extends AlgebraOperand>(a: A, options: EighOptions = {}): Promise<ResultOf<A>> {
+    const triangle = oneOf('eigvalsh: uplo', checkOptions(options, 'eigvalsh', eighNames).uplo, 'L', triangles);
     const { operand, type, lead, batch, n } = checkSquare(a, 'eigvalsh');
+    if (triangle === 'U') {
+      const [w] = await compose(this.#runner, 'eigvalsh', options, [operand], type, async (steps, x) => [
+        await steps.eigvalsh(await steps.transposeMatrices(x!)),
+      ]);
+      return w as ResultOf<A>;
+    }
     const shapes = [{ type, dims: [...lead, n] }];
     const request = { type, vectors: false, batch, n };
     const [eigenvalues] = await this.#run('eigh', { a: operand }, request, shapes, options);
@@ -176,12 +214,12 @@ export class LinearAlgebra {
     a: A,
     b: B,
     options: MatmulOptions = {},
-  ): Promise<ResultOf<A | B>> {
+  ): Promise<ProductOf<A, B>> {
     checkOptions(options, 'matmul', matmulNames);
     const tf32 = flag('matmul: tf32', options.tf32, false);
     const left = checkAlgebra(a, 'matmul: a', 1);
     const right = checkAlgebra(b, 'matmul: b', 1);
-    const type = productType(left, right, 'matmul');
+    const type = productTypeOf([left, right], 'matmul');
     const aDims = left.dims.length === 1 ? [1, ...left.dims] : left.dims;
     const bDims = right.dims.length === 1 ? [...right.dims, 1] : right.dims;
     const m = aDims.at(-2)!;
@@ -201,7 +239,7 @@ export class LinearAlgebra {
     // Named one by one: V8 makes an object slow to build and to read where one is spread before others.
     const request = { batchDims, aStrides, bStrides, type, m, k, n, tf32 };
     const [c] = await this.#run('matmul', { a: left, b: right }, request, [{ type, dims }], options);
-    return c as ResultOf<A | B>;
+    return c as ProductOf<A, B>;
   }
 
   /**
@@ -214,7 +252,7 @@ export class LinearAlgebra {
     a: A,
     b: B,
     options: OperationOptions = {},
-  ): Promise<ResultOf<A | B>> {
+  ): Promise<SolutionOf<A, B>> {
     checkOptions(options, 'solve');
     const left = checkAlgebra(a, 'solve: a', 2);
     const right = checkAlgebra(b, 'solve: b', 1);
@@ -232,20 +270,27 @@ export class LinearAlgebra {
     const dims = right.dims.length === 1 ? [...batchDims, n] : [...batchDims, n, nrhs];
     const request = { batchDims, aStrides, bStrides, type, n, nrhs };
     const [x] = await this.#run('solve', { a: left, b: right }, request, [{ type, dims }], options);
-    return x as ResultOf<A | B>;
+    return x as SolutionOf<A, B>;
   }
 
   /** The inverses of square matrices [..., n, n], by LU factorisation. Errors: ERR_SINGULAR. */
   async inv<A extends AlgebraOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
+    checkOptions(options, 'inv');
     return this.#squareOf('inv', a, options);
   }
 
   /**
    * The lower triangular l with a = l · lᵀ, for symmetric positive definite matrices [..., n, n], of which only the lower
-   * triangle is read. Errors: ERR_NOT_POSITIVE_DEFINITE.
+   * triangle is read; or the upper triangular u with a = uᵀ · u, by the upper one. Errors: ERR_NOT_POSITIVE_DEFINITE.
    */
-  async cholesky<A extends AlgebraOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
-    return this.#squareOf('cholesky', a, options);
+  async cholesky<A extends AlgebraOperand>(a: A, options: CholeskyOptions = {}): Promise<ResultOf<A>> {
+    const { upper } = checkOptions(options, 'cholesky', choleskyNames);
+    if (!flag('cholesky: upper', upper, false)) return this.#squareOf('cholesky', a, options);
+    const { operand, type } = checkSquare(a, 'cholesky');
+    const [u] = await compose(this.#runner, 'cholesky', options, [operand], type, async (steps, x) => [
+      await steps.transposeMatrices(await steps.cholesky(await steps.transposeMatrices(x!))),
+    ]);
+    return u as ResultOf<A>;
   }
 
   /** a = q · r for `a` [..., m, n], by Householder reflections (geqrf); the signs are LAPACK's. */
@@ -304,7 +349,6 @@ export class LinearAlgebra {
     a: A,
     options: OperationOptions,
   ): Promise<ResultOf<A>> {
-    checkOptions(options, name);
     const { operand, type, batch, n } = checkSquare(a, name);
     const shapes = [{ type, dims: [...operand.dims] }];
     const [result] = await this.#run(name, { a: operand }, { type, batch, n }, shapes, options);

@@ -1,9 +1,10 @@
 // The matrices of an operation: the last two dimensions, batched over the leading ones, which broadcast as numpy's do.
 
 import type { BatchWalk } from '../../binding.js';
+import { wrong } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { broadcastDims } from '../runtime/broadcast.js';
-import { type AlgebraOperand, checkOperand } from '../runtime/operands.js';
+import { type AlgebraOperand, checkOperand, type IntegerType, type ResultAs } from '../runtime/operands.js';
 import { floatOf, isInteger } from '../runtime/promotion.js';
 import { product } from '../tensor/tensor.js';
 import type { FloatType } from '../tensor/types.js';
@@ -19,13 +20,24 @@ export function checkMatrices(value: unknown, what: string) {
 /** A batch of square matrices. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function checkSquare(value: unknown, what: string) {
   const matrices = checkMatrices(value, what);
-  if (matrices.m !== matrices.n) {
-    throw new TensorlaneError(
-      'ERR_SHAPE',
-      `${what}: expected square matrices, got dims [${matrices.operand.dims.join(', ')}]`,
-    );
-  }
+  requireSquare(matrices, what);
   return matrices;
+}
+
+/** Errors: ERR_SHAPE. */
+export function requireSquare({ operand, m, n }: ReturnType<typeof checkMatrices>, what: string): void {
+  if (m === n) return;
+  throw new TensorlaneError('ERR_SHAPE', `${what}: expected square matrices, got dims [${operand.dims.join(', ')}]`);
+}
+
+/** From 1 to the next larger number of the type. */
+export const epsilonOf = (type: FloatType): number => (type === 'float32' ? 2 ** -23 : 2 ** -52);
+
+/** Below which numbers count as 0, where one is given. Errors: ERR_ARGUMENT. */
+export function tolerance(name: string, value: unknown, otherwise: number): number {
+  if (value === undefined) return otherwise;
+  if (typeof value === 'number' && value >= 0) return value;
+  throw wrong(`${name} must be a number of at least 0`, value);
 }
 
 /** What linear algebra takes. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
@@ -44,20 +56,51 @@ export function commonFloat(a: AlgebraOperand, b: AlgebraOperand): FloatType {
   return a.type === 'float32' && b.type === 'float32' ? 'float32' : 'float64';
 }
 
+type Small = 'float32' | 'bool' | 'int8' | 'int16' | 'uint8' | 'uint16';
+type PairType<A, B> = A extends FloatType | IntegerType
+  ? B extends FloatType | IntegerType
+    ? [A, B] extends [IntegerType, IntegerType]
+      ? never
+      : [A, B] extends [Small, Small]
+        ? 'float32'
+        : 'float64'
+    : never
+  : never;
+type SystemType<A, B> = A extends FloatType | IntegerType
+  ? B extends FloatType | IntegerType
+    ? [A, B] extends ['float32', 'float32']
+      ? 'float32'
+      : 'float64'
+    : never
+  : never;
+
+/** What a product of two is: of the type that `productTypeOf` says, on the device if one of them is. */
+export type ProductOf<A extends AlgebraOperand, B extends AlgebraOperand> = ResultAs<
+  A | B,
+  PairType<A['type'], B['type']>
+>;
+
+/** What the solution of a system is: of the type that `commonFloat` says, on the device if one of them is. */
+export type SolutionOf<A extends AlgebraOperand, B extends AlgebraOperand> = ResultAs<
+  A | B,
+  SystemType<A['type'], B['type']>
+>;
+
 /**
- * The type of a product, as numpy.matmul has it: where one is float32, float32 with another one that it holds exactly (integers of
- * up to 16 bits), else float64. Errors: ERR_DTYPE for two of integers, whose product numpy leaves an integer.
+ * The type of a product, as numpy.matmul has it: where one is float32, float32 with others that it holds exactly (integers of
+ * up to 16 bits), else float64. Errors: ERR_DTYPE for integers alone, whose product numpy leaves an integer.
  */
-export function productType(a: AlgebraOperand, b: AlgebraOperand, what: string): FloatType {
-  if (a.type === b.type && !isInteger(a.type)) return a.type;
-  if (isInteger(a.type) && isInteger(b.type)) {
+export function productTypeOf(operands: readonly AlgebraOperand[], what: string): FloatType {
+  if (operands.every(({ type }) => isInteger(type))) {
+    const types = operands.map(({ type }) => type);
+    const all = types.length === 1 ? types[0] : `${types.slice(0, -1).join(', ')} and ${types.at(-1)}`;
     throw new TensorlaneError(
       'ERR_DTYPE',
-      `${what}: a is ${a.type} and b is ${b.type}, and there is no product of integers; cast one to float64 (device.ops.cast)`,
+      `${what}: the operands are ${all}, and there is no product of integers; cast one to float64 (device.ops.cast)`,
     );
   }
   const isSmall = ({ type }: AlgebraOperand) => type === 'float32' || type === 'bool' || /^u?int(8|16)$/.test(type);
-  return isSmall(a) && isSmall(b) ? 'float32' : 'float64';
+  return operands.every(isSmall) ? 'float32' : 'float64';
 }
 
 /** Broadcasts leading dimensions as numpy does. Errors: ERR_SHAPE. */

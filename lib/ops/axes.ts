@@ -3,6 +3,7 @@
 import { flag, namesOf } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
+import { placeOfAxis } from '../runtime/axes.js';
 import { checkFloat } from '../runtime/operands.js';
 import { checkOptions, type OperationOptions } from '../runtime/options.js';
 import { product } from '../tensor/tensor.js';
@@ -46,15 +47,4 @@ export function checkOrder(axes: unknown, rank: number): number[] {
   const order = axes.map((axis) => placeOfAxis(axis, rank, 'transpose'));
   if (new Set(order).size === rank) return order;
   throw new TensorlaneError('ERR_ARGUMENT', `transpose: every axis must be named once, got ${shown(axes)}`);
-}
-
-/** The axis' place among `rank` dimensions; negative ones count from the end. Errors: ERR_ARGUMENT. */
-function placeOfAxis(axis: unknown, rank: number, what: string): number {
-  if (Number.isInteger(axis) && (axis as number) >= -rank && (axis as number) < rank) {
-    return (axis as number) < 0 ? (axis as number) + rank : (axis as number);
-  }
-  throw new TensorlaneError(
-    'ERR_ARGUMENT',
-    `${what}: axis must be an integer from ${-rank} to ${rank - 1}, got ${shown(axis)}`,
-  );
 }

@@ -100,6 +100,12 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
     await this.dispose();
   }
 
+  /** @internal The same elements under dims of as many, of no scope. Errors: ERR_DISPOSED. */
+  view(dims: readonly number[], what: string): DeviceTensor<T> {
+    this.#refuseDisposed(what);
+    return new DeviceTensor(this.#storage, this.#offset, this.type, dims);
+  }
+
   /** @internal From its scope, if it has one, to another or to none. */
   moveTo(scope: Tracked | undefined): void {
     this.#scope?.remove(this);

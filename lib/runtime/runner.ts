@@ -15,6 +15,7 @@ import type { Tensor } from '../tensor/types.js';
 import { DeviceTensor } from './device-tensor.js';
 import type { Operand } from './operands.js';
 import { checkOptions, type OperationOptions } from './options.js';
+import { Running } from './running.js';
 import { type Shape, Storage, type StorageOwner } from './storage.js';
 import type { Tracked } from './tracked.js';
 
@@ -32,6 +33,14 @@ interface Call<K extends keyof Operations> {
   readonly settings: Settings<K>;
 }
 
+/** One step of an operation that is made of others. */
+export interface Step<K extends keyof Operations> extends Call<K> {
+  readonly results: readonly Shape[];
+  /** Where the results go; by default to where one of the operands is. */
+  readonly onDevice?: boolean;
+}
+export type RunStep = <K extends keyof Operations>(step: Step<K>) => Promise<Operand[]>;
+
 /** Runs the operations of one device, and keeps account of the memory that its tensors hold. */
 export class Runner implements StorageOwner {
   readonly #device: () => NativeDevice;
@@ -40,6 +49,8 @@ export class Runner implements StorageOwner {
   readonly #scope: Tracked | undefined;
   readonly #storages = new Set<WeakRef<Storage>>();
   readonly #kernels = new Set<WeakRef<Disposable>>();
+  /** The operations of several steps that are under way; the root's counts. */
+  readonly #begun = new Running();
 
   /** `device` gives the open device, or throws ERR_DISPOSED. */
   constructor(device: () => NativeDevice, root?: Runner, scope?: Tracked) {
@@ -67,13 +78,38 @@ export class Runner implements StorageOwner {
       const onDevice = isOnDevice(operands);
       const call = { name, operands, types, settings };
       const buffers = await this.#submit(this.#device(), this.lane(options, name), call, onDevice);
-      return results.map((result, i) => {
-        const buffer = buffers[i]!;
-        return buffer instanceof ArrayBuffer ? onHost(result, buffer) : this.adopt(buffer, result);
-      });
+      return this.#take(results, buffers, this.#scope);
     } finally {
       this.#scope?.leave();
     }
+  }
+
+  /**
+   * An operation of several steps, of which its caller knows nothing: once begun it goes on to its end, though its device or scope
+   * is being disposed, or its stream was released. What `steps` gives belongs to the scope, and what it makes before to none.
+   */
+  async compose(
+    what: string,
+    options: OperationOptions,
+    steps: (run: RunStep) => Promise<readonly Operand[]>,
+  ): Promise<Operand[]> {
+    const device = this.#device();
+    const lane = this.lane(options, what);
+    this.#scope?.enter(what);
+    this.#root.#begun.begin();
+    try {
+      const results = await steps((step) => this.#step(device, lane, step));
+      for (const result of results) if (result instanceof DeviceTensor) result.moveTo(this.#scope);
+      return [...results];
+    } finally {
+      this.#root.#begun.end();
+      this.#scope?.leave();
+    }
+  }
+
+  /** For a device that is being disposed, which begins no more. */
+  async endSteps(): Promise<void> {
+    await this.#begun.idle();
   }
 
   async put(tensor: Tensor, options: OperationOptions): Promise<DeviceTensor> {
@@ -107,12 +143,16 @@ export class Runner implements StorageOwner {
   }
 
   /** Memory that others have made as a tensor of the device. */
-  adopt(buffer: NativeBuffer, { type, dims }: Shape): DeviceTensor {
+  adopt(buffer: NativeBuffer, shape: Shape): DeviceTensor {
+    return this.#adopt(buffer, shape, this.#scope);
+  }
+
+  #adopt(buffer: NativeBuffer, { type, dims }: Shape, scope: Tracked | undefined): DeviceTensor {
     const root = this.#root;
     const storage: Storage = new Storage(buffer, root, () => root.#storages.delete(kept));
     const kept = new WeakRef(storage);
     root.#storages.add(kept);
-    return new DeviceTensor(storage, 0, type, dims, this.#scope);
+    return new DeviceTensor(storage, 0, type, dims, scope);
   }
 
   async trim(): Promise<void> {
@@ -162,6 +202,26 @@ export class Runner implements StorageOwner {
   get tensors(): number {
     for (const kept of this.#storages) if (kept.deref() === undefined) this.#storages.delete(kept);
     return this.#storages.size;
+  }
+
+  async #step<K extends keyof Operations>(
+    device: NativeDevice,
+    lane: number | undefined,
+    step: Step<K>,
+  ): Promise<Operand[]> {
+    const buffers = await this.#submit(device, lane, step, step.onDevice ?? isOnDevice(step.operands));
+    return this.#take(step.results, buffers, undefined);
+  }
+
+  #take(
+    results: readonly Shape[],
+    buffers: readonly (ArrayBuffer | NativeBuffer)[],
+    scope: Tracked | undefined,
+  ): Operand[] {
+    return results.map((result, i) => {
+      const buffer = buffers[i]!;
+      return buffer instanceof ArrayBuffer ? onHost(result, buffer) : this.#adopt(buffer, result, scope);
+    });
   }
 
   #submit<K extends keyof Operations>(

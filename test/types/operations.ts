@@ -1,6 +1,6 @@
 // Operations give tensors of the types that numpy's promotion says, where one of the operands is.
 
-import type { Device, DeviceTensor, Scope, Tensor } from 'tensorlane';
+import type { Device, DeviceTensor, FloatTensor, Scope, Tensor } from 'tensorlane';
 import { type Equal, expectTrue } from './equal.js';
 
 declare const device: Device;
@@ -50,6 +50,33 @@ const inverse = await linalg.inv(i32);
 expectTrue<Equal<typeof inverse, Tensor<'float64'>>>();
 const { s } = await linalg.svd(held);
 expectTrue<Equal<typeof s, DeviceTensor<'float32'>>>();
+
+const product = await linalg.matmul(f32, f64);
+expectTrue<Equal<typeof product, Tensor<'float64'>>>();
+const small = await linalg.matmul(held, bool);
+expectTrue<Equal<typeof small, DeviceTensor<'float32'>>>();
+const solution = await linalg.solve(f32, i32);
+expectTrue<Equal<typeof solution, Tensor<'float64'>>>();
+const either = await linalg.matmul(f32 as FloatTensor, f32 as FloatTensor);
+expectTrue<Equal<typeof either, FloatTensor>>();
+const size2 = await linalg.norm(i64, { ord: 1, axis: [0, 1] });
+expectTrue<Equal<typeof size2, Tensor<'float64'>>>();
+const rank = await linalg.matrixRank(held);
+expectTrue<Equal<typeof rank, DeviceTensor<'int64'>>>();
+const outer = await linalg.outer(i32, i64);
+expectTrue<Equal<typeof outer, Tensor<'int64'>>>();
+const diagonal = await linalg.diagonal(bool);
+expectTrue<Equal<typeof diagonal, Tensor<'bool'>>>();
+const { x, rank: ranks } = await linalg.lstsq(f32, held);
+expectTrue<Equal<typeof x, DeviceTensor<'float32'>>>();
+expectTrue<Equal<typeof ranks, DeviceTensor<'int64'>>>();
+const sums = await linalg.einsum('ij,jk', [f32, f32]);
+expectTrue<Equal<typeof sums, Tensor<'float32'>>>();
+const chain = await linalg.multiDot([f64, f64]);
+expectTrue<Equal<typeof chain, Tensor<'float64'>>>();
+const { u, p } = await linalg.polar(held);
+expectTrue<Equal<typeof u, DeviceTensor<'float32'>>>();
+expectTrue<Equal<typeof p, typeof u>>();
 
 await using scope: Scope = device.scope();
 const kept = scope.keep(await scope.put(f32));

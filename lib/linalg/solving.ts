@@ -1,0 +1,226 @@
+// Systems of linear equations beside solve: over- and underdetermined ones, and those of tensors.
+
+import { flag, namesOf, requiredWholeNumber } from '../core/arguments.js';
+import { TensorlaneError } from '../core/errors.js';
+import { placesOfAxes } from '../runtime/axes.js';
+import type { AlgebraOperand, Operand, ResultAs, ResultOf } from '../runtime/operands.js';
+import { checkOptions, type OperationOptions } from '../runtime/options.js';
+import { floatOf } from '../runtime/promotion.js';
+import type { Runner } from '../runtime/runner.js';
+import { compose, type Steps } from '../runtime/steps.js';
+import { product } from '../tensor/tensor.js';
+import {
+  broadcast,
+  checkAlgebra,
+  checkMatrices,
+  commonFloat,
+  epsilonOf,
+  requireSquare,
+  type SolutionOf,
+  tolerance,
+} from './matrices.js';
+import { countAbove } from './norms.js';
+import { ProductOperations } from './products.js';
+
+export interface PinvOptions extends OperationOptions {
+  /** Singular values up to `rtol` times the largest one count as 0; max(m, n) times the type's epsilon by default. */
+  rtol?: number | undefined;
+  /** Whether the matrices are symmetric, of which only the lower triangle is read; by eigenvalues, then. */
+  hermitian?: boolean | undefined;
+}
+
+export interface LstsqOptions extends OperationOptions {
+  /** Singular values up to `rtol` times the largest one count as 0; max(m, n) times the type's epsilon by default. */
+  rtol?: number | undefined;
+}
+
+export interface Lstsq<X, R> {
+  /** [n], [..., n] or [..., n, k]: the solutions, of all the smallest one. */
+  readonly x: X;
+  /** [], [...] or [..., k]: the sums of the squares of what a · x differs from b by, whatever the rank. */
+  readonly residuals: X;
+  /** [...] of int64: the ranks of the matrices. */
+  readonly rank: R;
+  /** [..., min(m, n)]: their singular values, largest first. */
+  readonly s: X;
+}
+
+export interface TensorsolveOptions extends OperationOptions {
+  /** Axes of `a` that are put behind all others before it is taken as a matrix. */
+  axes?: readonly number[] | undefined;
+}
+
+export interface TensorinvOptions extends OperationOptions {
+  /** How many of the first dimensions the inverse maps from; 2 by default. */
+  ind?: number | undefined;
+}
+
+const pinvNames = namesOf<PinvOptions>({ rtol: true, hermitian: true, stream: true });
+const lstsqNames = namesOf<LstsqOptions>({ rtol: true, stream: true });
+const tensorsolveNames = namesOf<TensorsolveOptions>({ axes: true, stream: true });
+const tensorinvNames = namesOf<TensorinvOptions>({ ind: true, stream: true });
+
+/** Of linear algebra, what solves. */
+export class SolvingOperations extends ProductOperations {
+  readonly #runner: Runner;
+
+  /** @internal */
+  constructor(runner: Runner) {
+    super(runner);
+    this.#runner = runner;
+  }
+
+  /**
+   * The Moore-Penrose pseudo-inverses of matrices [..., m, n]: [..., n, m], by singular values, as numpy.linalg.pinv. Its `rtol`
+   * is that of the array API standard, where numpy's own default, 1e-15, means nothing for float32.
+   *
+   * Errors: ERR_NOT_FINITE, ERR_NOT_CONVERGED.
+   */
+  async pinv<A extends AlgebraOperand>(a: A, options: PinvOptions = {}): Promise<ResultOf<A>> {
+    const { rtol, hermitian } = checkOptions(options, 'pinv', pinvNames);
+    const matrices = checkMatrices(a, 'pinv');
+    const { operand, type, m, n } = matrices;
+    const isHermitian = flag('pinv: hermitian', hermitian, false);
+    if (isHermitian) requireSquare(matrices, 'pinv');
+    const relative = tolerance('pinv: rtol', rtol, Math.max(m, n) * epsilonOf(type));
+    const [inverse] = await compose(this.#runner, 'pinv', options, [operand], type, async (steps, x) => {
+      if (isHermitian) {
+        const { w, v } = await steps.eigh(x!);
+        const [inverses, transposed] = await Promise.all([
+          inverseValues(steps, w, relative),
+          steps.transposeMatrices(v),
+        ]);
+        return [await steps.matmul(await scaleColumns(steps, v, inverses), transposed)];
+      }
+      const { u, s, vt } = await steps.svd(x!);
+      const [inverses, v, transposed] = await Promise.all([
+        inverseValues(steps, s, relative),
+        steps.transposeMatrices(vt),
+        steps.transposeMatrices(u),
+      ]);
+      return [await steps.matmul(await scaleColumns(steps, v, inverses), transposed)];
+    });
+    return inverse as ResultOf<A>;
+  }
+
+  /**
+   * Least squares: the x with the smallest |a · x - b| and, of those, the smallest |x|, for `a` [..., m, n] and `b` either one vector [m]
+   * or [..., m, k], as numpy.linalg.lstsq but over any leading dimensions, which broadcast. By singular values.
+   *
+   * Errors: ERR_NOT_FINITE, ERR_NOT_CONVERGED.
+   */
+  async lstsq<A extends AlgebraOperand, B extends AlgebraOperand>(
+    a: A,
+    b: B,
+    options: LstsqOptions = {},
+  ): Promise<Lstsq<SolutionOf<A, B>, ResultAs<A | B, 'int64'>>> {
+    const { rtol } = checkOptions(options, 'lstsq', lstsqNames);
+    const left = checkAlgebra(a, 'lstsq: a', 2);
+    const right = checkAlgebra(b, 'lstsq: b', 1);
+    const type = commonFloat(left, right);
+    const [m, n] = left.dims.slice(-2) as [number, number];
+    const isVector = right.dims.length === 1;
+    const bDims = isVector ? [...right.dims, 1] : right.dims;
+    if (bDims.at(-2) !== m) {
+      throw new TensorlaneError(
+        'ERR_SHAPE',
+        `lstsq: a of dims [${left.dims.join(', ')}] has ${m} rows, b of dims [${right.dims.join(', ')}] ${bDims.at(-2)}`,
+      );
+    }
+    broadcast(left.dims.slice(0, -2), bDims.slice(0, -2), 'lstsq');
+    const relative = tolerance('lstsq: rtol', rtol, Math.max(m, n) * epsilonOf(type));
+    const results = await compose(this.#runner, 'lstsq', options, [left, right], type, async (steps, p, q) => {
+      const sides = steps.reshape(q!, bDims);
+      const { u, s, vt } = await steps.svd(p!);
+      const [inverses, v, transposed, rank] = await Promise.all([
+        inverseValues(steps, s, relative),
+        steps.transposeMatrices(vt),
+        steps.transposeMatrices(u),
+        countAbove(steps, s, undefined, relative),
+      ]);
+      // The coordinates are scaled, and not the vectors: what is rounded there stays within one of their directions.
+      const coordinates = await steps.matmul(transposed, sides);
+      const scaled = await steps.binary('mul', coordinates, steps.reshape(inverses, [...inverses.dims, 1]));
+      const x = await steps.matmul(v, scaled);
+      const rest = await steps.binary('sub', await steps.matmul(p!, x), sides);
+      const squares = await steps.binary('mul', rest, rest);
+      const residuals = await steps.reduce('sum', squares, [squares.dims.length - 2]);
+      if (!isVector) return [x, residuals, rank, s];
+      return [steps.reshape(x, x.dims.slice(0, -1)), steps.reshape(residuals, residuals.dims.slice(0, -1)), rank, s];
+    });
+    const [x, residuals, rank, s] = results;
+    return { x, residuals, rank, s } as never;
+  }
+
+  /**
+   * The x with tensordot(a, x, { axes: x.dims.length }) = b, as numpy.linalg.tensorsolve: `a` has the dimensions of `b` and then those of x,
+   * as many elements in either.
+   *
+   * Errors: ERR_SINGULAR, ERR_NOT_FINITE, ERR_SHAPE.
+   */
+  async tensorsolve<A extends AlgebraOperand, B extends AlgebraOperand>(
+    a: A,
+    b: B,
+    options: TensorsolveOptions = {},
+  ): Promise<SolutionOf<A, B>> {
+    const { axes } = checkOptions(options, 'tensorsolve', tensorsolveNames);
+    const left = checkAlgebra(a, 'tensorsolve: a', 0);
+    const right = checkAlgebra(b, 'tensorsolve: b', 0);
+    const type = commonFloat(left, right);
+    const behind = axes === undefined ? [] : placesOfAxes(axes, left.dims.length, 'tensorsolve');
+    const order = [...[...left.dims.keys()].filter((axis) => !behind.includes(axis)), ...behind];
+    const dims = order.slice(right.dims.length).map((axis) => left.dims[axis]!);
+    const size = product(dims);
+    if (left.dims.length < right.dims.length || product(left.dims) !== size * size || product(right.dims) !== size) {
+      throw new TensorlaneError(
+        'ERR_SHAPE',
+        `tensorsolve: a of dims [${left.dims.join(', ')}] is no square matrix from x to b of dims [${right.dims.join(', ')}]`,
+      );
+    }
+    const [x] = await compose(this.#runner, 'tensorsolve', options, [left, right], type, async (steps, p, q) => {
+      const matrix = steps.reshape(await steps.transpose(p!, order), [size, size]);
+      return [steps.reshape(await steps.solve(matrix, steps.reshape(q!, [size, 1])), dims)];
+    });
+    return x as SolutionOf<A, B>;
+  }
+
+  /**
+   * The inverse of `a` as a map from its dimensions behind the first `ind` to those, as numpy.linalg.tensorinv: its dims are the latter
+   * behind the former, as many elements in either; `ind` is 2 by default.
+   *
+   * Errors: ERR_SINGULAR, ERR_NOT_FINITE, ERR_SHAPE.
+   */
+  async tensorinv<A extends AlgebraOperand>(a: A, options: TensorinvOptions = {}): Promise<ResultOf<A>> {
+    const { ind = 2 } = checkOptions(options, 'tensorinv', tensorinvNames);
+    const operand = checkAlgebra(a, 'tensorinv', 0);
+    requiredWholeNumber('tensorinv: ind', ind, 1);
+    const [first, behind] = [operand.dims.slice(0, ind), operand.dims.slice(ind)];
+    const size = product(behind);
+    if (product(first) !== size) {
+      throw new TensorlaneError(
+        'ERR_SHAPE',
+        `tensorinv: the first ${ind} dimensions of [${operand.dims.join(', ')}] have ${product(first)} elements, the others ${size}`,
+      );
+    }
+    const type = floatOf(operand.type);
+    const [inverse] = await compose(this.#runner, 'tensorinv', options, [operand], type, async (steps, x) => [
+      steps.reshape(await steps.inv(steps.reshape(x!, [size, size])), [...behind, ...first]),
+    ]);
+    return inverse as ResultOf<A>;
+  }
+}
+
+/** 1 / s, but 0 where it is not above `relative` of the largest absolute value. */
+async function inverseValues(steps: Steps, s: Operand, relative: number): Promise<Operand> {
+  const last = s.dims.length - 1;
+  const sizes = await steps.unary('abs', s);
+  const bound = await steps.binary('mul', await steps.reduce('max', sizes, [last], true), relative);
+  const [counts, inverses] = await Promise.all([steps.binary('greater', sizes, bound), steps.reciprocal(s)]);
+  return steps.where(counts, inverses, 0);
+}
+
+/** Matrices [..., m, k] times diagonal ones [..., k]. */
+export function scaleColumns(steps: Steps, a: Operand, values: Operand): Promise<Operand> {
+  const { dims } = values;
+  return steps.binary('mul', a, steps.reshape(values, [...dims.slice(0, -1), 1, dims.at(-1)!]));
+}

@@ -1,0 +1,345 @@
+// Operations that are made of others, step by step on the device: what one takes, what it makes on the way, and what it gives.
+//
+// JS only says what comes next. It looks at an element where the next step depends on it (how many squarings, which rank), never
+// at all of them. What was made on the way is freed at the end, however it ends; an operand that is needed after the first step is
+// taken at once, so that what is said of operands holds: they may be reused, or disposed, as soon as the call returns.
+
+import type { Operations } from '../../binding.js';
+import { addon } from '../addon/load.js';
+import { TensorlaneError } from '../core/errors.js';
+import { bitsOf, byteSize, type NumericDType } from '../tensor/dtypes.js';
+import { arrayOfOne } from '../tensor/elements.js';
+import { hostTensor, product } from '../tensor/tensor.js';
+import type { FloatType, Tensor } from '../tensor/types.js';
+import { broadcastDims } from './broadcast.js';
+import { DeviceTensor } from './device-tensor.js';
+import type { Operand } from './operands.js';
+import type { OperationOptions } from './options.js';
+import { floatOf } from './promotion.js';
+import type { Runner, RunStep, Settings, Step } from './runner.js';
+import type { Shape } from './storage.js';
+
+type Binary = Operations['binary']['op'];
+type Unary = Operations['unary']['op'];
+type Reduction = Operations['reduce']['reduction'];
+
+/** `options` have been checked. The operands are taken as `type`, where one is given. */
+export function compose(
+  runner: Runner,
+  what: string,
+  options: OperationOptions,
+  operands: readonly Operand[],
+  type: NumericDType | undefined,
+  body: (steps: Steps, ...operands: Operand[]) => Promise<readonly Operand[]>,
+): Promise<Operand[]> {
+  return runner.compose(what, options, async (run) => {
+    const steps = new Steps(run);
+    try {
+      const taken = await Promise.all(operands.map((operand) => steps.take(operand, type ?? operand.type, what)));
+      return steps.give(await body(steps, ...taken));
+    } catch (reason) {
+      throw named(what, reason);
+    } finally {
+      await steps.end();
+    }
+  });
+}
+
+/** The error of a step, as one of the operation that was called. */
+function named(what: string, reason: unknown): unknown {
+  if (!(reason instanceof TensorlaneError) || reason.message.startsWith(what)) return reason;
+  const { code, message, indices } = reason;
+  return new TensorlaneError(code, `${what}: ${message}`, { indices, cause: reason });
+}
+
+/** The steps of one operation. Where an operand is on the device, so is what comes of it. */
+export class Steps {
+  readonly #runStep: RunStep;
+  readonly #made = new Set<DeviceTensor>();
+  readonly #pending = new Set<Promise<unknown>>();
+
+  constructor(run: RunStep) {
+    this.#runStep = run;
+  }
+
+  /** An operand for as long as this goes on, as the type. */
+  take(operand: Operand, type: NumericDType, what: string): Promise<Operand> {
+    if (operand.type !== type) return this.cast(operand, type);
+    if (operand instanceof DeviceTensor) return Promise.resolve(this.#keep(operand.view(operand.dims, what)));
+    const { data } = operand;
+    const kept = data.byteLength <= addon().copyUpTo ? data.slice() : data;
+    return Promise.resolve(hostTensor(type, kept, [...operand.dims]) as Operand);
+  }
+
+  /** What is given is no longer this one's to free. */
+  give(results: readonly Operand[]): readonly Operand[] {
+    for (const result of results) if (result instanceof DeviceTensor) this.#made.delete(result);
+    return results;
+  }
+
+  async end(): Promise<void> {
+    // A step that failed leaves others behind that still run.
+    await Promise.allSettled(this.#pending);
+    for (const tensor of this.#made) void tensor.dispose();
+  }
+
+  async run<K extends keyof Operations>(step: Step<K>): Promise<Operand[]> {
+    const running = this.#runStep(step);
+    this.#pending.add(running);
+    try {
+      const results = await running;
+      for (const result of results) this.#keep(result);
+      return results;
+    } finally {
+      this.#pending.delete(running);
+    }
+  }
+
+  /** The same elements under other dims. */
+  reshape(a: Operand, dims: readonly number[]): Operand {
+    if (a instanceof DeviceTensor) return this.#keep(a.view(dims, 'reshape'));
+    return hostTensor(a.type, a.data, dims) as Operand;
+  }
+
+  cast(a: Operand, to: NumericDType): Promise<Operand> {
+    if (a.type === to) return Promise.resolve(a);
+    const settings = { type: a.type, to, count: product(a.dims) };
+    return this.#one('cast', { a }, settings, { type: to, dims: [...a.dims] });
+  }
+
+  /** In memory of its own. */
+  copy(a: Operand): Promise<Operand> {
+    return this.#one('copy', { from: a }, { bytes: bytesOf(a) }, { type: a.type, dims: [...a.dims] });
+  }
+
+  /** In host memory, for JS to look at. */
+  async read(a: Operand): Promise<Tensor<NumericDType>> {
+    if (!(a instanceof DeviceTensor)) return a;
+    const results = [{ type: a.type, dims: [...a.dims] }];
+    const step = { name: 'copy', operands: { from: a }, settings: { bytes: bytesOf(a) }, results } as const;
+    const [read] = await this.run({ ...step, onDevice: false });
+    return read as Tensor<NumericDType>;
+  }
+
+  /** What JS has made, where the operand `like` is. */
+  async place(made: Tensor<NumericDType>, like: Operand): Promise<Operand> {
+    if (!(like instanceof DeviceTensor)) return made;
+    const results = [{ type: made.type, dims: [...made.dims] }];
+    const step = { name: 'copy', operands: { from: made }, settings: { bytes: bytesOf(made) }, results } as const;
+    const [placed] = await this.run({ ...step, onDevice: true });
+    return placed!;
+  }
+
+  /** Of operands of one type that broadcast; a number is taken as the type of `a`. */
+  binary(op: Binary, a: Operand, b: Operand | number): Promise<Operand> {
+    const right = typeof b === 'number' ? this.scalar(a.type, b) : b;
+    const type = a.type as Settings<'binary'>['type'];
+    const { dims, strides } = broadcastDims([a.dims, right.dims], `${op}: the dims`);
+    const arithmetic = op === 'add' || op === 'sub' || op === 'mul' || op === 'div';
+    const settings = { op, type, dims, aStrides: strides[0]!, bStrides: strides[1]! };
+    return this.#one('binary', { a, b: right }, settings, { type: arithmetic ? type : 'bool', dims });
+  }
+
+  /** 1 / a. */
+  reciprocal(a: Operand): Promise<Operand> {
+    return this.binary('div', this.scalar(a.type, 1), a);
+  }
+
+  /** One that the type holds, in host memory. */
+  scalar(type: NumericDType, value: number): Operand {
+    return hostTensor(type, arrayOfOne(type, value)!, []) as Operand;
+  }
+
+  unary(op: Unary, a: Operand): Promise<Operand> {
+    const type = a.type as Settings<'unary'>['type'];
+    return this.#one('unary', { a }, { op, type, count: product(a.dims) }, { type, dims: [...a.dims] });
+  }
+
+  /** `a` where the condition holds, else `b`, of one type. A number is taken as the type of the other. */
+  where(condition: Operand, a: Operand | number, b: Operand | number): Promise<Operand> {
+    const { type } = typeof a === 'number' ? (b as Operand) : a;
+    const left = typeof a === 'number' ? this.scalar(type, a) : a;
+    const right = typeof b === 'number' ? this.scalar(type, b) : b;
+    const { dims, strides } = broadcastDims([condition.dims, left.dims, right.dims], 'where: the dims');
+    const [conditionStrides, aStrides, bStrides] = strides as [number[], number[], number[]];
+    const settings = { type, dims, conditionStrides, aStrides, bStrides };
+    return this.#one('where', { condition, a: left, b: right }, settings, { type, dims });
+  }
+
+  /** Along axes, in ascending order, which become 1 or go. */
+  async reduce(reduction: Reduction, a: Operand, axes: readonly number[], keepDims = false): Promise<Operand> {
+    const { dims, type } = a;
+    const along = new Set(axes);
+    const others = dims.map((_, place) => place).filter((place) => !along.has(place));
+    const kept = dims.flatMap((dim, place) => (along.has(place) ? (keepDims ? [1] : []) : [dim]));
+    const isTogether = axes.every((axis, i) => axis === axes[0]! + i);
+    const from = isTogether ? a : await this.transpose(a, [...others, ...axes]);
+    const first = isTogether ? (axes[0] ?? dims.length) : others.length;
+    const sizes = {
+      outer: product(from.dims.slice(0, first)),
+      length: product(from.dims.slice(first, first + axes.length)),
+      inner: product(from.dims.slice(first + axes.length)),
+    };
+    const settings = { type: type as FloatType, ...sizes, reduction };
+    return this.#one('reduce', { a: from }, settings, { type, dims: kept });
+  }
+
+  /** Dimension i of the result is dimension axes[i]; without a copy where only sizes of 1 change their places. */
+  transpose(a: Operand, axes: readonly number[]): Promise<Operand> {
+    const { type, dims } = a;
+    const order = axes.map((axis) => dims[axis]!);
+    const moving = axes.filter((axis) => dims[axis] !== 1);
+    if (moving.every((axis, i) => i === 0 || moving[i - 1]! < axis)) return Promise.resolve(this.reshape(a, order));
+    return this.#one('transpose', { a }, { type, dims: [...dims], axes }, { type, dims: order });
+  }
+
+  /** The last two dimensions exchanged. */
+  transposeMatrices(a: Operand): Promise<Operand> {
+    const last = a.dims.length - 1;
+    return this.transpose(a, [...a.dims.keys()].slice(0, -2).concat(last, last - 1));
+  }
+
+  /** Items of the leading dimension. */
+  gather(a: Operand, items: readonly number[]): Promise<Operand> {
+    const { type, dims } = a;
+    const [rows, ...rest] = dims as [number, ...number[]];
+    const indices = hostTensor('int64', BigInt64Array.from(items, BigInt), [items.length]) as Operand;
+    const rowBytes = product(rest) * (bitsOf[type] / 8);
+    const settings = { rowBytes, rows, count: items.length, indexType: 'int64' as const };
+    return this.#one('gather', { a, indices }, settings, { type, dims: [items.length, ...rest] });
+  }
+
+  /** Items of any dimension. */
+  async pick(a: Operand, axis: number, items: readonly number[]): Promise<Operand> {
+    if (axis === 0) return this.gather(a, items);
+    const front = [axis, ...[...a.dims.keys()].filter((place) => place !== axis)];
+    const picked = await this.gather(await this.transpose(a, front), items);
+    return this.transpose(
+      picked,
+      front.map((_, place) => front.indexOf(place)),
+    );
+  }
+
+  /** Products of matrices, of one float type; leading dimensions broadcast. */
+  matmul(a: Operand, b: Operand): Promise<Operand> {
+    const [m, k] = a.dims.slice(-2) as [number, number];
+    const n = b.dims.at(-1)!;
+    const { dims: batchDims, strides } = broadcastDims([a.dims.slice(0, -2), b.dims.slice(0, -2)], 'matmul: the dims');
+    const type = a.type as FloatType;
+    const settings = { type, m, k, n, tf32: false, batchDims, aStrides: strides[0]!, bStrides: strides[1]! };
+    return this.#one('matmul', { a, b }, settings, { type, dims: [...batchDims, m, n] });
+  }
+
+  /** a^-1 b for matrices, of one float type; leading dimensions broadcast. */
+  solve(a: Operand, b: Operand): Promise<Operand> {
+    const [n, nrhs] = b.dims.slice(-2) as [number, number];
+    const { dims: batchDims, strides } = broadcastDims([a.dims.slice(0, -2), b.dims.slice(0, -2)], 'solve: the dims');
+    const type = a.type as FloatType;
+    const settings = { type, n, nrhs, batchDims, aStrides: strides[0]!, bStrides: strides[1]! };
+    return this.#one('solve', { a, b }, settings, { type, dims: [...batchDims, n, nrhs] });
+  }
+
+  inv(a: Operand): Promise<Operand> {
+    return this.#one('inv', { a }, square(a), { type: a.type, dims: [...a.dims] });
+  }
+
+  /** -1, 0 or 1. */
+  async signOfDet(a: Operand): Promise<Operand> {
+    const lead = { type: a.type, dims: a.dims.slice(0, -2) };
+    const settings = { ...square(a), log: true };
+    const [sign] = await this.run({ name: 'det', operands: { a }, settings, results: [lead, lead] });
+    return sign!;
+  }
+
+  async svd(a: Operand, mode: 'thin' | 'full' = 'thin'): Promise<{ u: Operand; s: Operand; vt: Operand }> {
+    const { lead, m, n, k, type } = matricesOf(a);
+    const results = [
+      { type, dims: [...lead, k] },
+      { type, dims: [...lead, m, mode === 'full' ? m : k] },
+      { type, dims: [...lead, mode === 'full' ? n : k, n] },
+    ];
+    const settings = { type, mode, driver: 'auto', rank: 0, batch: product(lead), m, n } as const;
+    const [s, u, vt] = await this.run({ name: 'svd', operands: { a }, settings, results });
+    return { u: u!, s: s!, vt: vt! };
+  }
+
+  svdvals(a: Operand): Promise<Operand> {
+    const { lead, m, n, k, type } = matricesOf(a);
+    const settings = { type, mode: 'values', driver: 'auto', rank: 0, batch: product(lead), m, n } as const;
+    return this.#one('svd', { a }, settings, { type, dims: [...lead, k] });
+  }
+
+  /** The lower triangle is read. */
+  async eigh(a: Operand): Promise<{ w: Operand; v: Operand }> {
+    const { type } = a;
+    const results = [
+      { type, dims: a.dims.slice(0, -1) },
+      { type, dims: [...a.dims] },
+    ];
+    const settings = { ...square(a), vectors: true };
+    const [w, v] = await this.run({ name: 'eigh', operands: { a }, settings, results });
+    return { w: w!, v: v! };
+  }
+
+  eigvalsh(a: Operand): Promise<Operand> {
+    return this.#one('eigh', { a }, { ...square(a), vectors: false }, { type: a.type, dims: a.dims.slice(0, -1) });
+  }
+
+  /** Of each item of the leading dimensions but the last `inner`, whether it has a NaN or an infinity; in host memory. */
+  async nonFinite(a: Operand, inner: number): Promise<number[]> {
+    const lead = a.dims.slice(0, a.dims.length - inner);
+    const items = product(lead);
+    const settings = { type: floatOf(a.type), items, elements: product(a.dims.slice(lead.length)) };
+    const found = await this.read(await this.#one('hasNonFinite', { a }, settings, { type: 'bool', dims: [items] }));
+    const { data } = found as Tensor<'bool'>;
+    return data.includes(1) ? [...data.keys()].filter((i) => data[i] !== 0) : [];
+  }
+
+  cholesky(a: Operand): Promise<Operand> {
+    return this.#one('cholesky', { a }, square(a), { type: a.type, dims: [...a.dims] });
+  }
+
+  /** Where the indices of a matrix's rows compare so with those of its columns: bools of [m, n], where the operand `like` is. */
+  async indices(op: Binary, m: number, n: number, like: Operand): Promise<Operand> {
+    const count = (length: number, dims: number[]) =>
+      hostTensor(
+        'int32',
+        Int32Array.from({ length }, (_, i) => i),
+        dims,
+      ) as Tensor<'int32'>;
+    const rows = await this.place(count(m, [m, 1]), like);
+    return this.binary(op, rows, count(n, [1, n]));
+  }
+
+  /** Ones on the diagonal of n x n, of the type of `like` and where that is. */
+  async identity(n: number, like: Operand): Promise<Operand> {
+    return this.cast(await this.indices('equal', n, n, like), like.type);
+  }
+
+  async #one<K extends keyof Operations>(
+    name: K,
+    operands: Readonly<Record<string, Operand>>,
+    settings: Settings<K>,
+    result: Shape,
+  ): Promise<Operand> {
+    return (await this.run({ name, operands, settings, results: [result] }))[0]!;
+  }
+
+  #keep<O extends Operand>(operand: O): O {
+    if (operand instanceof DeviceTensor) this.#made.add(operand);
+    return operand;
+  }
+}
+
+function bytesOf({ type, dims }: Operand): number {
+  return byteSize(type, product(dims));
+}
+
+function square(a: Operand): { type: FloatType; batch: number; n: number } {
+  return { type: floatOf(a.type), batch: product(a.dims.slice(0, -2)), n: a.dims.at(-1)! };
+}
+
+function matricesOf(a: Operand) {
+  const [m, n] = a.dims.slice(-2) as [number, number];
+  return { lead: a.dims.slice(0, -2), m, n, k: Math.min(m, n), type: floatOf(a.type) };
+}
