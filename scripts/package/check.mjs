@@ -9,12 +9,14 @@ import { inRoot, run, SetupError } from '../setup/run.mjs';
 import { arm64 } from './check/arm64.mjs';
 import { bundles } from './check/bundles.mjs';
 import { installers } from './check/installers.mjs';
+import { jest } from './check/jest.mjs';
 import { next } from './check/next.mjs';
 import { Registry } from './check/registry.mjs';
 import { rootChecks } from './check/roots.mjs';
 import { runtimes } from './check/runtimes.mjs';
 import { shapes } from './check/shapes.mjs';
 import { Skipped } from './check/skipped.mjs';
+import { workspaces } from './check/workspaces.mjs';
 
 /**
  * What every check gets.
@@ -32,12 +34,22 @@ import { Skipped } from './check/skipped.mjs';
 export const other = '0.0.1-other';
 
 /** @type {Check[]} */
-const checks = [...installers, ...runtimes, ...shapes, ...bundles, ...next, ...rootChecks, ...arm64];
+const checks = [
+  ...installers,
+  ...workspaces,
+  ...runtimes,
+  ...shapes,
+  ...jest,
+  ...bundles,
+  ...next,
+  ...rootChecks,
+  ...arm64,
+];
 
 /** @param {readonly string[]} wanted names of checks, or how they begin; all where there are none */
 export async function checkPackages(wanted, version) {
   const tarballs = inRoot('build', 'packages');
-  const files = existsSync(tarballs) ? readdirSync(tarballs).filter((file) => file.endsWith(`-${version}.tgz`)) : [];
+  const files = existsSync(tarballs) ? readdirSync(tarballs).filter((file) => file.endsWith('.tgz')) : [];
   if (!files.includes(`tensorlane-${version}.tgz`) || !files.includes(`tensorlane-linux-x64-${version}.tgz`))
     throw new SetupError('package: there is nothing to check: npm run package -- tensorlane linux-x64');
   const chosen = checks.filter(({ name, long }) =>
@@ -65,7 +77,8 @@ export async function checkPackages(wanted, version) {
   try {
     for (const file of files) {
       await registry.publish(path.join(tarballs, file));
-      if (!/-(arm64|cuda)/.test(file)) await registry.publish(await asOther(path.join(tarballs, file), work, version));
+      if (/^tensorlane(-linux-x64)?-\d/.test(file))
+        await registry.publish(await asOther(path.join(tarballs, file), work, version));
     }
     for (const { name, run: check } of chosen) {
       const started = performance.now();
