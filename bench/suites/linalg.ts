@@ -123,7 +123,7 @@ async function againstNumpy(
 /** What is left of a small product is memory: so beside it how long it takes to copy as many bytes. */
 async function products(context: Context, ours: Child<Methods>, numpy: NumpyLinalg | undefined): Promise<void> {
   const batch: Batch = { operation: 'matmul', type: 'float64', count: PRODUCTS, n: 4 };
-  if (numpy !== undefined) await againstNumpy(context, batch, ours, numpy);
+  await againstNumpy(context, batch, ours, numpy);
   // As many products of fewer matrices: a million of its own would be a gigabyte of objects.
   const matrices = Array.from({ length: 1000 }, (_, i) => Matrix.from1DArray(4, 4, [...randomFloats(16, i + 1)]));
   const loop = () => {
