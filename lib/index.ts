@@ -2,6 +2,7 @@
 
 export type { BatchEvent, RequestEvent } from './batching/events.js';
 export type { CloseReason } from './batching/forming.js';
+export type { RequestObserver, StartedBatch } from './batching/observer.js';
 export type { QueuePolicy } from './batching/options.js';
 export type { AdaptiveStats, BatcherStats as BatchingStats, MeasuredSetting } from './batching/stats.js';
 export type { Tuned, TunedLoad, TunedSetting } from './batching/tuned.js';

@@ -31,6 +31,7 @@ const requestNames = namesOf<RequestOptions>({
   priority: true,
   timeoutMicros: true,
   deadlineMicros: true,
+  observer: true,
 });
 
 /**

@@ -26,6 +26,7 @@ import { Foresight } from './foresight.js';
 import type { Plan } from './forming.js';
 import { Learned } from './learned.js';
 import type { Limiter, Share } from './limiter.js';
+import type { RequestObserver } from './observer.js';
 import type { BatcherSettings } from './options.js';
 import { Queue } from './queue.js';
 import { type Kind, QueuedRequest, split, type Turn } from './request.js';
@@ -40,6 +41,8 @@ import { Watch, type Watching } from './watch.js';
 export interface SubmitOptions extends Watching {
   /** From 1, the highest. */
   readonly priority?: number | undefined;
+  /** Is told of its batches. */
+  readonly observer?: RequestObserver | undefined;
 }
 
 const noOptions: SubmitOptions = {};
@@ -158,6 +161,7 @@ export class Batcher<Payload, Result> {
     let bucketRows = 0;
     const promise = new Promise<Result | Failure>((resolve) => {
       const request = new QueuedRequest<Payload, Result>(payload, key, rows, 0, alone, level, arrived, resolve);
+      request.observer = options.observer;
       this.#settlement.accept(request);
       bucketRows = rows <= this.settings.maxBatchSize || alone ? this.#queue.push(request).rows : this.#push(request);
       this.#watch.add(request, this.settings.policies[level]!, options);
@@ -187,6 +191,7 @@ export class Batcher<Payload, Result> {
     return new Promise((resolve) => {
       const none = undefined as Payload;
       const request = new QueuedRequest<Payload, Result>(none, '', 1, 0, false, level, arrived, resolve);
+      request.observer = options.observer;
       request.turn = turn;
       request.released = true; // nothing is held yet
       this.#settlement.accept(request);

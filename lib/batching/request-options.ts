@@ -3,6 +3,7 @@
 import { flag } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
+import type { RequestObserver } from './observer.js';
 import type { BatcherSettings } from './options.js';
 
 export interface RequestOptions {
@@ -22,11 +23,13 @@ export interface RequestOptions {
    * started where the batches before show that it could not be answered by then; it shortens the default, and never lengthens it.
    */
   deadlineMicros?: number | undefined;
+  /** Is told when its batch starts and ends. */
+  observer?: RequestObserver | undefined;
 }
 
 /** Errors: ERR_ARGUMENT. */
 export function checkRequestOptions(
-  { signal, abortWhileRunning, priority, timeoutMicros, deadlineMicros }: RequestOptions,
+  { signal, abortWhileRunning, priority, timeoutMicros, deadlineMicros, observer }: RequestOptions,
   { policies, defaultPriority }: BatcherSettings,
   what: string,
 ): void {
@@ -34,6 +37,12 @@ export function checkRequestOptions(
     throw new TensorlaneError('ERR_ARGUMENT', `${what}: signal must be an AbortSignal, got ${shown(signal)}`);
   }
   flag(`${what}: abortWhileRunning`, abortWhileRunning, false);
+  if (observer !== undefined && !isObserver(observer)) {
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `${what}: observer must be an object whose started and ran are functions, got ${shown(observer)}`,
+    );
+  }
   if (priority !== undefined && !(Number.isInteger(priority) && policies[priority - 1])) {
     throw new TensorlaneError(
       'ERR_ARGUMENT',
@@ -44,6 +53,12 @@ export function checkRequestOptions(
   const { allowTimeoutOverride } = policies[(priority ?? defaultPriority) - 1]!;
   checkMicros(`${what}: timeoutMicros`, timeoutMicros, allowTimeoutOverride);
   checkMicros(`${what}: deadlineMicros`, deadlineMicros, allowTimeoutOverride);
+}
+
+function isObserver(observer: unknown): boolean {
+  if (typeof observer !== 'object' || observer === null) return false;
+  const { started, ran } = observer as { started?: unknown; ran?: unknown };
+  return [started, ran].every((one) => one === undefined || typeof one === 'function');
 }
 
 function checkMicros(name: string, micros: number | undefined, allowed: boolean): void {

@@ -1,6 +1,7 @@
 // A request on its way through the batcher, and the lists that it waits in.
 
 import type { Failure } from './executor.js';
+import type { RequestObserver } from './observer.js';
 
 /**
  * What is queued and put into batches. A request with more rows than a batch may have is queued as several parts, which
@@ -32,6 +33,8 @@ export class QueuedRequest<Payload = unknown, Result = unknown> {
   /** What may still cancel it, and whether it may also while it runs. */
   signal: AbortSignal | undefined;
   abortWhileRunning = false;
+  /** Is told of its batches. */
+  observer: RequestObserver | undefined;
 
   /** Of one that had to wait for its turn: when that came. */
   turned: number | undefined;

@@ -12,6 +12,7 @@ import { type Batch, Failure } from './executor.js';
 import type { Foresight } from './foresight.js';
 import type { CloseReason, Plan } from './forming.js';
 import type { Learned } from './learned.js';
+import { tell } from './observer.js';
 import type { QueuedRequest } from './request.js';
 import type { Settlement } from './settlement.js';
 import type { Cell } from './surface.js';
@@ -107,6 +108,10 @@ export class Running<Payload, Result> {
       const { whole } = request;
       watch.remove(whole);
       whole.running++;
+      if (whole.observer !== undefined) {
+        const { observer } = whole;
+        tell(() => observer.started?.({ requests: requests.length, rows: batch.total, reason }));
+      }
       counters.queueMicros.record(started - request.arrived);
       if (request.entered < first) first = request.entered;
       if (request.entered > last) last = request.entered;
@@ -144,6 +149,10 @@ export class Running<Payload, Result> {
     this.#lastMicros = computeMicros;
     // What was run again took longer than the executor said last.
     onFree(retried ? computeMicros : deviceMicros, charged);
+    for (const { whole } of requests) {
+      const { observer } = whole;
+      if (observer !== undefined) tell(() => observer.ran?.({ computeMicros, deviceMicros }));
+    }
     const settled = clock.now();
     for (let i = 0; i < requests.length; i++) settlement.ran(requests[i]!, results[i]!, settled);
     if (!channels.batch.hasSubscribers) return;

@@ -47,6 +47,7 @@ const names = namesOf<RunOptions>({
   priority: true,
   timeoutMicros: true,
   deadlineMicros: true,
+  observer: true,
 });
 
 /** That they are tensors by name; whether they are the model's inputs, its signature says. Errors: ERR_ARGUMENT. */

@@ -4,6 +4,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, test } from 'vitest';
 import { Batched, type BatchedOptions, batched } from '../../lib/batching/batched.js';
 import type { BatchEvent, RequestEvent } from '../../lib/batching/events.js';
+import type { StartedBatch } from '../../lib/batching/observer.js';
 import { TensorlaneError } from '../../lib/core/errors.js';
 import { FakeClock, FakeExecutor } from './fake.js';
 
@@ -35,6 +36,24 @@ describe('batched', () => {
     await clock.turn();
     expect(await Promise.all(results)).toEqual([2, 4, 6]);
     expect(batches).toEqual([[1, 2, 3]]);
+  });
+
+  test('an observer is told of the batches of its request alone, before it is settled', async () => {
+    const { clock, double } = doubling({ maxBatchSize: 2 });
+    const told: string[] = [];
+    const observer = {
+      started: ({ requests, rows, reason }: StartedBatch) => told.push(`${requests} ${rows} ${reason}`),
+      ran: ({ computeMicros }: { computeMicros: number }) => told.push(`ran ${computeMicros}`),
+    };
+    const results = [1, 2, 3].map((item) => double.run(item, item === 2 ? { observer } : {}));
+    results[1]!.then(() => told.push('settled'));
+    await clock.turn();
+    await Promise.all(results);
+    expect(told).toEqual(['2 2 full', 'ran 0', 'settled']);
+    for (const wrong of [1, { started: 1 }]) {
+      const error = await errorFrom(double.run(1, { observer: wrong as never }));
+      expect([error.code, error.message]).toEqual(['ERR_ARGUMENT', expect.stringContaining('observer')]);
+    }
   });
 
   test('runs on real time where no clock is given', async () => {
