@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { square } from '../support/onnx-builder.js';
-import { type NodeOutcome, runNode } from '../support/processes.js';
+import { runNode } from '../support/processes.js';
+import { startProgram } from './programs.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = join(root, 'build', 'examples');
@@ -18,40 +19,6 @@ beforeAll(() => {
   mkdirSync(folder, { recursive: true });
   writeFileSync(model, square({ features: 4 }));
 });
-
-interface Server {
-  readonly port: number;
-  /** Tells it to end. */
-  stop(): Promise<NodeOutcome>;
-}
-
-async function start(name: string): Promise<Server> {
-  let terminate = () => {};
-  let told: (port: number) => void = () => {};
-  const listening = new Promise<number>((resolve) => {
-    told = resolve;
-  });
-  const ended = runNode(argsOf(name), {
-    env: { PORT: '0' },
-    onOutput(printed, child) {
-      terminate = () => child.kill('SIGTERM');
-      const port = /port: (\d+)/.exec(printed)?.[1];
-      if (port !== undefined) told(Number(port));
-    },
-  });
-  const tooSoon = ended.then(({ stderr }) => {
-    throw new Error(`${name} ended before it listened: ${stderr}`);
-  });
-  const port = await Promise.race([listening, tooSoon]);
-  tooSoon.catch(() => {});
-  return {
-    port,
-    stop() {
-      terminate();
-      return ended;
-    },
-  };
-}
 
 async function ask(port: number, path: string, body: string): Promise<[number, unknown]> {
   const headers = { 'content-type': 'application/json', connection: 'close' };
@@ -70,7 +37,7 @@ function hangUp(port: number): Promise<void> {
 }
 
 test.concurrent.each(['http.mjs', 'express.mjs', 'fastify.mjs', 'hono.mjs', 'cluster.mjs'])('%s', async (name) => {
-  const server = await start(name);
+  const server = await startProgram(argsOf(name));
   try {
     const rows = [
       [1, 2, 3, 4],

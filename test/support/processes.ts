@@ -16,7 +16,10 @@ export interface NodeOptions {
   /** What it does anyway takes this long; added to the time after which it counts as one that never exits, and is killed. */
   readonly takesMs?: number;
   /** Told of all that it has printed so far, each time there is more. */
-  readonly onOutput?: (stdout: string, child: { kill(signal: NodeJS.Signals): void }) => void;
+  readonly onOutput?: (
+    stdout: string,
+    child: { readonly pid?: number | undefined; kill(signal: NodeJS.Signals): void },
+  ) => void;
 }
 
 export interface NodeOutcome {

@@ -1,0 +1,56 @@
+// node:cluster: the first process has the device and the models, on a UNIX socket; each worker is a client of it, so that the requests of all
+// of them share batches. node examples/server/cluster.mjs models
+
+import cluster from 'node:cluster';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
+import { connect, serve } from '@tensorlane/server';
+import { tensor } from 'tensorlane';
+
+if (cluster.isPrimary) {
+  // Nobody but this user may come by it.
+  const folder = mkdtempSync(join(tmpdir(), 'tensorlane-'));
+  const server = await serve({ repository: process.argv[2], http: `unix:${join(folder, 'socket')}`, grpc: false });
+  const workers = Array.from({ length: Math.max(2, availableParallelism()) }, () =>
+    cluster.fork({ TENSORLANE_SOCKET: server.url }),
+  );
+  process.once('SIGTERM', async () => {
+    // Workers first: what they have asked for is answered.
+    const ended = workers.map((worker) => once(worker, 'exit'));
+    for (const worker of workers) worker.process.kill('SIGTERM');
+    await Promise.all(ended);
+    await server.close();
+    rmSync(folder, { recursive: true });
+  });
+} else {
+  const client = await connect(process.env.TENSORLANE_SOCKET);
+  const models = new Map();
+  const modelOf = (name) => {
+    if (!models.has(name)) models.set(name, client.model(name));
+    return models.get(name);
+  };
+  // POST /MODEL with a row of numbers.
+  const answer = async (request) => {
+    const model = await modelOf(request.url.slice(1));
+    const row = Float32Array.from(await json(request));
+    const results = await model.run({ [model.inputs[0].name]: tensor(row, [1, row.length]) });
+    return [...results[model.outputs[0].name].data];
+  };
+  const server = createServer((request, response) => {
+    answer(request).then(
+      (row) => response.setHeader('content-type', 'application/json').end(JSON.stringify(row)),
+      ({ code, message }) => response.writeHead(400).end(JSON.stringify({ code, message })),
+    );
+  });
+  server.listen(Number(process.env.PORT ?? 3000), () => console.log('listening', server.address()));
+  process.once('SIGTERM', () => {
+    server.close(() => {
+      client.close();
+      cluster.worker.disconnect();
+    });
+  });
+}
