@@ -11,7 +11,7 @@ export {
 export { RemoteLinearAlgebra, type RemoteOperationOptions } from './client/linalg.js';
 export { defineConfig, readConfigFile } from './config/file.js';
 export { readBatchingFile, readModelConfigFile, readServingFile } from './config/tensorflow.js';
-export { Engine, type ModelReference, type ModelStatus } from './engine/engine.js';
+export { Engine, type EngineChange, type ModelReference, type ModelStatus } from './engine/engine.js';
 export type { JsContext, JsModel, JsValue } from './engine/js.js';
 export type { EngineOptions, ModelConfig, VersionPolicy } from './engine/options.js';
 export type { VersionState, VersionStatus } from './engine/versions.js';
@@ -24,4 +24,7 @@ export {
   type NodeHandler,
 } from './http/handlers.js';
 export type { LimitOptions } from './http/limits.js';
+export type { LogLevel, LogOption } from './log/log.js';
+export type { AccessOptions, AuthOptions } from './security/access.js';
+export type { TlsOptions } from './security/tls.js';
 export { Server, type ServerOptions, serve } from './server.js';

@@ -3,7 +3,7 @@
 // The rule of its end: readiness fails first, what was accepted is answered, and only then everything is given back; within a stated time.
 
 import type { AddressInfo } from 'node:net';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { numberOf } from './core/options.js';
 import { Engine } from './engine/engine.js';
 import type { EngineOptions } from './engine/options.js';
@@ -11,7 +11,11 @@ import { type GrpcServer, serveGrpc } from './grpc/server.js';
 import { type Address, parseAddress, urlOf } from './http/address.js';
 import { mount } from './http/fastify.js';
 import { checkLimits, type LimitOptions } from './http/limits.js';
+import { createListener, type Listener, removeStale } from './http/listener.js';
 import { Service } from './http/service.js';
+import { type LogOption, logChange, loggerOptions, logRequests } from './log/log.js';
+import { type AuthOptions, Guard } from './security/access.js';
+import { readTls, type TlsOptions } from './security/tls.js';
 
 export interface ServerOptions extends EngineOptions {
   /** Where HTTP listens: HOST:PORT, a port on loopback, or unix:PATH; '127.0.0.1:8000' by default, port 0 picks a free one. */
@@ -19,6 +23,12 @@ export interface ServerOptions extends EngineOptions {
   /** Where gRPC listens, likewise; '127.0.0.1:8001' by default, false: nowhere. */
   grpc?: string | false | undefined;
   limits?: LimitOptions | undefined;
+  /** Certificates, of both protocols; without them they are in the clear. */
+  tls?: TlsOptions | undefined;
+  /** For whom inference is, and for whom control; for everyone who can connect by default. */
+  auth?: AuthOptions | undefined;
+  /** What is logged: from a level on (to stderr), or by a logger of pino's; nothing by default. */
+  log?: LogOption | undefined;
   /** How long `close` waits for what was accepted, in seconds, before it hangs up; 30 by default. */
   drainSeconds?: number | undefined;
 }
@@ -35,6 +45,7 @@ export class Server implements AsyncDisposable {
   /** Where gRPC is, as its clients take it; undefined: nowhere. */
   readonly grpcTarget: string | undefined;
   readonly #app: FastifyInstance;
+  readonly #listener: Listener;
   readonly #grpc: GrpcServer | undefined;
   readonly #drainSeconds: number;
   #closing: Promise<void> | undefined;
@@ -42,6 +53,7 @@ export class Server implements AsyncDisposable {
   private constructor(
     engine: Engine,
     app: FastifyInstance,
+    listener: Listener,
     url: string,
     grpc: GrpcServer | undefined,
     drainSeconds: number,
@@ -51,38 +63,53 @@ export class Server implements AsyncDisposable {
     this.grpcTarget = grpc?.target;
     this.#grpc = grpc;
     this.#app = app;
+    this.#listener = listener;
     this.#drainSeconds = drainSeconds;
   }
 
   static async start({
     http = '127.0.0.1:8000',
     grpc = '127.0.0.1:8001',
-    limits,
+    limits: limitOptions,
+    tls: tlsOptions,
+    auth,
+    log,
     drainSeconds,
     ...options
   }: ServerOptions): Promise<Server> {
     const address = parseAddress('http', http);
     const grpcAddress = grpc === false ? undefined : parseAddress('grpc', grpc);
-    const checkedLimits = checkLimits(limits);
+    const limits = checkLimits(limitOptions);
+    const tls = readTls(tlsOptions);
+    const guard = new Guard(auth);
     const seconds = numberOf('drainSeconds', drainSeconds, 30, 0, 86_400);
-    const engine = await Engine.start(options);
-    const service = new Service(engine, checkedLimits, true);
+    let listener!: Listener;
     const app = Fastify({
-      // Who sends slowly is cut off: its headers after node's own 60 s, all of it after this.
-      requestTimeout: 300_000,
-      keepAliveTimeout: 72_000,
+      ...loggerOptions(log),
+      // Its own lines have the query and the host in them.
+      logController: new LogController({ disableRequestLogging: true }),
+      serverFactory(handler) {
+        listener = createListener(handler, limits, tls);
+        return listener.server;
+      },
       forceCloseConnections: 'idle',
       exposeHeadRoutes: false,
     });
+    const engine = await Engine.start(options, (change) => logChange(app.log, change));
+    const service = new Service(engine, limits, { metrics: true, openapi: true, page: true, guard });
     try {
+      if (log !== undefined && log !== 'silent') logRequests(app);
       await app.register((scope, _options, done) => {
         mount(scope, service, '');
         done();
       });
+      for (const one of [address, grpcAddress]) if (one !== undefined && 'path' in one) await removeStale(one.path);
       // biome-ignore lint/nursery/useAwaitThenable: it gives a promise where it is given no callback
       await app.listen(address);
-      const listening = grpcAddress && (await serveGrpc(engine, grpcAddress, checkedLimits, service.budget));
-      return new Server(engine, app, urlOf(boundTo(app, address)), listening, seconds);
+      const grpcServer =
+        grpcAddress && (await serveGrpc(engine, grpcAddress, { limits, budget: service.budget, guard, tls }));
+      const url = urlOf(boundTo(app, address), tls !== undefined);
+      return new Server(engine, app, listener, url, grpcServer, seconds);
     } catch (error) {
       await app.close();
       await engine.close();
@@ -102,7 +129,7 @@ export class Server implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.engine.retire();
-    const timer = setTimeout(() => this.#app.server.closeAllConnections(), this.#drainSeconds * 1000);
+    const timer = setTimeout(() => this.#listener.hangUp(), this.#drainSeconds * 1000);
     try {
       await Promise.all([this.#app.close(), this.#grpc?.close(this.#drainSeconds * 1000)]);
     } finally {

@@ -40,7 +40,10 @@ test('prints what it serves and a line that works, and ends when it is told to',
   const reply = execFileSync('bash', ['-c', line], { encoding: 'utf8' });
   expect(JSON.parse(reply)).toMatchObject({ outputs: [{ data: [0, 0, 0] }] });
   server.signal('SIGTERM');
-  expect(await server.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+  const { code, signal, stderr } = await server.ended;
+  expect([code, signal]).toEqual([0, null]);
+  // A line of the log, and nothing else.
+  expect(JSON.parse(stderr)).toMatchObject({ level: 40, model: 'bad', msg: 'model cannot be loaded' });
 });
 
 test('serves what configuration files say, and what the command says on top', async () => {
@@ -60,12 +63,24 @@ test('serves what configuration files say, and what the command says on top', as
   expect(await server.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
 });
 
-test('without a folder it serves linear algebra', async () => {
+test('without a folder it serves models that it makes or finds, and linear algebra', async () => {
   const server = await start('--http', '0', '--device', 'cpu');
-  expect(server.printed).toMatch(/linalg\.svd\/1 {3}AVAILABLE/);
+  for (const name of ['half_plus_two', 'mean_colour', 'text_direction', 'linalg.svd']) {
+    expect(server.printed).toContain(`${name}/1   AVAILABLE`);
+  }
   const line = server.printed.trim().split('\n').at(-1)!;
+  expect(line).toContain('half_plus_two');
   const reply = JSON.parse(execFileSync('bash', ['-c', line], { encoding: 'utf8' }));
-  expect(reply.outputs[0]).toMatchObject({ name: 'u', datatype: 'FP64', shape: [2, 2] });
+  expect(reply.outputs[0]).toMatchObject({ name: 'y', datatype: 'FP32', shape: [1], data: [2] });
+  // As the documentation of TensorFlow Serving has it.
+  const rows = await ask(`${server.url}/v1/models/half_plus_two:predict`, { instances: [1, 2, 5] });
+  expect(rows.body).toEqual({ predictions: [2.5, 3, 4.5] });
+  const picture = { name: 'picture', shape: [1, 3, 1, 2], datatype: 'FP32', data: [1, 3, 0, 0, 2, 4] };
+  const mean = await ask(`${server.url}/v2/models/mean_colour/infer`, { inputs: [picture] });
+  expect(mean.body).toMatchObject({ outputs: [{ name: 'colour', shape: [1, 3], data: [2, 0, 3] }] });
+  const matrix = { name: 'a', shape: [2, 2], datatype: 'FP64', data: [3, 0, 0, 4] };
+  const svd = await ask(`${server.url}/v2/models/linalg.svdvals/infer`, { inputs: [matrix] });
+  expect(svd.body).toMatchObject({ outputs: [{ data: [4, 3] }] });
   server.signal('SIGTERM');
   expect(await server.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
 });
@@ -102,13 +117,36 @@ test('what was accepted is answered before it ends, also what is still being sen
   expect(await server.ended).toMatchObject({ code: 0, signal: null });
 });
 
+test('tokens come by a file or the environment, and control has its own', async () => {
+  const folder = folderOf({ 'm.onnx': square({ features: 1 }), tokens: 'one\n' });
+  const args = ['--token-file', join(folder, 'tokens'), '--control', '--log', 'info'];
+  const server = await start(folder, ...args, '--http', '0', '--device', 'cpu');
+  const status = async (path: string, token: string) =>
+    (await ask(server.url + path, {}, { headers: { authorization: `Bearer ${token}` } })).status;
+  expect(await status('/v2/repository/index', 'one')).toBe(200);
+  expect(await status('/v2/repository/index', 'two')).toBe(401);
+  server.signal('SIGTERM');
+  const { stderr } = await server.ended;
+  const lines = stderr
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(lines.filter(({ msg }) => msg === 'request').map((line) => line.status)).toEqual([200, 401]);
+  expect(stderr).not.toContain('one"');
+});
+
 test('arguments that do not fit are refused', async () => {
   const outcomes = await Promise.all(
-    [['a', 'b'], ['x', '--port', '1'], ['x', '--poll', 'often'], ['/nowhere/at/all'], ['x', '--http', 'localhost']].map(
-      (args) => runNode([command, ...args]),
-    ),
+    [
+      ['a', 'b'],
+      ['x', '--port', '1'],
+      ['x', '--poll', 'often'],
+      ['/nowhere/at/all'],
+      ['x', '--http', 'localhost'],
+      ['x', '--tls-key', 'k'],
+    ].map((args) => runNode([command, ...args])),
   );
-  expect(outcomes.map(({ code }) => code)).toEqual([2, 2, 2, 1, 1]);
+  expect(outcomes.map(({ code }) => code)).toEqual([2, 2, 2, 1, 1, 2]);
   expect(outcomes[2]!.stderr).toContain("--poll must be a number, got 'often'");
   expect(outcomes[3]!.stderr).toMatch(/ENOENT/);
   expect(outcomes[4]!.stderr).toContain("http must be HOST:PORT, a port, or unix:PATH, got 'localhost'");

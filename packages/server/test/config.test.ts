@@ -164,3 +164,14 @@ test('a file of our own is JSON or a module, and its paths are relative to it', 
   await expect(readConfigFile(join(folder, 'c.mjs'))).rejects.toThrow(/default export/);
   await expect(readConfigFile(join(folder, 'd.json'))).rejects.toThrow(/cannot be read/);
 });
+
+test('files that a configuration names lie beside it', async () => {
+  const tls = { cert: 'cert.pem', key: '/keys/key.pem' };
+  const auth = { inference: { tokenFile: 'tokens', tokens: ['a'] }, control: { tokenVariable: 'X' } };
+  const folder = folderOf({ 'tensorlane.config.json': JSON.stringify({ repository: 'models', tls, auth }) });
+  expect(await readConfigFile(join(folder, 'tensorlane.config.json'))).toEqual({
+    repository: join(folder, 'models'),
+    tls: { cert: join(folder, 'cert.pem'), key: '/keys/key.pem' },
+    auth: { inference: { tokenFile: join(folder, 'tokens'), tokens: ['a'] }, control: { tokenVariable: 'X' } },
+  });
+});

@@ -15,6 +15,8 @@ export function describe(server: Server): string {
     `  Open Inference Protocol v2   ${url}/v2`,
     `  TensorFlow Serving           ${url}/v1`,
     `  Prometheus                   ${url}/metrics`,
+    `  OpenAPI                      ${url}/openapi.json`,
+    `  a page that shows it         ${url}/`,
   ];
   if (grpcTarget !== undefined) lines.push(`  both of them over gRPC       ${grpcTarget}`);
   for (const { name, versions } of engine.status()) {
@@ -22,14 +24,19 @@ export function describe(server: Server): string {
       lines.push(`  ${name}/${version}   ${state}${error === undefined ? '' : `: ${told(error).message}`}`);
     }
   }
-  const first = engine.status().flatMap(({ name }) => engine.available(name).slice(0, 1))[0];
-  if (first === undefined) lines.push('There is no model yet: what comes into the folder is served.');
-  else lines.push('Try it:', `  ${curlOf(url, first)}`);
+  // The one with the least to type.
+  const [shortest] = engine
+    .status()
+    .flatMap(({ name }) => engine.available(name).slice(0, 1))
+    .map((servable) => curlOf(server, servable))
+    .sort((a, b) => a.length - b.length);
+  if (shortest === undefined) lines.push('There is no model yet: what comes into the folder is served.');
+  else lines.push('Try it:', `  ${shortest}`);
   return lines.join('\n');
 }
 
 /** An inference of zeros (of a matrix, where any rank is taken), with 1 for what is free of the dims. */
-function curlOf(url: string, { name, inputs }: Servable): string {
+function curlOf({ url }: Server, { name, inputs }: Servable): string {
   const body = JSON.stringify({ inputs: inputs.map(exampleOf) });
   const socket = url.startsWith('unix:') ? `--unix-socket '${url.slice('unix:'.length)}' http://localhost` : url;
   const at = `${socket}/v2/models/${encodeURIComponent(name)}`;

@@ -4,8 +4,13 @@
 import { parseArgs } from 'node:util';
 import { type DeviceName, type OpenOptions, TensorlaneError } from 'tensorlane';
 import { readBatchingFile, readConfigFile, readServingFile, serve } from '../index.js';
+import type { AccessOptions } from '../security/access.js';
 import type { Server, ServerOptions } from '../server.js';
 import { describe } from './describe.js';
+import { exampleModels } from './examples.js';
+
+/** Tokens are no arguments: those can be seen by everyone on a machine. */
+const tokenVariables = { inference: 'TENSORLANE_SERVER_TOKEN', control: 'TENSORLANE_SERVER_CONTROL_TOKEN' } as const;
 
 const usage = `Usage: tensorlane-server [FOLDER] [options]
 Serves the models of a folder, NAME/VERSION/model.onnx (or model.mjs) or NAME.onnx, over the Open Inference Protocol v2 and
@@ -19,6 +24,10 @@ TensorFlow Serving's, by REST and gRPC.
   --linalg             serves linear algebra, too: linalg.svd, linalg.solve, ...; without a folder it does by itself
   --control            lets clients load and unload models
   --max-body BYTES     the largest body of a request (${64 * 2 ** 20})
+  --tls-cert FILE, --tls-key FILE  TLS, by a certificate and its key as PEM; --tls-ca FILE: clients need one that these have signed
+  --token-file FILE    tokens that clients need, one a line; else the environment's ${tokenVariables.inference}
+  --control-token-file FILE  those of who loads and unloads models; else ${tokenVariables.control}
+  --log LEVEL          what is logged, to stderr: error, warn, info (every request), silent (warn)
   --drain SECONDS      how long a stop waits for what was accepted (30)
   --model_config_file FILE         TensorFlow Serving's model_config_list, as text protobuf or JSON
   --batching_parameters_file FILE  TensorFlow Serving's batching parameters
@@ -33,6 +42,12 @@ const options = {
   linalg: { type: 'boolean' },
   control: { type: 'boolean' },
   'max-body': { type: 'string' },
+  'tls-cert': { type: 'string' },
+  'tls-key': { type: 'string' },
+  'tls-ca': { type: 'string' },
+  'token-file': { type: 'string' },
+  'control-token-file': { type: 'string' },
+  log: { type: 'string' },
   drain: { type: 'string' },
   model_config_file: { type: 'string' },
   batching_parameters_file: { type: 'string' },
@@ -48,16 +63,19 @@ async function optionsOf(args: readonly string[]): Promise<ServerOptions | undef
   if (positionals.length > 1) throw new UsageError('one folder of models is expected');
   const serving = modelFile === undefined ? undefined : readServingFile(modelFile);
   const bodyBytes = numberIn('--max-body', values['max-body']);
+  const hasNone = positionals.length === 0 && config === undefined && modelFile === undefined;
   const given: ServerOptions = {
-    repository: positionals[0],
+    repository: hasNone ? exampleModels() : positionals[0],
     http: values.http,
     grpc: values.grpc === 'off' ? false : values.grpc,
     device: deviceOf(values.device as DeviceName | undefined, serving?.device),
     pollSeconds: numberIn('--poll', values.poll),
-    linalg:
-      values.linalg ?? (positionals.length === 0 && config === undefined && modelFile === undefined ? true : undefined),
+    linalg: values.linalg ?? (hasNone ? true : undefined),
     explicitControl: values.control,
     drainSeconds: numberIn('--drain', values.drain),
+    tls: tlsOf(values['tls-cert'], values['tls-key'], values['tls-ca']),
+    auth: authOf(values['token-file'], values['control-token-file']),
+    log: (values.log ?? (config === undefined ? 'warn' : undefined)) as ServerOptions['log'],
     limits: bodyBytes === undefined ? undefined : { bodyBytes },
     models: serving?.models,
     load: batchingFile === undefined ? serving?.load : readBatchingFile(batchingFile),
@@ -69,6 +87,23 @@ async function optionsOf(args: readonly string[]): Promise<ServerOptions | undef
 function deviceOf(name: DeviceName | undefined, options: OpenOptions | undefined): ServerOptions['device'] {
   if (options === undefined) return name;
   return name === undefined ? options : { ...options, device: name };
+}
+
+function tlsOf(cert: string | undefined, key: string | undefined, ca: string | undefined): ServerOptions['tls'] {
+  if (cert !== undefined && key !== undefined) return { cert, key, ca };
+  if (cert === undefined && key === undefined && ca === undefined) return undefined;
+  throw new UsageError('--tls-cert and --tls-key go together');
+}
+
+function authOf(tokenFile: string | undefined, controlTokenFile: string | undefined): ServerOptions['auth'] {
+  const inference = accessOf(tokenFile, tokenVariables.inference);
+  const control = accessOf(controlTokenFile, tokenVariables.control);
+  return inference === undefined && control === undefined ? undefined : { inference, control };
+}
+
+function accessOf(tokenFile: string | undefined, variable: string): AccessOptions | undefined {
+  if (tokenFile !== undefined) return { tokenFile };
+  return process.env[variable] ? { tokenVariable: variable } : undefined;
 }
 
 function numberIn(name: string, text: string | undefined): number | undefined {

@@ -22,7 +22,7 @@ export interface Received {
 }
 
 const headLength = 'inference-header-content-length';
-const noLimits = { bodyBytes: Number.MAX_SAFE_INTEGER, pendingBytes: Number.MAX_SAFE_INTEGER };
+const noLimits = { bodyBytes: Number.MAX_SAFE_INTEGER };
 const noLease = { take() {}, release() {} };
 
 export class Transport {

@@ -23,7 +23,7 @@ export async function readConfigFile(file: string): Promise<ServerOptions> {
       `${file} must have the options of a server as its ${file.endsWith('.json') ? 'content' : 'default export'}`,
     );
   }
-  const { repository, models } = options;
+  const { repository, models, tls, auth } = options;
   const resolved = (folder: string) => path.resolve(path.dirname(file), folder);
   const placed = ([name, model]: [string, ModelConfig]) => [
     name,
@@ -32,6 +32,16 @@ export async function readConfigFile(file: string): Promise<ServerOptions> {
   return {
     ...options,
     ...(typeof repository === 'string' ? { repository: resolved(repository) } : {}),
+    ...placedFiles('tls', tls, ['cert', 'key', 'ca'], resolved),
+    ...(auth === undefined
+      ? {}
+      : {
+          auth: {
+            ...auth,
+            ...placedFiles('inference', auth.inference, ['tokenFile'], resolved),
+            ...placedFiles('control', auth.control, ['tokenFile'], resolved),
+          },
+        }),
     ...(models === undefined ? {} : { models: Object.fromEntries(Object.entries(models).map(placed)) }),
   };
 }
@@ -48,4 +58,19 @@ async function read(file: string): Promise<ServerOptions> {
       : '';
     throw new TensorlaneError('ERR_ARGUMENT', `${file} cannot be read: ${(cause as Error).message}${help}`, { cause });
   }
+}
+
+/** The object of that name, with its files placed; what else is wrong with it is told where it is used. */
+function placedFiles(
+  name: string,
+  given: unknown,
+  files: readonly string[],
+  resolved: (file: string) => string,
+): object {
+  if (typeof given !== 'object' || given === null) return given === undefined ? {} : { [name]: given };
+  const placed = Object.entries(given).map(([key, value]) => [
+    key,
+    files.includes(key) && typeof value === 'string' ? resolved(value) : value,
+  ]);
+  return { [name]: Object.fromEntries(placed) };
 }

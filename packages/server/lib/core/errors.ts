@@ -1,6 +1,7 @@
 // How failures are told, in every protocol: one table from our codes to the words that all of them share, and one row a word for what each
 // protocol makes of it.
 
+import { channel } from 'node:diagnostics_channel';
 import { type ErrorCode, TensorlaneError } from 'tensorlane';
 
 /** gRPC's words for what became of a call. */
@@ -81,10 +82,14 @@ export interface Told {
   readonly code?: ErrorCode | undefined;
 }
 
+/** Failures that are nobody's but the server's own, of which clients are told nothing. */
+export const internalErrors = channel('tensorlane:server:error');
+
 /** A failure of whatever kind, as it is told to a client. What is no fault of the client's keeps its details to itself. */
 export function told(error: unknown): Told {
   if (error instanceof Refusal) return error;
   if (!(error instanceof TensorlaneError)) {
+    internalErrors.publish(error);
     return { status: 'INTERNAL', message: 'internal error', http: undefined, retryAfterMicros: undefined };
   }
   const { code, message, retryAfterMicros } = error;

@@ -22,7 +22,7 @@ import { dependentsLast, withParts } from './parts.js';
 import type { Servable, ServedRunOptions } from './servable.js';
 import { SharedMemory } from './shared-memory.js';
 import { BatchListener } from './statistics.js';
-import { type VersionStatus, Versions, type Wanted } from './versions.js';
+import { type VersionState, type VersionStatus, Versions, type Wanted } from './versions.js';
 
 /** A model, and its highest version or the one that is named. */
 export interface ModelReference {
@@ -34,6 +34,15 @@ export interface ModelReference {
 export interface ModelStatus {
   readonly name: string;
   readonly versions: readonly VersionStatus[];
+}
+
+/** What became of a version of a model. */
+export interface EngineChange {
+  readonly model: string;
+  readonly version: number;
+  readonly state: VersionState;
+  /** Why it, or newer files of it, could not be loaded. */
+  readonly error?: unknown;
 }
 
 let engines = 0;
@@ -55,13 +64,20 @@ export class Engine implements AsyncDisposable {
   readonly #configs = new ConfigReader();
   /** Tells the batches of several engines in one process apart. */
   readonly #suffix = engines++ === 0 ? '' : `#${engines}`;
+  readonly #onChange: (change: EngineChange) => void;
   #timer: NodeJS.Timeout | undefined;
   /** One pass over the models at a time. */
   #pass: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
   #isRetired = false;
 
-  private constructor(settings: EngineSettings, device: Device, ownsDevice: boolean) {
+  private constructor(
+    settings: EngineSettings,
+    device: Device,
+    ownsDevice: boolean,
+    onChange: (change: EngineChange) => void,
+  ) {
+    this.#onChange = onChange;
     this.#settings = settings;
     const folders = [settings.repository, ...[...settings.models.values()].map(({ folder }) => folder)];
     this.#roots = folders.filter((folder) => folder !== undefined);
@@ -71,16 +87,20 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * Opens the device and loads the models; those that fail are told by `status()`.
+   * Opens the device and loads the models; those that fail are told by `status()`. `onChange` is called when a version begins to be served,
+   * ends, or cannot be loaded.
    *
    * Errors: ERR_ARGUMENT (an option, by name; a folder that cannot be read), ERR_NO_DEVICE.
    */
-  static async start(options: EngineOptions = {}): Promise<Engine> {
+  static async start(
+    options: EngineOptions = {},
+    onChange: (change: EngineChange) => void = () => {},
+  ): Promise<Engine> {
     const settings = checkEngineOptions(options);
     const given = settings.device;
     const isOpen = typeof given === 'object' && 'loadModel' in given;
     const device = isOpen ? (given as Device) : await open(given ?? {});
-    const engine = new Engine(settings, device, !isOpen);
+    const engine = new Engine(settings, device, !isOpen, onChange);
     try {
       await engine.refresh();
     } catch (cause) {
@@ -299,15 +319,19 @@ export class Engine implements AsyncDisposable {
   #versionsOf(name: string): Versions {
     let model = this.#models.get(name);
     if (model === undefined) {
-      model = new Versions(name, async (version, found, statistics) => {
-        const batcher = `${name}/${version}${this.#suffix}`;
-        const { device } = this;
-        const load = { all: this.#settings.load, own: this.#settingsOf(name).load };
-        const models = { run: this.#runWithin, find: this.#find };
-        const servable = await loadVersion({ device, name, version, found, statistics, batcher, load, models });
-        this.#batches.add(batcher, statistics);
-        return servable;
-      });
+      model = new Versions(
+        name,
+        async (version, found, statistics) => {
+          const batcher = `${name}/${version}${this.#suffix}`;
+          const { device } = this;
+          const load = { all: this.#settings.load, own: this.#settingsOf(name).load };
+          const models = { run: this.#runWithin, find: this.#find };
+          const servable = await loadVersion({ device, name, version, found, statistics, batcher, load, models });
+          this.#batches.add(batcher, statistics);
+          return servable;
+        },
+        (change) => this.#onChange({ model: name, ...change }),
+      );
       this.#models.set(name, model);
     }
     return model;

@@ -4,6 +4,7 @@
 
 import type { Feeds, ModelStats, Outputs, RunOptions, ValueInfo } from 'tensorlane';
 import { TensorlaneError } from 'tensorlane';
+import { traceRun } from '../core/tracing.js';
 import type { TritonConfig } from '../triton/config.js';
 import type { SequenceStep } from './sequences.js';
 import type { VersionStatistics } from './statistics.js';
@@ -108,6 +109,7 @@ export class Servable {
   /** Errors: ERR_NOT_SUPPORTED (a sequence, of a model without state); those of `model.run`. */
   async run(feeds: Feeds, options: ServedRunOptions = {}): Promise<Outputs> {
     const started = performance.now();
+    const trace = traceRun(this.name, this.version);
     try {
       if (options.sequence !== undefined && !this.keepsState) {
         throw new TensorlaneError(
@@ -115,10 +117,13 @@ export class Servable {
           `sequences: model '${this.name}' keeps no state; sequence_batching in its config.pbtxt says which of its outputs are`,
         );
       }
-      const outputs = await this.#runnable.run(feeds, options);
+      const observed = trace === undefined ? options : { ...options, observer: trace.observer };
+      const outputs = await this.#runnable.run(feeds, observed);
       this.statistics.succeeded(performance.now() - started);
+      trace?.end();
       return outputs;
     } catch (error) {
+      trace?.end(error);
       this.statistics.failed(performance.now() - started, isAbort(error));
       throw error;
     }

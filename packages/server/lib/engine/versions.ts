@@ -43,12 +43,16 @@ export class Versions {
   readonly #labels = new Map<string, number>();
   readonly #draining = new Set<Promise<void>>();
   readonly #load: LoadVersion;
+  readonly #onChange: (change: VersionStatus) => void;
 
   constructor(
     readonly name: string,
     load: LoadVersion,
+    /** Told of a version that begins to be served, ends, or cannot be loaded. */
+    onChange: (change: VersionStatus) => void = () => {},
   ) {
     this.#load = load;
+    this.#onChange = onChange;
   }
 
   get status(): VersionStatus[] {
@@ -148,10 +152,12 @@ export class Versions {
       const old = entry.servable;
       // From here on requests get the new one.
       Object.assign(entry, { state: 'AVAILABLE', servable, fingerprint, failure: undefined });
+      this.#onChange({ version, state: 'AVAILABLE' });
       if (old !== undefined) this.#drain(old);
     } catch (error) {
       entry.failure = { fingerprint, error, attempts };
       if (entry.servable === undefined) entry.state = 'END';
+      this.#onChange({ version, state: entry.state, error });
     }
   }
 
@@ -162,6 +168,7 @@ export class Versions {
     for (const [label, labelled] of this.#labels) if (labelled === version) this.#labels.delete(label);
     this.#drain(servable, () => {
       if (entry.state === 'UNLOADING') entry.state = 'END';
+      this.#onChange({ version, state: 'END' });
     });
   }
 

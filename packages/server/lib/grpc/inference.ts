@@ -28,7 +28,7 @@ import {
 } from '../v2/shared-memory.js';
 import { modelStatistics } from '../v2/statistics.js';
 import { type Long, toBits, toExact, toNumber } from './longs.js';
-import { addService, type Call, callOf, type Message, type Sized } from './service.js';
+import { addService, type Call, callOf, clientOf, type Message, type Sized } from './service.js';
 
 export const inferenceService = 'inference.GRPCInferenceService';
 
@@ -248,7 +248,7 @@ function streamInfer(engine: Engine, budget: ByteBudget, stream: ServerDuplexStr
   let running = 0;
   let hasEnded = false;
   const answerOne = async ({ message, bytes }: Sized) => {
-    const lease = budget.lease();
+    const lease = budget.lease(clientOf(stream));
     try {
       lease.take(bytes);
       stream.write({ error_message: '', infer_response: await infer(engine, message, call) });

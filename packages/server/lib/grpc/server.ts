@@ -6,6 +6,9 @@ import type { Engine } from '../engine/engine.js';
 import { type Address, urlOf } from '../http/address.js';
 import type { ByteBudget } from '../http/budget.js';
 import type { Limits } from '../http/limits.js';
+import type { Guard } from '../security/access.js';
+import type { Tls } from '../security/tls.js';
+import { guardedCalls } from './guard.js';
 import { addHealth } from './health.js';
 import { addInference } from './inference.js';
 import { addReflection } from './reflection.js';
@@ -18,16 +21,26 @@ export interface GrpcServer {
   close(drainMillis: number): Promise<void>;
 }
 
+export interface GrpcOptions {
+  readonly limits: Limits;
+  readonly budget: ByteBudget;
+  readonly guard: Guard;
+  readonly tls: Tls | undefined;
+}
+
 /** Listens. Errors: ERR_ARGUMENT, where it cannot. */
 export async function serveGrpc(
   engine: Engine,
   address: Address,
-  limits: Limits,
-  budget: ByteBudget,
+  { limits, budget, guard, tls }: GrpcOptions,
 ): Promise<GrpcServer> {
   const server = new Server({
     'grpc.max_receive_message_length': limits.bodyBytes,
     'grpc.max_send_message_length': -1,
+    // Who is not there any more is found out.
+    'grpc.keepalive_time_ms': 60_000,
+    'grpc.keepalive_timeout_ms': limits.stallSeconds * 1000,
+    interceptors: [guardedCalls(guard, limits)],
   });
   addInference(server, engine, budget);
   addTensorflow(server, engine, budget);
@@ -35,7 +48,7 @@ export async function serveGrpc(
   const endWatches = addHealth(server, engine, budget);
   const target = 'path' in address ? `unix:${address.path}` : urlOf(address).replace('http://', '');
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(target, ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(target, credentialsOf(tls), (error, bound) => {
       if (error === null) resolve(bound);
       else
         reject(
@@ -56,4 +69,10 @@ export async function serveGrpc(
       });
     },
   };
+}
+
+function credentialsOf(tls: Tls | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const { cert, key, ca } = tls;
+  return ServerCredentials.createSsl(ca ?? null, [{ cert_chain: cert, private_key: key }], ca !== undefined);
 }

@@ -12,6 +12,7 @@ import {
 import type protobuf from 'protobufjs';
 import { statuses, told } from '../core/errors.js';
 import { protos } from '../core/protos.js';
+import { tracedCall } from '../core/tracing.js';
 import type { ByteBudget } from '../http/budget.js';
 
 /** What a call brings besides its message. */
@@ -68,22 +69,33 @@ function definitionOf(service: string, method: protobuf.Method) {
 
 interface UnaryCall {
   readonly request: Sized;
+  readonly metadata: Metadata;
+  getPath(): string;
+  getPeer(): string;
   getDeadline(): Date | number;
   on(event: 'cancelled', listener: () => void): unknown;
 }
 
 function unaryCall(handler: UnaryHandler, budget: ByteBudget) {
   return async (call: UnaryCall, callback: (error: Partial<ServiceError> | null, reply?: object) => void) => {
-    const lease = budget.lease();
+    const lease = budget.lease(clientOf(call));
     try {
       lease.take(call.request.bytes);
-      callback(null, await handler(call.request.message, callOf(call)));
+      const header = (name: string) => call.metadata.get(name)[0]?.toString();
+      const work = async () => handler(call.request.message, callOf(call));
+      callback(null, await tracedCall(call.getPath(), header, work));
     } catch (error) {
       callback(failure(error));
     } finally {
       lease.release();
     }
   };
+}
+
+/** Whose it is, for limits: an address, or whoever came by a UNIX socket. */
+export function clientOf(call: Pick<UnaryCall, 'getPeer'>): string {
+  const peer = call.getPeer();
+  return peer === 'unknown' ? 'local' : peer.replace(/:\d+$/, '');
 }
 
 /** Of a call of whatever kind. */

@@ -16,8 +16,8 @@ export function parseAddress(name: string, text: string): Address {
 }
 
 /** As a client writes it. */
-export function urlOf(address: Address): string {
+export function urlOf(address: Address, isSecure = false): string {
   if ('path' in address) return `unix:${address.path}`;
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-  return `http://${host}:${address.port}`;
+  return `${isSecure ? 'https' : 'http'}://${host}:${address.port}`;
 }

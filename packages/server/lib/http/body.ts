@@ -8,7 +8,9 @@ import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate } from 'node:zlib';
 import { invalid, Refusal } from '../core/errors.js';
 import type { Lease } from './budget.js';
-import type { Limits } from './limits.js';
+import type { Limits as AllLimits } from './limits.js';
+
+type Limits = Pick<AllLimits, 'bodyBytes'>;
 
 const decompressors = {
   gzip: promisify(gunzip),

@@ -1,14 +1,14 @@
-// The bytes of all requests that are not answered yet.
+// The bytes of all requests that are not answered yet, and of them those of each client.
 //
 // The rule: what there is no room for is refused before it is read, with a time after which there may be room: by how fast what is there has
-// been answered lately.
+// been answered lately. A client that has as much as one may have is refused, and nobody else is.
 
 import { Refusal } from '../core/errors.js';
 import type { Limits } from './limits.js';
 
 /** A request's share of it. */
 export interface Lease {
-  /** Errors: UNAVAILABLE, where there is no room. */
+  /** Errors: UNAVAILABLE, where there is no room; RESOURCE_EXHAUSTED (429), where the client has too much of it. */
   take(bytes: number): void;
   /** All that it took. May be called again. */
   release(): void;
@@ -17,9 +17,17 @@ export interface Lease {
 /** Over how long the rate at which bytes are answered is looked at. */
 const windowMillis = 1000;
 
+/** What a client has that is not answered yet. */
+interface Share {
+  requests: number;
+  bytes: number;
+}
+
 export class ByteBudget {
   readonly #limits: Limits;
   readonly #now: () => number;
+  /** Of who has any, so that it is as large as what is not answered yet. */
+  readonly #clients = new Map<string, Share>();
   #used = 0;
   #windowStart: number;
   #answered = 0;
@@ -36,21 +44,48 @@ export class ByteBudget {
     return this.#used;
   }
 
-  lease(): Lease {
+  /** How many clients have requests that are not answered yet, where clients have limits. */
+  get clients(): number {
+    return this.#clients.size;
+  }
+
+  /** `client`: whose it is; undefined where that is not known, and has no limit of its own. */
+  lease(client?: string): Lease {
+    const { clientRequests, clientBytes } = this.#limits;
+    const isLimited = client !== undefined && (clientRequests < Infinity || clientBytes < Infinity);
+    const share = isLimited ? this.#shareOf(client) : undefined;
+    const isOneTooMany = share !== undefined && ++share.requests > clientRequests;
     let held = 0;
+    let isReleased = false;
     return {
       take: (bytes) => {
         const free = this.#limits.pendingBytes - this.#used;
+        if (isOneTooMany || (share !== undefined && share.bytes + bytes > clientBytes)) throw tooMuch();
         if (bytes > free) throw this.#full(bytes - free);
         this.#used += bytes;
+        if (share !== undefined) share.bytes += bytes;
         held += bytes;
       },
       release: () => {
+        if (isReleased) return;
+        isReleased = true;
         this.#used -= held;
         this.#count(held);
-        held = 0;
+        if (share === undefined) return;
+        share.bytes -= held;
+        share.requests--;
+        if (share.requests === 0) this.#clients.delete(client!);
       },
     };
+  }
+
+  #shareOf(client: string): Share {
+    let share = this.#clients.get(client);
+    if (share === undefined) {
+      share = { requests: 0, bytes: 0 };
+      this.#clients.set(client, share);
+    }
+    return share;
   }
 
   #count(bytes: number): void {
@@ -69,4 +104,11 @@ export class ByteBudget {
       retryAfterMicros: Math.ceil(millis * 1000),
     });
   }
+}
+
+function tooMuch(): Refusal {
+  return new Refusal('RESOURCE_EXHAUSTED', 'this client has as much that is not answered yet as one may have', {
+    http: 429,
+    retryAfterMicros: windowMillis * 1000,
+  });
 }

@@ -6,7 +6,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { flagOf, objectOf, wrongOption } from '../core/options.js';
 import { Engine } from '../engine/engine.js';
 import { type EngineOptions, engineOptionNames } from '../engine/options.js';
-import { metricsPaths } from '../metrics/metrics.js';
 import { checkLimits, type LimitOptions } from './limits.js';
 import { pathOf } from './node.js';
 import { Service } from './service.js';
@@ -17,11 +16,13 @@ export interface PluginOptions extends EngineOptions {
   limits?: LimitOptions | undefined;
   /** Whether it answers at /metrics with what Prometheus scrapes; false by default, as the application may. */
   metrics?: boolean | undefined;
+  /** Whether it answers at /openapi.json with what it is; false by default. */
+  openapi?: boolean | undefined;
 }
 
 /** Errors: ERR_ARGUMENT, and those of `Engine.start`. */
 export async function tensorlane(app: FastifyInstance, options: PluginOptions): Promise<void> {
-  const { engine: given, limits: limitOptions, metrics, ...rest } = options;
+  const { engine: given, limits: limitOptions, metrics, openapi, ...rest } = options;
   // Of fastify's own, for every plugin.
   const { prefix, logLevel, logSerializers, ...engineOptions } = rest as EngineOptions & Record<string, unknown>;
   const limits = checkLimits(limitOptions);
@@ -31,7 +32,8 @@ export async function tensorlane(app: FastifyInstance, options: PluginOptions): 
   objectOf('options', engineOptions, engineOptionNames);
   const engine = given ?? (await Engine.start(engineOptions));
   if (given === undefined) app.addHook('onClose', () => engine.close());
-  mount(app, new Service(engine, limits, flagOf('metrics', metrics, false)), typeof prefix === 'string' ? prefix : '');
+  const own = { metrics: flagOf('metrics', metrics, false), openapi: flagOf('openapi', openapi, false) };
+  mount(app, new Service(engine, limits, own), typeof prefix === 'string' ? prefix : '');
 }
 
 /** To be called in a scope of its own: it has one parser of bodies, which reads nothing. */
@@ -47,7 +49,7 @@ export function mount(app: FastifyInstance, service: Service, prefix: string): v
     // Not awaited: it is a promise of all bytes being sent.
     void reply.send(typeof body === 'string' ? body : body.length === 1 ? body[0] : Buffer.concat(body));
   };
-  const paths = ['/v2', '/v2/*', '/v1/*', '/V1/*', ...metricsPaths.filter((path) => service.owns(path))];
+  const paths = ['/v2', '/v2/*', '/v1/*', '/V1/*', ...service.ownPaths];
   for (const url of paths) {
     app.route({ method: ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'], url, handler });
   }

@@ -11,11 +11,18 @@ export interface HandlerOptions {
   limits?: LimitOptions | undefined;
   /** Whether it answers at /metrics with what Prometheus scrapes; false by default. */
   metrics?: boolean | undefined;
+  /** Whether it answers at /openapi.json with what it is; false by default. */
+  openapi?: boolean | undefined;
   /** What paths begin with before those of the protocols, as '/models'. Express takes the place where a handler is used off by itself. */
   prefix?: string | undefined;
 }
 
-const names: Readonly<Record<keyof HandlerOptions, true>> = { limits: true, metrics: true, prefix: true };
+const names: Readonly<Record<keyof HandlerOptions, true>> = {
+  limits: true,
+  metrics: true,
+  openapi: true,
+  prefix: true,
+};
 
 export type NodeHandler = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
 export type FetchHandler = (request: Request) => Promise<Response>;
@@ -52,11 +59,12 @@ export function createFetchHandler(engine: Engine, options: HandlerOptions = {})
 }
 
 function serviceOf(engine: Engine, options: HandlerOptions) {
-  const { limits, metrics, prefix = '' } = objectOf('options', options, names);
+  const { limits, metrics, openapi, prefix = '' } = objectOf('options', options, names);
   if (typeof prefix !== 'string' || !/^(\/[^?#]*[^/?#])?$/.test(prefix)) {
     throw wrongOption(`prefix must begin with '/' and not end with it, got ${shown(prefix)}`);
   }
-  return { service: new Service(engine, checkLimits(limits), flagOf('metrics', metrics, false)), prefix };
+  const own = { metrics: flagOf('metrics', metrics, false), openapi: flagOf('openapi', openapi, false) };
+  return { service: new Service(engine, checkLimits(limits), own), prefix };
 }
 
 /** What is not within the prefix is none of the protocols'. */

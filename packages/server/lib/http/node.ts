@@ -1,6 +1,7 @@
 // node:http's requests as exchanges, and answers onto its responses.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { constants, type Http2ServerRequest } from 'node:http2';
 import { promisify } from 'node:util';
 import { deflate, gzip } from 'node:zlib';
 import { bodyOf, readBody } from './body.js';
@@ -42,17 +43,69 @@ export class NodeExchange implements Exchange {
       const response = this.#response;
       // The request closes when its body has been read; the response, when it has been sent or cannot be.
       response.once('close', () => {
-        if (!response.writableFinished) hungUp.abort();
+        if (!isSent(response)) hungUp.abort();
       });
-      if (response.destroyed && !response.writableFinished) hungUp.abort();
+      if (response.destroyed && !isSent(response)) hungUp.abort();
       this.#hungUp = hungUp;
     }
     return this.#hungUp.signal;
   }
 
-  body(head?: number): Promise<Uint8Array> {
-    return readBody(bodyOf(this.#message), this.#limits, this.#lease, head);
+  async body(head?: number): Promise<Uint8Array> {
+    const message = this.#message;
+    const cutOff = () => hangUp(message);
+    let isWatched = false;
+    // Most bodies come with their headers, and need no timer.
+    const soon = setImmediate(() => {
+      isWatched = true;
+      message.setTimeout?.(this.#limits.stallSeconds * 1000, cutOff);
+    });
+    try {
+      return await readBody(bodyOf(message), this.#limits, this.#lease, head);
+    } finally {
+      clearImmediate(soon);
+      // From here on it waits for us.
+      if (isWatched) socketOf(message)?.setTimeout?.(0);
+    }
   }
+}
+
+/** The stream of HTTP/2, or the connection that a request came on. */
+function socketOf(message: IncomingMessage): { setTimeout?(millis: number): unknown } | undefined {
+  return (message as unknown as Partial<Http2ServerRequest>).stream ?? message.socket;
+}
+
+/**
+ * Who takes nothing of an answer for too long is cut off, and so is who takes it so slowly that it is not gone in the time that a request has.
+ * To be called as it is sent.
+ */
+export function watchAnswer(
+  message: IncomingMessage,
+  response: ServerResponse,
+  { stallSeconds, requestSeconds }: Limits,
+): void {
+  // Most answers are gone by then, and need no timer.
+  setImmediate(() => {
+    if (isSent(response) || response.destroyed) return;
+    const cutOff = () => hangUp(message);
+    response.setTimeout(stallSeconds * 1000, cutOff);
+    // Whoever sends meanwhile is not idle.
+    const timer = setTimeout(cutOff, requestSeconds * 1000).unref();
+    response.once('close', () => clearTimeout(timer));
+  });
+}
+
+/** A stream of HTTP/2 that was ended by the other side says that it has finished, too. */
+function isSent({ writableEnded, writableFinished }: ServerResponse): boolean {
+  return writableEnded && writableFinished;
+}
+
+/** Ends a request's stream of HTTP/2, or the connection that it came on. */
+export function hangUp(message: IncomingMessage): void {
+  const { stream } = message as unknown as Partial<Http2ServerRequest>;
+  // A message that was read whole is destroyed already; its connection is not.
+  if (stream === undefined) message.socket.destroy();
+  else stream.close(constants.NGHTTP2_CANCEL);
 }
 
 /** A request's path without its query. */

@@ -1,29 +1,58 @@
 // The protocols, put together behind one budget: finds whose a request is, and has an answer to everything.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Refusal, statuses, told } from '../core/errors.js';
+import { tracedRequest } from '../core/tracing.js';
 import type { Engine } from '../engine/engine.js';
 import { metricsPaths, prometheus } from '../metrics/metrics.js';
+import { openApi, openApiPath } from '../openapi/protocol.js';
+import { page, pagePaths } from '../page/protocol.js';
+import { type Guard, kindOfRequest } from '../security/access.js';
+import { certificateNamesOf } from '../security/tls.js';
 import { tensorflowServing } from '../tfs/protocol.js';
 import { openInference } from '../v2/protocol.js';
 import { ByteBudget } from './budget.js';
-import { type Answer, type Exchange, jsonAnswer, type Protocol } from './exchange.js';
+import { type Answer, type Exchange, jsonAnswer, type Protocol, retryAfter } from './exchange.js';
 import { FetchExchange } from './fetch.js';
 import type { Limits } from './limits.js';
-import { compressed, NodeExchange } from './node.js';
+import { compressed, NodeExchange, watchAnswer } from './node.js';
+
+export interface ServiceOptions {
+  /** Also what Prometheus scrapes. */
+  readonly metrics?: boolean;
+  /** Also its description, as OpenAPI has it. */
+  readonly openapi?: boolean;
+  /** Also the page at /, and what it shows. */
+  readonly page?: boolean;
+  readonly guard?: Guard | undefined;
+}
 
 export class Service {
   readonly budget: ByteBudget;
   readonly #limits: Limits;
   readonly #protocols: readonly Protocol[];
-  readonly #hasMetrics: boolean;
+  readonly #guard: Guard | undefined;
+  readonly #own: readonly string[];
   #isRetired = false;
 
-  /** `withMetrics`: also what Prometheus scrapes. */
-  constructor(engine: Engine, limits: Limits, withMetrics = false) {
+  constructor(engine: Engine, limits: Limits, options: ServiceOptions = {}) {
+    const { metrics = false, openapi = false, page: hasPage = false, guard } = options;
     this.#limits = limits;
+    this.#guard = guard;
     this.budget = new ByteBudget(limits);
-    this.#protocols = [openInference(engine), tensorflowServing(engine), ...(withMetrics ? [prometheus(engine)] : [])];
-    this.#hasMetrics = withMetrics;
+    this.#protocols = [
+      openInference(engine),
+      tensorflowServing(engine),
+      ...(openapi ? [openApi()] : []),
+      ...(metrics ? [prometheus(engine)] : []),
+      ...(hasPage ? [page(engine)] : []),
+    ];
+    this.#own = [...(openapi ? [openApiPath] : []), ...(metrics ? metricsPaths : []), ...(hasPage ? pagePaths : [])];
+  }
+
+  /** Paths of its own besides those of the protocols. */
+  get ownPaths(): readonly string[] {
+    return this.#own;
   }
 
   /** From now on no connection is kept for a next request. */
@@ -33,16 +62,18 @@ export class Service {
 
   /** Whether a path is one of its protocols'. */
   owns(path: string): boolean {
-    return /^\/v[12](\/|$)/i.test(path) || (this.#hasMetrics && metricsPaths.includes(path));
+    return /^\/v[12](\/|$)/i.test(path) || this.#own.includes(path);
   }
 
   /** Never rejects. */
   async answer(exchange: Exchange): Promise<Answer> {
-    for (const protocol of this.#protocols) {
-      const answer = protocol(exchange);
-      if (answer !== undefined) return answer;
-    }
-    return jsonAnswer(404, { error: 'there is nothing at this path' });
+    return tracedRequest(exchange, async () => {
+      for (const protocol of this.#protocols) {
+        const answer = protocol(exchange);
+        if (answer !== undefined) return answer;
+      }
+      return jsonAnswer(404, { error: 'there is nothing at this path' });
+    });
   }
 
   /** What is to be sent to a request of the web's. Never rejects. */
@@ -58,15 +89,45 @@ export class Service {
 
   /** What is to be sent to a request of node:http. Never rejects. */
   async respond(message: IncomingMessage, response: ServerResponse, path: string): Promise<Answer> {
-    const lease = this.budget.lease();
+    const lease = this.budget.lease(message.socket.remoteAddress ?? 'local');
     try {
       const exchange = new NodeExchange(message, response, path, this.#limits, lease);
-      const answer = await compressed(await this.answer(exchange), exchange.header('accept-encoding'));
+      const refusal = this.#refusal(message, exchange);
+      const answer = refusal ?? (await compressed(await this.answer(exchange), exchange.header('accept-encoding')));
+      watchAnswer(message, response, this.#limits);
       // What was not read of the body is in the way of the next request.
-      if (message.complete && !this.#isRetired) return answer;
+      if (message.httpVersionMajor > 1 || (message.complete && !this.#isRetired)) return answer;
       return { ...answer, headers: { ...answer.headers, connection: 'close' } };
     } finally {
       lease.release();
     }
   }
+
+  /** Of what nothing is asked, not even its body. */
+  #refusal(message: IncomingMessage, exchange: Exchange): Answer | undefined {
+    try {
+      requireOwnPage(exchange);
+      this.#guard?.check(kindOfRequest(exchange.method, exchange.path), {
+        authorization: exchange.header('authorization'),
+        certificateNames: () => certificateNamesOf(message.socket),
+      });
+      return undefined;
+    } catch (error) {
+      const { status, http, message: why, retryAfterMicros } = told(error);
+      const code = http ?? statuses[status].v2;
+      const asked = status === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer' } : {};
+      return jsonAnswer(code, { error: why }, { ...asked, ...retryAfter(retryAfterMicros, code) });
+    }
+  }
+}
+
+/**
+ * Pages of other sites are not answered (CORS is off), and what they send without asking, as forms do, is not taken either. Browsers say
+ * whose page it was.
+ */
+function requireOwnPage(exchange: Exchange): void {
+  const { method } = exchange;
+  const site = exchange.header('sec-fetch-site');
+  if (method === 'GET' || method === 'HEAD' || (site !== 'cross-site' && site !== 'same-site')) return;
+  throw new Refusal('PERMISSION_DENIED', 'requests from pages of other sites are not taken here');
 }

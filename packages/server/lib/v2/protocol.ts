@@ -117,6 +117,18 @@ const control: readonly Route[] = [
   { method: 'POST', path: 'unload', handler: (...request) => controlModel('unload', ...request) },
 ];
 
+/** Every route, its path with what is free of it in braces. */
+export const v2Routes: readonly { readonly method: 'GET' | 'POST'; readonly path: string }[] = [
+  ...ofServer.map(({ method, path }) => ({ method, path: path === '' ? '/v2' : `/v2/${path}` })),
+  ...['', '/versions/{version}'].flatMap((version) =>
+    ofModel.map(({ method, path }) => ({
+      method,
+      path: `/v2/models/{model}${version}${path === '' ? '' : `/${path}`}`,
+    })),
+  ),
+  ...control.map(({ method, path }) => ({ method, path: `/v2/repository/models/{model}/${path}` })),
+];
+
 function decoded(segment: string): string {
   try {
     return decodeURIComponent(segment);
