@@ -137,7 +137,7 @@ export function bodyOf(message: IncomingMessage): BodySource {
     read: (onPart) =>
       new Promise((resolve, reject) => {
         const stop = (error: unknown) => {
-          message.off('data', onData).off('end', onEnd).off('close', onClose).off('error', stop);
+          message.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
           // What is still to come is read and dropped by whoever answers.
           reject(error);
         };
@@ -149,7 +149,7 @@ export function bodyOf(message: IncomingMessage): BodySource {
           }
         };
         const onEnd = () => {
-          message.off('close', onClose).off('error', stop);
+          message.off('close', onClose).off('error', onClose);
           resolve();
         };
         const onClose = () => stop(new Refusal('CANCELLED', 'the client hung up before the body was whole'));
@@ -161,7 +161,7 @@ export function bodyOf(message: IncomingMessage): BodySource {
           );
         }
         if (message.destroyed) return onClose();
-        message.on('data', onData).once('end', onEnd).once('close', onClose).once('error', stop);
+        message.on('data', onData).once('end', onEnd).once('close', onClose).once('error', onClose);
       }),
   };
 }
