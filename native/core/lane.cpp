@@ -164,7 +164,7 @@ bool LanePool::submit(std::unique_ptr<Task>& task, std::size_t index) {
     auto& queue = lane != nullptr ? lane->queue_ : (small ? small_ : common_);
     queue.push_back({next_order_++, now, std::move(task)});
     if (lane == nullptr && small && all_have_large()) lane = small_lane_.get();
-    if (lane == nullptr) lane = idle_lane();
+    if (lane == nullptr && !enough_return()) lane = idle_lane();
     if (lane != nullptr) wakes = call(*lane);
     if (wakes) ++woken_;
   }
@@ -185,6 +185,14 @@ Lane* LanePool::idle_lane() const noexcept {
     if (lane->polls_ && polls == nullptr) polls = lane.get();
   }
   return lowest != nullptr ? lowest : polls;
+}
+
+// Who brings work is often told by a lane that it has ended, and on a core of its own brings more before that lane has come
+// back: another that is woken then would go on taking turns with it, each as cold as the other.
+bool LanePool::enough_return() const noexcept {
+  const auto returning = std::ranges::count_if(
+      lanes_, [](const auto& lane) { return lane->returns_ && lane->serves_common_ && lane->queue_.empty(); });
+  return static_cast<std::size_t>(returning) >= common_.size() + small_.size();
 }
 
 // Taken off the idle list here, not when it wakes, so that the next submit calls another.
@@ -217,6 +225,7 @@ std::deque<Lane::Queued>* LanePool::oldest_for(Lane& lane) noexcept {
 }
 
 std::unique_ptr<Task> LanePool::take(Lane& lane) {
+  lane.returns_ = false;
   if (stopping_) return nullptr;
   std::deque<Lane::Queued>* const found = oldest_for(lane);
   if (found == nullptr) return nullptr;
@@ -391,6 +400,7 @@ void LanePool::finish(Lane& lane, std::unique_ptr<Task> task) {
   {
     const std::lock_guard lock(mutex_);
     --lane.in_flight_;
+    lane.returns_ = lane.in_flight_ == 0;
     if (!task->is_small_) --lane.large_;
     if (&lane == small_lane_.get()) {
       ++expedited_;

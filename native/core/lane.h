@@ -12,7 +12,8 @@
 //    nothing ends as soon as it has run, whatever is pending.
 // 5. No task starts after stop() was called, and none is unfinished once stop() has returned.
 // 6. A lane that has nothing to do sleeps. Before that it polls for a moment, for work or for its device: only where
-//    that came so soon the last time, and only while a core is left over for the threads that bring work.
+//    that came so soon the last time, and only while a core is left over for the threads that bring work. One that has
+//    ended what it had looks for a task before that: whoever submits one meanwhile wakes no other for it.
 // 7. Where nobody said how far it stands back, it does so as far as its neighbours leave it a core (standing.h). To come
 //    forward again, its thread gives its place to another one between two tasks.
 #pragma once
@@ -113,6 +114,7 @@ class Lane {
   std::deque<Queued> queue_;
   bool idle_ = false;          // and on nobody's mind: whoever submits a task for it must wake it, and says so here
   bool polls_ = false;         // looks at called_, so that waking it takes no more than setting that
+  bool returns_ = false;       // has ended all it had, and will look for a task next
   std::size_t in_flight_ = 0;  // tasks taken and not finished
   std::size_t large_ = 0;      // of them: those that are not small
   std::chrono::steady_clock::time_point busy_since_{};  // where in_flight_ is not 0
@@ -215,6 +217,8 @@ class LanePool {
   // On any thread, with the lock. Whether its wake_ has to be notified as well, for which the lock is not needed.
   [[nodiscard]] static bool call(Lane& lane) noexcept;
   [[nodiscard]] Lane* idle_lane() const noexcept;
+  // Whether as many lanes return as tasks are queued for any lane.
+  [[nodiscard]] bool enough_return() const noexcept;
   // Whether small tasks would wait behind large ones on every lane that takes tasks for any lane.
   [[nodiscard]] bool all_have_large() const noexcept;
 

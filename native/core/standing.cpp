@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kEnough{20};
 // Waiting for less than this part of the time is what the threads of its own process cost it; for more than that, a neighbour's doing.
 constexpr double kCalm = 0.25;
 constexpr double kStarved = 0.4;
-// With so much of the cores the process has them to itself.
+// While a thread waits for a core, all of them are busy. With so much of that its own process has them to itself.
 constexpr double kAll = 0.9;
 
 }  // namespace
@@ -30,7 +30,7 @@ Standing::Step Standing::look(const Share& now) noexcept {
   const auto part = [](std::chrono::nanoseconds of, std::chrono::nanoseconds all) {
     return static_cast<double>(of.count()) / static_cast<double>(all.count());
   };
-  const bool has_all = part(now.process - last_.process, (now.time - last_.time) * cores_) > kAll;
+  const bool has_all = part(now.process - last_.process, waited * cores_ + ran) > kAll;
   const double waiting = part(waited, wanted);
   last_ = now;
   if (stands_back_) return waiting > kStarved && !has_all ? Step::Forward : Step::None;

@@ -2,8 +2,8 @@
 //
 // 1. While its process has the cores to itself it stands back, so that the JS thread and libuv's threads go first. Beside
 //    other processes that keep them busy it does not stand back at all, or it would get next to nothing of them.
-// 2. What tells is how long its thread waited for a core beside how long it ran. Where its own process has nearly all the cores, it
-//    waited for that.
+// 2. What tells is how long its thread waited for a core beside how long it ran. Where its own process used nearly all that the cores gave
+//    meanwhile, it waited for that.
 // 3. A thread may stand back further at any time, but without privileges never less again: then another takes its place.
 #pragma once
 

@@ -30,7 +30,8 @@ std::vector<Output> Model::run(Lane& lane, std::span<const InputParts> inputs, s
   ort::Status* status = nullptr;
   {
     const Runs::Run run(runs_, log);
-    const SharedThreads::Run shared(runtime_->shared_threads.get(), runs_long_, alone);
+    // Its own threads are no help of the shared ones.
+    const SharedThreads::Run shared(runtime_->shared_threads.get(), runs_long_, alone || !shares_threads());
     status = api.Run(session_.get(), run.options(), input_names.data(), values.data(), values.size(),
                      output_names.data(), output_names.size(), results.data());
   }

@@ -62,3 +62,14 @@ TEST_CASE("standing: of too little nothing is told") {
   CHECK(thread.have(0.05, 0.1, 10ms) == Standing::Step::None);
   CHECK(thread.have(0.05, 0.1, 15ms) == Standing::Step::Forward);
 }
+
+TEST_CASE("standing: nor is it where its process leaves some of the cores idle, as while a lone caller brings work") {
+  Thread thread;
+  REQUIRE(thread.have(1, 1) == Standing::Step::Back);
+  // Half a core, for two fifths of the time it waited for the threads that help it and for the one that brings work.
+  thread.share.ran += 500ms;
+  thread.share.waited += 400ms;
+  thread.share.process += 1600ms;
+  thread.share.time += 1000ms;
+  CHECK(thread.standing.look(thread.share) == Standing::Step::None);
+}
