@@ -80,7 +80,8 @@ export class Steps {
   async end(): Promise<void> {
     // A step that failed leaves others behind that still run.
     await Promise.allSettled(this.#pending);
-    for (const tensor of this.#made) void tensor.dispose();
+    // Whoever calls again and again holds no more than one call needs.
+    await Promise.allSettled(Array.from(this.#made, (tensor) => tensor.dispose()));
   }
 
   async run<K extends keyof Operations>(step: Step<K>): Promise<Operand[]> {
