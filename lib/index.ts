@@ -1,7 +1,7 @@
 // tensorlane's public surface.
 
+export type { CloseReason } from './batching/closing.js';
 export type { BatchEvent, RequestEvent } from './batching/events.js';
-export type { CloseReason } from './batching/forming.js';
 export type { RequestObserver, StartedBatch } from './batching/observer.js';
 export type { QueuePolicy } from './batching/options.js';
 export type { AdaptiveStats, BatcherStats as BatchingStats, MeasuredSetting } from './batching/stats.js';

@@ -2,8 +2,8 @@
 // are settled, batches where they run.
 
 import { LatencyBuckets, LatencyHistogram } from '../core/latency.js';
+import type { CloseReason } from './closing.js';
 import type { FailureReason } from './executor.js';
-import type { CloseReason } from './forming.js';
 import type { BatcherStats } from './stats.js';
 
 export class RequestCounters {

@@ -1,8 +1,8 @@
 // What the scheduler tells node:diagnostics_channel, for tracing. Where nobody listens, it costs a look at a flag.
 
 import { channel } from 'node:diagnostics_channel';
+import type { CloseReason } from './closing.js';
 import type { FailureReason } from './executor.js';
-import type { CloseReason } from './forming.js';
 
 /** On the channel `tensorlane:batch`, when a batch has ended. */
 export interface BatchEvent {

@@ -3,24 +3,8 @@
 // The rule it keeps: requests are taken in the bucket's order until the next one would not fit. It looks and changes nothing.
 
 import type { Bucket } from './bucket.js';
+import type { CloseReason } from './closing.js';
 import type { QueuedRequest } from './request.js';
-
-/** Why a batch stopped growing. */
-export type CloseReason =
-  /** The next request would not have fitted. */
-  | 'full'
-  /** It had a preferred size. */
-  | 'preferred'
-  /** Its oldest request had waited for the maximum delay. */
-  | 'delay'
-  /** A lane was free, and all that waited was in it. */
-  | 'laneFree'
-  /** A lane was free, and what else waited has another shape. */
-  | 'shape'
-  /** More rows would have taken longer than the target latency allows. */
-  | 'adaptive'
-  /** Its request shares with nobody. */
-  | 'alone';
 
 export interface FormingRules {
   /** The most rows, by the options. */

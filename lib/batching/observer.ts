@@ -1,6 +1,6 @@
 // Who is told of one request's batches.
 
-import type { CloseReason } from './forming.js';
+import type { CloseReason } from './closing.js';
 
 /** What is told of one request, for tracing; called while the scheduler works, so that it should do no more than remember. */
 export interface RequestObserver {

@@ -5,12 +5,13 @@
 
 import type { Adaptive } from './adaptive.js';
 import type { Clock } from './clock.js';
+import type { CloseReason } from './closing.js';
 import type { BatchCounters } from './counters.js';
 import { channels } from './events.js';
 import type { Execution } from './execution.js';
 import { type Batch, Failure } from './executor.js';
 import type { Foresight } from './foresight.js';
-import type { CloseReason, Plan } from './forming.js';
+import type { Plan } from './forming.js';
 import type { Learned } from './learned.js';
 import { tell } from './observer.js';
 import type { QueuedRequest } from './request.js';

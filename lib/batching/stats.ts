@@ -1,7 +1,7 @@
 // The statistics of a batcher. Every number that stands for requests adds up: see BatcherStats.requests.
 
 import type { LatencyCounts, LatencySummary } from '../core/latency.js';
-import type { CloseReason } from './forming.js';
+import type { CloseReason } from './closing.js';
 
 /** What is chosen at present. */
 export interface AdaptiveStats {
