@@ -63,3 +63,12 @@ export function attention({ layers = 2, length = 32, width = 128 } = {}): Uint8A
   const dims = ['N', length, width];
   return model({ inputs: [value('x', 'float32', dims)], outputs: [value('y', 'float32', dims)], nodes, initializers });
 }
+
+/** The mean of each colour of pictures, ['N', 3, side, side]: next to no work, and much to be sent. */
+export function colours({ side = 224 } = {}): Uint8Array {
+  return model({
+    inputs: [value('x', 'float32', ['N', 3, side, side])],
+    outputs: [value('y', 'float32', ['N', 3, 1, 1])],
+    nodes: [node('GlobalAveragePool', ['x'], ['y'])],
+  });
+}

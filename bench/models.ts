@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as build from '../test/support/onnx-builder.js';
-import { attention, lstm } from './built.js';
+import { attention, colours, lstm } from './built.js';
 
 const require = createRequire(import.meta.url);
 const cache = fileURLToPath(new URL('cache/', import.meta.url));
@@ -38,6 +38,7 @@ export const models = {
   dense: (width: number, layers = 4) => cached(`dense-${layers}x${width}`, () => build.dense({ layers, width })),
   lstm: () => cached('lstm-24x32', () => lstm()),
   attention: () => cached('attention-2x32x128', () => attention()),
+  colours: () => cached('colours-224', () => colours()),
   detection: () => ocr('ch_PP-OCRv4_det_infer.onnx'),
   recognition: () => ocr('ch_PP-OCRv4_rec_infer.onnx'),
   classifier: () => ocr('ch_ppocr_mobile_v2.0_cls_infer.onnx'),

@@ -88,7 +88,8 @@ export class Numpy {
   }
 }
 
-function candidates(): string[] {
+/** The python3 of PATH and the system's own. */
+export function candidates(): string[] {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin'];
   const files = folders.filter((folder) => folder !== '').map((folder) => join(folder, 'python3'));
   return [...new Set(files)].filter((file) => existsSync(file));

@@ -15,6 +15,7 @@ import { ocr } from './ocr.js';
 import { ops } from './ops.js';
 import { parity } from './parity.js';
 import { scheduler } from './scheduler.js';
+import { serve } from './serve.js';
 import { server } from './server.js';
 import { small } from './small.js';
 import { square } from './square.js';
@@ -38,6 +39,7 @@ export const SUITES: readonly Suite[] = [
   ops,
   scheduler,
   server,
+  serve,
   adaptive,
   dropin,
   defaults,
