@@ -33,7 +33,7 @@ std::string text_of(DType type, const std::vector<T>& data, Style style = Style:
   return printed(type, data, {static_cast<std::int64_t>(data.size())}, {.style = style}).text;
 }
 
-constexpr float kInfiniteFloat = std::numeric_limits<float>::infinity();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 }  // namespace
 
@@ -55,7 +55,7 @@ TEST_CASE("the fewest digits, as JavaScript lays them out") {
   CHECK(of(123456789012345680.0) == "123456789012345680");
   CHECK(text_of<float>(DType::Float32, {0.1F, 16777216.0F, 123456792.0F, 1e20F, -0.0F, 1.0F / 3}) ==
         "0.1,16777216,123456792,100000000000000000000,-0,0.33333334");
-  CHECK(text_of<float>(DType::Float32, {std::nanf(""), kInfiniteFloat, -kInfiniteFloat}) == "NaN,Infinity,-Infinity");
+  CHECK(text_of<float>(DType::Float32, {std::nanf(""), kInfinity, -kInfinity}) == "NaN,Infinity,-Infinity");
   CHECK(text_of<std::uint16_t>(DType::Float16, {0x3c00, 0x2e66, 0xfbff, 0x7c00}) ==
         "1,0.0999755859375,-65504,Infinity");
   CHECK(text_of<std::uint16_t>(DType::BFloat16, {0x3f80, 0x7f80, 0x3dcd}) == "1,Infinity,0.10009765625");
