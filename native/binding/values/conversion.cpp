@@ -7,7 +7,8 @@ namespace tensorlane {
 Conversion::Conversion(DType from, DType to, std::size_t bytes, Operand& place) : place_(&place) {
   args_.from_type = from;
   args_.to_type = to;
-  args_.count = static_cast<std::int64_t>(bytes / byte_size(to, 1));
+  const std::size_t each = byte_size(to, 1);
+  args_.count = each == 0 ? 0 : static_cast<std::int64_t>(bytes / each);
   args_.result.bytes = checked_bytes(to, {args_.count});
 }
 

@@ -10,6 +10,7 @@ namespace {
 // kWidth elements that lie side by side; the compiler takes as many registers for them as they need.
 template <typename T, Index kWidth>
 struct Part {
+  // NOLINTNEXTLINE(modernize-use-using): GCC takes the attribute on a typedef alone where its size depends on something.
   typedef T Elements __attribute__((vector_size(kWidth * sizeof(T))));
 };
 template <typename T>

@@ -24,7 +24,9 @@ struct Register;
 
 template <>
 struct Register<float> {
+  // NOLINTNEXTLINE(modernize-use-using): GCC takes the attribute on a typedef alone where its size depends on something.
   typedef float Values __attribute__((vector_size(TENSORLANE_REGISTER_BYTES)));
+  // NOLINTNEXTLINE(modernize-use-using): GCC takes the attribute on a typedef alone where its size depends on something.
   typedef std::int32_t Integers __attribute__((vector_size(TENSORLANE_REGISTER_BYTES)));
   using Integer = std::int32_t;
   static constexpr int kMantissa = 23;
@@ -36,7 +38,9 @@ struct Register<float> {
 
 template <>
 struct Register<double> {
+  // NOLINTNEXTLINE(modernize-use-using): GCC takes the attribute on a typedef alone where its size depends on something.
   typedef double Values __attribute__((vector_size(TENSORLANE_REGISTER_BYTES)));
+  // NOLINTNEXTLINE(modernize-use-using): GCC takes the attribute on a typedef alone where its size depends on something.
   typedef std::int64_t Integers __attribute__((vector_size(TENSORLANE_REGISTER_BYTES)));
   using Integer = std::int64_t;
   static constexpr int kMantissa = 52;
