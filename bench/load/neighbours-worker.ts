@@ -9,6 +9,8 @@ import { serve } from './child.js';
 import { type Observation, Reader } from './reads.js';
 
 const N = 512;
+/** However short the time: of less nothing can be told. */
+const FEWEST = 4;
 
 const { NICENESS } = process.env;
 const device = await open(NICENESS === undefined ? 'cpu' : { device: 'cpu', niceness: Number(NICENESS) });
@@ -31,7 +33,7 @@ const methods = {
       return 0;
     }),
 
-  /** The load begins, and is watched after `beforeMs` for `ms`. */
+  /** The load begins, and is watched after `beforeMs` for `ms`, or longer where next to nothing was done. */
   async loaded({ load, beforeMs, ms }: { load: Load; beforeMs: number; ms: number }): Promise<Observation> {
     const { callers, call } = loads[load];
     let done = 0;
@@ -47,6 +49,7 @@ const methods = {
     const observation = await reader.observe(async () => {
       const before = done;
       await Promise.race([sleep(ms), all]);
+      while (done - before < FEWEST) await Promise.race([sleep(20), all]);
       return done - before;
     });
     over = true;
