@@ -6,7 +6,6 @@ import Fastify from 'fastify';
 const app = Fastify();
 app.get('/', () => ({ mine: true }));
 // It has its own engine, which ends with the application.
-// biome-ignore lint/nursery/noMisusedPromises: fastify takes plugins that are async
 await app.register(tensorlane, { prefix: '/models', repository: process.argv[2] });
 
 // biome-ignore lint/nursery/useAwaitThenable: it gives a promise where it is given no callback
