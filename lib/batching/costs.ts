@@ -3,8 +3,8 @@
 // The rules it keeps: the first key is the measure of the others, and costs 1. A key's first batch says what it costs; those after it correct
 // that, each by little. A key that nothing is known of is taken to cost what most did of late.
 
-/** Keys that are known at once; the one that came first makes room. */
-const mostKeys = 256;
+import { BoundedMap } from './bounded-map.js';
+
 /** The weight of a batch: of the first ones of a key their mean counts. */
 const weight = 0.1;
 /** What a first batch may say: a pause must not make a shape look impossible. */
@@ -16,7 +16,7 @@ interface Cost {
 }
 
 export class Costs {
-  readonly #keys = new Map<string, Cost>();
+  readonly #keys = new BoundedMap<Cost>();
   /** The key that costs 1. */
   #measure: Cost | undefined;
   #usual = 1;
@@ -38,7 +38,6 @@ export class Costs {
   learn(key: string, shown: number): void {
     let cost = this.#keys.get(key);
     if (cost === undefined) {
-      if (this.#keys.size >= mostKeys) for (const first of this.#keys.keys()) if (this.#keys.delete(first)) break;
       cost = { value: Math.min(bounds.most, Math.max(bounds.least, shown)), batches: 0 };
       this.#keys.set(key, cost);
       if (this.#measure === undefined) {

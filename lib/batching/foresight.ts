@@ -5,13 +5,12 @@
 // one was faster than the model of them says (the first run of a model is often its slowest), it counts and not the model; and what
 // was learned long ago is forgotten, so that now and then a batch is tried.
 
+import { BoundedMap } from './bounded-map.js';
 import { LatencyModel } from './latency-model.js';
 
 /** What no batch has confirmed for so long, or for so many times as long as a batch takes, may not be so any more. */
 const freshMicros = 1e6;
 const freshBatches = 8;
-/** Keys that are known at once; the one that was learned first makes room. */
-const mostKeys = 256;
 
 interface Known {
   readonly time: LatencyModel;
@@ -22,13 +21,12 @@ interface Known {
 }
 
 export class Foresight {
-  readonly #keys = new Map<string, Known>();
+  readonly #keys = new BoundedMap<Known>();
 
   /** A batch of a key has ended, and succeeded. */
   learn(key: string, rows: number, micros: number, now: number): void {
     let known = this.#keys.get(key);
     if (known === undefined) {
-      if (this.#keys.size >= mostKeys) for (const first of this.#keys.keys()) if (this.#keys.delete(first)) break;
       known = { time: new LatencyModel(), recent: 1, learned: now };
       this.#keys.set(key, known);
     }

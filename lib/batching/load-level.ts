@@ -4,6 +4,7 @@
 // becomes busier makes no setting look worse than another. Time is counted from the end of one batch to the end of the next, by groups of as
 // many batches as run at once, since those may well end together.
 
+import { BoundedMap } from './bounded-map.js';
 import type { Cell } from './surface.js';
 
 /** The weight of the last group in what the present setting takes; of those that take less than so many microseconds, less by as much. */
@@ -15,8 +16,6 @@ const settledSoon = 1;
 export const longMicros = 50_000;
 /** What was measured long ago, and by few groups, is not made worse than this by what has been found since. */
 const worst = 20;
-/** Shapes of which it is known what they take; the one that came first makes room. */
-const mostKeys = 256;
 
 export interface LearnedBatch {
   readonly key: string;
@@ -61,7 +60,7 @@ export class LoadLevel {
   groups = 0;
   readonly known = new Map<Cell, Known>();
   /** What a row takes with the present setting, by shape. */
-  readonly #each = new Map<string, number>();
+  readonly #each = new BoundedMap<number>();
   #group = emptyGroup();
   /** How long the last one took. */
   #took = 0;
@@ -98,7 +97,6 @@ export class LoadLevel {
   add(group: Group, { key, rows, micros, sinceLast, aim }: LearnedBatch): boolean {
     let each = this.#each.get(key);
     if (each === undefined) {
-      if (this.#each.size >= mostKeys) for (const first of this.#each.keys()) if (this.#each.delete(first)) break;
       each = micros / rows / aim.atOnce;
       this.#each.set(key, each);
     }
@@ -116,7 +114,7 @@ export class LoadLevel {
 
   /** The present setting becomes another, which takes so many times as long; the one before is tried again after so many groups. */
   change(cell: Cell, ratio: number, after: number): void {
-    for (const [key, each] of this.#each) this.#each.set(key, each * ratio);
+    for (const [key, each] of this.#each.entries()) this.#each.set(key, each * ratio);
     for (const known of this.known.values()) known.ratio = Math.min(worst, known.ratio / ratio);
     this.known.delete(cell);
     this.known.set(this.present, { ratio: 1 / ratio, groups: this.seen, tried: this.groups, after });
