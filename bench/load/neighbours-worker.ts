@@ -5,6 +5,7 @@ import { open, tensor } from 'tensorlane';
 import { randomFloats } from '../../test/support/onnx-builder.js';
 import { models } from '../models.js';
 import { sleep } from '../stats.js';
+import { Busy } from './busy.js';
 import { serve } from './child.js';
 import { type Observation, Reader } from './reads.js';
 
@@ -36,24 +37,15 @@ const methods = {
   /** The load begins, and is watched after `beforeMs` for `ms`, or longer where next to nothing was done. */
   async loaded({ load, beforeMs, ms }: { load: Load; beforeMs: number; ms: number }): Promise<Observation> {
     const { callers, call } = loads[load];
-    let done = 0;
-    let over = false;
-    const caller = async () => {
-      while (!over) {
-        await call();
-        done++;
-      }
-    };
-    const all = Promise.all(Array.from({ length: callers }, caller));
-    await Promise.race([sleep(beforeMs), all]);
+    const busy = new Busy(callers, call);
+    await busy.during(sleep(beforeMs));
     const observation = await reader.observe(async () => {
-      const before = done;
-      await Promise.race([sleep(ms), all]);
-      while (done - before < FEWEST) await Promise.race([sleep(20), all]);
-      return done - before;
+      const before = busy.done;
+      await busy.during(sleep(ms));
+      while (busy.done - before < FEWEST) await busy.during(sleep(20));
+      return busy.done - before;
     });
-    over = true;
-    await all;
+    await busy.end();
     return observation;
   },
 };

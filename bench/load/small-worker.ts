@@ -5,6 +5,7 @@ import { open, type Tensor, tensor } from 'tensorlane';
 import { randomFloats } from '../../test/support/onnx-builder.js';
 import { models } from '../models.js';
 import { percentile, sleep } from '../stats.js';
+import { Busy } from './busy.js';
 import { serve } from './child.js';
 
 const N = 512;
@@ -52,17 +53,9 @@ const methods = {
   async among(asked: { large: Large; small: Small; ms: number }): Promise<Among> {
     const { callers, call } = large[asked.large];
     const operation = small[asked.small];
-    let done = 0;
-    let over = false;
-    const caller = async () => {
-      while (!over) {
-        await call();
-        done++;
-      }
-    };
-    const all = Array.from({ length: callers }, caller);
-    await sleep(callers === 0 ? 0 : BEFORE_MS);
-    const before = done;
+    const busy = new Busy(callers, call);
+    await busy.during(sleep(BEFORE_MS)); // with nobody to wait for it is over at once
+    const before = busy.done;
     const latencies: number[] = [];
     const start = performance.now();
     while (performance.now() - start < asked.ms) {
@@ -74,9 +67,8 @@ const methods = {
       await sleep(PAUSE_MS);
     }
     const elapsed = performance.now() - start;
-    const throughput = ((done - before) / elapsed) * 1000;
-    over = true;
-    await Promise.all(all);
+    const throughput = ((busy.done - before) / elapsed) * 1000;
+    await busy.end();
     const share = latencies.reduce((sum, ms) => sum + ms, 0) / elapsed;
     const p = (share: number) => (latencies.length === 0 ? 0 : percentile(latencies, share));
     return { p50: p(0.5), p95: p(0.95), throughput, share };
