@@ -1,4 +1,4 @@
-// How lanes wait: they poll before they sleep, where that helped the last time, and fall idle after a while. Times are
+// How lanes wait: they come back from a task and look for another, poll before they sleep, where that helped the last time, and fall idle after a while. Times are
 // set so long or so short that only what is done counts, not when.
 #include <doctest/doctest.h>
 
@@ -6,8 +6,11 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <functional>
+#include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "core/lane.h"
 #include "support/lane_state.h"
@@ -60,6 +63,21 @@ struct DevicePoll {
     work[0].done.open();
     return give(0, true) && eventually([&] { return has(journal, "finished 0"); }) && give(1, true);
   }
+};
+
+// Once it is over, its lane does this before it looks for another task.
+class Then : public Task {
+ public:
+  Then(std::function<void(Lane&)> work, std::function<void()> then) : work_(std::move(work)), then_(std::move(then)) {}
+  void run(Lane& lane) noexcept override { work_(lane); }
+  void finished(std::unique_ptr<Task> self) noexcept override {
+    then_();
+    self.reset();
+  }
+
+ private:
+  std::function<void(Lane&)> work_;
+  std::function<void()> then_;
 };
 
 }  // namespace
@@ -176,4 +194,42 @@ TEST_CASE("a lane gives back what only a busy one needs after a while without wo
     give_time();
     CHECK_MESSAGE(states.idled == 1, "a lane that does nothing was told again");
   }
+}
+
+TEST_CASE("a task that comes while a lane returns from another wakes no other lane") {
+  constexpr int kTasks = 50;
+  LanePool pool(LaneOptions{.lanes = 2, .poll_work = kNever});
+  std::array<std::atomic<int>, 2> ran{};
+  Count over;
+  std::function<void()> next = [&] {
+    over.add();
+    if (ran[0] + ran[1] >= kTasks) return;
+    std::unique_ptr<Task> task = std::make_unique<Then>([&](Lane& lane) { ++ran.at(lane.index()); }, next);
+    CHECK(pool.submit(task));
+  };
+  next();
+  REQUIRE(over.wait_for(kTasks + 1));
+  CHECK_MESSAGE((ran[0] == kTasks || ran[1] == kTasks), "two lanes took turns: ", ran[0].load(), " and ",
+                ran[1].load());
+  CHECK(pool.counters().woken <= 1);
+}
+
+TEST_CASE("of two tasks that come while a lane returns from another, one wakes the other lane") {
+  LanePool pool(LaneOptions{.lanes = 2, .poll_work = kNever});
+  Count begun;
+  Count over;
+  const auto together = [&](Lane& /*lane*/) {
+    begun.add();
+    CHECK_MESSAGE(begun.wait_for(2), "one waits for the other, which has not begun");
+  };
+  std::unique_ptr<Task> first = std::make_unique<Then>([](Lane& /*lane*/) {},
+                                                       [&] {
+                                                         for (int i = 0; i < 2; ++i) {
+                                                           std::unique_ptr<Task> task =
+                                                               std::make_unique<Then>(together, [&] { over.add(); });
+                                                           CHECK(pool.submit(task));
+                                                         }
+                                                       });
+  REQUIRE(pool.submit(first));
+  CHECK(over.wait_for(2));
 }
