@@ -42,9 +42,9 @@ const mean = (samples: readonly Sample[], key: keyof Sample) =>
 /** Of so many rounds, two fifths are the warm-up: what V8, malloc and the pools keep for good is taken in it. */
 const cases: readonly [kind: string, rounds: number, bytesARound: number, title: string][] = [
   ['load', 2500, 2048, 'loading, running and disposing a model'],
-  ['traffic', 1250, 4096, 'loading, warming up, running and disposing models while another one serves'],
+  ['traffic', 3000, 4096, 'loading, warming up, running and disposing models while another one serves'],
   ['drop', 500, 8192, 'loading and running a model that is left to the garbage collector'],
-  ['svd', 1250, 1024, 'SVDs, small and above 64 KiB'],
+  ['svd', 2500, 1024, 'SVDs, small and above 64 KiB'],
   ['open', 250, 8192, 'opening and disposing a device'],
   ['run', 2500, 2048, 'batched model runs with small and large outputs'],
   // More: V8's heap of the many kinds of errors takes longer to come to rest.
