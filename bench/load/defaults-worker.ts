@@ -2,13 +2,13 @@
 // which are loaded at once so that they can take turns.
 
 import { type LoadModelOptions, type Model, open } from 'tensorlane';
+import { schedule } from '../../lib/cli/load/arrivals.js';
+import { serve } from '../../lib/cli/load/child.js';
+import { openLoop } from '../../lib/cli/load/open-loop.js';
 import { randomFloats } from '../../test/support/onnx-builder.js';
 import type { Joint } from '../defaults/grid.js';
 import type { Step } from '../defaults/subjects.js';
-import { schedule } from './arrivals.js';
-import { serve } from './child.js';
 import { closedLoop } from './closed-loop.js';
-import { openLoop } from './open-loop.js';
 import { type Phase, phasedLoop } from './phases.js';
 import { type Summary, summarise } from './summary.js';
 

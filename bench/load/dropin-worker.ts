@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
-import { serve } from './child.js';
+import { serve } from '../../lib/cli/load/child.js';
 import { type LoopDelay, LoopDelayMeter } from './event-loop.js';
 
 type Onnxruntime = { InferenceSession: typeof InferenceSession; Tensor: typeof Tensor };

@@ -1,11 +1,11 @@
 // A child process that puts load on an HTTP server: what parsing answers costs it must not cost the server.
 
+import { type Arrivals, schedule } from '../../lib/cli/load/arrivals.js';
+import { serve } from '../../lib/cli/load/child.js';
+import { openLoop } from '../../lib/cli/load/open-loop.js';
 import { randomFloats } from '../../test/support/onnx-builder.js';
-import { type Arrivals, schedule } from './arrivals.js';
-import { serve } from './child.js';
 import { type ClosedLoopOptions, closedLoop } from './closed-loop.js';
 import { HttpDriver, isRefusal } from './http-driver.js';
-import { openLoop } from './open-loop.js';
 import { type Summary, summarise } from './summary.js';
 
 /** Different requests, sent in turns. */

@@ -4,7 +4,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Model, open } from 'tensorlane';
-import { serve } from './child.js';
+import { serve } from '../../lib/cli/load/child.js';
 
 /**
  * - one: a request at a time, as a server without any batching does it.

@@ -5,8 +5,8 @@ import { FileStore, TensorQueue, TensorWorker } from '@tensorlane/bullmq';
 import { Queue, QueueEvents, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { type Device, type Model, open, tensor } from 'tensorlane';
+import { serve } from '../../lib/cli/load/child.js';
 import { randomFloats } from '../../test/support/onnx-builder.js';
-import { serve } from './child.js';
 
 export interface Place {
   readonly url: string;

@@ -6,12 +6,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { ARRIVALS, type Arrivals, schedule } from '../../lib/cli/load/arrivals.js';
+import { openLoop } from '../../lib/cli/load/open-loop.js';
 import { randomFloats } from '../../test/support/onnx-builder.js';
-import { ARRIVALS, type Arrivals, schedule } from './arrivals.js';
 import { COLUMNS, drawChart, drawPage, type LoadPoint, tableRows } from './chart.js';
 import { closedLoop } from './closed-loop.js';
 import { HttpDriver, isRefusal } from './http-driver.js';
-import { openLoop } from './open-loop.js';
 import { type Summary, summarise } from './summary.js';
 import { isSustained } from './sustained.js';
 

@@ -1,10 +1,10 @@
 // A child process that measures one library's models. Its methods are asked for through Child.
 
+import { serve } from '../../lib/cli/load/child.js';
 import { randomFloats } from '../../test/support/onnx-builder.js';
 import { sample } from '../micro.js';
 import type { Contender, ContenderName, LoadedModel, LoadOptions } from '../peers/contender.js';
 import { openContender } from '../peers/open.js';
-import { serve } from './child.js';
 import { type ClosedLoopOptions, closedLoop } from './closed-loop.js';
 
 export interface ModelSpec {

@@ -2,11 +2,11 @@
 // of a file fare meanwhile. How far its lanes stand back is said in its environment, or left to the default.
 
 import { open, tensor } from 'tensorlane';
+import { serve } from '../../lib/cli/load/child.js';
 import { randomFloats } from '../../test/support/onnx-builder.js';
 import { models } from '../models.js';
 import { sleep } from '../stats.js';
 import { Busy } from './busy.js';
-import { serve } from './child.js';
 import { type Observation, Reader } from './reads.js';
 
 const N = 512;

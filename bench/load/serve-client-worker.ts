@@ -1,10 +1,10 @@
 // A child process that puts the load of the suite `serve` on a server, by HTTP or by gRPC.
 
 import { Client, credentials } from '@grpc/grpc-js';
-import { type Arrivals, schedule } from './arrivals.js';
-import { serve } from './child.js';
+import { type Arrivals, schedule } from '../../lib/cli/load/arrivals.js';
+import { serve } from '../../lib/cli/load/child.js';
+import { openLoop } from '../../lib/cli/load/open-loop.js';
 import { type ClosedLoopOptions, closedLoop } from './closed-loop.js';
-import { openLoop } from './open-loop.js';
 import { isRefusal, RawHttp, type RawRequest } from './raw-http.js';
 import { type Summary, summarise } from './summary.js';
 

@@ -5,8 +5,8 @@ import { Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { type Server, serve as serveModels } from '@tensorlane/server';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { type Device, type Model, open } from 'tensorlane';
+import { serve } from '../../lib/cli/load/child.js';
 import { randomFloats } from '../../test/support/onnx-builder.js';
-import { serve } from './child.js';
 import { closedLoop } from './closed-loop.js';
 import { type LoopDelay, LoopDelayMeter } from './event-loop.js';
 

@@ -1,12 +1,12 @@
 // A child process that measures one model under one setting of its scheduler after the other, by an open loop of its own.
 
 import { type LoadModelOptions, type Model, open } from 'tensorlane';
+import { schedule } from '../../lib/cli/load/arrivals.js';
+import { serve } from '../../lib/cli/load/child.js';
+import { openLoop } from '../../lib/cli/load/open-loop.js';
 import { randomFloats } from '../../test/support/onnx-builder.js';
 import { median } from '../stats.js';
-import { schedule } from './arrivals.js';
-import { serve } from './child.js';
 import { closedLoop } from './closed-loop.js';
-import { openLoop } from './open-loop.js';
 import { type Summary, summarise, type Window, windows } from './summary.js';
 
 /** Different requests, sent in turns. */

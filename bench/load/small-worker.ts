@@ -2,11 +2,11 @@
 // long each took and how much of the large work was done meanwhile.
 
 import { open, type Tensor, tensor } from 'tensorlane';
+import { serve } from '../../lib/cli/load/child.js';
 import { randomFloats } from '../../test/support/onnx-builder.js';
 import { models } from '../models.js';
 import { percentile, sleep } from '../stats.js';
 import { Busy } from './busy.js';
-import { serve } from './child.js';
 
 const N = 512;
 /** A pause between small operations, so that they are a part of the load and not all of it. */

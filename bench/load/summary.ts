@@ -1,8 +1,8 @@
 // What a run under an open loop came to.
 
+import { type OpenLoopRecord, Outcome } from '../../lib/cli/load/open-loop.js';
 import { percentile } from '../stats.js';
 import { Latencies, type Percentiles } from './latencies.js';
-import { type OpenLoopRecord, Outcome } from './open-loop.js';
 
 export interface Summary {
   /** Requests scheduled, and answers received, a second of the measured time. */

@@ -2,9 +2,9 @@
 // reads fare.
 
 import { open, tensor } from 'tensorlane';
+import { serve } from '../../lib/cli/load/child.js';
 import { randomFloats } from '../../test/support/onnx-builder.js';
 import { maxAbsError, sleep } from '../stats.js';
-import { serve } from './child.js';
 import { type Observation, Reader } from './reads.js';
 
 const device = await open('cpu');

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { open, tensor } from 'tensorlane';
-import { serve } from '../load/child.js';
+import { serve } from '../../lib/cli/load/child.js';
 import { sample } from '../micro.js';
 
 const device = await open('cpu');

@@ -1,6 +1,6 @@
 // Another build of the addon as a peer, in a process of its own: a process loads one.
 
-import { Child } from '../load/child.js';
+import { Child } from '../../lib/cli/load/child.js';
 import type { Methods } from './addon-process.js';
 
 export class OtherAddon {

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { type FloatTensor, open, tensor } from 'tensorlane';
-import { serve } from '../load/child.js';
+import { serve } from '../../lib/cli/load/child.js';
 import { sample } from '../micro.js';
 
 export type LinalgOperation = 'svd' | 'eigh' | 'solve' | 'inv' | 'det' | 'cholesky' | 'qr' | 'matmul';

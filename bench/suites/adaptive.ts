@@ -1,4 +1,4 @@
-import { Child } from '../load/child.js';
+import { Child } from '../../lib/cli/load/child.js';
 import type { SettingsLoad, SettingsResult, SettingsSpec, SettingsWorker } from '../load/settings-worker.js';
 import { models } from '../models.js';
 import { median, ratios } from '../stats.js';

@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
+import { Child } from '../../lib/cli/load/child.js';
 import type { Course } from '../defaults/course.js';
 import { chainGrid, grid, halve, type Joint, name, type Tried } from '../defaults/grid.js';
 import { settledAfter } from '../defaults/settled.js';
 import { CHAIN, SINGLE, type Subject } from '../defaults/subjects.js';
-import { Child } from '../load/child.js';
 import type { DefaultsWorker } from '../load/defaults-worker.js';
 import { maxAbsError, median, ratios } from '../stats.js';
 import type { Context, Suite } from '../suite.js';

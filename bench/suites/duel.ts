@@ -1,6 +1,6 @@
 // What the suites that set one library's models against the other's have in common.
 
-import { Child } from '../load/child.js';
+import { Child } from '../../lib/cli/load/child.js';
 import type { ModelSpec, ModelWorker } from '../load/model-worker.js';
 import { CONTENDERS, type ContenderName, PISCINA } from '../peers/contender.js';
 import { maxAbsError, ratios } from '../stats.js';

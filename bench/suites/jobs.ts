@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { Child } from '../load/child.js';
+import { Child } from '../../lib/cli/load/child.js';
 import type { JobsWorker, Place } from '../load/jobs-worker.js';
 import { models } from '../models.js';
 import { median, ratios } from '../stats.js';

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { Child } from '../load/child.js';
+import { Child } from '../../lib/cli/load/child.js';
 import type { Load, NeighboursWorker } from '../load/neighbours-worker.js';
 import type { Observation } from '../load/reads.js';
 import { ratios } from '../stats.js';

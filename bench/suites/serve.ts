@@ -1,7 +1,7 @@
 import { linkSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { Child } from '../../lib/cli/load/child.js';
 import { randomFloats } from '../../test/support/onnx-builder.js';
-import { Child } from '../load/child.js';
 import type { RawRequest } from '../load/raw-http.js';
 import type { ServeClientWorker } from '../load/serve-client-worker.js';
 import type { Place, ServeWorker } from '../load/serve-worker.js';

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import type { Arrivals } from '../load/arrivals.js';
+import type { Arrivals } from '../../lib/cli/load/arrivals.js';
+import { Child } from '../../lib/cli/load/child.js';
 import { drawChart, drawPage, type LoadChart, type LoadPoint } from '../load/chart.js';
-import { Child } from '../load/child.js';
 import type { HttpClientWorker } from '../load/http-client-worker.js';
 import type { HttpServerWorker, Way } from '../load/http-server-worker.js';
 import { isSustained, nextRate, sustainedRate } from '../load/sustained.js';

@@ -1,4 +1,4 @@
-import { Child } from '../load/child.js';
+import { Child } from '../../lib/cli/load/child.js';
 import type { Among, Large, Small, SmallWorker } from '../load/small-worker.js';
 import { ratios } from '../stats.js';
 import type { Suite } from '../suite.js';

@@ -1,4 +1,4 @@
-import { Child } from '../load/child.js';
+import { Child } from '../../lib/cli/load/child.js';
 import type { Observation } from '../load/reads.js';
 import type { WaitingWorker } from '../load/waiting-worker.js';
 import { ratios } from '../stats.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ARRIVALS, schedule } from '../../bench/load/arrivals.js';
+import { ARRIVALS, schedule } from '../../lib/cli/load/arrivals.js';
 
 const rate = 200;
 const durationMs = 600_000;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { schedule } from '../../bench/load/arrivals.js';
 import { Latencies } from '../../bench/load/latencies.js';
-import { type OpenLoopRecord, Outcome, openLoop } from '../../bench/load/open-loop.js';
 import { summarise, windows } from '../../bench/load/summary.js';
 import { percentile, sleep } from '../../bench/stats.js';
+import { schedule } from '../../lib/cli/load/arrivals.js';
+import { type OpenLoopRecord, Outcome, openLoop } from '../../lib/cli/load/open-loop.js';
 
 const every10ms = (durationMs: number) => schedule({ arrivals: 'constant', rate: 100, durationMs, seed: 1 });
 

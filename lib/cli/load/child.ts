@@ -5,6 +5,7 @@
 // Two children that take turns share the machine but nothing else.
 
 import { type ChildProcess, fork } from 'node:child_process';
+import { TensorlaneError, toTensorlaneError } from '../../core/errors.js';
 
 type Methods = Record<string, (argument: never) => unknown>;
 type Argument<M> = M extends (argument: infer A) => unknown ? A : never;
@@ -20,6 +21,8 @@ interface Answer {
   readonly id: number;
   readonly result?: unknown;
   readonly error?: string;
+  /** Of a TensorlaneError: its own message, as the parent throws it again. */
+  readonly told?: { readonly code: string; readonly message: string };
 }
 
 /** Longer than any single step of a benchmark takes: a child that hangs must not hang the run. */
@@ -45,6 +48,7 @@ export class Child<M extends Methods> {
       const call = this.#waiting.get(answer.id);
       this.#waiting.delete(answer.id);
       if (answer.error === undefined) call?.resolve(answer.result);
+      else if (answer.told !== undefined) call?.reject(toTensorlaneError(Object.assign(new Error(), answer.told)));
       else call?.reject(new Error(`${name}: ${answer.error}`));
     });
     this.#process.on('exit', (code, signal) => {
@@ -72,6 +76,15 @@ export class Child<M extends Methods> {
     });
   }
 
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
+  /** Ends it now, whatever it does; what it was asked for fails. */
+  kill(): void {
+    this.#process.kill('SIGKILL');
+  }
+
   /** Lets the child end by itself, which shows that nothing keeps it alive; ends it if it does not. */
   async close(): Promise<void> {
     if (this.#gone !== undefined) return;
@@ -92,6 +105,7 @@ export function serve(methods: Methods, close: () => Promise<void>): void {
       answer = { id, result: await methods[method]?.(argument as never) };
     } catch (error) {
       answer = { id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+      if (error instanceof TensorlaneError) answer = { ...answer, told: { code: error.code, message: error.message } };
     }
     if (process.connected) process.send?.(answer); // A parent that was ended wants no answer.
   });

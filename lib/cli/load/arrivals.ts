@@ -1,7 +1,7 @@
-// When requests come, in milliseconds from the start: decided before a run, by a seed, so that every way of serving that is
-// compared meets the same arrivals, and nothing that a server does can move them.
+// When requests come: decided before a run, by a seed, so that every way of serving that is compared meets the same arrivals, and
+// nothing that a server does can move them.
 
-import { type Chance, chance } from '../../demo/seeded.js';
+import { exponential, type Random, random } from './random.js';
 
 export const ARRIVALS = ['constant', 'poisson', 'bursty'] as const;
 
@@ -32,43 +32,36 @@ export interface ScheduleOptions {
   readonly burst?: Burst;
 }
 
-/** Arrival times from 0 (included) to durationMs (not included), ascending. */
-export function schedule({ arrivals, rate, durationMs, seed, burst = BURST }: ScheduleOptions): Float64Array {
+/** Arrival times in milliseconds, from 0 (included) to durationMs (not included), ascending. */
+export function schedule(options: ScheduleOptions): Float64Array {
+  return Float64Array.from(arrivalsOf(options));
+}
+
+/** The same, one by one: for those that are too many to keep. */
+export function* arrivalsOf({ arrivals, rate, durationMs, seed, burst = BURST }: ScheduleOptions): Generator<number> {
   if (!(rate > 0 && durationMs > 0)) throw new RangeError(`no schedule of ${rate} requests/s for ${durationMs} ms`);
   const perMs = rate / 1000;
-  switch (arrivals) {
-    case 'constant':
-      return Float64Array.from({ length: Math.ceil(perMs * durationMs) }, (_, i) => i / perMs);
-    case 'poisson':
-      return Float64Array.from(poisson(perMs, 0, durationMs, chance(seed)));
-    case 'bursty':
-      return Float64Array.from(bursty(perMs, durationMs, burst, chance(seed)));
-  }
+  if (arrivals === 'constant') for (let i = 0; i < perMs * durationMs; i++) yield i / perMs;
+  else if (arrivals === 'poisson') yield* poisson(perMs, 0, durationMs, random(seed));
+  else yield* bursty(perMs, durationMs, burst, random(seed));
 }
 
-const exponential = (mean: number, dice: Chance): number => -Math.log(1 - dice.next()) * mean;
-
-function poisson(perMs: number, from: number, to: number, dice: Chance): number[] {
-  const times: number[] = [];
-  if (perMs === 0) return times;
-  for (let at = from + exponential(1 / perMs, dice); at < to; at += exponential(1 / perMs, dice)) times.push(at);
-  return times;
+function* poisson(perMs: number, from: number, to: number, dice: Random): Generator<number> {
+  if (perMs === 0) return;
+  const gap = 1 / perMs;
+  for (let at = from + exponential(gap, dice); at < to; at += exponential(gap, dice)) yield at;
 }
 
-function bursty(perMs: number, durationMs: number, { factor, share, meanMs }: Burst, dice: Chance): number[] {
+function* bursty(perMs: number, durationMs: number, { factor, share, meanMs }: Burst, dice: Random): Generator<number> {
   const rest = (1 - share * factor) / (1 - share);
   if (!(share > 0 && share < 1 && factor >= 1 && rest >= -1e-9)) {
     throw new RangeError(`bursts of ${factor} times the mean rate cannot take ${share} of the time`);
   }
-  const times: number[] = [];
-  let inBurst = dice.odds(share);
+  let inBurst = dice() < share;
   for (let from = 0; from < durationMs; inBurst = !inBurst) {
     const to = from + exponential(inBurst ? meanMs : (meanMs * (1 - share)) / share, dice);
     // Exponential gaps have no memory, so each spell may begin its own.
-    for (const at of poisson(perMs * Math.max(0, inBurst ? factor : rest), from, Math.min(to, durationMs), dice)) {
-      times.push(at);
-    }
+    yield* poisson(perMs * Math.max(0, inBurst ? factor : rest), from, Math.min(to, durationMs), dice);
     from = to;
   }
-  return times;
 }
