@@ -24,9 +24,11 @@ export interface TunedLoad {
 export interface Tuned {
   readonly version: 1;
   readonly loads: readonly TunedLoad[];
+  /** What `tensorlane tune` measured, for people and for `tensorlane plan`; the scheduler does not read it. */
+  readonly measured?: unknown;
 }
 
-const tunedNames = namesOf<Tuned>({ version: true, loads: true });
+const tunedNames = namesOf<Tuned>({ version: true, loads: true, measured: true });
 const loadNames = namesOf<TunedLoad>({ load: true, rows: true, atOnce: true, threads: true, others: true });
 const settingNames = namesOf<TunedSetting>({ rows: true, atOnce: true, threads: true, ratio: true });
 

@@ -9,6 +9,7 @@ import type { Runner } from '../runtime/runner.js';
 import { LoadedModel } from './model.js';
 import { completeLoadModelOptions, type LoadModelOptions, type ModelSettings } from './options.js';
 import { type ModelSource, modelSource } from './source.js';
+import { readTuned } from './tuned-file.js';
 
 /** How models run on a device. */
 export interface LoadedModelsOptions {
@@ -44,9 +45,11 @@ export class LoadedModels {
     this.#limiter = new Limiter(options.resources);
   }
 
-  async load(given: ModelSource, options: LoadModelOptions): Promise<LoadedModel> {
-    const device = this.#device();
+  async load(given: ModelSource, asked: LoadModelOptions): Promise<LoadedModel> {
+    this.#device(); // before anything is waited for
     const source = modelSource(given);
+    const options = typeof asked?.tuned === 'string' ? { ...asked, tuned: await readTuned(asked.tuned) } : asked;
+    const device = this.#device();
     const { threads, lanes, resources, niceness, cudaDevice } = this.#options;
     const settings = completeLoadModelOptions(options, { threads, lanes, resources });
     const runtime = findOnnxRuntime(this.#options.onnxruntime);

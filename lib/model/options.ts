@@ -99,8 +99,11 @@ export interface LoadModelOptions {
    * for each lane of the device, or two; with `targetLatencyMicros` this is only the most.
    */
   concurrency?: number | undefined;
-  /** What a model like this has learned on a machine like this: `model.tuned`. */
-  tuned?: Tuned | undefined;
+  /**
+   * What a model like this has learned on a machine like this: `model.tuned`, what `tensorlane tune` wrote, or the path of a file that has
+   * either as JSON.
+   */
+  tuned?: Tuned | string | undefined;
   /**
    * Cores that one run may use, on threads of the model's own. By default those of `open({ threads })`; without them all cores, on
    * threads that models share: they help a run while there are cores to spare, where it is learned that this helps, and keep out of the way under load.
@@ -204,7 +207,7 @@ export function completeLoadModelOptions(
     leastAtOnce: options.concurrency === undefined ? 1 : concurrency,
     mostAtOnce: concurrency,
   };
-  const tuned = options.tuned === undefined ? undefined : checkedTuned(options.tuned);
+  const tuned = options.tuned === undefined ? undefined : checkedTuned(options.tuned); // one in a file has been read
   const isFixed = fixesRows && options.concurrency !== undefined;
   return {
     batching: batching === false ? 'off' : asked ? 'asked' : 'found',

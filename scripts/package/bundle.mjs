@@ -8,7 +8,15 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import path from 'node:path';
 
 /** What runs by itself, in processes that have no other module of the library. */
-const programs = ['cli/main.js', 'cli/doctor/probe.js', 'addon/probe.js', 'addon/driver-probe.js'];
+const programs = [
+  'cli/main.js',
+  'cli/doctor/probe.js',
+  'cli/tune/target.js',
+  'cli/tune/peer.js',
+  'cli/tune/sender.js',
+  'addon/probe.js',
+  'addon/driver-probe.js',
+];
 /** What CommonJS is kept in, laid out as the package is, so that the types find one another. */
 export const commonJs = 'cjs';
 const codeFile = 'tensorlane.js';

@@ -1,5 +1,8 @@
 // What a model learns of how it is served: shown, kept, and passed back in.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Model, open, type Tuned } from 'tensorlane';
 import { afterAll, expect, test } from 'vitest';
 import { expectError } from '../support/errors.js';
@@ -46,6 +49,31 @@ test.each([
   if (adaptive === undefined) expect(model.stats()).not.toHaveProperty('adaptive');
   else expect(model.stats().adaptive).toMatchObject(adaptive);
   expect(model.tuned === undefined).toBe(adaptive === undefined);
+});
+
+test('a file is taken by its path, and one that cannot be taken is named', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tensorlane-tuned-'));
+  const file = (name: string, content: string) => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
+  try {
+    const loads = [{ load: 1, rows: 1, atOnce: 1, threads: 1, others: [] }];
+    const good = file('good.json', JSON.stringify({ version: 1, loads, measured: { by: 'tensorlane tune' } }));
+    await using model = await device.loadModel(models.square(), { tuned: good });
+    expect(model.stats().adaptive).toMatchObject({ rows: 1, atOnce: 1, threads: 1 });
+    for (const [name, content, message] of [
+      ['cut.json', '{"version": 1', /cut\.json.*JSON/],
+      ['old.json', '{"version": 2}', /old\.json.*tuned\.version must be 1, got 2/],
+    ] as const) {
+      const wrong = file(name, content);
+      await expectError(device.loadModel(models.square(), { tuned: wrong }), 'ERR_ARGUMENT', message);
+    }
+    const none = join(folder, 'none.json');
+    await expectError(device.loadModel(models.square(), { tuned: none }), 'ERR_ARGUMENT', /none\.json.*ENOENT/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test.each([

@@ -12,6 +12,7 @@ const pages = [
   ['streams', 'Streams'],
   ['onnxruntime-node', 'In place of onnxruntime-node'],
   ['server', 'A model server'],
+  ['tune', 'What to run here'],
   ['jobs', 'Jobs'],
   ['errors', 'Errors'],
   ['install', 'Installing'],

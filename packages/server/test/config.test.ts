@@ -150,15 +150,18 @@ test('batching for all models leaves those alone that have no batch', async () =
 
 test('a file of our own is JSON or a module, and its paths are relative to it', async () => {
   const folder = folderOf({
-    'a.json': '{"repository": "models", "models": {"m": {"folder": "m", "versions": {"latest": 2}}}, "pollSeconds": 5}',
+    'a.json':
+      '{"repository": "models", "models": {"m": {"folder": "m", "versions": {"latest": 2}, "load": {"tuned": "m.json", "threads": 1}}}, "load": {"tuned": "/t.json"}}',
     'b.mjs': 'export default { repository: "../models", http: "0" };',
     'c.mjs': 'export const options = {};',
     'd.json': '{"repository": }',
   });
   expect(await readConfigFile(join(folder, 'a.json'))).toEqual({
     repository: join(folder, 'models'),
-    models: { m: { folder: join(folder, 'm'), versions: { latest: 2 } } },
-    pollSeconds: 5,
+    models: {
+      m: { folder: join(folder, 'm'), versions: { latest: 2 }, load: { tuned: join(folder, 'm.json'), threads: 1 } },
+    },
+    load: { tuned: '/t.json' },
   });
   expect(await readConfigFile(join(folder, 'b.mjs'))).toEqual({ repository: join(folder, '../models'), http: '0' });
   await expect(readConfigFile(join(folder, 'c.mjs'))).rejects.toThrow(/default export/);

@@ -23,15 +23,17 @@ export async function readConfigFile(file: string): Promise<ServerOptions> {
       `${file} must have the options of a server as its ${file.endsWith('.json') ? 'content' : 'default export'}`,
     );
   }
-  const { repository, models, tls, auth } = options;
+  const { repository, models, tls, auth, load } = options;
   const resolved = (folder: string) => path.resolve(path.dirname(file), folder);
-  const placed = ([name, model]: [string, ModelConfig]) => [
-    name,
-    typeof model?.folder === 'string' ? { ...model, folder: resolved(model.folder) } : model,
-  ];
+  const placed = ([name, model]: [string, ModelConfig]) => {
+    const folder = typeof model?.folder === 'string' ? { folder: resolved(model.folder) } : {};
+    const isObject = typeof model === 'object' && model !== null;
+    return [name, isObject ? { ...model, ...folder, ...placedFiles('load', model.load, ['tuned'], resolved) } : model];
+  };
   return {
     ...options,
     ...(typeof repository === 'string' ? { repository: resolved(repository) } : {}),
+    ...placedFiles('load', load, ['tuned'], resolved),
     ...placedFiles('tls', tls, ['cert', 'key', 'ca'], resolved),
     ...(auth === undefined
       ? {}

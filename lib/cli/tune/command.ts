@@ -1,0 +1,223 @@
+// `tensorlane tune`: measures how a model is best served on this machine.
+
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { availableParallelism, cpus, freemem } from 'node:os';
+import { resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { ownVersion } from '../../addon/own-package.js';
+import { TensorlaneError } from '../../core/errors.js';
+import type { DeviceName } from '../../device/open.js';
+import type { LoadModelOptions } from '../../model/options.js';
+import { type Command, UsageError } from '../command.js';
+import { microsOption, numberOption } from '../quantities.js';
+import { advise } from './advice.js';
+import { loadsOf, type Measured, type MeasuredSetup, median, shares, type TunedFile } from './file.js';
+import { Journal } from './journal.js';
+import { Crew, measureCells, measureSetup, type Subject } from './measure.js';
+import { pageOf } from './page.js';
+import { Progress } from './progress.js';
+import { samplesOf } from './samples.js';
+import { setupsOf, tunedName } from './setups.js';
+import { textOf } from './table.js';
+import { peakBytes } from './usage.js';
+
+/** The most rows of a batch that are measured, unless the options say otherwise. */
+const mostRows = 32;
+/** The part of the time that the cells have. */
+const cellsShare = 0.35;
+/** What free memory the processes of a set-up may take. */
+const memoryShare = 0.6;
+
+export const tune: Command = {
+  usage:
+    'tune model.onnx [--input x:1x3x224x224|file.npz|samples/] [--slo 50ms] [--minutes 3] [--out tuned.json] [--page tuned.html] [--device cpu|cuda:0] [--options load.json] [--compare]',
+  about:
+    'Measures how this model is best served on this machine: rows, lanes and threads, one process and several, under closed and open loops. Prints a table and what to run, and writes a file for loadModel({ tuned }) and `tensorlane plan`, and a page with charts. Interrupted, the same command goes on where it was.',
+  options: {
+    input: { type: 'string' },
+    slo: { type: 'string' },
+    minutes: { type: 'string', default: '3' },
+    out: { type: 'string', default: 'tuned.json' },
+    page: { type: 'string' },
+    device: { type: 'string' },
+    options: { type: 'string' },
+    compare: { type: 'boolean', default: false },
+  },
+  async run(options, files) {
+    const [file] = files;
+    if (file === undefined || files.length > 1) throw new UsageError(`tune takes one model, got ${files.length}`);
+    const seconds = 60 * numberOption('minutes', options.minutes, 0.01, 24 * 60);
+    const slo = options.slo === undefined ? undefined : microsOption('slo', options.slo);
+    const out = options.out as string;
+    const page = (options.page as string | undefined) ?? out.replace(/(\.json)?$/, '.html');
+    const load = await loadOptions(options.options as string | undefined);
+    const crew = new Crew();
+    let interrupted = false;
+    const interrupt = () => {
+      interrupted = true;
+      crew.kill();
+    };
+    process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+    const journalFile = `${out}.part`;
+    try {
+      const device = options.device as DeviceName | undefined;
+      const input = options.input as string | undefined;
+      const measured = await measure(crew, {
+        file,
+        device,
+        load,
+        input,
+        slo,
+        seconds,
+        journalFile,
+        compare: options.compare === true,
+      });
+      const { cells, ...others } = measured;
+      const tuned: TunedFile = { version: 1, loads: loadsOf(cells), measured: { ...others, cells } };
+      await writeFile(out, `${JSON.stringify(tuned, null, 1)}\n`);
+      await writeFile(page, pageOf(tuned));
+      new Journal(journalFile, undefined).remove();
+      console.log(textOf(measured));
+      console.log(
+        `\nWritten: ${out}, for loadModel(model, { tuned: '${out}' }) and \`tensorlane plan ${out}\`; ${page}, a page with charts`,
+      );
+      return 0;
+    } catch (error) {
+      if (!interrupted) throw error;
+      console.error(`\nInterrupted. The same command goes on from here; what was measured is in ${journalFile}.`);
+      return 130;
+    } finally {
+      process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+      crew.kill();
+    }
+  },
+};
+
+interface Asked {
+  readonly file: string;
+  readonly device: DeviceName | undefined;
+  readonly load: LoadModelOptions;
+  readonly input: string | undefined;
+  /** In microseconds. */
+  readonly slo: number | undefined;
+  readonly seconds: number;
+  readonly journalFile: string;
+  readonly compare: boolean;
+}
+
+async function measure(crew: Crew, asked: Asked): Promise<Measured> {
+  const { device, load, input, seconds, compare } = asked;
+  const model = resolve(asked.file);
+  const sha256 = await sha256Of(model);
+  const cpu = cpus()[0]?.model.trim() || 'unknown';
+  const cores = availableParallelism();
+  const about = { version: ownVersion(), sha256, cpu, cores, device, load, input, seconds, slo: asked.slo, compare };
+  const journal = new Journal(asked.journalFile, about);
+  if (journal.steps > 0) console.error(`Goes on where it was interrupted: ${journal.steps} steps are taken over.`);
+  const progress = new Progress(seconds);
+
+  const first = crew.target();
+  progress.at(0, 'loads the model');
+  const loaded = await first.call('load', { model, device, open: {}, load });
+  const samples = await samplesOf(loaded.inputs, input);
+  await first.call('give', samples.all);
+  const alone = await first.call('whyAlone', undefined as never);
+  const memory = peakBytes(first.pid) ?? 0;
+  await crew.dismiss(first);
+
+  const subject: Subject = { model, device, load, samples: samples.all };
+  const most = (load.batching || undefined)?.maxBatchSize ?? mostRows;
+  const spec = {
+    mostRows: alone === undefined ? most : 1,
+    mostAtOnce: loaded.atOnce,
+    mostThreads: loaded.threads,
+    seconds: cellsShare * seconds,
+  };
+  const cells = await measureCells(crew, journal, subject, spec, (share, what) =>
+    progress.at(cellsShare * share, what),
+  );
+  const lone = cells.reduce(
+    (least, cell) => (cell.rows === 1 && cell.atOnce === 1 ? Math.min(least, median(cell)) : least),
+    Infinity,
+  );
+  const sloMicros = asked.slo ?? usualSlo(lone);
+  const { setups, skipped } = setupsOf({
+    device: loaded.device.kind,
+    cores,
+    mostProcesses: memory === 0 ? cores : Math.floor((memoryShare * freemem()) / memory),
+    alone,
+    sloMicros,
+    noPeer: compare ? noPeer() : null,
+  });
+  const tuned = { version: 1, loads: loadsOf(cells) } as const;
+  const sloMillis = sloMicros / 1000;
+  const results: MeasuredSetup[] = [];
+  const end = performance.now() + (1 - cellsShare) * seconds * 1000;
+  for (const [i, setup] of setups.entries()) {
+    const left = Math.max(0, (end - performance.now()) / 1000 / (setups.length - i));
+    const own = 'tuned' in setup.load ? { ...setup, load: { ...setup.load, tuned } } : setup;
+    const tell = (share: number, what: string) =>
+      progress.at(cellsShare + ((1 - cellsShare) * (i + share)) / setups.length, what);
+    results.push(
+      await journal.step(`setup ${setup.id}`, () =>
+        measureSetup(crew, subject, own, { sloMillis, seconds: left }, tell),
+      ),
+    );
+  }
+  progress.end();
+  const ours = results.filter(({ id }) => setups.find((setup) => setup.id === id)!.by === 'tensorlane');
+  const alones = results
+    .find(({ name }) => name === tunedName)!
+    .points.find(({ load }) => 'callers' in load && load.callers === 1)!;
+  return {
+    by: `tensorlane ${ownVersion()}`,
+    date: new Date().toISOString(),
+    model: { file: asked.file, sha256 },
+    machine: { cpu, cores, device: loaded.device.kind === 'cuda' ? loaded.device.name : 'CPU' },
+    input: samples.about,
+    sloMicros,
+    alone,
+    overheadMicros: Math.max(0, Math.round(alones.p50 * 1000 - lone)),
+    shares: shares,
+    cells,
+    setups: results,
+    skipped,
+    advice: advise({ setups: ours, cells, cores, device: loaded.device.kind, alone, sloMillis }),
+  };
+}
+
+/** Where none is given: ten times what a request takes by itself, 10 ms at least, rounded up to 1, 2 or 5 times a power of ten. */
+function usualSlo(micros: number): number {
+  const least = Math.max(10_000, 10 * micros);
+  const power = 10 ** Math.floor(Math.log10(least));
+  return [1, 2, 5, 10].map((step) => step * power).find((slo) => slo >= least)!;
+}
+
+async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex');
+}
+
+/** Why onnxruntime-node cannot be compared with; undefined where it can. */
+function noPeer(): string | undefined {
+  try {
+    createRequire(`${process.cwd()}/`).resolve('onnxruntime-node');
+    return undefined;
+  } catch {
+    return `onnxruntime-node is not installed in ${process.cwd()}`;
+  }
+}
+
+async function loadOptions(file: string | undefined): Promise<LoadModelOptions> {
+  if (file === undefined) return {};
+  if (!existsSync(file)) throw new TensorlaneError('ERR_ARGUMENT', `--options: there is no file ${file}`);
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as LoadModelOptions;
+  } catch (error) {
+    throw new TensorlaneError('ERR_ARGUMENT', `--options: ${file}: ${(error as Error).message}`);
+  }
+}
