@@ -8,7 +8,8 @@
 //    same shapes now. One that is clearly better becomes the present one.
 // 3. The smallest size is tried first, as it tells the soonest; then sizes from the present one on, in both directions, until one is far
 //    worse; then what is next to the present setting. One that was not better is tried again after twice as many batches as before, or
-//    more, so that trials cost less and less.
+//    more, so that trials cost less and less. Where batches take long, a trial of a large one costs seconds: what single rows can tell is
+//    asked of them, and asked again soon, since a slow moment of the machine may have been all that it showed.
 // 4. A batch counts only if those beside it were aimed at the same setting.
 
 import { emptyGroup, type Group, type Known, type LearnedBatch, LoadLevel, longMicros, weight } from './load-level.js';
@@ -27,8 +28,13 @@ const trial = { least: 3, most: 12, patience: 12 };
 const little = { micros: 2000, groups: 100 };
 /** Of groups that take long so few are enough; and a trial of what is not better ends after so many microseconds. */
 const long = { least: 1, trial: 300_000 };
-/** After how many groups a setting is tried again, at first and at most; and what part of them a trial may have. */
-const retryAfter = { first: 128, most: 4096 };
+/**
+ * After how many groups a setting is tried again, at first and at most; at first sooner where the trial cost little beside them: after so
+ * many times what was lost by it, and after so many groups at least. And what part of them a trial may have.
+ */
+const retryAfter = { first: 128, most: 4096, timesLost: 25, least: 4 };
+/** A trial that shows nothing worse may have lost this part of its time. */
+const leastLost = 0.1;
 const mostOfRetry = { part: 1 / 6, groups: 64 };
 /** A pause must not make a group look worse than so many times what was expected. */
 const mostOfExpected = 3;
@@ -192,7 +198,9 @@ export class Learned implements Limits {
     }
     // The worse it was, the longer it is left alone.
     const factor = ratio > 1.3 ? 8 : ratio > 1.1 ? 4 : 2;
-    const after = Math.min(retryAfter.most, (before?.after ?? retryAfter.first / 2) * factor);
+    const lost = Math.max(took - expected, leastLost * took) / at.groupMicros;
+    const first = Math.min(retryAfter.first, Math.max(retryAfter.least, retryAfter.timesLost * lost));
+    const after = Math.min(retryAfter.most, (before?.after ?? first / 2) * factor);
     at.known.set(cell, { ratio, groups, tried: at.groups, after });
   }
 
@@ -203,7 +211,8 @@ export class Learned implements Limits {
     if (this.#try(from)) return;
     // The least is told the soonest.
     const least = this.#surface.sizes(from)[0]!;
-    if (!at.known.has(least) && this.#try(least)) return;
+    const isLong = at.groupMicros > longMicros;
+    if ((isLong || !at.known.has(least)) && this.#try(least)) return;
     for (const way of this.#surface.ways(from)) {
       for (const cell of way) {
         const known = at.known.get(cell);
@@ -211,7 +220,15 @@ export class Learned implements Limits {
         if (known !== undefined && known.ratio > farther) break;
       }
     }
-    for (const cell of this.#surface.around(from)) if (this.#try(cell)) return;
+    for (const cell of this.#surface.around(from)) {
+      // One that leaves a lane idle may take twice as long: where that is long, it is seen by single rows first.
+      if (isLong && cell.atOnce < from.atOnce) {
+        const probe = this.#surface.sizes(cell)[0]!;
+        if (this.#try(probe)) return;
+        if ((at.known.get(probe)?.ratio ?? 1) > farther * (at.known.get(least)?.ratio ?? 1)) continue;
+      }
+      if (this.#try(cell)) return;
+    }
   }
 
   #try(cell: Cell): boolean {

@@ -118,6 +118,8 @@ export class LoadLevel {
     for (const known of this.known.values()) known.ratio = Math.min(worst, known.ratio / ratio);
     this.known.delete(cell);
     this.known.set(this.present, { ratio: 1 / ratio, groups: this.seen, tried: this.groups, after });
+    // Of as many rows as its own groups have.
+    this.#took *= (ratio * cell.rows * cell.atOnce) / (this.present.rows * this.present.atOnce);
     this.present = cell;
     this.seen = settled;
   }

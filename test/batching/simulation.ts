@@ -127,6 +127,8 @@ export interface TimedModel {
   readonly shared: number;
   /** How many times as long it takes where more threads may compute it and no other batch runs; 1 by default. */
   readonly helped?: number;
+  /** How many times as long as usual everything takes on this machine at a moment, in microseconds; 1 by default. */
+  readonly slower?: (now: number) => number;
   /** The standard deviation of the logarithm. */
   readonly noise: number;
 }
@@ -135,7 +137,7 @@ export interface TimedModel {
 export function timedExecutor(
   clock: EventClock,
   random: () => number,
-  { micros, shared, noise, helped = 1 }: TimedModel,
+  { micros, shared, noise, helped = 1, slower: machine = () => 1 }: TimedModel,
 ) {
   let running = 0;
   return {
@@ -143,10 +145,13 @@ export function timedExecutor(
       new Promise<readonly string[]>((resolve) => {
         const slower = (1 + shared * running) * (running === 0 && threads !== 1 ? helped : 1);
         running++;
-        clock.after(micros(padded, payloads[0]!) * slower * Math.exp(noise * normal(random)), () => {
-          running--;
-          resolve(payloads);
-        });
+        clock.after(
+          machine(clock.now()) * micros(padded, payloads[0]!) * slower * Math.exp(noise * normal(random)),
+          () => {
+            running--;
+            resolve(payloads);
+          },
+        );
       }),
   };
 }

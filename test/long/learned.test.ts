@@ -114,3 +114,39 @@ describe.each([
     expect(least, 'the worst model’s answers after 3 s, of its best setting').toBeGreaterThanOrEqual(0.8);
   });
 });
+
+// Where a batch of 32 takes half a second, a single trial of one lane may cost a second, and a slow moment is a whole trial.
+test('batches that do not pay and take long, on a machine that is slower at times', async () => {
+  const parts: number[] = [];
+  for (let seed = 1; seed <= 20; seed++) {
+    const perRow = 8000 + 600 * seed;
+    const model: ServedModel = {
+      micros: (rows) => 500 + perRow * rows,
+      shared: 0.05,
+      noise: 0.1,
+      helped: seed % 2 === 0 ? 0.7 : 1.1,
+      slower: slowSpells(mulberry(seed * 31), 8e6),
+    };
+    const how = { seed, thinkMicros: 0 };
+    const load = [{ callers: 64, seconds: 8 }];
+    const served = await serve(model, learning, load, how);
+    const single = await serve({ ...model, helped: 1 }, { ...base, maxBatchSize: 1, concurrency: 2 }, load, how);
+    parts.push(served.rate(3, 8) / single.rate(3, 8));
+  }
+  parts.sort((a, b) => a - b);
+  const all = parts.map((part) => part.toFixed(2)).join(' ');
+  expect(parts[0], `after 3 s, of single rows on two lanes, the worst model: ${all}`).toBeGreaterThanOrEqual(0.7);
+  expect(parts[10], `after 3 s, of single rows on two lanes, in the middle: ${all}`).toBeGreaterThanOrEqual(0.92);
+});
+
+/** 1.6 times as slow for 0.4 s or so, every 2 s or so. */
+function slowSpells(random: () => number, micros: number): (now: number) => number {
+  const spells: (readonly [number, number])[] = [];
+  const about = (mean: number) => -Math.log(1 - random()) * mean;
+  for (let at = 0; at < micros; ) {
+    const begins = at + about(1.6e6);
+    at = begins + about(0.4e6);
+    spells.push([begins, at]);
+  }
+  return (now) => (spells.some(([begins, ends]) => now >= begins && now < ends) ? 1.6 : 1);
+}
