@@ -11,7 +11,7 @@ import type * as Binding from '../../binding.js';
 import { TensorlaneError } from '../core/errors.js';
 import { choose, installed, platform, platformPackage } from './choose.js';
 import { ownVersion, packageRoot } from './own-package.js';
-import { missingPackage, refusedFile } from './remedies.js';
+import { missingPackage, refusedFile, refusedPackage } from './remedies.js';
 
 type Addon = typeof Binding;
 
@@ -87,7 +87,7 @@ function fromPackage(found: ReturnType<typeof installed>, name = platformPackage
   try {
     return found.load();
   } catch (cause) {
-    throw refused(found.file, cause, refusedFile((cause as Error).message, false));
+    throw refused(found.file, cause, refusedPackage((cause as Error).message));
   }
 }
 

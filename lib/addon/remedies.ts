@@ -3,11 +3,11 @@
 import { platform, platformPackage } from './choose.js';
 import packages from './packages.cjs';
 
+const forMusl = 'there is none for musl (Alpine): take an image with glibc, such as node:22-slim';
+
 /** Where no package for this platform is installed. */
 export function missingPackage(version: string): string {
-  if (process.platform === 'linux' && glibcVersion() === undefined) {
-    return `there is none for musl (Alpine): take an image with glibc, such as node:22-slim`;
-  }
+  if (isMusl()) return forMusl;
   if (!Object.hasOwn(packages, platformPackage)) {
     return `there is none for ${platform}: build it in a clone of tensorlane, and name it in TENSORLANE_ADDON`;
   }
@@ -33,6 +33,13 @@ export function refusedFile(reason: string, inCheckout: boolean): string {
   }
   return build;
 }
+
+/** Where that file is of a package for this platform: without regard to the C library it is installed by an older npm. */
+export function refusedPackage(reason: string, musl = isMusl()): string {
+  return musl ? `it is for glibc, and ${forMusl}` : refusedFile(reason, false);
+}
+
+const isMusl = () => process.platform === 'linux' && glibcVersion() === undefined;
 
 /** undefined where there is another C library, such as musl. */
 export function glibcVersion(): string | undefined {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { ownBuild } from '../../lib/addon/load.js';
-import { missingPackage, refusedFile } from '../../lib/addon/remedies.js';
+import { missingPackage, refusedFile, refusedPackage } from '../../lib/addon/remedies.js';
 import { TensorlaneError } from '../../lib/core/errors.js';
 import { printedBy } from '../support/processes.js';
 
@@ -72,6 +72,11 @@ test('the remedy is that of the cause', () => {
     /^it was built for a newer system than this one: build it/,
   );
   expect(refusedFile('invalid ELF header', false)).toMatch(/^build one in a clone/);
+  // As Alpine's loader says it of a package for glibc.
+  const alpine =
+    'Error loading shared library ld-linux-x86-64.so.2: No such file or directory (needed by tensorlane.node)';
+  expect(refusedPackage(alpine, true)).toMatch(/^it is for glibc, .* musl \(Alpine\): .*node:22-slim/);
+  expect(refusedPackage(alpine, false)).toMatch(/^build one/);
   expect(missingPackage('1.2.3')).toMatch(
     /^npm install @tensorlane\/[a-z]+-[a-z0-9]+@1\.2\.3 .*--omit=optional.*lock file/,
   );
