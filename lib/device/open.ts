@@ -56,7 +56,10 @@ export interface OpenOptions {
    * beside other processes that keep the cores busy. On CUDA 0, as they mostly wait.
    */
   niceness?: number | undefined;
-  /** Path of ONNX Runtime's shared library; by default the one inside onnxruntime-node. The first of a process is kept. */
+  /**
+   * Path of ONNX Runtime's shared library, or 'newest' for that of the package onnxruntime-node, where a newer one is installed beside. By
+   * default the one that the platform's package brings. The first of a process is kept.
+   */
   onnxruntime?: string | undefined;
 }
 
@@ -86,7 +89,10 @@ export async function open(options: DeviceName | OpenOptions = {}): Promise<Devi
     throw new TensorlaneError('ERR_ARGUMENT', `open: device must be 'cpu', 'cuda' or 'cuda:N', got ${shown(device)}`);
   }
   if (given.onnxruntime !== undefined && typeof given.onnxruntime !== 'string') {
-    throw new TensorlaneError('ERR_ARGUMENT', `open: onnxruntime must be a path, got ${shown(given.onnxruntime)}`);
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `open: onnxruntime must be a path or 'newest', got ${shown(given.onnxruntime)}`,
+    );
   }
   refuseNul('open: onnxruntime', given.onnxruntime ?? '');
   const settings = completeOpenOptions(given);

@@ -21,7 +21,8 @@ export async function makeLibraryPackage(folder = inRoot('build', 'package', 'te
   const { scripts, devDependencies, binary, ...manifest } = root;
   const named = (wanted) => wanted.map(({ name }) => [`@tensorlane/${name}`, root.version]);
   const cuda = Object.fromEntries(named(targets.filter(({ cuda }) => cuda)));
-  const optional = Object.fromEntries(Object.keys(cuda).map((name) => [name, { optional: true }]));
+  const peers = { ...cuda, 'onnxruntime-node': '*' };
+  const optional = Object.fromEntries(Object.keys(peers).map((name) => [name, { optional: true }]));
   writeManifest(folder, {
     ...manifest,
     files: [...manifest.files, commonJs],
@@ -32,7 +33,7 @@ export async function makeLibraryPackage(folder = inRoot('build', 'package', 'te
     // Out of Yarn's archives: what is tried apart is run from its file.
     preferUnplugged: true,
     // Installed by choice; Yarn's Plug'n'Play lets no package see what it does not name.
-    peerDependencies: { ...manifest.peerDependencies, ...cuda },
+    peerDependencies: { ...manifest.peerDependencies, ...peers },
     peerDependenciesMeta: { ...manifest.peerDependenciesMeta, ...optional },
   });
   return folder;

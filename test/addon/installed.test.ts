@@ -145,6 +145,31 @@ test("a package's own ONNX Runtime is found", async () => {
   expect(printed).toContain('/nowhere/libonnxruntime.so.1');
 });
 
+test.each([
+  ['1.31.0', undefined, '/nowhere/own.so.1'],
+  ['1.31.0', 'newest', 'bin/napi-v6'],
+  ['1.4.0', 'newest', '/nowhere/own.so.1'],
+  ['1.30.0', 'newest', '/nowhere/own.so.1'],
+])('beside an onnxruntime-node %s, asked for %s', async (version, asked, expected) => {
+  add(platform, { more: "exports.onnxruntime = '/nowhere/own.so.1'; exports.onnxruntimeVersion = '1.30.0';" });
+  const other = join(project, 'node_modules', 'onnxruntime-node');
+  const bin = join(other, 'bin', 'napi-v6', process.platform, process.arch);
+  mkdirSync(bin, { recursive: true });
+  mkdirSync(join(other, 'dist'));
+  writeFileSync(
+    join(other, 'package.json'),
+    JSON.stringify({ name: 'onnxruntime-node', version, main: 'dist/index.js' }),
+  );
+  writeFileSync(join(other, 'dist', 'index.js'), '');
+  writeFileSync(join(bin, 'libonnxruntime.so.1'), 'this is no library');
+  const script = (option: string) => `import { open } from 'tensorlane'; const device = await open({ ${option} });
+    await device.loadModel('model.onnx').catch((error) => console.log(error.code, error.message));`;
+  const byOption = await run(script(asked ? `device: 'cpu', onnxruntime: '${asked}'` : "device: 'cpu'"));
+  expect(byOption.printed, byOption.stderr).toMatch(new RegExp(`^ERR_NO_RUNTIME .*${expected}`));
+  const byEnvironment = await run(script("device: 'cpu'"), { TENSORLANE_ONNXRUNTIME: asked ?? '' });
+  expect(byEnvironment.printed, byEnvironment.stderr).toMatch(new RegExp(`^ERR_NO_RUNTIME .*${expected}`));
+});
+
 test.each(['esm', 'cjs'] as const)('a bundle that has it inside says what to do (%s)', async (format) => {
   add(platform);
   const bundle = join(project, format === 'esm' ? 'bundle.mjs' : 'bundle.cjs');
