@@ -7,6 +7,7 @@ import { unpackPinned } from '../../setup/debian.mjs';
 import { findProgram } from '../../setup/packages.mjs';
 import { inRoot, run } from '../../setup/run.mjs';
 import { fetchNpm, kept, pins } from '../parts.mjs';
+import { tarballOf } from './packed.mjs';
 import { expectWorkingDoctor, Project } from './project.mjs';
 import { Skipped } from './skipped.mjs';
 
@@ -63,19 +64,12 @@ async function emulatedNode(folder, processor = server) {
   return program;
 }
 
-/** Throws where there is none. */
-function tarballOf(version) {
-  const file = inRoot('build', 'packages', `tensorlane-linux-arm64-${version}.tgz`);
-  if (!existsSync(file)) throw new Skipped('it is not there: npm run package -- linux-arm64');
-  return file;
-}
-
 /** @type {import('../check.mjs').Check[]} */
 export const arm64 = [
   {
     name: 'arm64, installed on x64 and emulated',
     async run({ registry, version, folder }) {
-      tarballOf(version);
+      tarballOf('linux-arm64');
       const node = await emulatedNode(folder('node'));
       const project = new Project(folder(''), { dependencies: { tensorlane: version } });
       const platform = ['--os=linux', '--cpu=arm64', '--libc=glibc'];
@@ -92,10 +86,10 @@ export const arm64 = [
   {
     name: 'arm64, tests',
     long: true,
-    async run({ version, tools, folder }) {
+    async run({ tools, folder }) {
       const node = await emulatedNode(folder('node'));
       const unpacked = folder('package');
-      await run('package', 'tar', ['-xzf', tarballOf(version), '-C', unpacked, '--strip-components=1']);
+      await run('package', 'tar', ['-xzf', tarballOf('linux-arm64'), '-C', unpacked, '--strip-components=1']);
       const env = {
         TENSORLANE_TEST_NODE: node,
         TENSORLANE_TEST_CC: findProgram('aarch64-linux-gnu-gcc-12') ?? 'aarch64-linux-gnu-gcc',

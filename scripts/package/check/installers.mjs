@@ -1,9 +1,23 @@
 // By each package manager: what it installs works, though it runs no script.
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { tarballOf } from './packed.mjs';
 import { Project } from './project.mjs';
 
-const npm = ['npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund'];
+const quiet = ['--ignore-scripts', '--no-audit', '--no-fund'];
+const npm = ['npm', 'install', ...quiet];
+
+/** What npm has fetched for a project, in bytes. */
+async function downloaded(project) {
+  const lock = readFileSync(path.join(project.folder, 'package-lock.json'), 'utf8');
+  const installed = Object.entries(JSON.parse(lock).packages).filter(
+    ([folder]) => folder !== '' && project.has(folder),
+  );
+  let bytes = 0;
+  for (const [, { resolved }] of installed) bytes += (await (await fetch(resolved)).arrayBuffer()).byteLength;
+  return bytes;
+}
 
 /** @type {import('../check.mjs').Check[]} */
 export const installers = [
@@ -18,7 +32,40 @@ export const installers = [
       const kilobytes = Number(
         spawnSync('du', ['-sk', path.join(project.folder, 'node_modules')], { encoding: 'utf8' }).stdout.split('\t')[0],
       );
-      if (kilobytes > 90e3) throw new Error(`${kilobytes} kB were installed, and 90 MB are allowed`);
+      if (!(kilobytes < 90e3)) throw new Error(`${kilobytes} kB were installed, and 90 MB are allowed`);
+      const bytes = await downloaded(project);
+      if (!(bytes < 32e6)) throw new Error(`${bytes} bytes were downloaded, and 32 MB are allowed`);
+    },
+  },
+  {
+    name: 'npm ci',
+    async run({ registry, version, folder }) {
+      const project = new Project(folder(''), { dependencies: { tensorlane: version } });
+      await project.command(...npm, '--registry', registry, '--package-lock-only');
+      await project.command('npm', 'ci', ...quiet, '--registry', registry);
+      await project.expectAllRight();
+    },
+  },
+  {
+    name: 'npm, with the packages for CUDA',
+    async run({ registry, version, folder }) {
+      const names = ['linux-x64-cuda13', 'linux-x64-cuda12'];
+      for (const name of names) tarballOf(name);
+      const dependencies = Object.fromEntries(names.map((name) => [`@tensorlane/${name}`, version]));
+      const project = new Project(folder(''), { dependencies: { tensorlane: version, ...dependencies } });
+      await project.command(...npm, '--registry', registry);
+      await project.expectAllRight();
+      project.write(
+        'opened.mjs',
+        `import { open } from 'tensorlane';
+        const device = await open();
+        console.log(JSON.stringify(device.info));
+        await device.dispose();`,
+      );
+      // Where there is a GPU, one of them has it; elsewhere each says why not.
+      const { kind, fallbackReason = '' } = JSON.parse(await project.command(process.execPath, 'opened.mjs'));
+      const silent = names.filter((name) => !fallbackReason.includes(`@tensorlane/${name} is installed, but `));
+      if (kind === 'cpu' && silent.length > 0) throw new Error(`of ${silent} nothing is said, but: ${fallbackReason}`);
     },
   },
   {
@@ -76,6 +123,8 @@ export const installers = [
   ...['node-modules', 'pnp'].map((linker) => ({
     name: `yarn, ${linker}`,
     async run({ registry, version, tools, folder }) {
+      // Its lock file has every platform's.
+      tarballOf('linux-arm64');
       const project = new Project(folder(''), { dependencies: { tensorlane: version } });
       const settings = [
         `nodeLinker: ${linker}`,

@@ -1,7 +1,7 @@
 // A project of a user's: a folder with a manifest and programs, and commands that run in it as on a machine without compilers.
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { inRoot, runProgram } from '../../processes.mjs';
+import { ask, inRoot, runProgram } from '../../processes.mjs';
 import { findProgram } from '../../setup/packages.mjs';
 
 /** What an npm package may rely on; no compiler, no make, no python. */
@@ -24,7 +24,18 @@ const programs = [
   'gzip',
 ];
 
+/** Goes before what runs without a network, but this machine's own: nothing, where this user can have none apart. */
+const offline = (() => {
+  const [unshare, ip] = [findProgram('unshare'), findProgram('ip')];
+  if (!unshare || !ip) return [];
+  const command = [unshare, '--net', 'sh', '-c', '"$0" link set lo up && exec "$@"', ip];
+  return ask(command[0] ?? '', ...command.slice(1), 'true') === undefined ? [] : command;
+})();
+
 export const { square } = await import(inRoot('dist', 'cli', 'doctor', 'square.js'));
+
+/** A proxy that there is not. */
+const nobody = 'http://127.0.0.1:9';
 
 /** Algebra, a model, callers that share batches, and an end by itself; prints `right`. */
 const body = `
@@ -88,7 +99,7 @@ export class Project {
     return existsSync(path.join(this.folder, file));
   }
 
-  /** Throws with what it printed where it fails. */
+  /** Throws with what it printed where it fails. What asks beyond this machine by a proxy, as package managers do, is not answered. */
   async command(...command) {
     const env = {
       PATH: this.#bin,
@@ -97,6 +108,9 @@ export class Project {
       TENSORLANE_ONNXRUNTIME: '',
       NODE_OPTIONS: '',
       NODE_PATH: '',
+      ...Object.fromEntries(['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].map((name) => [name, nobody])),
+      no_proxy: '127.0.0.1',
+      NO_PROXY: '127.0.0.1',
     };
     const { ok, output } = await runProgram(command, { cwd: this.folder, env, show: false, timeout: 300_000 });
     if (!ok)
@@ -104,9 +118,9 @@ export class Project {
     return output;
   }
 
-  /** Runs a program that prints `right`, among whatever else. */
+  /** Runs a program that prints `right`, among whatever else, and needs no network. */
   async expectRight(...command) {
-    const output = await this.command(...command);
+    const output = await this.command(...offline, ...command);
     if (!/^right$/m.test(output)) throw new Error(`${command.at(-1)} printed ${output.trim().slice(-500)}`);
   }
 

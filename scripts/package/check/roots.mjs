@@ -1,5 +1,6 @@
 // In systems as small and as old as containers are: Debian with nothing but what it cannot be without, Node unpacked, a project copied
-// in, and no network. The oldest that the packages are for has glibc 2.28.
+// in, and no network. The oldest that the packages are for has glibc 2.28: Debian 10 or, where its archive does not answer, any system in
+// the folder that the environment variable TENSORLANE_OLD_ROOT names.
 import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { ask, runProgram } from '../../processes.mjs';
@@ -10,6 +11,7 @@ import { Skipped } from './skipped.mjs';
 
 const keyring = (name) => `/usr/share/keyrings/debian-archive-${name}.gpg`;
 const current = { mirror: 'http://deb.debian.org/debian', keyring: keyring('keyring') };
+/** @type {{ suite: string, release: number, glibc: string, mirror: string, keyring: string, own?: string }[]} */
 const roots = [
   {
     suite: 'buster',
@@ -17,6 +19,7 @@ const roots = [
     glibc: '2.28',
     mirror: 'http://archive.debian.org/debian',
     keyring: keyring('removed-keys'),
+    own: process.env.TENSORLANE_OLD_ROOT,
   },
   { suite: 'bullseye', release: 11, glibc: '2.31', ...current },
   { suite: 'bookworm', release: 12, glibc: '2.36', ...current },
@@ -28,14 +31,15 @@ const projectFolder = path.join('srv', 'ein Projekt für alle');
 /** What a program in a root is run with: no network, and processes and mounts of its own. */
 const apart = ['--net', '--mount', '--pid', '--fork'];
 
-/** The folder of a root of that suite, made once and kept. */
-async function made({ suite, mirror, keyring: keys }) {
+/** The folder of a root of that suite, made once and kept, or of one's own. @param {typeof roots[number]} which */
+async function made({ suite, mirror, keyring: keys, own }) {
   if (process.getuid?.() !== 0) throw new Skipped('only root can make a system and run in it');
-  const debootstrap = findProgram('debootstrap');
-  if (!debootstrap || !ask('sh', '-c', 'command -v unshare && command -v chroot'))
-    throw new Skipped('it takes debootstrap, unshare and chroot: apt-get install debootstrap');
+  if (!ask('sh', '-c', 'command -v unshare && command -v chroot')) throw new Skipped('it takes unshare and chroot');
   if (ask('unshare', ...apart, 'true') === undefined)
     throw new Skipped('this root may not make namespaces of its own: in a container, docker run --privileged');
+  if (own) return own;
+  const debootstrap = findProgram('debootstrap');
+  if (!debootstrap) throw new Skipped('it takes debootstrap: apt-get install debootstrap');
   if (!existsSync(keys)) throw new Skipped(`${keys} is not here: apt-get install debian-archive-keyring`);
   return kept(`root-${suite}`, `made a root of Debian ${suite}`, async (folder) => {
     const command = [debootstrap, '--variant=minbase', `--keyring=${keys}`, suite, folder, mirror];
@@ -59,7 +63,7 @@ async function inside(root, ...command) {
 
 /** @type {import('../check.mjs').Check[]} */
 export const rootChecks = roots.map((which) => ({
-  name: `Debian ${which.release}, a root of it`,
+  name: `glibc ${which.glibc}, a bare system${which.own ? '' : ` of Debian ${which.release}`}`,
   async run({ registry, version, tools, folder }) {
     const template = await made(which);
     const project = new Project(folder('project'), { dependencies: { tensorlane: version } });

@@ -1,6 +1,10 @@
 // What the package looks like to tools that read it: TypeScript in each of its ways to resolve, publint, arethetypeswrong.
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { inRoot } from '../../setup/run.mjs';
+import { workspaceFolders } from '../../setup/steps.mjs';
+import { targets } from '../targets.mjs';
+import { tarballOf } from './packed.mjs';
 import { Project } from './project.mjs';
 
 const program = `
@@ -15,6 +19,13 @@ const program = `
   void open().then(singular);
   void batched;
 `;
+
+const withTypes = ['tensorlane', ...workspaceFolders.map((folder) => path.basename(folder))];
+const published = [...withTypes, ...targets.map(({ name }) => name)];
+
+/** Has no CommonJS that TypeScript could take it for: what requires it does so by Node's require(esm). */
+const isOfEsModules = (name) =>
+  JSON.parse(readFileSync(inRoot('packages', name, 'package.json'), 'utf8')).type === 'module';
 
 /** @type {import('../check.mjs').Check[]} */
 export const shapes = [
@@ -50,33 +61,22 @@ export const shapes = [
       );
     },
   })),
-  {
-    name: 'publint',
-    async run({ tools, version, folder }) {
+  ...published.map((name) => ({
+    name: `publint, ${name}`,
+    async run({ tools, folder }) {
       const project = new Project(folder(''));
       const publint = path.join(tools, 'publint', 'src', 'cli.js');
-      const output = await project.command(
-        process.execPath,
-        publint,
-        'run',
-        inRoot('build', 'packages', `tensorlane-${version}.tgz`),
-        '--strict',
-      );
+      const output = await project.command(process.execPath, publint, 'run', tarballOf(name), '--strict');
       if (!/All good/.test(output)) throw new Error(output);
     },
-  },
-  {
-    name: 'arethetypeswrong',
-    async run({ tools, version, folder }) {
+  })),
+  ...withTypes.map((name) => ({
+    name: `arethetypeswrong, ${name}`,
+    async run({ tools, folder }) {
       const project = new Project(folder(''));
       const attw = path.join(tools, '@arethetypeswrong', 'cli', 'dist', 'index.js');
-      await project.command(
-        process.execPath,
-        attw,
-        inRoot('build', 'packages', `tensorlane-${version}.tgz`),
-        '--profile',
-        'node16',
-      );
+      const profile = name !== 'tensorlane' && isOfEsModules(name) ? 'esm-only' : 'node16';
+      await project.command(process.execPath, attw, tarballOf(name), '--profile', profile);
     },
-  },
+  })),
 ];

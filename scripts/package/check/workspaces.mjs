@@ -1,10 +1,11 @@
 // The packages of packages/, each installed by its name and used as its README says.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { findProgram } from '../../setup/packages.mjs';
 import { inRoot } from '../../setup/run.mjs';
+import { tarballOf } from './packed.mjs';
 import { Project, square } from './project.mjs';
 import { Skipped } from './skipped.mjs';
 
@@ -68,8 +69,7 @@ const jobs = (url) => `
 `;
 
 async function installed(name, folder, registry, ...dependencies) {
-  const isPacked = readdirSync(inRoot('build', 'packages')).some((file) => file.startsWith(`tensorlane-${name}-`));
-  if (!isPacked) throw new Skipped(`it is not packed: npm run package -- ${name}`);
+  tarballOf(name);
   const project = new Project(folder);
   await project.command(
     ...['npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--registry', registry],
