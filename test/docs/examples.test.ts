@@ -88,6 +88,13 @@ describe('links', () => {
   });
 });
 
+test("every page of docs/ is in the site's menu, which has no other", () => {
+  const config = read('docs/site/.vitepress/config.mts');
+  const menu = /const pages = \[(.*?)\] as const/s.exec(config)?.[1] ?? '';
+  const listed = [...menu.matchAll(/\['([\w-]+)', /g)].map(([, name]) => `docs/${name}.md`);
+  expect(listed.sort()).toEqual(pages.filter((page) => page.startsWith('docs/')).sort());
+});
+
 test('docs/errors.md has an entry for every code, with cause and remedy', () => {
   const text = read('docs/errors.md');
   const entries = new Map(

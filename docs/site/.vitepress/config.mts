@@ -17,6 +17,7 @@ const pages = [
   ['errors', 'Errors'],
   ['install', 'Installing'],
   ['cuda', 'The CUDA device'],
+  ['performance', 'Performance'],
   ['measurements', 'Measurements'],
 ] as const;
 const folder = new URL('../pages/docs/', import.meta.url);
