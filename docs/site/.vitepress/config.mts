@@ -13,6 +13,7 @@ const pages = [
   ['onnxruntime-node', 'In place of onnxruntime-node'],
   ['server', 'A model server'],
   ['tune', 'What to run here'],
+  ['plan', 'How many machines'],
   ['jobs', 'Jobs'],
   ['errors', 'Errors'],
   ['install', 'Installing'],

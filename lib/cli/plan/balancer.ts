@@ -18,6 +18,8 @@ export interface Balancer {
   choose(): number;
   /** A request that it was given has been answered, or was lost. */
   done(index: number): void;
+  /** One more, which is not up yet; gives its number. */
+  add(): number;
   /** From now on it is given requests, or none any more. */
   setUp(index: number, up: boolean): void;
   /** How many are given requests. */
@@ -82,6 +84,10 @@ class Simple implements Balancer {
     this.#loads[index]!--;
   }
 
+  add(): number {
+    return this.#loads.push(0) - 1;
+  }
+
   setUp(index: number, up: boolean): void {
     if (up) this.#members.add(index);
     else this.#members.remove(index);
@@ -134,6 +140,11 @@ class LeastLoaded implements Balancer {
 
   done(index: number): void {
     this.#move(index, -1);
+  }
+
+  add(): number {
+    this.#up.push(false);
+    return this.#loads.push(0) - 1;
   }
 
   setUp(index: number, up: boolean): void {
