@@ -2,7 +2,7 @@
 
 import { describe, it } from 'vitest';
 import { runEnding, ways } from '../reliability/endings.js';
-import { expectOutcome, modelFiles, repeatedly, spawnChild } from '../reliability/support.js';
+import { endsWhileReading, expectOutcome, modelFiles, repeatedly, spawnChild } from '../reliability/support.js';
 
 const files = modelFiles();
 
@@ -26,4 +26,10 @@ describe('worker_threads with work in flight, 15 times', () => {
       const args = ['storm', files.square, files.slow, '20'];
       expectOutcome(await spawnChild('workers.mjs', { args }), { code: 0, printed: ['done'] });
     }));
+});
+
+describe('worker_threads that end while lanes read what they were given, 12 times', () => {
+  for (const work of ['linalg', 'ops', 'put', 'model', 'sent']) {
+    it(work, () => endsWhileReading(work, 'terminate', 12));
+  }
 });

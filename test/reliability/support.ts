@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Svd, type Tensor, TensorlaneError } from 'tensorlane';
 import { afterAll } from 'vitest';
-import { slow, square } from '../support/onnx-builder.js';
+import { matmul, slow, square } from '../support/onnx-builder.js';
 import { hangMs, type NodeOptions, type NodeOutcome, runNode } from '../support/processes.js';
 
 // -------------------------------------------------------------------------------------------------------------- children
@@ -118,6 +118,23 @@ export function modelFiles(): { readonly square: string; readonly slow: string; 
   // Some 20 ms a run, long enough for a batch to be surely in flight.
   writeFileSync(files.slow, slow({ iterations: 4000, width: 64 }));
   return files;
+}
+
+/**
+ * Ends a worker_thread `rounds` times while lanes read what the thread was given before, in a process of its own. There memory
+ * that is freed is the system's again at once, so that whoever reads it still crashes.
+ */
+export async function endsWhileReading(work: string, way: 'terminate' | 'exit', rounds: number): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'tensorlane-given-'));
+  const model = join(folder, 'matmul.onnx');
+  writeFileSync(model, matmul({ inner: 500, outer: 500 }));
+  try {
+    const args = [work, way, model, String(rounds)];
+    const outcome = await spawnChild('given-inputs.mjs', { args, env: { MALLOC_MMAP_THRESHOLD_: '65536' } });
+    expectOutcome(outcome, { code: 0, printed: ['done'] });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 // ---------------------------------------------------------------------------------------------------------------- errors

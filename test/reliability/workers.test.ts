@@ -1,7 +1,7 @@
 // worker_threads that end with work in flight, each scenario in a process of its own: a crash fails one test only.
 
 import { describe, it } from 'vitest';
-import { expectOutcome, modelFiles, repeatedly, spawnChild } from './support.js';
+import { endsWhileReading, expectOutcome, modelFiles, repeatedly, spawnChild } from './support.js';
 
 const files = modelFiles();
 const steps = ['in flight', 'worker gone', 'main goes on', 'done'];
@@ -27,4 +27,12 @@ describe('a worker_thread', () => {
   });
 
   it('computes what it should beside nine others', () => runScenario('ten', 1));
+});
+
+describe('a worker_thread that ends while lanes read what it was given', () => {
+  for (const work of ['linalg', 'ops', 'put', 'model']) {
+    it(`${work}: it is terminated`, () => endsWhileReading(work, 'terminate', 3));
+  }
+  it('linalg: it calls process.exit', () => endsWhileReading('linalg', 'exit', 3));
+  it("its results are another thread's to read", () => endsWhileReading('sent', 'terminate', 3));
 });

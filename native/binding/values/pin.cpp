@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include "binding/values/given.h"
 #include "core/error.h"
 
 namespace tensorlane {
@@ -21,6 +22,12 @@ GetBackingStore find_get_backing_store(Napi::Env env) {
 std::shared_ptr<void> backing_store(const Napi::ArrayBuffer& buffer) {
   static const GetBackingStore get = find_get_backing_store(buffer.Env());
   return get == nullptr ? nullptr : get(static_cast<napi_value>(buffer));
+}
+
+// Memory of our own first: of an external array the backing store keeps the address, and not the memory.
+std::shared_ptr<void> hold(Napi::ArrayBuffer buffer) {
+  if (auto owner = given::share(buffer.Data())) return owner;
+  return backing_store(buffer);
 }
 
 struct View {
@@ -56,7 +63,7 @@ Pin Pin::make(const Napi::Value& value, bool copy) {
   const View view = look_at(value);
   Pin pin;
   if (!copy && !view.bytes.empty() && can_pin(view.buffer)) {
-    pin.store_ = backing_store(view.buffer.As<Napi::ArrayBuffer>());
+    pin.store_ = hold(view.buffer.As<Napi::ArrayBuffer>());
   }
   if (pin.store_ != nullptr) {
     pin.bytes_ = view.bytes;
@@ -75,7 +82,7 @@ Pin Pin::own(const Napi::Value& value) {
   const View view = look_at(value);
   Pin pin;
   pin.bytes_ = view.bytes;
-  if (!view.bytes.empty()) pin.store_ = backing_store(view.buffer.As<Napi::ArrayBuffer>());
+  if (!view.bytes.empty()) pin.store_ = hold(view.buffer.As<Napi::ArrayBuffer>());
   if (pin.store_ == nullptr) pin.value_ = Napi::Persistent(value.As<Napi::Object>());
   return pin;
 }

@@ -4,7 +4,7 @@
 // then freed by whoever received it. What holds is a share in the buffer's backing store, which V8 hands out but
 // Node-API does not. So V8's function is looked up at run time, and nothing of ours is bound to a V8 version; where it
 // is not found, or where the memory could still shrink under us (a resizable buffer), the bytes are copied at once
-// instead.
+// instead. An external array's backing store does not hold either: what of it is ours is held by its owner (given.h).
 #pragma once
 
 #include <napi.h>
@@ -36,7 +36,7 @@ class Pin {
   static Pin make(const Napi::Value& view, bool copy);
 
   std::span<std::byte> bytes_;
-  std::shared_ptr<void> store_;  // the backing store, or
+  std::shared_ptr<void> store_;  // the backing store, or the owner of an external array's memory; or
   std::vector<std::byte> copy_;  // the bytes themselves, or
   Napi::ObjectReference value_;  // for lib/'s buffers where V8's function is missing
 };

@@ -17,6 +17,7 @@
 #include <string>
 #include <utility>
 
+#include "binding/values/given.h"
 #include "binding/values/pin.h"
 #include "core/error.h"
 
@@ -67,26 +68,25 @@ inline Napi::ArrayBuffer new_array(Napi::Env env, std::size_t bytes) {
   }
 }
 
-// A JS buffer over native memory, which lives as long as `owner`. Where V8 refuses foreign memory (Electron), and where
+// A JS buffer over native memory, which lives as long as `owner`; pins of it have a share in that. Where V8 refuses foreign memory (Electron), and where
 // the memory is so small that it costs more to keep track of it than to copy it, a copy. Errors: OutOfMemory.
 template <typename Owner>
 Napi::Value give_to_js(Napi::Env env, const void* data, std::size_t bytes, std::unique_ptr<Owner> owner) {
   check_fits_js(bytes);
+  const std::shared_ptr<Owner> shared(std::move(owner));
   if (bytes > Pin::kCopyUpTo) {
+    given::add(data, shared);
     napi_value buffer = nullptr;
     const napi_status status = napi_create_external_arraybuffer(
-        env, const_cast<void*>(data), bytes, [](napi_env, void*, void* hint) { delete static_cast<Owner*>(hint); },
-        owner.get(), &buffer);
-    if (status == napi_ok) {
-      static_cast<void>(owner.release());
-      return {env, buffer};
-    }
+        env, const_cast<void*>(data), bytes, [](napi_env, void*, void* array) { given::remove(array); },
+        const_cast<void*>(data), &buffer);
+    if (status == napi_ok) return {env, buffer};
     if (status != napi_no_external_buffers_allowed) {
-      // Whether the owner has been deleted is not said, and twice is worse than never.
-      static_cast<void>(owner.release());
+      // Whether the finalizer has run or will is not said, and freeing what it then frees again is worse than never.
       if (env.IsExceptionPending()) static_cast<void>(env.GetAndClearPendingException());
       throw Error(Code::OutOfMemory, "V8 does not take a result of " + std::to_string(bytes) + " bytes");
     }
+    given::remove(data);
   }
   Napi::ArrayBuffer copy = new_array(env, bytes);
   if (bytes != 0) std::memcpy(copy.Data(), data, bytes);
