@@ -48,6 +48,7 @@ export function writePlatformPackage(target, addon, folder) {
     description: `The native addon of tensorlane ${what}for linux-${target.arch}`,
     license: root.license,
     ...(root.repository ? { repository: root.repository } : {}),
+    type: 'commonjs',
     main: 'index.js',
     files,
     os: ['linux'],
