@@ -30,16 +30,16 @@ cudaError_t create_event(Device& device, cudaEvent_t* handle, unsigned int flags
   return cudaSuccess;
 }
 
+// On the stream in the moment in which others can wait for it: a wait that came to the stream first would never end.
 cudaError_t record_event(cudaEvent_t handle, CUstream_st& stream) {
   auto op = std::make_unique<Op>();
-  {
-    const Quiet quiet;
-    CUevent_st* event = find_event(handle);
-    if (event == nullptr || event->device != stream.device) return cudaErrorInvalidResourceHandle;
-    event->latest = std::make_shared<Record>();
-    op->record = event->latest;
-  }
-  submit(stream, std::move(op));
+  prepare(*op);
+  const Quiet quiet;
+  CUevent_st* event = find_event(handle);
+  if (event == nullptr || event->device != stream.device) return cudaErrorInvalidResourceHandle;
+  event->latest = std::make_shared<Record>();
+  op->record = event->latest;
+  append(stream, std::move(op));
   return cudaSuccess;
 }
 

@@ -134,36 +134,37 @@ bool remove_allocation(const void* pointer, Allocation& removed) {
   return true;
 }
 
+// On the stream in the moment in which an allocation of another thread can have the block: after that one's use of it, the
+// free would take the block away again.
 cudaError_t free_on_stream(CUstream_st& stream, const void* pointer) {
   auto op = std::make_unique<Op>();
-  {
-    const Quiet quiet;
-    const auto found = state().allocations.find(host_address(pointer));
-    if (found == state().allocations.end() || found->second.pool == nullptr) return cudaErrorInvalidValue;
-    auto pending = std::make_shared<PendingFree>();
-    remove_allocation(pointer, pending->allocation);
-    pending->stream = &stream;
-    pending->executed = std::make_shared<Record>();
-    op->record = pending->executed;
-    PendingFree* raw = pending.get();
-    op->work = [raw] {
-      // The list holds it until here; its numbers do not change any more.
-      Block block;
-      std::size_t bytes = 0;
-      {
-        const Quiet reading;
-        block = raw->allocation.block;
-        bytes = raw->allocation.bytes;
-      }
-      end_life(block, bytes);
-      const Quiet leaving;
-      if (!raw->taken) forget(raw->allocation);
-      state().pending_frees.remove_if([raw](const auto& entry) { return entry.get() == raw; });
-    };
-    state().pending_frees.push_back(std::move(pending));
-  }
   op->always = true;
-  submit(stream, std::move(op));
+  prepare(*op);
+  const Quiet quiet;
+  const auto found = state().allocations.find(host_address(pointer));
+  if (found == state().allocations.end() || found->second.pool == nullptr) return cudaErrorInvalidValue;
+  auto pending = std::make_shared<PendingFree>();
+  remove_allocation(pointer, pending->allocation);
+  pending->stream = &stream;
+  pending->executed = std::make_shared<Record>();
+  op->record = pending->executed;
+  PendingFree* raw = pending.get();
+  op->work = [raw] {
+    // The list holds it until here; its numbers do not change any more.
+    Block block;
+    std::size_t bytes = 0;
+    {
+      const Quiet reading;
+      block = raw->allocation.block;
+      bytes = raw->allocation.bytes;
+    }
+    end_life(block, bytes);
+    const Quiet leaving;
+    if (!raw->taken) forget(raw->allocation);
+    state().pending_frees.remove_if([raw](const auto& entry) { return entry.get() == raw; });
+  };
+  state().pending_frees.push_back(std::move(pending));
+  append(stream, std::move(op));
   return cudaSuccess;
 }
 

@@ -149,9 +149,17 @@ HeldStream::~HeldStream() {
 }
 
 std::uint64_t submit(CUstream_st& stream, std::unique_ptr<Op> op) {
-  op->at_execution = take_fault_at_execution();
-  release(op.get());
+  prepare(*op);
   const Quiet quiet;
+  return append(stream, std::move(op));
+}
+
+void prepare(Op& op) {
+  op.at_execution = take_fault_at_execution();
+  release(&op);
+}
+
+std::uint64_t append(CUstream_st& stream, std::unique_ptr<Op> op) {
   stream.queue.push_back(std::move(op));
   stream.filled.notify_one();
   return ++stream.submitted;

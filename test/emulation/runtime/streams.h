@@ -47,6 +47,10 @@ class HeldStream {
 // Returns the position in the stream, for wait_for_stream(). The work of a call that has a fault planned at its
 // execution is replaced by the fault.
 std::uint64_t submit(CUstream_st& stream, std::unique_ptr<Op> op);
+// Its two halves, for what must be on the stream at the moment in which others can see it: prepare() without the lock,
+// append() under it.
+void prepare(Op& op);
+std::uint64_t append(CUstream_st& stream, std::unique_ptr<Op> op);
 void wait_for_stream(CUstream_st& stream, std::uint64_t position);
 // All that was submitted to a device's streams, or to those that synchronise with the default stream only.
 void wait_for_device(const Device& device, bool blocking_streams_only = false);

@@ -201,6 +201,41 @@ TEST_CASE("what is freed on a stream serves it again at once, and others when it
   CHECK_EQ(emulation::live().device_allocations, 0);
 }
 
+TEST_CASE("a free and an allocation that two threads put on one stream") {
+  constexpr int kBlocks = 64;
+  constexpr std::size_t kBytes = 256;
+  const Stream stream;
+  unsigned char* host = nullptr;
+  OK(cudaMallocHost(&host, kBlocks * kBytes));
+  int wrong = 0;
+  for (int round = 0; round < 1000; ++round) {
+    std::vector<void*> old(kBlocks);
+    std::vector<void*> fresh(kBlocks);
+    for (void*& block : old) OK(cudaMallocAsync(&block, kBytes, stream));
+    std::atomic<int> ready{0};
+    const auto together = [&] {
+      for (++ready; ready < 2;) std::this_thread::yield();
+    };
+    std::thread frees([&] {
+      together();
+      for (void* block : old) cudaFreeAsync(block, stream);
+    });
+    together();
+    for (void*& block : fresh) cudaMallocAsync(&block, kBytes, stream);
+    for (void* block : fresh) cudaMemsetAsync(block, 7, kBytes, stream);
+    frees.join();
+    for (int i = 0; i < kBlocks; ++i) {
+      OK(cudaMemcpyAsync(host + i * kBytes, fresh[i], kBytes, cudaMemcpyDeviceToHost, stream));
+    }
+    stream.wait();
+    wrong +=
+        static_cast<int>(std::count_if(host, host + kBlocks * kBytes, [](unsigned char byte) { return byte != 7; }));
+    for (void* block : fresh) OK(cudaFreeAsync(block, stream));
+  }
+  OK(cudaFreeHost(host));
+  CHECK_EQ(wrong, 0);
+}
+
 TEST_CASE("allocations from the default pool, freed by either call") {
   const Clean clean;
   const Stream stream;
