@@ -294,6 +294,20 @@ export interface SessionSettings {
   customOpsLibraries: readonly string[];
 }
 
+/** An execution provider of ONNX Runtime's. */
+export interface ProviderRequest {
+  /** 'cpu', 'cuda', or the name that a library of its own has for it. */
+  name: string;
+  /** Which of its devices. */
+  device?: number;
+  /** The path of a library of its own. */
+  library?: string;
+  /** What to do where it cannot be had, if that is known. */
+  remedy?: string;
+  /** Keys and values in turn. */
+  options?: readonly string[];
+}
+
 export interface LoadOptions {
   /** Path of ONNX Runtime's shared library; the first one of a process is kept. */
   runtime: string;
@@ -301,8 +315,8 @@ export interface LoadOptions {
   threads: number;
   /** Of ONNX Runtime's threads, 0 to 19; null: as far as lanes stand back for which it is null. */
   niceness: number | null;
-  /** The GPU to run on where this ONNX Runtime can. */
-  cudaDevice?: number;
+  /** In order; none: the CPU. Where 'cpu' is not among them, that one cannot be had is an error. */
+  providers?: readonly ProviderRequest[];
   session?: SessionSettings;
   /** Files of weights, by the names that the model has for them. */
   externalData?: readonly { path: string; data: Uint8Array }[];
@@ -399,7 +413,7 @@ export interface RunRequest {
   rows: readonly number[];
   /** For each wanted output a buffer to write it to if it fits, or nothing. */
   staging: readonly (Uint8Array | undefined)[];
-  /** CPU, for a run that is not parted: numbers stay on the device, in a Buffer each. */
+  /** On the CPU, or `inDeviceMemory`, for a run that is not parted: numbers stay on the device, in a Buffer each. */
   resident?: boolean;
   /** Only its lane computes, whatever threads models share. */
   alone?: boolean;
@@ -457,11 +471,16 @@ export class Model {
     outputs: ValueDescription[];
     /** Initializers that a run may be given another value for. */
     overridable: ValueDescription[];
-    provider: 'cpu' | 'cuda';
+    /** 'cpu', 'cuda', or a plugin's name. */
+    provider: string;
+    /** Which provider runs which node, where it is not the CPU alone and ONNX Runtime tells of it. */
+    nodes?: { provider: string; name: string; operator: string }[];
+    /** Runs of tensors of numbers are in the memory of the device, which the lane does not wait for. */
+    inDeviceMemory: boolean;
     /** How many threads may compute a run, its lane's among them, and whether the others are shared with other models. */
     threads: number;
     sharesThreads: boolean;
-    /** Why not on the GPU, where one was wanted. */
+    /** Why not on the first that was asked for. */
     fallbackReason?: string;
     /** Where it was asked for: what the graph says of all inputs. */
     rows?: RowsFinding & {

@@ -14,6 +14,7 @@ const addons = sanitizer ? build : `${build}Release/`;
 const emulation = {
   TENSORLANE_ADDON: `${addons}tensorlane.node`,
   TENSORLANE_EMULATION: `${addons}emulation_control.node`,
+  TENSORLANE_EMULATED_PROVIDER: `${addons}libonnxruntime_providers_emulated.so`,
   TENSORLANE_CUDA_LIBRARIES: `${build}emulated-cuda/lib`,
   EMULATION_DEVICES: '2',
   // Streams dawdle at random, from this seed on.

@@ -45,7 +45,7 @@ export type {
 } from './linalg/solving.js';
 
 export type { BatchingFinding, RowsVerdict } from './model/finding.js';
-export type { ModelBatching, ModelStats } from './model/model.js';
+export type { ModelBatching, ModelInfo, ModelStats } from './model/model.js';
 export type {
   BatchAxisOptions,
   BatchingOptions,
@@ -54,6 +54,7 @@ export type {
   RateLimiterOptions,
   WarmupOptions,
 } from './model/options.js';
+export type { BuiltInProvider, NodePlacement, PluginProvider, Provider } from './model/providers.js';
 export type { RunOptions } from './model/run.js';
 export type { SequenceOptions } from './model/sequence.js';
 export type { ExternalDataFile, SessionOptions } from './model/session-options.js';

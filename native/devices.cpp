@@ -4,6 +4,7 @@
 #include "cpu/cpu_device.h"
 #ifdef TENSORLANE_WITH_CUDA
 #include "cuda/cuda_device.h"
+#include "cuda/onnx/model_run.h"
 #endif
 
 namespace tensorlane {
@@ -32,6 +33,14 @@ std::shared_ptr<Device> open_device(const DeviceOptions& options) {
 #else
   throw Error(Code::NoDevice, list_devices().no_cuda);
 #endif
+}
+
+RunPlace run_place([[maybe_unused]] const Device& device) {
+#ifdef TENSORLANE_WITH_CUDA
+  constexpr std::uint32_t kNvidia = 0x10DE;
+  if (device.info().kind == "cuda") return {std::make_shared<cuda::CudaModelRuns>(), kNvidia, device.info().index};
+#endif
+  return {};
 }
 
 }  // namespace tensorlane

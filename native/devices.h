@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "device/device.h"
+#include "device/model_runs.h"
 
 namespace tensorlane {
 
@@ -28,5 +29,8 @@ DeviceList list_devices();
 
 // Errors: NoDevice, OutOfMemory.
 std::shared_ptr<Device> open_device(const DeviceOptions& options);
+
+// Where the values of a device's models lie while they run.
+RunPlace run_place(const Device& device);
 
 }  // namespace tensorlane

@@ -106,6 +106,11 @@ export class Layout {
     this.pads = padding !== undefined;
   }
 
+  /** Whether its inputs and outputs are tensors of numbers, all of them. */
+  get ofNumbers(): boolean {
+    return [...this.inputs, ...this.outputs].every(({ type }) => type !== undefined && type !== 'string');
+  }
+
   /** The length that a request of this one is padded to. */
   paddedLength(length: number): number {
     if (this.lengths === undefined) return length <= 1 ? length : 2 ** Math.ceil(Math.log2(length));

@@ -1,7 +1,8 @@
 // The models of a device: loading them, and disposing of those that are left when the device is.
 
 import { basename } from 'node:path';
-import type { Device as NativeDevice, Model as NativeModel } from '../../binding.js';
+import type { Device as NativeDevice, Model as NativeModel, ProviderRequest } from '../../binding.js';
+import { placeBesideCudaProvider } from '../addon/cuda-provider.js';
 import { findOnnxRuntime } from '../addon/onnxruntime.js';
 import { Limiter } from '../batching/limiter.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
@@ -51,17 +52,27 @@ export class LoadedModels {
     const options = typeof asked?.tuned === 'string' ? { ...asked, tuned: await readTuned(asked.tuned) } : asked;
     const device = this.#device();
     const { threads, lanes, resources, niceness, cudaDevice } = this.#options;
-    const settings = completeLoadModelOptions(options, { threads, lanes, resources });
-    const runtime = findOnnxRuntime(this.#options.onnxruntime);
-    const gpu = cudaDevice === undefined ? {} : { cudaDevice };
+    const settings = completeLoadModelOptions(options, { threads, lanes, resources, cudaDevice });
+    const { path: runtime, remedy } = placeBesideCudaProvider(findOnnxRuntime(this.#options.onnxruntime));
     let loading: Promise<NativeModel> | undefined;
     try {
       const { inputs = {}, outputs = {} } = settings.batchAxis;
       const examines = settings.batching !== 'off' && !settings.independentRows;
       const rows = examines ? { rows: { inputs, outputs } } : {};
       const { session, externalData } = settings;
+      const isCuda = ({ name, library }: ProviderRequest) => name === 'cuda' && library === undefined;
+      const providers = settings.providers.map((one) =>
+        isCuda(one) && remedy !== undefined ? { ...one, remedy } : one,
+      );
       const given = { ...(session && { session }), ...(externalData && { externalData }) };
-      loading = device.loadModel(source, { runtime, threads: settings.threads, niceness, ...gpu, ...rows, ...given });
+      loading = device.loadModel(source, {
+        runtime,
+        threads: settings.threads,
+        niceness,
+        providers,
+        ...rows,
+        ...given,
+      });
       this.#loading.add(loading);
       const loaded = await loading;
       if (this.#closed) {

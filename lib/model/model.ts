@@ -21,6 +21,7 @@ import { Independence } from './independence.js';
 import { type Batchable, Layout } from './layout.js';
 import type { ModelSettings } from './options.js';
 import type { QueuedRun } from './page.js';
+import type { NodePlacement } from './providers.js';
 import { checkRunOptions, type Feeds, logOf, type Outputs, type RunOptions } from './run.js';
 import { type RunInTurn, Sequence, type SequenceOptions } from './sequence.js';
 import { type CheckedFeeds, Signature } from './signature.js';
@@ -37,12 +38,24 @@ export interface ModelBatching {
   readonly finding?: BatchingFinding;
 }
 
+/** How ONNX Runtime has loaded a model. */
+export interface ModelInfo {
+  readonly provider: string;
+  readonly fallbackReason?: string;
+  /** Where its inputs and outputs lie while it runs: with 'device', lanes go on while the device works, and nothing is copied twice. */
+  readonly memory: 'host' | 'device';
+  /** Of ONNX Runtime's: all lanes run one, and share its weights. */
+  readonly sessions: 1;
+  /** Which provider runs which node. Undefined where the CPU runs all of them, and with an ONNX Runtime before 1.24, which does not tell. */
+  readonly nodes?: readonly NodePlacement[];
+}
+
 export type ModelStats = BatcherStats;
 
 /** How a model gets at the tensors of its device. */
 export interface TensorAccess {
   readonly runner: Runner;
-  /** Whether ONNX Runtime reads the device's memory. */
+  /** Whether ONNX Runtime reads the device's memory, whatever it computes on: where that is the host's. */
   readonly readsDevice: boolean;
 }
 
@@ -62,16 +75,19 @@ export class LoadedModel implements AsyncDisposable {
   /** Initializers that a run may be given another value for, as if they were inputs; such a run shares no batch. */
   readonly overridableInitializers: readonly ValueInfo[];
   readonly concurrency: number;
-  /** What ONNX Runtime runs it on. */
-  readonly provider: 'cpu' | 'cuda';
-  /** Why a model of a CUDA device does not run on the GPU. */
+  /** What ONNX Runtime runs it on: 'cpu', 'cuda', or the name of a plugin. */
+  readonly provider: string;
+  /** Why not on the first of the providers that were asked for; on a CUDA device, why not on the GPU. */
   readonly fallbackReason: string | undefined;
+  readonly info: ModelInfo;
   readonly #native: NativeModel;
   readonly #layout: Layout;
   readonly #signature: Signature;
   readonly #batcher: Batcher<QueuedRun, Outputs>;
   readonly #settings: ModelSettings;
   readonly #tensors: TensorAccess;
+  /** Whether ONNX Runtime reads and writes the device's memory. */
+  readonly #readsDevice: boolean;
   readonly #onDisposed: () => void;
   /** Where it was asked whether rows change one another's outputs. */
   readonly #independence: Independence | undefined;
@@ -88,8 +104,10 @@ export class LoadedModel implements AsyncDisposable {
     const description = native.describe();
     this.provider = description.provider;
     this.fallbackReason = description.fallbackReason;
+    this.info = infoOf(description);
     this.#layout = new Layout(description, settings.batchAxis, settings.padding);
-    this.#signature = new Signature(this.#layout, tensors.readsDevice);
+    this.#readsDevice = tensors.readsDevice || (description.inDeviceMemory && this.#layout.ofNumbers);
+    this.#signature = new Signature(this.#layout, this.#readsDevice);
     this.inputs = this.#layout.given.map(({ info }) => info);
     this.outputs = this.#layout.outputs.map(({ info }) => info);
     this.overridableInitializers = this.#layout.overridable;
@@ -180,7 +198,7 @@ export class LoadedModel implements AsyncDisposable {
     const checked = checkedThere ?? this.#check(await inHostMemory(feeds), options)!;
     const { key, rows, alone, onDevice: used } = checked;
     const held = used ? useDeviceTensors(checked.tensors, this.#tensors.runner) : [];
-    const stays = resident && this.#tensors.readsDevice;
+    const stays = resident && this.#readsDevice;
     try {
       const log = logOf(options);
       const payload = { checked, outputs, alone, resident: stays, log, page: undefined, place: 0 };
@@ -322,6 +340,17 @@ export class LoadedModel implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }
+}
+
+function infoOf(description: ReturnType<NativeModel['describe']>): ModelInfo {
+  const { provider, fallbackReason, inDeviceMemory, nodes } = description;
+  return {
+    provider,
+    memory: inDeviceMemory ? 'device' : 'host',
+    sessions: 1,
+    ...(fallbackReason !== undefined && { fallbackReason }),
+    ...(nodes !== undefined && { nodes }),
+  };
 }
 
 /** As a request that runs by itself, all rows of which are one to the batcher. */

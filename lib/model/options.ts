@@ -1,6 +1,6 @@
 // The options of loadModel, checked and completed.
 
-import type { SessionSettings } from '../../binding.js';
+import type { ProviderRequest, SessionSettings } from '../../binding.js';
 import {
   type BatcherOptions,
   type BatcherSettings,
@@ -24,6 +24,7 @@ import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
 import type { ModelValue } from '../tensor/types.js';
 import { type BatchingFinding, checkedFinding } from './finding.js';
+import { completeProviders, type Provider } from './providers.js';
 import {
   checkedExternalData,
   completeSessionOptions,
@@ -113,6 +114,12 @@ export interface LoadModelOptions {
   rateLimiter?: RateLimiterOptions | undefined;
   /** Runs the model before `loadModel` resolves, so that the first requests do not pay for what is done once. */
   warmup?: WarmupOptions | boolean | undefined;
+  /**
+   * What it is to run on, in order: each gets those nodes that it can run and that none before it took. On a CUDA device
+   * ['cuda', 'cpu'] by default, else ['cpu']. Where one cannot be had, the next is tried, and `model.fallbackReason` says why;
+   * without 'cpu' among them loading fails then. Nodes that none of them runs are the CPU's in any case: `model.info.nodes`.
+   */
+  providers?: readonly Provider[] | undefined;
   /** Names the model in events and metrics; its file's name by default. */
   name?: string | undefined;
   /** ONNX Runtime's own settings, under onnxruntime-node's names. */
@@ -137,7 +144,8 @@ export interface ModelSettings {
   readonly threads: number;
   readonly rateLimiter: { readonly resources: number; readonly weight: number };
   readonly warmup: WarmupOptions | undefined;
-  /** As the addon takes them. */
+  /** As the addon takes them, like what follows. */
+  readonly providers: readonly ProviderRequest[];
   readonly session: SessionSettings | undefined;
   readonly externalData: readonly { path: string; data: Uint8Array }[] | undefined;
 }
@@ -149,6 +157,7 @@ const names = namesOf<LoadModelOptions>({
   threads: true,
   rateLimiter: true,
   warmup: true,
+  providers: true,
   name: true,
   session: true,
   externalData: true,
@@ -177,7 +186,7 @@ const batchingNames = new Set([
 /** Errors: ERR_ARGUMENT, naming the option, its value and what is allowed. */
 export function completeLoadModelOptions(
   options: LoadModelOptions,
-  device: { threads: number; lanes: number; resources: number },
+  device: { threads: number; lanes: number; resources: number; cudaDevice: number | undefined },
 ): ModelSettings {
   refuseUnknown(plainObject('loadModel: options', options), names, 'loadModel');
   const batching = options.batching === undefined ? {} : options.batching;
@@ -221,6 +230,7 @@ export function completeLoadModelOptions(
     threads: wholeNumber('threads', options.threads, device.threads, 1, mostThreads),
     rateLimiter: checkedRateLimiter(options.rateLimiter === undefined ? {} : options.rateLimiter, device.resources),
     warmup: checkedWarmup(options.warmup, settings),
+    providers: completeProviders(options.providers, device.cudaDevice),
     session: options.session === undefined ? undefined : completeSessionOptions(options.session),
     externalData: options.externalData === undefined ? undefined : checkedExternalData(options.externalData),
   };

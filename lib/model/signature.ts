@@ -82,7 +82,9 @@ export class Signature {
       const tensor = given[input.name] as Tensor;
       if (checkInput(input, tensor, given, inputs, asDeclared)) {
         onDevice = true;
-        const isRead = this.#readsDevice && !(batched && (input.axis === undefined || this.#layout.pads));
+        // A bool on the device may be any byte but 0, which ONNX Runtime's operators would not take for true.
+        const isBool = input.type === 'bool';
+        const isRead = this.#readsDevice && !isBool && !(batched && (input.axis === undefined || this.#layout.pads));
         if (!isRead) return undefined;
       }
       const { dims } = tensor;

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "onnx/empty_sequence.h"
+#include "onnx/input_bytes.h"
 #include "onnx/memory.h"
 #include "onnx/values.h"
 
@@ -33,20 +34,6 @@ bool used_in_place(DType type, const std::vector<Operand>& parts) {
     default:
       return parts.front().buffer != nullptr;
   }
-}
-
-std::size_t total_bytes(const InputParts& input) {
-  std::size_t bytes = 0;
-  for (const Operand& part : input.parts) bytes += part.bytes;
-  return bytes;
-}
-
-// A bool is one byte, 0 or anything else, as numpy and our callers have it; the runtime's operators compare bytes, and take
-// 255 for neither true nor false.
-std::byte* copy_elements(DType type, const Operand& from, std::byte* to) {
-  if (type != DType::Bool) return std::copy_n(from.data, from.bytes, to);
-  return std::transform(from.data, from.data + from.bytes, to,
-                        [](std::byte value) { return std::byte{value != std::byte{0}}; });
 }
 
 // Of a map's keys, which are a tensor of one dimension.
@@ -92,7 +79,7 @@ class InputMaker {
 
   // Where the parts do not lie in one piece, or might change, they are copied to the staging memory.
   ort::OwnedValue make_numbers(DType type, const InputParts& input) {
-    const std::size_t bytes = total_bytes(input);
+    const std::size_t bytes = total_bytes(input.parts);
     const ort::MemoryInfo* memory = runtime_.host_memory;
     std::byte* data = staging_;
     if (used_in_place(type, input.parts)) {
@@ -146,7 +133,7 @@ std::size_t staged_bytes(const ValueType& type, const InputParts& input) {
   if (type.kind == ValueKind::Optional) return staged_bytes(*type.inner, input);
   switch (input.form) {
     case ValueForm::Tensor:
-      return used_in_place(type.type, input.parts) ? 0 : round_up(total_bytes(input));
+      return used_in_place(type.type, input.parts) ? 0 : round_up(total_bytes(input.parts));
     case ValueForm::Sequence: {
       std::size_t bytes = 0;
       for (const InputParts& item : input.items) bytes += staged_bytes(*type.inner, item);

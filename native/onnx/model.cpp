@@ -7,6 +7,19 @@
 
 namespace tensorlane {
 
+Model::Model(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options, RunPlace place)
+    : runtime_(&runtime), session_(runtime, source, options), runs_(runtime) {
+  if (!DeviceRuns::possible(runtime, session_, place)) return;
+  device_runs_ = std::make_unique<DeviceRuns>(runtime, session_, provider().device, std::move(place.runs));
+}
+
+void Model::run_there(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
+                      bool resident, DeviceRuns::Deliver deliver, const RunLog& log) {
+  // What nodes of the CPU's there are gain no help: the lane is soon back.
+  const SharedThreads::Run shared(runtime_->shared_threads.get(), runs_long_, true);
+  device_runs_->run(lane, runs_, log, inputs, wanted, resident, std::move(deliver));
+}
+
 std::vector<Output> Model::run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
                                bool alone, const RunLog& log) {
   const ort::Api& api = runtime_->api;

@@ -4,11 +4,13 @@
 
 #include <atomic>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "core/lane.h"
+#include "onnx/device_runs.h"
 #include "onnx/runs.h"
 #include "onnx/session.h"
 #include "onnx/values.h"
@@ -17,15 +19,18 @@ namespace tensorlane {
 
 class Model {
  public:
-  // Errors: Model; Argument, for a provider that there is not.
-  Model(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options)
-      : runtime_(&runtime), session_(runtime, source, options), runs_(runtime) {}
+  // `place` is the device of the lanes that will run it, where that has memory of its own. Errors: Model; Argument, for a provider that
+  // there is not.
+  Model(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options, RunPlace place = {});
 
   // Behind those that every run needs, from overridable_from() on, the initializers that one may override.
   [[nodiscard]] const std::vector<ValueInfo>& inputs() const noexcept { return session_.inputs(); }
   [[nodiscard]] std::size_t overridable_from() const noexcept { return session_.overridable_from(); }
   [[nodiscard]] const std::vector<ValueInfo>& outputs() const noexcept { return session_.outputs(); }
   [[nodiscard]] const ProviderInUse& provider() const noexcept { return session_.provider(); }
+  [[nodiscard]] const std::optional<std::vector<NodePlacement>>& placement() const noexcept {
+    return session_.placement();
+  }
 
   // How many threads may compute a run, its lane's among them; and whether the others are shared with other models.
   [[nodiscard]] unsigned threads() const noexcept { return session_.threads(); }
@@ -36,6 +41,15 @@ class Model {
   // reach; Disposed; OutOfMemory.
   std::vector<Output> run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
                           bool alone = false, const RunLog& log = {});
+
+  // Whether runs may be such that the values lie in the memory of the lanes' device.
+  [[nodiscard]] bool in_device_memory() const noexcept { return device_runs_ != nullptr; }
+  // These outputs of these inputs; then run_there() is how, as DeviceRuns has it. Errors: also DeviceLost.
+  [[nodiscard]] bool runs_there(std::span<const InputParts> inputs, std::span<const std::size_t> wanted) const {
+    return device_runs_ != nullptr && device_runs_->takes(inputs, wanted);
+  }
+  void run_there(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted, bool resident,
+                 DeviceRuns::Deliver deliver, const RunLog& log = {});
 
   // Makes the runs in progress return early with an error, and later ones refuse, for a teardown that waits for them.
   // From any thread.
@@ -48,7 +62,8 @@ class Model {
   const ort::Runtime* runtime_;
   Session session_;
   Runs runs_;
-  std::atomic<bool> runs_long_{false};  // see SharedThreads::Run
+  std::atomic<bool> runs_long_{false};       // see SharedThreads::Run
+  std::unique_ptr<DeviceRuns> device_runs_;  // null: values lie in host memory
 };
 
 }  // namespace tensorlane

@@ -11,7 +11,6 @@ namespace {
 
 #define TENSORLANE_ORT_SLOT(name, slot, since, result, arguments) std::size_t{slot},
 constexpr std::array kSlots{TENSORLANE_ORT_FUNCTIONS(TENSORLANE_ORT_SLOT)};
-#undef TENSORLANE_ORT_SLOT
 static_assert(std::ranges::adjacent_find(kSlots, std::greater_equal<>()) == kSlots.end(),
               "two functions have one place, or they are out of order");
 
@@ -20,9 +19,14 @@ static_assert(std::ranges::adjacent_find(kSlots, std::greater_equal<>()) == kSlo
 TENSORLANE_ORT_FUNCTIONS(TENSORLANE_ORT_SINCE)
 #undef TENSORLANE_ORT_SINCE
 
+constexpr std::array kLaterSlots{TENSORLANE_ORT_LATER_FUNCTIONS(TENSORLANE_ORT_SLOT)};
+static_assert(std::ranges::adjacent_find(kLaterSlots, std::greater_equal<>()) == kLaterSlots.end(),
+              "two later functions have one place, or they are out of order");
+#undef TENSORLANE_ORT_SLOT
+
 }  // namespace
 
-Api read_table(const void* table, const std::string& library) {
+Api read_table(const void* table, const std::string& library, std::uint32_t newest) {
   const auto* slots = static_cast<void* const*>(table);
   Api api;
   const auto read = [&]<typename Function>(Function& function, const char* name, std::size_t slot) {
@@ -34,6 +38,10 @@ Api read_table(const void* table, const std::string& library) {
   };
 #define TENSORLANE_ORT_READ(name, slot, since, result, arguments) read(api.name, #name, slot);
   TENSORLANE_ORT_FUNCTIONS(TENSORLANE_ORT_READ)
+#undef TENSORLANE_ORT_READ
+#define TENSORLANE_ORT_READ(name, slot, since, result, arguments) \
+  if ((since) <= newest) api.name = reinterpret_cast<decltype(api.name)>(slots[slot]);
+  TENSORLANE_ORT_LATER_FUNCTIONS(TENSORLANE_ORT_READ)
 #undef TENSORLANE_ORT_READ
   return api;
 }

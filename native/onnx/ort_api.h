@@ -1,6 +1,7 @@
 // ONNX Runtime's C API as a struct of functions, and owners of the objects that it makes.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "onnx/ort_functions.h"
@@ -11,11 +12,13 @@ struct Api {
 // NOLINTNEXTLINE(bugprone-macro-parentheses): names and types cannot stand in parentheses
 #define TENSORLANE_ORT_MEMBER(name, slot, since, result, arguments) result(*name) arguments = nullptr;
   TENSORLANE_ORT_FUNCTIONS(TENSORLANE_ORT_MEMBER)
+  TENSORLANE_ORT_LATER_FUNCTIONS(TENSORLANE_ORT_MEMBER)
 #undef TENSORLANE_ORT_MEMBER
 };
 
-// `table` is what GetApi(kApiVersion) of `library` gave. Errors: NoRuntime, naming a function that it lacks.
-Api read_table(const void* table, const std::string& library);
+// `table` is what GetApi(kApiVersion) of `library` gave, whose newest version is `newest`. Errors: NoRuntime, naming a function that
+// it lacks.
+Api read_table(const void* table, const std::string& library, std::uint32_t newest = kApiVersion);
 
 // unique_ptr for the runtime's objects: Owned<Value, &Api::ReleaseValue>.
 template <typename T, void (*Api::*Release)(T*)>
@@ -58,6 +61,7 @@ using OwnedRunOptions = Owned<RunOptions, &Api::ReleaseRunOptions>;
 using OwnedValue = Owned<Value, &Api::ReleaseValue>;
 using OwnedCudaProviderOptions = Owned<CudaProviderOptions, &Api::ReleaseCUDAProviderOptions>;
 using OwnedThreadingOptions = Owned<ThreadingOptions, &Api::ReleaseThreadingOptions>;
+using OwnedIoBinding = Owned<IoBinding, &Api::ReleaseIoBinding>;
 using OwnedCustomOpDomain = Owned<CustomOpDomain, &Api::ReleaseCustomOpDomain>;
 using OwnedTypeInfo = Owned<TypeInfo, &Api::ReleaseTypeInfo>;
 using OwnedTensorTypeInfo = Owned<TensorTypeInfo, &Api::ReleaseTensorTypeAndShapeInfo>;

@@ -28,6 +28,12 @@ struct OptionalTypeInfo;
 struct MemoryInfo;
 struct Allocator;
 struct CudaProviderOptions;
+struct IoBinding;
+struct KeyValuePairs;
+struct SyncStream;
+struct EpDevice;
+struct EpAssignedSubgraph;
+struct EpAssignedNode;
 struct ThreadingOptions;
 struct CustomOpDomain;
 struct CustomOp;
@@ -112,6 +118,7 @@ inline constexpr int kMemTypeDefault = 0;
   X(GetTensorTypeAndShape, 65, 1, Status*, (const Value*, TensorTypeInfo**))                                           \
   X(GetValueType, 67, 1, Status*, (const Value*, int*))                                                                \
   X(CreateCpuMemoryInfo, 69, 1, Status*, (int allocator_type, int mem_type, MemoryInfo**))                             \
+  X(MemoryInfoGetId, 72, 1, Status*, (const MemoryInfo*, int*))                                                        \
   X(AllocatorFree, 76, 1, Status*, (Allocator*, void*))                                                                \
   X(GetAllocatorWithDefaultOptions, 78, 1, Status*, (Allocator**))                                                     \
   X(GetValue, 80, 1, Status*, (const Value*, int index, Allocator*, Value**))                                          \
@@ -140,8 +147,15 @@ inline constexpr int kMemTypeDefault = 0;
   X(ReleaseThreadingOptions, 122, 3, void, (ThreadingOptions*))                                                        \
   X(AddFreeDimensionOverrideByName, 124, 3, Status*, (SessionOptions*, const char* name, std::int64_t))                \
   X(AddSessionConfigEntry, 130, 5, Status*, (SessionOptions*, const char* key, const char* value))                     \
+  X(RunWithBinding, 133, 5, Status*, (Session*, const RunOptions*, const IoBinding*))                                  \
+  X(CreateIoBinding, 134, 5, Status*, (Session*, IoBinding**))                                                         \
+  X(ReleaseIoBinding, 135, 5, void, (IoBinding*))                                                                      \
+  X(BindInput, 136, 5, Status*, (IoBinding*, const char* name, const Value*))                                          \
+  X(BindOutputToDevice, 138, 5, Status*, (IoBinding*, const char* name, const MemoryInfo*))                            \
+  X(GetBoundOutputValues, 140, 5, Status*, (const IoBinding*, Allocator*, Value***, std::size_t*))                     \
   X(SetGlobalIntraOpNumThreads, 147, 5, Status*, (ThreadingOptions*, int))                                             \
   X(SetGlobalInterOpNumThreads, 148, 5, Status*, (ThreadingOptions*, int))                                             \
+  X(AddRunConfigEntry, 165, 8, Status*, (RunOptions*, const char* key, const char* value))                             \
   X(HasValue, 192, 10, Status*, (const Value*, int*))                                                                  \
   X(SessionOptionsSetCustomCreateThreadFn, 196, 10, Status*, (SessionOptions*, CreateThread))                          \
   X(SessionOptionsSetCustomThreadCreationOptions, 197, 10, Status*, (SessionOptions*, void*))                          \
@@ -163,5 +177,29 @@ inline constexpr int kMemTypeDefault = 0;
     (const KernelContext*, void (*work)(void*, std::size_t), std::size_t total, std::size_t batches, void*))           \
   X(AddExternalInitializersFromFilesInMemory, 279, 18, Status*,                                                        \
     (SessionOptions*, const char* const* paths, char* const* bytes, const std::size_t* lengths, std::size_t count))
+
+// What newer runtimes have beside these, of version 22 and up: null in an older one. Whoever calls them looks first.
+#define TENSORLANE_ORT_LATER_FUNCTIONS(X)                                                                        \
+  X(RegisterExecutionProviderLibrary, 301, 22, Status*, (Env*, const char* registration_name, const char* path)) \
+  X(GetEpDevices, 303, 22, Status*, (const Env*, const EpDevice* const**, std::size_t*))                         \
+  X(SessionOptionsAppendExecutionProvider_V2, 304, 22, Status*,                                                  \
+    (SessionOptions*, Env*, const EpDevice* const* devices, std::size_t device_count, const char* const* keys,   \
+     const char* const* values, std::size_t count))                                                              \
+  X(EpDevice_EpName, 312, 22, const char*, (const EpDevice*))                                                    \
+  X(MemoryInfoGetVendorId, 322, 23, std::uint32_t, (const MemoryInfo*))                                          \
+  X(EpDevice_MemoryInfo, 374, 23, const MemoryInfo*, (const EpDevice*, int memory_type))                         \
+  X(SessionGetMemoryInfoForInputs, 380, 23, Status*, (const Session*, const MemoryInfo**, std::size_t))          \
+  X(SessionGetMemoryInfoForOutputs, 381, 23, Status*, (const Session*, const MemoryInfo**, std::size_t))         \
+  X(CreateSyncStreamForEpDevice, 383, 23, Status*, (const EpDevice*, const KeyValuePairs*, SyncStream**))        \
+  X(SyncStream_GetHandle, 384, 23, void*, (SyncStream*))                                                         \
+  X(ReleaseSyncStream, 385, 23, void, (SyncStream*))                                                             \
+  X(Session_GetEpGraphAssignmentInfo, 407, 24, Status*,                                                          \
+    (const Session*, const EpAssignedSubgraph* const**, std::size_t*))                                           \
+  X(EpAssignedSubgraph_GetEpName, 408, 24, Status*, (const EpAssignedSubgraph*, const char**))                   \
+  X(EpAssignedSubgraph_GetNodes, 409, 24, Status*,                                                               \
+    (const EpAssignedSubgraph*, const EpAssignedNode* const**, std::size_t*))                                    \
+  X(EpAssignedNode_GetName, 410, 24, Status*, (const EpAssignedNode*, const char**))                             \
+  X(EpAssignedNode_GetOperatorType, 412, 24, Status*, (const EpAssignedNode*, const char**))                     \
+  X(RunOptionsSetSyncStream, 413, 24, void, (RunOptions*, SyncStream*))
 
 }  // namespace tensorlane::ort

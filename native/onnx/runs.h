@@ -30,7 +30,7 @@ class Runs {
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;
 
-    [[nodiscard]] const ort::RunOptions* options() const noexcept { return options_.get(); }
+    [[nodiscard]] ort::RunOptions* options() const noexcept { return options_.get(); }
 
    private:
     Runs& runs_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <mutex>
 #include <string>
@@ -21,10 +22,17 @@ struct ApiBase {
   const char* (*get_version_string)();
 };
 
-// Of memory that there is not, the runtime has words only: those of its arena, of its mapping of files, and of the language.
+// The minor number of the library's version is that of its newest API, which it complains on stderr to be asked beyond.
+std::uint32_t newest_api(const std::string& version) {
+  unsigned minor = 0;
+  return std::sscanf(version.c_str(), "1.%u", &minor) == 1 ? minor : kApiVersion;
+}
+
+// Of memory that there is not, the runtime has words only: those of its arena, of what asks plugins' allocators, of its mapping of
+// files, and of the language.
 bool tells_of_memory(const std::string& message) {
-  constexpr std::array kWords{"Failed to allocate memory", "is smaller than requested bytes", "bad_alloc",
-                              "bad allocation"};
+  constexpr std::array kWords{"Failed to allocate memory", "Allocation failed", "is smaller than requested bytes",
+                              "bad_alloc", "bad allocation"};
   return std::ranges::any_of(kWords, [&](const char* words) { return message.find(words) != std::string::npos; });
 }
 
@@ -51,7 +59,7 @@ Runtime::Runtime(const std::string& library, int niceness) : path(library) {
   if (table == nullptr) {
     throw Error(Code::NoRuntime, "ONNX Runtime " + version + " at " + library + " is too old: 1.21 or later is needed");
   }
-  api = read_table(table, library);
+  api = read_table(table, library, newest_api(version));
   const Attempt starting(*this, "starting ONNX Runtime");
   // Errors come back as statuses and are thrown; the runtime's own log would only repeat them on stderr.
   shared_threads = SharedThreads::make(*this, niceness);

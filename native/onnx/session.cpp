@@ -22,6 +22,7 @@ namespace {
 
 constexpr const char* kLoading = "loading the model";
 constexpr const char* kReading = "reading the model";
+constexpr const char* kOnCpu = "cpu";
 
 // What the runtime hands through to create_thread is a pointer, so here is an int to point at for every niceness.
 constexpr auto kNiceness = [] {
@@ -159,15 +160,14 @@ Session::Session(const ort::Runtime& runtime, const ModelSource& source, const M
       threads_(options.threads == 0 ? usable_cores() : options.threads),
       shares_threads_(shares(runtime, options)) {
   const ort::Api& api = runtime.api;
-  const auto made = make_options(runtime, options, threads_, shares_threads_);
-  provider_ = add_provider(runtime, made.get(), options.provider);
-  apply_settings(runtime, made.get(), options.settings);
-  const ort::Attempt loading(runtime, kLoading);
-  if (const std::string* path = source.path()) {
-    loading(api.CreateSession(runtime.env, path->c_str(), made.get(), session_.out()));
-  } else {
-    const auto bytes = source.bytes();
-    loading(api.CreateSessionFromArray(runtime.env, bytes.data(), bytes.size(), made.get(), session_.out()));
+  try {
+    load(runtime, source, options, options.providers);
+  } catch (const Error& error) {
+    // What the model itself is to blame for comes back from the CPU, too.
+    if (provider_.name.empty() || provider_.name == kOnCpu || !may_fall_back(options.providers)) throw;
+    const std::string reason = "ONNX Runtime made no session on '" + provider_.name + "': " + error.what();
+    load(runtime, source, options, {});
+    provider_.fallback_reason = reason;
   }
   check_free_dimensions(source, options.settings);
   inputs_ = describe(runtime, get(), api.SessionGetInputCount, api.SessionGetInputName, api.SessionGetInputTypeInfo);
@@ -178,6 +178,24 @@ Session::Session(const ort::Runtime& runtime, const ModelSource& source, const M
   outputs_ =
       describe(runtime, get(), api.SessionGetOutputCount, api.SessionGetOutputName, api.SessionGetOutputTypeInfo);
   find_unranked(source, inputs_, outputs_);
+}
+
+void Session::load(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options,
+                   const std::vector<ProviderRequest>& providers) {
+  const ort::Api& api = runtime.api;
+  const auto made = make_options(runtime, options, threads_, shares_threads_);
+  provider_ = add_providers(runtime, made.get(), providers);
+  const bool only_cpu = provider_.name == kOnCpu;
+  if (!only_cpu) record_placement(runtime, made.get());
+  apply_settings(runtime, made.get(), options.settings);
+  const ort::Attempt loading(runtime, kLoading);
+  if (const std::string* path = source.path()) {
+    loading(api.CreateSession(runtime.env, path->c_str(), made.get(), session_.out()));
+  } else {
+    const auto bytes = source.bytes();
+    loading(api.CreateSessionFromArray(runtime.env, bytes.data(), bytes.size(), made.get(), session_.out()));
+  }
+  if (!only_cpu) placement_ = read_placement(runtime, get());
 }
 
 std::string Session::end_profiling(const ort::Runtime& runtime) {

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "onnx/model_source.h"
+#include "onnx/placement.h"
 #include "onnx/provider.h"
 #include "onnx/runtime.h"
 #include "onnx/session_settings.h"
@@ -18,13 +20,13 @@ struct ModelOptions {
   unsigned threads =
       0;             // cores one run may use; 0: all, of threads that are shared with other models where that can be
   int niceness = 0;  // 0 to 19, of the runtime's threads
-  ProviderRequest provider{};
+  std::vector<ProviderRequest> providers{};  // in order; none: the CPU
   SessionSettings settings{};
 };
 
 class Session {
  public:
-  // Errors: Model; Argument, for a free dimension that there is not.
+  // Errors: Model; Argument, for a free dimension that there is not, and as add_providers has them.
   Session(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options);
 
   [[nodiscard]] ort::Session* get() const noexcept { return session_.get(); }
@@ -32,6 +34,8 @@ class Session {
   // From any thread. Errors: Model.
   std::string end_profiling(const ort::Runtime& runtime);
   [[nodiscard]] const ProviderInUse& provider() const noexcept { return provider_; }
+  // Of a model that runs on more than the CPU, where the runtime tells of it.
+  [[nodiscard]] const std::optional<std::vector<NodePlacement>>& placement() const noexcept { return placement_; }
   // As the model's.
   [[nodiscard]] unsigned threads() const noexcept { return threads_; }
   [[nodiscard]] bool shares_threads() const noexcept { return shares_threads_; }
@@ -42,8 +46,12 @@ class Session {
   [[nodiscard]] const std::vector<ValueInfo>& outputs() const noexcept { return outputs_; }
 
  private:
+  void load(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options,
+            const std::vector<ProviderRequest>& providers);
+
   ort::OwnedSession session_;
   ProviderInUse provider_;
+  std::optional<std::vector<NodePlacement>> placement_;
   unsigned threads_;
   bool shares_threads_;
   std::vector<ValueInfo> inputs_;

@@ -1,6 +1,6 @@
 # The plain build's addon of the emulated GPU, in ${CMAKE_BINARY_DIR}/emulation: for the tests that a sanitizer would spoil, and
 # for `npm run gpu:pack -- --emulated`. Nothing of it is built unless one of these is asked for:
-#   emulation      Release/tensorlane.node, Release/emulation_control.node and emulated-cuda/lib
+#   emulation      Release/tensorlane.node, Release/emulation_control.node, the provider beside them, and emulated-cuda/lib
 #   gpu_programs   tests/ and bench/: the programs of cuda/cuda.cmake. bench/gpu/kernels.cu needs a GPU's speed.
 
 set(emulation_build ${CMAKE_BINARY_DIR}/emulation)
@@ -8,11 +8,12 @@ set(emulated_cuda_home ${emulation_build}/emulated-cuda)
 include(${CMAKE_CURRENT_LIST_DIR}/emulation.cmake)
 add_addon(tensorlane_emulated tensorlane_cuda_emulated)
 include(${CMAKE_CURRENT_LIST_DIR}/control.cmake)
-foreach(library tensorlane_emulated emulation_control emulated_cudart)
+include(${CMAKE_CURRENT_LIST_DIR}/provider/provider.cmake)
+foreach(library tensorlane_emulated emulation_control emulated_cudart emulated_provider)
   set_target_properties(${library} PROPERTIES
     LIBRARY_OUTPUT_DIRECTORY ${emulation_build}/Release LIBRARY_OUTPUT_DIRECTORY_RELEASE ${emulation_build}/Release)
 endforeach()
-add_custom_target(emulation DEPENDS tensorlane_emulated emulation_control emulated_cuda_libraries)
+add_custom_target(emulation DEPENDS tensorlane_emulated emulation_control emulated_cuda_libraries emulated_provider)
 
 find_path(DOCTEST_INCLUDE doctest/doctest.h)
 file(GLOB kernel_tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/tests/kernels/*_test.cpp)

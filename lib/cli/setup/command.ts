@@ -3,13 +3,13 @@
 
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { providerFiles, setupFolder } from '../../addon/cuda-provider.js';
 import { type CudaMajor, type Driver, findDriver, oldestDriver, runs } from '../../addon/driver.js';
 import { TensorlaneError } from '../../core/errors.js';
 import { type Command, type CommandOptions, UsageError } from '../command.js';
 import { onnxRuntimeVersion } from '../versions.js';
-import { type Component, type Purpose, providerFiles, purposes } from './components.js';
+import { type Component, type Purpose, purposes } from './components.js';
 import { download } from './download.js';
-import { setupFolder } from './found.js';
 import { type Asked, commandsOf, nupkgOf, type Plan, type Provider, planOf } from './plan.js';
 import { progress } from './progress.js';
 import { newestWheel, nugetPackage, publicRegistries, type Registries, type RemoteFile } from './registries.js';

@@ -50,5 +50,3 @@ export function providerPackage(core: string, major: CudaMajor): string | undefi
   const [, minor] = core.split('.').map(Number);
   return (minor! >= 27 ? 13 : 12) === major ? 'Microsoft.ML.OnnxRuntime.Gpu.Linux' : undefined;
 }
-
-export const providerFiles = ['libonnxruntime_providers_shared.so', 'libonnxruntime_providers_cuda.so'] as const;

@@ -2,16 +2,10 @@
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { setupFolder } from '../../addon/cuda-provider.js';
 import type { CudaMajor } from '../../addon/driver.js';
 import type { Component } from './components.js';
-
-/** Where `setup cuda` puts libraries, unless it is told otherwise, and where the addon looks for them. */
-export function setupFolder(major: CudaMajor): string {
-  const data = process.env.XDG_DATA_HOME || join(homedir(), '.local', 'share');
-  return join(data, 'tensorlane', `cuda${major}`);
-}
 
 /** The folders where the addon looks for a library of CUDA's, beside those of the loader. */
 export function libraryFolders(major: CudaMajor, { package: pip }: Component): readonly string[] {

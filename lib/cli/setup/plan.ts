@@ -2,8 +2,9 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { providerFiles } from '../../addon/cuda-provider.js';
 import type { CudaMajor } from '../../addon/driver.js';
-import { type Component, componentsOf, type Purpose, providerFiles, providerPackage } from './components.js';
+import { type Component, componentsOf, type Purpose, providerPackage } from './components.js';
 import { findLibrary, libraryFolders } from './found.js';
 
 export interface Provider {

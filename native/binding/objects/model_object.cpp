@@ -11,6 +11,7 @@
 #include "binding/values/convert.h"
 #include "binding/values/describe.h"
 #include "binding/values/pin.h"
+#include "binding/values/provider_requests.h"
 #include "binding/values/session_settings.h"
 #include "binding/workers/lane_worker.h"
 #include "binding/workers/one_off_worker.h"
@@ -18,6 +19,7 @@
 #include "binding/workers/rows_worker.h"
 #include "binding/workers/run_worker.h"
 #include "core/standing.h"
+#include "devices.h"
 
 namespace tensorlane {
 namespace {
@@ -42,16 +44,17 @@ rows::Axes to_axes(const Napi::Object& given) {
 
 class LoadWorker final : public OneOffWorker {
  public:
-  LoadWorker(Napi::Env env, std::shared_ptr<LanePool> pool, const Napi::Value& source, const Napi::Object& options)
+  LoadWorker(Napi::Env env, std::shared_ptr<LanePool> pool, const Device& device, const Napi::Value& source,
+             const Napi::Object& options)
       : OneOffWorker(env) {
     loaded_.pool = std::move(pool);
+    place_ = run_place(device);
     runtime_ = options.Get("runtime").ToString();
     options_.threads = static_cast<unsigned>(to_int(options.Get("threads"), "threads"));
     // Those that help a run stand back in any case: it does not wait for what they have not begun.
     const Napi::Value niceness = options.Get("niceness");
     options_.niceness = niceness.IsNull() ? Standing::kBack : static_cast<int>(to_int(niceness, "niceness"));
-    const Napi::Value cuda = options.Get("cudaDevice");
-    if (!cuda.IsUndefined()) options_.provider = {"cuda", static_cast<int>(to_int(cuda, "cudaDevice"))};
+    options_.providers = to_provider_requests(options.Get("providers"));
     options_.settings = to_session_settings(options.Get("session"), options.Get("externalData"), external_data_);
     const Napi::Value rows = options.Get("rows");
     if (!rows.IsUndefined()) {
@@ -74,7 +77,7 @@ class LoadWorker final : public OneOffWorker {
     if (axes_.has_value()) {
       loaded_.examination = std::make_shared<const Examination>(source, axes_->inputs, axes_->outputs);
     }
-    loaded_.model = std::make_shared<Model>(runtime, source, options_);
+    loaded_.model = std::make_shared<Model>(runtime, source, options_, std::move(place_));
     for (const Pin& data : external_data_) loaded_.bytes += static_cast<std::int64_t>(data.bytes().size());
     if (bytes_.has_value()) {
       loaded_.bytes += static_cast<std::int64_t>(bytes_->bytes().size());
@@ -94,6 +97,7 @@ class LoadWorker final : public OneOffWorker {
   std::optional<Pin> bytes_;
   std::deque<Pin> external_data_;
   ModelOptions options_;
+  RunPlace place_;
   struct RowAxes {
     rows::Axes inputs;
     rows::Axes outputs;
@@ -104,9 +108,9 @@ class LoadWorker final : public OneOffWorker {
 
 }  // namespace
 
-Napi::Promise queue_load(Napi::Env env, std::shared_ptr<LanePool> pool, const Napi::Value& source,
+Napi::Promise queue_load(Napi::Env env, std::shared_ptr<LanePool> pool, const Device& device, const Napi::Value& source,
                          const Napi::Object& options) {
-  return OneOffWorker::queue(std::make_unique<LoadWorker>(env, std::move(pool), source, options));
+  return OneOffWorker::queue(std::make_unique<LoadWorker>(env, std::move(pool), device, source, options));
 }
 
 Napi::Function ModelObject::define(Napi::Env env) {
@@ -146,9 +150,11 @@ Napi::Value ModelObject::describe(const Napi::CallbackInfo& info) {
     object.Set("outputs", describe_values(info.Env(), model_->outputs()));
     const ProviderInUse& provider = model_->provider();
     object.Set("provider", provider.name);
+    object.Set("inDeviceMemory", model_->in_device_memory());
     object.Set("threads", model_->threads());
     object.Set("sharesThreads", model_->shares_threads());
     if (!provider.fallback_reason.empty()) object.Set("fallbackReason", provider.fallback_reason);
+    if (model_->placement().has_value()) object.Set("nodes", placement_to_js(info.Env(), *model_->placement()));
     if (examination_ != nullptr) {
       Napi::Object rows = to_js(info.Env(), examination_->finding());
       rows.Set("graph", examination_->digest());

@@ -8,6 +8,7 @@
 
 #include "binding/environment.h"
 #include "core/lane.h"
+#include "device/device.h"
 #include "onnx/examine.h"
 #include "onnx/model.h"
 
@@ -37,7 +38,7 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
 };
 
 // Reads and loads a model on a libuv thread; `source` is a path or bytes. The promise resolves to a Model.
-Napi::Promise queue_load(Napi::Env env, std::shared_ptr<LanePool> pool, const Napi::Value& source,
+Napi::Promise queue_load(Napi::Env env, std::shared_ptr<LanePool> pool, const Device& device, const Napi::Value& source,
                          const Napi::Object& options);
 
 }  // namespace tensorlane

@@ -48,12 +48,26 @@ class RunWorker final : public LaneWorker {
     for (std::uint32_t i = 0; i < std::min<std::size_t>(staging.Length(), wanted_.size()); ++i) {
       if (const Napi::Value buffer = staging.Get(i); !buffer.IsUndefined()) staging_[i] = Pin::own(buffer);
     }
+    there_ = model_->runs_there(inputs_.values(), wanted_);
   }
 
  private:
+  // What runs in the device's memory is handed to the device, and the lane goes on.
+  [[nodiscard]] bool pipelines() const noexcept override { return there_; }
+
   void Execute(Lane& lane) override {
     const auto start = std::chrono::steady_clock::now();
-    std::vector<Output> outputs = model_->run(lane, inputs_.values(), wanted_, alone_, log_);
+    if (there_) {
+      model_->run_there(
+          lane, inputs_.values(), wanted_, resident_,
+          [this, &lane, start](std::vector<Output> outputs) { deliver(lane, std::move(outputs), start); }, log_);
+    } else {
+      deliver(lane, model_->run(lane, inputs_.values(), wanted_, alone_, log_), start);
+    }
+  }
+
+  // On the lane, once the outputs are there.
+  void deliver(Lane& lane, std::vector<Output> outputs, std::chrono::steady_clock::time_point start) {
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const auto shared = [&](const Output& output) { return is_shared(output, lane.workspace()); };
       const Destination to{rows_, &staging_[i], resident_};
@@ -64,6 +78,7 @@ class RunWorker final : public LaneWorker {
 
   // Of an output that is the next to be delivered.
   [[nodiscard]] bool is_shared(const Output& output, Workspace& workspace) const {
+    if (output.elements.buffer == nullptr) return true;  // lent for the moment
     if (within(output, workspace.take(0), workspace.capacity())) return true;
     if (std::ranges::any_of(inputs_.values(), [&](const InputParts& input) { return is_of(output, input); }))
       return true;
@@ -96,8 +111,9 @@ class RunWorker final : public LaneWorker {
   std::shared_ptr<Model> model_;
   std::shared_ptr<LanePool> pool_;
   RunInputs inputs_;
-  bool resident_;  // outputs stay on the device
-  bool alone_;     // shared threads do not help
+  bool resident_;       // outputs stay on the device
+  bool there_ = false;  // it runs in the memory of the device
+  bool alone_;          // shared threads do not help
   RunLog log_;
   std::vector<std::size_t> wanted_;
   std::vector<std::int64_t> rows_;

@@ -17,12 +17,19 @@ list(FILTER children INCLUDE REGEX "_child\\.cpp$")
 list(FILTER emulation_sources EXCLUDE REGEX "_child\\.cpp$")
 
 test_program(emulation_tests ${emulation_sources})
+# They speak of their models and runs in the same words, so they are never compiled as one.
+file(GLOB model_tests ${emulation_tests_root}/onnx/*.cpp)
+set_source_files_properties(${model_tests} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 add_conformance(emulation_tests cuda)
 emulation_program(emulation_tests)
 target_precompile_headers(emulation_tests PRIVATE
   <algorithm> <cmath> <functional> <memory> <random> <string> <vector> <doctest/doctest.h> <cuda_runtime.h>)
 # They are opened at run time.
-add_dependencies(emulation_tests emulated_cuda_libraries)
+add_dependencies(emulation_tests emulated_cuda_libraries emulated_provider)
+target_compile_definitions(emulation_tests PRIVATE
+  TENSORLANE_TEST_ONNXRUNTIME="${onnxruntime}"
+  TENSORLANE_TEST_MODEL="${model}"
+  TENSORLANE_TEST_PROVIDER="$<TARGET_FILE:emulated_provider>")
 
 foreach(source ${children})
   get_filename_component(child "${source}" NAME_WE)

@@ -32,6 +32,7 @@ constexpr Place kAll[] = {
 
 #define TENSORLANE_PLACE(name, slot, since, result, arguments) Place{#name, slot, since},
 constexpr Place kUsed[] = {TENSORLANE_ORT_FUNCTIONS(TENSORLANE_PLACE)};
+constexpr Place kLater[] = {TENSORLANE_ORT_LATER_FUNCTIONS(TENSORLANE_PLACE)};
 #undef TENSORLANE_PLACE
 
 const Place* find(std::string_view name) {
@@ -41,14 +42,22 @@ const Place* find(std::string_view name) {
   return nullptr;
 }
 
-// As many functions as version 21 has.
-std::vector<const void*> whole_table() {
+// As many functions as the version has.
+std::vector<const void*> whole_table(std::uint32_t version = ort::kApiVersion) {
   static const int something = 0;
   std::vector<const void*> table;
   for (const Place& place : kAll) {
-    if (place.since <= ort::kApiVersion) table.push_back(&something);
+    if (place.since <= version) table.push_back(&something);
   }
   return table;
+}
+
+void check_listed(const Place& used) {
+  const Place* listed = find(used.name);
+  REQUIRE_MESSAGE(listed != nullptr, used.name << " is not in test/native/onnx/ort_slots.inc");
+  CHECK_MESSAGE(used.slot == listed->slot, used.name << " is at " << listed->slot << ", not at " << used.slot);
+  CHECK_MESSAGE(used.since == listed->since,
+                used.name << " is there since version " << listed->since << ", not " << used.since);
 }
 
 }  // namespace
@@ -62,13 +71,8 @@ TEST_CASE("ort: the list has every place once, in order, and versions that only 
 }
 
 TEST_CASE("ort: each function that is used is in the list, at the place and with the version that the table states") {
-  for (const Place& used : kUsed) {
-    const Place* listed = find(used.name);
-    REQUIRE_MESSAGE(listed != nullptr, used.name << " is not in test/native/onnx/ort_slots.inc");
-    CHECK_MESSAGE(used.slot == listed->slot, used.name << " is at " << listed->slot << ", not at " << used.slot);
-    CHECK_MESSAGE(used.since == listed->since,
-                  used.name << " is there since version " << listed->since << ", not " << used.since);
-  }
+  for (const Place& used : kUsed) check_listed(used);
+  for (const Place& used : kLater) check_listed(used);
 }
 
 TEST_CASE("ort: the runtime that is installed has every function that is used") {
@@ -77,6 +81,17 @@ TEST_CASE("ort: the runtime that is installed has every function that is used") 
   CHECK_MESSAGE((api.name != nullptr), #name " is missing");
   TENSORLANE_ORT_FUNCTIONS(TENSORLANE_CHECK)
 #undef TENSORLANE_CHECK
+}
+
+TEST_CASE("ort: of later functions a runtime has those of its version, and null in place of the others") {
+  for (std::uint32_t newest = ort::kApiVersion; newest <= 30; ++newest) {
+    CAPTURE(newest);
+    const std::vector<const void*> table = whole_table(newest);
+    const ort::Api api = ort::read_table(table.data(), "/some/library.so", newest);
+#define TENSORLANE_CHECK(name, slot, since, result, arguments) CHECK((api.name != nullptr) == ((since) <= newest));
+    TENSORLANE_ORT_LATER_FUNCTIONS(TENSORLANE_CHECK)
+#undef TENSORLANE_CHECK
+  }
 }
 
 TEST_CASE("ort: a runtime that lacks any one of them is refused, with the function's name and the library's path") {

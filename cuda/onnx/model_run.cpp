@@ -1,0 +1,85 @@
+#include "cuda/onnx/model_run.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "cuda/memory/cuda_buffer.h"
+#include "cuda/memory/staging.h"
+#include "cuda/runtime/context.h"
+#include "cuda/runtime/errors.h"
+
+namespace tensorlane::cuda {
+
+// A run that failed half way has given the stream work all the same.
+CudaModelRun::~CudaModelRun() {
+  if (provider_ == nullptr) return;
+  const cudaError_t error = cudaStreamSynchronize(provider_);
+  if (error != cudaSuccess) lane_.context().health().note(error, "cudaStreamSynchronize");
+}
+
+std::byte* CudaModelRun::bring(std::span<const Operand> parts) {
+  const bool resides = parts.size() == 1 && parts.front().buffer != nullptr;
+  if (resides) {
+    reads_tensors_ = true;
+    return static_cast<std::byte*>(lane_.reads(parts.front()));
+  }
+  std::size_t bytes = 0;
+  std::size_t host_bytes = 0;
+  for (const Operand& part : parts) {
+    bytes += part.bytes;
+    if (part.buffer == nullptr) host_bytes += part.bytes;
+  }
+  const cudaStream_t copies = lane_.copy_in();
+  // At least one byte, so that an empty tensor has an address too.
+  auto buffer = std::make_shared<CudaBuffer>(lane_.shared_context(), copies, std::max<std::size_t>(bytes, 1));
+  lane_.keep(buffer);
+  Uploader upload(lane_, copies, host_bytes);
+  std::byte* to = buffer->data();
+  for (const Operand& part : parts) {
+    if (part.bytes == 0) continue;
+    if (part.buffer == nullptr) {
+      upload.copy(to, part.data, part.bytes);
+    } else {
+      const void* from = lane_.reads(part);
+      lane_.context().events().record(lane_.stream())->let_wait(copies);
+      check(cudaMemcpyAsync(to, from, part.bytes, cudaMemcpyDeviceToDevice, copies), "cudaMemcpyAsync");
+    }
+    to += part.bytes;
+  }
+  return buffer->data();
+}
+
+void CudaModelRun::begin(void* stream) {
+  auto* const provider = static_cast<cudaStream_t>(stream);
+  lane_.context().events().record(lane_.copy_in())->let_wait(provider);
+  if (reads_tensors_) lane_.context().events().record(lane_.stream())->let_wait(provider);
+  provider_ = provider;
+}
+
+void CudaModelRun::end() {
+  // The provider may have left another device behind.
+  check(cudaSetDevice(lane_.context().device()), "cudaSetDevice");
+  const EventRef done = lane_.context().events().record(provider_);
+  done->let_wait(lane_.copy_out());
+  done->let_wait(lane_.stream());  // whose end is the task's
+  provider_ = nullptr;
+}
+
+std::byte* CudaModelRun::fetch(const std::byte* from, std::size_t bytes) {
+  std::byte* to = lane_.pinned(std::max<std::size_t>(bytes, 1));
+  if (bytes != 0) check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, lane_.copy_out()), "cudaMemcpyAsync");
+  return to;
+}
+
+std::shared_ptr<Buffer> CudaModelRun::keep(const std::byte* from, std::size_t bytes) {
+  auto buffer = std::make_shared<CudaBuffer>(lane_.shared_context(), lane_.stream(), bytes);
+  lane_.made(buffer);
+  if (bytes != 0) {
+    check(cudaMemcpyAsync(buffer->data(), from, bytes, cudaMemcpyDeviceToDevice, lane_.stream()), "cudaMemcpyAsync");
+  }
+  return buffer;
+}
+
+void CudaModelRun::check_device() { check_device_after("ONNX Runtime's run"); }
+
+}  // namespace tensorlane::cuda

@@ -1,0 +1,66 @@
+// The part of a device in whose memory models run: what it does for one run of a model whose provider computes there, on a stream of
+// the provider's own. The runtime knows nothing of our lanes, so events order that stream with the lane's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "device/memory.h"
+
+namespace tensorlane {
+
+class Lane;
+
+// One run, within a task of a lane that pipelines. What is brought is copied while what ran before on the lane still computes.
+class ModelRun {
+ public:
+  ModelRun() = default;
+  ModelRun(const ModelRun&) = delete;
+  ModelRun& operator=(const ModelRun&) = delete;
+  // What the provider's stream was given is waited for, also where the run failed.
+  virtual ~ModelRun() = default;
+
+  // An input's address on the device: its parts, one after another. One part that is a tensor of the device's is used where it
+  // lies. Good until the device has done the task's work. Errors: OutOfMemory, DeviceLost, Argument (a tensor of another device).
+  virtual std::byte* bring(std::span<const Operand> parts) = 0;
+
+  // Between these the provider is given its work; `stream` is its cudaStream_t. Errors: DeviceLost.
+  virtual void begin(void* stream) = 0;
+  virtual void end() = 0;
+
+  // Of an output, behind end(). In host memory, once the device has done the task's work: until what was deferred has run.
+  virtual std::byte* fetch(const std::byte* from, std::size_t bytes) = 0;
+  // As a tensor of the device's.
+  virtual std::shared_ptr<Buffer> keep(const std::byte* from, std::size_t bytes) = 0;
+
+  // Until the device has done the task's work.
+  virtual void hold(std::shared_ptr<void> what) = 0;
+  // Once it has; what it throws is the task's failure.
+  virtual void defer(std::function<void()> work) = 0;
+  // Errors: DeviceLost, where that is why the run failed.
+  virtual void check_device() = 0;
+};
+
+class ModelRuns {
+ public:
+  ModelRuns() = default;
+  ModelRuns(const ModelRuns&) = delete;
+  ModelRuns& operator=(const ModelRuns&) = delete;
+  virtual ~ModelRuns() = default;
+
+  // On a lane of the device.
+  virtual std::unique_ptr<ModelRun> model_run(Lane& lane) = 0;
+};
+
+// Whose memory a model's values lie in while it runs.
+struct RunPlace {
+  std::shared_ptr<ModelRuns> runs;  // null: the host's
+  std::uint32_t vendor =
+      0;          // PCI's number for who made the device, and which of theirs it is: a provider's memory has to be
+  int index = 0;  // of the same
+};
+
+}  // namespace tensorlane

@@ -1,0 +1,167 @@
+#include "onnx/device_runs.h"
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include "core/error.h"
+#include "onnx/input_bytes.h"
+
+namespace tensorlane {
+namespace {
+
+constexpr int kDefaultMemory = 0;  // OrtDeviceMemoryType
+constexpr const char* kRunning = "running the model";
+
+bool is_numbers(const ValueInfo& info) { return info.kind == ValueKind::Tensor && info.type != DType::String; }
+
+// The values of a run's outputs as they are bound, released together.
+class BoundOutputs {
+ public:
+  BoundOutputs(const ort::Runtime& runtime, const ort::IoBinding* binding) : runtime_(runtime) {
+    const ort::Attempt running(runtime, kRunning);
+    running(runtime.api.GetBoundOutputValues(binding, runtime.allocator, &values_, &count_));
+  }
+  ~BoundOutputs() {
+    for (ort::Value* value : std::span(values_, count_)) runtime_.api.ReleaseValue(value);
+    if (values_ == nullptr) return;
+    if (ort::Status* status = runtime_.api.AllocatorFree(runtime_.allocator, values_))
+      runtime_.api.ReleaseStatus(status);
+  }
+  BoundOutputs(const BoundOutputs&) = delete;
+  BoundOutputs& operator=(const BoundOutputs&) = delete;
+
+  [[nodiscard]] std::span<ort::Value*> values() const { return {values_, count_}; }
+
+ private:
+  const ort::Runtime& runtime_;
+  ort::Value** values_ = nullptr;
+  std::size_t count_ = 0;
+};
+
+Output describe(const ort::Runtime& runtime, ort::Value* value) {
+  const ort::Attempt reading(runtime, "reading an output");
+  const ort::Api& api = runtime.api;
+  ort::OwnedTensorTypeInfo info(api);
+  reading(api.GetTensorTypeAndShape(value, info.out()));
+  int element = 0;
+  std::size_t rank = 0;
+  reading(api.GetTensorElementType(info.get(), &element));
+  reading(api.GetDimensionsCount(info.get(), &rank));
+  Output output;
+  output.type = static_cast<DType>(onnx_number(element));
+  output.dims.resize(rank);
+  reading(api.GetDimensions(info.get(), output.dims.data(), rank));
+  const auto count = std::accumulate(output.dims.begin(), output.dims.end(), std::int64_t{1}, std::multiplies<>());
+  void* data = nullptr;
+  reading(api.GetTensorMutableData(value, &data));
+  output.elements.data = static_cast<std::byte*>(data);
+  output.elements.bytes = byte_size(output.type, static_cast<std::size_t>(count));
+  return output;
+}
+
+}  // namespace
+
+bool DeviceRuns::possible(const ort::Runtime& runtime, const Session& session, const RunPlace& place) {
+  const ort::Api& api = runtime.api;
+  const ort::EpDevice* provider = session.provider().device;
+  if (place.runs == nullptr || provider == nullptr || api.RunOptionsSetSyncStream == nullptr) return false;
+  const ort::Attempt asking(runtime, "asking where the model's values lie");
+  std::vector<const ort::MemoryInfo*> inputs(session.overridable_from());
+  std::vector<const ort::MemoryInfo*> outputs(session.outputs().size());
+  asking(api.SessionGetMemoryInfoForInputs(session.get(), inputs.data(), inputs.size()));
+  asking(api.SessionGetMemoryInfoForOutputs(session.get(), outputs.data(), outputs.size()));
+  const auto is_the_devices = [&](const ort::MemoryInfo* memory) {
+    if (memory == nullptr || api.MemoryInfoGetVendorId(memory) != place.vendor) return false;
+    int id = 0;
+    asking(api.MemoryInfoGetId(memory, &id));
+    return id == place.index;
+  };
+  // Of the provider none: it computes on values in host memory.
+  return is_the_devices(api.EpDevice_MemoryInfo(provider, kDefaultMemory)) &&
+         std::ranges::all_of(inputs, is_the_devices) && std::ranges::all_of(outputs, is_the_devices);
+}
+
+DeviceRuns::~DeviceRuns() {
+  for (const auto& [lane, stream] : streams_) runtime_.api.ReleaseSyncStream(stream);
+}
+
+bool DeviceRuns::takes(std::span<const InputParts> inputs, std::span<const std::size_t> wanted) const {
+  if (inputs.size() > session_.overridable_from()) return false;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].form != ValueForm::None && !is_numbers(session_.inputs()[i])) return false;
+  }
+  return std::ranges::all_of(wanted, [&](std::size_t index) { return is_numbers(session_.outputs().at(index)); });
+}
+
+ort::SyncStream* DeviceRuns::stream_of(const Lane& lane) {
+  const std::lock_guard lock(mutex_);
+  ort::SyncStream*& stream = streams_[lane.index()];
+  if (stream == nullptr) {
+    const ort::Attempt making(runtime_, "making a stream of the provider's");
+    making(runtime_.api.CreateSyncStreamForEpDevice(provider_, nullptr, &stream));
+  }
+  return stream;
+}
+
+void DeviceRuns::run(Lane& lane, Runs& runs, const RunLog& log, std::span<const InputParts> inputs,
+                     std::span<const std::size_t> wanted, bool resident, Deliver deliver) {
+  const ort::Api& api = runtime_.api;
+  const ort::Attempt running(runtime_, kRunning);
+  const ort::MemoryInfo* memory = api.EpDevice_MemoryInfo(provider_, kDefaultMemory);
+  const std::unique_ptr<ModelRun> work = place_->model_run(lane);
+  ort::SyncStream* const stream = stream_of(lane);
+  ort::OwnedIoBinding binding(api);
+  running(api.CreateIoBinding(session_.get(), binding.out()));
+  std::vector<std::byte> bools;  // read before bring() returns
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].form == ValueForm::None) continue;
+    const ValueInfo& info = session_.inputs()[i];
+    std::vector<Operand> parts = inputs[i].parts;
+    if (info.type == DType::Bool) normalize_bools(parts, bools);
+    std::byte* data = work->bring(parts);
+    ort::OwnedValue value(api);
+    running(api.CreateTensorWithDataAsOrtValue(memory, data, total_bytes(parts), inputs[i].dims.data(),
+                                               inputs[i].dims.size(), static_cast<int>(info.type), value.out()));
+    running(api.BindInput(binding.get(), info.name.c_str(), value.get()));  // which keeps the value
+  }
+  for (const std::size_t index : wanted) {
+    running(api.BindOutputToDevice(binding.get(), session_.outputs()[index].name.c_str(), memory));
+  }
+  ort::Status* status = nullptr;
+  {
+    const Runs::Run run(runs, log);
+    // The runtime waits for nothing at the end of the run; an event does.
+    running(api.AddRunConfigEntry(run.options(), "disable_synchronize_execution_providers", "1"));
+    api.RunOptionsSetSyncStream(run.options(), stream);
+    work->begin(api.SyncStream_GetHandle(stream));
+    status = api.RunWithBinding(session_.get(), run.options(), binding.get());
+  }
+  if (status != nullptr) {
+    try {
+      work->check_device();
+    } catch (...) {
+      api.ReleaseStatus(status);
+      throw;
+    }
+    running(status);
+  }
+  work->end();
+  auto values = std::make_shared<BoundOutputs>(runtime_, binding.get());
+  std::vector<Output> outputs;
+  for (ort::Value* value : values->values()) {
+    Output& output = outputs.emplace_back(describe(runtime_, value));
+    if (resident) {
+      output.elements.buffer = work->keep(output.elements.data, output.elements.bytes);
+      output.elements.data = output.elements.buffer->data();
+    } else {
+      output.elements.data = work->fetch(output.elements.data, output.elements.bytes);
+    }
+  }
+  work->hold(std::move(values));
+  work->defer([deliver = std::move(deliver), outputs = std::move(outputs)]() mutable { deliver(std::move(outputs)); });
+}
+
+}  // namespace tensorlane

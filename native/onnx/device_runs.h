@@ -1,0 +1,59 @@
+// Runs of a model in the memory of its device: inputs and outputs are bound there, the provider is told to compute on a stream that
+// belongs to the lane, and nobody waits: what is left to do is done when the device has come to it.
+//
+// For providers that come as plugins, since ONNX Runtime 1.24, which let a run be given its stream.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/lane.h"
+#include "device/model_runs.h"
+#include "onnx/runs.h"
+#include "onnx/runtime.h"
+#include "onnx/session.h"
+#include "onnx/values.h"
+
+namespace tensorlane {
+
+class DeviceRuns {
+ public:
+  // Whether the session's provider computes in the device's memory and can be given a stream, and all inputs and outputs are its own.
+  // One that the CPU reads or writes is not: the runtime would copy it without waiting for the stream.
+  static bool possible(const ort::Runtime& runtime, const Session& session, const RunPlace& place);
+
+  DeviceRuns(const ort::Runtime& runtime, const Session& session, const ort::EpDevice* device,
+             std::shared_ptr<ModelRuns> place)
+      : runtime_(runtime), session_(session), provider_(device), place_(std::move(place)) {}
+  ~DeviceRuns();
+  DeviceRuns(const DeviceRuns&) = delete;
+  DeviceRuns& operator=(const DeviceRuns&) = delete;
+
+  // Whether these outputs of these inputs can be bound: all of them are tensors of numbers.
+  [[nodiscard]] bool takes(std::span<const InputParts> inputs, std::span<const std::size_t> wanted) const;
+
+  using Deliver = std::function<void(std::vector<Output>)>;
+  // On a lane of the device. `deliver` is called once the device has done its work, on the lane's thread: with tensors of the device
+  // where `resident`, else with outputs in host memory that is good for the call, and that no buffer keeps.
+  // Errors: Model, OutOfMemory, DeviceLost, Disposed.
+  void run(Lane& lane, Runs& runs, const RunLog& log, std::span<const InputParts> inputs,
+           std::span<const std::size_t> wanted, bool resident, Deliver deliver);
+
+ private:
+  ort::SyncStream* stream_of(const Lane& lane);
+
+  const ort::Runtime& runtime_;
+  const Session& session_;
+  const ort::EpDevice* provider_;
+  std::shared_ptr<ModelRuns> place_;
+  std::mutex mutex_;                                 // guards streams_
+  std::map<std::size_t, ort::SyncStream*> streams_;  // of each lane that has run it
+};
+
+}  // namespace tensorlane

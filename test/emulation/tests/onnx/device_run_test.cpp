@@ -1,0 +1,244 @@
+// Runs of models in the device's memory: bound there, handed over without waiting, their copies beside other runs' work.
+#include <dlfcn.h>
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstring>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "cuda/memory/cuda_buffer.h"
+#include "cuda/onnx/model_run.h"
+#include "cuda/runtime/context.h"
+#include "emulation.h"
+#include "onnx/model_bytes.h"
+#include "onnx/support.h"
+#include "support/fault_sweep.h"
+
+using namespace tensorlane;
+using namespace tensorlane::test;
+using tensorlane::cuda::CudaLane;
+using tensorlane::cuda::testing::await;
+using tensorlane::cuda::testing::Outcome;
+using tensorlane::cuda::testing::Rig;
+
+namespace {
+
+constexpr std::uint32_t kNvidia = 0x10DE;
+
+// y = relu(x + x), [N, 4].
+Bytes doubling() {
+  GraphParts parts;
+  parts.inputs = {value("x", tensor_of(DType::Float32, {-1, 4}))};
+  parts.outputs = {value("y", tensor_of(DType::Float32, {-1, 4}))};
+  parts.nodes = {node("Add", {"x", "x"}, {"sum"}), node("Relu", {"sum"}, {"y"})};
+  return model_bytes(parts);
+}
+
+std::unique_ptr<Model> load_there(const Bytes& bytes) {
+  ModelOptions options{1, 0, {{.name = "EmulatedCudaExecutionProvider", .library = TENSORLANE_TEST_PROVIDER}}};
+  return std::make_unique<Model>(runtime(), as_span(bytes), options,
+                                 RunPlace{std::make_shared<cuda::CudaModelRuns>(), kNvidia, 0});
+}
+
+std::vector<InputParts> inputs_of(std::vector<Operand> parts) {
+  std::vector<InputParts> inputs(1);
+  std::size_t bytes = 0;
+  for (const Operand& part : parts) bytes += part.bytes;
+  inputs[0].dims = {static_cast<std::int64_t>(bytes / (4 * sizeof(float))), 4};
+  inputs[0].parts = std::move(parts);
+  return inputs;
+}
+
+const std::vector<std::size_t> kFirst{0};
+
+// Its result is written when the future is ready.
+std::future<Outcome> submit(Rig& rig, Model& model, const std::vector<InputParts>& inputs, std::vector<float>& result) {
+  return rig.submit([&](Lane& lane) {
+    model.run_there(lane, inputs, kFirst, false, [&](std::vector<Output> outputs) {
+      const Operand& elements = outputs.at(0).elements;
+      result.resize(elements.bytes / sizeof(float));
+      if (elements.bytes != 0) std::memcpy(result.data(), elements.data, elements.bytes);
+    });
+  });
+}
+
+std::vector<float> run_there(Rig& rig, Model& model, const std::vector<InputParts>& inputs) {
+  std::vector<float> result;
+  await(submit(rig, model, inputs, result));
+  return result;
+}
+
+const std::vector<float> kGiven{1, -1, 2, -2, 3, -3, 4, -4};
+const std::vector<float> kExpected{2, 0, 4, 0, 6, 0, 8, 0};
+
+// Kernels of the provider's wait for as long as it lives.
+class Hold {
+ public:
+  Hold() { call(1); }
+  ~Hold() { let_go(); }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  void let_go() { call(0); }
+
+ private:
+  static void call(int held) {
+    void* library = dlopen(TENSORLANE_TEST_PROVIDER, RTLD_NOW | RTLD_NOLOAD);
+    REQUIRE(library != nullptr);
+    auto* hold = reinterpret_cast<void (*)(int)>(dlsym(library, "emulated_provider_hold"));
+    REQUIRE((hold != nullptr));
+    hold(held);
+    dlclose(library);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("device run: of inputs in host memory, in one piece and in parts") {
+  const Bytes bytes = doubling();
+  Rig rig;
+  const auto model = load_there(bytes);
+  REQUIRE(model->in_device_memory());
+  const auto whole = inputs_of({operand(kGiven)});
+  REQUIRE(model->runs_there(whole, kFirst));
+  CHECK(run_there(rig, *model, whole) == kExpected);
+  CHECK(run_there(rig, *model, inputs_of(parts_of(operand(kGiven), {16}))) == kExpected);
+  const std::vector<float> none;
+  CHECK(run_there(rig, *model, inputs_of({operand(none)})).empty());
+}
+
+TEST_CASE("device run: each byte crosses once in each direction, whatever the size") {
+  const Bytes bytes = doubling();
+  Rig rig;
+  const auto model = load_there(bytes);
+  const std::vector<float> given(1024, 1.5F);
+  const auto inputs = inputs_of({operand(given)});
+  static_cast<void>(run_there(rig, *model, inputs));
+  const std::uint64_t before = emulation::calls("cudaMemcpyAsync") + emulation::calls("cudaMemcpy");
+  CHECK(run_there(rig, *model, inputs) == std::vector<float>(1024, 3));
+  CHECK(emulation::calls("cudaMemcpyAsync") + emulation::calls("cudaMemcpy") - before == 2);
+}
+
+TEST_CASE("device run: a tensor of the device's is read where it lies, and what stays there crosses nothing") {
+  const Bytes bytes = doubling();
+  Rig rig;
+  const auto model = load_there(bytes);
+  std::shared_ptr<Buffer> x;
+  std::shared_ptr<Buffer> y;
+  const std::size_t size = kGiven.size() * sizeof(float);
+  rig.run([&](Lane& lane) {
+    x = rig.device().allocate(lane, size);
+    rig.device().copy(lane, operand(kGiven), cuda::testing::on_device(x));
+  });
+  const auto run = [&](const std::shared_ptr<Buffer>& from) {
+    rig.run([&](Lane& lane) {
+      model->run_there(lane, inputs_of({cuda::testing::on_device(from)}), kFirst, true,
+                       [&](std::vector<Output> outputs) { y = outputs.at(0).elements.buffer; });
+    });
+  };
+  run(x);
+  const std::uint64_t before = emulation::calls("cudaMemcpyAsync");
+  run(y);                                                    // of what the first gave
+  CHECK(emulation::calls("cudaMemcpyAsync") - before == 1);  // within the device
+  std::vector<float> got(kGiven.size());
+  rig.run([&](Lane& lane) { rig.device().copy(lane, cuda::testing::on_device(y), cuda::testing::host(got)); });
+  CHECK(got == std::vector<float>{4, 0, 8, 0, 12, 0, 16, 0});
+  // Beside parts of host memory it is copied, within the device.
+  CHECK(run_there(rig, *model, inputs_of({cuda::testing::on_device(x), operand(kGiven)})) ==
+        std::vector<float>{2, 0, 4, 0, 6, 0, 8, 0, 2, 0, 4, 0, 6, 0, 8, 0});
+  x.reset();
+  y.reset();
+}
+
+TEST_CASE("device run: while one batch computes the lane has gone on, and the next one's inputs are on the device") {
+  const Bytes bytes = doubling();
+  Rig rig;
+  const auto model = load_there(bytes);
+  const std::vector<float> others{5, 5, 5, 5};
+  const auto first = inputs_of({operand(kGiven)});
+  const auto second = inputs_of({operand(others)});
+  CHECK(run_there(rig, *model, first) == kExpected);
+  std::vector<float> of_first;
+  std::vector<float> of_second;
+  Hold hold;
+  auto one = submit(rig, *model, first, of_first);
+  auto two = submit(rig, *model, second, of_second);
+  bool is_there = false;
+  await(rig.submit([&](Lane& lane) {
+    CudaLane& here = CudaLane::of(lane);
+    const auto copied = here.context().events().record(here.copy_in());
+    // Only so that a failure is no hang.
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!copied->done() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    is_there = copied->done();
+    hold.let_go();  // this task itself ends behind the others
+  }));
+  CHECK(is_there);
+  await(std::move(one));
+  await(std::move(two));
+  CHECK(of_first == kExpected);
+  CHECK(of_second == std::vector<float>{10, 10, 10, 10});
+}
+
+TEST_CASE("device run: lanes run one session at once") {
+  const Bytes bytes = doubling();
+  Rig rig({.lanes = 3});
+  const auto model = load_there(bytes);
+  const auto inputs = inputs_of({operand(kGiven)});
+  std::vector<std::vector<float>> results(30);
+  std::vector<std::future<Outcome>> runs;
+  for (auto& result : results) runs.push_back(submit(rig, *model, inputs, result));
+  for (auto& run : runs) await(std::move(run));
+  CHECK(results == std::vector<std::vector<float>>(30, kExpected));
+}
+
+TEST_CASE("device run: every call fails in turn; each time a typed error, and nothing leaks") {
+  const Bytes bytes = doubling();
+  const auto inputs = inputs_of({operand(kGiven)});
+  std::uint64_t calls = 0;
+  {
+    Rig rig;
+    const auto model = load_there(bytes);
+    CHECK(run_there(rig, *model, inputs) == kExpected);
+    const std::uint64_t before = emulation::calls();
+    CHECK(run_there(rig, *model, inputs) == kExpected);
+    calls = emulation::calls() - before;
+  }
+  REQUIRE(calls > 10);
+  for (const auto& kind : cuda::testing::kFaultKinds) {
+    for (std::uint64_t nth = 1; nth <= calls; nth += cuda::testing::kSweepStride) {
+      INFO("call ", nth, " of ", calls, " failed with ", std::string(kind.name));
+      const emulation::Live before = cuda::testing::alive();
+      {
+        Rig rig;
+        const auto model = load_there(bytes);
+        CHECK(run_there(rig, *model, inputs) == kExpected);
+        emulation::plan_fault("", nth, kind.error);
+        std::vector<float> result;
+        std::string message;
+        const auto code = cuda::testing::code_of([&] { result = run_there(rig, *model, inputs); }, &message);
+        emulation::clear_faults();
+        INFO("it ended with: ", message);
+        if (!code.has_value()) CHECK(result == kExpected);
+        if (kind.loses) {
+          if (code.has_value()) CHECK(*code == Code::DeviceLost);
+          emulation::reset_errors();
+        } else {
+          if (code.has_value()) CHECK((*code == Code::Model || *code == Code::OutOfMemory || *code == Code::Internal));
+          CHECK_FALSE(rig.context().health().lost());
+          CHECK(run_there(rig, *model, inputs) == kExpected);
+        }
+      }
+      if (kind.loses) {
+        cuda::testing::check_at_most_one_leaked(before);
+      } else {
+        cuda::testing::check_nothing_leaked(before);
+      }
+    }
+  }
+}
