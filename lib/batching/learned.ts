@@ -30,12 +30,15 @@ const little = { micros: 2000, groups: 100 };
 const long = { least: 1, trial: 300_000 };
 /**
  * After how many groups a setting is tried again, at first and at most; at first sooner where the trial cost little beside them: after so
- * many times what was lost by it, and after so many groups at least. And what part of them a trial may have.
+ * many times what was lost by it, and after so many groups at least. One that was left for a better one after so many, once. And what
+ * part of them a trial may have.
  */
-const retryAfter = { first: 128, most: 4096, timesLost: 25, least: 4 };
+const retryAfter = { first: 128, most: 4096, timesLost: 25, least: 4, left: 32 };
 /** A trial that shows nothing worse may have lost this part of its time. */
 const leastLost = 0.1;
 const mostOfRetry = { part: 1 / 6, groups: 64 };
+/** After other threads were woken the system takes so many microseconds to give each a core: so many batches at most do not count. */
+const placing = { micros: 10_000, batches: 200 };
 /** A pause must not make a group look worse than so many times what was expected. */
 const mostOfExpected = 3;
 /** Batches at once to begin with. */
@@ -193,7 +196,7 @@ export class Learned implements Limits {
     const before = at.known.get(cell);
     const ratio = groups === 0 ? (before?.ratio ?? 1) : took / expected;
     if (groups > 0 && ratio < Math.min(clearly, 1 - doubt(groups) / 2)) {
-      at.change(cell, ratio, retryAfter.first);
+      at.change(cell, ratio, retryAfter.left);
       return;
     }
     // The worse it was, the longer it is left alone.
@@ -238,7 +241,9 @@ export class Learned implements Limits {
     if (known !== undefined && at.groups - known.tried < known.after) return false;
     const least = Math.max(trial.least, Math.min(little.groups, Math.ceil(little.micros / at.groupMicros)));
     const most = Math.max(trial.most, least, Math.min(mostOfRetry.groups, mostOfRetry.part * (known?.after ?? 0)));
-    const unsettled = Math.max(cell.atOnce, at.present.atOnce);
+    const isPlaced = cell.threads === at.present.threads;
+    const placed = isPlaced ? 0 : Math.ceil(placing.micros / at.groupMicros) * cell.atOnce;
+    const unsettled = Math.max(cell.atOnce, at.present.atOnce, Math.min(placing.batches, placed));
     const patience = unsettled + (most + trial.patience) * cell.atOnce;
     this.#trial = { cell, unsettled, groups: 0, least, most, patience, group: emptyGroup(), took: 0, expected: 0 };
     return true;

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/thread_name.h"
+
 namespace tensorlane {
 namespace {
 
@@ -64,6 +66,7 @@ void CopyCrew::start() noexcept {
 }
 
 void CopyCrew::help() noexcept {
+  name_thread("lane-copy");
   std::unique_lock lock(mutex_);
   for (;;) {
     work_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });

@@ -10,6 +10,7 @@
 
 #include "core/cores.h"
 #include "core/niceness.h"
+#include "core/thread_name.h"
 
 namespace tensorlane {
 namespace {
@@ -262,6 +263,7 @@ void LanePool::serve(Lane& lane, int niceness) {
 
 // This thread never stands back, so that those it makes do not either: a thread begins as the one that made it is.
 void LanePool::keep(Lane& lane) {
+  name_thread("lane-keeper");
   for (bool again = true; again;) {
     std::thread worker;
     try {
@@ -275,6 +277,7 @@ void LanePool::keep(Lane& lane) {
 }
 
 bool LanePool::work(Lane& lane, int niceness) {
+  name_thread("lane");
   std::optional<Place> place;
   if (niceness == LaneOptions::kAsIsBest) {
     place.emplace(share_);

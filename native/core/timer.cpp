@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/thread_name.h"
+
 namespace tensorlane {
 
 Timer::Timer(std::function<void(Id)> fire) : fire_(std::move(fire)), thread_([this] { work(); }) {}
@@ -32,6 +34,7 @@ void Timer::stop() {
 }
 
 void Timer::work() {
+  name_thread("lane-timer");
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     if (entries_.empty()) {

@@ -5,7 +5,7 @@ namespace tensorlane {
 void Parking::entered(bool wants_help, Time now) {
   ++running_;
   if (wants_help) {
-    if (wanting_ == 0) came_soon_ = now - left_at_ <= linger_;
+    if (wanting_ == 0) came_soon_ = now - left_at_ <= kLinger;
     ++wanting_;
   }
   if (full()) {
@@ -28,7 +28,7 @@ void Parking::left(bool wants_help, Time now) {
 std::optional<Parking::Time> Parking::look(Time now) {
   if (wanting_ == 0) {
     if (parked_) return std::nullopt;
-    if (now < left_at_ + linger_) return left_at_ + linger_;
+    if (now < left_at_ + kLinger) return left_at_ + kLinger;
     parked_ = true;
     return std::nullopt;
   }

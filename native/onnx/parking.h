@@ -5,7 +5,7 @@
 // 2. With fewer they may help, once it has been so for a while: between two runs of many there is always a moment with fewer.
 // 3. They help what takes long: a model whose runs are short by themselves would wait for them to wake.
 // 4. Where no run is going that they could help they are parked too, for they would spin. Only where the next run came soon
-//    after the last one they stay awake for as long as a lane does.
+//    after the last one they stay awake for a while: for a caller who asks again as soon as it is answered.
 //
 // No lock and no clock is here: whoever holds one has them.
 #pragma once
@@ -22,6 +22,8 @@ class Parking {
 
   // For how long there must be a core to spare before helpers are let go.
   static constexpr std::chrono::milliseconds kSettle{2};
+  // For how long helpers stay awake between two runs: JS takes a third of that to ask again, before its code is optimized.
+  static constexpr std::chrono::milliseconds kLinger{1};
   // How often it is looked whether that is so, and whether runs that were helped have ended.
   static constexpr std::chrono::milliseconds kGlanceFull{5};
   static constexpr std::chrono::milliseconds kGlanceHelping{1};
@@ -33,8 +35,7 @@ class Parking {
   // Whether the next run of a model is to be helped, of which the last one took so long.
   static bool is_long(Duration took, bool helped) noexcept { return took >= (helped ? kLongHelped : kLongAlone); }
 
-  // `linger`: for how long helpers stay awake between two runs.
-  Parking(unsigned cores, Duration linger) : cores_(cores), linger_(linger) {}
+  explicit Parking(unsigned cores) : cores_(cores) {}
 
   void entered(bool wants_help, Time now);
   void left(bool wants_help, Time now);
@@ -48,7 +49,6 @@ class Parking {
   [[nodiscard]] bool full() const noexcept { return running_ >= cores_; }
 
   const unsigned cores_;
-  const Duration linger_;
   unsigned running_ = 0;
   unsigned wanting_ = 0;  // of these
   bool parked_ = true;

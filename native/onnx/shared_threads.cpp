@@ -2,7 +2,8 @@
 
 #include "core/cores.h"
 #include "core/error.h"
-#include "core/lane.h"
+#include "core/niceness.h"
+#include "core/thread_name.h"
 #include "onnx/threads.h"
 #include "onnx/unseen.h"
 
@@ -15,8 +16,7 @@ thread_local bool is_watcher = false;
 
 }  // namespace
 
-SharedThreads::SharedThreads(unsigned cores, int niceness)
-    : cores_(cores), niceness_(niceness), parking_(cores, kPollWork) {}
+SharedThreads::SharedThreads(unsigned cores, int niceness) : cores_(cores), niceness_(niceness), parking_(cores) {}
 
 void* SharedThreads::create_thread(void* self, void (*work)(void*), void* argument) {
   auto& threads = *static_cast<SharedThreads*>(self);
@@ -111,6 +111,9 @@ void SharedThreads::changed(bool was_parked, bool watch_is_needed) {
 
 void SharedThreads::park_again_and_again() {
   is_watcher = true;
+  name_thread("lane-parking");
+  // In front of the helpers it would wait for those in the library, which spins, on the core that they need to come.
+  stand_back(niceness_);
   for (;;) {
     {
       std::unique_lock lock(mutex_);

@@ -4,12 +4,14 @@
 #include <thread>
 
 #include "core/niceness.h"
+#include "core/thread_name.h"
 #include "onnx/unseen.h"
 
 namespace tensorlane::ort {
 
 void* start_thread(int niceness, void (*work)(void*), void* argument) {
   return new std::thread([=] {
+    name_thread("lane-onnx");
     stand_back(niceness);
     const Unseen unseen;
     work(argument);

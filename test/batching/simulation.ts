@@ -127,6 +127,8 @@ export interface TimedModel {
   readonly shared: number;
   /** How many times as long it takes where more threads may compute it and no other batch runs; 1 by default. */
   readonly helped?: number;
+  /** For so many microseconds after the threads were changed they are on each other's cores, and a batch takes twice as long; 0 by default. */
+  readonly placing?: number;
   /** How many times as long as usual everything takes on this machine at a moment, in microseconds; 1 by default. */
   readonly slower?: (now: number) => number;
   /** The standard deviation of the logarithm. */
@@ -137,21 +139,24 @@ export interface TimedModel {
 export function timedExecutor(
   clock: EventClock,
   random: () => number,
-  { micros, shared, noise, helped = 1, slower: machine = () => 1 }: TimedModel,
+  { micros, shared, noise, helped = 1, placing = 0, slower: machine = () => 1 }: TimedModel,
 ) {
   let running = 0;
+  let usual: number | undefined;
+  let changed = Number.NEGATIVE_INFINITY;
   return {
     run: ({ payloads, padded, threads }: Batch<string>) =>
       new Promise<readonly string[]>((resolve) => {
-        const slower = (1 + shared * running) * (running === 0 && threads !== 1 ? helped : 1);
+        const now = clock.now();
+        if (threads !== usual) changed = now;
+        usual = threads;
+        const byThreads = threads === 1 ? 1 : now - changed < placing ? 2 : helped;
+        const slower = (1 + shared * running) * (running === 0 ? byThreads : 1);
         running++;
-        clock.after(
-          machine(clock.now()) * micros(padded, payloads[0]!) * slower * Math.exp(noise * normal(random)),
-          () => {
-            running--;
-            resolve(payloads);
-          },
-        );
+        clock.after(machine(now) * micros(padded, payloads[0]!) * slower * Math.exp(noise * normal(random)), () => {
+          running--;
+          resolve(payloads);
+        });
       }),
   };
 }

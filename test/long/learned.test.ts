@@ -139,6 +139,21 @@ test('batches that do not pay and take long, on a machine that is slower at time
   expect(parts[10], `after 3 s, of single rows on two lanes, in the middle: ${all}`).toBeGreaterThanOrEqual(0.92);
 });
 
+// What a woken thread does in its first moments, before the system has given it a core of its own, says nothing about it.
+test.each([200, 1000, 4000])(
+  'a caller of a model of %s us, which is helped once the threads are placed',
+  async (micros) => {
+    const wrong: string[] = [];
+    for (let seed = 1; seed <= 20; seed++) {
+      const model: ServedModel = { micros: () => micros, shared: 0.9, noise: 0.1, helped: 0.7, placing: 8000 };
+      const served = await serve(model, learning, [{ callers: 1, seconds: 3 }], { seed, thinkMicros: 100 });
+      const { why, threads } = served.batcher.stats().adaptive!;
+      if (threads !== 2) wrong.push(`seed ${seed}: ${threads} threads, ${why}`);
+    }
+    expect(wrong.length, `of 20, on one thread after 3 s:\n${wrong.join('\n')}`).toBeLessThanOrEqual(1);
+  },
+);
+
 /** 1.6 times as slow for 0.4 s or so, every 2 s or so. */
 function slowSpells(random: () => number, micros: number): (now: number) => number {
   const spells: (readonly [number, number])[] = [];

@@ -6,6 +6,7 @@
 
 #include "core/niceness.h"
 #include "core/standing.h"
+#include "core/thread_name.h"
 
 namespace tensorlane::cpu::small {
 
@@ -40,6 +41,7 @@ void Crew::start(std::size_t helpers) {
 }
 
 void Crew::help() {
+  name_thread("lane-small");
   stand_back(Standing::kBack);
   std::unique_lock lock(mutex_);
   for (;;) {

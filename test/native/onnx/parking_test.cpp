@@ -13,10 +13,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kLinger = 200us;
+constexpr auto kLinger = Parking::kLinger;
 
 struct Scene {
-  explicit Scene(unsigned cores) : parking(cores, kLinger) {}
+  explicit Scene(unsigned cores) : parking(cores) {}
   void enter(bool wants_help = true) { parking.entered(wants_help, now); }
   void leave(bool wants_help = true) { parking.left(wants_help, now); }
   // As the watch does: looks when it is told to, until so much later.
@@ -84,13 +84,13 @@ TEST_CASE("parking: short runs wake nobody, and count all the same") {
 }
 
 TEST_CASE(
-    "parking: after the last run they are awake as long as a lane, where the next one came soon; else they are "
+    "parking: after the last run they are awake for a while, where the next one came soon; else they are "
     "parked") {
   Scene scene(2);
   scene.enter();
   scene.leave();
   CHECK_MESSAGE(scene.parking.parked(), "nothing is known of the next one");
-  scene.pass(100us);
+  scene.pass(kLinger / 2);
   scene.enter();
   scene.leave();
   CHECK_FALSE(scene.parking.parked());
