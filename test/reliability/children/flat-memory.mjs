@@ -128,8 +128,7 @@ for (let i = 1; i <= rounds; i++) {
   // Before a sample too: how long ago the last collection was would otherwise decide what is seen.
   if (i % 25 === 0 || samplesNow) await collect();
   if (samplesNow) {
-    const { rss, external, arrayBuffers } = process.memoryUsage();
-    samples.push({ rss, external, arrayBuffers });
+    samples.push(process.memoryUsage());
   }
 }
 console.log(JSON.stringify(samples));
