@@ -90,7 +90,11 @@ export class LoadLevel {
     // The first ones at their mean, and a pause must not teach more than twice what is usual.
     const share = Math.max(weight * Math.min(1, took / weighsMicros), 1 / this.seen);
     const factor = 1 + share * (Math.min(took / expected, this.seen <= settled ? 10 : 2) - 1);
-    for (const key of keys) this.#each.set(key, this.#each.get(key)! * factor);
+    for (const key of keys) {
+      const each = this.#each.get(key);
+      // Another shape may have taken its place since.
+      if (each !== undefined) this.#each.set(key, each * factor);
+    }
   }
 
   /** Adds a batch to a group, and says whether that is whole now. */
