@@ -40,6 +40,10 @@ export const arrayClasses: Readonly<Record<NumericDType, NumericArrayClass>> = {
   bool: Uint8Array,
 };
 
+const kinds = Object.fromEntries(Object.entries(arrayClasses).map(([type, { name }]) => [type, name])) as Readonly<
+  Record<NumericDType, string>
+>;
+
 /** The elements in a buffer. Errors: ERR_OUT_OF_MEMORY, for more of them than an array may have. */
 export function arrayOver(type: NumericDType, buffer: ArrayBufferLike): NumericArray {
   try {
@@ -104,11 +108,18 @@ export function elementsPerByte(type: PackedType): number {
   return 8 / bitsOf[type];
 }
 
+const typedArrays = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const tagOf = Object.getOwnPropertyDescriptor(typedArrays, Symbol.toStringTag)!.get as (
+  this: unknown,
+) => string | undefined;
+
 /** The name of an array's class, which also holds across realms (vm contexts, test runners), where instanceof does not. */
 export function arrayKind(data: unknown): string {
   if (Array.isArray(data)) return 'Array';
-  if (ArrayBuffer.isView(data))
-    return (data as unknown as { [Symbol.toStringTag]?: string })[Symbol.toStringTag] ?? 'DataView';
+  // What an object says of itself need not be so: a Proxy has the class of what it stands for, and no elements of its own.
+  const kind = tagOf.call(data);
+  if (kind !== undefined) return kind;
+  if (ArrayBuffer.isView(data)) return 'DataView';
   return data === null ? 'null' : typeof data;
 }
 
@@ -118,10 +129,9 @@ export function arrayKind(data: unknown): string {
  */
 export function holds(type: DType, data: unknown): boolean {
   if (type === 'string') return Array.isArray(data);
-  const expected = arrayClasses[type];
-  if ((data as { constructor?: unknown } | undefined)?.constructor === expected) return true;
-  const kind = arrayKind(data);
+  const kind = tagOf.call(data);
+  if (kind === kinds[type]) return true;
   if ((type === 'int4' || type === 'int2') && kind === 'Uint8Array') return true;
   if (type === 'uint8' && kind === 'Uint8ClampedArray') return true;
-  return kind === expected.name || (type === 'float16' && kind === 'Float16Array');
+  return type === 'float16' && kind === 'Float16Array';
 }

@@ -18,7 +18,7 @@ import {
   square,
   value,
 } from '../support/onnx-builder.js';
-import { any, bad, type Case, describeRefusals, f32 } from './refusals.js';
+import { any, bad, type Case, describeRefusals, f32, standIns } from './refusals.js';
 import { matrix, row, settles, squares, svdError } from './support.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tensorlane-bad-input-'));
@@ -125,7 +125,7 @@ describeCases('loadModel refuses', [
     what: 'a batch size of 0',
     call: () => device.loadModel(square(), { batching: { maxBatchSize: 0 } }),
     code: 'ERR_ARGUMENT',
-    says: [/maxBatchSize/, /at least 1/, /got 0/],
+    says: [/maxBatchSize/, /from 1 to/, /got 0/],
   },
   {
     what: 'a delay that is NaN',
@@ -199,6 +199,14 @@ describeCases('run refuses', [
     code: 'ERR_DTYPE',
     says: [/Float32Array/, /not Array/],
   },
+  ...standIns.map(
+    ([what, data]): Case => ({
+      what: `${what} for the elements`,
+      call: () => model.run({ x: bad(data, [1, 16]) }),
+      code: 'ERR_DTYPE',
+      says: [/'x'/, /Float32Array/],
+    }),
+  ),
   {
     what: 'a tensor without data',
     call: () => model.run({ x: bad(undefined, [1, 16]) }),

@@ -3,7 +3,7 @@
 import { type Device, open, type Tensor } from 'tensorlane';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { testDevice } from '../support/device.js';
-import { any, bad, type Case, describeRefusals, f32 } from './refusals.js';
+import { any, bad, type Case, describeRefusals, f32, standIns } from './refusals.js';
 import { matrix, rejection, settles, svdError } from './support.js';
 
 let device: Device;
@@ -39,6 +39,14 @@ describeCases('linear algebra refuses', [
     code: 'ERR_DTYPE',
     says: [/element type/],
   },
+  ...standIns.map(
+    ([what, data]): Case => ({
+      what: `${what} for the elements`,
+      call: () => device.linalg.svd(bad(data, [4, 4])),
+      code: 'ERR_DTYPE',
+      says: [/Float32Array/],
+    }),
+  ),
   {
     what: 'floats of 16 bits',
     call: () => device.linalg.svd(bad(new Uint16Array(4), [2, 2], 'float16')),

@@ -17,6 +17,15 @@ export const any = (wrong: unknown) => wrong as never;
 export const bad = (data: unknown, dims: unknown, type: unknown = 'float32') => any({ type, data, dims });
 export const f32 = (length: number) => new Float32Array(length);
 
+/** What says that it is a Float32Array, and has no such elements. */
+export const standIns: readonly (readonly [string, unknown])[] = [
+  ['a Proxy', new Proxy(f32(16), {})],
+  ['an object that inherits from the class', Object.create(Float32Array.prototype)],
+  ['an object that names the class', { constructor: Float32Array, length: 16, byteLength: 64, byteOffset: 0 }],
+  ['an array of another class that names it', Object.assign(new Float64Array(16), { constructor: Float32Array })],
+  ['a view that says so', Object.assign(new DataView(new ArrayBuffer(64)), { constructor: Float32Array, length: 16 })],
+];
+
 export function describeRefusals(title: string, cases: readonly Case[], nextRequestWorks: () => Promise<void>): void {
   describe(title, () => {
     for (const { what, call, code, says } of cases) {
