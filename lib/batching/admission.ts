@@ -5,7 +5,7 @@
 
 import type { Adaptive } from './adaptive.js';
 import type { Bucket } from './bucket.js';
-import type { MissedDeadline, NoPlace } from './errors.js';
+import type { MissedDeadline, NoPlace, Oversize } from './errors.js';
 import { Failure } from './executor.js';
 import type { Foresight } from './foresight.js';
 import type { BatcherSettings } from './options.js';
@@ -28,6 +28,9 @@ export interface AdmissionParts<Payload, Result> {
   readonly foresight: Foresight;
   readonly adaptive: Adaptive | undefined;
 }
+
+/** So many batches a request may be split into: each is kept in mind, also those of rows that have no elements. */
+const mostParts = 2 ** 18;
 
 /** The shortest wait that helps: what Node's timers can wait. */
 const leastRetryMicros = 1000;
@@ -59,7 +62,8 @@ export class Admission<Payload, Result> {
     turn: Turn<unknown> | undefined,
     now: number,
   ): Failure | undefined {
-    if (this.isOversize(rows, alone)) return new Failure('oversize', this.#settings.maxBatchSize);
+    const tooLarge = this.oversize(rows, alone);
+    if (tooLarge !== undefined) return new Failure('oversize', tooLarge);
     const { maxQueueSize } = this.#settings.policies[level]!;
     if (maxQueueSize > 0 && this.#queue.queued(level) >= maxQueueSize) {
       return noPlace(maxQueueSize, 'queue', this.#untilOneStarts(key, level, now));
@@ -75,8 +79,11 @@ export class Admission<Payload, Result> {
     return new Failure('overloaded', Math.ceil(excess));
   }
 
-  isOversize(rows: number, alone: boolean): boolean {
-    return rows > this.#settings.maxBatchSize && !alone && !this.#settings.splitOversize;
+  /** What it has too many rows for; undefined where it has not. */
+  oversize(rows: number, alone: boolean): Oversize | undefined {
+    const { maxBatchSize, splitOversize } = this.#settings;
+    const parts = splitOversize ? mostParts : 1;
+    return alone || rows <= maxBatchSize * parts ? undefined : { maxBatchSize, parts };
   }
 
   /** Those of a bucket's next batch that could not be answered in time any more, and by how many microseconds they would be late. */

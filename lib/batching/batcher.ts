@@ -253,9 +253,8 @@ export class Batcher<Payload, Result> {
     try {
       const { payload, key, rows, alone = false } = turn.make();
       Object.assign(request, { payload, key, rows, alone });
-      if (this.#admission.isOversize(rows, alone)) {
-        throw new TensorlaneError('ERR_SHAPE', oversize(this.settings.maxBatchSize));
-      }
+      const tooLarge = this.#admission.oversize(rows, alone);
+      if (tooLarge !== undefined) throw new TensorlaneError('ERR_SHAPE', oversize(tooLarge));
       this.#executor.hold?.(payload);
     } catch (cause) {
       this.#settlement.settle(request, new Failure('failed', cause));

@@ -11,6 +11,12 @@ export interface NoPlace {
   readonly retryAfterMicros: number;
 }
 
+/** The cause of a failure by too many rows, where a request may have so many batches. */
+export interface Oversize {
+  readonly maxBatchSize: number;
+  readonly parts: number;
+}
+
 /** The cause of a failure by a deadline, which is over, or could not be met any more. */
 export interface MissedDeadline {
   readonly deadlineMicros: number;
@@ -42,14 +48,16 @@ export function errorOf({ reason, cause }: Failure, what: string): TensorlaneErr
       return new TensorlaneError('ERR_QUEUE_FULL', `${what}: ${full}`, { retryAfterMicros });
     }
     case 'oversize':
-      return new TensorlaneError('ERR_SHAPE', `${what}: ${oversize(cause as number)}`);
+      return new TensorlaneError('ERR_SHAPE', `${what}: ${oversize(cause as Oversize)}`);
     case 'failed':
       return toTensorlaneError(cause, `${what}: `);
   }
 }
 
-export function oversize(maxBatchSize: number): string {
-  return `more rows than maxBatchSize, ${maxBatchSize}; split the request, or set splitOversize`;
+export function oversize({ maxBatchSize, parts }: Oversize): string {
+  return parts === 1
+    ? `more rows than maxBatchSize, ${maxBatchSize}; split the request, or set splitOversize`
+    : `more rows than ${parts} batches of maxBatchSize, ${maxBatchSize}, have; split the request, or set another maxBatchSize`;
 }
 
 function lateness(cause: number | MissedDeadline): string {

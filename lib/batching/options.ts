@@ -28,7 +28,7 @@ export interface QueuePolicy {
 }
 
 export interface BatcherOptions extends QueuePolicy {
-  /** The most rows of a batch, not requests; 32 by default, or the largest of `allowedBatchSizes`. */
+  /** The most rows of a batch, not requests; 32 by default, or the largest of `allowedBatchSizes`; 1048576 at most. */
   maxBatchSize?: number | undefined;
   /**
    * How long a batch may wait for more rows while a lane is free, in microseconds; fractions of a millisecond work. 0, the
@@ -41,7 +41,7 @@ export interface BatcherOptions extends QueuePolicy {
   allowedBatchSizes?: readonly number[] | undefined;
   /** Whether a request with more rows than `maxBatchSize` runs in several batches (the default), or is refused (ERR_SHAPE). */
   splitOversize?: boolean | undefined;
-  /** Batches in flight at once; 2 by default. */
+  /** Batches in flight at once; 2 by default, 1024 at most. */
   concurrency?: number | undefined;
   /** Priorities that a request may have, from 1, the highest; 1 by default. */
   priorityLevels?: number | undefined;
@@ -63,6 +63,10 @@ export interface BatcherOptions extends QueuePolicy {
 
 /** Batches in flight at once. */
 export const defaultConcurrency = 2;
+/** More of them than any machine has use for are a mistake. */
+export const mostConcurrency = 1024;
+/** The same of rows: batches are filled up to the sizes that are named, and warmed up with them. */
+const mostRows = 2 ** 20;
 
 export type Policy = { [Name in keyof QueuePolicy]-?: Exclude<QueuePolicy[Name], undefined> };
 
@@ -111,7 +115,8 @@ export const batcherOptionNames: readonly string[] = [
 export function completeBatcherOptions(options: BatcherOptions, what: string): BatcherSettings {
   const named = (name: string) => `${what}.${name}`;
   const allowed = ascendingIntegers(named('allowedBatchSizes'), options.allowedBatchSizes);
-  const maxBatchSize = wholeNumber(named('maxBatchSize'), options.maxBatchSize, allowed?.at(-1) ?? 32, 1);
+  const largest = options.maxBatchSize === undefined ? allowed?.at(-1) : options.maxBatchSize;
+  const maxBatchSize = wholeNumber(named('maxBatchSize'), largest, 32, 1, mostRows);
   if (allowed !== undefined && allowed.at(-1) !== maxBatchSize) {
     throw new TensorlaneError(
       'ERR_ARGUMENT',
@@ -135,7 +140,7 @@ export function completeBatcherOptions(options: BatcherOptions, what: string): B
     preferredBatchSizes: preferred && new Set(preferred),
     allowedBatchSizes: allowed,
     splitOversize: flag(named('splitOversize'), options.splitOversize, true),
-    concurrency: wholeNumber(named('concurrency'), options.concurrency, defaultConcurrency, 1),
+    concurrency: wholeNumber(named('concurrency'), options.concurrency, defaultConcurrency, 1, mostConcurrency),
     policies: policies(named('queuePolicies'), options.queuePolicies, levels, general, maxQueueDelayMicros),
     defaultPriority: wholeNumber(named('defaultPriority'), options.defaultPriority, Math.ceil(levels / 2), 1, levels),
     priorityAgingMicros: wholeNumber(named('priorityAgingMicros'), options.priorityAgingMicros, 1e6, 0),

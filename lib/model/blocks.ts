@@ -1,6 +1,7 @@
 // Cuts tensors along an axis and puts them together again. A tensor with an axis of n is `outer` blocks of n times `inner`
 // elements, one after the other.
 
+import { TensorlaneError } from '../core/errors.js';
 import type { arrayClasses, NumericArray } from '../tensor/dtypes.js';
 import { hostTensor } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
@@ -36,6 +37,33 @@ export function join(tensors: readonly Tensor[], axis: number): Tensor {
     for (const { data } of tensors) parts.push(view(data, (o * data.length) / outer, data.length / outer));
   }
   return hostTensor(first.type, gather(first.data, parts), dims);
+}
+
+/** A tensor so many times along an axis. Errors: ERR_OUT_OF_MEMORY. */
+export function repeat(tensor: Tensor, times: number, axis: number): Tensor {
+  if (tensor.type === 'string') return join(new Array<Tensor>(times).fill(tensor), axis);
+  const data = tensor.data as NumericArray;
+  const { outer } = blocksOf(tensor.dims, axis);
+  const piece = data.length / Math.max(1, outer);
+  const all = newLike(data, data.length * times);
+  for (let o = 0; o < outer; o++) {
+    const start = o * piece * times;
+    (all as Float32Array).set(data.subarray(o * piece, (o + 1) * piece) as Float32Array, start);
+    // Twice as many each time.
+    for (let made = 1; made < times; made *= 2) {
+      all.copyWithin(start + made * piece, start, start + Math.min(made, times - made) * piece);
+    }
+  }
+  return hostTensor(tensor.type, all, tensor.dims.with(axis, tensor.dims[axis]! * times));
+}
+
+function newLike(data: NumericArray, length: number): NumericArray {
+  const Class = (data.constructor === Buffer ? Uint8Array : data.constructor) as (typeof arrayClasses)['float32'];
+  try {
+    return new Class(length);
+  } catch (cause) {
+    throw new TensorlaneError('ERR_OUT_OF_MEMORY', `no memory for ${length} elements`, { cause });
+  }
 }
 
 function view(elements: Elements, start: number, count: number): Elements {

@@ -7,6 +7,7 @@ import {
   batcherOptionNames,
   completeBatcherOptions,
   defaultConcurrency,
+  mostConcurrency,
 } from '../batching/options.js';
 import type { Bounds } from '../batching/surface.js';
 import { checkedTuned, type Tuned } from '../batching/tuned.js';
@@ -97,7 +98,7 @@ export interface LoadModelOptions {
   batching?: BatchingOptions | false | undefined;
   /**
    * Batches in flight at once, each on a lane of its own, over one copy of the weights. By default as many as give the most, up to one
-   * for each lane of the device, or two; with `targetLatencyMicros` this is only the most.
+   * for each lane of the device, or two; with `targetLatencyMicros` this is only the most. At most 1024.
    */
   concurrency?: number | undefined;
   /**
@@ -207,7 +208,7 @@ export function completeLoadModelOptions(
   const asked = options.batching !== undefined && flag('batching.required', required, true);
   const hasTarget = given.targetLatencyMicros !== undefined;
   const atOnce = Math.max(defaultConcurrency, device.lanes);
-  const concurrency = wholeNumber('concurrency', options.concurrency, atOnce, 1);
+  const concurrency = wholeNumber('concurrency', options.concurrency, atOnce, 1, mostConcurrency);
   const settings = completeBatcherOptions({ ...batcher, concurrency }, 'batching');
   const fixesRows = batching === false || fixRows.some((name) => batcher[name] !== undefined);
   const bounds = {

@@ -38,6 +38,8 @@ type Placed = number | NumericArray | readonly string[] | OnDevice | Whole;
 /** What the addon takes. */
 type Part = NumericArray | readonly string[] | BufferPart;
 
+/** So many elements of padding are made at once. */
+const repeatedElements = 16_384;
 /** Up to so many floats are copied sooner one by one than by a call of `set`. */
 const fewElements = 32;
 
@@ -254,9 +256,26 @@ export class Page {
       }
       const { page, place, checked } = payloads[last]!;
       const lastRow = o * checked.rows + (starts?.[last] ?? 0) + rows[last]! - 1;
-      for (let row = total; row < padded; row++) page!.#addTo(parts, index, place, lastRow * inner, inner);
+      page!.#repeat(parts, index, place, lastRow * inner, inner, padded - total);
     }
     return parts.end();
+  }
+
+  /** Adds a row so many times: of many small ones, several at once. */
+  #repeat(parts: Joined, index: number, place: number, from: number, count: number, times: number): void {
+    const { arrayClass } = this.#layout.inputs[index]!;
+    const rowsAtOnce = Math.min(times, Math.floor(repeatedElements / Math.max(1, count)));
+    const isOnDevice = this.#placed[index]![place] instanceof OnDevice;
+    let rest = times;
+    if (rowsAtOnce > 1 && arrayClass !== undefined && !isOnDevice) {
+      const several = new arrayClass(rowsAtOnce * count);
+      const row = this.#part(index, place, from, count) as Float32Array;
+      for (let at = 0; at < several.length; at += count) (several as Float32Array).set(row, at);
+      for (; rest > rowsAtOnce; rest -= rowsAtOnce) parts.add(several);
+      parts.add(several.subarray(0, rest * count));
+      return;
+    }
+    for (; rest > 0; rest--) this.#addTo(parts, index, place, from, count);
   }
 
   #addTo(parts: Joined, index: number, place: number, from: number, count: number): void {

@@ -5,7 +5,7 @@ import { own, setOwn } from '../core/own.js';
 import { DeviceTensor } from '../runtime/device-tensor.js';
 import { zeros } from '../tensor/tensor.js';
 import type { ModelValue, Tensor } from '../tensor/types.js';
-import { join } from './blocks.js';
+import { repeat } from './blocks.js';
 import { type InputLayout, leastDims } from './layout.js';
 import type { WarmupOptions } from './options.js';
 import type { Feeds } from './run.js';
@@ -44,7 +44,7 @@ export function* warmupRuns(
     for (const { name, axis } of inputs) {
       const value = own(row, name)!;
       const several = axis !== undefined && rows > 1;
-      setOwn(feeds, name, several ? join(new Array<Tensor>(rows).fill(value as Tensor), axis) : value);
+      setOwn(feeds, name, several ? repeat(value as Tensor, rows, axis) : value);
     }
     for (let i = 0; i < count; i++) yield { rows, feeds };
   }

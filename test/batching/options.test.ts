@@ -21,10 +21,12 @@ function refusal(call: () => unknown): string {
 type Bad = Record<string, unknown>;
 
 const bad: readonly [options: Bad, message: string][] = [
-  [{ maxBatchSize: 0 }, 'batching.maxBatchSize must be an integer of at least 1, got 0'],
-  [{ maxBatchSize: 2.5 }, 'batching.maxBatchSize must be an integer of at least 1, got 2.5'],
-  [{ maxBatchSize: '8' }, "batching.maxBatchSize must be an integer of at least 1, got '8'"],
-  [{ maxBatchSize: null }, 'batching.maxBatchSize must be an integer of at least 1, got null'],
+  [{ maxBatchSize: 0 }, 'batching.maxBatchSize must be an integer from 1 to 1048576, got 0'],
+  [{ maxBatchSize: 2.5 }, 'batching.maxBatchSize must be an integer from 1 to 1048576, got 2.5'],
+  [{ maxBatchSize: '8' }, "batching.maxBatchSize must be an integer from 1 to 1048576, got '8'"],
+  [{ maxBatchSize: null }, 'batching.maxBatchSize must be an integer from 1 to 1048576, got null'],
+  [{ maxBatchSize: 1e12 }, 'batching.maxBatchSize must be an integer from 1 to 1048576, got 1000000000000'],
+  [{ allowedBatchSizes: [1, 1e12] }, 'batching.maxBatchSize must be an integer from 1 to 1048576, got 1000000000000'],
   [{ maxQueueDelayMicros: -1 }, 'batching.maxQueueDelayMicros must be an integer of at least 0, got -1'],
   [{ maxQueueDelayMicros: Number.NaN }, 'batching.maxQueueDelayMicros must be an integer of at least 0, got NaN'],
   [{ preferredBatchSizes: 4 }, 'batching.preferredBatchSizes must be ascending positive integers, got 4'],
@@ -42,7 +44,12 @@ const bad: readonly [options: Bad, message: string][] = [
     'batching.allowedBatchSizes must end with maxBatchSize, 16, got [1, 8]',
   ],
   [{ splitOversize: 'no' }, "batching.splitOversize must be true or false, got 'no'"],
-  [{ concurrency: 0 }, 'batching.concurrency must be an integer of at least 1, got 0'],
+  [{ concurrency: 0 }, 'batching.concurrency must be an integer from 1 to 1024, got 0'],
+  // With a target latency each would be a setting.
+  [
+    { concurrency: 1e9, targetLatencyMicros: 1000 },
+    'batching.concurrency must be an integer from 1 to 1024, got 1000000000',
+  ],
   [{ maxQueueSize: -1 }, 'batching.maxQueueSize must be an integer of at least 0, got -1'],
   [{ defaultTimeoutMicros: 1.5 }, 'batching.defaultTimeoutMicros must be an integer of at least 0, got 1.5'],
   [
@@ -193,7 +200,7 @@ describe('options of batched()', () => {
   });
 
   test('those of the scheduler are checked under its name', () => {
-    expect(refused({ maxBatchSize: 0 })).toBe('batched.maxBatchSize must be an integer of at least 1, got 0');
+    expect(refused({ maxBatchSize: 0 })).toBe('batched.maxBatchSize must be an integer from 1 to 1048576, got 0');
   });
 
   test('its own', () => {

@@ -133,7 +133,7 @@ describe('requests with more rows than a batch may have', () => {
 
   test('are refused instead where splitOversize is false, and nothing is held of them', async () => {
     const { executor, batcher, submit, finishAll } = setUp({ splitOversize: false });
-    expect(await submit('huge', { rows: 5 })).toEqual(new Failure('oversize', 4));
+    expect(await submit('huge', { rows: 5 })).toEqual(new Failure('oversize', { maxBatchSize: 4, parts: 1 }));
     const fits = submit('fits', { rows: 4 });
     await finishAll();
     expect(await fits).toBe('FITS');

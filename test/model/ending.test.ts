@@ -122,7 +122,8 @@ test.each<[unknown, RegExp]>([
     { batching: { queuePolicies: { 2: {} } } },
     /batching\.queuePolicies is for priorities from 1 to 1, got one for '2'/,
   ],
-  [{ concurrency: 0 }, /concurrency must be an integer of at least 1, got 0/],
+  [{ concurrency: 0 }, /concurrency must be an integer from 1 to 1024, got 0/],
+  [{ concurrency: 1e9 }, /concurrency must be an integer from 1 to 1024, got 1000000000/],
   [{ threads: '2' }, /threads must be an integer from 1 to 1024, got '2'/],
   [{ name: 7 }, /loadModel: name must be a string, got 7/],
 ])('options %j are refused', async (options, message) => {

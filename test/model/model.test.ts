@@ -309,7 +309,7 @@ test('options are refused by name, with what is allowed', async () => {
   await expectError(
     load({ batching: { maxBatchSize: 0 } }),
     'ERR_ARGUMENT',
-    /batching\.maxBatchSize must be an integer of at least 1, got 0/,
+    /batching\.maxBatchSize must be an integer from 1 to 1048576, got 0/,
   );
   await expectError(load({ batching: { maxQueueDelayMicros: -1 } }), 'ERR_ARGUMENT', /maxQueueDelayMicros/);
   await expectError(load({ batching: { maxBatch: 3 } }), 'ERR_ARGUMENT', /no option 'maxBatch'/);

@@ -232,6 +232,24 @@ describe('batches filled up to allowed sizes', () => {
     );
   });
 
+  test('of very many rows fill a batch up, and are warmed up with', async () => {
+    const rows = 100_003;
+    for (const axis of [0, 2]) {
+      const batching = { allowedBatchSizes: [rows], batchAxis: { inputs: { x: axis }, outputs: { y: axis } } };
+      const dims = [2, 3, 2].map((dim, i) => (i === axis ? 'N' : dim));
+      const relu = models.model({
+        inputs: [models.value('x', 'float32', dims)],
+        outputs: [models.value('y', 'float32', dims)],
+        nodes: [models.node('Relu', ['x'], ['y'])],
+      });
+      await using model = await device.loadModel(relu, { batching, warmup: true });
+      const x = wholes([2, 3, 2], 1);
+      const y = { ...x, data: x.data.map((v) => Math.max(0, v)) };
+      expectSame(await model.run({ x }), { y }, `rows along axis ${axis}`);
+      expect(model.stats().batches.paddedRows).toBe(rows - 2);
+    }
+  });
+
   test('what it wastes is counted', async () => {
     const bytes = models.model({
       inputs: [models.value('x', 'float32', ['N', 'L'])],

@@ -100,3 +100,17 @@ test('splitOversize: false refuses', async () => {
     /batching\.splitOversize must be true or false, got 1/,
   );
 });
+
+test('rows that have no elements, of which there may be more than anybody can keep in mind', async () => {
+  await using model = await device.loadModel(
+    models.model({
+      inputs: [models.value('x', 'float32', ['N', 'K'])],
+      outputs: [models.value('y', 'float32', ['N', 'K'])],
+      nodes: [models.node('Relu', ['x'], ['y'])],
+    }),
+  );
+  const x = { type: 'float32', data: new Float32Array(0), dims: [1e12, 0] } as const;
+  await expectError(model.run({ x }), 'ERR_SHAPE', /more rows than 262144 batches of maxBatchSize, 32, have/);
+  const few = { ...x, dims: [100, 0] };
+  expect((await model.run({ x: few })).y!.dims).toEqual([100, 0]);
+});
