@@ -90,7 +90,9 @@ export class SolvingOperations extends ProductOperations {
           inverseValues(steps, w, relative),
           steps.transposeMatrices(v),
         ]);
-        return [await steps.matmul(await scaleColumns(steps, v, inverses), transposed)];
+        return [
+          await finite(steps, await steps.matmul(await scaleColumns(steps, v, inverses), transposed), 'pinv: it'),
+        ];
       }
       const { u, s, vt } = await steps.svd(x!);
       const [inverses, v, transposed] = await Promise.all([
@@ -98,7 +100,7 @@ export class SolvingOperations extends ProductOperations {
         steps.transposeMatrices(vt),
         steps.transposeMatrices(u),
       ]);
-      return [await steps.matmul(await scaleColumns(steps, v, inverses), transposed)];
+      return [await finite(steps, await steps.matmul(await scaleColumns(steps, v, inverses), transposed), 'pinv: it')];
     });
     return inverse as ResultOf<A>;
   }
@@ -141,7 +143,7 @@ export class SolvingOperations extends ProductOperations {
       // The coordinates are scaled, and not the vectors: what is rounded there stays within one of their directions.
       const coordinates = await steps.matmul(transposed, sides);
       const scaled = await steps.binary('mul', coordinates, steps.reshape(inverses, [...inverses.dims, 1]));
-      const x = await steps.matmul(v, scaled);
+      const x = await finite(steps, await steps.matmul(v, scaled), 'lstsq: the solution');
       const rest = await steps.binary('sub', await steps.matmul(p!, x), sides);
       const squares = await steps.binary('mul', rest, rest);
       const residuals = await steps.reduce('sum', squares, [squares.dims.length - 2]);
@@ -223,4 +225,12 @@ async function inverseValues(steps: Steps, s: Operand, relative: number): Promis
 export function scaleColumns(steps: Steps, a: Operand, values: Operand): Promise<Operand> {
   const { dims } = values;
   return steps.binary('mul', a, steps.reshape(values, [...dims.slice(0, -1), 1, dims.at(-1)!]));
+}
+
+/** Matrices that came of finite ones, in which the inverse of a very small value, say, may be infinite. Errors: ERR_NOT_FINITE. */
+async function finite(steps: Steps, x: Operand, what: string): Promise<Operand> {
+  const indices = await steps.nonFinite(x, 2);
+  if (indices.length === 0) return x;
+  const problem = `${what} has elements beyond what ${floatOf(x.type)} holds; scale the input`;
+  throw new TensorlaneError('ERR_NOT_FINITE', problem, { indices });
 }

@@ -210,6 +210,21 @@ describe.each(['float32', 'float64'] as const)('%s, by what defines them', (type
     }
   });
 
+  test('pinv and lstsq of values whose inverses are beyond the type are refused', async () => {
+    const least = type === 'float32' ? 2 ** -140 : 2 ** -1060;
+    const a = tensor(
+      [
+        [least, 3 * least],
+        [2 * least, -least],
+        [least, 0],
+      ],
+      { type },
+    ) as FloatTensor;
+    const b = tensor([[1], [2], [3]], { type }) as FloatTensor;
+    await expectError(device.linalg.pinv(a), 'ERR_NOT_FINITE', /pinv: it has elements beyond what float/);
+    await expectError(device.linalg.lstsq(a, b), 'ERR_NOT_FINITE', /lstsq: the solution has elements beyond/);
+  });
+
   test.each([
     [6, 4, 2],
     [4, 6, 4],
