@@ -100,6 +100,18 @@ const mixing: Record<string, Strange> = {
     initializers: zeros,
     feeds: floats(1, 1, 4, 4),
   },
+  'Resize that keeps the ratio of the sides, to which the batch belongs': {
+    inputs: [x('N', 1, 4, 4)],
+    outputs: [y('N', null, null, null)],
+    nodes: [
+      node('Shape', ['x'], ['dims']),
+      node('Mul', ['dims', '2 1 2 2'], ['sizes']),
+      node('Div', ['sizes', '2 1 1 1'], ['half']),
+      node('Resize', ['x', '', '', 'half'], ['y'], { keep_aspect_ratio_policy: { string: 'not_smaller' } }),
+    ],
+    initializers: [ints('2 1 2 2', 2, 1, 2, 2), ints('2 1 1 1', 2, 1, 1, 1)],
+    feeds: floats(1, 1, 4, 4),
+  },
   'StringSplit, which fills up to the longest': {
     inputs: [value('x', 'string', ['N'])],
     outputs: [value('y', 'string', ['N', null]), value('count', 'int64', ['N'])],

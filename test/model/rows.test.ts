@@ -53,6 +53,7 @@ const constants = [
   ints('0 1 2 3', 0, 1, 2, 3),
   ints('1 2 3 4', 1, 2, 3, 4),
   ints('minus one', -1),
+  ints('minus three', -3),
   ints('end', Number.MAX_SAFE_INTEGER),
   ints('0 0', 0, 0),
   ints('0 1', 0, 1),
@@ -360,6 +361,41 @@ const mixing: readonly [string, Nodes, RegExp, Options?][] = [
   ],
 ];
 
+/** What is claimed of constants that are computed with, where a claim may be wrong. */
+const claimed: readonly [string, Nodes][] = [
+  [
+    'integers of two axes that two of one make',
+    [
+      node('Unsqueeze', ['0 1 2 3', 'zero'], ['row']),
+      node('Unsqueeze', ['0 1 2 3', 'one'], ['column']),
+      node('Add', ['row', 'column'], ['sums']),
+      node('Cast', ['sums'], ['f'], { to: int(1) }),
+      node('Add', ['x', 'f'], ['y']),
+    ],
+  ],
+  [
+    'a product that is negative',
+    [
+      node('Shape', ['x'], ['s']),
+      node('Gather', ['s', 'zero'], ['n']),
+      node('Mul', ['n', 'minus one'], ['minus n']),
+      node('Equal', ['minus n', 'minus three'], ['are three']),
+      node('Where', ['are three', 'two', 'one'], ['i']),
+      node('Cast', ['i'], ['f'], { to: int(1) }),
+      node('Mul', ['x', 'f'], ['y']),
+    ],
+  ],
+  [
+    'a number of rows that a narrow type does not hold',
+    [
+      node('Shape', ['x'], ['s']),
+      node('Cast', ['s'], ['narrow'], { to: int(3) }),
+      node('Cast', ['narrow'], ['dims'], { to: int(7) }),
+      node('Reshape', ['x', 'dims'], ['y']),
+    ],
+  ],
+];
+
 const load = async (nodes: Nodes, options?: Options) => device.loadModel(of(nodes, options));
 
 describe('rows stay apart in', () => {
@@ -376,6 +412,13 @@ describe('rows are mixed by', () => {
     expect(loaded.batching.reason).toMatch(reason);
     // By its declared shape alone, or else with what helps where the user knows better.
     expect(loaded.batching.reason).toMatch(/fixed|independentRows/);
+  });
+});
+
+describe('rows are not taken to be independent for', () => {
+  test.each(claimed)('%s', async (_, nodes) => {
+    await using loaded = await load(nodes);
+    expect(loaded.batching.finding?.verdict).not.toBe('independent');
   });
 });
 

@@ -1,11 +1,26 @@
 #include <algorithm>
+#include <limits>
 
 #include "onnx/rows/rules.h"
 
 namespace tensorlane::rows {
 namespace {
 
-constexpr std::int64_t kToBool = 9;
+// TensorProto.DataType.
+enum : std::int64_t { kToFloat = 1, kToInt32 = 6, kToInt64 = 7, kToBool = 9, kToDouble = 11 };
+
+// Whether what is known of an integer still holds when it is of another type: not of one too narrow for it.
+bool survives(std::int64_t type, const Size& size) {
+  if (type == kToInt64) return true;
+  if (!size.is_number() && type != kToInt32 && type != kToFloat && type != kToDouble) return false;
+  constexpr std::int64_t kExactFloat = std::int64_t{1} << 24;
+  constexpr std::int64_t kExactDouble = std::int64_t{1} << 53;
+  const std::int64_t most = type == kToInt32    ? std::numeric_limits<std::int32_t>::max()
+                            : type == kToFloat  ? kExactFloat
+                            : type == kToDouble ? kExactDouble
+                                                : 127;  // of the others, which shapes are not made of
+  return size.number() <= most && size.number() >= -most;
+}
 
 std::optional<Size> combined(std::string_view op, const Size& a, const Size& b) {
   if (op == "Mul") return multiply(a, b);
@@ -14,10 +29,11 @@ std::optional<Size> combined(std::string_view op, const Size& a, const Size& b) 
   if (op == "Sub" && b.is(0)) return a;
   if (op == "Equal") {
     if (a == b) return Size(1);
-    // A size is never negative.
-    const auto negative = [](const Size& size) { return size.is_number() && size.number() < 0; };
-    if ((a.is_number() && b.is_number()) || negative(a) || negative(b)) return Size(0);
-    return std::nullopt;
+    if (a.is_number() && b.is_number()) return Size(0);
+    // The product of a positive number and of sizes is never negative.
+    const bool differ = (a.is_number() && a.number() < 0 && b.number() > 0) ||
+                        (b.is_number() && b.number() < 0 && a.number() > 0);
+    return differ ? std::optional(Size(0)) : std::nullopt;
   }
   if (!a.is_number() || !b.is_number()) return std::nullopt;
   const std::int64_t x = a.number();
@@ -36,14 +52,16 @@ std::optional<Size> combined(std::string_view op, const Size& a, const Size& b) 
   return std::nullopt;
 }
 
-// Sizes are computed with where all of them are known.
+// Sizes are computed with where all of them are known, of one shape or single ones.
 std::optional<Fact> computed(const Step& step) {
   const std::string& op = step.node().op;
   const Fact* largest = step.input(0);
   for (std::size_t i = 0; i < step.inputs(); ++i) {
     const Fact* fact = step.input(i);
     if (fact == nullptr || !fact->is(Kind::Shared) || !fact->elements.has_value()) return std::nullopt;
-    if (fact->elements->size() > largest->elements->size()) largest = fact;
+    const bool larger = fact->elements->size() > largest->elements->size();
+    const bool of_more_axes = fact->elements->size() == largest->elements->size() && fact->rank() > largest->rank();
+    if (larger || of_more_axes) largest = fact;
   }
   const std::size_t count = largest->elements->size();
   const auto at = [&](std::size_t input, std::size_t i) -> const Size& {
@@ -51,8 +69,9 @@ std::optional<Fact> computed(const Step& step) {
     return elements.size() == 1 ? elements.front() : elements[i];
   };
   for (std::size_t i = 0; i < step.inputs(); ++i) {
-    const std::size_t own = step.input(i)->elements->size();
-    if (own != 1 && own != count) return std::nullopt;
+    const Fact& own = *step.input(i);
+    const bool is_single = own.elements->size() == 1 && own.rank() <= largest->rank();
+    if (!is_single && own.shape != largest->shape) return std::nullopt;
   }
   Sizes result;
   for (std::size_t i = 0; i < count; ++i) {
@@ -83,6 +102,11 @@ void same(Step& step) {
     } else {
       fact.elements.reset();
     }
+  } else if (step.node().op == "Cast" && fact.elements.has_value()) {
+    const std::int64_t type = step.integer("to", 0);
+    const bool survive = std::ranges::all_of(*fact.elements, [&](const Size& size) { return survives(type, size); });
+    if (!survive && counts_rows(fact)) return step.mixes("computes with the number of rows");
+    if (!survive) fact.elements.reset();
   }
   step.set_all(fact);
 }

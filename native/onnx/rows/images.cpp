@@ -161,6 +161,21 @@ void resize(Step& step) {
     if (axis != x.axis) shape[axis] = step.symbols().fresh();
   }
   const auto at = std::ranges::find(axes, x.axis);
+  const auto text = [&](const char* name) {
+    const graph::Attribute* given = step.attribute(name);
+    return given == nullptr ? std::string() : given->text;
+  };
+  // One scale for all axes, and a region of them: neither leaves the batch as it is because its size stays.
+  const std::string policy = text("keep_aspect_ratio_policy");
+  const bool keeps_ratio = !policy.empty() && policy != "stretch";
+  if (at != axes.end() && (keeps_ratio || text("coordinate_transformation_mode") == "tf_crop_and_resize")) {
+    return step.doubts("may scale the batch with the other axes");
+  }
+  if (keeps_ratio) {
+    // What comes out is not of the sizes that are asked for.
+    if (!step.others_shared({0})) return step.mixes("takes its sizes from the rows, or from their number");
+    return step.set_all(Fact::rows(x, x.axis, std::move(shape)));
+  }
   const auto place = static_cast<std::size_t>(at - axes.begin());
   const graph::Attribute* attribute = step.attribute("scales");
   for (std::size_t i = 1; i < step.inputs(); ++i) {
