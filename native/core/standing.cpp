@@ -54,8 +54,7 @@ std::optional<Share> share_of_thread() noexcept {
   if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &process) != 0) return std::nullopt;
   return Share{.ran = std::chrono::nanoseconds(ran),
                .waited = std::chrono::nanoseconds(waited),
-               .process = std::chrono::seconds(process.tv_sec) + std::chrono::nanoseconds(process.tv_nsec),
-               .time = std::chrono::steady_clock::now().time_since_epoch()};
+               .process = std::chrono::seconds(process.tv_sec) + std::chrono::nanoseconds(process.tv_nsec)};
 }
 #else
 std::optional<Share> share_of_thread() noexcept { return std::nullopt; }

@@ -17,7 +17,6 @@ struct Share {
   std::chrono::nanoseconds ran{0};      // the thread, on a core
   std::chrono::nanoseconds waited{0};   // the thread, for a core
   std::chrono::nanoseconds process{0};  // all of its process's threads, on cores
-  std::chrono::nanoseconds time{0};
 };
 
 // The rules. No clock is here.

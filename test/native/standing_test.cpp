@@ -25,7 +25,6 @@ struct Thread {
     share.ran += of(part);
     share.waited += of(1 - part);
     share.process += of(cores);
-    share.time += time;
     return standing.look(share);
   }
 };
@@ -70,6 +69,5 @@ TEST_CASE("standing: nor is it where its process leaves some of the cores idle, 
   thread.share.ran += 500ms;
   thread.share.waited += 400ms;
   thread.share.process += 1600ms;
-  thread.share.time += 1000ms;
   CHECK(thread.standing.look(thread.share) == Standing::Step::None);
 }
