@@ -31,8 +31,8 @@ std::optional<Size> combined(std::string_view op, const Size& a, const Size& b) 
     if (a == b) return Size(1);
     if (a.is_number() && b.is_number()) return Size(0);
     // The product of a positive number and of sizes is never negative.
-    const bool differ = (a.is_number() && a.number() < 0 && b.number() > 0) ||
-                        (b.is_number() && b.number() < 0 && a.number() > 0);
+    const bool differ =
+        (a.is_number() && a.number() < 0 && b.number() > 0) || (b.is_number() && b.number() < 0 && a.number() > 0);
     return differ ? std::optional(Size(0)) : std::nullopt;
   }
   if (!a.is_number() || !b.is_number()) return std::nullopt;
