@@ -133,6 +133,33 @@ TEST_CASE_TEMPLATE("scale: solve", T, float, double) {
   }
 }
 
+// Systems that have nothing to do with each other: each of its own scale, the solutions of all scales. Elsewhere than on the CPU
+// right-hand sides are scaled once, and what is far below their largest elements vanishes.
+TEST_CASE_TEMPLATE("scale: solutions far apart", T, float, double) {
+  if (std::string(traits().name) != "the CPU") return;
+  Subject subject;
+  for (const std::int64_t n : kSizes) {
+    for (const std::int64_t nrhs : {1, 3}) {
+      for (const int far : {kHigh<T> / 4, kHigh<T> / 2, kHigh<T> - 8}) {
+        INFO("n ", n, ", right-hand sides ", nrhs, ", 2^", far);
+        const Exponents scale = spread(n, -far, far);
+        Matrix a(n, n);
+        for (std::int64_t i = 0; i < n; ++i) a(i, i) = 1;
+        const std::vector<T> left = scaled<T>(a, scale, {});
+        const std::vector<T> right(static_cast<std::size_t>(n * nrhs), 3);
+        const std::vector<T> x = unset<T>(n * nrhs);
+        subject.solve({kDType<T>, n, nrhs, {}, {}, {}, operand(left), operand(right), operand(x)});
+        std::size_t wrong = 0;
+        for (std::size_t i = 0; i < x.size(); ++i) {
+          const T expected = std::ldexp(T{3}, -scale[i / static_cast<std::size_t>(nrhs)]);
+          if (x[i] != expected) ++wrong;
+        }
+        CHECK_MESSAGE(wrong == 0, wrong << " of " << x.size() << " elements are wrong");
+      }
+    }
+  }
+}
+
 // Each with its own scale beside the others', and right-hand sides far apart in scale for one matrix and for many.
 TEST_CASE_TEMPLATE("scale: batches", T, float, double) {
   Random random(7);

@@ -46,10 +46,8 @@ class Solver {
       if (!load(ai, bi)) return SolveOutcome::NotFinite;  // written to meanwhile
       if (singular && !has_tiny(lu_, n_ * n_)) return SolveOutcome::Singular;
       const Equilibration scaled(lu_, n_, Layout::Columns);
-      const std::vector<int> of_columns = scale_right_sides(scaled);
       if (!eliminate()) return SolveOutcome::Singular;
-      x = substitute();
-      scale_back(scaled, of_columns);
+      x = substitute_parts(scaled);
       if (!all_finite(x, b_elements())) return SolveOutcome::Beyond;
     }
     transpose(x, nrhs_, n_, elements<T>(args_.x) + i * n_ * nrhs_);
@@ -83,27 +81,47 @@ class Solver {
     return right_sides();
   }
 
-  // As the matrix' rows are, and each so that its own largest element comes near 1. Gives the latter exponents.
-  std::vector<int> scale_right_sides(const Equilibration& scaled) {
-    std::vector<int> exponents;
-    for (std::int64_t column = 0; column < nrhs_; ++column) {
-      T* b = right_sides() + column * n_;
-      int largest = std::numeric_limits<int>::min();
-      for (std::int64_t i = 0; i < n_; ++i) {
-        if (b[i] != 0) largest = std::max(largest, std::ilogb(b[i]) - scaled.row(i));
+  // The right-hand sides scaled as the matrix' rows are, and each so that its own largest element comes near 1. Elements that would
+  // vanish beside that may be all that there is of solutions apart from it (those of a diagonal matrix are), so they are
+  // solved for by themselves; the sum is the solution, as the system is linear.
+  const T* substitute_parts(const Equilibration& scaled) {
+    std::vector<T> rest(right_sides(), right_sides() + b_elements());
+    std::vector<T> sum(b_elements(), 0);
+    std::vector<int> largest(static_cast<std::size_t>(nrhs_));
+    while (take_part(scaled, rest, largest)) {
+      const T* y = substitute();
+      for (std::int64_t at = 0; at < n_ * nrhs_; ++at) {
+        const int power = largest[static_cast<std::size_t>(at / n_)] - scaled.column(at % n_);
+        sum[static_cast<std::size_t>(at)] += std::ldexp(y[at], power);
       }
-      if (largest == std::numeric_limits<int>::min()) largest = 0;
-      for (std::int64_t i = 0; i < n_; ++i) b[i] = std::ldexp(b[i], -(scaled.row(i) + largest));
-      exponents.push_back(largest);
     }
-    return exponents;
+    std::ranges::copy(sum, right_sides());
+    return right_sides();
   }
 
-  void scale_back(const Equilibration& scaled, const std::vector<int>& of_columns) {
-    T* x = right_sides();
-    for (const int of_column : of_columns) {
-      for (std::int64_t i = 0; i < n_; ++i, ++x) *x = std::ldexp(*x, of_column - scaled.column(i));
+  // Moves what is left of the right-hand sides to where they are solved, of each what is not far below its largest element, whose
+  // exponent it gives. False where nothing is left.
+  bool take_part(const Equilibration& scaled, std::vector<T>& rest, std::vector<int>& largest) {
+    constexpr int kNone = std::numeric_limits<int>::min();
+    constexpr int kFar = std::numeric_limits<T>::max_exponent / 2;
+    bool any = false;
+    for (std::int64_t column = 0; column < nrhs_; ++column) {
+      T* left = rest.data() + column * n_;
+      T* b = right_sides() + column * n_;
+      const auto exponent = [&](std::int64_t i) { return left[i] == 0 ? kNone : std::ilogb(left[i]) - scaled.row(i); };
+      int& most = largest[static_cast<std::size_t>(column)];
+      most = kNone;
+      for (std::int64_t i = 0; i < n_; ++i) most = std::max(most, exponent(i));
+      const bool has_some = most != kNone;
+      if (!has_some) most = 0;
+      for (std::int64_t i = 0; i < n_; ++i) {
+        const bool is_taken = left[i] != 0 && exponent(i) >= most - kFar;
+        b[i] = is_taken ? std::ldexp(left[i], -(scaled.row(i) + most)) : 0;
+        if (is_taken) left[i] = 0;
+      }
+      any = any || has_some;
     }
+    return any;
   }
 
   const SolveArgs& args_;
