@@ -104,12 +104,13 @@ export class Metrics implements Disposable {
       throw argument(`add takes a model, a batched function or a device, got ${shown(source)}`);
     }
     const own = checkedLabels('add: labels', labels);
-    if ('info' in source) {
+    // A model has both: how it is loaded is its info.
+    if ('name' in source) {
+      this.#batchers.add(source, { ...this.#labels, model: source.name, ...own });
+    } else {
       const { kind, index } = source.info;
       const device = kind === 'cpu' ? 'cpu' : `${kind}:${index}`;
       this.#devices.add(source, { ...this.#labels, device, ...own });
-    } else {
-      this.#batchers.add(source, { ...this.#labels, model: source.name, ...own });
     }
     const kept = new WeakRef(source);
     return {
