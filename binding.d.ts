@@ -42,6 +42,45 @@ export function findDevices(): Promise<{ devices: DeviceDescription[]; noCuda?: 
 /** Such as '12.4'; undefined where there is no NVIDIA driver. It stays loaded: to be asked in a process of its own. */
 export function newestCudaOfDriver(): string | undefined;
 
+/**
+ * The arrays of `least` elements or more in a JSON text that hold numbers alone, nested to a full shape. `outline`: the text with [] in
+ * place of each. `arrays`, of float64: of each where it stands in the outline, in UTF-16's units, where its bytes begin and end in the
+ * text, how many dims it has, and these.
+ */
+export function findNumbers(text: Uint8Array, least: number): Promise<{ outline: ArrayBuffer; arrays: ArrayBuffer }>;
+
+/** The elements of such arrays, one after the other; or the first of them that the type does not have. */
+export function readNumbers(request: {
+  text: Uint8Array;
+  /** The beginning and end of each array. */
+  places: readonly number[];
+  type: DType;
+  /** Of all elements together. */
+  count: number;
+}): Promise<ArrayBuffer | { index: number; text: string }>;
+
+export interface PrintRequest {
+  type: DType;
+  data: ArrayBufferView;
+  dims: readonly number[];
+  style: 'shortest' | 'tensorflow';
+  layout: 'flat' | 'rows' | 'lines';
+  /** Of lines: how far in the array itself is, in fours of blanks. */
+  indent: number;
+}
+
+export interface Printed<Text> {
+  text: Text;
+  /** Of rows: where the text of each ends, of float64. */
+  ends: ArrayBuffer;
+}
+
+/** A tensor's elements as JSON. */
+export function printNumbers(request: PrintRequest): Promise<Printed<ArrayBuffer>>;
+
+/** The same on the JS thread, for what is small. */
+export function printNumbersNow(request: PrintRequest): Printed<string>;
+
 type FloatType = 'float32' | 'float64';
 type NumericDType = Exclude<DType, 'string'>;
 

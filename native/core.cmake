@@ -26,6 +26,7 @@ file(GLOB core_sources CONFIGURE_DEPENDS
   ${CMAKE_CURRENT_LIST_DIR}/device/*/*.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/*.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/*/*.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/json/*.cpp
   ${CMAKE_CURRENT_LIST_DIR}/onnx/*.cpp
   ${CMAKE_CURRENT_LIST_DIR}/onnx/*/*.cpp)
 add_library(tensorlane_core STATIC ${core_sources})

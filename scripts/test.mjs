@@ -11,7 +11,7 @@
 
 import { setUpOrExit } from './setup.mjs';
 import { buildEmulatedAddon } from './test/builds.mjs';
-import { buildFuzzer, runFuzzer } from './test/fuzz.mjs';
+import { buildFuzzers, runFuzzers } from './test/fuzz.mjs';
 import { buildTests, runTests } from './test/native.mjs';
 import { runNvidiaTests } from './test/nvidia.mjs';
 import { runParts } from './test/parts.mjs';
@@ -46,10 +46,10 @@ const fast = typescript('TypeScript', '--project', 'fast');
 const long = typescript('TypeScript, long', '--project', 'long');
 const soonest = [fast, cpp('native', 'address')];
 const nvidia = { name: "NVIDIA's own files", run: runNvidiaTests };
-const fuzzer = { name: 'fuzzer of the graph reader', build: buildFuzzer, run: runFuzzer };
+const fuzzers = { name: 'fuzzers of graphs and of JSON', build: buildFuzzers, run: runFuzzers };
 const rest = [
   long,
-  fuzzer,
+  fuzzers,
   cpp('emulation', 'address'),
   ...onEmulatedGpu,
   cpp('native', 'thread'),

@@ -6,6 +6,7 @@ import { defaults } from './defaults.js';
 import { dense } from './dense.js';
 import { dropin } from './dropin.js';
 import { jobs } from './jobs.js';
+import { json } from './json.js';
 import { latency } from './latency.js';
 import { linalg } from './linalg.js';
 import { loading } from './loading.js';
@@ -43,4 +44,5 @@ export const SUITES: readonly Suite[] = [
   dropin,
   defaults,
   jobs,
+  json,
 ];

@@ -11,9 +11,11 @@
 #include "binding/objects/kernel_object.h"
 #include "binding/objects/model_object.h"
 #include "binding/objects/timer_object.h"
+#include "binding/values/convert.h"
 #include "binding/values/pin.h"
 #include "binding/values/result_block.h"
 #include "binding/workers/device_open.h"
+#include "binding/workers/json_worker.h"
 #include "core/nvidia_driver.h"
 
 namespace tensorlane {
@@ -24,6 +26,16 @@ Napi::Value find_devices(const Napi::CallbackInfo& info) { return queue_find_dev
 Napi::Value newest_cuda(const Napi::CallbackInfo& info) {
   const std::string version = newest_cuda_of_driver();
   return version.empty() ? info.Env().Undefined() : Napi::String::New(info.Env(), version);
+}
+
+Napi::Value find_numbers(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return queue_find_numbers(info.Env(), info[0], info[1]); });
+}
+
+// `work` gets the request, which is an object.
+template <auto work>
+Napi::Value with_request(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return work(info.Env(), to_object(info[0], "a request")); });
 }
 
 // ONNX Runtime 1.30 and later send telemetry and keep files for it, unless this is set before the library starts. A
@@ -67,6 +79,10 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Timer", TimerObject::define(env));
   exports.Set("findDevices", Napi::Function::New(env, find_devices, "findDevices"));
   exports.Set("newestCudaOfDriver", Napi::Function::New(env, newest_cuda, "newestCudaOfDriver"));
+  exports.Set("findNumbers", Napi::Function::New(env, find_numbers, "findNumbers"));
+  exports.Set("readNumbers", Napi::Function::New(env, with_request<queue_read_numbers>, "readNumbers"));
+  exports.Set("printNumbers", Napi::Function::New(env, with_request<queue_print_numbers>, "printNumbers"));
+  exports.Set("printNumbersNow", Napi::Function::New(env, with_request<print_numbers_now>, "printNumbersNow"));
   exports.Set("version", TENSORLANE_VERSION);
   exports.Set("copyUpTo", static_cast<double>(Pin::kCopyUpTo));
   Napi::Object limits = Napi::Object::New(env);

@@ -1,7 +1,12 @@
 #include "binding/environment.h"
 
+#include <algorithm>
 #include <mutex>
+#include <string>
+#include <system_error>
 
+#include "core/cores.h"
+#include "core/error.h"
 #include "core/process_exit.h"
 #include "core/timer.h"
 #include "onnx/model.h"
@@ -57,6 +62,22 @@ void remember(std::vector<std::weak_ptr<T>>& watched, const std::shared_ptr<T>& 
 void Environment::watch(const std::shared_ptr<LanePool>& pool) { remember(pools_, pool); }
 void Environment::watch(const std::shared_ptr<Model>& model) { remember(models_, model); }
 void Environment::watch(const std::shared_ptr<Timer>& timer) { remember(timers_, timer); }
+
+const std::shared_ptr<LanePool>& Environment::own_lanes() {
+  if (own_lanes_ != nullptr) return own_lanes_;
+  LaneOptions options;
+  options.lanes = std::max(1U, usable_cores() / 2);
+  options.niceness = LaneOptions::kAsIsBest;
+  // What comes here is large: waking a lane for it costs little beside that.
+  options.poll_work = std::chrono::nanoseconds(0);
+  try {
+    own_lanes_ = std::make_shared<LanePool>(options);
+  } catch (const std::system_error& error) {
+    throw Error(Code::OutOfMemory, std::string("no threads to be had: ") + error.what());
+  }
+  watch(own_lanes_);
+  return own_lanes_;
+}
 
 void Environment::close() noexcept {
   for (const auto& watched : models_) {

@@ -48,6 +48,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void watch(const std::shared_ptr<Model>& model);
   void watch(const std::shared_ptr<Timer>& timer);
 
+  // The lanes of what needs no device, made when they are first asked for. On the JS thread. Errors: OutOfMemory (of threads).
+  const std::shared_ptr<LanePool>& own_lanes();
+
   // The constructors of the addon's classes, for the workers that make instances.
   Napi::FunctionReference device_class;
   Napi::FunctionReference model_class;
@@ -63,6 +66,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   Settle settle_;
   std::size_t in_flight_ = 0;  // JS thread only
+  std::shared_ptr<LanePool> own_lanes_;
   std::vector<std::weak_ptr<LanePool>> pools_;
   std::vector<std::weak_ptr<Model>> models_;
   std::vector<std::weak_ptr<Timer>> timers_;

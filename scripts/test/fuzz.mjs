@@ -1,6 +1,6 @@
-// The fuzzer of the graph reader: libFuzzer with the address and undefined-behaviour sanitizers, where a clang++ that has it is
-// found. `npm run fuzz [SECONDS]` runs it by hand, as long as wanted: what it learned is kept in build/fuzz/corpus, and what it found,
-// build/fuzz/crash-*, it is given again by `build/fuzz/graph_fuzz build/fuzz/crash-...`.
+// The fuzzers of what reads bytes that anybody may have sent: libFuzzer with the address and undefined-behaviour sanitizers, where a
+// clang++ that has it is found. `npm run fuzz [SECONDS]` runs them by hand, as long as wanted together: what one learned is kept in
+// build/fuzz/corpus-NAME, and what it found, build/fuzz/NAME-crash-*, it is given again by `build/fuzz/NAME_fuzz build/fuzz/NAME-crash-...`.
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
@@ -11,9 +11,14 @@ import { inRoot, run } from '../setup/run.mjs';
 import { doSteps } from '../setup.mjs';
 
 const folder = inRoot('build', 'fuzz');
-const program = path.join(folder, 'graph_fuzz');
+const programOf = (name) => path.join(folder, `${name}_fuzz`);
+/** Rooms of native/ that each reads with, what writes its seeds, and its part of the time. */
+const fuzzers = [
+  { name: 'graph', rooms: ['onnx/graph', 'onnx/rows'], seeds: 'test/fuzz/seeds.ts', share: 2 / 3 },
+  { name: 'json', rooms: ['json'], seeds: 'test/fuzz/json-seeds.ts', share: 1 / 3 },
+];
 const flags = ['-std=c++20', '-O1', '-g', '-fsanitize=fuzzer,address,undefined', '-fno-sanitize-recover=all'];
-/** In CI; more by TENSORLANE_FUZZ_SECONDS. */
+/** In CI, of all of them; more by TENSORLANE_FUZZ_SECONDS. */
 const seconds = Number(process.env.TENSORLANE_FUZZ_SECONDS ?? 30);
 
 /** A clang++ that links libFuzzer, which some distributions have in a package of its own (libclang-rt-NN-dev). */
@@ -33,9 +38,9 @@ async function findFuzzer() {
 }
 
 /** Where there is no libFuzzer, that is said, and nothing is built. */
-export async function buildFuzzer(report) {
+export async function buildFuzzers(report) {
   mkdirSync(folder, { recursive: true });
-  rmSync(program, { force: true });
+  for (const { name } of fuzzers) rmSync(programOf(name), { force: true });
   let clang = await findFuzzer();
   if (!clang) {
     await doSteps([packages('fuzz')]);
@@ -45,57 +50,72 @@ export async function buildFuzzer(report) {
     report('skipped: there is no clang++ with libFuzzer (Debian: apt-get install clang libclang-rt-dev)');
     return;
   }
-  const sources = ['graph', 'rows'].flatMap((room) =>
-    readdirSync(inRoot('native', 'onnx', room))
+  for (const fuzzer of fuzzers) await buildFuzzer(clang, fuzzer);
+}
+
+async function buildFuzzer(clang, { name, rooms }) {
+  const sources = rooms.flatMap((room) =>
+    readdirSync(inRoot('native', room))
       .filter((file) => file.endsWith('.cpp'))
-      .map((file) => inRoot('native', 'onnx', room, file)),
+      .map((file) => inRoot('native', room, file)),
   );
-  sources.push(inRoot('test', 'fuzz', 'graph_fuzz.cpp'));
+  sources.push(inRoot('test', 'fuzz', `${name}_fuzz.cpp`));
   const objects = [];
   const compile = async () => {
     for (let source = sources.pop(); source; source = sources.pop()) {
-      const object = path.join(folder, `${path.basename(source)}.o`);
+      const object = path.join(folder, `${name}-${path.basename(source)}.o`);
       objects.push(object);
       await run('fuzz', clang, [...flags, '-I', inRoot('native'), '-c', source, '-o', object], { quietly: true });
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, compile));
-  await run('fuzz', clang, [...flags, ...objects, '-o', program]);
+  await run('fuzz', clang, [...flags, ...objects, '-o', programOf(name)]);
 }
 
 /** From the same seed each time, so that a change is judged by what it changes; by hand, from others. */
-export async function runFuzzer(report, limit = seconds, seed = 20) {
-  if (!existsSync(program)) return { passed: 0, failures: [] };
-  const seeds = path.join(folder, 'seeds');
-  const corpus = path.join(folder, 'corpus');
+export async function runFuzzers(report, limit = seconds, seed = 20) {
+  let passed = 0;
+  const failures = [];
+  for (const fuzzer of fuzzers) {
+    if (!existsSync(programOf(fuzzer.name))) continue;
+    const failure = await runFuzzer(report, fuzzer, Math.ceil(limit * fuzzer.share), seed);
+    if (failure === undefined) passed++;
+    else failures.push(`${fuzzer.name}: ${failure}`);
+  }
+  return { passed, failures };
+}
+
+/** Resolves to what it found, if anything. */
+async function runFuzzer(report, { name, seeds: script }, limit, seed) {
+  const seeds = path.join(folder, `seeds-${name}`);
+  const corpus = path.join(folder, `corpus-${name}`);
   mkdirSync(corpus, { recursive: true });
-  const node = [process.execPath, '--import', 'tsx', 'test/fuzz/seeds.ts', seeds];
-  const written = await runProgram(node, { show: false });
-  if (!written.ok) return { passed: 0, failures: [`its seeds could not be written: ${written.output.trim()}`] };
+  const written = await runProgram([process.execPath, '--import', 'tsx', script, seeds], { show: false });
+  if (!written.ok) return `its seeds could not be written: ${written.output.trim()}`;
   const args = [
     corpus,
     seeds,
     `-max_total_time=${limit}`,
     `-seed=${seed}`,
-    `-artifact_prefix=${folder}/`,
+    `-artifact_prefix=${path.join(folder, `${name}-`)}`,
     '-max_len=16384',
   ];
   const limits = ['-timeout=10', '-rss_limit_mb=2048', '-print_final_stats=1', '-verbosity=1'];
   // A hang beyond libFuzzer's own limit is one, too.
-  const { ok, output } = await runProgram([program, ...args, ...limits], {
+  const { ok, output } = await runProgram([programOf(name), ...args, ...limits], {
     show: false,
     timeout: (limit + 300) * 1000,
   });
   const units = /stat::number_of_executed_units: (\d+)/.exec(output)?.[1];
-  report(`${units ?? 'no'} inputs in ${limit} s`);
-  if (ok && Number(units) > 0) return { passed: 1, failures: [] };
+  report(`${name}: ${units ?? 'no'} inputs in ${limit} s`);
+  if (ok && Number(units) > 0) return undefined;
   console.error(output.split('\n').slice(-60).join('\n'));
-  return { passed: 0, failures: [/SUMMARY: .*/.exec(output)?.[0] ?? 'it ended without a result'] };
+  return /SUMMARY: .*/.exec(output)?.[0] ?? 'it ended without a result';
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  await buildFuzzer(console.log);
-  const { failures } = await runFuzzer(console.log, Number(process.argv[2] ?? seconds), Date.now() % 2 ** 31);
+  await buildFuzzers(console.log);
+  const { failures } = await runFuzzers(console.log, Number(process.argv[2] ?? seconds), Date.now() % 2 ** 31);
   for (const failure of failures) console.error(failure);
   process.exitCode = failures.length === 0 ? 0 : 1;
 }

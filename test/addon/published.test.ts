@@ -99,7 +99,7 @@ test('the library asks for the packages of the platforms of its very version, an
   const entries = Object.entries(exports).flatMap(([name, entry]) =>
     typeof entry === 'string' ? [] : [{ name, entry }],
   );
-  expect(entries.map(({ name }) => name)).toEqual(['.', './batching', './metrics']);
+  expect(entries.map(({ name }) => name)).toEqual(['.', './batching', './json', './metrics']);
   for (const { name, entry } of entries) {
     const own = await namesIn([join(root, entry.default.default)]);
     // One copy, however it comes in.

@@ -17,6 +17,8 @@ describe('the event loop', () => {
     ['idleDevice', 'is not kept alive by an open device'],
     ['idleModel', 'is not kept alive by a loaded model that has run, nor by a spent timer'],
     ['heldStream', 'is not kept alive by a stream that is held, nor by a recorded event'],
+    ['idleJson', 'is not kept alive by the lanes of JSON'],
+    ['pendingJson', 'is kept alive by a JSON text that is read until it settles'],
     ['pendingOpen', 'is kept alive by an open until it settles'],
     ['pendingSvd', 'is kept alive by an svd until it settles'],
     ['pendingLoad', 'is kept alive by a load until it settles'],

@@ -44,6 +44,27 @@ async function expectServed(url: string): Promise<void> {
   onTestFinished(() => client.close());
   const { y } = await (await client.model('m')).run({ x: tensor([[5, 6]]) });
   expect([...y!.data]).toEqual([25, 36]);
+  await expectServedAtLength(url);
+}
+
+/** So many numbers that they are read and written on another thread, and sent from where they lie. */
+async function expectServedAtLength(url: string): Promise<void> {
+  const pairs = Array.from({ length: 10_000 }, (_, i) => [i % 1000, 0.5]);
+  const squares = pairs.map(([a, b]) => [a! * a!, b! * b!]);
+  const input = { name: 'x', shape: [pairs.length, 2], datatype: 'FP32', data: pairs };
+  for (const headers of [{}, { 'accept-encoding': 'gzip' }]) {
+    const inference = await ask(`${url}/v2/models/m/infer`, { inputs: [input] }, { headers });
+    expect((inference.body as { outputs: { data: number[] }[] }).outputs[0]!.data).toEqual(squares.flat());
+  }
+  expect((await ask(`${url}/v1/models/m:predict`, { instances: pairs })).body).toEqual({ predictions: squares });
+  expect((await ask(`${url}/v1/models/m:predict`, { inputs: pairs })).body).toEqual({ outputs: squares });
+  const wrong = [...pairs.flat(), 'one', ...pairs.flat()];
+  const refused = await ask(`${url}/v2/models/m/infer`, { inputs: [{ ...input, shape: [wrong.length], data: wrong }] });
+  expect(refused.body).toEqual({ error: `input 'x': element 20000 is no float32: "one"` });
+  const client = await connect(url);
+  onTestFinished(() => client.close());
+  const { y } = await (await client.model('m')).run({ x: tensor(Float32Array.from(pairs.flat()), [pairs.length, 2]) });
+  expect(y!.data).toEqual(Float32Array.from(squares.flat()));
 }
 
 test('a (req, res) handler of node:http', async () => {

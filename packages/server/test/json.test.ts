@@ -1,10 +1,15 @@
-// JSON as the protocols have it, beside JSON.parse; floats of 16 bits beside tensorlane's own.
+// JSON as the protocols have it, beside JSON.parse; floats of 16 bits beside tensorlane's own; long arrays read elsewhere beside short ones
+// read here.
 
 import fc from 'fast-check';
-import { tensor } from 'tensorlane';
-import { expect, test } from 'vitest';
-import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from '../lib/json/half.js';
-import { parseJson } from '../lib/json/parse.js';
+import { type DType, tensor, type ValueInfo } from 'tensorlane';
+import { describe, expect, test } from 'vitest';
+import { byType } from '../lib/core/dtypes.js';
+import { bfloat16Bits, float16Bits } from '../lib/json/half.js';
+import { type JsonValue, Numbers, parseJson } from '../lib/json/parse.js';
+import { readJson } from '../lib/json/read.js';
+import { tensorOf } from '../lib/json/tensor.js';
+import { columnFeeds, rowFeeds } from '../lib/tfs/tensors.js';
 
 const parse = (text: string) => parseJson(Buffer.from(text));
 
@@ -88,11 +93,162 @@ test('floats of 16 bits are those of the library', () => {
     const [brain] = tensor([value], { type: 'bfloat16' }).data;
     expect(float16Bits(value), String(value)).toBe(half);
     expect(bfloat16Bits(value), String(value)).toBe(brain);
-    for (const [back, there] of [
-      [float16Value(half!), float16Bits] as const,
-      [bfloat16Value(brain!), bfloat16Bits] as const,
-    ]) {
-      expect(there(back)).toBe(there(value));
-    }
   }
+});
+
+describe('a body reads the same here and on another thread', () => {
+  const within = new Set(['instances', 'inputs', 'data']);
+  /** Every array of so many numbers is taken out, however short the body. */
+  const elsewhere = (body: Uint8Array, numbers: number) => readJson(body, within, { bytes: 0, numbers });
+
+  const number = fc.oneof(
+    fc.constantFrom('0', '-0', '1', '2.5', '1e3', '1e39', '1e400', '65520', '9007199254740993', '-1', '300', '1.0'),
+    fc.constantFrom('NaN', 'Infinity', '-Infinity', 'true', 'false', '18446744073709551616', '0.1', '-2147483649'),
+    fc.double().map(String),
+    fc.bigInt({ min: -(2n ** 65n), max: 2n ** 65n }).map(String),
+  );
+  const other = fc.constantFrom(
+    'null',
+    '"a"',
+    '"[1]\\""',
+    '{"b64":"w6Q="}',
+    '{}',
+    '[]',
+    '01',
+    '1.',
+    'nan',
+    '-',
+    '"ä€😀"',
+  );
+  const blank = fc.constantFrom('', '', '', ' ', '\n\t');
+  const list = (element: fc.Arbitrary<string>, most = 4) =>
+    fc.tuple(fc.array(element, { maxLength: most }), blank).map(([all, space]) => `[${all.join(`${space},`)}${space}]`);
+  /** Full shapes, and what only looks like one. */
+  const full = fc
+    .tuple(fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 3 }), fc.infiniteStream(number))
+    .map(([dims, numbers]) => {
+      const level = (at: number): string =>
+        at === dims.length
+          ? (numbers.next().value as string)
+          : `[${Array.from({ length: dims[at]! }, () => level(at + 1)).join(',')}]`;
+      return level(0);
+    });
+  const { value } = fc.letrec<{ value: string }>((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small' },
+      number,
+      other,
+      full,
+      list(number, 6),
+      list(tie('value')),
+      list(full, 3),
+      fc
+        .dictionary(fc.constantFrom('x', 'y', 'data', 'inputs', '__proto__', 'ä'), tie('value'), { maxKeys: 3 })
+        .map((object) => `{${Object.entries(object).map(([name, one]) => `"${name}":${one}`)}}`),
+    ),
+  }));
+  const body = fc
+    .constantFrom('instances', 'inputs', 'data', 'shape')
+    .chain((name) => value.map((one) => `{"${name}":${one},"z":[1,2]}`));
+  /** One character of it is another, is missing, or is there twice. */
+  const broken = (text: fc.Arbitrary<string>) =>
+    fc
+      .tuple(text, fc.nat(), fc.constantFrom('', '[', ']', ',', '"', '1', 'x', '{', '}', '-', '\\', '\u0001'))
+      .map(([whole, at, character]) => {
+        const place = at % (whole.length + 1);
+        return whole.slice(0, place) + character + whole.slice(place + (at % 2));
+      });
+  const text = fc.oneof({ weight: 3, arbitrary: body }, { weight: 1, arbitrary: broken(body) });
+
+  const outcome = async (work: () => unknown) => {
+    try {
+      return await work();
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+
+  /** With what was taken out put back. */
+  const whole = (read: JsonValue): JsonValue => {
+    if (read instanceof Numbers) return parseJson(read.body.subarray(read.array.start, read.array.end));
+    if (Array.isArray(read)) return read.map(whole);
+    if (typeof read !== 'object' || read === null) return read;
+    const object = Object.create(null) as Record<string, JsonValue>;
+    for (const [name, one] of Object.entries(read)) object[name] = whole(one);
+    return object;
+  };
+
+  test('its values, or what is wrong with it', async () => {
+    let refused = 0;
+    let takenOut = 0;
+    await fc.assert(
+      fc.asyncProperty(text, fc.integer({ min: 1, max: 3 }), async (json, least) => {
+        const bytes = Buffer.from(json);
+        const here = await outcome(() => parseJson(bytes));
+        const there = await outcome(async () => {
+          const read = await elsewhere(bytes, least);
+          const [first] = Object.values(read as Record<string, JsonValue>);
+          if (first instanceof Numbers) takenOut++;
+          return whole(read);
+        });
+        if (typeof here === 'string') refused++;
+        expect(there).toEqual(here);
+      }),
+      { seed: 13, numRuns: 3000 },
+    );
+    expect([refused > 300, takenOut > 300]).toEqual([true, true]);
+  });
+
+  const types: readonly DType[] = [...byType.keys()] as DType[];
+  const inputs = (type: DType, names: readonly string[]) =>
+    names.map((name) => ({ name, type, dims: [-1], dimNames: [undefined] })) as readonly ValueInfo[];
+
+  test('its tensors, or what is wrong with them', async () => {
+    let tensors = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        body,
+        fc.integer({ min: 1, max: 3 }),
+        fc.constantFrom(...types),
+        fc.boolean(),
+        async (json, least, type, isTwo) => {
+          const bytes = Buffer.from(json);
+          const wanted = inputs(type, isTwo ? ['x', 'y'] : ['x']);
+          const feeds = async (read: Record<string, JsonValue>) => {
+            if (read.instances !== undefined) return rowFeeds(wanted, read.instances);
+            if (read.inputs !== undefined) return columnFeeds(wanted, read.inputs);
+            const data = read.data ?? read.shape!;
+            return { x: await tensorOf("input 'x'", byType.get(type)!, [countOf(data)], data) };
+          };
+          const here = await outcome(async () => feeds(parseJson(bytes) as Record<string, JsonValue>));
+          const there = await outcome(async () => feeds((await elsewhere(bytes, least)) as Record<string, JsonValue>));
+          if (typeof here !== 'string') tensors++;
+          expect(there).toEqual(here);
+        },
+      ),
+      { seed: 14, numRuns: 3000 },
+    );
+    expect(tensors).toBeGreaterThan(200);
+  });
+
+  /** As many as there are, so that they are looked at. */
+  function countOf(data: JsonValue): number {
+    if (data instanceof Numbers) return data.array.count;
+    return Array.isArray(data) ? data.reduce((sum: number, one) => sum + countOf(one), 0) : 1;
+  }
+
+  test('nested as deep as may be, and a level more', async () => {
+    for (const depth of [62, 63, 64]) {
+      const json = Buffer.from(`{"data":${'['.repeat(depth)}1${']'.repeat(depth)}}`);
+      expect(await outcome(async () => whole(await elsewhere(json, 1)))).toEqual(await outcome(() => parseJson(json)));
+    }
+  });
+
+  test('long ones that are broken are told where', async () => {
+    const numbers = new Array(1000).fill('0.5').join(',');
+    const long = Buffer.from(`{"a":"ä","data":[${numbers}],"b":[${numbers}],"c" 1,${' '.repeat(20_000)}}`);
+    const message = await outcome(() => parseJson(long));
+    expect(message).toMatch(/expected ':' at character \d+, got "1"/);
+    expect(await outcome(() => readJson(long, within))).toBe(message);
+  });
 });

@@ -3,6 +3,7 @@
 // What is pending must keep the process alive until it has printed "done"; what is idle must not keep it alive after.
 
 import { open } from 'tensorlane';
+import { findNumbers } from 'tensorlane/json';
 import { testDevice } from './device.mjs';
 import { matrix, row } from './work.mjs';
 
@@ -33,6 +34,13 @@ const cases = {
     await device.linalg.svd(matrix(20), { stream });
     stream.record();
     done();
+  },
+  async idleJson() {
+    await findNumbers(Buffer.from('[1, 2]'));
+    done();
+  },
+  async pendingJson() {
+    void findNumbers(Buffer.from(JSON.stringify(new Array(100_000).fill(0.5)))).then(done);
   },
   async pendingOpen() {
     void open(testDevice).then(done);

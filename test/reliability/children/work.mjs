@@ -1,6 +1,7 @@
 // Work of every kind, kept going for as long as the environment lives: what is in flight when something ends.
 
 import { open } from 'tensorlane';
+import { findNumbers, printNumbers, readNumbers } from 'tensorlane/json';
 import { testDevice } from './device.mjs';
 
 export function matrix(rows, columns = rows) {
@@ -46,7 +47,7 @@ const largest = process.env.TENSORLANE_EMULATION ? 100 : Number.POSITIVE_INFINIT
 
 /**
  * Opens a device and keeps it busy: SVDs that run long, SVDs that end all the time, queued ones, batched model runs that
- * wait for a delay, long model runs, loads, copies that several threads share. Resolves once all of it has begun. A rejection is reported on stderr.
+ * wait for a delay, long model runs, loads, copies that several threads share, numbers in JSON. Resolves once all of it has begun. A rejection is reported on stderr.
  */
 export async function keepBusy(models, { size = 1500, ...options } = {}) {
   // An end waits for what runs on the lanes, which beside busy processes may take any time where they stand back behind them.
@@ -80,6 +81,14 @@ export async function keepBusy(models, { size = 1500, ...options } = {}) {
     forever(async () => {
       const model = await device.loadModel(models.square);
       await model.dispose();
+    }),
+  );
+  const text = Buffer.from(JSON.stringify(Array.from({ length: 20_000 }, Math.random)));
+  run(
+    forever(async () => {
+      const { arrays } = await findNumbers(text);
+      const { data } = await readNumbers(text, arrays, 'float64');
+      await printNumbers({ type: 'float64', data, dims: [data.length] });
     }),
   );
   for (let i = 0; i < 30; i++) run(device.linalg.svd(matrix(60)));

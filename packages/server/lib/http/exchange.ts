@@ -31,9 +31,41 @@ export function jsonAnswer(status: number, body: unknown, headers: Readonly<Reco
   return textAnswer(status, JSON.stringify(body), headers);
 }
 
-/** Of JSON that is text already. */
-export function textAnswer(status: number, body: string, headers: Readonly<Record<string, string>> = {}): Answer {
-  return { status, headers: { 'content-type': 'application/json', ...headers }, body };
+/** Of JSON that is text already, whole or in parts that follow each other. */
+export function textAnswer(
+  status: number,
+  json: string | readonly (string | Uint8Array)[],
+  headers: Readonly<Record<string, string>> = {},
+): Answer {
+  return { status, headers: { 'content-type': 'application/json', ...headers }, body: joined(json) };
+}
+
+function joined(json: string | readonly (string | Uint8Array)[]): Answer['body'] {
+  if (typeof json === 'string') return json;
+  return json.every((part) => typeof part === 'string') ? json.join('') : bytesIn(json);
+}
+
+/** What follows each other as text in one piece, what is bytes where it lies. */
+export function bytesIn(parts: readonly (string | Uint8Array)[]): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  let text = '';
+  for (const part of [...parts, new Uint8Array()]) {
+    if (typeof part === 'string') {
+      text += part;
+      continue;
+    }
+    if (text !== '') pieces.push(Buffer.from(text));
+    text = '';
+    if (part.length > 0) pieces.push(part);
+  }
+  return pieces;
+}
+
+/** Parts of fewer bytes together are sent soonest as one. */
+export const leastUncopied = 65_536;
+
+export function lengthOf(body: readonly Uint8Array[]): number {
+  return body.reduce((sum, part) => sum + part.length, 0);
 }
 
 export function emptyAnswer(status: number): Answer {

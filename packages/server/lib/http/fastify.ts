@@ -2,10 +2,12 @@
 //
 // The rule: it has its own parser of bodies, its routes alone see it, and what the application has of parsers, hooks and routes stays.
 
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { flagOf, objectOf, wrongOption } from '../core/options.js';
 import { Engine } from '../engine/engine.js';
 import { type EngineOptions, engineOptionNames } from '../engine/options.js';
+import { leastUncopied, lengthOf } from './exchange.js';
 import { checkLimits, type LimitOptions } from './limits.js';
 import { pathOf } from './node.js';
 import { Service } from './service.js';
@@ -36,6 +38,15 @@ export async function tensorlane(app: FastifyInstance, options: PluginOptions): 
   mount(app, new Service(engine, limits, own), typeof prefix === 'string' ? prefix : '');
 }
 
+/** What is large is sent from where it lies. */
+function sendable(body: readonly Uint8Array[], reply: FastifyReply): Uint8Array | Readable {
+  if (body.length === 1) return body[0]!;
+  const length = lengthOf(body);
+  if (length < leastUncopied) return Buffer.concat(body);
+  reply.header('content-length', length);
+  return Readable.from(body, { objectMode: false });
+}
+
 /** To be called in a scope of its own: it has one parser of bodies, which reads nothing. */
 export function mount(app: FastifyInstance, service: Service, prefix: string): void {
   app.removeAllContentTypeParsers();
@@ -46,8 +57,9 @@ export function mount(app: FastifyInstance, service: Service, prefix: string): v
     const path = pathOf(request.raw.url ?? '/').slice(prefix.length);
     const { status, headers, body } = await service.respond(request.raw, reply.raw, path);
     reply.code(status).headers(headers);
-    // Not awaited: it is a promise of all bytes being sent.
-    void reply.send(typeof body === 'string' ? body : body.length === 1 ? body[0] : Buffer.concat(body));
+    const sent = reply.send(typeof body === 'string' ? body : sendable(body, reply));
+    // It is a promise of all bytes being sent, which is only waited for where none of them are yet: fastify would take it for unanswered.
+    return typeof body !== 'string' && lengthOf(body) >= leastUncopied ? sent : undefined;
   };
   const paths = ['/v2', '/v2/*', '/v1/*', '/V1/*', ...service.ownPaths];
   for (const url of paths) {

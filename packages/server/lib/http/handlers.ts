@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { flagOf, objectOf, shown, wrongOption } from '../core/options.js';
 import type { Engine } from '../engine/engine.js';
+import { leastUncopied, lengthOf } from './exchange.js';
 import { checkLimits, type LimitOptions } from './limits.js';
 import { pathOf } from './node.js';
 import { Service } from './service.js';
@@ -38,8 +39,7 @@ export function createHandler(engine: Engine, options: HandlerOptions = {}): Nod
     }
     void service.respond(request, response, path).then(({ status, headers, body }) => {
       const parts = typeof body === 'string' ? [Buffer.from(body)] : body;
-      const length = parts.reduce((sum, part) => sum + part.length, 0);
-      response.writeHead(status, { ...headers, 'content-length': length });
+      response.writeHead(status, { ...headers, 'content-length': lengthOf(parts) });
       response.cork();
       for (const part of parts) response.write(part);
       response.uncork();
@@ -54,8 +54,23 @@ export function createFetchHandler(engine: Engine, options: HandlerOptions = {})
   return async (request) => {
     const path = within(prefix, new URL(request.url).pathname);
     const { status, headers, body } = await service.respondToFetch(request, path);
-    return new Response(typeof body === 'string' ? body : Buffer.concat(body), { status, headers });
+    if (typeof body === 'string') return new Response(body, { status, headers });
+    const length = lengthOf(body);
+    if (length < leastUncopied) return new Response(Buffer.concat(body), { status, headers });
+    return new Response(streamOf(body), { status, headers: { ...headers, 'content-length': String(length) } });
   };
+}
+
+/** Of the parts, from where they lie. */
+function streamOf(body: readonly Uint8Array[]): ReadableStream<Uint8Array> {
+  const parts = body.values();
+  return new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const { value, done } = parts.next();
+      if (done === true) controller.close();
+      else controller.enqueue(value);
+    },
+  });
 }
 
 function serviceOf(engine: Engine, options: HandlerOptions) {

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { deflate, gzip } from 'node:zlib';
 import { bodyOf, readBody } from './body.js';
 import type { Lease } from './budget.js';
-import type { Answer, Exchange } from './exchange.js';
+import { type Answer, type Exchange, lengthOf } from './exchange.js';
 import type { Limits } from './limits.js';
 
 const compressors = { gzip: promisify(gzip), deflate: promisify(deflate) } as const;
@@ -116,14 +116,17 @@ export function pathOf(url: string): string {
 
 /** An answer that is compressed if the client takes that, and there is enough of it. Tensors in bytes are left as they are, as Triton has it. */
 export async function compressed(answer: Answer, accepted: string | undefined): Promise<Answer> {
-  if (accepted === undefined || typeof answer.body !== 'string' || answer.body.length < leastCompressed) return answer;
+  const { body, headers } = answer;
+  if (accepted === undefined) return answer;
+  if (typeof body !== 'string' && headers['content-type'] !== 'application/json') return answer;
+  if ((typeof body === 'string' ? body.length : lengthOf(body)) < leastCompressed) return answer;
   const encoding = encodingOf(accepted);
   if (encoding === undefined) return answer;
-  const body = await compressors[encoding](answer.body);
+  const plain = typeof body === 'string' ? body : body.length === 1 ? body[0]! : Buffer.concat(body);
   return {
     ...answer,
-    headers: { ...answer.headers, 'content-encoding': encoding, vary: 'accept-encoding' },
-    body: [body],
+    headers: { ...headers, 'content-encoding': encoding, vary: 'accept-encoding' },
+    body: [await compressors[encoding](plain)],
   };
 }
 

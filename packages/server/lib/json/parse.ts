@@ -1,14 +1,32 @@
 // JSON as the protocols have it: integers of 64 bits come exact, and NaN, Infinity and -Infinity are numbers.
 //
-// The rule: what a body may cost is bounded before it is built: how deep it is nested, and by its bytes how much there is of it. Objects have
-// no prototype, so that no name in them means anything but itself.
+// The rules: what a body may cost is bounded before it is built: how deep it is nested, and by its bytes how much there is of it. Objects have
+// no prototype, so that no name in them means anything but itself. Where long arrays of numbers have been taken out of a body, what comes
+// of it, and what is wrong with it, is the same.
 
+import type { NumberArray } from 'tensorlane/json';
 import { invalid, type Refusal } from '../core/errors.js';
 
 /** A number beside those that a double holds exactly: an integer, as a bigint. */
-export type JsonValue = string | number | bigint | boolean | null | JsonValue[] | JsonObject;
+export type JsonValue = string | number | bigint | boolean | null | JsonValue[] | JsonObject | Numbers;
 export interface JsonObject {
   [name: string]: JsonValue;
+}
+
+/** A long array of numbers, whose text is read when it is known of what type they are. */
+export class Numbers {
+  constructor(
+    readonly body: Uint8Array,
+    readonly array: NumberArray,
+  ) {}
+}
+
+/** What was taken out of a body. */
+export interface TakenOut {
+  readonly body: Uint8Array;
+  readonly arrays: readonly NumberArray[];
+  /** What they may be `Numbers` in: the values of these names, and all that is within. Elsewhere they are put back. */
+  readonly within: ReadonlySet<string>;
 }
 
 const mostDepth = 64;
@@ -17,28 +35,39 @@ const [quote, comma, colon, minus, dot, backslash] = [0x22, 0x2c, 0x3a, 0x2d, 0x
 const [openArray, closeArray, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
 const [zero, nine, exponentUpper, exponentLower] = [0x30, 0x39, 0x45, 0x65];
 
-/** Bytes of UTF-8. Errors: INVALID_ARGUMENT, with the place. */
-export function parseJson(bytes: Uint8Array): JsonValue {
+/** Bytes of UTF-8; of a body that something was taken out of, what is left. Errors: INVALID_ARGUMENT, with the place. */
+export function parseJson(bytes: Uint8Array, takenOut?: TakenOut): JsonValue {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw invalid('the body is not UTF-8');
   }
-  return new Parser(text).document();
+  return new Parser(text, takenOut).document();
 }
 
 export function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Numbers);
 }
 
 class Parser {
   readonly #text: string;
   #at = 0;
-  #depth = 0;
+  #depth: number;
+  readonly #takenOut: TakenOut | undefined;
+  /** The next that was taken out. */
+  #next: NumberArray | undefined;
+  #nextIndex = 0;
+  /** How many characters were taken out before this place. */
+  #missing = 0;
+  /** Of how many names that `TakenOut.within` has this is the value. */
+  #within = 0;
 
-  constructor(text: string) {
+  constructor(text: string, takenOut: TakenOut | undefined, depth = 0) {
     this.#text = text;
+    this.#takenOut = takenOut;
+    this.#next = takenOut?.arrays[0];
+    this.#depth = depth;
   }
 
   document(): JsonValue {
@@ -60,7 +89,8 @@ class Parser {
     return this.#word();
   }
 
-  #array(): JsonValue[] {
+  #array(): JsonValue[] | Numbers {
+    if (this.#next?.at === this.#at) return this.#numbers(this.#next);
     this.#deeper();
     const array: JsonValue[] = [];
     this.#at++;
@@ -77,6 +107,18 @@ class Parser {
     }
   }
 
+  /** From the place of one that was taken out. */
+  #numbers(array: NumberArray): JsonValue[] | Numbers {
+    const { body, arrays } = this.#takenOut!;
+    if (this.#depth + array.dims.length > mostDepth) throw tooDeep();
+    this.#at += 2;
+    this.#missing += array.end - array.start - 2;
+    this.#next = arrays[++this.#nextIndex];
+    if (this.#within > 0) return new Numbers(body, array);
+    const text = Buffer.from(body.buffer, body.byteOffset + array.start, array.end - array.start).toString('latin1');
+    return new Parser(text, undefined, this.#depth).document() as JsonValue[];
+  }
+
   #object(): JsonObject {
     this.#deeper();
     const object: JsonObject = Object.create(null) as JsonObject;
@@ -90,7 +132,10 @@ class Parser {
       if (this.#text.charCodeAt(this.#at) !== colon) throw this.#wrong("':'");
       this.#at++;
       this.#blanks();
+      const isWithin = this.#takenOut?.within.has(name) === true;
+      if (isWithin) this.#within++;
       object[name] = this.#value();
+      if (isWithin) this.#within--;
       this.#blanks();
       const code = this.#text.charCodeAt(this.#at);
       if (code === closeObject) return this.#end(object);
@@ -191,7 +236,7 @@ class Parser {
   }
 
   #deeper(): void {
-    if (++this.#depth > mostDepth) throw invalid(`the JSON is nested more than ${mostDepth} levels deep`);
+    if (++this.#depth > mostDepth) throw tooDeep();
   }
 
   /** After the bracket that ends it. */
@@ -204,8 +249,12 @@ class Parser {
   #wrong(expected: string): Refusal {
     const found = this.#text.slice(this.#at, this.#at + 1);
     const what = found === '' ? 'the end of it' : JSON.stringify(found);
-    return invalid(`the body is no JSON: expected ${expected} at character ${this.#at}, got ${what}`);
+    return invalid(`the body is no JSON: expected ${expected} at character ${this.#at + this.#missing}, got ${what}`);
   }
+}
+
+function tooDeep(): Refusal {
+  return invalid(`the JSON is nested more than ${mostDepth} levels deep`);
 }
 
 const words: readonly (readonly [string, JsonValue])[] = [

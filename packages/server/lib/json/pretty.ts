@@ -1,14 +1,24 @@
 // JSON laid out as TensorFlow Serving's is, to the blank: four spaces a level; within rows, all on a line.
 
+/** Bytes of fewer characters are not worth being sent by themselves. */
+const fewestBytes = 1024;
+
 export class PrettyWriter {
+  readonly #parts: (string | Uint8Array)[] = [];
   #text = '';
   /** Of what is open: whether it is an array, and how many values it has. */
   readonly #open: { readonly isArray: boolean; count: number }[] = [];
   /** Whether the elements of arrays follow each other on a line. */
   inLine = false;
 
-  get text(): string {
-    return this.#text;
+  /** What was written, to be sent one after the other. */
+  get parts(): readonly (string | Uint8Array)[] {
+    return [...this.#parts, this.#text];
+  }
+
+  /** How many arrays and objects are open. */
+  get depth(): number {
+    return this.#open.length;
   }
 
   startObject(): void {
@@ -39,10 +49,17 @@ export class PrettyWriter {
     object.count++;
   }
 
-  /** Of what is JSON already. */
-  value(text: string): void {
+  /** Of what is JSON already; bytes are ASCII. */
+  value(json: string | Uint8Array): void {
     this.#before();
-    this.#text += text;
+    if (typeof json === 'string') {
+      this.#text += json;
+    } else if (json.length < fewestBytes) {
+      this.#text += Buffer.from(json.buffer, json.byteOffset, json.length).toString('latin1');
+    } else {
+      this.#parts.push(this.#text, json);
+      this.#text = '';
+    }
   }
 
   #before(): void {

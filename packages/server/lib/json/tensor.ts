@@ -1,13 +1,15 @@
-// Tensors out of the arrays of a JSON body, and back.
+// Tensors out of the arrays of a JSON body.
 //
-// The rule: what a type cannot hold is refused, never rounded: fractions and numbers out of range for integers. Floats are rounded to their
-// type, as every client expects.
+// The rules: what a type cannot hold is refused, never rounded: fractions and numbers out of range for integers. Floats are rounded to their
+// type, as every client expects. Long arrays of numbers are read off the JS thread, by the same rules (native/json/element.h); whichever way
+// elements come, the first that is wrong is told, in the same words.
 
 import type { DType, Tensor } from 'tensorlane';
+import { type JsonDType, readNumbers } from 'tensorlane/json';
 import type { ElementType } from '../core/dtypes.js';
-import { invalid } from '../core/errors.js';
-import { bfloat16Bits, bfloat16Value, float16Bits, float16Value } from './half.js';
-import type { JsonValue } from './parse.js';
+import { invalid, type Refusal } from '../core/errors.js';
+import { bfloat16Bits, float16Bits } from './half.js';
+import { type JsonValue, Numbers, parseJson } from './parse.js';
 
 type Store = (value: JsonValue, at: number) => boolean;
 
@@ -24,23 +26,36 @@ const whole: Readonly<Record<string, readonly [least: number, most: number]>> = 
  * The elements of an array, flat or nested in any way, in its order. `what` names it in messages.
  * Errors: INVALID_ARGUMENT, for another number of elements than `dims` have, or a value that the type has not.
  */
-export function tensorOf(what: string, type: ElementType, dims: readonly number[], data: JsonValue): Tensor {
+export async function tensorOf(
+  what: string,
+  type: ElementType,
+  dims: readonly number[],
+  data: JsonValue,
+): Promise<Tensor> {
   const length = elementsOf(what, dims);
   // Whatever dims say, there are no more elements than the body has.
-  const given = countOf(data);
-  if (given !== length)
-    throw invalid(`${what}: dims [${dims.join(', ')}] have ${length} elements, but ${given} were given`);
+  const { count, long } = countOf(data);
+  if (count !== length)
+    throw invalid(`${what}: dims [${dims.join(', ')}] have ${length} elements, but ${count} were given`);
   if (type.type === 'string') {
     const strings: string[] = new Array<string>(length);
-    fill(what, type, data, (value, at) => {
+    const { wrong } = new Elements(what, type, data, (value, at) => {
       if (typeof value !== 'string') return false;
       strings[at] = value;
       return true;
     });
+    if (wrong !== undefined) throw wrong;
     return { type: 'string', data: strings, dims };
   }
-  const array = new type.array!(new ArrayBuffer(length * type.bytes), 0, length);
-  fill(what, type, data, storeOf(type.type, array as never));
+  const isLong = long > 0 && long === length;
+  const array = new type.array!(new ArrayBuffer(isLong ? 0 : length * type.bytes), 0, isLong ? 0 : length);
+  const { parts, wrong } = new Elements(what, type, data, storeOf(type.type, array as never));
+  const read = parts.length > 0 ? await readParts(what, type, parts) : undefined;
+  if (wrong !== undefined) throw wrong;
+  if (isLong) return { type: type.type, data: read, dims } as Tensor;
+  for (const { at, from, numbers } of parts) {
+    array.set(read!.subarray(from, from + numbers.array.count) as never, at);
+  }
   return { type: type.type, data: array, dims } as Tensor;
 }
 
@@ -57,27 +72,90 @@ export function elementsOf(what: string, dims: readonly number[]): number {
   return length;
 }
 
-function countOf(data: JsonValue): number {
-  if (!Array.isArray(data)) return 1;
-  if (data.length === 0 || !Array.isArray(data[0])) return data.length;
-  return data.reduce((sum: number, one) => sum + countOf(one), 0);
+/** How many elements there are, and how many of them in `Numbers`. */
+function countOf(data: JsonValue): { readonly count: number; readonly long: number } {
+  if (data instanceof Numbers) return { count: data.array.count, long: data.array.count };
+  if (!Array.isArray(data)) return { count: 1, long: 0 };
+  let [count, long] = [0, 0];
+  for (const one of data) {
+    if (!Array.isArray(one) && !(one instanceof Numbers)) {
+      count++;
+      continue;
+    }
+    const inner = countOf(one);
+    count += inner.count;
+    long += inner.long;
+  }
+  return { count, long };
 }
 
-function fill(what: string, type: ElementType, data: JsonValue, store: Store): void {
-  let at = 0;
-  const walk = (values: readonly JsonValue[]) => {
+/** A long array: its first element is number `at` of the tensor's, and number `from` of all that are in such arrays. */
+interface Part {
+  readonly numbers: Numbers;
+  readonly at: number;
+  readonly from: number;
+}
+
+/** Stores the elements of an array, up to one that the type has not; but those of long arrays, which are gathered. */
+class Elements {
+  readonly parts: Part[] = [];
+  wrong: Refusal | undefined;
+  readonly #what: string;
+  readonly #type: ElementType;
+  readonly #store: Store;
+  #at = 0;
+  #gathered = 0;
+
+  constructor(what: string, type: ElementType, data: JsonValue, store: Store) {
+    this.#what = what;
+    this.#type = type;
+    this.#store = store;
+    this.#walk([data]);
+  }
+
+  #walk(values: readonly JsonValue[]): void {
     for (const value of values) {
-      if (Array.isArray(value)) walk(value);
-      else if (!store(value, at)) throw invalid(`${what}: element ${at} is no ${type.type}: ${shownElement(value)}`);
-      else at++;
+      if (this.wrong !== undefined) return;
+      if (Array.isArray(value)) this.#walk(value);
+      else if (value instanceof Numbers && this.#type.type !== 'string') this.#gather(value);
+      else if (this.#store(value, this.#at)) this.#at++;
+      else this.wrong = wrongElement(this.#what, this.#type, this.#at, value);
     }
-  };
-  walk([data]);
+  }
+
+  #gather(numbers: Numbers): void {
+    this.parts.push({ numbers, at: this.#at, from: this.#gathered });
+    this.#at += numbers.array.count;
+    this.#gathered += numbers.array.count;
+  }
+}
+
+/** The elements of long arrays, one array after the other. Errors: INVALID_ARGUMENT. */
+async function readParts(what: string, type: ElementType, parts: readonly Part[]) {
+  const arrays = parts.map(({ numbers }) => numbers.array);
+  const { data, refused } = await readNumbers(parts[0]!.numbers.body, arrays, type.type as JsonDType);
+  if (data !== undefined) return data;
+  const part = parts.findLast(({ from }) => from <= refused.index)!;
+  throw wrongElement(what, type, part.at + refused.index - part.from, parseJson(Buffer.from(refused.text)));
+}
+
+function wrongElement(what: string, type: ElementType, at: number, value: JsonValue): Refusal {
+  return invalid(`${what}: element ${at} is no ${type.type}: ${shownElement(value)}`);
 }
 
 function shownElement(value: JsonValue): string {
+  if (value instanceof Numbers) return shownElement(firstOf(value));
   if (typeof value === 'object' && value !== null) return 'an object';
   return typeof value === 'string' ? JSON.stringify(value.slice(0, 50)) : String(value);
+}
+
+function firstOf({ body, array }: Numbers): JsonValue {
+  const between = Buffer.from('[], \n\r\t');
+  let start = array.start;
+  while (between.includes(body[start]!)) start++;
+  let end = start;
+  while (!between.includes(body[end]!)) end++;
+  return parseJson(body.subarray(start, end));
 }
 
 function storeOf(type: DType, array: number[] & bigint[]): Store {
@@ -119,20 +197,4 @@ function storeOf(type: DType, array: number[] & bigint[]): Store {
     array[at] = bits(number) as never;
     return true;
   };
-}
-
-/** Its elements as JSON has them, separated by commas. Floats that are no numbers are NaN, Infinity and -Infinity. */
-export function elementsText({ type, data }: Tensor): string[] {
-  if (type === 'string') return (data as readonly string[]).map((one) => JSON.stringify(one));
-  if (type === 'bool') return Array.from(data as Uint8Array, (one) => (one === 0 ? 'false' : 'true'));
-  if (type === 'float16') return Array.from(data as Uint16Array, (bits) => String(float16Value(bits)));
-  if (type === 'bfloat16') return Array.from(data as Uint16Array, (bits) => String(bfloat16Value(bits)));
-  if (type === 'float32') return Array.from(data as Float32Array, shortest);
-  return Array.from(data as ArrayLike<number | bigint>, String);
-}
-
-/** The fewest digits that come back as the same float of 32 bits, or nearly so: 9 always do. */
-function shortest(value: number): string {
-  if (Number.isInteger(value) && Math.abs(value) < 1e15) return String(value);
-  return Number.isFinite(value) ? String(Number(value.toPrecision(9))) : String(value);
 }

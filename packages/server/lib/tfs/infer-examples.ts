@@ -1,6 +1,6 @@
 // classify and regress over REST: examples in, classes with scores or values out.
 
-import type { Tensor } from 'tensorlane';
+import { printNumbers } from 'tensorlane/json';
 import { invalid } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
 import { deadlineOf } from '../http/deadline.js';
@@ -8,9 +8,10 @@ import { type Answer, type Exchange, textAnswer } from '../http/exchange.js';
 import { isObject, parseJson } from '../json/parse.js';
 import { PrettyWriter } from '../json/pretty.js';
 import { exampleFeeds, examplesIn } from './examples.js';
-import { elementPrinter } from './numbers.js';
 import { requireSignature, resolve } from './reference.js';
 import { classesOf, classifyOutputs, regressOutput, type ScoredClass, valuesOf } from './results.js';
+
+type Text = readonly (string | Uint8Array)[];
 
 export async function inferExamples(
   what: 'classify' | 'regress',
@@ -38,21 +39,22 @@ export async function inferExamples(
     });
     const text =
       what === 'classify'
-        ? classesText(classesOf(servable, outputs, examples.length))
-        : valuesText(valuesOf(servable, outputs, examples.length));
+        ? await classesText(classesOf(servable, outputs, examples.length))
+        : await valuesText(valuesOf(servable, outputs, examples.length));
     return textAnswer(200, text);
   });
 }
 
-function classesText(results: readonly (readonly ScoredClass[])[]): string {
+async function classesText(results: readonly (readonly ScoredClass[])[]): Promise<Text> {
+  const scores = (await decimals(results.flat().map(({ score }) => score))).values();
   return resultsText((writer) => {
     for (const classes of results) {
       writer.startArray();
-      for (const { label, score } of classes) {
+      for (const { label } of classes) {
         writer.startArray();
         writer.inLine = true;
         writer.value(JSON.stringify(label));
-        writer.value(decimal(score));
+        writer.value(scores.next().value!);
         writer.endArray();
         writer.inLine = false;
       }
@@ -61,15 +63,16 @@ function classesText(results: readonly (readonly ScoredClass[])[]): string {
   });
 }
 
-function valuesText(values: readonly number[]): string {
+async function valuesText(values: readonly number[]): Promise<Text> {
+  const texts = await decimals(values);
   return resultsText((writer) => {
     writer.inLine = true;
-    for (const value of values) writer.value(decimal(value));
+    for (const text of texts) writer.value(text);
     writer.inLine = false;
   });
 }
 
-function resultsText(write: (writer: PrettyWriter) => void): string {
+function resultsText(write: (writer: PrettyWriter) => void): Text {
   const writer = new PrettyWriter();
   writer.startObject();
   writer.key('results');
@@ -77,10 +80,13 @@ function resultsText(write: (writer: PrettyWriter) => void): string {
   write(writer);
   writer.endArray();
   writer.endObject();
-  return writer.text;
+  return writer.parts;
 }
 
 /** As every float of this protocol. */
-function decimal(value: number): string {
-  return elementPrinter({ type: 'float32', data: Float32Array.of(value), dims: [1] } as Tensor)(0);
+async function decimals(values: readonly number[]): Promise<string[]> {
+  if (values.length === 0) return [];
+  const floats = { type: 'float32', data: Float32Array.from(values), dims: [values.length] } as const;
+  const { text } = await printNumbers(floats, { style: 'tensorflow' });
+  return (typeof text === 'string' ? text : Buffer.from(text).toString('latin1')).split(',');
 }

@@ -7,8 +7,9 @@ import { invalid, statuses, told } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
 import { deadlineOf } from '../http/deadline.js';
 import { type Answer, type Exchange, type Protocol, retryAfter, textAnswer } from '../http/exchange.js';
-import { isObject, parseJson } from '../json/parse.js';
+import { isObject } from '../json/parse.js';
 import { PrettyWriter } from '../json/pretty.js';
+import { readJson } from '../json/read.js';
 import { tensorflowCounts } from './counts.js';
 import { inferExamples } from './infer-examples.js';
 import { modelMetadata, modelStatus } from './models.js';
@@ -18,6 +19,7 @@ import { columnFeeds, columnsText, rowFeeds, rowsText } from './tensors.js';
 const modelPath = '/v1/models/([^/:]+)(?:/versions/(\\d{1,19})|/labels/([^/:]+))?';
 const inference = new RegExp(`^${modelPath}:(classify|regress|predict)$`, 'i');
 const information = new RegExp(`^${modelPath}(/metadata)?$`, 'i');
+const namesOfTensors: ReadonlySet<string> = new Set(['instances', 'inputs']);
 
 /** What TensorFlow Serving's metrics call them. */
 const apis = { predict: 'Predict', classify: 'Classify', regress: 'Regress' } as const;
@@ -37,7 +39,7 @@ async function answer(engine: Engine, exchange: Exchange): Promise<Answer> {
     writer.key('error');
     writer.value(JSON.stringify(message));
     writer.endObject();
-    return textAnswer(code, writer.text, retryAfter(retryAfterMicros, code));
+    return textAnswer(code, writer.parts, retryAfter(retryAfterMicros, code));
   }
 }
 
@@ -76,7 +78,7 @@ function decoded(part: string): string {
 async function predict(engine: Engine, exchange: Exchange, model: ModelReference): Promise<Answer> {
   // A model that is not there needs no body.
   resolve(engine, model);
-  const body = parseJson(await exchange.body());
+  const body = await readJson(await exchange.body(), namesOfTensors);
   if (!isObject(body)) throw invalid('the request must be a JSON object');
   const { signature_name: signature, instances, inputs } = body;
   if (signature !== undefined && typeof signature !== 'string')
@@ -92,8 +94,8 @@ async function predict(engine: Engine, exchange: Exchange, model: ModelReference
   return resolve(engine, model).use(async (servable) => {
     const names = servable.outputs.map(({ name }) => name);
     const isRows = instances !== undefined;
-    const feeds = isRows ? rowFeeds(servable.inputs, instances) : columnFeeds(servable.inputs, inputs!);
+    const feeds = await (isRows ? rowFeeds(servable.inputs, instances) : columnFeeds(servable.inputs, inputs!));
     const outputs = await servable.run(feeds, { signal: exchange.signal, ...deadlineOf(exchange) });
-    return textAnswer(200, isRows ? rowsText(names, outputs) : columnsText(names, outputs));
+    return textAnswer(200, await (isRows ? rowsText(names, outputs) : columnsText(names, outputs)));
   });
 }

@@ -42,7 +42,7 @@ export function tensorOfBytes(what: string, type: ElementType, dims: readonly nu
     throw invalid(`${what}: ${wanted}, but ${bytes.length} were given`);
   }
   const isAligned = bytes.byteOffset % type.bytes === 0;
-  const own = isAligned ? bytes : Uint8Array.from(bytes);
+  const own = isAligned ? bytes : new Uint8Array(bytes);
   const data = new type.array!(own.buffer, own.byteOffset, length);
   return { type: type.type, data, dims } as Tensor;
 }

@@ -11,9 +11,9 @@ import type { Servable } from '../engine/servable.js';
 import { deadlineOf } from '../http/deadline.js';
 import { type Answer, type Exchange, textAnswer } from '../http/exchange.js';
 import type { JsonObject, JsonValue } from '../json/parse.js';
-import { elementsText, tensorOf } from '../json/tensor.js';
+import { tensorOf } from '../json/tensor.js';
 import { objectAt, objectIn, runOptions, wholeAt } from './parameters.js';
-import { servedTensor } from './reply.js';
+import { elementsText, servedTensor } from './reply.js';
 
 export async function generate(engine: Engine, exchange: Exchange, model: ModelReference): Promise<Answer> {
   return textAnswer(200, await generated(engine, exchange, model));
@@ -63,13 +63,14 @@ async function tensorOfValue({ name, type, dims }: ValueInfo, value: JsonValue):
 }
 
 /** One element is a value, several are a list. */
-function answerText(servable: Servable, id: string | undefined, outputs: Outputs): string {
-  const parts = servable.outputs.map(({ name }) => {
+async function answerText(servable: Servable, id: string | undefined, outputs: Outputs): Promise<string> {
+  const parts: string[] = [];
+  for (const { name } of servable.outputs) {
     const tensor = servedTensor(name, outputs[name]);
-    const elements = elementsText(tensor);
-    const text = tensor.data.length === 1 ? elements[0]! : `[${elements.join(',')}]`;
-    return `${JSON.stringify(name)}:${text}`;
-  });
+    const elements = await elementsText(tensor);
+    const text = typeof elements === 'string' ? elements : Buffer.from(elements).toString('latin1');
+    parts.push(`${JSON.stringify(name)}:${tensor.data.length === 1 ? text : `[${text}]`}`);
+  }
   const start = [
     ...(id === undefined ? [] : [`"id":${JSON.stringify(id)}`]),
     `"model_name":${JSON.stringify(servable.name)}`,

@@ -10,7 +10,8 @@ import type { Engine, ModelReference } from '../engine/engine.js';
 import type { Servable, ServedRunOptions } from '../engine/servable.js';
 import { deadlineOf } from '../http/deadline.js';
 import type { Answer, Exchange } from '../http/exchange.js';
-import { isObject, type JsonObject, type JsonValue, parseJson } from '../json/parse.js';
+import { isObject, type JsonObject, type JsonValue } from '../json/parse.js';
+import { readJson } from '../json/read.js';
 import { elementsOf, tensorOf } from '../json/tensor.js';
 import { BinaryReader } from './binary.js';
 import { classesIn } from './classification.js';
@@ -19,6 +20,7 @@ import { inferAnswer } from './reply.js';
 import { type Place, placeIn, readShared, type SharedInput } from './shared-memory.js';
 
 const headerLength = 'inference-header-content-length';
+const namesOfElements: ReadonlySet<string> = new Set(['data']);
 /** More inputs or outputs than any model has. */
 const mostTensors = 1000;
 
@@ -48,7 +50,7 @@ export async function infer(engine: Engine, exchange: Exchange, model: ModelRefe
   const head = headLength(exchange);
   const bytes = await exchange.body(head ?? 0);
   return engine.use(model, async (servable) => {
-    const request = readRequest(servable, bytes, head, exchange);
+    const request = await readRequest(servable, bytes, head, exchange);
     const { feeds, shared } = request;
     const all = shared.length === 0 ? feeds : { ...feeds, ...(await readShared(engine, shared)) };
     const outputs = (await servable.run(all, request.options)) as Outputs;
@@ -63,17 +65,17 @@ function headLength(exchange: Exchange): number | undefined {
   return Number(text);
 }
 
-function readRequest(
+async function readRequest(
   servable: Servable,
   bytes: Uint8Array,
   head: number | undefined,
   exchange: Exchange,
-): InferRequest {
+): Promise<InferRequest> {
   if (head === 0) throw new Refusal('UNIMPLEMENTED', `${headerLength}: 0 (a raw request) is not taken here`);
   if (head !== undefined && head > bytes.length) {
     throw invalid(`${headerLength} is ${head}, but the body has ${bytes.length} bytes`);
   }
-  const json = parseJson(head === undefined ? bytes : bytes.subarray(0, head));
+  const json = await readJson(head === undefined ? bytes : bytes.subarray(0, head), namesOfElements);
   if (!isObject(json)) throw invalid('the request must be a JSON object');
   const binary = new BinaryReader(bytes.subarray(head ?? bytes.length));
   const { id } = json;
@@ -82,7 +84,7 @@ function readRequest(
   const outputs = json.outputs === undefined ? undefined : listAt(json, 'outputs').map(readOutput);
   const isBinary = flagAt(parameters, 'binary_data_output') ?? false;
   const shared: SharedInput[] = [];
-  const feeds = readInputs(listAt(json, 'inputs'), binary, shared);
+  const feeds = await readInputs(listAt(json, 'inputs'), binary, shared);
   binary.end();
   const options: ServedRunOptions = {
     signal: exchange.signal,
@@ -96,7 +98,7 @@ function readRequest(
   return { id, feeds, shared, options, outputs: chosen?.length ? chosen : undefined, isBinary };
 }
 
-function readInputs(inputs: readonly JsonValue[], binary: BinaryReader, shared: SharedInput[]): Feeds {
+async function readInputs(inputs: readonly JsonValue[], binary: BinaryReader, shared: SharedInput[]): Promise<Feeds> {
   const feeds: Record<string, Tensor> = Object.create(null) as Record<string, Tensor>;
   for (const [at, input] of inputs.entries()) {
     const what = `inputs[${at}]`;
@@ -125,7 +127,7 @@ function readInputs(inputs: readonly JsonValue[], binary: BinaryReader, shared: 
     const size = parameters.binary_data_size;
     if (size === undefined) {
       if (data === undefined) throw invalid(`${called} has no data`);
-      feeds[name] = tensorOf(called, type, dims, data);
+      feeds[name] = await tensorOf(called, type, dims, data);
       continue;
     }
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {

@@ -1,11 +1,11 @@
 // The answer to an inference: JSON, and behind it the bytes of those outputs that were wanted so.
 
 import { type Outputs, type Tensor, TensorlaneError } from 'tensorlane';
+import { type JsonDType, printNumbers } from 'tensorlane/json';
 import { byType } from '../core/dtypes.js';
 import type { Engine } from '../engine/engine.js';
 import type { Servable } from '../engine/servable.js';
-import { type Answer, textAnswer } from '../http/exchange.js';
-import { elementsText } from '../json/tensor.js';
+import { type Answer, bytesIn, lengthOf, textAnswer } from '../http/exchange.js';
 import { bytesOf } from './binary.js';
 import { classified } from './classification.js';
 import type { InferRequest, RequestedOutput } from './infer.js';
@@ -19,31 +19,41 @@ export async function inferAnswer(
 ): Promise<Answer> {
   const wanted: readonly RequestedOutput[] =
     request.outputs ?? servable.outputs.map(({ name }) => ({ name, isBinary: request.isBinary }));
-  const binary: Uint8Array[] = [];
   const tensors = wanted.map((output) => outputTensor(servable, output, outputs));
   const written = await Promise.all(
     wanted.map(({ name, place }, at) => place && writeShared(engine, name, tensors[at]!, place)),
   );
-  const parts = wanted.map(({ name, isBinary, place }, at) => {
-    const tensor = tensors[at]!;
-    const start = `{"name":${JSON.stringify(name)},"datatype":"${byType.get(tensor.type)!.v2}","shape":[${tensor.dims.join(',')}]`;
-    if (place !== undefined) return `${start},"parameters":${JSON.stringify(placeParameters(place, written[at]!))}}`;
-    if (!isBinary) return `${start},"data":[${elementsText(tensor).join(',')}]}`;
-    const bytes = bytesOf(tensor);
-    binary.push(bytes);
-    return `${start},"parameters":{"binary_data_size":${bytes.length}}}`;
-  });
   const id = request.id === undefined ? '' : `"id":${JSON.stringify(request.id)},`;
-  const json =
-    `{${id}"model_name":${JSON.stringify(servable.name)},"model_version":"${servable.version}",` +
-    `"outputs":[${parts.join(',')}]}`;
+  const model = `"model_name":${JSON.stringify(servable.name)},"model_version":"${servable.version}"`;
+  const json: (string | Uint8Array)[] = [`{${id}${model},"outputs":[`];
+  const binary: Uint8Array[] = [];
+  for (const [at, { name, isBinary, place }] of wanted.entries()) {
+    const tensor = tensors[at]!;
+    const datatype = byType.get(tensor.type)!.v2;
+    const shape = `[${tensor.dims.join(',')}]`;
+    json.push(`${at > 0 ? ',' : ''}{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":${shape}`);
+    if (place !== undefined) {
+      json.push(`,"parameters":${JSON.stringify(placeParameters(place, written[at]!))}}`);
+    } else if (isBinary) {
+      const bytes = bytesOf(tensor);
+      binary.push(bytes);
+      json.push(`,"parameters":{"binary_data_size":${bytes.length}}}`);
+    } else json.push(',"data":[', await elementsText(tensor), ']}');
+  }
+  json.push(']}');
   if (!wanted.some(({ isBinary, place }) => isBinary && place === undefined)) return textAnswer(200, json);
-  const head = Buffer.from(json);
+  const head = bytesIn(json);
   const headers = {
     'content-type': 'application/octet-stream',
-    'inference-header-content-length': String(head.length),
+    'inference-header-content-length': String(lengthOf(head)),
   };
-  return { status: 200, headers, body: [head, ...binary] };
+  return { status: 200, headers, body: [...head, ...binary] };
+}
+
+/** The elements as JSON, separated by commas; bytes, where they are many numbers. */
+export async function elementsText(tensor: Tensor): Promise<string | Uint8Array> {
+  if (tensor.type === 'string') return tensor.data.map((one) => JSON.stringify(one)).join(',');
+  return (await printNumbers(tensor as Tensor<JsonDType>)).text;
 }
 
 /** As it is wanted: itself, or its classes. Errors: ERR_NOT_SUPPORTED, INVALID_ARGUMENT. */
