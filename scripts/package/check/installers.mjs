@@ -2,8 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { tarballOf } from './packed.mjs';
+import { isPacked, tarballOf } from './packed.mjs';
 import { Project } from './project.mjs';
+import { Skipped } from './skipped.mjs';
 
 const quiet = ['--ignore-scripts', '--no-audit', '--no-fund'];
 const npm = ['npm', 'install', ...quiet];
@@ -54,8 +55,8 @@ export const installers = [
   {
     name: 'npm, with the packages for CUDA',
     async run({ registry, version, folder }) {
-      const names = ['linux-x64-cuda13', 'linux-x64-cuda12'];
-      for (const name of names) tarballOf(name);
+      const names = ['linux-x64-cuda13', 'linux-x64-cuda12'].filter(isPacked);
+      if (names.length === 0) throw new Skipped('none is packed: npm run package -- linux-x64-cuda13 linux-x64-cuda12');
       const dependencies = Object.fromEntries(names.map((name) => [`@tensorlane/${name}`, version]));
       const project = new Project(folder(''), { dependencies: { tensorlane: version, ...dependencies } });
       await project.command(...npm, '--registry', registry);

@@ -6,11 +6,17 @@ import { Skipped } from './skipped.mjs';
 
 const tarballs = inRoot('build', 'packages');
 
-/** The tarball of a package, by its name without the scope. Throws Skipped where it was not made. */
-export function tarballOf(name) {
+function find(name) {
   const prefix = `${name === 'tensorlane' ? name : `tensorlane-${name}`}-`;
   const isIts = (file) => file.startsWith(prefix) && /^\d[^-]*\.tgz$/.test(file.slice(prefix.length));
-  const file = existsSync(tarballs) ? readdirSync(tarballs).find(isIts) : undefined;
+  return existsSync(tarballs) ? readdirSync(tarballs).find(isIts) : undefined;
+}
+
+export const isPacked = (name) => find(name) !== undefined;
+
+/** The tarball of a package, by its name without the scope. Throws Skipped where it was not made. */
+export function tarballOf(name) {
+  const file = find(name);
   if (file === undefined) throw new Skipped(`it is not packed: npm run package -- ${name}`);
   return path.join(tarballs, file);
 }
