@@ -84,6 +84,16 @@ describe('a machine', () => {
     expect(p99).toBeCloseTo(750 + 500, 6);
   });
 
+  test('shares its cores among processes, also among more than were measured', async () => {
+    const cells = [cell(1, 1, 1000), cell(1, 2, 1500)];
+    const four = fleetOf(cells, { machines: 4, processes: true, policy: 'roundRobin' });
+    // Four at once: each at the pace of two, of which there are twice as many as were measured.
+    const { p50, p99 } = await simulate(four, askedAt([0, 0, 0, 0]));
+    expect([p50, p99].map(Math.round)).toEqual([3000, 3000]);
+    const apart = await simulate({ ...four, processes: false }, askedAt([0, 0, 0, 0]));
+    expect([apart.p50, apart.p99].map(Math.round)).toEqual([1000, 1000]);
+  });
+
   test('batches what waits, by the scheduler itself', async () => {
     const cells = [1, 2, 4, 8].map((rows) => cell(rows, 1, 1000));
     const times = [0, 1, 2, 3, 4, 5, 6, 7, 8];

@@ -1,7 +1,7 @@
 // A machine that is simulated: the scheduler as it is, before an executor whose batches take as long as was measured.
 //
-// The rule it keeps: batches that run at once share the machine. How far each has come is kept as a part of its whole, and goes on at the pace that
-// was measured for as many at once as there are now.
+// The rule it keeps: batches that run at once share the machine's cores, whichever process they are of. How far each has come is kept as a part of
+// its whole, and goes on at the pace that was measured for as many at once as there are now.
 
 import { Batcher } from '../../batching/batcher.js';
 import type { Batch, Failure } from '../../batching/executor.js';
@@ -11,6 +11,7 @@ import type { EventClock } from './event-clock.js';
 import type { ServiceTimes } from './service.js';
 
 interface RunningBatch {
+  readonly of: Machine;
   readonly rows: number;
   readonly threads: number;
   readonly rank: number;
@@ -20,72 +21,37 @@ interface RunningBatch {
   micros: number;
 }
 
-export class Machine {
+/** What runs batches: a machine's own, or of several processes of one machine. */
+export class Cores {
   readonly #clock: EventClock;
   readonly #times: ServiceTimes;
-  readonly #random: Random;
-  readonly #batcher: Batcher<undefined, undefined>;
   readonly #running = new Set<RunningBatch>();
   #since = 0;
   #cancel: (() => void) | undefined;
-  #busyMicros = 0;
-  #failed = false;
 
-  constructor(clock: EventClock, times: ServiceTimes, settings: BatcherSettings, random: Random) {
+  constructor(clock: EventClock, times: ServiceTimes) {
     this.#clock = clock;
     this.#times = times;
-    this.#random = random;
-    this.#batcher = new Batcher<undefined, undefined>(
-      { run: (batch) => this.#run(batch), join: () => undefined },
-      settings,
-      { clock },
-    );
   }
 
-  submit(rows: number): Promise<undefined | Failure> {
-    return this.#batcher.submit(undefined, { key: '', rows });
+  start(batch: Omit<RunningBatch, 'left' | 'micros'>): void {
+    this.#pass();
+    this.#running.add({ ...batch, left: 1, micros: 0 });
+    this.#goOn();
   }
 
-  /** For how long it has had something to run. */
-  get busyMicros(): number {
-    return this.#busyMicros + (this.#running.size > 0 ? this.#clock.now() - this.#since : 0);
-  }
-
-  get batches(): { readonly count: number; readonly rows: number } {
-    return this.#batcher.stats().batches;
-  }
-
-  /** What it has is never answered. */
-  fail(): void {
-    this.#failed = true;
-    this.#cancel?.();
-    this.#running.clear();
-  }
-
-  #run({ payloads, padded, threads = this.#times.mostThreads }: Batch<undefined>): Promise<readonly undefined[]> {
-    return new Promise((resolve) => {
-      if (this.#failed) return;
-      this.#pass();
-      this.#running.add({
-        rows: padded,
-        threads,
-        rank: this.#random(),
-        done: () => resolve(payloads as readonly undefined[]),
-        left: 1,
-        micros: 0,
-      });
-      this.#goOn();
-    });
+  /** What the machine has there is never done. */
+  drop(of: Machine): void {
+    this.#pass();
+    for (const batch of this.#running) if (batch.of === of) this.#running.delete(batch);
+    this.#goOn();
   }
 
   /** Until now they went on at their pace. */
   #pass(): void {
     const now = this.#clock.now();
-    if (this.#running.size > 0) {
-      const passed = now - this.#since;
-      this.#busyMicros += passed;
-      for (const batch of this.#running) batch.left -= passed / batch.micros;
-    }
+    const passed = now - this.#since;
+    if (passed > 0) for (const batch of this.#running) batch.left -= passed / batch.micros;
     this.#since = now;
   }
 
@@ -110,6 +76,72 @@ export class Machine {
       this.#running.delete(ending);
       this.#goOn();
       ending.done();
+    });
+  }
+}
+
+export interface MachineParts {
+  readonly clock: EventClock;
+  readonly times: ServiceTimes;
+  readonly settings: BatcherSettings;
+  readonly random: Random;
+  /** Of its own where they are not given. */
+  readonly cores?: Cores | undefined;
+}
+
+export class Machine {
+  readonly #clock: EventClock;
+  readonly #times: ServiceTimes;
+  readonly #random: Random;
+  readonly #cores: Cores;
+  readonly #batcher: Batcher<undefined, undefined>;
+  #running = 0;
+  #busySince = 0;
+  #busyMicros = 0;
+  #failed = false;
+
+  constructor({ clock, times, settings, random, cores }: MachineParts) {
+    this.#clock = clock;
+    this.#times = times;
+    this.#random = random;
+    this.#cores = cores ?? new Cores(clock, times);
+    this.#batcher = new Batcher<undefined, undefined>(
+      { run: (batch) => this.#run(batch), join: () => undefined },
+      settings,
+      { clock },
+    );
+  }
+
+  submit(rows: number): Promise<undefined | Failure> {
+    return this.#batcher.submit(undefined, { key: '', rows });
+  }
+
+  /** For how long it has had something to run. */
+  get busyMicros(): number {
+    return this.#busyMicros + (this.#running > 0 ? this.#clock.now() - this.#busySince : 0);
+  }
+
+  get batches(): { readonly count: number; readonly rows: number } {
+    return this.#batcher.stats().batches;
+  }
+
+  /** What it has is never answered. */
+  fail(): void {
+    this.#failed = true;
+    this.#cores.drop(this);
+    this.#busyMicros = this.busyMicros;
+    this.#running = 0;
+  }
+
+  #run({ payloads, padded, threads = this.#times.mostThreads }: Batch<undefined>): Promise<readonly undefined[]> {
+    return new Promise((resolve) => {
+      if (this.#failed) return;
+      if (this.#running++ === 0) this.#busySince = this.#clock.now();
+      const done = () => {
+        if (--this.#running === 0) this.#busyMicros += this.#clock.now() - this.#busySince;
+        resolve(payloads as readonly undefined[]);
+      };
+      this.#cores.start({ of: this, rows: padded, threads, rank: this.#random(), done });
     });
   }
 }

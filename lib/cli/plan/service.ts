@@ -1,7 +1,8 @@
 // How long batches take, by what tune measured of them.
 //
 // The rules it keeps: a time is drawn from those that were measured, and stays at its rank among them when the batch meets others; between sizes and
-// numbers of batches that were measured it lies on a line, and beyond the last size on the line through the last two.
+// numbers of batches that were measured it lies on a line, and beyond the last size on the line through the last two. More batches at once than were
+// measured, as several processes have them, divide what the most that were measured had.
 
 import type { MeasuredCell } from '../tune/file.js';
 
@@ -28,7 +29,8 @@ export class ServiceTimes {
     const key = (rows * 4096 + atOnce) * 4096 + threads;
     let times = this.#known.get(key);
     if (times === undefined) {
-      times = this.#times(rows, atOnce, threads);
+      const more = Math.max(1, atOnce / this.mostAtOnce);
+      times = this.#times(rows, Math.min(atOnce, this.mostAtOnce), threads).map((micros) => micros * more);
       this.#known.set(key, times);
     }
     const shares = this.#shares;

@@ -8,7 +8,7 @@ import type { BatcherSettings } from '../../batching/options.js';
 import { exponential, random } from '../load/random.js';
 import { type Balancer, balancer, type Policy } from './balancer.js';
 import { EventClock } from './event-clock.js';
-import { Machine } from './machine.js';
+import { Cores, Machine } from './machine.js';
 import type { ServiceTimes } from './service.js';
 
 export interface Fleet {
@@ -22,6 +22,8 @@ export interface Fleet {
   readonly failsEveryMicros: number | undefined;
   /** From when a machine is asked for until it answers. */
   readonly startUpMicros: number;
+  /** They are processes of one machine, which share its cores. */
+  readonly processes?: boolean;
   /** What part of their time the machines are to be busy: their number follows; undefined: it does not change. */
   readonly scaleTo: number | undefined;
 }
@@ -83,6 +85,7 @@ class Simulation {
   readonly #asked: Asked;
   readonly #clock = new EventClock();
   readonly #random;
+  readonly #cores: Cores | undefined;
   readonly #slots: Slot[] = [];
   readonly #balance: Balancer;
   readonly #latencies: number[] = [];
@@ -100,6 +103,7 @@ class Simulation {
     this.#fleet = fleet;
     this.#asked = asked;
     this.#random = random(asked.seed);
+    this.#cores = fleet.processes === true ? new Cores(this.#clock, fleet.times) : undefined;
     this.#mostMachines = fleet.machines;
     this.#balance = balancer(fleet.policy, fleet.machines, this.#random);
     for (let i = 0; i < fleet.machines; i++) this.#slots.push(this.#slot());
@@ -147,7 +151,8 @@ class Simulation {
 
   #slot(): Slot {
     const { times, settings } = this.#fleet;
-    const machine = new Machine(this.#clock, times, settings, this.#random);
+    const parts = { clock: this.#clock, times, settings, random: this.#random, cores: this.#cores };
+    const machine = new Machine(parts);
     return { machine, has: 0, from: this.#clock.now(), to: undefined };
   }
 
