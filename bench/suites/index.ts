@@ -2,6 +2,7 @@
 
 import type { Suite } from '../suite.js';
 import { adaptive } from './adaptive.js';
+import { advisor } from './advisor.js';
 import { defaults } from './defaults.js';
 import { dense } from './dense.js';
 import { dropin } from './dropin.js';
@@ -45,4 +46,5 @@ export const SUITES: readonly Suite[] = [
   defaults,
   jobs,
   json,
+  advisor,
 ];
