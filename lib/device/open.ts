@@ -30,7 +30,7 @@ export interface MemoryOptions {
 export interface OpenOptions {
   /** By default the best that works here. */
   device?: DeviceName | undefined;
-  /** Streams (lanes) of the device; by default one for each core, two at least, on the CPU, and four on CUDA. */
+  /** Streams (lanes) of the device; by default one for each core that the process may use, two at least, on the CPU, and four on CUDA. */
   streams?: number | undefined;
   /**
    * How many of the streams have the high priority, for `device.streams.acquire({ priority: 'high' })`; 0 by default. Operations
@@ -46,7 +46,7 @@ export interface OpenOptions {
   memory?: MemoryOptions | undefined;
   /**
    * CPU: cores that linear algebra may use, shared among the operations that run at once; by default all that this process
-   * may run on. There is one such number a process, so the device opened last decides. With 1, results are the same to the
+   * may run on, and no more than its container's limit of CPU time, rounded up. There is one such number a process, so the device opened last decides. With 1, results are the same to the
    * last bit whatever else runs.
    */
   threads?: number | undefined;

@@ -113,8 +113,18 @@ async function measure(crew: Crew, asked: Asked): Promise<Measured> {
   const model = resolve(asked.file);
   const sha256 = await sha256Of(model);
   const cpu = cpus()[0]?.model.trim() || 'unknown';
-  const cores = availableParallelism();
-  const about = { version: ownVersion(), sha256, cpu, cores, device, load, input, seconds, slo: asked.slo, compare };
+  const about = {
+    version: ownVersion(),
+    sha256,
+    cpu,
+    cores: availableParallelism(),
+    device,
+    load,
+    input,
+    seconds,
+    slo: asked.slo,
+    compare,
+  };
   const journal = new Journal(asked.journalFile, about);
   if (journal.steps > 0) console.error(`Goes on where it was interrupted: ${journal.steps} steps are taken over.`);
   const progress = new Progress(seconds);
@@ -128,6 +138,8 @@ async function measure(crew: Crew, asked: Asked): Promise<Measured> {
   const memory = peakBytes(first.pid) ?? 0;
   await crew.dismiss(first);
 
+  // What a container's limit leaves, which Node does not know of everywhere.
+  const cores = loaded.device.kind === 'cpu' ? loaded.device.threads : availableParallelism();
   const subject: Subject = { model, device, load, samples: samples.all };
   const most = (load.batching || undefined)?.maxBatchSize ?? mostRows;
   const spec = {

@@ -19,7 +19,7 @@ export interface TargetSpec {
 
 export interface Loaded {
   readonly inputs: readonly ValueInfo[];
-  readonly device: { readonly kind: 'cuda' | 'cpu'; readonly name: string };
+  readonly device: { readonly kind: 'cuda' | 'cpu'; readonly name: string; readonly threads: number };
   /** Batches at once, and threads of a run, that its options allow. */
   readonly atOnce: number;
   readonly threads: number;
@@ -50,10 +50,10 @@ const methods = {
   async load({ model: file, device: name, open: openOptions, load }: TargetSpec): Promise<Loaded> {
     device = await open({ ...openOptions, ...(name !== undefined && { device: name }) });
     model = await device.loadModel(file, load);
-    const { kind, name: deviceName } = device.info;
+    const { kind, name: deviceName, threads } = device.info;
     return {
       inputs: model.inputs,
-      device: { kind, name: deviceName },
+      device: { kind, name: deviceName, threads },
       atOnce: model.concurrency,
       threads: model.stats().adaptive?.threads ?? 1,
     };

@@ -95,7 +95,8 @@ export function loadLinalg(
     name: batcher,
     key: ({ key }) => key,
     maxBatchSize: 256,
-    concurrency: Math.max(2, availableParallelism()),
+    // Of the CPU as many as the device may use, which a container's limit makes fewer than there are.
+    concurrency: Math.max(2, device.info.kind === 'cpu' ? device.info.threads : availableParallelism()),
   });
   const info = (value: string) => ({ name: value, type: 'float64', dims: undefined, dimNames: [] }) as const;
   let alone = 0;
