@@ -123,12 +123,13 @@ async function clangTidy() {
   return { ok };
 }
 
-/** All C++ and CUDA sources and headers of the repository. */
+/** All C++ and CUDA sources and headers of the repository; what benchmarks install has others. */
 function cppFiles() {
   const isCpp = /\.(cpp|cc|cu|cuh|h|hpp)$/;
+  const isInstalled = (folder) => folder.split(path.sep).includes('node_modules');
   return ['native', 'cuda', 'test', 'bench'].flatMap((folder) =>
     readdirSync(inRoot(folder), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && isCpp.test(entry.name))
+      .filter((entry) => entry.isFile() && isCpp.test(entry.name) && !isInstalled(entry.parentPath))
       .map((entry) => path.join(entry.parentPath, entry.name)),
   );
 }
