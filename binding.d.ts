@@ -178,6 +178,12 @@ export interface Operations {
   qr: MatrixRequest & { mode: 'reduced' | 'complete' | 'r' };
   /** l. */
   cholesky: SquareRequest;
+  /** l and u in one matrix, the exchanges of rows (int32); where each row comes to lie (int32), if `permutation`. */
+  luFactor: MatrixRequest & { permutation: boolean };
+  /** x; by what luFactor gives. */
+  luSolve: PairRequest & { n: number; nrhs: number; transposed: boolean; pivots: Operand };
+  /** x. */
+  solveTriangular: PairRequest & { n: number; nrhs: number; lower: boolean; transposed: boolean; unit: boolean };
   /** The inverse. */
   inv: SquareRequest;
   /** The determinant; if `log`, its sign and the logarithm of its absolute value. */

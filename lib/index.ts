@@ -26,6 +26,7 @@ export type {
   SvdMode,
   SvdOptions,
 } from './linalg/linalg.js';
+export type { Lu, LuFactors, LuOptions, LuSolveOptions, SolveTriangularOptions } from './linalg/lu.js';
 export type { ProductOf, SolutionOf } from './linalg/matrices.js';
 export type {
   CondOptions,

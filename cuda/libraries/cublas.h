@@ -12,7 +12,8 @@ namespace tensorlane::cuda {
   X(cublasSetWorkspace_v2) X(cublasGetVersion_v2) X(cublasGetStatusString)   \
   X(cublasSgetrfBatched) X(cublasDgetrfBatched)                              \
   X(cublasSgetrsBatched) X(cublasDgetrsBatched)                              \
-  X(cublasStrsm_v2) X(cublasDtrsm_v2)
+  X(cublasStrsm_v2) X(cublasDtrsm_v2)                                        \
+  X(cublasStrsmBatched) X(cublasDtrsmBatched)
 
 #define TENSORLANE_CUBLAS_LT_FUNCTIONS(X)                                                                          \
   X(cublasLtCreate) X(cublasLtDestroy) X(cublasLtGetVersion) X(cublasLtMatmul)                                     \

@@ -1,5 +1,7 @@
 #include "cuda/linalg/lu.h"
 
+#include <algorithm>
+
 #include "cuda/kernels/matrix.h"
 #include "cuda/linalg/common.h"
 
@@ -11,9 +13,9 @@ Temporary pointers_to(CudaLane& lane, DType type, void* base, std::int64_t step,
   return pointers;
 }
 
-LuFactors::LuFactors(CudaLane& lane, DType type, std::int64_t n, std::int64_t count, void* a, int* info)
-    : lane_(lane), type_(type), n_(n), count_(count), a_(a), batched_(goes_batched(n, count)) {
-  pivots_ = lane.temporary(static_cast<std::size_t>(n * count) * pivot_bytes());
+LuFactors::LuFactors(CudaLane& lane, DType type, std::int64_t m, std::int64_t n, std::int64_t count, void* a, int* info)
+    : lane_(lane), type_(type), m_(m), n_(n), count_(count), a_(a), batched_(m == n && goes_batched(n, count)) {
+  pivots_ = lane.temporary(static_cast<std::size_t>(std::min(m, n) * count) * pivot_bytes());
   if (batched_) {
     factorise_batch(info);
   } else {
@@ -42,12 +44,12 @@ void LuFactors::factorise_each(int* info) {
   const cusolverDnParams_t params = lane_.cusolver_params();
   const cudaDataType type = data_type(type_);
   const SolverWorkspace work(lane_, "cusolverDnXgetrf_bufferSize", [&](std::size_t* device, std::size_t* host) {
-    return cusolver.cusolverDnXgetrf_bufferSize(handle, params, n_, n_, type, a_, n_, type, device, host);
+    return cusolver.cusolverDnXgetrf_bufferSize(handle, params, m_, n_, type, a_, m_, type, device, host);
   });
   for (std::int64_t i = 0; i < count_; ++i) {
-    check(cusolver.cusolverDnXgetrf(handle, params, n_, n_, type, at(type_, a_, i * n_ * n_), n_,
-                                    pivots_.as<std::int64_t>() + i * n_, type, work.device(), work.device_bytes(),
-                                    work.host(), work.host_bytes(), info + i),
+    check(cusolver.cusolverDnXgetrf(handle, params, m_, n_, type, at(type_, a_, i * m_ * n_), m_,
+                                    pivots_.as<std::int64_t>() + i * std::min(m_, n_), type, work.device(),
+                                    work.device_bytes(), work.host(), work.host_bytes(), info + i),
           "cusolverDnXgetrf");
   }
 }

@@ -12,18 +12,21 @@ namespace tensorlane::cuda {
 // Of matrices by columns, as the libraries have them.
 class LuFactors {
  public:
-  // Factorises `count` packed n x n matrices where they are; they must stay there. info[i] > 0: matrix i is exactly
-  // singular. n and count are not 0. Errors: OutOfMemory.
-  LuFactors(CudaLane& lane, DType type, std::int64_t n, std::int64_t count, void* a, int* info);
+  // Factorises `count` packed m x n matrices where they are; they must stay there. info[i] > 0: matrix i is exactly
+  // singular. None of m, n and count is 0. Errors: OutOfMemory.
+  LuFactors(CudaLane& lane, DType type, std::int64_t m, std::int64_t n, std::int64_t count, void* a, int* info);
+  // The same of n x n.
+  LuFactors(CudaLane& lane, DType type, std::int64_t n, std::int64_t count, void* a, int* info)
+      : LuFactors(lane, type, n, n, count, a, info) {}
 
-  // For the matrices from `first` on: replaces the `columns` right-hand sides of each, n x columns by columns, packed,
+  // For the square matrices from `first` on: replaces the `columns` right-hand sides of each, n x columns by columns, packed,
   // by the solutions.
   void solve(std::int64_t first, std::int64_t count, std::int64_t columns, void* b) const;
 
   // All inverses, packed and by columns: what solves A X = 1.
   void invert(void* inverses) const;
 
-  // 1-based, n a matrix.
+  // 1-based, min(m, n) a matrix.
   [[nodiscard]] const void* pivots() const noexcept { return pivots_.as(); }
   [[nodiscard]] std::size_t pivot_bytes() const noexcept { return batched_ ? sizeof(int) : sizeof(std::int64_t); }
 
@@ -33,6 +36,7 @@ class LuFactors {
 
   CudaLane& lane_;
   DType type_;
+  std::int64_t m_;
   std::int64_t n_;
   std::int64_t count_;
   void* a_;

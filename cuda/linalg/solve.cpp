@@ -8,7 +8,6 @@
 #include <optional>
 #include <utility>
 
-#include "core/batch_dims.h"
 #include "cuda/kernels/finite.h"
 #include "cuda/kernels/transpose.h"
 #include "cuda/linalg/batch_walk.h"
@@ -16,26 +15,11 @@
 #include "cuda/linalg/equilibration.h"
 #include "cuda/linalg/linalg.h"
 #include "cuda/linalg/lu.h"
+#include "cuda/linalg/systems.h"
 #include "cuda/runtime/batch.h"
 
 namespace tensorlane::cuda {
 namespace {
-
-// Which systems use what failed.
-struct Systems {
-  std::vector<std::int64_t> dims, a_strides, b_strides;
-
-  [[nodiscard]] std::vector<std::int64_t> with(const std::vector<int>* a, const std::vector<int>* b) const {
-    const auto bad = [](const std::vector<int>* words, std::int64_t i) {
-      return words != nullptr && (*words)[static_cast<std::size_t>(i)] != 0;
-    };
-    std::vector<std::int64_t> systems;
-    for_each_batch(dims, a_strides, b_strides, [&](std::int64_t i, std::int64_t ai, std::int64_t bi) {
-      if (bad(a, ai) || bad(b, bi)) systems.push_back(i);
-    });
-    return systems;
-  }
-};
 
 // Puts the right-hand sides of the items from `first` on below each other, by columns.
 void gather_right_sides(CudaLane& lane, const SolveArgs& args, const BatchWalk& walk, const Chunk& chunk, void* to) {

@@ -15,13 +15,12 @@ import type { Runner, Settings } from '../runtime/runner.js';
 import { compose } from '../runtime/steps.js';
 import type { Shape } from '../runtime/storage.js';
 import type { FloatType } from '../tensor/types.js';
-import { MatrixFunctions } from './functions.js';
+import { checkSystem, LuOperations } from './lu.js';
 import {
   broadcast,
   checkAlgebra,
   checkMatrices,
   checkSquare,
-  commonFloat,
   type ProductOf,
   productTypeOf,
   type SolutionOf,
@@ -121,7 +120,7 @@ const traceNames = namesOf<OperationOptions & { offset?: number }>({ offset: tru
  * holds (but det, which gives an infinity, and those), ERR_DISPOSED once its device is gone, ERR_OUT_OF_MEMORY,
  * ERR_DEVICE_LOST, and ERR_NO_RUNTIME where the device's algebra libraries are missing.
  */
-export class LinearAlgebra extends MatrixFunctions {
+export class LinearAlgebra extends LuOperations {
   readonly #runner: Runner;
 
   /** @internal */
@@ -256,20 +255,9 @@ export class LinearAlgebra extends MatrixFunctions {
     checkOptions(options, 'solve');
     const left = checkAlgebra(a, 'solve: a', 2);
     const right = checkAlgebra(b, 'solve: b', 1);
-    const type = commonFloat(left, right);
-    const [rows, n] = left.dims.slice(-2) as [number, number];
-    const bDims = right.dims.length === 1 ? [...right.dims, 1] : right.dims;
-    const [size, nrhs] = bDims.slice(-2) as [number, number];
-    if (rows !== n || size !== n) {
-      throw new TensorlaneError(
-        'ERR_SHAPE',
-        `solve: a must be square and b as long: got a of dims [${left.dims.join(', ')}], b of dims [${right.dims.join(', ')}]`,
-      );
-    }
-    const { batchDims, aStrides, bStrides } = broadcast(left.dims.slice(0, -2), bDims.slice(0, -2), 'solve');
-    const dims = right.dims.length === 1 ? [...batchDims, n] : [...batchDims, n, nrhs];
-    const request = { batchDims, aStrides, bStrides, type, n, nrhs };
-    const [x] = await this.#run('solve', { a: left, b: right }, request, [{ type, dims }], options);
+    const { dims, settings } = checkSystem(left, right, 'solve');
+    const shapes = [{ type: settings.type, dims }];
+    const [x] = await this.#run('solve', { a: left, b: right }, settings, shapes, options);
     return x as SolutionOf<A, B>;
   }
 

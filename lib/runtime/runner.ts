@@ -19,7 +19,18 @@ import { Running } from './running.js';
 import { type Shape, Storage, type StorageOwner } from './storage.js';
 import type { Tracked } from './tracked.js';
 
-type OperandName = 'a' | 'b' | 'condition' | 'low' | 'high' | 'from' | 'indices' | 'updates' | 'offsets' | 'value';
+type OperandName =
+  | 'a'
+  | 'b'
+  | 'pivots'
+  | 'condition'
+  | 'low'
+  | 'high'
+  | 'from'
+  | 'indices'
+  | 'updates'
+  | 'offsets'
+  | 'value';
 /** What an operation is given, without its operands and the choice of where the results go. */
 export type Settings<K extends keyof Operations> = Omit<Operations[K], 'onDevice' | OperandName>;
 

@@ -77,6 +77,17 @@ class Subject {
   void inv(const InvArgs& args, Where where = Where::Host) {
     call(&Device::inv, args, where, {&InvArgs::a}, {&InvArgs::inverse});
   }
+  void lu_factor(const LuFactorArgs& args, Where where = Where::Host) {
+    call(&Device::lu_factor, args, where, {&LuFactorArgs::a},
+         {&LuFactorArgs::lu, &LuFactorArgs::pivots, &LuFactorArgs::permutation});
+  }
+  void lu_solve(const LuSolveArgs& args, Where where = Where::Host) {
+    call(&Device::lu_solve, args, where, {&LuSolveArgs::a, &LuSolveArgs::pivots, &LuSolveArgs::b}, {&LuSolveArgs::x});
+  }
+  void solve_triangular(const SolveTriangularArgs& args, Where where = Where::Host) {
+    call(&Device::solve_triangular, args, where, {&SolveTriangularArgs::a, &SolveTriangularArgs::b},
+         {&SolveTriangularArgs::x});
+  }
   void cholesky(const CholeskyArgs& args, Where where = Where::Host) {
     call(&Device::cholesky, args, where, {&CholeskyArgs::a}, {&CholeskyArgs::l});
   }

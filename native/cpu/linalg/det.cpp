@@ -81,7 +81,7 @@ void det_by_lapack(Lane& lane, const DetArgs& args, const Indices& indices) {
     Product product;
     if (n != 0) {
       Int info = 0;
-      lapack::getrf(static_cast<Int>(n), lu, pivots, &info);
+      lapack::getrf(static_cast<Int>(n), static_cast<Int>(n), lu, pivots, &info);
       check_info("det: getrf", info);
       if (info > 0) product.multiply(0);
     }

@@ -37,7 +37,7 @@ void inv_by_lapack(Lane& lane, const InvArgs& args, const Indices& indices) {
   const auto invert = [&](T* one) {
     Int info = 0;
     transpose(one, n, n, lu);
-    lapack::getrf(size, lu, pivots, &info);
+    lapack::getrf(size, size, lu, pivots, &info);
     check_info("inv: getrf", info);
     if (info > 0) return false;
     safe = has_safe_pivots(lu, n);

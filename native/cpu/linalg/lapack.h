@@ -63,8 +63,8 @@ inline void gesvd(char job, Int m, Int n, double* a, Int lda, double* s, double*
                   double* work, Int lwork, Int* info) {
   dgesvd_(&job, &job, &m, &n, a, &lda, s, u, &ldu, vt, &ldvt, work, &lwork, info);
 }
-inline void getrf(Int n, float* a, Int* ipiv, Int* info) { sgetrf_(&n, &n, a, &n, ipiv, info); }
-inline void getrf(Int n, double* a, Int* ipiv, Int* info) { dgetrf_(&n, &n, a, &n, ipiv, info); }
+inline void getrf(Int m, Int n, float* a, Int* ipiv, Int* info) { sgetrf_(&m, &n, a, &m, ipiv, info); }
+inline void getrf(Int m, Int n, double* a, Int* ipiv, Int* info) { dgetrf_(&m, &n, a, &m, ipiv, info); }
 inline void getrs(char trans, Int n, Int nrhs, const float* a, const Int* ipiv, float* b, Int* info) {
   sgetrs_(&trans, &n, &nrhs, a, &n, ipiv, b, &n, info);
 }
@@ -105,6 +105,14 @@ inline void gemm(Int m, Int n, Int k, const float* a, const float* b, float* c) 
 }
 inline void gemm(Int m, Int n, Int k, const double* a, const double* b, double* c) {
   cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0, a, k, b, n, 0.0, c, n);
+}
+
+// op(a) x = b in b's place, for a triangle of the row-major a.
+inline void trsm(CBLAS_UPLO uplo, CBLAS_TRANSPOSE trans, CBLAS_DIAG diag, Int n, Int nrhs, const float* a, float* b) {
+  cblas_strsm(CblasRowMajor, CblasLeft, uplo, trans, diag, n, nrhs, 1.0F, a, n, b, nrhs);
+}
+inline void trsm(CBLAS_UPLO uplo, CBLAS_TRANSPOSE trans, CBLAS_DIAG diag, Int n, Int nrhs, const double* a, double* b) {
+  cblas_dtrsm(CblasRowMajor, CblasLeft, uplo, trans, diag, n, nrhs, 1.0, a, n, b, nrhs);
 }
 
 }  // namespace tensorlane::cpu::lapack

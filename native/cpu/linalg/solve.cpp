@@ -69,7 +69,7 @@ class Solver {
 
   [[nodiscard]] bool eliminate() {
     Int info = 0;
-    lapack::getrf(static_cast<Int>(n_), lu_, pivots_, &info);
+    lapack::getrf(static_cast<Int>(n_), static_cast<Int>(n_), lu_, pivots_, &info);
     check_info("solve: getrf", info);
     return info == 0;
   }

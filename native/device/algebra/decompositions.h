@@ -118,9 +118,31 @@ struct CholeskyArgs {
   void read(Request& request) { request.result(l, read_square(request, *this)); }
 };
 
-#define TENSORLANE_DECOMPOSITIONS(ROW) \
-  ROW(svd, SvdArgs, "svd", false)      \
-  ROW(qr, QrArgs, "qr", false)         \
-  ROW(cholesky, CholeskyArgs, "cholesky", false)
+// With k = min(m, n): lu is m x n, u in its upper triangle and, below it, l without the ones of its diagonal, for what a's
+// rows become by `pivots` (k of int32): row i exchanged with row pivots[i], one after the other. Where it is wanted,
+// permutation[i] (m of int32) says which row of l u row i of a is. A singular matrix is no error: u has a zero on its
+// diagonal. Errors: NotFinite with the indices of the matrices in the batch.
+struct LuFactorArgs {
+  DType type{};
+  bool wants_permutation = false;
+  std::int64_t batch = 0, m = 0, n = 0;
+  Operand a, lu, pivots, permutation;
+
+  [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(std::min(m, n)); }
+
+  void read(Request& request) {
+    wants_permutation = request.flag("permutation");
+    read_matrices(request, *this);
+    request.result(lu, checked_bytes(type, {batch, m, n}));
+    request.result(pivots, checked_bytes(DType::Int32, {batch, std::min(m, n)}));
+    if (wants_permutation) request.result(permutation, checked_bytes(DType::Int32, {batch, m}));
+  }
+};
+
+#define TENSORLANE_DECOMPOSITIONS(ROW)           \
+  ROW(svd, SvdArgs, "svd", false)                \
+  ROW(qr, QrArgs, "qr", false)                   \
+  ROW(cholesky, CholeskyArgs, "cholesky", false) \
+  ROW(lu_factor, LuFactorArgs, "luFactor", false)
 
 }  // namespace tensorlane

@@ -105,6 +105,18 @@ cublasStatus_t getrs_batched(const char* name, cublasHandle_t handle, cublasOper
   });
 }
 
+// b = factor op(a)^-1 b, or b op(a)^-1; of translated addresses.
+template <typename T>
+void trsm_in_place(cublasSideMode_t side, cublasFillMode_t uplo, cublasOperation_t trans, cublasDiagType_t diag, int m,
+                   int n, T factor, const T* a, int lda, T* b, int ldb) {
+  const int size = side == CUBLAS_SIDE_LEFT ? m : n;
+  Matrix<T> x = load<T>(b, m, n, ldb);
+  trsm(side == CUBLAS_SIDE_LEFT ? CblasLeft : CblasRight, uplo == CUBLAS_FILL_MODE_LOWER ? CblasLower : CblasUpper,
+       trans == CUBLAS_OP_N ? CblasNoTrans : CblasTrans, diag == CUBLAS_DIAG_UNIT ? CblasUnit : CblasNonUnit, factor,
+       load<T>(a, size, size, lda), x);
+  store(x, b, ldb);
+}
+
 template <typename T>
 cublasStatus_t trsm_of(const char* name, cublasHandle_t handle, cublasSideMode_t side, cublasFillMode_t uplo,
                        cublasOperation_t trans, cublasDiagType_t diag, int m, int n, const T* alpha, const T* a,
@@ -117,11 +129,32 @@ cublasStatus_t trsm_of(const char* name, cublasHandle_t handle, cublasSideMode_t
     if (m == 0 || n == 0) return;
     check_matrix(a, size, size, lda, "A");
     submit_work(handle, [=, factor = *alpha, a = emulation::on_device(a), b = emulation::on_device(b)] {
-      Matrix<T> x = load<T>(b, m, n, ldb);
-      trsm(side == CUBLAS_SIDE_LEFT ? CblasLeft : CblasRight, uplo == CUBLAS_FILL_MODE_LOWER ? CblasLower : CblasUpper,
-           trans == CUBLAS_OP_N ? CblasNoTrans : CblasTrans, diag == CUBLAS_DIAG_UNIT ? CblasUnit : CblasNonUnit,
-           factor, load<T>(a, size, size, lda), x);
-      store(x, b, ldb);
+      trsm_in_place(side, uplo, trans, diag, m, n, factor, a, lda, b, ldb);
+    });
+  });
+}
+
+template <typename T>
+cublasStatus_t trsm_batched(const char* name, cublasHandle_t handle, cublasSideMode_t side, cublasFillMode_t uplo,
+                            cublasOperation_t trans, cublasDiagType_t diag, int m, int n, const T* alpha,
+                            const T* const a[], int lda, T* const b[], int ldb, int batch) {
+  return with(name, handle, [&] {
+    require(uplo == CUBLAS_FILL_MODE_LOWER || uplo == CUBLAS_FILL_MODE_UPPER, "a triangle");
+    check_host(alpha, "alpha");
+    const int size = side == CUBLAS_SIDE_LEFT ? m : n;
+    require(m >= 0 && n >= 0 && batch >= 0, "sizes of at least 0");
+    require(lda >= std::max(1, size) && ldb >= std::max(1, m), "leading dimensions of at least the rows");
+    if (batch == 0 || m == 0 || n == 0) return;
+    check_vector(a, batch, "A");
+    check_vector(b, batch, "B");
+    submit_work(handle, [=, device = handle->device, factor = *alpha, a = emulation::on_device(a),
+                         b = emulation::on_device(b)] {
+      for (int i = 0; i < batch; ++i) {
+        const T* const matrix = matrix_of(device, a, i, extent(size, size, lda));
+        T* const right = matrix_of(device, b, i, extent(m, n, ldb));
+        if (matrix == nullptr || right == nullptr) return;
+        trsm_in_place(side, uplo, trans, diag, m, n, factor, matrix, lda, right, ldb);
+      }
     });
   });
 }
@@ -206,6 +239,12 @@ const char* cublasGetStatusString(cublasStatus_t status) {
                                     cublasOperation_t trans, cublasDiagType_t diag, int m, int n, const T* alpha,      \
                                     const T* A, int lda, T* B, int ldb) {                                              \
     return trsm_of("cublas" #P "trsm_v2", handle, side, uplo, trans, diag, m, n, alpha, A, lda, B, ldb);               \
+  }                                                                                                                    \
+  cublasStatus_t cublas##P##trsmBatched(cublasHandle_t handle, cublasSideMode_t side, cublasFillMode_t uplo,           \
+                                        cublasOperation_t trans, cublasDiagType_t diag, int m, int n, const T* alpha,  \
+                                        const T* const A[], int lda, T* const B[], int ldb, int batchCount) {          \
+    return trsm_batched("cublas" #P "trsmBatched", handle, side, uplo, trans, diag, m, n, alpha, A, lda, B, ldb,       \
+                        batchCount);                                                                                   \
   }
 EMULATION_CUBLAS(S, float)
 EMULATION_CUBLAS(D, double)

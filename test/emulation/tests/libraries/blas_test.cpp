@@ -85,6 +85,33 @@ TEST_CASE("trsm solves from either side") {
   CHECK_EQ(b.values(), std::vector<double>{2, 4, 4, 0});
 }
 
+TEST_CASE("trsmBatched solves with each matrix of an array, and an address that is none is the device's end") {
+  const Clean clean;
+  const Stream stream;
+  const Blas blas(stream);
+  // By columns; the upper triangles of both are solved with from the right, without and with their diagonals.
+  const Memory<double> a(std::vector<double>{2, 99, 1, 4}), b(std::vector<double>{2, 4, 5, 10});
+  const Memory<double*> left(std::vector<double*>{a, a}), right(std::vector<double*>{b, b + 2});
+  const double one = 1;
+  const auto solve = [&](cublasDiagType_t diagonal, const Memory<double*>& of, int batch) {
+    return BLAS(cublasDtrsmBatched)(blas.handle, CUBLAS_SIDE_RIGHT, CUBLAS_FILL_MODE_UPPER, CUBLAS_OP_N, diagonal, 1, 2,
+                                    &one, of, 2, right, 1, batch);
+  };
+  BLAS_OK(solve(CUBLAS_DIAG_NON_UNIT, left, 2));
+  stream.wait();
+  CHECK_EQ(b.values(), std::vector<double>{1, 0.75, 2.5, 1.875});
+  BLAS_OK(solve(CUBLAS_DIAG_UNIT, left, 1));
+  stream.wait();
+  CHECK_EQ(b.values(), std::vector<double>{1, -0.25, 2.5, 1.875});
+  BLAS_OK(solve(CUBLAS_DIAG_UNIT, left, 0));
+
+  std::vector<double> host(4);
+  const Memory<double*> wrong(std::vector<double*>{host.data()});
+  BLAS_OK(solve(CUBLAS_DIAG_UNIT, wrong, 1));
+  CHECK_EQ(cudaStreamSynchronize(stream), cudaErrorIllegalAddress);
+  emulation::reset_errors();
+}
+
 TEST_CASE("cuBLAS fails as it is told to") {
   const Clean clean;
   const Stream stream;

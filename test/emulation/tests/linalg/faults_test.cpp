@@ -1,7 +1,9 @@
 // Every call that an operation makes fails once, in every way.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <vector>
 
 #include "support/fault_sweep.h"
@@ -134,4 +136,48 @@ TEST_CASE("cuda qr: any call may fail") {
         check_all_finite(r);
       },
       {}, 2);
+}
+
+TEST_CASE("cuda luFactor, luSolve and solveTriangular: any call may fail") {
+  for (const std::int64_t batch : {1, 2}) {
+    const auto elements = static_cast<std::size_t>(batch) * 9;
+    Operand a = operand(kMatrices);
+    a.bytes = elements * sizeof(float);
+    sweep_faults(
+        [&](Rig& rig) {
+          const std::vector<float> lu = unset<float>(batch * 9);
+          std::vector<std::int32_t> pivots(static_cast<std::size_t>(batch) * 3, -1);
+          std::vector<std::int32_t> permutation(static_cast<std::size_t>(batch) * 3, -1);
+          rig.run([&](Lane& lane) {
+            rig.device().lu_factor(
+                lane, {DType::Float32, true, batch, 3, 3, a, operand(lu), operand(pivots), operand(permutation)});
+          });
+          check_all_finite(lu);
+          CHECK(std::ranges::all_of(pivots, [](std::int32_t pivot) { return pivot >= 0; }));
+          CHECK(std::ranges::all_of(permutation, [](std::int32_t row) { return row >= 0; }));
+        },
+        {}, 2);
+    std::vector<std::int32_t> pivots;
+    for (std::int64_t i = 0; i < batch; ++i) pivots.insert(pivots.end(), {0, 1, 2});
+    sweep_faults(
+        [&](Rig& rig) {
+          const std::vector<float> x = unset<float>(batch * 9);
+          rig.run([&](Lane& lane) {
+            rig.device().lu_solve(lane,
+                                  {DType::Float32, false, 3, 3, {batch}, {1}, {1}, a, operand(pivots), a, operand(x)});
+          });
+          check_all_finite(x);
+        },
+        {}, 2);
+    sweep_faults(
+        [&](Rig& rig) {
+          const std::vector<float> x = unset<float>(batch * 9);
+          rig.run([&](Lane& lane) {
+            rig.device().solve_triangular(
+                lane, {DType::Float32, true, false, false, 3, 3, {batch}, {1}, {1}, a, a, operand(x)});
+          });
+          check_all_finite(x);
+        },
+        {}, 2);
+  }
 }
