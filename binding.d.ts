@@ -82,6 +82,7 @@ export function printNumbers(request: PrintRequest): Promise<Printed<ArrayBuffer
 export function printNumbersNow(request: PrintRequest): Printed<string>;
 
 type FloatType = 'float32' | 'float64';
+type ComplexType = 'complex64' | 'complex128';
 type NumericDType = Exclude<DType, 'string'>;
 
 /** Memory of a device. It is freed after its last use when it is released or collected. */
@@ -170,6 +171,8 @@ export interface Operations {
   };
   /** w; v if `vectors`. */
   eigh: SquareRequest & { vectors: boolean };
+  /** w; v if `vectors`; both complex, whatever the operand is. */
+  eig: Omit<SquareRequest, 'type'> & { type: FloatType | ComplexType; vectors: boolean };
   /** c. */
   matmul: PairRequest & { m: number; k: number; n: number; tf32: boolean };
   /** x. */

@@ -11,6 +11,7 @@ export type { LatencyCounts, LatencySummary } from './core/latency.js';
 export type { DeviceInfo, DeviceStats, MemoryStats } from './device/info.js';
 export { type DeviceName, listDevices, type MemoryOptions, type OpenOptions, open } from './device/open.js';
 export { Device, LinearAlgebra, type Scope, TensorOperations } from './device/types.js';
+export type { Eig } from './linalg/eigenvalues.js';
 export type { Polar, PolarOptions, SpaceOptions } from './linalg/functions.js';
 export type {
   CholeskyOptions,
@@ -87,9 +88,11 @@ export {
 } from './runtime/kernel.js';
 export type {
   AlgebraOperand,
+  ComplexOf,
   FloatOf,
   FloatOperand,
   IntegerType,
+  MatrixOperand,
   Operand,
   ResultAs,
   ResultOf,
@@ -99,6 +102,7 @@ export { type AcquireOptions, Stream, StreamEvent, StreamPool, type StreamPriori
 export type { NumericDType } from './tensor/dtypes.js';
 export { type Dims, type Nested, type TensorOptions, tensor } from './tensor/tensor.js';
 export type {
+  ComplexType,
   DType,
   FloatTensor,
   FloatType,

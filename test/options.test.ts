@@ -41,6 +41,8 @@ const linalg: Readonly<Record<string, readonly unknown[]>> = {
   svdvals: [a],
   eigh: [a],
   eigvalsh: [a],
+  eig: [a],
+  eigvals: [a],
   matmul: [a, a],
   solve: [a, a],
   inv: [a],

@@ -15,7 +15,8 @@ import type { Runner, Settings } from '../runtime/runner.js';
 import { compose } from '../runtime/steps.js';
 import type { Shape } from '../runtime/storage.js';
 import type { FloatType } from '../tensor/types.js';
-import { checkSystem, LuOperations } from './lu.js';
+import { EigenvalueOperations } from './eigenvalues.js';
+import { checkSystem } from './lu.js';
 import {
   broadcast,
   checkAlgebra,
@@ -120,7 +121,7 @@ const traceNames = namesOf<OperationOptions & { offset?: number }>({ offset: tru
  * holds (but det, which gives an infinity, and those), ERR_DISPOSED once its device is gone, ERR_OUT_OF_MEMORY,
  * ERR_DEVICE_LOST, and ERR_NO_RUNTIME where the device's algebra libraries are missing.
  */
-export class LinearAlgebra extends LuOperations {
+export class LinearAlgebra extends EigenvalueOperations {
   readonly #runner: Runner;
 
   /** @internal */

@@ -4,8 +4,15 @@ import type { BatchWalk } from '../../binding.js';
 import { wrong } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { broadcastDims } from '../runtime/broadcast.js';
-import { type AlgebraOperand, checkOperand, type IntegerType, type ResultAs } from '../runtime/operands.js';
+import {
+  type AlgebraOperand,
+  checkOperand,
+  type IntegerType,
+  type MatrixOperand,
+  type ResultAs,
+} from '../runtime/operands.js';
 import { floatOf, isInteger } from '../runtime/promotion.js';
+import { isComplex } from '../tensor/dtypes.js';
 import { product } from '../tensor/tensor.js';
 import type { FloatType } from '../tensor/types.js';
 
@@ -17,6 +24,15 @@ export function checkMatrices(value: unknown, what: string) {
   return { operand, type: floatOf(operand.type), lead, batch: product(lead), m, n };
 }
 
+/** The same of complex numbers, too. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
+export function checkNumberMatrices(value: unknown, what: string) {
+  const operand = checkNumbers(value, what, 2);
+  const lead = operand.dims.slice(0, -2);
+  const [m, n] = operand.dims.slice(-2) as [number, number];
+  const type = isComplex(operand.type) ? operand.type : floatOf(operand.type);
+  return { operand, type, lead, batch: product(lead), m, n };
+}
+
 /** A batch of square matrices. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function checkSquare(value: unknown, what: string) {
   const matrices = checkMatrices(value, what);
@@ -25,7 +41,7 @@ export function checkSquare(value: unknown, what: string) {
 }
 
 /** Errors: ERR_SHAPE. */
-export function requireSquare({ operand, m, n }: ReturnType<typeof checkMatrices>, what: string): void {
+export function requireSquare({ operand, m, n }: ReturnType<typeof checkNumberMatrices>, what: string): void {
   if (m === n) return;
   throw new TensorlaneError('ERR_SHAPE', `${what}: expected square matrices, got dims [${operand.dims.join(', ')}]`);
 }
@@ -49,6 +65,12 @@ export function checkAlgebra(value: unknown, what: string, rank: number): Algebr
     'ERR_DTYPE',
     `${what}: expected float32, float64 or integers, not ${type}; cast it first (device.ops.cast)`,
   );
+}
+
+/** What takes complex numbers, too. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
+export function checkNumbers(value: unknown, what: string, rank: number): MatrixOperand {
+  const operand = checkOperand(value, what, rank);
+  return isComplex(operand.type) ? (operand as MatrixOperand) : checkAlgebra(operand, what, rank);
 }
 
 /** The type in which a system is solved, as numpy.linalg has it: float64 unless both are float32. */

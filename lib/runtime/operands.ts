@@ -3,7 +3,7 @@
 import { TensorlaneError } from '../core/errors.js';
 import { bitsOf, type NumericDType } from '../tensor/dtypes.js';
 import { checkTensor } from '../tensor/tensor.js';
-import type { FloatType, Tensor } from '../tensor/types.js';
+import type { ComplexType, FloatType, Tensor } from '../tensor/types.js';
 import { DeviceTensor } from './device-tensor.js';
 
 export type Operand<T extends NumericDType = NumericDType> = Tensor<T> | DeviceTensor<T>;
@@ -22,6 +22,12 @@ export const integerTypes = ['int8', 'int16', 'int32', 'int64', 'uint8', 'uint16
 
 /** What linear algebra takes: a tensor of float32 or float64, or of integers, in host memory or on the device. */
 export type AlgebraOperand = Operand<FloatType | IntegerType>;
+
+/** The same, and complex numbers, which some of it takes. */
+export type MatrixOperand = Operand<FloatType | ComplexType | IntegerType>;
+
+/** The complex type whose parts are of a type: complex128 for integers; complex types as they are. */
+export type ComplexOf<T extends NumericDType> = T extends 'float32' | 'complex64' ? 'complex64' : 'complex128';
 
 /** What a type's elements become where a function of them is no integer: float64 for integers. */
 export type FloatOf<T extends NumericDType> = T extends FloatType ? T : 'float64';

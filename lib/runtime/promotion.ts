@@ -3,7 +3,7 @@
 import { TensorlaneError } from '../core/errors.js';
 import type { NumericDType } from '../tensor/dtypes.js';
 import type { FloatType } from '../tensor/types.js';
-import { type FloatOf, type IntegerType, integerTypes, type Operand } from './operands.js';
+import { type ComplexOf, type FloatOf, type IntegerType, integerTypes, type Operand } from './operands.js';
 
 /** The types that have arithmetic. */
 export type NumberType = FloatType | 'int32' | 'int64';
@@ -33,6 +33,11 @@ export function promote(a: NumberType, b: NumberType): NumberType {
 /** What a type's elements become where a function of them is no integer: float64 for integers. */
 export function floatOf<T extends NumericDType>(type: T): FloatOf<T> {
   return (type === 'float32' ? 'float32' : 'float64') as FloatOf<T>;
+}
+
+/** The complex type whose parts are of a type: complex128 for integers; complex types as they are. */
+export function complexOf<T extends NumericDType>(type: T): ComplexOf<T> {
+  return (type === 'float32' || type === 'complex64' ? 'complex64' : 'complex128') as ComplexOf<T>;
 }
 
 /** Errors: ERR_DTYPE. */

@@ -1,7 +1,7 @@
 // What each element type is made of in JS, and how to tell whether given data is of it.
 
 import { toTensorlaneError } from '../core/errors.js';
-import type { DType, TypedData } from './types.js';
+import type { ComplexType, DType, TypedData } from './types.js';
 
 export type NumericDType = Exclude<DType, 'string'>;
 export type NumericArray = TypedData[NumericDType];
@@ -37,6 +37,8 @@ export const arrayClasses: Readonly<Record<NumericDType, NumericArrayClass>> = {
   uint4: Uint8Array,
   int2: Int8Array,
   uint2: Uint8Array,
+  complex64: Float32Array,
+  complex128: Float64Array,
   bool: Uint8Array,
 };
 
@@ -80,6 +82,8 @@ export const bitsOf: Readonly<Record<NumericDType, number>> = {
   uint4: 4,
   int2: 2,
   uint2: 2,
+  complex64: 64,
+  complex128: 128,
   bool: 8,
 };
 
@@ -99,8 +103,13 @@ export function isPacked(type: DType): type is PackedType {
   return type === 'int4' || type === 'uint4' || type === 'float4e2m1' || type === 'int2' || type === 'uint2';
 }
 
-/** How many array elements hold `count` tensor elements: half or a quarter as many for the packed types. */
+export function isComplex(type: DType): type is ComplexType {
+  return type === 'complex64' || type === 'complex128';
+}
+
+/** How many array elements hold `count` tensor elements: half or a quarter as many for the packed types, twice as many for complex. */
 export function storedLength(type: DType, count: number): number {
+  if (isComplex(type)) return 2 * count;
   return isPacked(type) ? Math.ceil(count / elementsPerByte(type)) : count;
 }
 

@@ -1,17 +1,17 @@
 // A number as an element of a type: of nested arrays, padding, the ones of a mask, a scalar for a kernel.
 
-import { arrayClasses, isPacked, type NumericArray, type NumericDType } from './dtypes.js';
+import { arrayClasses, isPacked, type NumericArray, type NumericDType, storedLength } from './dtypes.js';
 import { decodePowerOfTwo, encodePowerOfTwo } from './powers-of-two.js';
 import { decode, encode, isSmallFloat } from './small-floats.js';
 
 /**
  * The element that is nearest to the value, as the type's array class has it (bits, for floats of 16 and 8 bits). undefined where an
  * integer type does not have exactly this number, bool is given another number than 0 and 1, or elements are packed (of those
- * there is only 0).
+ * there is only 0). Of a complex type it is the real part.
  */
 export function elementOf(type: NumericDType, value: number | bigint): number | bigint | undefined {
-  if (type === 'float64') return Number(value);
-  if (type === 'float32') return Math.fround(Number(value));
+  if (type === 'float64' || type === 'complex128') return Number(value);
+  if (type === 'float32' || type === 'complex64') return Math.fround(Number(value));
   if (isPacked(type)) return value === 0 || value === 0n ? 0 : undefined;
   if (isSmallFloat(type)) return encode(type, Number(value));
   if (type === 'float8e8m0') return encodePowerOfTwo(Number(value));
@@ -41,7 +41,7 @@ export function exactElementOf(type: NumericDType, value: number): number | bigi
 export function arrayOfOne(type: NumericDType, value: number | bigint): NumericArray | undefined {
   const element = elementOf(type, value);
   if (element === undefined) return undefined;
-  const array = new arrayClasses[type](1);
+  const array = new arrayClasses[type](storedLength(type, 1));
   array[0] = element;
   return array;
 }

@@ -10,6 +10,7 @@ import {
   dtypes,
   elementsPerByte,
   holds,
+  isComplex,
   isDType,
   isPacked,
   type NumericArray,
@@ -57,7 +58,7 @@ export function tensor<A extends TensorArray>(
 /** A tensor of strings. */
 export function tensor(data: readonly string[], dims?: Dims): Tensor<'string'>;
 /**
- * A tensor from nested arrays, whose shape it takes: float32 unless `type` says otherwise. Floats are rounded to the nearest of
+ * A tensor from nested arrays, whose shape it takes: float32 unless `type` says otherwise; of a complex type the numbers are real parts. Floats are rounded to the nearest of
  * the type, ties to even (of float4e2m1 what is larger is its largest); what an integer type or bool cannot hold is refused.
  */
 export function tensor<T extends NumericDType = 'float32'>(data: Nested, options?: TensorOptions<T>): Tensor<T>;
@@ -73,7 +74,7 @@ export function tensor(data: unknown, second?: unknown, third?: unknown): Tensor
     const type = wanted ?? typeOfArray[kind];
     if (type === undefined) throw new TensorlaneError('ERR_DTYPE', `tensor: a ${kind} holds no tensor elements`);
     const length = (data as NumericArray).length;
-    const dims = given ?? [isPacked(type) ? length * elementsPerByte(type) : length];
+    const dims = given ?? [elementsIn(type, length)];
     return checkTensor(hostTensor(type, unclamped(data, kind), [...dims]), 'tensor');
   }
   if (!Array.isArray(data)) {
@@ -85,6 +86,12 @@ export function tensor(data: unknown, second?: unknown, third?: unknown): Tensor
   const isText = wanted === 'string' || (wanted === undefined && typeof data[0] === 'string');
   if (isText) return checkTensor(hostTensor('string', data, [...(given ?? [data.length])]), 'tensor');
   return fromNested(data, wanted ?? 'float32', given);
+}
+
+/** How many elements an array of this length has; of half a complex number the check that follows tells. */
+function elementsIn(type: DType, length: number): number {
+  if (isComplex(type)) return Math.floor(length / 2);
+  return isPacked(type) ? length * elementsPerByte(type) : length;
 }
 
 /** Far more than any operation or model has. */
@@ -129,6 +136,7 @@ function fromNested(data: readonly unknown[], type: DType, given: readonly numbe
         );
       }
       if (isPacked(type)) putPacked(type, array, next++, element as number);
+      else if (isComplex(type)) array[2 * next++] = element;
       else array[next++] = element;
       return;
     }

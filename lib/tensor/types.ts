@@ -35,6 +35,10 @@ export interface TypedData {
   int2: Int8Array;
   /** Four elements a byte, the first in the lowest bits. */
   uint2: Uint8Array;
+  /** Two array elements an element: the real part, then the imaginary part. */
+  complex64: Float32Array;
+  /** Two array elements an element: the real part, then the imaginary part. */
+  complex128: Float64Array;
   /** One byte an element: 0 is false, anything else is true. */
   bool: Uint8Array;
   string: string[];
@@ -42,8 +46,12 @@ export interface TypedData {
 
 export type DType = keyof TypedData;
 export type FloatType = 'float32' | 'float64';
+export type ComplexType = 'complex64' | 'complex128';
 
-/** A tensor in host memory: `data` holds the elements in row-major order; its length is the product of `dims`. */
+/**
+ * A tensor in host memory: `data` holds the elements in row-major order; its length is the product of `dims`, but of complex and of packed
+ * types, which say otherwise.
+ */
 export type Tensor<T extends DType = DType> = T extends DType
   ? { readonly type: T; readonly data: TypedData[T]; readonly dims: readonly number[] }
   : never;

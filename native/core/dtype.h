@@ -24,6 +24,8 @@ enum class DType : std::int32_t {
   Float64 = 11,
   UInt32 = 12,
   UInt64 = 13,
+  Complex64 = 14,  // two floats, the real part first
+  Complex128 = 15,
   BFloat16 = 16,
   Float8E4M3FN = 17,
   Float8E4M3FNUZ = 18,
@@ -43,7 +45,7 @@ struct DTypeInfo {
   unsigned bits;  // an element's size; 0 for strings, which have none
 };
 
-inline constexpr std::array<DTypeInfo, 24> kDTypes{{
+inline constexpr std::array<DTypeInfo, 26> kDTypes{{
     {DType::Float32, "float32", 32},
     {DType::Float64, "float64", 64},
     {DType::Float16, "float16", 16},
@@ -67,6 +69,8 @@ inline constexpr std::array<DTypeInfo, 24> kDTypes{{
     {DType::Int2, "int2", 2},
     {DType::UInt2, "uint2", 2},
     {DType::Bool, "bool", 8},
+    {DType::Complex64, "complex64", 64},
+    {DType::Complex128, "complex128", 128},
     {DType::String, "string", 0},
 }};
 
@@ -87,6 +91,16 @@ constexpr const DTypeInfo* find_dtype(std::string_view name) {
 constexpr std::string_view dtype_name(DType type) {
   const DTypeInfo* info = find_dtype(static_cast<std::int32_t>(type));
   return info == nullptr ? std::string_view("unknown") : info->name;
+}
+
+constexpr bool is_complex(DType type) { return type == DType::Complex64 || type == DType::Complex128; }
+
+// Of what a complex type's parts are, and which complex type has such parts; others stay as they are.
+constexpr DType real_of(DType type) {
+  return type == DType::Complex64 ? DType::Float32 : (type == DType::Complex128 ? DType::Float64 : type);
+}
+constexpr DType complex_of(DType type) {
+  return type == DType::Float32 ? DType::Complex64 : (type == DType::Float64 ? DType::Complex128 : type);
 }
 
 // Elements of four and two bits are packed, two and four a byte; the last byte may have fewer.

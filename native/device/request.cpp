@@ -15,6 +15,11 @@ DType Request::float_type() const {
   throw Error(Code::DType, "expected float32 or float64, not " + std::string(dtype_name(found)));
 }
 
+DType Request::number_type() const {
+  const DType found = type();
+  return is_complex(found) ? found : float_type();
+}
+
 Operand Request::host_operand(const char* name, std::size_t least) {
   Operand found;
   operand(found, name, least);

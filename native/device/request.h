@@ -45,6 +45,8 @@ class Request {
   [[nodiscard]] DType type(const char* name = "type") const;
   // float32 or float64. Errors: DType.
   [[nodiscard]] DType float_type() const;
+  // One of these, or of complex numbers of these. Errors: DType.
+  [[nodiscard]] DType number_type() const;
 
   template <typename Enum>
   [[nodiscard]] Enum choice(const char* name) const {

@@ -27,7 +27,7 @@ ValueType read_tensor(const ort::Runtime& runtime, const ort::TensorTypeInfo* te
   int element = 0;
   reading(api.GetTensorElementType(tensor, &element));
   const DTypeInfo* dtype = find_dtype(onnx_number(element));
-  if (dtype == nullptr)
+  if (dtype == nullptr || is_complex(dtype->type))  // of which ONNX Runtime makes no values
     return unsupported("a tensor of element type " + std::to_string(element) + " of ONNX Runtime's");
   ValueType type;
   type.type = dtype->type;

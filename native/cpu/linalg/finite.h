@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <complex>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -26,6 +27,12 @@ template <typename T>
   return bad == 0;
 }
 
+// Of both parts of each.
+template <typename T>
+[[nodiscard]] bool all_finite(const std::complex<T>* values, std::size_t count) {
+  return all_finite(reinterpret_cast<const T*>(values), 2 * count);
+}
+
 template <typename T>
 [[nodiscard]] bool copy_finite(const T* from, T* to, std::size_t count) {
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>);
@@ -37,6 +44,11 @@ template <typename T>
     finite = all_finite(to + start, size) && finite;
   }
   return finite;
+}
+
+template <typename T>
+[[nodiscard]] bool copy_finite(const std::complex<T>* from, std::complex<T>* to, std::size_t count) {
+  return copy_finite(reinterpret_cast<const T*>(from), reinterpret_cast<T*>(to), 2 * count);
 }
 
 // The same for the lower triangle of a row-major square matrix alone; zeros go where the upper one would.

@@ -2,6 +2,7 @@
 // what distributions build OpenBLAS with.
 #pragma once
 
+#include <complex>
 #include <cstdint>
 
 #include "cpu/linalg/blas.h"
@@ -9,6 +10,8 @@
 namespace tensorlane::cpu::lapack {
 
 using Int = std::int32_t;
+using Complex64 = std::complex<float>;
+using Complex128 = std::complex<double>;
 
 #ifndef TENSORLANE_ACCELERATE  // whose header has them
 extern "C" {
@@ -44,6 +47,16 @@ void ssyev_(const char* jobz, const char* uplo, const Int* n, float* a, const In
             const Int* lwork, Int* info);
 void dsyev_(const char* jobz, const char* uplo, const Int* n, double* a, const Int* lda, double* w, double* work,
             const Int* lwork, Int* info);
+void sgeev_(const char* jobvl, const char* jobvr, const Int* n, float* a, const Int* lda, float* wr, float* wi,
+            float* vl, const Int* ldvl, float* vr, const Int* ldvr, float* work, const Int* lwork, Int* info);
+void dgeev_(const char* jobvl, const char* jobvr, const Int* n, double* a, const Int* lda, double* wr, double* wi,
+            double* vl, const Int* ldvl, double* vr, const Int* ldvr, double* work, const Int* lwork, Int* info);
+void cgeev_(const char* jobvl, const char* jobvr, const Int* n, Complex64* a, const Int* lda, Complex64* w,
+            Complex64* vl, const Int* ldvl, Complex64* vr, const Int* ldvr, Complex64* work, const Int* lwork,
+            float* rwork, Int* info);
+void zgeev_(const char* jobvl, const char* jobvr, const Int* n, Complex128* a, const Int* lda, Complex128* w,
+            Complex128* vl, const Int* ldvl, Complex128* vr, const Int* ldvr, Complex128* work, const Int* lwork,
+            double* rwork, Int* info);
 }
 #endif
 
@@ -98,6 +111,32 @@ inline void syev(char jobz, char uplo, Int n, float* a, float* w, float* work, I
 }
 inline void syev(char jobz, char uplo, Int n, double* a, double* w, double* work, Int lwork, Int* info) {
   dsyev_(&jobz, &uplo, &n, a, &n, w, work, &lwork, info);
+}
+// The right eigenvectors alone. Real matrices have their eigenvalues' parts in `w`, all real ones first; `rwork` is of complex
+// ones.
+inline void geev(char jobvr, Int n, float* a, float* w, float* vr, float* work, Int lwork, float* /*rwork*/,
+                 Int* info) {
+  const char none = 'N';
+  const Int one = 1;
+  sgeev_(&none, &jobvr, &n, a, &n, w, w + n, nullptr, &one, vr, &n, work, &lwork, info);
+}
+inline void geev(char jobvr, Int n, double* a, double* w, double* vr, double* work, Int lwork, double* /*rwork*/,
+                 Int* info) {
+  const char none = 'N';
+  const Int one = 1;
+  dgeev_(&none, &jobvr, &n, a, &n, w, w + n, nullptr, &one, vr, &n, work, &lwork, info);
+}
+inline void geev(char jobvr, Int n, Complex64* a, Complex64* w, Complex64* vr, Complex64* work, Int lwork, float* rwork,
+                 Int* info) {
+  const char none = 'N';
+  const Int one = 1;
+  cgeev_(&none, &jobvr, &n, a, &n, w, nullptr, &one, vr, &n, work, &lwork, rwork, info);
+}
+inline void geev(char jobvr, Int n, Complex128* a, Complex128* w, Complex128* vr, Complex128* work, Int lwork,
+                 double* rwork, Int* info) {
+  const char none = 'N';
+  const Int one = 1;
+  zgeev_(&none, &jobvr, &n, a, &n, w, nullptr, &one, vr, &n, work, &lwork, rwork, info);
 }
 
 inline void gemm(Int m, Int n, Int k, const float* a, const float* b, float* c) {

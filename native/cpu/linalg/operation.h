@@ -1,11 +1,13 @@
 // What the operations on batches of matrices have in common.
 #pragma once
 
+#include <complex>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -27,7 +29,35 @@ void with_float(DType type, Operation operation) {
   }
 }
 
-// The same while holding a share of the cores.
+// The same for complex types, too.
+template <typename Operation>
+void with_field(DType type, Operation operation) {
+  switch (type) {
+    case DType::Complex64:
+      return operation(std::complex<float>{});
+    case DType::Complex128:
+      return operation(std::complex<double>{});
+    default:
+      return with_float(type, operation);
+  }
+}
+
+template <typename T>
+struct RealOf {
+  using Type = T;
+};
+template <typename T>
+struct RealOf<std::complex<T>> {
+  using Type = T;
+};
+// Of what a number's parts are: of itself, where it is real.
+template <typename T>
+using Real = typename RealOf<T>::Type;
+
+template <typename T>
+inline constexpr bool kIsComplex = !std::is_same_v<T, Real<T>>;
+
+// The same as with_float while holding a share of the cores.
 template <typename Operation>
 void with_blas(DType type, Operation operation, unsigned most_cores = BlasShare::kAllCores) {
   const BlasShare share(most_cores);
@@ -100,7 +130,7 @@ inline void check_info(const char* routine, lapack::Int info) {
 // rounded down: one part in 2^23 more.
 template <typename T>
 [[nodiscard]] std::int64_t work_size(T optimal) {
-  return static_cast<std::int64_t>(static_cast<double>(optimal) * (1.0 + 1e-6)) + 1;
+  return static_cast<std::int64_t>(static_cast<double>(std::real(optimal)) * (1.0 + 1e-6)) + 1;
 }
 
 // LAPACK is told the size of its workspace in 32 bits, and computes it so: what has wrapped round is negative.

@@ -26,6 +26,30 @@ struct EighArgs {
   }
 };
 
-#define TENSORLANE_EIGENVALUES(ROW) ROW(eigh, EighArgs, "eigh", false)
+// Of any matrix: w (n) in no order, and v (n x n), whose columns are the eigenvectors, of length 1; both complex, whatever a
+// is; v is empty where only values are wanted. Errors: as of EighArgs; NotSupported by a device that has none.
+struct EigArgs {
+  DType type{};
+  bool vectors = true;
+  std::int64_t batch = 0, n = 0;
+  Operand a, w, v;
+
+  // The iteration takes some ten times the steps of a product.
+  [[nodiscard]] double work(double bytes) const { return 10 * bytes * static_cast<double>(n); }
+
+  void read(Request& request) {
+    type = request.number_type();
+    vectors = request.flag("vectors");
+    batch = request.size("batch");
+    n = request.size("n");
+    request.operand(a, "a", checked_bytes(type, {batch, n, n}));
+    request.result(w, checked_bytes(complex_of(type), {batch, n}));
+    if (vectors) request.result(v, checked_bytes(complex_of(type), {batch, n, n}));
+  }
+};
+
+#define TENSORLANE_EIGENVALUES(ROW)  \
+  ROW(eigh, EighArgs, "eigh", false) \
+  ROW(eig, EigArgs, "eig", false)
 
 }  // namespace tensorlane

@@ -22,11 +22,11 @@ interface ElementsClass {
 interface Entry {
   readonly name: string | undefined;
   readonly array: ElementsClass;
-  /** How many elements a byte has, of the types that are less than one. */
-  readonly perByte: number;
+  /** How many elements an array element is: several of the types that are less than a byte, half of a complex one. */
+  readonly perElement: number;
 }
 
-const entry = (name: string | undefined, array: ElementsClass, perByte = 1): Entry => ({ name, array, perByte });
+const entry = (name: string | undefined, array: ElementsClass, perElement = 1): Entry => ({ name, array, perElement });
 
 export const entries: Readonly<Record<Exclude<DType, 'string'>, Entry>> = {
   float64: entry('F64', Float64Array),
@@ -51,6 +51,8 @@ export const entries: Readonly<Record<Exclude<DType, 'string'>, Entry>> = {
   uint8: entry('U8', Uint8Array),
   uint4: entry(undefined, Uint8Array, 2),
   uint2: entry(undefined, Uint8Array, 4),
+  complex128: entry(undefined, Float64Array, 0.5),
+  complex64: entry('C64', Float32Array, 0.5),
   bool: entry('BOOL', Uint8Array),
 };
 
@@ -64,6 +66,6 @@ export function isNumeric(type: string): type is Exclude<DType, 'string'> {
 
 /** The bytes that a tensor of these dims takes. */
 export function byteLength(type: Exclude<DType, 'string'>, dims: readonly number[]): number {
-  const { array, perByte } = entries[type];
-  return Math.ceil(dims.reduce((total, dim) => total * dim, 1) / perByte) * array.BYTES_PER_ELEMENT;
+  const { array, perElement } = entries[type];
+  return Math.ceil(dims.reduce((total, dim) => total * dim, 1) / perElement) * array.BYTES_PER_ELEMENT;
 }

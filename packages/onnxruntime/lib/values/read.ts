@@ -37,8 +37,11 @@ const numberOf: Readonly<Record<string, number>> = {
   Float16Array: 11,
 };
 
+/** What a model's tensor may be of, beside strings. */
+type NumberType = Exclude<DType, 'string' | `complex${string}`>;
+
 /** The arrays that hold each type; the first is the one that a message names. */
-const arraysOf: Readonly<Record<Exclude<DType, 'string'>, readonly string[]>> = {
+const arraysOf: Readonly<Record<NumberType, readonly string[]>> = {
   float32: ['Float32Array'],
   float64: ['Float64Array'],
   float16: ['Uint16Array', 'Float16Array'],
@@ -88,7 +91,7 @@ export function readTensor(given: unknown, copies: boolean): HostValue | DeviceV
     return { type, data: readStrings(tensor.data, dims), dims };
   }
   if (!Object.hasOwn(arraysOf, type)) throw new TypeError(`Tensor.type is not supported: ${type}`);
-  const numeric = type as Exclude<DType, 'string'>;
+  const numeric = type as NumberType;
   if (location === 'gpu-buffer') return { type: numeric, dims, gpuBuffer: tensor.gpuBuffer };
   if (location !== 'cpu') throw new TypeError("Tensor.location must be 'gpu-buffer' for IO binding.");
   return { type: numeric, data: readElements(numeric, tensor.data, dims, copies), dims };
@@ -116,12 +119,7 @@ function readStrings(data: unknown, dims: readonly number[]): readonly string[] 
   return data;
 }
 
-function readElements(
-  type: Exclude<DType, 'string'>,
-  data: unknown,
-  dims: readonly number[],
-  copies: boolean,
-): ArrayBufferView {
+function readElements(type: NumberType, data: unknown, dims: readonly number[], copies: boolean): ArrayBufferView {
   if (!ArrayBuffer.isView(data) || data instanceof DataView) {
     throw new TypeError('Tensor.data must be a typed array for numeric tensor.');
   }
