@@ -82,7 +82,7 @@ export function printNumbers(request: PrintRequest): Promise<Printed<ArrayBuffer
 export function printNumbersNow(request: PrintRequest): Printed<string>;
 
 type FloatType = 'float32' | 'float64';
-type ComplexType = 'complex64' | 'complex128';
+type FieldType = FloatType | 'complex64' | 'complex128';
 type NumericDType = Exclude<DType, 'string'>;
 
 /** Memory of a device. It is freed after its last use when it is released or collected. */
@@ -114,8 +114,8 @@ interface Request {
 }
 
 /** `batch` matrices of m x n. */
-interface MatrixRequest extends Request {
-  type: FloatType;
+interface MatrixRequest<T = FloatType> extends Request {
+  type: T;
   batch: number;
   m: number;
   n: number;
@@ -123,8 +123,8 @@ interface MatrixRequest extends Request {
 }
 
 /** `batch` matrices of n x n. */
-interface SquareRequest extends Request {
-  type: FloatType;
+interface SquareRequest<T = FloatType> extends Request {
+  type: T;
   batch: number;
   n: number;
   a: Operand;
@@ -137,8 +137,8 @@ export interface BatchWalk {
   bStrides: readonly number[];
 }
 
-interface PairRequest extends Request, BatchWalk {
-  type: FloatType;
+interface PairRequest<T = FloatType> extends Request, BatchWalk {
+  type: T;
   a: Operand;
   b: Operand;
 }
@@ -163,24 +163,24 @@ interface AxisRequest extends Request {
 
 /** What each operation is given; behind it, the results it gives, in order. */
 export interface Operations {
-  /** s; u and vt unless the mode is 'values'. A rank of 0 is none; the device says which others it takes. */
-  svd: MatrixRequest & {
+  /** s, real; u and vt unless the mode is 'values'. A rank of 0 is none; the device says which others it takes. */
+  svd: MatrixRequest<FieldType> & {
     mode: 'thin' | 'full' | 'values';
     driver: 'auto' | 'gesvd' | 'gesvdj' | 'gesvdp' | 'gesvdr' | 'gesvda';
     rank: number;
   };
-  /** w; v if `vectors`. */
-  eigh: SquareRequest & { vectors: boolean };
+  /** w, real; v if `vectors`. */
+  eigh: SquareRequest<FieldType> & { vectors: boolean };
   /** w; v if `vectors`; both complex, whatever the operand is. */
-  eig: Omit<SquareRequest, 'type'> & { type: FloatType | ComplexType; vectors: boolean };
+  eig: SquareRequest<FieldType> & { vectors: boolean };
   /** c. */
-  matmul: PairRequest & { m: number; k: number; n: number; tf32: boolean };
+  matmul: PairRequest<FieldType> & { m: number; k: number; n: number; tf32: boolean };
   /** x. */
-  solve: PairRequest & { n: number; nrhs: number };
+  solve: PairRequest<FieldType> & { n: number; nrhs: number };
   /** r; q unless the mode is 'r'. */
-  qr: MatrixRequest & { mode: 'reduced' | 'complete' | 'r' };
+  qr: MatrixRequest<FieldType> & { mode: 'reduced' | 'complete' | 'r' };
   /** l. */
-  cholesky: SquareRequest;
+  cholesky: SquareRequest<FieldType>;
   /** l and u in one matrix, the exchanges of rows (int32); where each row comes to lie (int32), if `permutation`. */
   luFactor: MatrixRequest & { permutation: boolean };
   /** x; by what luFactor gives. */
@@ -188,9 +188,9 @@ export interface Operations {
   /** x. */
   solveTriangular: PairRequest & { n: number; nrhs: number; lower: boolean; transposed: boolean; unit: boolean };
   /** The inverse. */
-  inv: SquareRequest;
-  /** The determinant; if `log`, its sign and the logarithm of its absolute value. */
-  det: SquareRequest & { log: boolean };
+  inv: SquareRequest<FieldType>;
+  /** The determinant; if `log`, its sign and the logarithm of its absolute value, which is real. */
+  det: SquareRequest<FieldType> & { log: boolean };
   /** The sum of the diagonal that lies so many columns to the right of the main one. */
   trace: MatrixRequest & { offset: number };
   /** The elements as the type `to`. */

@@ -94,6 +94,8 @@ export type {
   IntegerType,
   MatrixOperand,
   Operand,
+  RealOf,
+  RealResultOf,
   ResultAs,
   ResultOf,
 } from './runtime/operands.js';
@@ -104,6 +106,7 @@ export { type Dims, type Nested, type TensorOptions, tensor } from './tensor/ten
 export type {
   ComplexType,
   DType,
+  FieldType,
   FloatTensor,
   FloatType,
   MapElement,

@@ -5,7 +5,7 @@ import { checkOptions, type OperationOptions } from '../runtime/options.js';
 import { complexOf } from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
 import { LuOperations } from './lu.js';
-import { checkNumberMatrices, requireSquare } from './matrices.js';
+import { checkFieldSquare } from './matrices.js';
 
 export interface Eig<R> {
   /** [..., n], complex, in no order. */
@@ -51,9 +51,7 @@ export class EigenvalueOperations extends LuOperations {
   }
 
   #eig(what: string, a: unknown, vectors: boolean, options: OperationOptions) {
-    const matrices = checkNumberMatrices(a, what);
-    requireSquare(matrices, what);
-    const { operand, type, lead, batch, n } = matrices;
+    const { operand, type, lead, batch, n } = checkFieldSquare(a, what);
     const results = [{ type: complexOf(type), dims: [...lead, n] }];
     if (vectors) results.push({ type: complexOf(type), dims: [...lead, n, n] });
     return this.#runner.run('eig', { a: operand }, { type, vectors, batch, n }, results, options, { a: type });

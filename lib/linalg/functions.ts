@@ -2,13 +2,13 @@
 
 import { namesOf, oneOf } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
-import type { AlgebraOperand, ResultOf } from '../runtime/operands.js';
+import type { AlgebraOperand, MatrixOperand, ResultOf } from '../runtime/operands.js';
 import { checkOptions, type OperationOptions } from '../runtime/options.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
 import type { Tensor } from '../tensor/types.js';
 import { exponentialOf } from './exponential.js';
-import { checkMatrices, checkSquare, epsilonOf, tolerance } from './matrices.js';
+import { checkFieldMatrices, checkSquare, epsilonOf, tolerance } from './matrices.js';
 import { countAbove } from './norms.js';
 import { SolvingOperations, scaleColumns } from './solving.js';
 
@@ -22,7 +22,7 @@ export interface PolarOptions extends OperationOptions {
 export interface Polar<R> {
   /** [..., m, n], with orthonormal columns, or rows where m < n. */
   readonly u: R;
-  /** [..., n, n], or [..., m, m] on the left: symmetric, without negative eigenvalues. */
+  /** [..., n, n], or [..., m, m] on the left: symmetric or Hermitian, without negative eigenvalues. */
   readonly p: R;
 }
 
@@ -68,12 +68,12 @@ export class MatrixFunctions extends SolvingOperations {
    *
    * Errors: ERR_NOT_FINITE, ERR_NOT_CONVERGED.
    */
-  async polar<A extends AlgebraOperand>(a: A, options: PolarOptions = {}): Promise<Polar<ResultOf<A>>> {
+  async polar<A extends MatrixOperand>(a: A, options: PolarOptions = {}): Promise<Polar<ResultOf<A>>> {
     const side = oneOf('polar: side', checkOptions(options, 'polar', polarNames).side, 'right', polarSides);
-    const { operand, type } = checkMatrices(a, 'polar');
+    const { operand, type } = checkFieldMatrices(a, 'polar');
     const [u, p] = await compose(this.#runner, 'polar', options, [operand], type, async (steps, x) => {
       const { u: w, s, vt } = await steps.svd(x!);
-      const [v, wt] = await Promise.all([steps.transposeMatrices(vt), steps.transposeMatrices(w)]);
+      const [v, wt] = await Promise.all([steps.adjoint(vt), steps.adjoint(w)]);
       return Promise.all([
         steps.matmul(w, vt),
         side === 'right'
@@ -90,7 +90,7 @@ export class MatrixFunctions extends SolvingOperations {
    *
    * Errors: ERR_NOT_FINITE, ERR_NOT_CONVERGED, ERR_SHAPE (a batch: its results would differ in shape).
    */
-  async nullSpace<A extends AlgebraOperand>(a: A, options: SpaceOptions = {}): Promise<ResultOf<A>> {
+  async nullSpace<A extends MatrixOperand>(a: A, options: SpaceOptions = {}): Promise<ResultOf<A>> {
     const { rtol } = checkOptions(options, 'nullSpace', spaceNames);
     const { operand, type, m, n } = checkOne(a, 'nullSpace');
     const relative = tolerance('nullSpace: rtol', rtol, Math.max(m, n) * epsilonOf(type));
@@ -98,7 +98,7 @@ export class MatrixFunctions extends SolvingOperations {
       const { s, vt } = await steps.svd(x!, 'full');
       const rank = await rankOf(steps, s, relative);
       const rest = Array.from({ length: n - rank }, (_, i) => rank + i);
-      return [await steps.transposeMatrices(await steps.gather(vt, rest))];
+      return [await steps.adjoint(await steps.gather(vt, rest))];
     });
     return basis as ResultOf<A>;
   }
@@ -108,7 +108,7 @@ export class MatrixFunctions extends SolvingOperations {
    *
    * Errors: ERR_NOT_FINITE, ERR_NOT_CONVERGED, ERR_SHAPE (a batch: its results would differ in shape).
    */
-  async orth<A extends AlgebraOperand>(a: A, options: SpaceOptions = {}): Promise<ResultOf<A>> {
+  async orth<A extends MatrixOperand>(a: A, options: SpaceOptions = {}): Promise<ResultOf<A>> {
     const { rtol } = checkOptions(options, 'orth', spaceNames);
     const { operand, type, m, n } = checkOne(a, 'orth');
     const relative = tolerance('orth: rtol', rtol, Math.max(m, n) * epsilonOf(type));
@@ -130,7 +130,7 @@ async function rankOf(steps: Steps, s: Parameters<typeof countAbove>[1], relativ
 
 /** One matrix. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 function checkOne(value: unknown, what: string) {
-  const matrices = checkMatrices(value, what);
+  const matrices = checkFieldMatrices(value, what);
   if (matrices.lead.length === 0) return matrices;
   throw new TensorlaneError(
     'ERR_SHAPE',

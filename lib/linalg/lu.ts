@@ -3,7 +3,14 @@
 
 import { flag, namesOf, oneOf, plainObject } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
-import { type AlgebraOperand, checkOperand, type Operand, type ResultAs, type ResultOf } from '../runtime/operands.js';
+import {
+  type AlgebraOperand,
+  checkOperand,
+  type MatrixOperand,
+  type Operand,
+  type ResultAs,
+  type ResultOf,
+} from '../runtime/operands.js';
 import { checkOptions, type OperationOptions } from '../runtime/options.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
@@ -135,10 +142,10 @@ export class LuOperations extends MatrixFunctions {
         `luSolve: lu of dims [${left.dims.join(', ')}] has pivots of dims [${wanted.join(', ')}], got [${pivots.dims.join(', ')}]`,
       );
     }
-    const { type } = settings;
+    const type = commonFloat(left, right);
     const operands = { a: left, b: right, pivots };
     const types = { a: type, b: type, pivots: 'int32' } as const;
-    const request = { transposed, ...settings };
+    const request = { type, transposed, ...settings };
     const [x] = await this.#runner.run('luSolve', operands, request, [{ type, dims }], options, types);
     return x as SolutionOf<A, B>;
   }
@@ -161,9 +168,9 @@ export class LuOperations extends MatrixFunctions {
     const left = checkAlgebra(a, 'solveTriangular: a', 2);
     const right = checkAlgebra(b, 'solveTriangular: b', 1);
     const { dims, settings } = checkSystem(left, right, 'solveTriangular');
-    const { type } = settings;
+    const type = commonFloat(left, right);
     const operands = { a: left, b: right };
-    const request = { lower, transposed, unit, ...settings };
+    const request = { type, lower, transposed, unit, ...settings };
     const types = { a: type, b: type };
     const [x] = await this.#runner.run('solveTriangular', operands, request, [{ type, dims }], options, types);
     return x as SolutionOf<A, B>;
@@ -171,7 +178,7 @@ export class LuOperations extends MatrixFunctions {
 }
 
 /** A square matrix and right-hand sides, one vector or several, whose leading dimensions broadcast. Errors: ERR_SHAPE. */
-export function checkSystem(left: AlgebraOperand, right: AlgebraOperand, what: string) {
+export function checkSystem(left: MatrixOperand, right: MatrixOperand, what: string) {
   const isVector = right.dims.length === 1;
   const [rows, n] = left.dims.slice(-2) as [number, number];
   const bDims = isVector ? [...right.dims, 1] : right.dims;
@@ -183,7 +190,7 @@ export function checkSystem(left: AlgebraOperand, right: AlgebraOperand, what: s
     );
   }
   const { batchDims, aStrides, bStrides } = broadcast(left.dims.slice(0, -2), bDims.slice(0, -2), what);
-  const settings = { batchDims, aStrides, bStrides, type: commonFloat(left, right), n, nrhs };
+  const settings = { batchDims, aStrides, bStrides, n, nrhs };
   return { dims: isVector ? [...batchDims, n] : [...batchDims, n, nrhs], settings };
 }
 

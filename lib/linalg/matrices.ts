@@ -11,10 +11,10 @@ import {
   type MatrixOperand,
   type ResultAs,
 } from '../runtime/operands.js';
-import { floatOf, isInteger } from '../runtime/promotion.js';
+import { complexOf, floatOf, isInteger, realOf } from '../runtime/promotion.js';
 import { isComplex } from '../tensor/dtypes.js';
 import { product } from '../tensor/tensor.js';
-import type { FloatType } from '../tensor/types.js';
+import type { ComplexType, FieldType, FloatType } from '../tensor/types.js';
 
 /** A batch of matrices. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function checkMatrices(value: unknown, what: string) {
@@ -25,12 +25,11 @@ export function checkMatrices(value: unknown, what: string) {
 }
 
 /** The same of complex numbers, too. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
-export function checkNumberMatrices(value: unknown, what: string) {
-  const operand = checkNumbers(value, what, 2);
+export function checkFieldMatrices(value: unknown, what: string) {
+  const operand = checkField(value, what, 2);
   const lead = operand.dims.slice(0, -2);
   const [m, n] = operand.dims.slice(-2) as [number, number];
-  const type = isComplex(operand.type) ? operand.type : floatOf(operand.type);
-  return { operand, type, lead, batch: product(lead), m, n };
+  return { operand, type: floatOf(operand.type), lead, batch: product(lead), m, n };
 }
 
 /** A batch of square matrices. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
@@ -40,14 +39,21 @@ export function checkSquare(value: unknown, what: string) {
   return matrices;
 }
 
+/** The same of complex numbers, too. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
+export function checkFieldSquare(value: unknown, what: string) {
+  const matrices = checkFieldMatrices(value, what);
+  requireSquare(matrices, what);
+  return matrices;
+}
+
 /** Errors: ERR_SHAPE. */
-export function requireSquare({ operand, m, n }: ReturnType<typeof checkNumberMatrices>, what: string): void {
+export function requireSquare({ operand, m, n }: ReturnType<typeof checkFieldMatrices>, what: string): void {
   if (m === n) return;
   throw new TensorlaneError('ERR_SHAPE', `${what}: expected square matrices, got dims [${operand.dims.join(', ')}]`);
 }
 
 /** From 1 to the next larger number of the type. */
-export const epsilonOf = (type: FloatType): number => (type === 'float32' ? 2 ** -23 : 2 ** -52);
+export const epsilonOf = (type: FieldType): number => (realOf(type) === 'float32' ? 2 ** -23 : 2 ** -52);
 
 /** Below which numbers count as 0, where one is given. Errors: ERR_ARGUMENT. */
 export function tolerance(name: string, value: unknown, otherwise: number): number {
@@ -68,9 +74,16 @@ export function checkAlgebra(value: unknown, what: string, rank: number): Algebr
 }
 
 /** What takes complex numbers, too. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
-export function checkNumbers(value: unknown, what: string, rank: number): MatrixOperand {
+export function checkField(value: unknown, what: string, rank: number): MatrixOperand {
   const operand = checkOperand(value, what, rank);
   return isComplex(operand.type) ? (operand as MatrixOperand) : checkAlgebra(operand, what, rank);
+}
+
+/** The same, and complex where one is. */
+export function commonField(a: MatrixOperand, b: MatrixOperand): FieldType {
+  const isSmall = ({ type }: MatrixOperand) => type === 'float32' || type === 'complex64';
+  const real = isSmall(a) && isSmall(b) ? 'float32' : 'float64';
+  return isComplex(a.type) || isComplex(b.type) ? complexOf(real) : real;
 }
 
 /** The type in which a system is solved, as numpy.linalg has it: float64 unless both are float32. */
@@ -79,40 +92,50 @@ export function commonFloat(a: AlgebraOperand, b: AlgebraOperand): FloatType {
 }
 
 type Small = 'float32' | 'bool' | 'int8' | 'int16' | 'uint8' | 'uint16';
-type PairType<A, B> = A extends FloatType | IntegerType
-  ? B extends FloatType | IntegerType
+type PairType<A, B> = A extends FieldType | IntegerType
+  ? B extends FieldType | IntegerType
     ? [A, B] extends [IntegerType, IntegerType]
       ? never
       : [A, B] extends [Small, Small]
         ? 'float32'
-        : 'float64'
+        : [A, B] extends [Small | 'complex64', Small | 'complex64']
+          ? 'complex64'
+          : (A | B) & ComplexType extends never
+            ? 'float64'
+            : 'complex128'
     : never
   : never;
-type SystemType<A, B> = A extends FloatType | IntegerType
-  ? B extends FloatType | IntegerType
+type SystemType<A, B> = A extends FieldType | IntegerType
+  ? B extends FieldType | IntegerType
     ? [A, B] extends ['float32', 'float32']
       ? 'float32'
-      : 'float64'
+      : [A, B] extends ['float32' | 'complex64', 'float32' | 'complex64']
+        ? 'complex64'
+        : (A | B) & ComplexType extends never
+          ? 'float64'
+          : 'complex128'
     : never
   : never;
 
 /** What a product of two is: of the type that `productTypeOf` says, on the device if one of them is. */
-export type ProductOf<A extends AlgebraOperand, B extends AlgebraOperand> = ResultAs<
+export type ProductOf<A extends MatrixOperand, B extends MatrixOperand> = ResultAs<
   A | B,
   PairType<A['type'], B['type']>
 >;
 
-/** What the solution of a system is: of the type that `commonFloat` says, on the device if one of them is. */
-export type SolutionOf<A extends AlgebraOperand, B extends AlgebraOperand> = ResultAs<
+/** What the solution of a system is: of the type that `commonField` says, on the device if one of them is. */
+export type SolutionOf<A extends MatrixOperand, B extends MatrixOperand> = ResultAs<
   A | B,
   SystemType<A['type'], B['type']>
 >;
 
 /**
  * The type of a product, as numpy.matmul has it: where one is float32, float32 with others that it holds exactly (integers of
- * up to 16 bits), else float64. Errors: ERR_DTYPE for integers alone, whose product numpy leaves an integer.
+ * up to 16 bits), else float64; complex where one is. Errors: ERR_DTYPE for integers alone, whose product numpy leaves an integer.
  */
-export function productTypeOf(operands: readonly AlgebraOperand[], what: string): FloatType {
+export function productTypeOf(operands: readonly AlgebraOperand[], what: string): FloatType;
+export function productTypeOf(operands: readonly MatrixOperand[], what: string): FieldType;
+export function productTypeOf(operands: readonly MatrixOperand[], what: string): FieldType {
   if (operands.every(({ type }) => isInteger(type))) {
     const types = operands.map(({ type }) => type);
     const all = types.length === 1 ? types[0] : `${types.slice(0, -1).join(', ')} and ${types.at(-1)}`;
@@ -121,8 +144,9 @@ export function productTypeOf(operands: readonly AlgebraOperand[], what: string)
       `${what}: the operands are ${all}, and there is no product of integers; cast one to float64 (device.ops.cast)`,
     );
   }
-  const isSmall = ({ type }: AlgebraOperand) => type === 'float32' || type === 'bool' || /^u?int(8|16)$/.test(type);
-  return operands.every(isSmall) ? 'float32' : 'float64';
+  const small = /^(float32|complex64|bool|u?int(8|16))$/;
+  const real = operands.every(({ type }) => small.test(type)) ? 'float32' : 'float64';
+  return operands.some(({ type }) => isComplex(type)) ? complexOf(real) : real;
 }
 
 /** Broadcasts leading dimensions as numpy does. Errors: ERR_SHAPE. */

@@ -3,12 +3,13 @@
 import { flag, namesOf, wrong } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { placeOfAxis, placesOfAxes } from '../runtime/axes.js';
-import type { AlgebraOperand, Operand, ResultAs, ResultOf } from '../runtime/operands.js';
+import type { MatrixOperand, Operand, RealResultOf, ResultAs } from '../runtime/operands.js';
 import { checkOptions, type OperationOptions } from '../runtime/options.js';
 import { floatOf } from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
-import { checkAlgebra, checkMatrices, epsilonOf, requireSquare, tolerance } from './matrices.js';
+import { isComplex } from '../tensor/dtypes.js';
+import { checkField, checkFieldMatrices, epsilonOf, requireSquare, tolerance } from './matrices.js';
 
 const matrixOrders = ['fro', 'nuc', 1, -1, 2, -2, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY] as const;
 
@@ -75,9 +76,9 @@ export class NormOperations {
    *
    * Errors: ERR_NOT_FINITE and ERR_NOT_CONVERGED (of `ord` 2, -2 and 'nuc' of matrices), ERR_SHAPE.
    */
-  async norm<A extends AlgebraOperand>(a: A, options: NormOptions = {}): Promise<ResultOf<A>> {
+  async norm<A extends MatrixOperand>(a: A, options: NormOptions = {}): Promise<RealResultOf<A>> {
     const { ord, axis, keepDims } = checkOptions(options, 'norm', normNames);
-    const operand = checkAlgebra(a, 'norm', 0);
+    const operand = checkField(a, 'norm', 0);
     const keep = flag('norm: keepDims', keepDims, false);
     const rank = operand.dims.length;
     const places = axis === undefined ? undefined : axesOf(axis, rank, 'norm');
@@ -104,9 +105,9 @@ export class NormOperations {
    * and the smallest absolute value. No power on the way overflows or vanishes. Of nothing it is 0, but of a negative p
    * refused (ERR_SHAPE).
    */
-  async vectorNorm<A extends AlgebraOperand>(a: A, options: VectorNormOptions = {}): Promise<ResultOf<A>> {
+  async vectorNorm<A extends MatrixOperand>(a: A, options: VectorNormOptions = {}): Promise<RealResultOf<A>> {
     const { ord, axis, keepDims } = checkOptions(options, 'vectorNorm', vectorNames);
-    const operand = checkAlgebra(a, 'vectorNorm', 0);
+    const operand = checkField(a, 'vectorNorm', 0);
     const keep = flag('vectorNorm: keepDims', keepDims, false);
     const rank = operand.dims.length;
     const along = axis === undefined ? [...operand.dims.keys()] : axesOf(axis, rank, 'vectorNorm');
@@ -119,9 +120,9 @@ export class NormOperations {
    *
    * Errors: ERR_NOT_FINITE and ERR_NOT_CONVERGED (2, -2 and 'nuc', which take singular values).
    */
-  async matrixNorm<A extends AlgebraOperand>(a: A, options: MatrixNormOptions = {}): Promise<ResultOf<A>> {
+  async matrixNorm<A extends MatrixOperand>(a: A, options: MatrixNormOptions = {}): Promise<RealResultOf<A>> {
     const { ord = 'fro', keepDims } = checkOptions(options, 'matrixNorm', matrixNames);
-    const operand = checkAlgebra(a, 'matrixNorm', 2);
+    const operand = checkField(a, 'matrixNorm', 2);
     const keep = flag('matrixNorm: keepDims', keepDims, false);
     const rank = operand.dims.length;
     const order = checkMatrixOrder(ord, 'matrixNorm: ord');
@@ -134,9 +135,9 @@ export class NormOperations {
    *
    * Errors: ERR_NOT_FINITE, ERR_NOT_CONVERGED, ERR_SHAPE (an empty matrix).
    */
-  async cond<A extends AlgebraOperand>(a: A, options: CondOptions = {}): Promise<ResultOf<A>> {
+  async cond<A extends MatrixOperand>(a: A, options: CondOptions = {}): Promise<RealResultOf<A>> {
     const { p = 2 } = checkOptions(options, 'cond', condNames);
-    const matrices = checkMatrices(a, 'cond');
+    const matrices = checkFieldMatrices(a, 'cond');
     const { operand, type, m, n } = matrices;
     const order = checkMatrixOrder(p, 'cond: p');
     if (m === 0 || n === 0) {
@@ -160,7 +161,7 @@ export class NormOperations {
       const product = await steps.binary('mul', own, other);
       return [regular === undefined ? product : await steps.where(regular, product, Number.POSITIVE_INFINITY)];
     });
-    return condition as ResultOf<A>;
+    return condition as RealResultOf<A>;
   }
 
   /**
@@ -169,9 +170,9 @@ export class NormOperations {
    *
    * Errors: ERR_NOT_FINITE, ERR_NOT_CONVERGED.
    */
-  async matrixRank<A extends AlgebraOperand>(a: A, options: RankOptions = {}): Promise<ResultAs<A, 'int64'>> {
+  async matrixRank<A extends MatrixOperand>(a: A, options: RankOptions = {}): Promise<ResultAs<A, 'int64'>> {
     const { rtol, tol, hermitian } = checkOptions(options, 'matrixRank', rankNames);
-    const operand = checkAlgebra(a, 'matrixRank', 0);
+    const operand = checkField(a, 'matrixRank', 0);
     const isHermitian = flag('matrixRank: hermitian', hermitian, false);
     if (rtol !== undefined && tol !== undefined) {
       throw new TensorlaneError('ERR_ARGUMENT', 'matrixRank: got both tol and rtol; give one of them');
@@ -180,47 +181,47 @@ export class NormOperations {
     const type = floatOf(operand.type);
     if (operand.dims.length < 2) {
       const [one] = await compose(this.#runner, 'matrixRank', options, [operand], type, async (steps, x) => {
-        const largest = await largestOf(steps, await steps.unary('abs', x!), [...x!.dims.keys()], false);
+        const largest = await largestOf(steps, await steps.sizes(x!), [...x!.dims.keys()], false);
         return [await steps.cast(await steps.binary('notEqual', largest, 0), 'int64')];
       });
       return one as ResultAs<A, 'int64'>;
     }
-    const matrices = checkMatrices(operand, 'matrixRank');
+    const matrices = checkFieldMatrices(operand, 'matrixRank');
     if (isHermitian) requireSquare(matrices, 'matrixRank');
     const { m, n } = matrices;
     const relative = tolerance('matrixRank: rtol', rtol, Math.max(m, n) * epsilonOf(type));
     const [rank] = await compose(this.#runner, 'matrixRank', options, [operand], type, async (steps, x) => {
-      const s = isHermitian ? await steps.unary('abs', await steps.eigvalsh(x!)) : await steps.svdvals(x!);
+      const s = isHermitian ? await steps.sizes(await steps.eigvalsh(x!)) : await steps.svdvals(x!);
       return [await countAbove(steps, s, absolute, relative)];
     });
     return rank as ResultAs<A, 'int64'>;
   }
 
-  async #vectorNorm<A extends AlgebraOperand>(
+  async #vectorNorm<A extends MatrixOperand>(
     what: string,
-    operand: AlgebraOperand,
+    operand: MatrixOperand,
     along: readonly number[],
     order: number,
     keepDims: boolean,
     options: OperationOptions,
-  ): Promise<ResultOf<A>> {
+  ): Promise<RealResultOf<A>> {
     refuseSmallestOfNothing(what, operand, along, order < 0);
     const axes = [...along].sort((x, y) => x - y);
     const type = floatOf(operand.type);
     const [norm] = await compose(this.#runner, what, options, [operand], type, async (steps, x) => [
       await vectorNormOf(steps, x!, order, axes, keepDims),
     ]);
-    return norm as ResultOf<A>;
+    return norm as RealResultOf<A>;
   }
 
-  async #matrixNorm<A extends AlgebraOperand>(
+  async #matrixNorm<A extends MatrixOperand>(
     what: string,
-    operand: AlgebraOperand,
+    operand: MatrixOperand,
     along: readonly number[],
     order: MatrixOrder,
     keepDims: boolean,
     options: OperationOptions,
-  ): Promise<ResultOf<A>> {
+  ): Promise<RealResultOf<A>> {
     refuseSmallestOfNothing(what, operand, along, typeof order === 'number' && order < 0);
     const type = floatOf(operand.type);
     const [rows, columns] = along as [number, number];
@@ -232,7 +233,7 @@ export class NormOperations {
       const kept = x!.dims.map((dim, place) => (place === rows || place === columns ? 1 : dim));
       return [steps.reshape(found, kept)];
     });
-    return norm as ResultOf<A>;
+    return norm as RealResultOf<A>;
   }
 }
 
@@ -269,11 +270,12 @@ function largestOf(steps: Steps, a: Operand, axes: readonly number[], keepDims: 
 /** Along axes in ascending order. */
 export async function vectorNormOf(
   steps: Steps,
-  a: Operand,
+  given: Operand,
   order: number,
   axes: readonly number[],
   keepDims: boolean,
 ): Promise<Operand> {
+  const a = isComplex(given.type) ? await steps.sizes(given) : given;
   if (axes.length === 0) return order === 0 ? countNonzero(steps, a, axes, keepDims) : steps.unary('abs', a);
   if (order === 2) return steps.reduce('norm', a, axes, keepDims);
   if (order === 0) return countNonzero(steps, a, axes, keepDims);
@@ -309,7 +311,7 @@ export async function power(steps: Steps, a: Operand, exponent: number): Promise
 /** Of the last two dimensions. */
 export async function matrixNormOf(steps: Steps, a: Operand, order: MatrixOrder, keepDims: boolean): Promise<Operand> {
   const last = a.dims.length - 1;
-  if (order === 'fro') return steps.reduce('norm', a, [last - 1, last], keepDims);
+  if (order === 'fro') return vectorNormOf(steps, a, 2, [last - 1, last], keepDims);
   if (order === 'nuc' || order === 2 || order === -2) {
     const s = await steps.svdvals(a);
     const places = [s.dims.length - 1];
@@ -320,7 +322,7 @@ export async function matrixNormOf(steps: Steps, a: Operand, order: MatrixOrder,
         : steps.reduce('min', s, places));
     return keepDims ? steps.reshape(found, [...a.dims.slice(0, -2), 1, 1]) : found;
   }
-  const sizes = await steps.unary('abs', a);
+  const sizes = await steps.sizes(a);
   const along = Math.abs(order as number) === 1 ? last - 1 : last;
   const sums = await steps.reduce('sum', sizes, [along], true);
   return (order as number) > 0
@@ -353,7 +355,7 @@ async function invertRegular(steps: Steps, a: Operand): Promise<{ inverse: Opera
   } catch (error) {
     if (!(error instanceof TensorlaneError) || error.code !== 'ERR_SINGULAR') throw error;
   }
-  const regular = await steps.binary('notEqual', await steps.signOfDet(a), 0);
+  const regular = await steps.binary('notEqual', await steps.sizes(await steps.signOfDet(a)), 0);
   const condition = steps.reshape(regular, [...regular.dims, 1, 1]);
   const replaced = await steps.where(condition, a, await steps.identity(a.dims.at(-1)!, a));
   return { inverse: await steps.inv(replaced), regular };

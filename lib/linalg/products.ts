@@ -4,7 +4,14 @@ import { namesOf, requiredWholeNumber, wholeNumber, wrong } from '../core/argume
 import { TensorlaneError } from '../core/errors.js';
 import { placeOfAxis, placesOfAxes } from '../runtime/axes.js';
 import { broadcastDims } from '../runtime/broadcast.js';
-import { type AlgebraOperand, checkOperand, type Operand, type ResultAs, type ResultOf } from '../runtime/operands.js';
+import {
+  type AlgebraOperand,
+  checkOperand,
+  type MatrixOperand,
+  type Operand,
+  type ResultAs,
+  type ResultOf,
+} from '../runtime/operands.js';
 import { checkOptions, type OperationOptions } from '../runtime/options.js';
 import { type NumberType, type Promoted, promote, requireNumbers } from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
@@ -13,7 +20,7 @@ import { elementCount, product } from '../tensor/tensor.js';
 import { diagonalOf, toBack, toFront } from './axes.js';
 import { contractPair } from './contraction.js';
 import { einsumOf } from './einsum.js';
-import { checkAlgebra, checkSquare, type ProductOf, productTypeOf } from './matrices.js';
+import { checkAlgebra, checkField, checkFieldSquare, type ProductOf, productTypeOf } from './matrices.js';
 import { cheapestOrder, type Order } from './multi-dot.js';
 import { NormOperations } from './norms.js';
 
@@ -234,7 +241,7 @@ export class ProductOperations extends NormOperations {
    * be a vector, a row, and the last one a column, whose dimension is dropped from the result. The order by dynamic programming
    * (Cormen, Leiserson, Rivest and Stein, Introduction to Algorithms, chapter 15.2). Types are promoted as matmul's.
    */
-  async multiDot<A extends AlgebraOperand>(
+  async multiDot<A extends MatrixOperand>(
     matrices: readonly A[],
     options: OperationOptions = {},
   ): Promise<ProductOf<A, A>> {
@@ -242,7 +249,7 @@ export class ProductOperations extends NormOperations {
     if (!Array.isArray(matrices) || matrices.length < 2) {
       throw wrong('multiDot: expected an array of at least two matrices', matrices);
     }
-    const operands = matrices.map((matrix, i) => checkAlgebra(matrix, `multiDot: matrix ${i}`, 1));
+    const operands = matrices.map((matrix, i) => checkField(matrix, `multiDot: matrix ${i}`, 1));
     const last = operands.length - 1;
     const shapes = operands.map(({ dims }, i) => {
       if (dims.length === 2) return dims as readonly [number, number];
@@ -282,13 +289,13 @@ export class ProductOperations extends NormOperations {
    *
    * Errors: ERR_SINGULAR and ERR_NOT_FINITE (a negative power).
    */
-  async matrixPower<A extends AlgebraOperand>(
+  async matrixPower<A extends MatrixOperand>(
     a: A,
     power: number | bigint,
     options: OperationOptions = {},
   ): Promise<ResultOf<A>> {
     checkOptions(options, 'matrixPower');
-    const { operand, type, n } = checkSquare(a, 'matrixPower');
+    const { operand, type, n } = checkFieldSquare(a, 'matrixPower');
     if (typeof power !== 'bigint' && !Number.isSafeInteger(power)) {
       throw wrong('matrixPower: the power must be an integer, as a bigint where it is beyond the safe ones', power);
     }
@@ -297,7 +304,8 @@ export class ProductOperations extends NormOperations {
       if (exponent === 0n) {
         // Broadcast over the batch, whatever the elements are.
         const one = await steps.identity(n, x!);
-        return [await steps.where(await steps.binary('equal', x!, x!), one, one)];
+        const sizes = await steps.sizes(x!);
+        return [await steps.where(await steps.binary('equal', sizes, sizes), one, one)];
       }
       let square = exponent < 0n ? await steps.inv(x!) : x!;
       let found: Operand | undefined;

@@ -3,7 +3,7 @@
 import { flag, namesOf, requiredWholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { placesOfAxes } from '../runtime/axes.js';
-import type { AlgebraOperand, Operand, ResultAs, ResultOf } from '../runtime/operands.js';
+import type { AlgebraOperand, MatrixOperand, Operand, RealOf, ResultAs, ResultOf } from '../runtime/operands.js';
 import { checkOptions, type OperationOptions } from '../runtime/options.js';
 import { floatOf } from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
@@ -12,7 +12,9 @@ import { product } from '../tensor/tensor.js';
 import {
   broadcast,
   checkAlgebra,
-  checkMatrices,
+  checkField,
+  checkFieldMatrices,
+  commonField,
   commonFloat,
   epsilonOf,
   requireSquare,
@@ -25,7 +27,7 @@ import { ProductOperations } from './products.js';
 export interface PinvOptions extends OperationOptions {
   /** Singular values up to `rtol` times the largest one count as 0; max(m, n) times the type's epsilon by default. */
   rtol?: number | undefined;
-  /** Whether the matrices are symmetric, of which only the lower triangle is read; by eigenvalues, then. */
+  /** Whether the matrices are symmetric or Hermitian, of which only the lower triangle is read; by eigenvalues, then. */
   hermitian?: boolean | undefined;
 }
 
@@ -34,15 +36,15 @@ export interface LstsqOptions extends OperationOptions {
   rtol?: number | undefined;
 }
 
-export interface Lstsq<X, R> {
+export interface Lstsq<X, R, S = X> {
   /** [n], [..., n] or [..., n, k]: the solutions, of all the smallest one. */
   readonly x: X;
   /** [], [...] or [..., k]: the sums of the squares of what a · x differs from b by, whatever the rank. */
-  readonly residuals: X;
+  readonly residuals: S;
   /** [...] of int64: the ranks of the matrices. */
   readonly rank: R;
   /** [..., min(m, n)]: their singular values, largest first. */
-  readonly s: X;
+  readonly s: S;
 }
 
 export interface TensorsolveOptions extends OperationOptions {
@@ -76,9 +78,9 @@ export class SolvingOperations extends ProductOperations {
    *
    * Errors: ERR_NOT_FINITE, ERR_NOT_CONVERGED.
    */
-  async pinv<A extends AlgebraOperand>(a: A, options: PinvOptions = {}): Promise<ResultOf<A>> {
+  async pinv<A extends MatrixOperand>(a: A, options: PinvOptions = {}): Promise<ResultOf<A>> {
     const { rtol, hermitian } = checkOptions(options, 'pinv', pinvNames);
-    const matrices = checkMatrices(a, 'pinv');
+    const matrices = checkFieldMatrices(a, 'pinv');
     const { operand, type, m, n } = matrices;
     const isHermitian = flag('pinv: hermitian', hermitian, false);
     if (isHermitian) requireSquare(matrices, 'pinv');
@@ -86,10 +88,7 @@ export class SolvingOperations extends ProductOperations {
     const [inverse] = await compose(this.#runner, 'pinv', options, [operand], type, async (steps, x) => {
       if (isHermitian) {
         const { w, v } = await steps.eigh(x!);
-        const [inverses, transposed] = await Promise.all([
-          inverseValues(steps, w, relative),
-          steps.transposeMatrices(v),
-        ]);
+        const [inverses, transposed] = await Promise.all([inverseValues(steps, w, relative), steps.adjoint(v)]);
         return [
           await finite(steps, await steps.matmul(await scaleColumns(steps, v, inverses), transposed), 'pinv: it'),
         ];
@@ -97,8 +96,8 @@ export class SolvingOperations extends ProductOperations {
       const { u, s, vt } = await steps.svd(x!);
       const [inverses, v, transposed] = await Promise.all([
         inverseValues(steps, s, relative),
-        steps.transposeMatrices(vt),
-        steps.transposeMatrices(u),
+        steps.adjoint(vt),
+        steps.adjoint(u),
       ]);
       return [await finite(steps, await steps.matmul(await scaleColumns(steps, v, inverses), transposed), 'pinv: it')];
     });
@@ -111,15 +110,15 @@ export class SolvingOperations extends ProductOperations {
    *
    * Errors: ERR_NOT_FINITE, ERR_NOT_CONVERGED.
    */
-  async lstsq<A extends AlgebraOperand, B extends AlgebraOperand>(
+  async lstsq<A extends MatrixOperand, B extends MatrixOperand>(
     a: A,
     b: B,
     options: LstsqOptions = {},
-  ): Promise<Lstsq<SolutionOf<A, B>, ResultAs<A | B, 'int64'>>> {
+  ): Promise<Lstsq<SolutionOf<A, B>, ResultAs<A | B, 'int64'>, ResultAs<A | B, RealOf<SolutionOf<A, B>['type']>>>> {
     const { rtol } = checkOptions(options, 'lstsq', lstsqNames);
-    const left = checkAlgebra(a, 'lstsq: a', 2);
-    const right = checkAlgebra(b, 'lstsq: b', 1);
-    const type = commonFloat(left, right);
+    const left = checkField(a, 'lstsq: a', 2);
+    const right = checkField(b, 'lstsq: b', 1);
+    const type = commonField(left, right);
     const [m, n] = left.dims.slice(-2) as [number, number];
     const isVector = right.dims.length === 1;
     const bDims = isVector ? [...right.dims, 1] : right.dims;
@@ -136,15 +135,15 @@ export class SolvingOperations extends ProductOperations {
       const { u, s, vt } = await steps.svd(p!);
       const [inverses, v, transposed, rank] = await Promise.all([
         inverseValues(steps, s, relative),
-        steps.transposeMatrices(vt),
-        steps.transposeMatrices(u),
+        steps.adjoint(vt),
+        steps.adjoint(u),
         countAbove(steps, s, undefined, relative),
       ]);
       // The coordinates are scaled, and not the vectors: what is rounded there stays within one of their directions.
       const coordinates = await steps.matmul(transposed, sides);
-      const scaled = await steps.binary('mul', coordinates, steps.reshape(inverses, [...inverses.dims, 1]));
+      const scaled = await steps.scale(coordinates, steps.reshape(inverses, [...inverses.dims, 1]));
       const x = await finite(steps, await steps.matmul(v, scaled), 'lstsq: the solution');
-      const rest = await steps.binary('sub', await steps.matmul(p!, x), sides);
+      const rest = await steps.sizes(await steps.subtract(await steps.matmul(p!, x), sides));
       const squares = await steps.binary('mul', rest, rest);
       const residuals = await steps.reduce('sum', squares, [squares.dims.length - 2]);
       if (!isVector) return [x, residuals, rank, s];
@@ -221,10 +220,10 @@ async function inverseValues(steps: Steps, s: Operand, relative: number): Promis
   return steps.where(counts, inverses, 0);
 }
 
-/** Matrices [..., m, k] times diagonal ones [..., k]. */
+/** Matrices [..., m, k] times diagonal ones [..., k], which are real. */
 export function scaleColumns(steps: Steps, a: Operand, values: Operand): Promise<Operand> {
   const { dims } = values;
-  return steps.binary('mul', a, steps.reshape(values, [...dims.slice(0, -1), 1, dims.at(-1)!]));
+  return steps.scale(a, steps.reshape(values, [...dims.slice(0, -1), 1, dims.at(-1)!]));
 }
 
 /** Matrices that came of finite ones, in which the inverse of a very small value, say, may be infinite. Errors: ERR_NOT_FINITE. */

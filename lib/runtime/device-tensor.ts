@@ -100,10 +100,12 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
     await this.dispose();
   }
 
-  /** @internal The same elements under dims of as many, of no scope. Errors: ERR_DISPOSED. */
-  view(dims: readonly number[], what: string): DeviceTensor<T> {
+  /** @internal The same bytes under dims, and a type, of as many, of no scope. Errors: ERR_DISPOSED. */
+  view(dims: readonly number[], what: string): DeviceTensor<T>;
+  view<V extends NumericDType>(dims: readonly number[], what: string, type: V): DeviceTensor<V>;
+  view(dims: readonly number[], what: string, type: NumericDType = this.type): DeviceTensor {
     this.#refuseDisposed(what);
-    return new DeviceTensor(this.#storage, this.#offset, this.type, dims);
+    return new DeviceTensor(this.#storage, this.#offset, type, dims);
   }
 
   /** @internal From its scope, if it has one, to another or to none. */

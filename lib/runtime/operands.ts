@@ -3,7 +3,7 @@
 import { TensorlaneError } from '../core/errors.js';
 import { bitsOf, type NumericDType } from '../tensor/dtypes.js';
 import { checkTensor } from '../tensor/tensor.js';
-import type { ComplexType, FloatType, Tensor } from '../tensor/types.js';
+import type { FieldType, FloatType, Tensor } from '../tensor/types.js';
 import { DeviceTensor } from './device-tensor.js';
 
 export type Operand<T extends NumericDType = NumericDType> = Tensor<T> | DeviceTensor<T>;
@@ -23,17 +23,23 @@ export const integerTypes = ['int8', 'int16', 'int32', 'int64', 'uint8', 'uint16
 /** What linear algebra takes: a tensor of float32 or float64, or of integers, in host memory or on the device. */
 export type AlgebraOperand = Operand<FloatType | IntegerType>;
 
-/** The same, and complex numbers, which some of it takes. */
-export type MatrixOperand = Operand<FloatType | ComplexType | IntegerType>;
+/** The same, and complex numbers, which most of it takes. */
+export type MatrixOperand = Operand<FieldType | IntegerType>;
 
 /** The complex type whose parts are of a type: complex128 for integers; complex types as they are. */
 export type ComplexOf<T extends NumericDType> = T extends 'float32' | 'complex64' ? 'complex64' : 'complex128';
 
 /** What a type's elements become where a function of them is no integer: float64 for integers. */
-export type FloatOf<T extends NumericDType> = T extends FloatType ? T : 'float64';
+export type FloatOf<T extends NumericDType> = T extends FieldType ? T : 'float64';
+
+/** What a type's absolute values are: real. */
+export type RealOf<T extends NumericDType> = T extends 'float32' | 'complex64' ? 'float32' : 'float64';
 
 /** What comes of operands: device tensors if one of them is on the device; float64 of integers, else of their element type. */
-export type ResultOf<A extends AlgebraOperand> = ResultAs<A, FloatOf<A['type']>>;
+export type ResultOf<A extends MatrixOperand> = ResultAs<A, FloatOf<A['type']>>;
+
+/** The same of real numbers, whatever the operands are. */
+export type RealResultOf<A extends MatrixOperand> = ResultAs<A, RealOf<A['type']>>;
 
 /** A tensor of at least `rank` dimensions whose elements fill whole bytes. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function checkOperand(value: unknown, what: string, rank = 0): Operand {

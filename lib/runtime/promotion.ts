@@ -1,9 +1,9 @@
 // Element types as numpy promotes them: which type operands of several meet in.
 
 import { TensorlaneError } from '../core/errors.js';
-import type { NumericDType } from '../tensor/dtypes.js';
+import { isComplex, type NumericDType } from '../tensor/dtypes.js';
 import type { FloatType } from '../tensor/types.js';
-import { type ComplexOf, type FloatOf, type IntegerType, integerTypes, type Operand } from './operands.js';
+import { type ComplexOf, type FloatOf, type IntegerType, integerTypes, type Operand, type RealOf } from './operands.js';
 
 /** The types that have arithmetic. */
 export type NumberType = FloatType | 'int32' | 'int64';
@@ -32,7 +32,12 @@ export function promote(a: NumberType, b: NumberType): NumberType {
 
 /** What a type's elements become where a function of them is no integer: float64 for integers. */
 export function floatOf<T extends NumericDType>(type: T): FloatOf<T> {
-  return (type === 'float32' ? 'float32' : 'float64') as FloatOf<T>;
+  return (isComplex(type) || type === 'float32' ? type : 'float64') as FloatOf<T>;
+}
+
+/** What a type's absolute values are: real. */
+export function realOf<T extends NumericDType>(type: T): RealOf<T> {
+  return (type === 'float32' || type === 'complex64' ? 'float32' : 'float64') as RealOf<T>;
 }
 
 /** The complex type whose parts are of a type: complex128 for integers; complex types as they are. */

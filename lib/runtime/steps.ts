@@ -7,15 +7,15 @@
 import type { Operations } from '../../binding.js';
 import { addon } from '../addon/load.js';
 import { TensorlaneError } from '../core/errors.js';
-import { bitsOf, byteSize, type NumericDType } from '../tensor/dtypes.js';
+import { bitsOf, byteSize, isComplex, type NumericArray, type NumericDType } from '../tensor/dtypes.js';
 import { arrayOfOne } from '../tensor/elements.js';
 import { hostTensor, product } from '../tensor/tensor.js';
-import type { FloatType, Tensor } from '../tensor/types.js';
+import type { FieldType, FloatType, Tensor } from '../tensor/types.js';
 import { broadcastDims } from './broadcast.js';
 import { DeviceTensor } from './device-tensor.js';
 import type { Operand } from './operands.js';
 import type { OperationOptions } from './options.js';
-import { floatOf } from './promotion.js';
+import { complexOf, floatOf, realOf } from './promotion.js';
 import type { Runner, RunStep, Settings, Step } from './runner.js';
 import type { Shape } from './storage.js';
 
@@ -102,8 +102,62 @@ export class Steps {
     return hostTensor(a.type, a.data, dims) as Operand;
   }
 
+  /** Complex numbers as pairs of real ones, which are one dimension more, of 2. */
+  asReal(a: Operand): Operand {
+    return this.#as(a, realOf(a.type), [...a.dims, 2]);
+  }
+
+  /** Pairs of real numbers as complex ones. */
+  asComplex(a: Operand): Operand {
+    return this.#as(a, complexOf(a.type), a.dims.slice(0, -1));
+  }
+
+  #as(a: Operand, type: NumericDType, dims: readonly number[]): Operand {
+    if (a instanceof DeviceTensor) return this.#keep(a.view(dims, 'reshape', type));
+    return hostTensor(type, a.data, dims) as Operand;
+  }
+
+  /** Of real numbers themselves. */
+  async conjugate(a: Operand): Promise<Operand> {
+    if (!isComplex(a.type)) return a;
+    const signs = hostTensor(realOf(a.type), arrayOf(a.type, [1, -1]), [2]) as Operand;
+    return this.asComplex(await this.binary('mul', this.asReal(a), signs));
+  }
+
+  /** The last two dimensions exchanged, and conjugates of complex numbers. */
+  async adjoint(a: Operand): Promise<Operand> {
+    return this.conjugate(await this.transposeMatrices(a));
+  }
+
+  /** Absolute values, which are real. */
+  sizes(a: Operand): Promise<Operand> {
+    return isComplex(a.type) ? this.reduce('norm', this.asReal(a), [a.dims.length]) : this.unary('abs', a);
+  }
+
+  /** Of one type, and dims that broadcast. */
+  async subtract(a: Operand, b: Operand): Promise<Operand> {
+    if (!isComplex(a.type)) return this.binary('sub', a, b);
+    return this.asComplex(await this.binary('sub', this.asReal(a), this.asReal(b)));
+  }
+
+  /** Times real numbers that broadcast to it. */
+  async scale(a: Operand, factors: Operand): Promise<Operand> {
+    if (!isComplex(a.type)) return this.binary('mul', a, factors);
+    const pairs = this.reshape(factors, [...factors.dims, 1]);
+    return this.asComplex(await this.binary('mul', this.asReal(a), pairs));
+  }
+
+  /** To a complex type or from one type of them to another. */
+  async #castToComplex(a: Operand, to: NumericDType): Promise<Operand> {
+    if (isComplex(a.type)) return this.asComplex(await this.cast(this.asReal(a), realOf(to)));
+    const parts = this.reshape(await this.cast(a, realOf(to)), [...a.dims, 1]);
+    const isRealPart = hostTensor('bool', Uint8Array.of(1, 0), [2]) as Operand;
+    return this.asComplex(await this.where(isRealPart, parts, 0));
+  }
+
   cast(a: Operand, to: NumericDType): Promise<Operand> {
     if (a.type === to) return Promise.resolve(a);
+    if (isComplex(to)) return this.#castToComplex(a, to);
     const settings = { type: a.type, to, count: product(a.dims) };
     return this.#one('cast', { a }, settings, { type: to, dims: [...a.dims] });
   }
@@ -157,8 +211,13 @@ export class Steps {
   }
 
   /** `a` where the condition holds, else `b`, of one type. A number is taken as the type of the other. */
-  where(condition: Operand, a: Operand | number, b: Operand | number): Promise<Operand> {
+  async where(condition: Operand, a: Operand | number, b: Operand | number): Promise<Operand> {
     const { type } = typeof a === 'number' ? (b as Operand) : a;
+    if (isComplex(type)) {
+      const pairs = [a, b].map((one) => this.asReal(typeof one === 'number' ? this.scalar(type, one) : one));
+      const both = this.reshape(condition, [...condition.dims, 1]);
+      return this.asComplex(await this.where(both, pairs[0]!, pairs[1]!));
+    }
     const left = typeof a === 'number' ? this.scalar(type, a) : a;
     const right = typeof b === 'number' ? this.scalar(type, b) : b;
     const { dims, strides } = broadcastDims([condition.dims, left.dims, right.dims], 'where: the dims');
@@ -226,7 +285,7 @@ export class Steps {
     const [m, k] = a.dims.slice(-2) as [number, number];
     const n = b.dims.at(-1)!;
     const { dims: batchDims, strides } = broadcastDims([a.dims.slice(0, -2), b.dims.slice(0, -2)], 'matmul: the dims');
-    const type = a.type as FloatType;
+    const type = a.type as FieldType;
     const settings = { type, m, k, n, tf32: false, batchDims, aStrides: strides[0]!, bStrides: strides[1]! };
     return this.#one('matmul', { a, b }, settings, { type, dims: [...batchDims, m, n] });
   }
@@ -235,7 +294,7 @@ export class Steps {
   solve(a: Operand, b: Operand): Promise<Operand> {
     const [n, nrhs] = b.dims.slice(-2) as [number, number];
     const { dims: batchDims, strides } = broadcastDims([a.dims.slice(0, -2), b.dims.slice(0, -2)], 'solve: the dims');
-    const type = a.type as FloatType;
+    const type = a.type as FieldType;
     const settings = { type, n, nrhs, batchDims, aStrides: strides[0]!, bStrides: strides[1]! };
     return this.#one('solve', { a, b }, settings, { type, dims: [...batchDims, n, nrhs] });
   }
@@ -244,18 +303,22 @@ export class Steps {
     return this.#one('inv', { a }, square(a), { type: a.type, dims: [...a.dims] });
   }
 
-  /** -1, 0 or 1. */
+  /** -1, 0 or 1; of complex matrices of size 1, or 0. */
   async signOfDet(a: Operand): Promise<Operand> {
-    const lead = { type: a.type, dims: a.dims.slice(0, -2) };
+    const dims = a.dims.slice(0, -2);
+    const results = [
+      { type: a.type, dims },
+      { type: realOf(a.type), dims },
+    ];
     const settings = { ...square(a), log: true };
-    const [sign] = await this.run({ name: 'det', operands: { a }, settings, results: [lead, lead] });
+    const [sign] = await this.run({ name: 'det', operands: { a }, settings, results });
     return sign!;
   }
 
   async svd(a: Operand, mode: 'thin' | 'full' = 'thin'): Promise<{ u: Operand; s: Operand; vt: Operand }> {
     const { lead, m, n, k, type } = matricesOf(a);
     const results = [
-      { type, dims: [...lead, k] },
+      { type: realOf(type), dims: [...lead, k] },
       { type, dims: [...lead, m, mode === 'full' ? m : k] },
       { type, dims: [...lead, mode === 'full' ? n : k, n] },
     ];
@@ -267,14 +330,14 @@ export class Steps {
   svdvals(a: Operand): Promise<Operand> {
     const { lead, m, n, k, type } = matricesOf(a);
     const settings = { type, mode: 'values', driver: 'auto', rank: 0, batch: product(lead), m, n } as const;
-    return this.#one('svd', { a }, settings, { type, dims: [...lead, k] });
+    return this.#one('svd', { a }, settings, { type: realOf(type), dims: [...lead, k] });
   }
 
   /** The lower triangle is read. */
   async eigh(a: Operand): Promise<{ w: Operand; v: Operand }> {
     const { type } = a;
     const results = [
-      { type, dims: a.dims.slice(0, -1) },
+      { type: realOf(type), dims: a.dims.slice(0, -1) },
       { type, dims: [...a.dims] },
     ];
     const settings = { ...square(a), vectors: true };
@@ -283,14 +346,15 @@ export class Steps {
   }
 
   eigvalsh(a: Operand): Promise<Operand> {
-    return this.#one('eigh', { a }, { ...square(a), vectors: false }, { type: a.type, dims: a.dims.slice(0, -1) });
+    const result = { type: realOf(a.type), dims: a.dims.slice(0, -1) };
+    return this.#one('eigh', { a }, { ...square(a), vectors: false }, result);
   }
 
   /** Of each item of the leading dimensions but the last `inner`, whether it has a NaN or an infinity; in host memory. */
   async nonFinite(a: Operand, inner: number): Promise<number[]> {
     const lead = a.dims.slice(0, a.dims.length - inner);
     const items = product(lead);
-    const settings = { type: floatOf(a.type), items, elements: product(a.dims.slice(lead.length)) };
+    const settings = { type: realOf(a.type), items, elements: product(a.dims.slice(lead.length)) };
     const found = await this.read(await this.#one('hasNonFinite', { a }, settings, { type: 'bool', dims: [items] }));
     const { data } = found as Tensor<'bool'>;
     return data.includes(1) ? [...data.keys()].filter((i) => data[i] !== 0) : [];
@@ -336,7 +400,12 @@ function bytesOf({ type, dims }: Operand): number {
   return byteSize(type, product(dims));
 }
 
-function square(a: Operand): { type: FloatType; batch: number; n: number } {
+/** Of as many real numbers. */
+function arrayOf(type: NumericDType, values: readonly number[]): NumericArray {
+  return realOf(type) === 'float32' ? Float32Array.from(values) : Float64Array.from(values);
+}
+
+function square(a: Operand): { type: FieldType; batch: number; n: number } {
   return { type: floatOf(a.type), batch: product(a.dims.slice(0, -2)), n: a.dims.at(-1)! };
 }
 

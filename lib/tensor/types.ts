@@ -47,6 +47,8 @@ export interface TypedData {
 export type DType = keyof TypedData;
 export type FloatType = 'float32' | 'float64';
 export type ComplexType = 'complex64' | 'complex128';
+/** Real numbers and complex ones. */
+export type FieldType = FloatType | ComplexType;
 
 /**
  * A tensor in host memory: `data` holds the elements in row-major order; its length is the product of `dims`, but of complex and of packed

@@ -1,7 +1,7 @@
 """numpy.linalg's functions, computed by device.linalg in a Node child.
 
 A request is the length of a header (4 bytes, little-endian), the header (JSON) and the operands' bytes; an answer is the same with
-the results' bytes. What cannot be asked of tensorlane (complex numbers, objects) raises Refused, and so fails a test.
+the results' bytes. What cannot be asked of tensorlane (objects, floats of 16 bits) raises Refused, and so fails a test.
 """
 
 import json
@@ -61,7 +61,9 @@ class Child:
         self.process.wait(60)
 
 
-TYPES = {"float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"}
+TYPES = {"float32", "float64", "complex64", "complex128", "bool"} | {
+    f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
+}
 
 
 def encoded(value):
@@ -107,6 +109,7 @@ def functions(child):
     results = {
         name: namedtuple(name, fields)
         for name, fields in {
+            "EigResult": ["eigenvalues", "eigenvectors"],
             "EighResult": ["eigenvalues", "eigenvectors"],
             "QRResult": ["Q", "R"],
             "SlogdetResult": ["sign", "logabsdet"],
@@ -125,6 +128,16 @@ def functions(child):
             return call("svd", [a], options={"mode": "values"})["s"]
         found = call("svd", [a], options={"mode": "full" if full_matrices else "thin"})
         return results["SVDResult"](found["u"], found["s"], found["vt"])
+
+    def real_where_it_may_be(a, w, *more):
+        # numpy gives real eigenvalues of real matrices where all of them are.
+        if np.iscomplexobj(a) or np.any(np.imag(w) != 0):
+            return (w, *more)
+        return tuple(np.ascontiguousarray(np.real(one)) for one in (w, *more))
+
+    def eig(a):
+        found = call("eig", [a])
+        return results["EigResult"](*real_where_it_may_be(a, found["eigenvalues"], found["eigenvectors"]))
 
     def eigh(a, UPLO="L"):
         found = call("eigh", [a], options={"uplo": UPLO.upper()})
@@ -158,6 +171,8 @@ def functions(child):
         "slogdet": slogdet,
         "svd": svd,
         "svdvals": plain("svdvals"),
+        "eig": eig,
+        "eigvals": lambda a: real_where_it_may_be(a, call("eigvals", [a]))[0],
         "eigh": eigh,
         "eigvalsh": lambda a, UPLO="L": call("eigvalsh", [a], options={"uplo": UPLO.upper()}),
         "qr": qr,

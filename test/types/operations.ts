@@ -1,6 +1,14 @@
 // Operations give tensors of the types that numpy's promotion says, where one of the operands is.
 
-import type { Device, DeviceTensor, FloatTensor, Scope, Tensor } from 'tensorlane';
+import {
+  type Device,
+  type DeviceTensor,
+  type FloatTensor,
+  type LuFactors,
+  type Scope,
+  type Tensor,
+  tensor,
+} from 'tensorlane';
 import { type Equal, expectTrue } from './equal.js';
 
 declare const device: Device;
@@ -77,6 +85,30 @@ expectTrue<Equal<typeof chain, Tensor<'float64'>>>();
 const { u, p } = await linalg.polar(held);
 expectTrue<Equal<typeof u, DeviceTensor<'float32'>>>();
 expectTrue<Equal<typeof p, typeof u>>();
+
+const factors = await linalg.luFactor(i32);
+expectTrue<Equal<typeof factors, LuFactors<Tensor<'float64'>, Tensor<'int32'>>>>();
+const solved = await linalg.luSolve(factors, held);
+expectTrue<Equal<typeof solved, DeviceTensor<'float64'>>>();
+const { p: rows, l } = await linalg.lu(held, { pIndices: true });
+expectTrue<Equal<typeof rows, DeviceTensor<'int32'>>>();
+expectTrue<Equal<typeof l, DeviceTensor<'float32'>>>();
+
+const c64 = tensor(new Float32Array(2), [1, 1], { type: 'complex64' });
+expectTrue<Equal<typeof c64, Tensor<'complex64'>>>();
+const { eigenvalues } = await linalg.eig(held);
+expectTrue<Equal<typeof eigenvalues, DeviceTensor<'complex64'>>>();
+const all = await linalg.eigvals(i32);
+expectTrue<Equal<typeof all, Tensor<'complex128'>>>();
+const { s: values, vt } = await linalg.svd(c64);
+expectTrue<Equal<typeof values, Tensor<'float32'>>>();
+expectTrue<Equal<typeof vt, Tensor<'complex64'>>>();
+const wideProduct = await linalg.matmul(c64, f64);
+expectTrue<Equal<typeof wideProduct, Tensor<'complex128'>>>();
+const both = await linalg.solve(c64, held);
+expectTrue<Equal<typeof both, DeviceTensor<'complex64'>>>();
+const { residuals } = await linalg.lstsq(c64, f64);
+expectTrue<Equal<typeof residuals, Tensor<'float64'>>>();
 
 await using scope: Scope = device.scope();
 const kept = scope.keep(await scope.put(f32));

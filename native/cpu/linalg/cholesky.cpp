@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "cpu/complex/operations.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/operation.h"
@@ -78,6 +79,7 @@ void cholesky_batch(Lane& lane, const CholeskyArgs& args) {
 }  // namespace
 
 void cholesky(Lane& lane, const CholeskyArgs& args) {
+  if (is_complex(args.type)) return complex::cholesky(args);
   with_float(args.type, [&](auto element) { cholesky_batch<decltype(element)>(lane, args); });
 }
 

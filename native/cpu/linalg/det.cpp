@@ -12,6 +12,7 @@
 #include <tuple>
 #include <vector>
 
+#include "cpu/complex/operations.h"
 #include "cpu/linalg/equilibration.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
@@ -152,6 +153,7 @@ void det_batch(Lane& lane, const DetArgs& args) {
 }  // namespace
 
 void det(Lane& lane, const DetArgs& args) {
+  if (is_complex(args.type)) return complex::det(lane, args);
   with_float(args.type, [&](auto element) { det_batch<decltype(element)>(lane, args); });
 }
 

@@ -11,6 +11,7 @@
 #include <tuple>
 #include <vector>
 
+#include "cpu/complex/operations.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/matrix.h"
@@ -126,6 +127,7 @@ void eigh_batch(Lane& lane, const EighArgs& args) {
 }  // namespace
 
 void eigh(Lane& lane, const EighArgs& args) {
+  if (is_complex(args.type)) return complex::eigh(lane, args);
   with_float(args.type, [&](auto element) { eigh_batch<decltype(element)>(lane, args); });
 }
 

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <vector>
 
+#include "cpu/complex/operations.h"
 #include "cpu/linalg/equilibration.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
@@ -109,6 +110,7 @@ void inv_batch(Lane& lane, const InvArgs& args) {
 }  // namespace
 
 void inv(Lane& lane, const InvArgs& args) {
+  if (is_complex(args.type)) return complex::inv(lane, args);
   with_float(args.type, [&](auto element) { inv_batch<decltype(element)>(lane, args); });
 }
 

@@ -11,6 +11,7 @@
 #include <tuple>
 #include <vector>
 
+#include "cpu/complex/operations.h"
 #include "cpu/linalg/equilibration.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
@@ -165,6 +166,7 @@ void qr_batch(Lane& lane, const QrArgs& args) {
 }  // namespace
 
 void qr(Lane& lane, const QrArgs& args) {
+  if (is_complex(args.type)) return complex::qr(lane, args);
   with_float(args.type, [&](auto element) { qr_batch<decltype(element)>(lane, args); });
 }
 

@@ -14,6 +14,7 @@
 
 #include "core/batch_dims.h"
 #include "core/error.h"
+#include "cpu/complex/operations.h"
 #include "cpu/linalg/equilibration.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
@@ -202,6 +203,7 @@ void solve_batch(Lane& lane, const SolveArgs& args) {
 }  // namespace
 
 void solve(Lane& lane, const SolveArgs& args) {
+  if (is_complex(args.type)) return complex::solve(lane, args);
   with_float(args.type, [&](auto element) { solve_batch<decltype(element)>(lane, args); });
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "cpu/complex/operations.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/matrix.h"
@@ -212,6 +213,7 @@ void svd_batch(Lane& lane, const SvdArgs& args) {
 
 void svd(Lane& lane, const SvdArgs& args) {
   check_driver(args);
+  if (is_complex(args.type)) return complex::svd(lane, args);
   with_float(args.type, [&](auto element) { svd_batch<decltype(element)>(lane, args); });
 }
 

@@ -26,6 +26,13 @@ struct BroadcastBatch {
   [[nodiscard]] std::int64_t matrices(const std::vector<std::int64_t>& strides) const;
 };
 
+// What an operation's matrices may be of.
+enum class Elements { Real, RealOrComplex };
+
+inline DType read_type(const Request& request, Elements of) {
+  return of == Elements::Real ? request.float_type() : request.number_type();
+}
+
 // The operands a and b, whose leading dimensions broadcast, and how large the one result is.
 template <typename Args>
 void read_pair(Request& request, Args& args, MatrixShape a, MatrixShape b, Operand& result, MatrixShape of_result) {
@@ -40,8 +47,8 @@ void read_pair(Request& request, Args& args, MatrixShape a, MatrixShape b, Opera
 
 // The operand a: `batch` matrices of m x n.
 template <typename Args>
-void read_matrices(Request& request, Args& args) {
-  args.type = request.float_type();
+void read_matrices(Request& request, Args& args, Elements of = Elements::Real) {
+  args.type = read_type(request, of);
   args.batch = request.size("batch");
   args.m = request.size("m");
   args.n = request.size("n");
@@ -50,8 +57,8 @@ void read_matrices(Request& request, Args& args) {
 
 // The same of n x n. Gives their bytes.
 template <typename Args>
-std::size_t read_square(Request& request, Args& args) {
-  args.type = request.float_type();
+std::size_t read_square(Request& request, Args& args, Elements of = Elements::Real) {
+  args.type = read_type(request, of);
   args.batch = request.size("batch");
   args.n = request.size("n");
   const std::size_t bytes = checked_bytes(args.type, {args.batch, args.n, args.n});

@@ -59,7 +59,8 @@ struct QrSizes {
   QrSizes(QrMode mode, std::int64_t m, std::int64_t n) : k(std::min(m, n)), between(mode == QrMode::Complete ? m : k) {}
 };
 
-// A batch of `batch` matrices of m x n. With k = min(m, n): u is m x k (thin) or m x m (full), s is k, vt is k x n or n
+// A batch of `batch` matrices of m x n, real or complex; of the latter vt has the conjugates that make it a product, and s is real.
+// With k = min(m, n): u is m x k (thin) or m x m (full), s is k, vt is k x n or n
 // x n. u and vt are empty for SvdMode::Values. Errors: NotFinite and NotConverged with the indices of the matrices in
 // the batch; Argument where the driver cannot do it.
 struct SvdArgs {
@@ -77,17 +78,17 @@ struct SvdArgs {
     mode = request.choice<SvdMode>("mode");
     driver = request.choice<SvdDriver>("driver");
     rank = request.size("rank");
-    read_matrices(request, *this);
+    read_matrices(request, *this, Elements::RealOrComplex);
     // The device refuses a rank that its drivers do not take, and says which they do.
     const SvdSizes sizes(mode, m, n, rank);
-    request.result(s, checked_bytes(type, {batch, sizes.k}));
+    request.result(s, checked_bytes(real_of(type), {batch, sizes.k}));
     if (mode == SvdMode::Values) return;
     request.result(u, checked_bytes(type, {batch, m, sizes.u_columns}));
     request.result(vt, checked_bytes(type, {batch, sizes.vt_rows, n}));
   }
 };
 
-// With k = min(m, n): q is m x k and r is k x n (reduced), q m x m and r m x n (complete), or q empty and r k x n (R).
+// Real or complex. With k = min(m, n): q is m x k and r is k x n (reduced), q m x m and r m x n (complete), or q empty and r k x n (R).
 // Errors: NotFinite with the indices of the matrices in the batch.
 struct QrArgs {
   DType type{};
@@ -99,14 +100,14 @@ struct QrArgs {
 
   void read(Request& request) {
     mode = request.choice<QrMode>("mode");
-    read_matrices(request, *this);
+    read_matrices(request, *this, Elements::RealOrComplex);
     const std::int64_t between = QrSizes(mode, m, n).between;
     request.result(r, checked_bytes(type, {batch, between, n}));
     if (mode != QrMode::R) request.result(q, checked_bytes(type, {batch, m, between}));
   }
 };
 
-// l (n x n) is lower triangular with a = l l^T; only the lower triangle of a is read; the upper one of l is zero.
+// l (n x n) is lower triangular with a = l l^T, or l l^H of complex ones; only the lower triangle of a is read; the upper one of l is zero.
 // Errors: NotFinite and NotPositiveDefinite with the indices of the matrices in the batch.
 struct CholeskyArgs {
   DType type{};
@@ -115,7 +116,7 @@ struct CholeskyArgs {
 
   [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(n); }
 
-  void read(Request& request) { request.result(l, read_square(request, *this)); }
+  void read(Request& request) { request.result(l, read_square(request, *this, Elements::RealOrComplex)); }
 };
 
 // With k = min(m, n): lu is m x n, u in its upper triangle and, below it, l without the ones of its diagonal, for what a's

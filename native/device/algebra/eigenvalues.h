@@ -7,7 +7,7 @@
 
 namespace tensorlane {
 
-// Of a symmetric matrix, of which only the lower triangle is read: w (n), ascending, and v (n x n), whose columns are
+// Of a symmetric or Hermitian matrix, of which only the lower triangle is read: w (n), ascending, and v (n x n), whose columns are
 // the eigenvectors; v is empty where only values are wanted. Errors: NotFinite and NotConverged with the indices of the
 // matrices in the batch.
 struct EighArgs {
@@ -20,8 +20,8 @@ struct EighArgs {
 
   void read(Request& request) {
     vectors = request.flag("vectors");
-    const std::size_t matrices = read_square(request, *this);
-    request.result(w, checked_bytes(type, {batch, n}));
+    const std::size_t matrices = read_square(request, *this, Elements::RealOrComplex);
+    request.result(w, checked_bytes(real_of(type), {batch, n}));
     if (vectors) request.result(v, matrices);
   }
 };
@@ -38,11 +38,8 @@ struct EigArgs {
   [[nodiscard]] double work(double bytes) const { return 10 * bytes * static_cast<double>(n); }
 
   void read(Request& request) {
-    type = request.number_type();
     vectors = request.flag("vectors");
-    batch = request.size("batch");
-    n = request.size("n");
-    request.operand(a, "a", checked_bytes(type, {batch, n, n}));
+    read_square(request, *this, Elements::RealOrComplex);
     request.result(w, checked_bytes(complex_of(type), {batch, n}));
     if (vectors) request.result(v, checked_bytes(complex_of(type), {batch, n, n}));
   }

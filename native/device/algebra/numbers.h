@@ -8,10 +8,11 @@
 
 namespace tensorlane {
 
-// The determinant, one a matrix. Errors: NotFinite with the indices of the matrices in the batch.
+// The determinant, one a matrix, real or complex. Errors: NotFinite with the indices of the matrices in the batch.
 struct DetArgs {
   DType type{};
-  bool log = false;  // then `det` receives the sign, -1, 0 or 1, and `log_abs` log |det| (-infinity where singular)
+  bool log =
+      false;  // then `det` receives the sign, -1, 0 or 1 (of complex ones a number of length 1, or 0), and `log_abs` log |det| (-infinity where singular)
   std::int64_t batch = 0, n = 0;
   Operand a, det, log_abs;
 
@@ -19,10 +20,9 @@ struct DetArgs {
 
   void read(Request& request) {
     log = request.flag("log");
-    read_square(request, *this);
-    const std::size_t bytes = checked_bytes(type, {batch});
-    request.result(det, bytes);
-    if (log) request.result(log_abs, bytes);
+    read_square(request, *this, Elements::RealOrComplex);
+    request.result(det, checked_bytes(type, {batch}));
+    if (log) request.result(log_abs, checked_bytes(real_of(type), {batch}));
   }
 };
 

@@ -20,7 +20,7 @@ struct MatmulArgs {
   [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(std::min({m, k, n})); }
 
   void read(Request& request) {
-    type = request.float_type();
+    type = request.number_type();
     m = request.size("m");
     k = request.size("k");
     n = request.size("n");

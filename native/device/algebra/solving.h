@@ -20,7 +20,7 @@ struct SolveArgs {
   [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(n); }
 
   void read(Request& request) {
-    type = request.float_type();
+    type = request.number_type();
     n = request.size("n");
     nrhs = request.size("nrhs");
     read_pair(request, *this, {n, n}, {n, nrhs}, x, {n, nrhs});
@@ -35,7 +35,7 @@ struct InvArgs {
 
   [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(n); }
 
-  void read(Request& request) { request.result(inverse, read_square(request, *this)); }
+  void read(Request& request) { request.result(inverse, read_square(request, *this, Elements::RealOrComplex)); }
 };
 
 // The same with the factors of a that LuFactorArgs describes, or of its transpose. Errors: as of SolveArgs, where a zero
