@@ -106,7 +106,8 @@ export class SolvingOperations extends ProductOperations {
 
   /**
    * Least squares: the x with the smallest |a · x - b| and, of those, the smallest |x|, for `a` [..., m, n] and `b` either one vector [m]
-   * or [..., m, k], as numpy.linalg.lstsq but over any leading dimensions, which broadcast. By singular values.
+   * or [..., m, k], as numpy.linalg.lstsq but over any leading dimensions, which broadcast. By singular values, with one step of
+   * iterative refinement.
    *
    * Errors: ERR_NOT_FINITE, ERR_NOT_CONVERGED.
    */
@@ -140,10 +141,16 @@ export class SolvingOperations extends ProductOperations {
         countAbove(steps, s, undefined, relative),
       ]);
       // The coordinates are scaled, and not the vectors: what is rounded there stays within one of their directions.
-      const coordinates = await steps.matmul(transposed, sides);
-      const scaled = await steps.scale(coordinates, steps.reshape(inverses, [...inverses.dims, 1]));
-      const x = await finite(steps, await steps.matmul(v, scaled), 'lstsq: the solution');
-      const rest = await steps.sizes(await steps.subtract(await steps.matmul(p!, x), sides));
+      const solve = async (of: Operand) => {
+        const coordinates = await steps.matmul(transposed, of);
+        return steps.matmul(v, await steps.scale(coordinates, steps.reshape(inverses, [...inverses.dims, 1])));
+      };
+      const differenceOf = async (of: Operand) => steps.subtract(await steps.matmul(p!, of), sides);
+      // What is left of b is solved for once more, as the factors are no more exact than one product with each.
+      const first = await solve(sides);
+      const refined = await steps.subtract(first, await solve(await differenceOf(first)));
+      const x = await finite(steps, refined, 'lstsq: the solution');
+      const rest = await steps.sizes(await differenceOf(x));
       const squares = await steps.binary('mul', rest, rest);
       const residuals = await steps.reduce('sum', squares, [squares.dims.length - 2]);
       if (!isVector) return [x, residuals, rank, s];

@@ -1,7 +1,7 @@
 """numpy.linalg's functions, computed by device.linalg in a Node child.
 
 A request is the length of a header (4 bytes, little-endian), the header (JSON) and the operands' bytes; an answer is the same with
-the results' bytes. What cannot be asked of tensorlane (objects, floats of 16 bits) raises Refused, and so fails a test.
+the results' bytes. What cannot be asked of tensorlane (objects, floats of 128 bits) raises Refused, and so fails a test.
 """
 
 import json
@@ -23,6 +23,7 @@ class Child:
 
     def call(self, operation, operands, arguments=(), options=None, in_array=False):
         arrays = [np.ascontiguousarray(one).reshape(np.shape(one)) for one in operands]
+        arrays = [one.astype(one.dtype.newbyteorder("="), copy=False) for one in arrays]
         for one in arrays:
             if str(one.dtype) not in TYPES:
                 raise Refused(f"tensorlane has no {one.dtype} in {operation}")
@@ -61,7 +62,7 @@ class Child:
         self.process.wait(60)
 
 
-TYPES = {"float32", "float64", "complex64", "complex128", "bool"} | {
+TYPES = {"float16", "float32", "float64", "complex64", "complex128", "bool"} | {
     f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
 }
 
@@ -81,6 +82,7 @@ def encoded(value):
 # What numpy's tests look for in a message, where they do, by ours.
 WORDS = {
     "outer: expected vectors": "Input arrays must be one-dimensional, but they are",
+    "cholesky: expected float32": "array type is unsupported in linalg",
     "matrixTranspose: expected at least 2": "array must be at least 2-dimensional",
     "matrixRank: got both": "`tol` and `rtol` can't be both set.",
     "cross: expected three elements": "Both input arrays must be (arrays of) 3-dimensional vectors",
@@ -93,7 +95,7 @@ def failure(code, message):
         return LinAlgError(message)
     if "axis must be" in message:
         return np.exceptions.AxisError(message)
-    if "must be an integer" in message:
+    if message.startswith("matrixPower") and "must be an integer" in message:
         return TypeError(message)
     if code == "ERR_SHAPE":
         if message.startswith(("lstsq", "cond", "tensorinv")):
@@ -122,6 +124,10 @@ def functions(child):
 
     def plain(name):
         return lambda a: call(name, [a])
+
+    def wrapped(like, result):
+        # Of a subclass of arrays numpy gives one.
+        return result.view(type(like)) if isinstance(like, np.ndarray) and isinstance(result, np.ndarray) else result
 
     def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
         if not compute_uv:
@@ -166,7 +172,7 @@ def functions(child):
         return call("pinv", [a], options=given(rtol=rcond if rtol is None else rtol, hermitian=hermitian))
 
     return {
-        "inv": plain("inv"),
+        "inv": lambda a: wrapped(a, call("inv", [a])),
         "det": plain("det"),
         "slogdet": slogdet,
         "svd": svd,
@@ -177,7 +183,7 @@ def functions(child):
         "eigvalsh": lambda a, UPLO="L": call("eigvalsh", [a], options={"uplo": UPLO.upper()}),
         "qr": qr,
         "cholesky": lambda a, /, *, upper=False: call("cholesky", [a], options={"upper": upper}),
-        "solve": lambda a, b: call("solve", [a, b]),
+        "solve": lambda a, b: wrapped(b if type(b) is not np.ndarray else a, call("solve", [a, b])),
         "lstsq": lstsq,
         "pinv": pinv,
         "cond": lambda x, p=None: call("cond", [x], options=given(p=p)),
