@@ -47,7 +47,7 @@ export function compose(
 
 /** The error of a step, as one of the operation that was called. */
 function named(what: string, reason: unknown): unknown {
-  if (!(reason instanceof TensorlaneError) || reason.message.startsWith(what)) return reason;
+  if (!(reason instanceof TensorlaneError) || reason.message.startsWith(`${what}:`)) return reason;
   const { code, message, indices } = reason;
   return new TensorlaneError(code, `${what}: ${message}`, { indices, cause: reason });
 }
@@ -354,8 +354,10 @@ export class Steps {
   async nonFinite(a: Operand, inner: number): Promise<number[]> {
     const lead = a.dims.slice(0, a.dims.length - inner);
     const items = product(lead);
-    const settings = { type: realOf(a.type), items, elements: product(a.dims.slice(lead.length)) };
-    const found = await this.read(await this.#one('hasNonFinite', { a }, settings, { type: 'bool', dims: [items] }));
+    const real = isComplex(a.type) ? this.asReal(a) : a;
+    const settings = { type: realOf(a.type), items, elements: product(real.dims.slice(lead.length)) };
+    const result = { type: 'bool' as const, dims: [items] };
+    const found = await this.read(await this.#one('hasNonFinite', { a: real }, settings, result));
     const { data } = found as Tensor<'bool'>;
     return data.includes(1) ? [...data.keys()].filter((i) => data[i] !== 0) : [];
   }

@@ -1,4 +1,5 @@
 // Transposes tensors: the result is written from front to back, and read from wherever it lies.
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -70,6 +71,8 @@ void transpose(Lane& /*lane*/, const TransposeArgs& args) {
       return transpose_elements<std::uint32_t>(args);
     case 8:
       return transpose_elements<std::uint64_t>(args);
+    case 16:
+      return transpose_elements<std::array<std::uint64_t, 2>>(args);
     default:
       throw Error(Code::Internal, "transpose: elements of " + std::to_string(args.element_bytes) + " bytes");
   }
