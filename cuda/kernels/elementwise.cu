@@ -183,6 +183,8 @@ void where(cudaStream_t stream, std::size_t element_bytes, const Axes<3>& axes, 
       return start(std::uint32_t{});
     case 8:
       return start(std::uint64_t{});
+    case 16:
+      return start(uint4{});
     default:
       throw Error(Code::Internal, "where: elements of " + std::to_string(element_bytes) + " bytes");
   }

@@ -6,6 +6,7 @@ import { TensorlaneError } from '../core/errors.js';
 import { broadcastDims } from '../runtime/broadcast.js';
 import {
   type AlgebraOperand,
+  adviceFor,
   checkOperand,
   type IntegerType,
   type MatrixOperand,
@@ -69,7 +70,7 @@ export function checkAlgebra(value: unknown, what: string, rank: number): Algebr
   if (type === 'float32' || type === 'float64' || isInteger(type)) return operand as AlgebraOperand;
   throw new TensorlaneError(
     'ERR_DTYPE',
-    `${what}: expected float32, float64 or integers, not ${type}; cast it first (device.ops.cast)`,
+    `${what}: expected float32, float64 or integers, not ${type}${adviceFor(type)}`,
   );
 }
 

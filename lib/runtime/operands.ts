@@ -1,9 +1,9 @@
 // What operations take: tensors in host memory or on the device, and what comes of them.
 
 import { TensorlaneError } from '../core/errors.js';
-import { bitsOf, type NumericDType } from '../tensor/dtypes.js';
+import { bitsOf, isComplex, type NumericDType } from '../tensor/dtypes.js';
 import { checkTensor } from '../tensor/tensor.js';
-import type { FieldType, FloatType, Tensor } from '../tensor/types.js';
+import type { DType, FieldType, FloatType, Tensor } from '../tensor/types.js';
 import { DeviceTensor } from './device-tensor.js';
 
 export type Operand<T extends NumericDType = NumericDType> = Tensor<T> | DeviceTensor<T>;
@@ -52,15 +52,15 @@ export function checkOperand(value: unknown, what: string, rank = 0): Operand {
   return operand as Operand;
 }
 
+/** What an error about a type goes on with; complex numbers are cast to nothing else. */
+export const adviceFor = (type: DType): string => (isComplex(type) ? '' : '; cast it first (device.ops.cast)');
+
 /** A tensor of float32 or float64, of at least `rank` dimensions. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function checkFloat(value: unknown, what: string, rank = 0): FloatOperand {
   const operand = asTensor(value, what);
   const { type } = operand;
   if (type !== 'float32' && type !== 'float64') {
-    throw new TensorlaneError(
-      'ERR_DTYPE',
-      `${what}: expected float32 or float64, not ${type}; cast it first (device.ops.cast)`,
-    );
+    throw new TensorlaneError('ERR_DTYPE', `${what}: expected float32 or float64, not ${type}${adviceFor(type)}`);
   }
   requireRank(operand, what, rank);
   return operand as FloatOperand;

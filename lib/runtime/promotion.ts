@@ -3,7 +3,15 @@
 import { TensorlaneError } from '../core/errors.js';
 import { isComplex, type NumericDType } from '../tensor/dtypes.js';
 import type { FloatType } from '../tensor/types.js';
-import { type ComplexOf, type FloatOf, type IntegerType, integerTypes, type Operand, type RealOf } from './operands.js';
+import {
+  adviceFor,
+  type ComplexOf,
+  type FloatOf,
+  type IntegerType,
+  integerTypes,
+  type Operand,
+  type RealOf,
+} from './operands.js';
 
 /** The types that have arithmetic. */
 export type NumberType = FloatType | 'int32' | 'int64';
@@ -51,6 +59,6 @@ export function requireNumbers(operand: Operand, what: string): NumberType {
   if (type === 'float32' || type === 'float64' || type === 'int32' || type === 'int64') return type;
   throw new TensorlaneError(
     'ERR_DTYPE',
-    `${what}: expected float32, float64, int32 or int64, not ${type}; cast it first (device.ops.cast)`,
+    `${what}: expected float32, float64, int32 or int64, not ${type}${adviceFor(type)}`,
   );
 }

@@ -132,6 +132,21 @@ describe('complex tensors', () => {
     expect([...(await device.ops.gather(matrix, [1])).data]).toEqual([5, 6, 7, 8]);
   });
 
+  test.each(['complex64', 'complex128'] as const)('are moved by what moves elements of any type: %s', async (type) => {
+    const of = (dims: number[], ...values: number[]) =>
+      ({ type, data: type === 'complex64' ? Float32Array.from(values) : Float64Array.from(values), dims }) as Tensor<
+        typeof type
+      >;
+    const a = of([2, 2], 1, 2, 3, 4, 5, 6, 7, 8);
+    const { ops } = device;
+    const picks = tensor(Uint8Array.of(1, 0, 0, 1), [2, 2], { type: 'bool' });
+    expect(await ops.where(picks, a, of([2], -1, -2, -3, -4))).toEqual(of([2, 2], 1, 2, -3, -4, -1, -2, 7, 8));
+    expect(await ops.where(picks, a, 9)).toEqual(of([2, 2], 1, 2, 9, 0, 9, 0, 7, 8));
+    expect(await ops.scatter(a, [1], of([1, 2], -1, -2, -3, -4))).toEqual(of([2, 2], 1, 2, 3, 4, -1, -2, -3, -4));
+    const row = of([3], 1, 2, 3, 4, 5, 6);
+    expect(await ops.padSequences(row, [1, 2], { value: 7 })).toEqual(of([2, 2], 1, 2, 7, 0, 3, 4, 5, 6));
+  });
+
   test('what has no complex form says so', async () => {
     const a = tensor(Float32Array.of(1, 2), [1, 1], { type: 'complex64' });
     await expectError(device.linalg.expm(a as never), 'ERR_DTYPE', /complex64/);

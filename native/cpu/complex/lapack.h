@@ -6,59 +6,100 @@
 namespace tensorlane::cpu::lapack {
 
 #ifndef TENSORLANE_ACCELERATE
-#define TENSORLANE_COMPLEX_LAPACK(p, T, R)                                                                            \
-  void p##getrf_(const Int* m, const Int* n, T* a, const Int* lda, Int* ipiv, Int* info);                             \
-  void p##getrs_(const char* trans, const Int* n, const Int* nrhs, const T* a, const Int* lda, const Int* ipiv, T* b, \
-                 const Int* ldb, Int* info);                                                                          \
-  void p##potrf_(const char* uplo, const Int* n, T* a, const Int* lda, Int* info);                                    \
-  void p##gelqf_(const Int* m, const Int* n, T* a, const Int* lda, T* tau, T* work, const Int* lwork, Int* info);     \
-  void p##unglq_(const Int* m, const Int* n, const Int* k, T* a, const Int* lda, const T* tau, T* work,               \
-                 const Int* lwork, Int* info);                                                                        \
-  void p##heevd_(const char* jobz, const char* uplo, const Int* n, T* a, const Int* lda, R* w, T* work,               \
-                 const Int* lwork, R* rwork, const Int* lrwork, Int* iwork, const Int* liwork, Int* info);            \
-  void p##gesdd_(const char* jobz, const Int* m, const Int* n, T* a, const Int* lda, R* s, T* u, const Int* ldu,      \
-                 T* vt, const Int* ldvt, T* work, const Int* lwork, R* rwork, Int* iwork, Int* info);                 \
-  void p##gesvd_(const char* jobu, const char* jobvt, const Int* m, const Int* n, T* a, const Int* lda, R* s, T* u,   \
-                 const Int* ldu, T* vt, const Int* ldvt, T* work, const Int* lwork, R* rwork, Int* info);
 extern "C" {
-TENSORLANE_COMPLEX_LAPACK(c, Complex64, float)
-TENSORLANE_COMPLEX_LAPACK(z, Complex128, double)
+void cgetrf_(const Int* m, const Int* n, Complex64* a, const Int* lda, Int* ipiv, Int* info);
+void cgetrs_(const char* trans, const Int* n, const Int* nrhs, const Complex64* a, const Int* lda, const Int* ipiv,
+             Complex64* b, const Int* ldb, Int* info);
+void cpotrf_(const char* uplo, const Int* n, Complex64* a, const Int* lda, Int* info);
+void cgelqf_(const Int* m, const Int* n, Complex64* a, const Int* lda, Complex64* tau, Complex64* work,
+             const Int* lwork, Int* info);
+void cunglq_(const Int* m, const Int* n, const Int* k, Complex64* a, const Int* lda, const Complex64* tau,
+             Complex64* work, const Int* lwork, Int* info);
+void cheevd_(const char* jobz, const char* uplo, const Int* n, Complex64* a, const Int* lda, float* w, Complex64* work,
+             const Int* lwork, float* rwork, const Int* lrwork, Int* iwork, const Int* liwork, Int* info);
+void cgesdd_(const char* jobz, const Int* m, const Int* n, Complex64* a, const Int* lda, float* s, Complex64* u,
+             const Int* ldu, Complex64* vt, const Int* ldvt, Complex64* work, const Int* lwork, float* rwork,
+             Int* iwork, Int* info);
+void cgesvd_(const char* jobu, const char* jobvt, const Int* m, const Int* n, Complex64* a, const Int* lda, float* s,
+             Complex64* u, const Int* ldu, Complex64* vt, const Int* ldvt, Complex64* work, const Int* lwork,
+             float* rwork, Int* info);
+void zgetrf_(const Int* m, const Int* n, Complex128* a, const Int* lda, Int* ipiv, Int* info);
+void zgetrs_(const char* trans, const Int* n, const Int* nrhs, const Complex128* a, const Int* lda, const Int* ipiv,
+             Complex128* b, const Int* ldb, Int* info);
+void zpotrf_(const char* uplo, const Int* n, Complex128* a, const Int* lda, Int* info);
+void zgelqf_(const Int* m, const Int* n, Complex128* a, const Int* lda, Complex128* tau, Complex128* work,
+             const Int* lwork, Int* info);
+void zunglq_(const Int* m, const Int* n, const Int* k, Complex128* a, const Int* lda, const Complex128* tau,
+             Complex128* work, const Int* lwork, Int* info);
+void zheevd_(const char* jobz, const char* uplo, const Int* n, Complex128* a, const Int* lda, double* w,
+             Complex128* work, const Int* lwork, double* rwork, const Int* lrwork, Int* iwork, const Int* liwork,
+             Int* info);
+void zgesdd_(const char* jobz, const Int* m, const Int* n, Complex128* a, const Int* lda, double* s, Complex128* u,
+             const Int* ldu, Complex128* vt, const Int* ldvt, Complex128* work, const Int* lwork, double* rwork,
+             Int* iwork, Int* info);
+void zgesvd_(const char* jobu, const char* jobvt, const Int* m, const Int* n, Complex128* a, const Int* lda, double* s,
+             Complex128* u, const Int* ldu, Complex128* vt, const Int* ldvt, Complex128* work, const Int* lwork,
+             double* rwork, Int* info);
 }
-#undef TENSORLANE_COMPLEX_LAPACK
 #endif
 
-#define TENSORLANE_COMPLEX_OVERLOADS(p, T, R)                                                                      \
-  inline void getrf(Int n, T* a, Int* ipiv, Int* info) { p##getrf_(&n, &n, a, &n, ipiv, info); }                   \
-  inline void getrs(Int n, Int nrhs, const T* a, const Int* ipiv, T* b, Int* info) {                               \
-    const char trans = 'N';                                                                                        \
-    p##getrs_(&trans, &n, &nrhs, a, &n, ipiv, b, &n, info);                                                        \
-  }                                                                                                                \
-  inline void potrf(char uplo, Int n, T* a, Int* info) { p##potrf_(&uplo, &n, a, &n, info); }                      \
-  inline void gelqf(Int m, Int n, T* a, T* tau, T* work, Int lwork, Int* info) {                                   \
-    p##gelqf_(&m, &n, a, &m, tau, work, &lwork, info);                                                             \
-  }                                                                                                                \
-  inline void unglq(Int m, Int n, Int k, T* a, const T* tau, T* work, Int lwork, Int* info) {                      \
-    p##unglq_(&m, &n, &k, a, &m, tau, work, &lwork, info);                                                         \
-  }                                                                                                                \
-  inline void heevd(char jobz, char uplo, Int n, T* a, R* w, T* work, Int lwork, R* rwork, Int lrwork, Int* iwork, \
-                    Int liwork, Int* info) {                                                                       \
-    p##heevd_(&jobz, &uplo, &n, a, &n, w, work, &lwork, rwork, &lrwork, iwork, &liwork, info);                     \
-  }                                                                                                                \
-  inline void gesdd(char jobz, Int m, Int n, T* a, R* s, T* u, T* vt, Int ldvt, T* work, Int lwork, R* rwork,      \
-                    Int* iwork, Int* info) {                                                                       \
-    p##gesdd_(&jobz, &m, &n, a, &m, s, u, &m, vt, &ldvt, work, &lwork, rwork, iwork, info);                        \
-  }                                                                                                                \
-  inline void gesvd(char job, Int m, Int n, T* a, R* s, T* u, T* vt, Int ldvt, T* work, Int lwork, R* rwork,       \
-                    Int* info) {                                                                                   \
-    p##gesvd_(&job, &job, &m, &n, a, &m, s, u, &m, vt, &ldvt, work, &lwork, rwork, info);                          \
-  }                                                                                                                \
-  inline void gemm(Int m, Int n, Int k, const T* a, const T* b, T* c) {                                            \
-    const T one{1};                                                                                                \
-    const T zero{0};                                                                                               \
-    cblas_##p##gemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, &one, a, k, b, n, &zero, c, n);            \
-  }
-TENSORLANE_COMPLEX_OVERLOADS(c, Complex64, float)
-TENSORLANE_COMPLEX_OVERLOADS(z, Complex128, double)
-#undef TENSORLANE_COMPLEX_OVERLOADS
+inline void getrf(Int n, Complex64* a, Int* ipiv, Int* info) { cgetrf_(&n, &n, a, &n, ipiv, info); }
+inline void getrs(Int n, Int nrhs, const Complex64* a, const Int* ipiv, Complex64* b, Int* info) {
+  const char trans = 'N';
+  cgetrs_(&trans, &n, &nrhs, a, &n, ipiv, b, &n, info);
+}
+inline void potrf(char uplo, Int n, Complex64* a, Int* info) { cpotrf_(&uplo, &n, a, &n, info); }
+inline void gelqf(Int m, Int n, Complex64* a, Complex64* tau, Complex64* work, Int lwork, Int* info) {
+  cgelqf_(&m, &n, a, &m, tau, work, &lwork, info);
+}
+inline void unglq(Int m, Int n, Int k, Complex64* a, const Complex64* tau, Complex64* work, Int lwork, Int* info) {
+  cunglq_(&m, &n, &k, a, &m, tau, work, &lwork, info);
+}
+inline void heevd(char jobz, char uplo, Int n, Complex64* a, float* w, Complex64* work, Int lwork, float* rwork,
+                  Int lrwork, Int* iwork, Int liwork, Int* info) {
+  cheevd_(&jobz, &uplo, &n, a, &n, w, work, &lwork, rwork, &lrwork, iwork, &liwork, info);
+}
+inline void gesdd(char jobz, Int m, Int n, Complex64* a, float* s, Complex64* u, Complex64* vt, Int ldvt,
+                  Complex64* work, Int lwork, float* rwork, Int* iwork, Int* info) {
+  cgesdd_(&jobz, &m, &n, a, &m, s, u, &m, vt, &ldvt, work, &lwork, rwork, iwork, info);
+}
+inline void gesvd(char job, Int m, Int n, Complex64* a, float* s, Complex64* u, Complex64* vt, Int ldvt,
+                  Complex64* work, Int lwork, float* rwork, Int* info) {
+  cgesvd_(&job, &job, &m, &n, a, &m, s, u, &m, vt, &ldvt, work, &lwork, rwork, info);
+}
+inline void gemm(Int m, Int n, Int k, const Complex64* a, const Complex64* b, Complex64* c) {
+  const Complex64 one{1};
+  const Complex64 zero{0};
+  cblas_cgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, &one, a, k, b, n, &zero, c, n);
+}
+inline void getrf(Int n, Complex128* a, Int* ipiv, Int* info) { zgetrf_(&n, &n, a, &n, ipiv, info); }
+inline void getrs(Int n, Int nrhs, const Complex128* a, const Int* ipiv, Complex128* b, Int* info) {
+  const char trans = 'N';
+  zgetrs_(&trans, &n, &nrhs, a, &n, ipiv, b, &n, info);
+}
+inline void potrf(char uplo, Int n, Complex128* a, Int* info) { zpotrf_(&uplo, &n, a, &n, info); }
+inline void gelqf(Int m, Int n, Complex128* a, Complex128* tau, Complex128* work, Int lwork, Int* info) {
+  zgelqf_(&m, &n, a, &m, tau, work, &lwork, info);
+}
+inline void unglq(Int m, Int n, Int k, Complex128* a, const Complex128* tau, Complex128* work, Int lwork, Int* info) {
+  zunglq_(&m, &n, &k, a, &m, tau, work, &lwork, info);
+}
+inline void heevd(char jobz, char uplo, Int n, Complex128* a, double* w, Complex128* work, Int lwork, double* rwork,
+                  Int lrwork, Int* iwork, Int liwork, Int* info) {
+  zheevd_(&jobz, &uplo, &n, a, &n, w, work, &lwork, rwork, &lrwork, iwork, &liwork, info);
+}
+inline void gesdd(char jobz, Int m, Int n, Complex128* a, double* s, Complex128* u, Complex128* vt, Int ldvt,
+                  Complex128* work, Int lwork, double* rwork, Int* iwork, Int* info) {
+  zgesdd_(&jobz, &m, &n, a, &m, s, u, &m, vt, &ldvt, work, &lwork, rwork, iwork, info);
+}
+inline void gesvd(char job, Int m, Int n, Complex128* a, double* s, Complex128* u, Complex128* vt, Int ldvt,
+                  Complex128* work, Int lwork, double* rwork, Int* info) {
+  zgesvd_(&job, &job, &m, &n, a, &m, s, u, &m, vt, &ldvt, work, &lwork, rwork, info);
+}
+inline void gemm(Int m, Int n, Int k, const Complex128* a, const Complex128* b, Complex128* c) {
+  const Complex128 one{1};
+  const Complex128 zero{0};
+  cblas_zgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, &one, a, k, b, n, &zero, c, n);
+}
 
 }  // namespace tensorlane::cpu::lapack

@@ -1,6 +1,5 @@
 // Products of complex matrices, by BLAS's gemm.
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <numeric>
@@ -16,7 +15,9 @@ using lapack::Int;
 
 template <typename T>
 void multiply(const MatmulArgs& args) {
-  const auto [m, k, n] = std::array{args.m, args.k, args.n};
+  const std::int64_t m = args.m;
+  const std::int64_t k = args.k;
+  const std::int64_t n = args.n;
   const std::int64_t batch =
       std::accumulate(args.batch_dims.begin(), args.batch_dims.end(), std::int64_t{1}, std::multiplies<>{});
   if (batch == 0 || m == 0 || n == 0) return;

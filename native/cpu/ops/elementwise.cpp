@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <type_traits>
 
 #include "core/arithmetic.h"
@@ -179,8 +180,12 @@ void where(Lane& /*lane*/, const WhereArgs& args) {
       return where_of<std::uint16_t>(args);
     case 4:
       return where_of<std::uint32_t>(args);
-    default:
+    case 8:
       return where_of<std::uint64_t>(args);
+    case 16:
+      return where_of<std::array<std::uint64_t, 2>>(args);
+    default:
+      throw Error(Code::Internal, "where: elements of " + std::to_string(args.element_bytes) + " bytes");
   }
 }
 

@@ -29,7 +29,7 @@ struct CastArgs {
 
 // The axes in another order: that of the result's axis i is axes[i] of the operand, whose dims these are.
 struct TransposeArgs {
-  std::size_t element_bytes = 0;  // 1, 2, 4 or 8
+  std::size_t element_bytes = 0;  // 1, 2, 4, 8 or 16
   std::vector<std::int64_t> dims, axes;
   Operand a, result;
 

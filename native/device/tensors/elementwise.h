@@ -82,7 +82,7 @@ struct ClipArgs {
 
 // a where the condition, a bool of any byte but 0, holds, else b. Elements of any type that fills whole bytes.
 struct WhereArgs {
-  std::size_t element_bytes = 0;  // 1, 2, 4 or 8
+  std::size_t element_bytes = 0;  // 1, 2, 4, 8 or 16
   BroadcastWalk<3> walk;          // of the condition, a and b
   Operand condition, a, b, result;
 

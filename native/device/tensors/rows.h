@@ -59,9 +59,9 @@ struct ScatterArgs {
 // (int64, in host memory), to rows of `length` elements: cut off, or filled up with `value`. Errors: Argument (offsets
 // that do not rise from 0 to `elements`).
 struct PadArgs {
-  std::size_t element_bytes = 0;  // 1, 2, 4 or 8
+  std::size_t element_bytes = 0;  // 1, 2, 4, 8 or 16
   std::int64_t elements = 0, count = 0, length = 0;
-  std::array<std::byte, 8> value{};
+  std::array<std::byte, 16> value{};
   Operand a, offsets, result;
 
   void read(Request& request) {
