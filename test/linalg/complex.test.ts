@@ -259,6 +259,12 @@ test('what is wrong is refused, and named', async () => {
   expect((await expectError(linalg.cholesky(complex([-1, 0], [1, 1])), 'ERR_NOT_POSITIVE_DEFINITE')).indices).toEqual([
     0,
   ]);
+  // The inverse of the second one's smallest singular value is infinite.
+  const beyond = complex([1, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 1e-320, 0], [2, 2, 2]);
+  const ones = complex([1, 0, 1, 0], [2]);
+  for (const call of [linalg.pinv(beyond, { rtol: 0 }), linalg.lstsq(beyond, ones, { rtol: 0 })]) {
+    expect((await expectError(call, 'ERR_NOT_FINITE', /beyond what complex128/)).indices).toEqual([1]);
+  }
   await expectError(linalg.solveTriangular(stack as never, stack as never), 'ERR_DTYPE', /complex128/);
   await expectError(linalg.trace(stack as never), 'ERR_DTYPE', /complex128/);
 });
