@@ -8,7 +8,7 @@ namespace tensorlane::cuda {
 
 Operand OnHost::input(const Operand& operand) {
   if (operand.buffer == nullptr || operand.bytes == 0) return operand;
-  const Operand here{lane_.pinned(operand.bytes), operand.bytes, nullptr};
+  Operand here{lane_.pinned(operand.bytes), operand.bytes, nullptr};
   check(cudaMemcpyAsync(here.data, lane_.reads(operand), operand.bytes, cudaMemcpyDeviceToHost, lane_.stream()),
         "cudaMemcpyAsync");
   brought_ = true;
@@ -17,7 +17,7 @@ Operand OnHost::input(const Operand& operand) {
 
 Operand OnHost::output(const Operand& operand) {
   if (operand.buffer == nullptr || operand.bytes == 0) return operand;
-  const Operand here{lane_.pinned(operand.bytes), operand.bytes, nullptr};
+  Operand here{lane_.pinned(operand.bytes), operand.bytes, nullptr};
   results_.emplace_back(here, operand);
   return here;
 }

@@ -60,7 +60,7 @@ void run_substitution(CudaLane& lane, const Substitution& substitution) {
   const std::int64_t b_elements = args.n * args.nrhs;
   const std::size_t a_bytes = bytes_of(type, args.n * args.n);
   const std::size_t b_bytes = bytes_of(type, b_elements);
-  if (walk.total() == 0 || b_bytes == 0) return;
+  if (walk.total() == 0 || a_bytes == 0 || b_bytes == 0) return;
   const auto a_count = static_cast<std::int64_t>(args.a.bytes / a_bytes);
   const auto b_count = static_cast<std::int64_t>(args.b.bytes / b_bytes);
 
