@@ -153,12 +153,15 @@ cudaError_t free_on_stream(CUstream_st& stream, const void* pointer) {
     // The list holds it until here; its numbers do not change any more.
     Block block;
     std::size_t bytes = 0;
+    // Of a device that has failed nobody waits for what its other streams are in the middle of.
+    bool has_failed = false;
     {
       const Quiet reading;
       block = raw->allocation.block;
       bytes = raw->allocation.bytes;
+      has_failed = raw->stream->device->sticky != cudaSuccess;
     }
-    end_life(block, bytes);
+    if (!has_failed) end_life(block, bytes);
     const Quiet leaving;
     if (!raw->taken) forget(raw->allocation);
     state().pending_frees.remove_if([raw](const auto& entry) { return entry.get() == raw; });

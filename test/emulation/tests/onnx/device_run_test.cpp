@@ -166,10 +166,13 @@ TEST_CASE("device run: while one batch computes the lane has gone on, and the ne
   std::vector<float> of_first;
   std::vector<float> of_second;
   Hold hold;
+  // A lane that has nothing else to do waits for its oldest batch: so all are there before it begins.
+  std::promise<void> all_are_there;
+  auto before = rig.submit([&](Lane&) { all_are_there.get_future().wait(); });
   auto one = submit(rig, *model, first, of_first);
   auto two = submit(rig, *model, second, of_second);
   bool is_there = false;
-  await(rig.submit([&](Lane& lane) {
+  auto three = rig.submit([&](Lane& lane) {
     CudaLane& here = CudaLane::of(lane);
     const auto copied = here.context().events().record(here.copy_in());
     // Only so that a failure is no hang.
@@ -177,7 +180,10 @@ TEST_CASE("device run: while one batch computes the lane has gone on, and the ne
     while (!copied->done() && std::chrono::steady_clock::now() < until) std::this_thread::yield();
     is_there = copied->done();
     hold.let_go();  // this task itself ends behind the others
-  }));
+  });
+  all_are_there.set_value();
+  await(std::move(before));
+  await(std::move(three));
   CHECK(is_there);
   await(std::move(one));
   await(std::move(two));
