@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -40,27 +39,6 @@ class BoundOutputs {
   ort::Value** values_ = nullptr;
   std::size_t count_ = 0;
 };
-
-Output describe(const ort::Runtime& runtime, ort::Value* value) {
-  const ort::Attempt reading(runtime, "reading an output");
-  const ort::Api& api = runtime.api;
-  ort::OwnedTensorTypeInfo info(api);
-  reading(api.GetTensorTypeAndShape(value, info.out()));
-  int element = 0;
-  std::size_t rank = 0;
-  reading(api.GetTensorElementType(info.get(), &element));
-  reading(api.GetDimensionsCount(info.get(), &rank));
-  Output output;
-  output.type = static_cast<DType>(onnx_number(element));
-  output.dims.resize(rank);
-  reading(api.GetDimensions(info.get(), output.dims.data(), rank));
-  const auto count = std::accumulate(output.dims.begin(), output.dims.end(), std::int64_t{1}, std::multiplies<>());
-  void* data = nullptr;
-  reading(api.GetTensorMutableData(value, &data));
-  output.elements.data = static_cast<std::byte*>(data);
-  output.elements.bytes = byte_size(output.type, static_cast<std::size_t>(count));
-  return output;
-}
 
 }  // namespace
 
@@ -152,7 +130,7 @@ void DeviceRuns::run(Lane& lane, Runs& runs, const RunLog& log, std::span<const 
   auto values = std::make_shared<BoundOutputs>(runtime_, binding.get());
   std::vector<Output> outputs;
   for (ort::Value* value : values->values()) {
-    Output& output = outputs.emplace_back(describe(runtime_, value));
+    Output& output = outputs.emplace_back(read_in_place(runtime_, value));
     if (resident) {
       output.elements.buffer = work->keep(output.elements.data, output.elements.bytes);
       output.elements.data = output.elements.buffer->data();

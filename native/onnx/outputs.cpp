@@ -48,29 +48,13 @@ std::vector<std::string> read_strings(const ort::Runtime& runtime, const ort::Va
 }
 
 Output read_tensor(const ort::Runtime& runtime, ort::OwnedValue value) {
-  const ort::Api& api = runtime.api;
-  const ort::Attempt reading(runtime, kReadingOutput);
-  ort::OwnedTensorTypeInfo info(api);
-  reading(api.GetTensorTypeAndShape(value.get(), info.out()));
-  int element = 0;
-  std::size_t rank = 0;
-  reading(api.GetTensorElementType(info.get(), &element));
-  reading(api.GetDimensionsCount(info.get(), &rank));
-  Output output;
-  output.type = static_cast<DType>(onnx_number(element));
-  output.dims.resize(rank);
-  reading(api.GetDimensions(info.get(), output.dims.data(), rank));
-  const auto count = static_cast<std::size_t>(
-      std::accumulate(output.dims.begin(), output.dims.end(), std::int64_t{1}, std::multiplies<>()));
+  Output output = read_in_place(runtime, value.get());
   if (output.type == DType::String) {
-    output.strings = read_strings(runtime, value.get(), count);
+    output.strings = read_strings(runtime, value.get(), element_count(output.dims));
     return output;
   }
-  void* data = nullptr;
-  reading(api.GetTensorMutableData(value.get(), &data));
-  output.elements.data = static_cast<std::byte*>(data);
-  output.elements.bytes = byte_size(output.type, count);
-  output.elements.buffer = std::make_shared<ValueBuffer>(std::move(value), output.elements.data, output.elements.bytes);
+  std::byte* data = output.elements.data;
+  output.elements.buffer = std::make_shared<ValueBuffer>(std::move(value), data, output.elements.bytes);
   return output;
 }
 
@@ -90,6 +74,31 @@ std::vector<Output> read_items(const ort::Runtime& runtime, const ort::Value* va
 }
 
 }  // namespace
+
+std::size_t element_count(std::span<const std::int64_t> dims) {
+  return static_cast<std::size_t>(std::accumulate(dims.begin(), dims.end(), std::int64_t{1}, std::multiplies<>()));
+}
+
+Output read_in_place(const ort::Runtime& runtime, ort::Value* value) {
+  const ort::Api& api = runtime.api;
+  const ort::Attempt reading(runtime, kReadingOutput);
+  ort::OwnedTensorTypeInfo info(api);
+  reading(api.GetTensorTypeAndShape(value, info.out()));
+  int element = 0;
+  std::size_t rank = 0;
+  reading(api.GetTensorElementType(info.get(), &element));
+  reading(api.GetDimensionsCount(info.get(), &rank));
+  Output output;
+  output.type = static_cast<DType>(onnx_number(element));
+  output.dims.resize(rank);
+  reading(api.GetDimensions(info.get(), output.dims.data(), rank));
+  if (output.type == DType::String) return output;
+  void* data = nullptr;
+  reading(api.GetTensorMutableData(value, &data));
+  output.elements.data = static_cast<std::byte*>(data);
+  output.elements.bytes = byte_size(output.type, element_count(output.dims));
+  return output;
+}
 
 Output read_output(const ort::Runtime& runtime, ort::OwnedValue value) {
   const ort::Attempt reading(runtime, kReadingOutput);

@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <functional>
 #include <numeric>
 #include <span>
 
@@ -43,10 +42,6 @@ constexpr std::array kFloats{
 const Floats* find_floats(DType type) {
   const auto* const at = std::ranges::find(kFloats, type, &Floats::type);
   return at == kFloats.end() ? nullptr : at;
-}
-
-std::size_t product(std::span<const std::int64_t> dims) {
-  return static_cast<std::size_t>(std::accumulate(dims.begin(), dims.end(), std::int64_t{1}, std::multiplies<>()));
 }
 
 // Half of each integer, which is still an index where that one is; 1 for 0, and 0 for what is negative. The other one of a bool.
@@ -151,7 +146,7 @@ class Trial {
       const TrialInput& input = inputs_[i];
       const DType type = model_.inputs()[i].type;
       const std::size_t rows = input.axis.has_value() ? batch.size() : 1;
-      const std::size_t outer = input.axis.has_value() ? product(std::span(input.dims).first(*input.axis)) : 1;
+      const std::size_t outer = input.axis.has_value() ? element_count(std::span(input.dims).first(*input.axis)) : 1;
       InputParts& made = parts.emplace_back();
       made.dims = input.dims;
       if (input.axis.has_value()) made.dims[*input.axis] = static_cast<std::int64_t>(rows);
@@ -183,8 +178,9 @@ class Trial {
       dims[*axis] = static_cast<std::int64_t>(rows);
     }
     if (dims != together.dims) return false;
-    const std::size_t outer = axis.has_value() ? product(std::span(dims).first(*axis)) : 1;
-    const std::size_t inner = axis.has_value() ? product(std::span(dims).subspan(*axis + 1)) : product(dims);
+    const std::size_t outer = axis.has_value() ? element_count(std::span(dims).first(*axis)) : 1;
+    const std::size_t inner =
+        axis.has_value() ? element_count(std::span(dims).subspan(*axis + 1)) : element_count(dims);
     const std::size_t count = axis.has_value() ? rows : 1;
     const std::size_t at = axis.has_value() ? row : 0;
     if (alone.type == DType::String) {

@@ -51,6 +51,11 @@ struct Output {
 std::vector<ort::OwnedValue> make_inputs(const ort::Runtime& runtime, const std::vector<ValueInfo>& infos,
                                          std::span<const InputParts> inputs, Workspace& workspace);
 
+std::size_t element_count(std::span<const std::int64_t> dims);
+
+// A tensor's type and dims, and where its elements lie, which nothing keeps; of strings no elements. Errors: Model.
+Output read_in_place(const ort::Runtime& runtime, ort::Value* value);
+
 // Errors: Model.
 Output read_output(const ort::Runtime& runtime, ort::OwnedValue value);
 

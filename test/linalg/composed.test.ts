@@ -5,7 +5,7 @@ import { type Device, type FloatTensor, open, type Tensor, tensor } from 'tensor
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
-import { identity, largestDifference, matrix, multiply, random, transpose } from '../support/matrices.js';
+import { f64, identity, largestDifference, matrix, multiply, random, transpose } from '../support/matrices.js';
 
 let device: Device;
 beforeAll(async () => {
@@ -13,11 +13,6 @@ beforeAll(async () => {
 });
 afterAll(() => device.dispose());
 
-const f64 = (data: readonly number[], dims: number[]): Tensor<'float64'> => ({
-  type: 'float64',
-  data: Float64Array.from(data),
-  dims,
-});
 const halves = { type: 'float16', data: new Uint16Array(4), dims: [2, 2] } as never;
 
 describe('what is wrong is refused', () => {

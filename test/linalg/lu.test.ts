@@ -1,22 +1,16 @@
 // LU factors and triangular systems through the public surface; what getrf and trsm themselves must get right is in test/conformance.
 
-import { type Device, DeviceTensor, type FloatTensor, open, type Tensor, tensor } from 'tensorlane';
+import { type Device, DeviceTensor, type FloatTensor, open, tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
-import { epsilon, identity, largestDifference, matrix, multiply, random, transpose } from '../support/matrices.js';
+import { epsilon, f64, identity, largestDifference, matrix, multiply, random, transpose } from '../support/matrices.js';
 
 let device: Device;
 beforeAll(async () => {
   device = await open(testDevice);
 });
 afterAll(() => device.dispose());
-
-const f64 = (data: readonly number[], dims: number[]): Tensor<'float64'> => ({
-  type: 'float64',
-  data: Float64Array.from(data),
-  dims,
-});
 
 describe('lu', () => {
   test.each([

@@ -12,6 +12,12 @@ export function random(type: Type, dims: number[], seed = 1): FloatTensor {
   return { type, data: arrays[type].from(randomFloats(count, seed)), dims } as FloatTensor;
 }
 
+export const f64 = (data: readonly number[], dims: number[]): Tensor<'float64'> => ({
+  type: 'float64',
+  data: Float64Array.from(data),
+  dims,
+});
+
 /** Matrix `index` of a batch, as rows of numbers. */
 export function matrix(t: Tensor, index = 0): number[][] {
   const [rows, columns] = t.dims.slice(-2) as [number, number];
