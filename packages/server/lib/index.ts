@@ -24,7 +24,9 @@ export {
   type NodeHandler,
 } from './http/handlers.js';
 export type { LimitOptions } from './http/limits.js';
-export type { LogLevel, LogOption } from './log/log.js';
+export type { LogOption } from './log/log.js';
+export type { LogLevel } from './log/settings.js';
 export type { AccessOptions, AuthOptions } from './security/access.js';
 export type { TlsOptions } from './security/tls.js';
 export { Server, type ServerOptions, serve } from './server.js';
+export type { TraceLevel, TraceOptions } from './trace/settings.js';

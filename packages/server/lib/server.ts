@@ -13,7 +13,7 @@ import { mount } from './http/fastify.js';
 import { checkLimits, type LimitOptions } from './http/limits.js';
 import { createListener, type Listener, removeStale } from './http/listener.js';
 import { Service } from './http/service.js';
-import { type LogOption, logChange, loggerOptions, logRequests } from './log/log.js';
+import { Log, type LogOption } from './log/log.js';
 import { type AuthOptions, Guard } from './security/access.js';
 import { readTls, type TlsOptions } from './security/tls.js';
 
@@ -73,7 +73,7 @@ export class Server implements AsyncDisposable {
     limits: limitOptions,
     tls: tlsOptions,
     auth,
-    log,
+    log: logOption,
     drainSeconds,
     ...options
   }: ServerOptions): Promise<Server> {
@@ -83,9 +83,10 @@ export class Server implements AsyncDisposable {
     const tls = readTls(tlsOptions);
     const guard = new Guard(auth);
     const seconds = numberOf('drainSeconds', drainSeconds, 30, 0, 86_400);
+    const log = new Log(logOption);
     let listener!: Listener;
     const app = Fastify({
-      ...loggerOptions(log),
+      ...log.options,
       // Its own lines have the query and the host in them.
       logController: new LogController({ disableRequestLogging: true }),
       serverFactory(handler) {
@@ -95,10 +96,16 @@ export class Server implements AsyncDisposable {
       forceCloseConnections: 'idle',
       exposeHeadRoutes: false,
     });
-    const engine = await Engine.start(options, (change) => logChange(app.log, change));
-    const service = new Service(engine, limits, { metrics: true, openapi: true, page: true, guard });
+    log.attach(app);
+    const engine = await Engine.start(options, (change) => log.change(change));
+    const service = new Service(engine, limits, {
+      metrics: true,
+      openapi: true,
+      page: true,
+      guard,
+      logging: log.settings,
+    });
     try {
-      if (log !== undefined && log !== 'silent') logRequests(app);
       await app.register((scope, _options, done) => {
         mount(scope, service, '');
         done();
@@ -107,7 +114,7 @@ export class Server implements AsyncDisposable {
       // biome-ignore lint/nursery/useAwaitThenable: it gives a promise where it is given no callback
       await app.listen(address);
       const grpcServer =
-        grpcAddress && (await serveGrpc(engine, grpcAddress, { limits, budget: service.budget, guard, tls }));
+        grpcAddress && (await serveGrpc(engine, grpcAddress, { limits, budget: service.budget, guard, tls, log }));
       const url = urlOf(boundTo(app, address), tls !== undefined);
       return new Server(engine, app, listener, url, grpcServer, seconds);
     } catch (error) {

@@ -171,9 +171,11 @@ test('a file of our own is JSON or a module, and its paths are relative to it', 
 test('files that a configuration names lie beside it', async () => {
   const tls = { cert: 'cert.pem', key: '/keys/key.pem' };
   const auth = { inference: { tokenFile: 'tokens', tokens: ['a'] }, control: { tokenVariable: 'X' } };
-  const folder = folderOf({ 'tensorlane.config.json': JSON.stringify({ repository: 'models', tls, auth }) });
+  const trace = { file: 'trace.json', rate: 10 };
+  const folder = folderOf({ 'tensorlane.config.json': JSON.stringify({ repository: 'models', tls, auth, trace }) });
   expect(await readConfigFile(join(folder, 'tensorlane.config.json'))).toEqual({
     repository: join(folder, 'models'),
+    trace: { file: join(folder, 'trace.json'), rate: 10 },
     tls: { cert: join(folder, 'cert.pem'), key: '/keys/key.pem' },
     auth: { inference: { tokenFile: join(folder, 'tokens'), tokens: ['a'] }, control: { tokenVariable: 'X' } },
   });

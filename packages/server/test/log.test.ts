@@ -63,5 +63,5 @@ test('where an internal error came from is logged, and what it says is not', asy
 });
 
 test('levels are checked', async () => {
-  await expectError(startServer({ log: 'loud' as never }), 'ERR_ARGUMENT', /log must be one of fatal/);
+  await expectError(startServer({ log: 'loud' as never }), 'ERR_ARGUMENT', /log must be one of trace/);
 });

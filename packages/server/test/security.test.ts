@@ -12,8 +12,9 @@ import { tensor } from 'tensorlane';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { expectError } from '../../../test/support/errors.js';
 import { identity, square } from '../../../test/support/onnx-builder.js';
+import { kindOfRequest } from '../lib/core/routes.js';
 import { connect, type ServerOptions } from '../lib/index.js';
-import { kindOfCall, kindOfRequest } from '../lib/security/access.js';
+import { kindOfCall } from '../lib/security/access.js';
 import { call, codeOf, grpcClient, inferOf } from './calls.js';
 import { ask, folderOf, lasting, startServer, until } from './support.js';
 

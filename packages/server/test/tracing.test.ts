@@ -16,7 +16,7 @@ import {
 } from '@opentelemetry/api';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { square } from '../../../test/support/onnx-builder.js';
-import { routeOf } from '../lib/core/tracing.js';
+import { templateOf } from '../lib/core/routes.js';
 import { call, grpcClient, inferOf } from './calls.js';
 import { ask, folderOf, gathering, startServer } from './support.js';
 
@@ -151,6 +151,19 @@ test('requests that share a batch each have their own spans, which say how many 
   expect(new Set(named('tensorlane.batch').map(({ parent }) => parent!.spanId)).size).toBe(5);
 });
 
+test('settings say which requests have spans', async () => {
+  const repository = folderOf({ 'm.onnx': square({ features: 2 }) });
+  const server = await startServer({ repository, explicitControl: true });
+  const infer = () => ask(`${server.url}/v1/models/m:predict`, { instances: [[3, 4]] });
+  const ended = () => spans.filter(({ name, end }) => name.startsWith('POST /v1') && end !== undefined).length;
+  await ask(`${server.url}/v2/trace/setting`, { trace_rate: '2' });
+  for (let i = 0; i < 6; i++) await infer();
+  expect([ended(), named('tensorlane.compute').length]).toEqual([3, 3]);
+  await ask(`${server.url}/v2/models/m/trace/setting`, { trace_level: ['OFF'] });
+  for (let i = 0; i < 4; i++) await infer();
+  expect([ended(), named('tensorlane.compute').length]).toEqual([3, 3]);
+});
+
 test('a request that fails says with what', async () => {
   const server = await startServer({ repository: folderOf({ 'm.onnx': square({ features: 2 }) }) });
   await ask(`${server.url}/v1/models/m:predict`, { instances: [[3, 4, 5]] });
@@ -164,12 +177,12 @@ test('names of spans are few, whatever clients ask for', () => {
     '/v2/models/stats': '/v2/models/stats',
     '/v2/repository/models/m/load': '/v2/repository/models/{model}/load',
     '/v1/models/m/labels/x:predict': '/v1/models/{model}/labels/{label}:predict',
-    '/V1/models/m:predict': '/V1/models/{model}:predict',
+    '/V1/models/m:Predict': '/v1/models/{model}:predict',
     '/metrics': '/metrics',
     '/v2/<script>': '/{path}',
     '/nothing': '/{path}',
   };
-  for (const [path, route] of Object.entries(routes)) expect([path, routeOf(path)]).toEqual([path, route]);
-  const asked = new Set(Array.from({ length: 100 }, (_, i) => routeOf(`/v2/models/m/x${i}`)));
+  for (const [path, route] of Object.entries(routes)) expect([path, templateOf(path)]).toEqual([path, route]);
+  const asked = new Set(Array.from({ length: 100 }, (_, i) => templateOf(`/v2/models/m/x${i}`)));
   expect(asked.size).toBe(1);
 });

@@ -22,12 +22,13 @@ TensorFlow Serving's, by REST and gRPC.
   --device NAME        cpu, cuda or cuda:N; by default the best that works here
   --poll SECONDS       how often the folder is looked at for new versions; 0: only once (1)
   --linalg             serves linear algebra, too: linalg.svd, linalg.solve, ...; without a folder it does by itself
-  --control            lets clients load and unload models
+  --control            lets clients load and unload models, and change what is traced and logged
   --max-body BYTES     the largest body of a request (${64 * 2 ** 20})
   --tls-cert FILE, --tls-key FILE  TLS, by a certificate and its key as PEM; --tls-ca FILE: clients need one that these have signed
   --token-file FILE    tokens that clients need, one a line; else the environment's ${tokenVariables.inference}
   --control-token-file FILE  those of who loads and unloads models; else ${tokenVariables.control}
   --log LEVEL          what is logged, to stderr: error, warn, info (every request), silent (warn)
+  --trace-file FILE    where traces are written, as Triton writes them
   --drain SECONDS      how long a stop waits for what was accepted (30)
   --model_config_file FILE         TensorFlow Serving's model_config_list, as text protobuf or JSON
   --batching_parameters_file FILE  TensorFlow Serving's batching parameters
@@ -48,6 +49,7 @@ const options = {
   'token-file': { type: 'string' },
   'control-token-file': { type: 'string' },
   log: { type: 'string' },
+  'trace-file': { type: 'string' },
   drain: { type: 'string' },
   model_config_file: { type: 'string' },
   batching_parameters_file: { type: 'string' },
@@ -76,6 +78,7 @@ async function optionsOf(args: readonly string[]): Promise<ServerOptions | undef
     tls: tlsOf(values['tls-cert'], values['tls-key'], values['tls-ca']),
     auth: authOf(values['token-file'], values['control-token-file']),
     log: (values.log ?? (config === undefined ? 'warn' : undefined)) as ServerOptions['log'],
+    trace: values['trace-file'] === undefined ? undefined : { file: values['trace-file'] },
     limits: bodyBytes === undefined ? undefined : { bodyBytes },
     models: serving?.models,
     load: batchingFile === undefined ? serving?.load : readBatchingFile(batchingFile),

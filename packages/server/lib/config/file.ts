@@ -23,7 +23,7 @@ export async function readConfigFile(file: string): Promise<ServerOptions> {
       `${file} must have the options of a server as its ${file.endsWith('.json') ? 'content' : 'default export'}`,
     );
   }
-  const { repository, models, tls, auth, load } = options;
+  const { repository, models, tls, auth, load, trace } = options;
   const resolved = (folder: string) => path.resolve(path.dirname(file), folder);
   const placed = ([name, model]: [string, ModelConfig]) => {
     const folder = typeof model?.folder === 'string' ? { folder: resolved(model.folder) } : {};
@@ -34,6 +34,7 @@ export async function readConfigFile(file: string): Promise<ServerOptions> {
     ...options,
     ...(typeof repository === 'string' ? { repository: resolved(repository) } : {}),
     ...placedFiles('load', load, ['tuned'], resolved),
+    ...placedFiles('trace', trace, ['file'], resolved),
     ...placedFiles('tls', tls, ['cert', 'key', 'ca'], resolved),
     ...(auth === undefined
       ? {}

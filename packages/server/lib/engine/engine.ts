@@ -5,6 +5,7 @@ import { type Device, type Feeds, type Outputs, open, TensorlaneError } from 'te
 import { ConfigReader } from '../repository/config.js';
 import { type FoundVersions, scanRepository, scanVersions } from '../repository/scan.js';
 import { requireWithin } from '../repository/within.js';
+import { Tracing } from '../trace/settings.js';
 import { versionsOf } from '../triton/options.js';
 import { linalgNames } from './linalg.js';
 import { builtInFile, loadVersion } from './load.js';
@@ -51,6 +52,8 @@ const builtIn: FoundVersions = new Map([[1, { file: builtInFile, fingerprint: bu
 
 export class Engine implements AsyncDisposable {
   readonly device: Device;
+  /** Which requests of the protocols are traced. */
+  readonly tracing: Tracing;
   /** Undefined, where it is not switched on. */
   readonly sharedMemory: SharedMemory | undefined;
   readonly #ownsDevice: boolean;
@@ -75,6 +78,7 @@ export class Engine implements AsyncDisposable {
     settings: EngineSettings,
     device: Device,
     ownsDevice: boolean,
+    tracing: Tracing,
     onChange: (change: EngineChange) => void,
   ) {
     this.#onChange = onChange;
@@ -83,6 +87,7 @@ export class Engine implements AsyncDisposable {
     this.#roots = folders.filter((folder) => folder !== undefined);
     this.device = device;
     this.#ownsDevice = ownsDevice;
+    this.tracing = tracing;
     if (settings.sharedMemory) this.sharedMemory = new SharedMemory();
   }
 
@@ -99,8 +104,14 @@ export class Engine implements AsyncDisposable {
     const settings = checkEngineOptions(options);
     const given = settings.device;
     const isOpen = typeof given === 'object' && 'loadModel' in given;
-    const device = isOpen ? (given as Device) : await open(given ?? {});
-    const engine = new Engine(settings, device, !isOpen, onChange);
+    const tracing = await Tracing.start(settings.trace);
+    const device = isOpen
+      ? (given as Device)
+      : await open(given ?? {}).catch(async (error: unknown) => {
+          await tracing.close();
+          throw error;
+        });
+    const engine = new Engine(settings, device, !isOpen, tracing, onChange);
     try {
       await engine.refresh();
     } catch (cause) {
@@ -112,8 +123,10 @@ export class Engine implements AsyncDisposable {
     return engine;
   }
 
-  get explicitControl(): boolean {
-    return this.#settings.explicitControl;
+  /** `what`: is not done otherwise. Errors: ERR_NOT_SUPPORTED, where control by calls is not switched on. */
+  requireControl(what = 'models are not loaded and unloaded by calls here'): void {
+    if (!this.#settings.explicitControl)
+      throw new TensorlaneError('ERR_NOT_SUPPORTED', `${what} (explicitControl: false)`);
   }
 
   get closed(): boolean {
@@ -162,7 +175,7 @@ export class Engine implements AsyncDisposable {
 
   /** Loads a model of the repository, or its newer version. Errors: ERR_NOT_SUPPORTED (not switched on), ERR_NOT_FOUND, those of `loadModel`. */
   async load(name: string): Promise<void> {
-    this.#requireControl();
+    this.requireControl();
     this.#said.set(name, 'loaded');
     await this.refresh();
     const model = this.#modelOf(name);
@@ -176,7 +189,7 @@ export class Engine implements AsyncDisposable {
    * does. Errors: ERR_NOT_SUPPORTED (not switched on), ERR_NOT_FOUND.
    */
   async unload(name: string, { dependents = false }: { dependents?: boolean | undefined } = {}): Promise<void> {
-    this.#requireControl();
+    this.requireControl();
     const model = this.#modelOf(name);
     const parts = dependents ? model.available.flatMap((one) => one.parts ?? []) : [];
     const models = [model, ...parts.flatMap((part) => this.#models.get(part) ?? [])];
@@ -196,7 +209,7 @@ export class Engine implements AsyncDisposable {
    * not within the repository or a folder that was named at the start), those of loading.
    */
   async reconfigure(models: Readonly<Record<string, ModelConfig>>): Promise<void> {
-    this.#requireControl();
+    this.requireControl();
     const checked = checkModels(models);
     for (const [name, { folder }] of checked) await requireWithin(this.#roots, `models.${name}.folder`, folder);
     await this.#inTurn(async () => {
@@ -253,6 +266,7 @@ export class Engine implements AsyncDisposable {
     }
     this.#batches[Symbol.dispose]();
     await this.sharedMemory?.unregister();
+    await this.tracing.close();
     if (this.#ownsDevice) await this.device.dispose();
   }
 
@@ -371,12 +385,4 @@ export class Engine implements AsyncDisposable {
     if (versions === undefined) throw new TensorlaneError('ERR_NOT_FOUND', `there is no model '${name}'`);
     return versions.resolve(which).use((servable) => servable.run(feeds, options));
   };
-
-  #requireControl(): void {
-    if (this.explicitControl) return;
-    throw new TensorlaneError(
-      'ERR_NOT_SUPPORTED',
-      'models are not loaded and unloaded by calls here (explicitControl: false)',
-    );
-  }
 }

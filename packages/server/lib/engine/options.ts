@@ -3,6 +3,7 @@
 import path from 'node:path';
 import type { Device, DeviceName, LoadModelOptions, OpenOptions } from 'tensorlane';
 import { flagOf, integerOf, numberOf, objectOf, shown, wrongOption } from '../core/options.js';
+import { checkTraceOptions, type TraceOptions } from '../trace/settings.js';
 
 export type LoadOptions = Omit<LoadModelOptions, 'name'>;
 
@@ -36,10 +37,12 @@ export interface EngineOptions {
   pollSeconds?: number | undefined;
   /** Whether linear algebra is served, as models named linalg.svd, linalg.solve and so on; false by default. */
   linalg?: boolean | undefined;
-  /** Whether models are loaded and unloaded by calls, too; false by default. */
+  /** Whether models are loaded and unloaded, and settings of traces and logs changed, by calls, too; false by default. */
   explicitControl?: boolean | undefined;
   /** Whether requests may have tensors in shared memory of this machine (/dev/shm), which clients register; false by default. */
   sharedMemory?: boolean | undefined;
+  /** Which requests are traced, and where to; all of them, to OpenTelemetry, by default. */
+  trace?: TraceOptions | undefined;
 }
 
 export interface ModelSettings {
@@ -61,6 +64,7 @@ export interface EngineSettings {
   readonly linalg: boolean;
   readonly explicitControl: boolean;
   readonly sharedMemory: boolean;
+  readonly trace: TraceOptions;
 }
 
 export const engineOptionNames: Readonly<Record<keyof EngineOptions, true>> = {
@@ -72,6 +76,7 @@ export const engineOptionNames: Readonly<Record<keyof EngineOptions, true>> = {
   linalg: true,
   explicitControl: true,
   sharedMemory: true,
+  trace: true,
 };
 const modelNames: Readonly<Record<keyof ModelConfig, true>> = {
   folder: true,
@@ -96,6 +101,7 @@ export function checkEngineOptions(options: EngineOptions): EngineSettings {
     linalg: flagOf('linalg', options.linalg, false),
     explicitControl: flagOf('explicitControl', options.explicitControl, false),
     sharedMemory: flagOf('sharedMemory', options.sharedMemory, false),
+    trace: checkTraceOptions(options.trace),
   };
 }
 

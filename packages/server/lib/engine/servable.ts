@@ -4,7 +4,7 @@
 
 import type { Feeds, ModelStats, Outputs, RunOptions, ValueInfo } from 'tensorlane';
 import { TensorlaneError } from 'tensorlane';
-import { traceRun } from '../core/tracing.js';
+import { traceRun } from '../trace/run.js';
 import type { TritonConfig } from '../triton/config.js';
 import type { SequenceStep } from './sequences.js';
 import type { VersionStatistics } from './statistics.js';
@@ -118,7 +118,8 @@ export class Servable {
         );
       }
       const observed = trace === undefined ? options : { ...options, observer: trace.observer };
-      const outputs = await this.#runnable.run(feeds, observed);
+      const work = () => this.#runnable.run(feeds, observed);
+      const outputs = await (trace?.around === undefined ? work() : trace.around(work));
       this.statistics.succeeded(performance.now() - started);
       trace?.end();
       return outputs;

@@ -3,9 +3,8 @@
 import type { Server, ServerWritableStream } from '@grpc/grpc-js';
 import { Refusal } from '../core/errors.js';
 import type { Engine } from '../engine/engine.js';
-import type { ByteBudget } from '../http/budget.js';
 import { inferenceService } from './inference.js';
-import { addService, type Sized } from './service.js';
+import { type Around, addService, type Sized } from './service.js';
 import { modelService, predictionService } from './tensorflow.js';
 
 const [serving, notServing, serviceUnknown] = [1, 2, 3];
@@ -14,7 +13,7 @@ const services: readonly string[] = ['', inferenceService, predictionService, mo
 const watchMillis = 200;
 
 /** Ends the streams of who watches. */
-export function addHealth(server: Server, engine: Engine, budget: ByteBudget): () => void {
+export function addHealth(server: Server, engine: Engine, around: Around): () => void {
   const watchers = new Set<() => void>();
   const Watch = (stream: ServerWritableStream<Sized, object>) => {
     let last: number | undefined;
@@ -43,7 +42,7 @@ export function addHealth(server: Server, engine: Engine, budget: ByteBudget): (
       throw new Refusal('NOT_FOUND', `there is no service or model '${service.slice(0, 200)}'`);
     return { status };
   };
-  addService(server, 'grpc.health.v1.Health', budget, { Check }, { Watch });
+  addService(server, 'grpc.health.v1.Health', around, { Check }, { Watch });
   return () => {
     for (const end of [...watchers]) end();
   };

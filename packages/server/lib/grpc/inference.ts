@@ -6,7 +6,6 @@ import { byType, byV2Name, type ElementType } from '../core/dtypes.js';
 import { invalid, told } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
 import type { Servable, ServedRunOptions } from '../engine/servable.js';
-import type { ByteBudget } from '../http/budget.js';
 import type { JsonObject } from '../json/parse.js';
 import { elementsOf } from '../json/tensor.js';
 import { modelConfigMessage } from '../triton/answer.js';
@@ -17,6 +16,7 @@ import { modelMetadata, serverMetadata } from '../v2/metadata.js';
 import { runOptions, versionOf, wholeAt } from '../v2/parameters.js';
 import { outputTensor, placeParameters } from '../v2/reply.js';
 import { indexEntries } from '../v2/repository.js';
+import { logSettings, traceSettings } from '../v2/settings.js';
 import {
   placeIn,
   readShared,
@@ -28,11 +28,11 @@ import {
 } from '../v2/shared-memory.js';
 import { modelStatistics } from '../v2/statistics.js';
 import { type Long, toBits, toExact, toNumber } from './longs.js';
-import { addService, type Call, callOf, clientOf, type Message, type Sized } from './service.js';
+import { type Around, addService, type Call, callOf, clientOf, type Message, type Sized } from './service.js';
 
 export const inferenceService = 'inference.GRPCInferenceService';
 
-export function addInference(server: Server, engine: Engine, budget: ByteBudget): void {
+export function addInference(server: Server, engine: Engine, around: Around): void {
   const unary = {
     ServerLive: () => ({ live: true }),
     ServerReady: () => ({ ready: engine.ready }),
@@ -46,10 +46,12 @@ export function addInference(server: Server, engine: Engine, budget: ByteBudget)
     RepositoryIndex: ({ ready }: Message) => ({ models: indexEntries(engine, ready) }),
     RepositoryModelLoad: (request: Message) => control('load', engine, request),
     RepositoryModelUnload: (request: Message) => control('unload', engine, request),
+    TraceSetting: (request: Message) => trace(engine, request),
+    LogSettings: (request: Message) => logs(engine, around, request),
     ...sharedMemory(engine),
   };
-  addService(server, inferenceService, budget, unary, {
-    ModelStreamInfer: (call: ServerDuplexStream<Sized, object>) => streamInfer(engine, budget, call),
+  addService(server, inferenceService, around, unary, {
+    ModelStreamInfer: (call: ServerDuplexStream<Sized, object>) => streamInfer(engine, around, call),
   });
 }
 
@@ -72,6 +74,28 @@ function sharedMemory(engine: Engine) {
     CudaSharedMemoryStatus: ({ name }: Message) => (name === '' ? {} : refuseCuda(engine)),
     CudaSharedMemoryRegister: () => refuseCuda(engine),
     CudaSharedMemoryUnregister: () => ({}),
+  };
+}
+
+/** Values that are not there clear a setting. */
+function trace(engine: Engine, { model_name: name, settings }: Message): object {
+  const change = Object.entries(settings as Record<string, Message>).map(([key, { value }]) => [
+    key,
+    value.length > 0 ? (value as string[]) : null,
+  ]);
+  const all = Object.entries(traceSettings(engine, name || undefined, Object.fromEntries(change)));
+  return { settings: Object.fromEntries(all.map(([key, value]) => [key, { value: [value].flat() }])) };
+}
+
+function logs(engine: Engine, { log }: Around, { settings }: Message): object {
+  const change = Object.entries(settings as Record<string, Message>).map(([key, choice]) => [
+    key,
+    choice[choice.parameter_choice as string] ?? null,
+  ]);
+  const all = Object.entries(logSettings(engine, log.settings, Object.fromEntries(change)));
+  const fields = { boolean: 'bool_param', number: 'uint32_param', string: 'string_param' };
+  return {
+    settings: Object.fromEntries(all.map(([key, value]) => [key, { [fields[typeof value as 'string']]: value }])),
   };
 }
 
@@ -243,12 +267,12 @@ export function tensorOfValues(
 const mostAtOnce = 256;
 
 /** Answers come as they are ready, each with its request's id; a failure is told in its place, and the stream goes on. */
-function streamInfer(engine: Engine, budget: ByteBudget, stream: ServerDuplexStream<Sized, object>): void {
+function streamInfer(engine: Engine, around: Around, stream: ServerDuplexStream<Sized, object>): void {
   const call = callOf(stream);
   let running = 0;
   let hasEnded = false;
   const answerOne = async ({ message, bytes }: Sized) => {
-    const lease = budget.lease(clientOf(stream));
+    const lease = around.budget.lease(clientOf(stream));
     try {
       lease.take(bytes);
       stream.write({ error_message: '', infer_response: await infer(engine, message, call) });

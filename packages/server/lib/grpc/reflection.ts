@@ -7,19 +7,18 @@ import protobuf from 'protobufjs';
 import descriptor from 'protobufjs/ext/descriptor.js';
 import { statuses } from '../core/errors.js';
 import { type ProtoFile, protoFiles, protos } from '../core/protos.js';
-import type { ByteBudget } from '../http/budget.js';
-import { addService, type Message, type Sized } from './service.js';
+import { type Around, addService, type Message, type Sized } from './service.js';
 
 const versions = ['grpc.reflection.v1', 'grpc.reflection.v1alpha'];
 
-export function addReflection(server: Server, budget: ByteBudget): void {
+export function addReflection(server: Server, around: Around): void {
   const ServerReflectionInfo = (stream: ServerDuplexStream<Sized, object>) => {
     stream.on('data', ({ message }: Sized) => stream.write(answer(message)));
     stream.on('end', () => stream.end());
     stream.on('error', () => {});
   };
   for (const version of versions)
-    addService(server, `${version}.ServerReflection`, budget, {}, { ServerReflectionInfo });
+    addService(server, `${version}.ServerReflection`, around, {}, { ServerReflectionInfo });
 }
 
 function answer(request: Message): object {

@@ -6,6 +6,7 @@ import type { Engine } from '../engine/engine.js';
 import { type Address, urlOf } from '../http/address.js';
 import type { ByteBudget } from '../http/budget.js';
 import type { Limits } from '../http/limits.js';
+import type { Log } from '../log/log.js';
 import type { Guard } from '../security/access.js';
 import type { Tls } from '../security/tls.js';
 import { guardedCalls } from './guard.js';
@@ -26,13 +27,14 @@ export interface GrpcOptions {
   readonly budget: ByteBudget;
   readonly guard: Guard;
   readonly tls: Tls | undefined;
+  readonly log: Log;
 }
 
 /** Listens. Errors: ERR_ARGUMENT, where it cannot. */
 export async function serveGrpc(
   engine: Engine,
   address: Address,
-  { limits, budget, guard, tls }: GrpcOptions,
+  { limits, budget, guard, tls, log }: GrpcOptions,
 ): Promise<GrpcServer> {
   const server = new Server({
     'grpc.max_receive_message_length': limits.bodyBytes,
@@ -42,10 +44,11 @@ export async function serveGrpc(
     'grpc.keepalive_timeout_ms': limits.stallSeconds * 1000,
     interceptors: [guardedCalls(guard, limits)],
   });
-  addInference(server, engine, budget);
-  addTensorflow(server, engine, budget);
-  addReflection(server, budget);
-  const endWatches = addHealth(server, engine, budget);
+  const around = { budget, tracing: engine.tracing, log };
+  addInference(server, engine, around);
+  addTensorflow(server, engine, around);
+  addReflection(server, around);
+  const endWatches = addHealth(server, engine, around);
   const target = 'path' in address ? `unix:${address.path}` : urlOf(address).replace('http://', '');
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(target, credentialsOf(tls), (error, bound) => {

@@ -12,8 +12,10 @@ import {
 import type protobuf from 'protobufjs';
 import { statuses, told } from '../core/errors.js';
 import { protos } from '../core/protos.js';
-import { tracedCall } from '../core/tracing.js';
 import type { ByteBudget } from '../http/budget.js';
+import type { Log } from '../log/log.js';
+import { tracedCall } from '../trace/request.js';
+import type { Tracing } from '../trace/settings.js';
 
 /** What a call brings besides its message. */
 export interface Call {
@@ -34,11 +36,18 @@ export interface Sized {
   readonly bytes: number;
 }
 
+/** What calls go through, whatever they are. */
+export interface Around {
+  readonly budget: ByteBudget;
+  readonly tracing: Tracing;
+  readonly log: Log;
+}
+
 /** `name` is the service's full name; streams are given as they are. Methods without a handler are UNIMPLEMENTED. */
 export function addService(
   server: Server,
   name: string,
-  budget: ByteBudget,
+  around: Around,
   unary: Readonly<Record<string, UnaryHandler>>,
   // biome-ignore lint/suspicious/noExplicitAny: grpc-js has a type for each kind of stream
   streams: Readonly<Record<string, any>> = {},
@@ -47,7 +56,7 @@ export function addService(
   const definitions = Object.fromEntries(
     service.methodsArray.map((method) => [method.name, definitionOf(name, method)]),
   );
-  const handlers = Object.entries(unary).map(([method, handler]) => [method, unaryCall(handler, budget)]);
+  const handlers = Object.entries(unary).map(([method, handler]) => [method, unaryCall(handler, around)]);
   server.addService(definitions as ServiceDefinition, { ...Object.fromEntries(handlers), ...streams });
 }
 
@@ -76,21 +85,39 @@ interface UnaryCall {
   on(event: 'cancelled', listener: () => void): unknown;
 }
 
-function unaryCall(handler: UnaryHandler, budget: ByteBudget) {
+function unaryCall(handler: UnaryHandler, { budget, tracing, log }: Around) {
   return async (call: UnaryCall, callback: (error: Partial<ServiceError> | null, reply?: object) => void) => {
-    const lease = budget.lease(clientOf(call));
+    const client = clientOf(call);
+    const lease = budget.lease(client);
+    const path = call.getPath();
+    const started = performance.now();
+    const ended = (status: string) => log.call(path, status, performance.now() - started, client);
     try {
-      lease.take(call.request.bytes);
-      const header = (name: string) => call.metadata.get(name)[0]?.toString();
-      const work = async () => handler(call.request.message, callOf(call));
-      callback(null, await tracedCall(call.getPath(), header, work));
+      const { message, bytes } = call.request;
+      lease.take(bytes);
+      const work = async () => handler(message, callOf(call));
+      const model = modelIn(path, message);
+      const reply = await tracedCall({ tracing, path, model, header: headerOf(call.metadata), work });
+      ended('OK');
+      callback(null, reply);
     } catch (error) {
+      ended(told(error).status);
       callback(failure(error));
     } finally {
       lease.release();
     }
   };
 }
+
+const inferring = /\/(ModelInfer|ModelStreamInfer|Predict|Classify|Regress|MultiInference)$/;
+
+/** What a call infers with; undefined: it is no inference. */
+export function modelIn(path: string, message: Message): string | undefined {
+  if (!inferring.test(path)) return undefined;
+  return message.model_name ?? (message.model_spec ?? message.tasks?.[0]?.model_spec)?.name ?? '';
+}
+
+export const headerOf = (metadata: Metadata) => (name: string) => metadata.get(name)[0]?.toString();
 
 /** Whose it is, for limits: an address, or whoever came by a UNIX socket. */
 export function clientOf(call: Pick<UnaryCall, 'getPeer'>): string {

@@ -7,7 +7,6 @@ import { byType, elementTypes } from '../core/dtypes.js';
 import { invalid, statuses, told } from '../core/errors.js';
 import { messageType } from '../core/protos.js';
 import type { Engine } from '../engine/engine.js';
-import type { ByteBudget } from '../http/budget.js';
 import { elementsOf } from '../json/tensor.js';
 import { tensorflowCounts } from '../tfs/counts.js';
 import { versionsOf } from '../tfs/models.js';
@@ -18,7 +17,7 @@ import { inferExamples, multiInference } from './examples.js';
 import { tensorOfValues } from './inference.js';
 import { type Long, longsOf, toNumber } from './longs.js';
 import { referenceOf, specOf } from './reference.js';
-import { addService, type Call, type Message } from './service.js';
+import { type Around, addService, type Call, type Message } from './service.js';
 
 export const predictionService = 'tensorflow.serving.PredictionService';
 export const modelService = 'tensorflow.serving.ModelService';
@@ -42,7 +41,7 @@ const fields: Readonly<Record<string, string>> = {
   DT_UINT64: 'uint64_val',
 };
 
-export function addTensorflow(server: Server, engine: Engine, budget: ByteBudget): void {
+export function addTensorflow(server: Server, engine: Engine, around: Around): void {
   const counted = (api: string, work: (request: Message, call: Call) => Promise<object>) => {
     const counts = tensorflowCounts(engine);
     return (request: Message, call: Call) => {
@@ -50,7 +49,7 @@ export function addTensorflow(server: Server, engine: Engine, budget: ByteBudget
       return counts.count(spec?.name ?? '', api, 'GRPC', () => work(request, call));
     };
   };
-  addService(server, predictionService, budget, {
+  addService(server, predictionService, around, {
     Predict: counted('Predict', (request, call) => predict(engine, request, call)),
     GetModelMetadata: (request) => metadata(engine, request),
     Classify: counted('Classify', (request, call) =>
@@ -59,7 +58,7 @@ export function addTensorflow(server: Server, engine: Engine, budget: ByteBudget
     Regress: counted('Regress', (request, call) => inferExamples(engine, 'tensorflow/serving/regress', request, call)),
     MultiInference: counted('MultiInference', (request, call) => multiInference(engine, request, call)),
   });
-  addService(server, modelService, budget, {
+  addService(server, modelService, around, {
     GetModelStatus: (request) => status(engine, request),
     HandleReloadConfigRequest: (request) => reload(engine, request),
   });

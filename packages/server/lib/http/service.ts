@@ -2,14 +2,17 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Refusal, statuses, told } from '../core/errors.js';
-import { tracedRequest } from '../core/tracing.js';
+import { kindOfRequest, metricsPaths, openApiPath } from '../core/routes.js';
 import type { Engine } from '../engine/engine.js';
-import { metricsPaths, prometheus } from '../metrics/metrics.js';
-import { openApi, openApiPath } from '../openapi/protocol.js';
+import type { LogSettings } from '../log/settings.js';
+import { prometheus } from '../metrics/metrics.js';
+import { openApi } from '../openapi/protocol.js';
 import { page, pagePaths } from '../page/protocol.js';
-import { type Guard, kindOfRequest } from '../security/access.js';
+import type { Guard } from '../security/access.js';
 import { certificateNamesOf } from '../security/tls.js';
 import { tensorflowServing } from '../tfs/protocol.js';
+import { tracedRequest } from '../trace/request.js';
+import type { Tracing } from '../trace/settings.js';
 import { openInference } from '../v2/protocol.js';
 import { ByteBudget } from './budget.js';
 import { type Answer, type Exchange, jsonAnswer, type Protocol, retryAfter } from './exchange.js';
@@ -25,10 +28,13 @@ export interface ServiceOptions {
   /** Also the page at /, and what it shows. */
   readonly page?: boolean;
   readonly guard?: Guard | undefined;
+  /** What is logged, where that is the server's to say. */
+  readonly logging?: LogSettings | undefined;
 }
 
 export class Service {
   readonly budget: ByteBudget;
+  readonly #tracing: Tracing;
   readonly #limits: Limits;
   readonly #protocols: readonly Protocol[];
   readonly #guard: Guard | undefined;
@@ -36,12 +42,13 @@ export class Service {
   #isRetired = false;
 
   constructor(engine: Engine, limits: Limits, options: ServiceOptions = {}) {
-    const { metrics = false, openapi = false, page: hasPage = false, guard } = options;
+    const { metrics = false, openapi = false, page: hasPage = false, guard, logging } = options;
+    this.#tracing = engine.tracing;
     this.#limits = limits;
     this.#guard = guard;
     this.budget = new ByteBudget(limits);
     this.#protocols = [
-      openInference(engine),
+      openInference(engine, logging),
       tensorflowServing(engine),
       ...(openapi ? [openApi()] : []),
       ...(metrics ? [prometheus(engine)] : []),
@@ -67,9 +74,9 @@ export class Service {
 
   /** Never rejects. */
   async answer(exchange: Exchange): Promise<Answer> {
-    return tracedRequest(exchange, async () => {
+    return tracedRequest(this.#tracing, exchange, async (own) => {
       for (const protocol of this.#protocols) {
-        const answer = protocol(exchange);
+        const answer = protocol(own);
         if (answer !== undefined) return answer;
       }
       return jsonAnswer(404, { error: 'there is nothing at this path' });

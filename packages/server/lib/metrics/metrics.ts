@@ -5,6 +5,7 @@
 
 import { Counter, Gauge, Registry } from 'prom-client';
 import { collectMetrics } from 'tensorlane/metrics';
+import { metricsPaths } from '../core/routes.js';
 import type { Engine } from '../engine/engine.js';
 import type { Servable } from '../engine/servable.js';
 import type { Answer, Protocol } from '../http/exchange.js';
@@ -37,8 +38,6 @@ export function prometheus(engine: Engine): Protocol {
   const metrics = new EngineMetrics(engine);
   return ({ path, method }) => (method === 'GET' && metricsPaths.includes(path) ? metrics.answer() : undefined);
 }
-
-export const metricsPaths: readonly string[] = ['/metrics', '/monitoring/prometheus/metrics'];
 
 class EngineMetrics {
   readonly #engine: Engine;

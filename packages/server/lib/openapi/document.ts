@@ -1,7 +1,7 @@
 // The server's description as OpenAPI 3.1, made of its routes.
 
 import { serverName, serverVersion } from '../core/version.js';
-import { type Operation, type Route, routes } from './operations.js';
+import { type DescribedRoute, describedRoutes, type Operation } from './operations.js';
 import { ref, type SchemaName, schemas } from './schemas.js';
 
 const binary = { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } };
@@ -9,7 +9,7 @@ const json = (name: SchemaName) => ({ 'application/json': { schema: ref(name) } 
 
 export function openApiDocument() {
   const paths: Record<string, Record<string, object>> = {};
-  for (const route of routes) {
+  for (const route of describedRoutes) {
     paths[route.path] ??= {};
     paths[route.path]![route.method.toLowerCase()] = described(route);
   }
@@ -24,14 +24,14 @@ export function openApiDocument() {
     // Beside this document, wherever a prefix has put it.
     servers: [{ url: '.' }],
     security: [{}, { token: [] }],
-    tags: [...new Set(routes.map(({ operation }) => operation.tag))].map((name) => ({ name })),
+    tags: [...new Set(describedRoutes.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     components: { schemas, securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
   };
 }
 
-function described({ method, path, operation }: Route): object {
-  const { summary, tag, takes, isBinary = false } = operation;
+function described({ method, path, operation, tag }: DescribedRoute): object {
+  const { summary, takes, isOptional = false, isBinary = false } = operation;
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
   return {
     operationId:
@@ -47,7 +47,7 @@ function described({ method, path, operation }: Route): object {
       ? {}
       : {
           requestBody: {
-            required: takes !== 'RepositoryIndexRequest' && takes !== 'ControlRequest',
+            required: !isOptional,
             content: { ...json(takes), ...(isBinary ? binary : {}) },
           },
         }),

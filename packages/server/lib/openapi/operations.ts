@@ -1,44 +1,64 @@
-// What is at which path. Those of the Open Inference Protocol are the routes that its requests are led by, so that none can be missing; here is
-// what each takes and gives.
+// What each route takes and gives. Which there are, core/routes.ts says, so that none can be missing.
 
-import { metricsPaths } from '../metrics/metrics.js';
-import { pagePath, statusPath } from '../page/protocol.js';
-import { v2Routes } from '../v2/protocol.js';
+import { metricsPaths, openApiPath, pagePath, type Route, routes, statusPath } from '../core/routes.js';
 import type { SchemaName } from './schemas.js';
-
-export const openApiPath = '/openapi.json';
 
 export interface Operation {
   readonly summary: string;
-  readonly tag: string;
   /** What the body is; without one there is none. */
   readonly takes?: SchemaName;
+  /** Whether there may be no body. */
+  readonly isOptional?: boolean;
   /** What is answered, as JSON or as a media type; without it the answer is empty. */
   readonly gives?: SchemaName | { readonly media: string };
   /** Also as bytes behind the JSON, in both directions. */
   readonly isBinary?: boolean;
 }
 
-export interface Route {
-  readonly method: 'GET' | 'POST';
-  /** With its parameters in braces. */
-  readonly path: string;
+export interface DescribedRoute extends Route {
   readonly operation: Operation;
+  readonly tag: string;
 }
 
-const v2 = 'Open Inference Protocol v2';
-const tfs = 'TensorFlow Serving';
-const own = 'Server';
+const traceSettings = (whose: string): Record<string, Operation> => ({
+  [`GET ${whose}/trace/setting`]: { summary: 'Which requests are traced', gives: 'TraceSettings' },
+  [`POST ${whose}/trace/setting`]: {
+    summary: 'Changes it, where that is switched on; null: back to what it was',
+    takes: 'TraceSettings',
+    gives: 'TraceSettings',
+  },
+});
 
-/** By method and path, without a version. */
-const v2Operations: Readonly<Record<string, Omit<Operation, 'tag'>>> = {
+const sharedMemory = (kind: 'system' | 'cuda'): Record<string, Operation> => {
+  const memory = `/v2/${kind}sharedmemory`;
+  const called = kind === 'system' ? 'system shared memory' : 'shared memory of CUDA (of which there is none)';
+  return {
+    [`GET ${memory}/status`]: { summary: `Every region of ${called}`, gives: 'SharedMemoryRegions' },
+    [`GET ${memory}/region/{region}/status`]: { summary: `A region of ${called}`, gives: 'SharedMemoryRegions' },
+    [`POST ${memory}/region/{region}/register`]: { summary: `Registers ${called}`, takes: 'Object' },
+    [`POST ${memory}/region/{region}/unregister`]: { summary: `Forgets a region of ${called}` },
+    [`POST ${memory}/unregister`]: { summary: `Forgets every region of ${called}` },
+  };
+};
+
+/** By method and path, without a version or label. */
+const operations: Readonly<Record<string, Operation>> = {
   'GET /v2': { summary: 'What the server is', gives: 'ServerMetadata' },
   'GET /v2/health/live': { summary: 'Whether it runs' },
   'GET /v2/health/ready': { summary: 'Whether every model has a version that is served (400: not)' },
   'GET /v2/models/stats': { summary: 'Statistics of all models', gives: 'ModelStatistics' },
+  'GET /v2/logging': { summary: 'What is logged', gives: 'LogSettings' },
+  'POST /v2/logging': {
+    summary: 'Changes what is logged, where that is switched on',
+    takes: 'LogSettings',
+    gives: 'LogSettings',
+  },
+  ...traceSettings('/v2'),
+  ...traceSettings('/v2/models/{model}'),
   'POST /v2/repository/index': {
     summary: 'Every version, its state, and why it is not served',
     takes: 'RepositoryIndexRequest',
+    isOptional: true,
     gives: 'RepositoryIndex',
   },
   'GET /v2/models/{model}': { summary: 'What a model takes and gives', gives: 'ModelMetadata' },
@@ -60,92 +80,45 @@ const v2Operations: Readonly<Record<string, Omit<Operation, 'tag'>>> = {
   'POST /v2/repository/models/{model}/load': {
     summary: 'Loads a model, where that is switched on',
     takes: 'ControlRequest',
+    isOptional: true,
   },
   'POST /v2/repository/models/{model}/unload': {
     summary: 'Unloads a model, where that is switched on',
     takes: 'ControlRequest',
+    isOptional: true,
   },
+  ...sharedMemory('system'),
+  ...sharedMemory('cuda'),
+  'POST /v1/models/{model}:predict': {
+    summary: 'Inference by rows or columns',
+    takes: 'PredictRequest',
+    gives: 'PredictResponse',
+  },
+  'POST /v1/models/{model}:classify': {
+    summary: 'Classes and their scores',
+    takes: 'ClassifyRequest',
+    gives: 'ClassifyResponse',
+  },
+  'POST /v1/models/{model}:regress': {
+    summary: 'A number for each example',
+    takes: 'ClassifyRequest',
+    gives: 'ClassifyResponse',
+  },
+  'GET /v1/models/{model}': { summary: 'The states of its versions', gives: 'ServedModelStatus' },
+  'GET /v1/models/{model}/metadata': { summary: 'What it takes and gives', gives: 'ServedModelMetadata' },
+  ...Object.fromEntries(
+    metricsPaths.map((path) => [`GET ${path}`, { summary: 'Metrics for Prometheus', gives: { media: 'text/plain' } }]),
+  ),
+  [`GET ${openApiPath}`]: { summary: 'This document', gives: 'OpenApi' },
+  [`GET ${pagePath}`]: { summary: 'A page that shows it', gives: { media: 'text/html' } },
+  [`GET ${statusPath}`]: { summary: 'What the page shows', gives: 'ServerStatus' },
 };
 
-/** A route whose path alone is known. */
-const plain = (method: 'GET' | 'POST', path: string): Omit<Operation, 'tag'> => ({
-  summary: `${path.split('/').slice(2).join(' ')}`,
-  ...(method === 'POST' ? { takes: 'Object' } : {}),
-  gives: 'Object',
+const tags = { v2: 'Open Inference Protocol v2', v1: 'TensorFlow Serving' } as const;
+
+export const describedRoutes: readonly DescribedRoute[] = routes.map((route) => {
+  const key = `${route.method} ${route.path.replace(/\/(versions\/\{version\}|labels\/\{label\})/, '')}`;
+  const operation = operations[key];
+  if (operation === undefined) throw new Error(`openapi/operations.ts says nothing of ${key}`);
+  return { ...route, operation, tag: tags[route.path.split('/')[1] as keyof typeof tags] ?? 'Server' };
 });
-
-export function isDescribed(method: string, path: string): boolean {
-  return Object.hasOwn(v2Operations, `${method} ${withoutVersion(path)}`);
-}
-
-const withoutVersion = (path: string) => path.replace('/versions/{version}', '');
-
-const ofV2: readonly Route[] = v2Routes.map(({ method, path }) => ({
-  method,
-  path,
-  operation: { tag: v2, ...(v2Operations[`${method} ${withoutVersion(path)}`] ?? plain(method, path)) },
-}));
-
-const ofTfs: readonly Route[] = ['', '/versions/{version}', '/labels/{label}'].flatMap((which): Route[] => {
-  const model = `/v1/models/{model}${which}`;
-  return [
-    {
-      method: 'POST',
-      path: `${model}:predict`,
-      operation: {
-        tag: tfs,
-        summary: 'Inference by rows or columns',
-        takes: 'PredictRequest',
-        gives: 'PredictResponse',
-      },
-    },
-    {
-      method: 'POST',
-      path: `${model}:classify`,
-      operation: { tag: tfs, summary: 'Classes and their scores', takes: 'ClassifyRequest', gives: 'ClassifyResponse' },
-    },
-    {
-      method: 'POST',
-      path: `${model}:regress`,
-      operation: {
-        tag: tfs,
-        summary: 'A number for each example',
-        takes: 'ClassifyRequest',
-        gives: 'ClassifyResponse',
-      },
-    },
-    {
-      method: 'GET',
-      path: model,
-      operation: { tag: tfs, summary: 'The states of its versions', gives: 'ServedModelStatus' },
-    },
-    {
-      method: 'GET',
-      path: `${model}/metadata`,
-      operation: { tag: tfs, summary: 'What it takes and gives', gives: 'ServedModelMetadata' },
-    },
-  ];
-});
-
-const ofServer: readonly Route[] = [
-  ...metricsPaths.map(
-    (path): Route => ({
-      method: 'GET',
-      path,
-      operation: { tag: own, summary: 'Metrics for Prometheus', gives: { media: 'text/plain' } },
-    }),
-  ),
-  { method: 'GET', path: openApiPath, operation: { tag: own, summary: 'This document', gives: 'OpenApi' } },
-  {
-    method: 'GET',
-    path: pagePath,
-    operation: { tag: own, summary: 'A page that shows it', gives: { media: 'text/html' } },
-  },
-  {
-    method: 'GET',
-    path: statusPath,
-    operation: { tag: own, summary: 'What the page shows', gives: 'ServerStatus' },
-  },
-];
-
-export const routes: readonly Route[] = [...ofV2, ...ofTfs, ...ofServer];

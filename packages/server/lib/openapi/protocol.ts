@@ -1,10 +1,8 @@
 // Answers at /openapi.json.
 
+import { openApiPath } from '../core/routes.js';
 import { type Protocol, textAnswer } from '../http/exchange.js';
 import { openApiDocument } from './document.js';
-import { openApiPath } from './operations.js';
-
-export { openApiPath } from './operations.js';
 
 let text: string | undefined;
 

@@ -108,6 +108,16 @@ export const schemas = {
     },
     'model_stats',
   ),
+  LogSettings: object({
+    log_file: text,
+    log_info: flag,
+    log_warning: flag,
+    log_error: flag,
+    log_verbose_level: { type: 'integer', minimum: 0 },
+    log_format: { type: 'string', enum: ['default', 'ISO8601'] },
+  }),
+  TraceSettings: mapOf({ type: ['string', 'array', 'integer', 'null'], items: text }),
+  SharedMemoryRegions: list(object({ name: text, key: text, offset: whole, byte_size: whole }, 'name')),
   /** What is not described more closely. */
   Object: { type: 'object' },
   PredictRequest: {

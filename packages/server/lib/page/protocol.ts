@@ -1,6 +1,7 @@
 // Answers at / with the page, and at /status with what it shows.
 
 import { told } from '../core/errors.js';
+import { pagePath, statusPath } from '../core/routes.js';
 import { serverName, serverVersion } from '../core/version.js';
 import type { Engine } from '../engine/engine.js';
 import type { Servable } from '../engine/servable.js';
@@ -9,8 +10,6 @@ import { type Answer, jsonAnswer, type Protocol } from '../http/exchange.js';
 import { modelMetadata } from '../v2/metadata.js';
 import { pageDocument } from './document.js';
 
-export const pagePath = '/';
-export const statusPath = '/status';
 export const pagePaths: readonly string[] = [pagePath, statusPath];
 
 export function page(engine: Engine): Protocol {

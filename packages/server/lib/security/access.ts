@@ -1,12 +1,13 @@
 // Who may ask for what: inference (and all that only looks), and apart from it control, which changes what is served.
 //
-// The rules: what is not known to be inference is control. Tokens are compared in a time that does not tell how much of one was right, and are
+// The rules: what is not known to be inference is control (core/routes.ts says it of paths). Tokens are compared in a time that does not tell how much of one was right, and are
 // never part of a message. Health is for everyone, for who asks has no token at hand: load balancers.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Refusal } from '../core/errors.js';
 import { objectOf, shown, wrongOption } from '../core/options.js';
+import type { Kind } from '../core/routes.js';
 
 /** Either of them is enough. */
 export interface AccessOptions {
@@ -26,8 +27,6 @@ export interface AuthOptions {
   /** For whom it is to load and unload models and to change settings; as `inference` by default. */
   control?: AccessOptions | undefined;
 }
-
-export type Kind = 'health' | 'inference' | 'control';
 
 /** What a client shows. */
 export interface Credentials {
@@ -126,18 +125,6 @@ function tokensOfVariable(name: string, variable: string | undefined): string[] 
   const token = process.env[variable]?.trim();
   if (!token) throw wrongOption(`${name}.tokenVariable: the environment has no ${shown(variable)}`);
   return [token];
-}
-
-const inferencePosts =
-  /^\/v2\/(models\/[^/]+(\/versions\/[^/]+)?\/(infer|generate|generate_stream)|repository\/index)\/?$|^\/v1\/models\/[^/]+(\/[^/]+\/[^/]+)?:(predict|classify|regress)$/i;
-
-/** Of a request over HTTP; the path is as it was sent, without its query. */
-export function kindOfRequest(method: string, path: string): Kind {
-  if (method === 'GET' || method === 'HEAD') {
-    // The page has nothing of the server in it: what it shows it asks for.
-    return path === '/' || /^\/v2\/health\/(live|ready)$/.test(path) ? 'health' : 'inference';
-  }
-  return inferencePosts.test(path) ? 'inference' : 'control';
 }
 
 const inferenceCalls = new Set([

@@ -4,6 +4,7 @@
 // TensorFlow Serving's own words, which clients look for.
 
 import { invalid, statuses, told } from '../core/errors.js';
+import { type Place, placeOf } from '../core/routes.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
 import { deadlineOf } from '../http/deadline.js';
 import { type Answer, type Exchange, type Protocol, retryAfter, textAnswer } from '../http/exchange.js';
@@ -16,9 +17,6 @@ import { modelMetadata, modelStatus } from './models.js';
 import { requireSignature, resolve } from './reference.js';
 import { columnFeeds, columnsText, rowFeeds, rowsText } from './tensors.js';
 
-const modelPath = '/v1/models/([^/:]+)(?:/versions/(\\d{1,19})|/labels/([^/:]+))?';
-const inference = new RegExp(`^${modelPath}:(classify|regress|predict)$`, 'i');
-const information = new RegExp(`^${modelPath}(/metadata)?$`, 'i');
 const namesOfTensors: ReadonlySet<string> = new Set(['instances', 'inputs']);
 
 /** What TensorFlow Serving's metrics call them. */
@@ -45,23 +43,27 @@ async function answer(engine: Engine, exchange: Exchange): Promise<Answer> {
 
 async function route(engine: Engine, exchange: Exchange): Promise<Answer> {
   const { method, path } = exchange;
-  const wanted = method === 'POST' ? inference.exec(path) : method === 'GET' ? information.exec(path) : null;
-  if (wanted === null) throw invalid(`Malformed request: ${method} ${path.slice(0, 200)}`);
-  const model = referenceOf(wanted);
-  const last = wanted[4]?.toLowerCase();
-  if (method === 'GET')
-    return textAnswer(200, last === undefined ? modelStatus(engine, model) : modelMetadata(engine, model));
-  const api = apis[last as keyof typeof apis];
-  return tensorflowCounts(engine).count(model.name, api, 'REST', () =>
-    last === 'predict'
-      ? predict(engine, exchange, model)
-      : inferExamples(last as 'classify' | 'regress', engine, exchange, model),
+  const place = placeOf(path);
+  const isThere = place?.routes.some((one) => one.method === method) === true;
+  if (place === undefined || !isThere || !/^\d{1,19}$/.test(place.free.version ?? '0')) {
+    throw invalid(`Malformed request: ${method} ${path.slice(0, 200)}`);
+  }
+  const model = referenceOf(place);
+  if (method === 'GET') {
+    return textAnswer(
+      200,
+      place.path.endsWith('/metadata') ? modelMetadata(engine, model) : modelStatus(engine, model),
+    );
+  }
+  const verb = place.path.split(':')[1] as keyof typeof apis;
+  return tensorflowCounts(engine).count(model.name, apis[verb], 'REST', () =>
+    verb === 'predict' ? predict(engine, exchange, model) : inferExamples(verb, engine, exchange, model),
   );
 }
 
-function referenceOf([, name, version, label]: RegExpExecArray): ModelReference {
+function referenceOf({ free: { model, version, label } }: Place): ModelReference {
   return {
-    name: decoded(name!),
+    name: decoded(model!),
     ...(version === undefined ? {} : { version: Number(version) }),
     ...(label === undefined ? {} : { label: decoded(label) }),
   };

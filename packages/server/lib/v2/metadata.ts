@@ -17,6 +17,8 @@ const extensions = [
   'binary_tensor_data',
   'parameters',
   'statistics',
+  'trace',
+  'logging',
   'generate',
 ] as const;
 

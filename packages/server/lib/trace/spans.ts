@@ -6,8 +6,8 @@
 import { createRequire } from 'node:module';
 import type * as Api from '@opentelemetry/api';
 import type { RequestObserver, StartedBatch } from 'tensorlane';
-import type { Answer, Exchange } from '../http/exchange.js';
-import { serverName, serverVersion } from './version.js';
+import { serverName, serverVersion } from '../core/version.js';
+import type { RunTrace } from './run.js';
 
 const api = installed();
 
@@ -23,111 +23,65 @@ function installed(): typeof Api | undefined {
 const tracer = () => api!.trace.getTracer(`@${serverName}/server`, serverVersion);
 
 /** Gives a header by its name, as propagators ask for it. */
-type Header = (name: string) => string | undefined;
+export type Header = (name: string) => string | undefined;
 
-async function traced<T>(
+/** A request's, which is open. */
+export interface RequestSpan {
+  /** Does its work within it, and ends it. `ended`: attributes that are known then. */
+  around<T>(work: () => Promise<T>, ended: (result: T) => SpanEnd): Promise<T>;
+}
+
+export interface SpanEnd {
+  readonly attributes?: Api.Attributes;
+  readonly hasFailed?: boolean;
+}
+
+/** undefined: nobody records. */
+export function openSpan(
   name: () => string,
   header: Header,
   attributes: () => Api.Attributes,
-  work: () => Promise<T>,
-  ended: (span: Api.Span, result: T) => void,
-): Promise<T> {
-  if (api === undefined) return work();
+): RequestSpan | undefined {
+  if (api === undefined) return undefined;
   const getter = {
     get: (_: unknown, key: string) => header(key.toLowerCase()),
     keys: () => ['traceparent', 'tracestate'],
   };
-  const parent = api.propagation.extract(api.context.active(), undefined, getter);
-  const span = tracer().startSpan(name(), { kind: api.SpanKind.SERVER }, parent);
-  if (!span.isRecording()) return work();
-  span.setAttributes(attributes());
-  try {
-    return await api.context.with(api.trace.setSpan(parent, span), async () => {
-      const result = await work();
-      ended(span, result);
-      return result;
-    });
-  } catch (error) {
-    span.setStatus({ code: api.SpanStatusCode.ERROR });
-    throw error;
-  } finally {
-    span.end();
-  }
-}
-
-/** A request over HTTP. */
-export function tracedRequest(exchange: Exchange, work: () => Promise<Answer>): Promise<Answer> {
-  return traced(
-    () => `${exchange.method} ${routeOf(exchange.path)}`,
-    (name) => exchange.header(name),
-    () => ({
-      'http.request.method': exchange.method,
-      'http.route': routeOf(exchange.path),
-      'url.path': exchange.path.slice(0, 200),
-    }),
-    work,
-    (span, { status }) => {
-      span.setAttribute('http.response.status_code', status);
-      if (status >= 500) span.setStatus({ code: api!.SpanStatusCode.ERROR });
+  const own = api;
+  const parent = own.propagation.extract(own.context.active(), undefined, getter);
+  const span = tracer().startSpan(name(), { kind: own.SpanKind.SERVER }, parent);
+  if (!span.isRecording()) return undefined;
+  return {
+    async around(work, ended) {
+      span.setAttributes(attributes());
+      const fail = () => span.setStatus({ code: own.SpanStatusCode.ERROR });
+      try {
+        return await own.context.with(own.trace.setSpan(parent, span), async () => {
+          const result = await work();
+          const { attributes: more, hasFailed = false } = ended(result);
+          if (more !== undefined) span.setAttributes(more);
+          if (hasFailed) fail();
+          return result;
+        });
+      } catch (error) {
+        fail();
+        throw error;
+      } finally {
+        span.end();
+      }
     },
-  );
-}
-
-/** A call over gRPC, by its path: /package.Service/Method. `header`: of its metadata. What it rejects with becomes its status. */
-export function tracedCall<T>(path: string, header: Header, work: () => Promise<T>): Promise<T> {
-  return traced(
-    () => path.slice(1),
-    header,
-    () => {
-      const [, service, method] = path.split('/');
-      return { 'rpc.system': 'grpc', 'rpc.service': service, 'rpc.method': method };
-    },
-    work,
-    () => {},
-  );
-}
-
-/** Of all paths, those that something is at. */
-const known = new RegExp(
-  [
-    '/v2(/health/(live|ready)|/logging|/trace/setting|/repository/index|/models/stats)?',
-    '/v2/repository/models/{model}/(load|unload)',
-    '/v2/(system|cuda)sharedmemory(/region/{region})?/(status|register|unregister)',
-    '/v2/models/{model}(/versions/{version})?(/(infer|generate|generate_stream|ready|stats|config|trace/setting))?',
-    '/v1/models/{model}(/versions/{version}|/labels/{label})?(:(predict|classify|regress)|/metadata)?',
-    '/(metrics|monitoring/prometheus/metrics|status|openapi.json)?',
-  ]
-    .map((path) => `^${path.replaceAll('{', '\\{')}$`)
-    .join('|'),
-  'i',
-);
-
-/** A path without what differs from request to request. */
-export function routeOf(path: string): string {
-  const route = path
-    .replace(/^(\/v[12]\/(?:repository\/)?models\/)(?!stats$)[^/:]+/i, '$1{model}')
-    .replace(/\/versions\/[^/:]+/i, '/versions/{version}')
-    .replace(/\/labels\/[^/:]+/i, '/labels/{label}')
-    .replace(/\/region\/[^/]+/i, '/region/{region}');
-  return known.test(route) ? route : '/{path}';
-}
-
-/** Follows one run of a model. */
-export interface RunTrace {
-  /** For the run's options. */
-  readonly observer: RequestObserver;
-  end(error?: unknown): void;
+  };
 }
 
 /** undefined: nobody records the request around it. */
-export function traceRun(name: string, version: number): RunTrace | undefined {
+export function spansOfRun(name: string, version: number): RunTrace | undefined {
   const around = api?.trace.getActiveSpan();
   if (api === undefined || around === undefined || !around.isRecording()) return undefined;
   return new OpenRun(api, { 'tensorlane.model': name, 'tensorlane.version': version });
 }
 
 class OpenRun implements RunTrace {
-  readonly observer: RequestObserver;
+  readonly observer: Required<RequestObserver>;
   readonly #api: typeof Api;
   readonly #around: Api.Context;
   readonly #attributes: Api.Attributes;
