@@ -173,6 +173,18 @@ export class Engine implements AsyncDisposable {
     return this.use(reference, (servable) => servable.run(feeds, options));
   }
 
+  /**
+   * The answers of a decoupled model as they come, and the one of any other; who stops taking them ends it. Errors, as they come: those of
+   * `run`.
+   */
+  async *stream(
+    model: string | ModelReference,
+    feeds: Feeds,
+    options?: ServedRunOptions,
+  ): AsyncGenerator<Outputs, void> {
+    yield* streamOf(this.resolve(typeof model === 'string' ? { name: model } : model), feeds, options);
+  }
+
   /** Loads a model of the repository, or its newer version. Errors: ERR_NOT_SUPPORTED (not switched on), ERR_NOT_FOUND, those of `loadModel`. */
   async load(name: string): Promise<void> {
     this.requireControl();
@@ -339,7 +351,7 @@ export class Engine implements AsyncDisposable {
           const batcher = `${name}/${version}${this.#suffix}`;
           const { device } = this;
           const load = { all: this.#settings.load, own: this.#settingsOf(name).load };
-          const models = { run: this.#runWithin, find: this.#find };
+          const models = { run: this.#runWithin, stream: this.#streamWithin, find: this.#find };
           const servable = await loadVersion({ device, name, version, found, statistics, batcher, load, models });
           this.#batches.add(batcher, statistics);
           return servable;
@@ -380,9 +392,25 @@ export class Engine implements AsyncDisposable {
     feeds: Feeds,
     options?: ServedRunOptions,
   ): Promise<Outputs> => {
+    return this.#within(model).use((servable) => servable.run(feeds, options));
+  };
+
+  readonly #streamWithin = (model: string | ModelReference, feeds: Feeds, options?: ServedRunOptions) =>
+    streamOf(this.#within(model), feeds, options);
+
+  #within(model: string | ModelReference): Servable {
     const { name, ...which } = typeof model === 'string' ? { name: model } : model;
     const versions = this.#models.get(name);
     if (versions === undefined) throw new TensorlaneError('ERR_NOT_FOUND', `there is no model '${name}'`);
-    return versions.resolve(which).use((servable) => servable.run(feeds, options));
-  };
+    return versions.resolve(which);
+  }
+}
+
+async function* streamOf(servable: Servable, feeds: Feeds, options?: ServedRunOptions): AsyncGenerator<Outputs, void> {
+  const release = servable.hold();
+  try {
+    yield* servable.stream(feeds, options);
+  } finally {
+    release();
+  }
 }

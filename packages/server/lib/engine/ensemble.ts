@@ -19,6 +19,7 @@ export const ensemblePlatform = 'ensemble';
 
 export interface EnsembleModels {
   run(model: string | ModelReference, feeds: Feeds, options?: ServedRunOptions): Promise<Outputs>;
+  stream(model: string | ModelReference, feeds: Feeds, options?: ServedRunOptions): AsyncGenerator<Outputs, void>;
   /** What is served now. */
   find(model: ModelReference): Servable | undefined;
 }
@@ -97,6 +98,8 @@ function partOf(ensemble: string, { model }: Step, at: number, models: EnsembleM
   const what = `ensemble_scheduling: step ${at}`;
   if (leadsTo(ensemble, model.name, models)) throw wrongOption(`${what}: '${model.name}' runs '${ensemble}' itself`);
   const servable = models.find(model);
+  if (servable?.decoupled)
+    throw wrongOption(`${what}: '${model.name}' is decoupled, which steps of ensembles are not here`);
   if (servable !== undefined) return servable;
   const version = model.version === undefined ? '' : `version ${model.version} of `;
   throw new TensorlaneError('ERR_NOT_FOUND', `${what}: ${version}'${model.name}' is not loaded`);

@@ -11,10 +11,10 @@ import type { FoundConfig } from '../repository/config.js';
 import { emptyConfig, type TritonConfig } from '../triton/config.js';
 import { readLabels } from '../triton/labels.js';
 import { requireServed } from '../triton/options.js';
-import { describe } from '../triton/values.js';
+import { type Described, describe } from '../triton/values.js';
 import type { ModelReference } from './engine.js';
 import { overOf } from './over.js';
-import { type Runnable, Servable } from './servable.js';
+import { type Runnable, Servable, type ServedRunOptions } from './servable.js';
 import type { VersionStatistics } from './statistics.js';
 
 /** A value that a JS model takes or gives. -1 is a dimension that is free; without dims, any rank is. */
@@ -24,10 +24,16 @@ export interface JsValue {
   readonly dims?: readonly number[] | undefined;
 }
 
+export interface JsModels {
+  run(model: string | ModelReference, feeds: Feeds, options?: RunOptions): Promise<Outputs>;
+  /** The answers of a decoupled model as they come, and the one of any other. */
+  stream(model: string | ModelReference, feeds: Feeds, options?: RunOptions): AsyncGenerator<Outputs, void>;
+}
+
 /** What `run` of a JS model is given besides its inputs. */
 export interface JsContext {
   /** Other models of the server. Errors: those of `engine.run`. */
-  readonly models: { run(model: string | ModelReference, feeds: Feeds, options?: RunOptions): Promise<Outputs> };
+  readonly models: JsModels;
   readonly device: Device;
   /** Aborts when nobody waits for the result any more. */
   readonly signal: AbortSignal;
@@ -37,18 +43,17 @@ export interface JsContext {
 export interface JsModel {
   readonly inputs: readonly JsValue[];
   readonly outputs: readonly JsValue[];
-  run(inputs: Feeds, context: JsContext): Promise<Outputs>;
+  /** An async generator function (async function*) makes it a decoupled model: what it yields are its answers, as many as there are. */
+  run(inputs: Feeds, context: JsContext): Promise<Outputs> | AsyncGenerator<Outputs, void>;
 }
 
 export const jsPlatform = 'tensorlane_js';
 
-type RunModel = JsContext['models']['run'];
-
 let loads = 0;
 
 /** What a configuration may say of a model in JS: what it takes and gives, and what its classes are called. Errors: ERR_ARGUMENT. */
-function requireJsConfig(config: TritonConfig): void {
-  requireServed(config);
+function requireJsConfig(config: TritonConfig, isDecoupled: boolean): void {
+  requireServed(config, isDecoupled);
   const { dynamic_batching: dynamic, sequence_batching: sequences } = config;
   if (!['', 'tensorlane'].includes(config.backend))
     throw wrongOption(`backend '${config.backend}' is not that of model.mjs`);
@@ -70,12 +75,12 @@ interface JsVersion {
   readonly config: FoundConfig | undefined;
   readonly statistics: VersionStatistics;
   readonly device: Device;
-  readonly runModel: RunModel;
+  readonly models: JsModels;
 }
 
 /** Errors: ERR_MODEL (it cannot be imported), ERR_ARGUMENT (what it exports is no model, or its configuration is not of it). */
 export async function loadJs(version: JsVersion): Promise<Servable> {
-  const { name, file, config, statistics, device, runModel } = version;
+  const { name, file, config, statistics } = version;
   let module: Partial<JsModel>;
   try {
     // Node keeps a module by its URL: what is loaded anew needs another.
@@ -87,7 +92,8 @@ export async function loadJs(version: JsVersion): Promise<Servable> {
   if (typeof run !== 'function') throw new TensorlaneError('ERR_ARGUMENT', `${file} exports no function run`);
   const inputs = valuesOf(file, 'inputs', module.inputs);
   const outputs = valuesOf(file, 'outputs', module.outputs);
-  if (config !== undefined) requireJsConfig(config.config);
+  const isDecoupled = Object.prototype.toString.call(run) === '[object AsyncGeneratorFunction]';
+  if (config !== undefined) requireJsConfig(config.config, isDecoupled);
   const values = describe(config?.config ?? emptyConfig(), inputs, outputs);
   const runnable: Runnable = {
     inputs: values.inputs,
@@ -97,28 +103,75 @@ export async function loadJs(version: JsVersion): Promise<Servable> {
     parts: [],
     config: config?.config,
     ...(config === undefined ? {} : { labels: await readLabels(config) }),
-    async run(feeds, { signal, deadlineMicros, priority, outputs: wanted = values.outputs.map((one) => one.name) }) {
-      requireNames(name, 'input', values.inputs, Object.keys(feeds));
-      requireNames(name, 'output', values.outputs, wanted);
-      const missing = values.inputs.find((input) => feeds[input.name] === undefined);
-      if (missing !== undefined)
-        throw new TensorlaneError('ERR_ARGUMENT', `${name}: input '${missing.name}' is missing`);
-      const over = overOf({ signal, deadlineMicros });
-      const models = {
-        run: (model: string | ModelReference, given: Feeds, options: RunOptions = {}) =>
-          runModel(model, given, { signal: over.signal, ...(priority === undefined ? {} : { priority }), ...options }),
-      };
+    async run(feeds, options) {
+      const { over, context, wanted } = begin(version, values, feeds, options);
       const results = await over.race(
-        (async () => run(values.toModel(feeds), { models, device, signal: over.signal }))().catch((reason: unknown) => {
+        (async () => run(values.toModel(feeds), context))().catch((reason: unknown) => {
           throw own(name, reason);
         }),
       );
       return values.toClient(pick(name, results, wanted));
     },
+    ...(isDecoupled ? { stream: streamOf(version, values, run as StreamingRun) } : {}),
     stats: () => undefined,
     dispose: async () => {},
   };
   return new Servable(name, version.version, runnable, statistics);
+}
+
+type StreamingRun = (inputs: Feeds, context: JsContext) => AsyncGenerator<Outputs, void>;
+
+/** What each run begins with. Errors: ERR_ARGUMENT. */
+function begin(
+  { name, models, device }: JsVersion,
+  { inputs, outputs }: Described,
+  feeds: Feeds,
+  { signal, deadlineMicros, priority, outputs: wanted = outputs.map((one) => one.name) }: ServedRunOptions,
+) {
+  requireNames(name, 'input', inputs, Object.keys(feeds));
+  requireNames(name, 'output', outputs, wanted);
+  const missing = inputs.find((input) => feeds[input.name] === undefined);
+  if (missing !== undefined) throw new TensorlaneError('ERR_ARGUMENT', `${name}: input '${missing.name}' is missing`);
+  const over = overOf({ signal, deadlineMicros });
+  const of = (options: RunOptions = {}) => ({
+    signal: over.signal,
+    ...(priority === undefined ? {} : { priority }),
+    ...options,
+  });
+  const context: JsContext = {
+    models: {
+      run: (model, given, options) => models.run(model, given, of(options)),
+      stream: (model, given, options) => models.stream(model, given, of(options)),
+    },
+    device,
+    signal: over.signal,
+  };
+  return { over, context, wanted };
+}
+
+function streamOf(version: JsVersion, values: Described, run: StreamingRun) {
+  const { name } = version;
+  return async function* stream(feeds: Feeds, options: ServedRunOptions): AsyncGenerator<Outputs, void> {
+    const stopped = new AbortController();
+    const signal = options.signal === undefined ? stopped.signal : AbortSignal.any([options.signal, stopped.signal]);
+    const { over, context, wanted } = begin(version, values, feeds, { ...options, signal });
+    const answers = run(values.toModel(feeds), context);
+    const next = () =>
+      answers.next().catch((reason: unknown) => {
+        throw own(name, reason);
+      });
+    try {
+      for (;;) {
+        const { done, value } = await over.race(next());
+        if (done === true) return;
+        yield values.toClient(pick(name, value, wanted));
+      }
+    } finally {
+      // What it waits for at the moment it need not wait for, and we do not: it may not listen.
+      stopped.abort();
+      answers.return().catch(() => {});
+    }
+  };
 }
 
 function valuesOf(file: string, what: string, values: unknown): ValueInfo[] {

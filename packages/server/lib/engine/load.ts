@@ -40,7 +40,7 @@ export async function loadVersion(request: LoadRequest): Promise<Servable> {
       return await loadEnsemble({ name, version, found: config, statistics, models });
     }
     if (file.endsWith('.mjs')) {
-      return await loadJs({ name, version, file, config, statistics, device, runModel: models.run });
+      return await loadJs({ name, version, file, config, statistics, device, models });
     }
     const warn = (message: string) => warnOf(`${name}/${configFile}: ${message}`);
     return await loadOnnx({ device, name, version, file, statistics, batcher, load, config, warn });

@@ -4,7 +4,7 @@
 
 import type { Feeds, ModelStats, Outputs, RunOptions, ValueInfo } from 'tensorlane';
 import { TensorlaneError } from 'tensorlane';
-import { traceRun } from '../trace/run.js';
+import { type RunTrace, traceRun } from '../trace/run.js';
 import type { TritonConfig } from '../triton/config.js';
 import type { SequenceStep } from './sequences.js';
 import type { VersionStatistics } from './statistics.js';
@@ -34,6 +34,8 @@ export interface Runnable {
   /** The most rows of a batch; undefined: it has none. */
   readonly maxBatchSize?: number | undefined;
   run(feeds: Feeds, options: ServedRunOptions): Promise<Outputs>;
+  /** In place of `run`, of a decoupled model: one that answers a request as often as it likes. */
+  stream?(feeds: Feeds, options: ServedRunOptions): AsyncGenerator<Outputs, void>;
   stats(): ModelStats | undefined;
   dispose(): Promise<void>;
 }
@@ -77,6 +79,11 @@ export class Servable {
     return this.#runnable.keepsState === true;
   }
 
+  /** Whether it answers a request as often as it likes. */
+  get decoupled(): boolean {
+    return this.#runnable.stream !== undefined;
+  }
+
   get parts(): readonly string[] | undefined {
     return this.#runnable.parts;
   }
@@ -97,37 +104,104 @@ export class Servable {
 
   /** `work` has it until the promise settles. */
   async use<T>(work: (servable: this) => Promise<T>): Promise<T> {
-    this.#users++;
+    const release = this.hold();
     try {
       return await work(this);
     } finally {
-      this.#users--;
-      if (this.#users === 0) this.#onIdle?.();
+      release();
     }
   }
 
-  /** Errors: ERR_NOT_SUPPORTED (a sequence, of a model without state); those of `model.run`. */
+  /** It is not unloaded before what is given back was called, once. */
+  hold(): () => void {
+    this.#users++;
+    return () => {
+      this.#users--;
+      if (this.#users === 0) this.#onIdle?.();
+    };
+  }
+
+  /** Errors: ERR_NOT_SUPPORTED (a sequence, of a model without state; a decoupled model); those of `model.run`. */
   async run(feeds: Feeds, options: ServedRunOptions = {}): Promise<Outputs> {
-    const started = performance.now();
-    const trace = traceRun(this.name, this.version);
+    const run = this.#begin();
     try {
-      if (options.sequence !== undefined && !this.keepsState) {
+      if (this.decoupled) {
         throw new TensorlaneError(
           'ERR_NOT_SUPPORTED',
-          `sequences: model '${this.name}' keeps no state; sequence_batching in its config.pbtxt says which of its outputs are`,
+          `model '${this.name}' is decoupled, it answers a request as often as it likes: ask it by ModelStreamInfer, generate_stream or stream()`,
         );
       }
-      const observed = trace === undefined ? options : { ...options, observer: trace.observer };
-      const work = () => this.#runnable.run(feeds, observed);
-      const outputs = await (trace?.around === undefined ? work() : trace.around(work));
-      this.statistics.succeeded(performance.now() - started);
-      trace?.end();
+      const outputs = await within(run.trace, () => this.#runnable.run(feeds, this.#observed(options, run.trace)));
+      run.succeeded();
       return outputs;
     } catch (error) {
-      trace?.end(error);
-      this.statistics.failed(performance.now() - started, isAbort(error));
+      run.failed(error);
       throw error;
     }
+  }
+
+  /**
+   * The answers of a decoupled model as they come, and the one of any other. Who stops taking them ends it. Errors: those of `run`, whenever
+   * they come.
+   */
+  async *stream(feeds: Feeds, options: ServedRunOptions = {}): AsyncGenerator<Outputs, void> {
+    if (!this.decoupled) {
+      yield await this.run(feeds, options);
+      return;
+    }
+    const run = this.#begin();
+    let answers: AsyncGenerator<Outputs, void> | undefined;
+    let index = 0;
+    let isOver = false;
+    try {
+      answers = this.#runnable.stream!(feeds, this.#observed(options, run.trace));
+      for (; ; index++) {
+        const started = performance.now();
+        const { done, value } = await within(run.trace, () => answers!.next());
+        if (done === true) break;
+        this.statistics.responded(index, 'success', performance.now() - started);
+        yield value;
+      }
+      isOver = true;
+      this.statistics.responded(index, 'empty', 0);
+      run.succeeded();
+    } catch (error) {
+      isOver = true;
+      this.statistics.responded(index, isAbort(error) ? 'cancelled' : 'failure', 0);
+      run.failed(error);
+      throw error;
+    } finally {
+      if (!isOver) {
+        await answers?.return();
+        run.failed(new TensorlaneError('ERR_ABORTED', 'nobody takes its answers any more'));
+      }
+    }
+  }
+
+  #begin() {
+    const started = performance.now();
+    const trace = traceRun(this.name, this.version);
+    return {
+      trace,
+      succeeded: () => {
+        this.statistics.succeeded(performance.now() - started);
+        trace?.end();
+      },
+      failed: (error: unknown) => {
+        trace?.end(error);
+        this.statistics.failed(performance.now() - started, isAbort(error));
+      },
+    };
+  }
+
+  #observed(options: ServedRunOptions, trace: RunTrace | undefined): ServedRunOptions {
+    if (options.sequence !== undefined && !this.keepsState) {
+      throw new TensorlaneError(
+        'ERR_NOT_SUPPORTED',
+        `sequences: model '${this.name}' keeps no state; sequence_batching in its config.pbtxt says which of its outputs are`,
+      );
+    }
+    return trace === undefined ? options : { ...options, observer: trace.observer };
   }
 
   /** To be called when nobody can come by it any more: waits for who has it, and gives it back. */
@@ -145,3 +219,8 @@ export class Servable {
 }
 
 const isAbort = (error: unknown) => error instanceof TensorlaneError && error.code === 'ERR_ABORTED';
+
+/** So that what it runs in turn is known as its own. */
+function within<T>(trace: RunTrace | undefined, work: () => T): T {
+  return trace?.around === undefined ? work() : trace.around(work);
+}

@@ -11,6 +11,18 @@ export interface Duration {
 
 const none = (): Duration => ({ count: 0, millis: 0 });
 
+export interface Responses {
+  /** From the answer before it. */
+  readonly success: Duration;
+  readonly failure: Duration;
+  /** There was none more. */
+  readonly empty: Duration;
+  readonly cancelled: Duration;
+}
+
+/** Of all further answers of a request the statistics are one. */
+const mostResponses = 1000;
+
 export class VersionStatistics {
   readonly success = none();
   readonly failure = none();
@@ -21,6 +33,8 @@ export class VersionStatistics {
   readonly computed = none();
   /** By the rows of batches. */
   readonly batches = new Map<number, Duration>();
+  /** Of a decoupled model, by which of a request's answers they were: those that came, and how it ended instead. */
+  readonly responses = new Map<number, Responses>();
   /** Of loads before the present one. */
   #before = { rows: 0, executions: 0, queued: none() };
 
@@ -32,6 +46,16 @@ export class VersionStatistics {
   failed(millis: number, isCancelled: boolean): void {
     add(isCancelled ? this.cancelled : this.failure, millis);
     this.lastInference = Date.now();
+  }
+
+  responded(index: number, how: keyof Responses, millis: number): void {
+    const at = Math.min(index, mostResponses);
+    let entry = this.responses.get(at);
+    if (entry === undefined) {
+      entry = { success: none(), failure: none(), empty: none(), cancelled: none() };
+      this.responses.set(at, entry);
+    }
+    add(entry[how], millis);
   }
 
   batch({ requests, rows, computeMicros }: BatchEvent): void {

@@ -8,12 +8,13 @@ import type { Engine, ModelReference } from '../engine/engine.js';
 import type { Servable, ServedRunOptions } from '../engine/servable.js';
 import type { JsonObject } from '../json/parse.js';
 import { elementsOf } from '../json/tensor.js';
+import { tracedCall } from '../trace/request.js';
 import { modelConfigMessage } from '../triton/answer.js';
 import { bytesOf, tensorOfBytes, text } from '../v2/binary.js';
 import { classesIn } from '../v2/classification.js';
 import type { RequestedOutput } from '../v2/infer.js';
 import { modelMetadata, serverMetadata } from '../v2/metadata.js';
-import { runOptions, versionOf, wholeAt } from '../v2/parameters.js';
+import { flagAt, runOptions, versionOf, wholeAt } from '../v2/parameters.js';
 import { outputTensor, placeParameters } from '../v2/reply.js';
 import { indexEntries } from '../v2/repository.js';
 import { logSettings, traceSettings } from '../v2/settings.js';
@@ -28,7 +29,19 @@ import {
 } from '../v2/shared-memory.js';
 import { modelStatistics } from '../v2/statistics.js';
 import { type Long, toBits, toExact, toNumber } from './longs.js';
-import { type Around, addService, type Call, callOf, clientOf, type Message, type Sized } from './service.js';
+import {
+  type Around,
+  addService,
+  type Call,
+  callOf,
+  clientOf,
+  headerOf,
+  type Message,
+  modelIn,
+  type Sized,
+} from './service.js';
+
+type InferStream = ServerDuplexStream<Sized, object>;
 
 export const inferenceService = 'inference.GRPCInferenceService';
 
@@ -51,7 +64,7 @@ export function addInference(server: Server, engine: Engine, around: Around): vo
     ...sharedMemory(engine),
   };
   addService(server, inferenceService, around, unary, {
-    ModelStreamInfer: (call: ServerDuplexStream<Sized, object>) => streamInfer(engine, around, call),
+    ModelStreamInfer: (call: InferStream) => streamInfer(engine, around, call),
   });
 }
 
@@ -119,24 +132,49 @@ async function control(what: 'load' | 'unload', engine: Engine, request: Message
 }
 
 async function infer(engine: Engine, request: Message, call: Call): Promise<object> {
-  const model = referenceOf(request.model_name, request.model_version);
-  return engine.use(model, async (servable) => {
-    const parameters = parametersOf(request.parameters);
-    const outputs = (request.outputs as Message[]).map(({ name, parameters: own }) => {
-      const called = `output '${name.slice(0, 100)}'`;
-      const said = parametersOf(own);
-      return { name: name as string, classes: classesIn(said, called), place: placeIn(said, called) };
-    });
-    const options: ServedRunOptions = {
-      signal: call.signal,
-      ...runOptions(servable, parameters),
-      ...deadline(call.deadlineMicros(), wholeAt(parameters, 'deadline')),
-      ...(outputs.length === 0 ? {} : { outputs: [...new Set(outputs.map(({ name }) => name))] }),
-    };
-    const results = await servable.run(await feedsOf(engine, request), options);
-    const wanted: readonly Wanted[] = outputs.length > 0 ? outputs : servable.outputs.map(({ name }) => ({ name }));
-    return reply(engine, servable, request.id, wanted, results);
+  return engine.use(referenceOf(request.model_name, request.model_version), async (servable) => {
+    const { feeds, options, wanted } = await readRequest(engine, servable, request, call);
+    return reply(engine, servable, request.id, wanted, await servable.run(feeds, options));
   });
+}
+
+/** The answers of a decoupled model as they come, and the one of any other. Each says whether it is the last. */
+async function* inferAll(engine: Engine, request: Message, call: Call): AsyncGenerator<object, void> {
+  const servable = engine.resolve(referenceOf(request.model_name, request.model_version));
+  const release = servable.hold();
+  try {
+    const { feeds, options, wanted, parameters } = await readRequest(engine, servable, request, call);
+    for await (const results of servable.stream(feeds, options)) {
+      const answer = await reply(engine, servable, request.id, wanted, results);
+      yield { ...answer, ...finality(!servable.decoupled) };
+    }
+    // Whether there is one more is known when there is none.
+    if (servable.decoupled && flagAt(parameters, 'triton_enable_empty_final_response') === true) {
+      const { name, version } = servable;
+      yield { model_name: name, model_version: String(version), id: request.id, ...finality(true) };
+    }
+  } finally {
+    release();
+  }
+}
+
+const finality = (isFinal: boolean) => ({ parameters: { triton_final_response: { bool_param: isFinal } } });
+
+async function readRequest(engine: Engine, servable: Servable, request: Message, call: Call) {
+  const parameters = parametersOf(request.parameters);
+  const outputs = (request.outputs as Message[]).map(({ name, parameters: own }) => {
+    const called = `output '${name.slice(0, 100)}'`;
+    const said = parametersOf(own);
+    return { name: name as string, classes: classesIn(said, called), place: placeIn(said, called) };
+  });
+  const options: ServedRunOptions = {
+    signal: call.signal,
+    ...runOptions(servable, parameters),
+    ...deadline(call.deadlineMicros(), wholeAt(parameters, 'deadline')),
+    ...(outputs.length === 0 ? {} : { outputs: [...new Set(outputs.map(({ name }) => name))] }),
+  };
+  const wanted: readonly Wanted[] = outputs.length > 0 ? outputs : servable.outputs.map(({ name }) => ({ name }));
+  return { feeds: await feedsOf(engine, request), options, wanted, parameters };
 }
 
 type Wanted = Pick<RequestedOutput, 'name' | 'classes' | 'place'>;
@@ -267,20 +305,35 @@ export function tensorOfValues(
 const mostAtOnce = 256;
 
 /** Answers come as they are ready, each with its request's id; a failure is told in its place, and the stream goes on. */
-function streamInfer(engine: Engine, around: Around, stream: ServerDuplexStream<Sized, object>): void {
+function streamInfer(engine: Engine, { budget, tracing, log }: Around, stream: InferStream): void {
   const call = callOf(stream);
+  const client = clientOf(stream);
+  const path = stream.getPath();
+  const header = headerOf(stream.metadata);
   let running = 0;
   let hasEnded = false;
+  const answerAll = async (message: Message) => {
+    for await (const infer_response of inferAll(engine, message, call)) {
+      if (call.signal.aborted) return;
+      if (!stream.write({ error_message: '', infer_response })) await taken(stream);
+    }
+  };
   const answerOne = async ({ message, bytes }: Sized) => {
-    const lease = around.budget.lease(clientOf(stream));
+    const lease = budget.lease(client);
+    const started = performance.now();
+    let status = 'OK';
     try {
       lease.take(bytes);
-      stream.write({ error_message: '', infer_response: await infer(engine, message, call) });
+      const model = modelIn(path, message);
+      await tracedCall({ tracing, path, model, header, work: () => answerAll(message) });
     } catch (error) {
+      const failure = told(error);
+      status = failure.status;
       const { model_name, model_version, id } = message;
-      stream.write({ error_message: told(error).message, infer_response: { model_name, model_version, id } });
+      stream.write({ error_message: failure.message, infer_response: { model_name, model_version, id } });
     } finally {
       lease.release();
+      log.call(path, status, performance.now() - started, client);
     }
     running--;
     if (hasEnded && running === 0) stream.end();
@@ -295,5 +348,16 @@ function streamInfer(engine: Engine, around: Around, stream: ServerDuplexStream<
   stream.on('end', () => {
     hasEnded = true;
     if (running === 0) stream.end();
+  });
+}
+
+/** When the client has taken what was written, or is not there any more. */
+function taken(stream: InferStream): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off('drain', done).off('cancelled', done).off('close', done);
+      resolve();
+    };
+    stream.on('drain', done).on('cancelled', done).on('close', done);
   });
 }

@@ -22,6 +22,8 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string>>;
   /** Sent one after the other. */
   readonly body: string | readonly Uint8Array[];
+  /** What is sent in place of a body, as it comes. It is taken to its end, or told that it is not; and tells failures itself. */
+  readonly events?: AsyncIterableIterator<string> | undefined;
 }
 
 /** Gives the answer to what it is asked; undefined, where the path is none of its own. */

@@ -2,11 +2,13 @@
 //
 // The rule: it has its own parser of bodies, its routes alone see it, and what the application has of parsers, hooks and routes stays.
 
+import type { OutgoingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { flagOf, objectOf, wrongOption } from '../core/options.js';
 import { Engine } from '../engine/engine.js';
 import { type EngineOptions, engineOptionNames } from '../engine/options.js';
+import { sendEvents } from './events.js';
 import { leastUncopied, lengthOf } from './exchange.js';
 import { checkLimits, type LimitOptions } from './limits.js';
 import { pathOf } from './node.js';
@@ -55,7 +57,12 @@ export function mount(app: FastifyInstance, service: Service, prefix: string): v
   app.addHook('preClose', async () => service.retire());
   const handler = async (request: FastifyRequest, reply: FastifyReply) => {
     const path = pathOf(request.raw.url ?? '/').slice(prefix.length);
-    const { status, headers, body } = await service.respond(request.raw, reply.raw, path);
+    const { status, headers, body, events } = await service.respond(request.raw, reply.raw, path);
+    if (events !== undefined) {
+      reply.hijack();
+      reply.raw.writeHead(status, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...headers });
+      return sendEvents(request.raw, reply.raw, events, service);
+    }
     reply.code(status).headers(headers);
     const sent = reply.send(typeof body === 'string' ? body : sendable(body, reply));
     // It is a promise of all bytes being sent, which is only waited for where none of them are yet: fastify would take it for unanswered.

@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { flagOf, objectOf, shown, wrongOption } from '../core/options.js';
 import type { Engine } from '../engine/engine.js';
+import { sendEvents } from './events.js';
 import { leastUncopied, lengthOf } from './exchange.js';
 import { checkLimits, type LimitOptions } from './limits.js';
 import { pathOf } from './node.js';
@@ -37,13 +38,18 @@ export function createHandler(engine: Engine, options: HandlerOptions = {}): Nod
       next();
       return;
     }
-    void service.respond(request, response, path).then(({ status, headers, body }) => {
+    void service.respond(request, response, path).then(({ status, headers, body, events }) => {
+      if (events !== undefined) {
+        response.writeHead(status, headers);
+        return sendEvents(request, response, events, service);
+      }
       const parts = typeof body === 'string' ? [Buffer.from(body)] : body;
       response.writeHead(status, { ...headers, 'content-length': lengthOf(parts) });
       response.cork();
       for (const part of parts) response.write(part);
       response.uncork();
       response.end();
+      return undefined;
     });
   };
 }
@@ -53,12 +59,26 @@ export function createFetchHandler(engine: Engine, options: HandlerOptions = {})
   const { service, prefix } = serviceOf(engine, options);
   return async (request) => {
     const path = within(prefix, new URL(request.url).pathname);
-    const { status, headers, body } = await service.respondToFetch(request, path);
+    const { status, headers, body, events } = await service.respondToFetch(request, path);
+    if (events !== undefined) return new Response(eventStream(events), { status, headers });
     if (typeof body === 'string') return new Response(body, { status, headers });
     const length = lengthOf(body);
     if (length < leastUncopied) return new Response(Buffer.concat(body), { status, headers });
     return new Response(streamOf(body), { status, headers: { ...headers, 'content-length': String(length) } });
   };
+}
+
+function eventStream(events: AsyncIterator<string>): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await events.next();
+      if (done === true) controller.close();
+      else controller.enqueue(Buffer.from(value));
+    },
+    async cancel() {
+      await events.return?.();
+    },
+  });
 }
 
 /** Of the parts, from where they lie. */

@@ -116,8 +116,8 @@ export function pathOf(url: string): string {
 
 /** An answer that is compressed if the client takes that, and there is enough of it. Tensors in bytes are left as they are, as Triton has it. */
 export async function compressed(answer: Answer, accepted: string | undefined): Promise<Answer> {
-  const { body, headers } = answer;
-  if (accepted === undefined) return answer;
+  const { body, headers, events } = answer;
+  if (accepted === undefined || events !== undefined) return answer;
   if (typeof body !== 'string' && headers['content-type'] !== 'application/json') return answer;
   if ((typeof body === 'string' ? body.length : lengthOf(body)) < leastCompressed) return answer;
   const encoding = encodingOf(accepted);

@@ -14,7 +14,8 @@ import { tensorflowServing } from '../tfs/protocol.js';
 import { tracedRequest } from '../trace/request.js';
 import type { Tracing } from '../trace/settings.js';
 import { openInference } from '../v2/protocol.js';
-import { ByteBudget } from './budget.js';
+import { ByteBudget, type Lease } from './budget.js';
+import { ending } from './events.js';
 import { type Answer, type Exchange, jsonAnswer, type Protocol, retryAfter } from './exchange.js';
 import { FetchExchange } from './fetch.js';
 import type { Limits } from './limits.js';
@@ -35,7 +36,7 @@ export interface ServiceOptions {
 export class Service {
   readonly budget: ByteBudget;
   readonly #tracing: Tracing;
-  readonly #limits: Limits;
+  readonly limits: Limits;
   readonly #protocols: readonly Protocol[];
   readonly #guard: Guard | undefined;
   readonly #own: readonly string[];
@@ -44,7 +45,7 @@ export class Service {
   constructor(engine: Engine, limits: Limits, options: ServiceOptions = {}) {
     const { metrics = false, openapi = false, page: hasPage = false, guard, logging } = options;
     this.#tracing = engine.tracing;
-    this.#limits = limits;
+    this.limits = limits;
     this.#guard = guard;
     this.budget = new ByteBudget(limits);
     this.#protocols = [
@@ -60,6 +61,10 @@ export class Service {
   /** Paths of its own besides those of the protocols. */
   get ownPaths(): readonly string[] {
     return this.#own;
+  }
+
+  get retired(): boolean {
+    return this.#isRetired;
   }
 
   /** From now on no connection is kept for a next request. */
@@ -86,28 +91,23 @@ export class Service {
   /** What is to be sent to a request of the web's. Never rejects. */
   async respondToFetch(request: Request, path: string): Promise<Answer> {
     const lease = this.budget.lease();
-    try {
-      const exchange = new FetchExchange(request, path, this.#limits, lease);
-      return await compressed(await this.answer(exchange), exchange.header('accept-encoding'));
-    } finally {
-      lease.release();
-    }
+    const exchange = new FetchExchange(request, path, this.limits, lease);
+    return leased(lease, async () => compressed(await this.answer(exchange), exchange.header('accept-encoding')));
   }
 
   /** What is to be sent to a request of node:http. Never rejects. */
   async respond(message: IncomingMessage, response: ServerResponse, path: string): Promise<Answer> {
     const lease = this.budget.lease(message.socket.remoteAddress ?? 'local');
-    try {
-      const exchange = new NodeExchange(message, response, path, this.#limits, lease);
+    return leased(lease, async () => {
+      const exchange = new NodeExchange(message, response, path, this.limits, lease);
       const refusal = this.#refusal(message, exchange);
       const answer = refusal ?? (await compressed(await this.answer(exchange), exchange.header('accept-encoding')));
-      watchAnswer(message, response, this.#limits);
+      // What comes as it comes may take its time.
+      if (answer.events === undefined) watchAnswer(message, response, this.limits);
       // What was not read of the body is in the way of the next request.
       if (message.httpVersionMajor > 1 || (message.complete && !this.#isRetired)) return answer;
       return { ...answer, headers: { ...answer.headers, connection: 'close' } };
-    } finally {
-      lease.release();
-    }
+    });
   }
 
   /** Of what nothing is asked, not even its body. */
@@ -137,4 +137,17 @@ function requireOwnPage(exchange: Exchange): void {
   const site = exchange.header('sec-fetch-site');
   if (method === 'GET' || method === 'HEAD' || (site !== 'cross-site' && site !== 'same-site')) return;
   throw new Refusal('PERMISSION_DENIED', 'requests from pages of other sites are not taken here');
+}
+
+/** A stream of events is not answered before its end. */
+async function leased(lease: Lease, work: () => Promise<Answer>): Promise<Answer> {
+  let isStream = false;
+  try {
+    const answer = await work();
+    if (answer.events === undefined) return answer;
+    isStream = true;
+    return { ...answer, events: ending(answer.events, () => lease.release()) };
+  } finally {
+    if (!isStream) lease.release();
+  }
 }

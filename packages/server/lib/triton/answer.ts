@@ -31,6 +31,7 @@ function completed(servable: Servable): TritonConfig {
     max_batch_size: config.max_batch_size || (isBatched ? maxBatchSize : 0),
     input: config.input.length > 0 ? config.input : inputs.flatMap((one) => described(one, isBatched, ofInput)),
     output: config.output.length > 0 ? config.output : outputs.flatMap((one) => described(one, isBatched, ofOutput)),
+    model_transaction_policy: servable.decoupled ? { decoupled: true } : config.model_transaction_policy,
     default_model_filename: config.default_model_filename || (isOnnx ? 'model.onnx' : ''),
   };
 }

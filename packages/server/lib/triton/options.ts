@@ -50,8 +50,8 @@ export function onnxMeaning(config: TritonConfig, { kind, index }: Device['info'
   };
 }
 
-/** What is neither an ONNX file's nor an ensemble's to have. Errors: ERR_ARGUMENT. */
-export function requireServed(config: TritonConfig): void {
+/** What is neither an ONNX file's nor an ensemble's to have; a model in JS may be decoupled. Errors: ERR_ARGUMENT. */
+export function requireServed(config: TritonConfig, isDecoupled = false): void {
   const refuse = (isThere: unknown, why: string) => {
     if (isThere) throw wrongOption(why);
   };
@@ -59,7 +59,10 @@ export function requireServed(config: TritonConfig): void {
   refuse(config.max_batch_size < 0, `max_batch_size must be at least 0, got ${config.max_batch_size}`);
   refuse(config.batch_input.length, 'batch_input is not served here: batches are put together by rows');
   refuse(config.batch_output.length, 'batch_output is not served here: batches are taken apart by rows');
-  refuse(config.model_transaction_policy?.decoupled, 'model_transaction_policy: decoupled models are not served here');
+  refuse(
+    config.model_transaction_policy?.decoupled && !isDecoupled,
+    'model_transaction_policy: a decoupled model is a model.mjs whose run is an async generator (async function*)',
+  );
   refuse(config.model_repository_agents?.agents.length, 'model_repository_agents are not run here');
   refuse(Object.keys(config.cc_model_filenames).length, 'cc_model_filenames are not told apart here');
   refuse(

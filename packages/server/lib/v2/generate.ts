@@ -5,49 +5,86 @@
 
 import { type Outputs, type Tensor, TensorlaneError, type ValueInfo } from 'tensorlane';
 import { byType } from '../core/dtypes.js';
-import { invalid } from '../core/errors.js';
+import { invalid, told } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
 import type { Servable } from '../engine/servable.js';
 import { deadlineOf } from '../http/deadline.js';
+import { ending } from '../http/events.js';
 import { type Answer, type Exchange, textAnswer } from '../http/exchange.js';
 import type { JsonObject, JsonValue } from '../json/parse.js';
 import { tensorOf } from '../json/tensor.js';
 import { objectAt, objectIn, runOptions, wholeAt } from './parameters.js';
 import { elementsText, servedTensor } from './reply.js';
 
+/** Of a model that answers once, to a request as this. */
 export async function generate(engine: Engine, exchange: Exchange, model: ModelReference): Promise<Answer> {
-  return textAnswer(200, await generated(engine, exchange, model));
+  const { text, answers } = await begin(engine, exchange, model);
+  const first = await answers.next();
+  const second = first.done === true ? first : await answers.next();
+  if (second.done !== true) await answers.return?.();
+  if (first.done !== true && second.done === true) return textAnswer(200, await text(first.value));
+  throw invalid(
+    'generate expects model to produce exactly 1 response, use generate stream for model that generates various number of responses',
+  );
 }
 
-/** One event, as a model here answers once; what fails before is told as JSON. */
+/** An event for each answer; what fails before the first is told as JSON, and what fails later as an event. */
 export async function generateStream(engine: Engine, exchange: Exchange, model: ModelReference): Promise<Answer> {
-  const body = `data: ${await generated(engine, exchange, model)}\n\n`;
-  return { status: 200, headers: { 'content-type': 'text/event-stream; charset=utf-8' }, body };
+  const { text, answers } = await begin(engine, exchange, model);
+  const first = await answers.next();
+  const events = async function* () {
+    try {
+      for (let next = first; next.done !== true; next = await answers.next()) yield eventOf(await text(next.value));
+    } catch (error) {
+      yield eventOf(JSON.stringify({ error: told(error).message }));
+    }
+  };
+  const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' };
+  return { status: 200, headers, body: '', events: ending(events(), () => void answers.return?.()) };
 }
 
-async function generated(engine: Engine, exchange: Exchange, model: ModelReference): Promise<string> {
+const eventOf = (text: string) => `data: ${text}\n\n`;
+
+interface Generation {
+  /** An answer as JSON. */
+  text(outputs: Outputs): Promise<string>;
+  /** The model is not unloaded before their end. */
+  readonly answers: AsyncIterator<Outputs>;
+}
+
+async function begin(engine: Engine, exchange: Exchange, model: ModelReference): Promise<Generation> {
   // A model that is not there needs no body.
   engine.resolve(model);
   const body = await objectIn(exchange);
-  return engine.use(model, async (servable) => {
-    const { id, parameters: _, ...given } = body;
-    if (id !== undefined && typeof id !== 'string') throw invalid("'id' must be a string");
-    const said = { ...objectAt(body, 'parameters', 'parameters'), ...given };
-    const isInput = (name: string) => servable.inputs.some((input) => input.name === name);
-    const entries = Object.entries(said);
-    const parameters = Object.fromEntries(entries.filter(([name]) => !isInput(name))) as JsonObject;
-    const feeds: Record<string, Tensor> = {};
-    for (const [name, value] of entries) {
-      const info = servable.inputs.find((input) => input.name === name);
-      if (info !== undefined) feeds[name] = await tensorOfValue(info, value);
-    }
-    const outputs = await servable.run(feeds, {
+  const servable = engine.resolve(model);
+  const release = servable.hold();
+  try {
+    const { id, feeds, parameters } = await readRequest(servable, body);
+    const answers = servable.stream(feeds, {
       signal: exchange.signal,
       ...runOptions(servable, parameters),
       ...deadlineOf(exchange, wholeAt(parameters, 'deadline')),
     });
-    return answerText(servable, id, outputs);
-  });
+    return { text: (outputs) => answerText(servable, id, outputs), answers: ending(answers, release) };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+async function readRequest(servable: Servable, body: JsonObject) {
+  const { id, parameters: _, ...given } = body;
+  if (id !== undefined && typeof id !== 'string') throw invalid("'id' must be a string");
+  const said = { ...objectAt(body, 'parameters', 'parameters'), ...given };
+  const isInput = (name: string) => servable.inputs.some((input) => input.name === name);
+  const entries = Object.entries(said);
+  const parameters = Object.fromEntries(entries.filter(([name]) => !isInput(name))) as JsonObject;
+  const feeds: Record<string, Tensor> = {};
+  for (const [name, value] of entries) {
+    const info = servable.inputs.find((input) => input.name === name);
+    if (info !== undefined) feeds[name] = await tensorOfValue(info, value);
+  }
+  return { id, feeds, parameters };
 }
 
 /** A value is one element, a list as many; dimensions before it are 1. Errors: INVALID_ARGUMENT. */

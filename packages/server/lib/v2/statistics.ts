@@ -2,7 +2,7 @@
 
 import type { Engine, ModelReference } from '../engine/engine.js';
 import type { Servable } from '../engine/servable.js';
-import type { Duration } from '../engine/statistics.js';
+import type { Duration, Responses } from '../engine/statistics.js';
 
 /** Errors: ERR_NOT_FOUND. */
 export function modelStatistics(engine: Engine, model: ModelReference | undefined) {
@@ -16,7 +16,7 @@ function servables(engine: Engine, model: ModelReference | undefined): Servable[
 
 function statisticsOf(servable: Servable) {
   const { name, version, statistics } = servable;
-  const { success, failure, cancelled, lastInference, computed, batches } = statistics;
+  const { success, failure, cancelled, lastInference, computed, batches, responses } = statistics;
   const { rows, executions, queued } = statistics.total(servable.stats());
   return {
     name,
@@ -38,7 +38,18 @@ function statisticsOf(servable: Servable) {
       .sort(([a], [b]) => a - b)
       .map(([size, duration]) => ({ batch_size: size, ...phases(duration) })),
     memory_usage: [],
-    response_stats: {},
+    response_stats: Object.fromEntries([...responses].map(([index, one]) => [String(index), responseStatistics(one)])),
+  };
+}
+
+function responseStatistics({ success, failure, empty, cancelled }: Responses) {
+  return {
+    compute_infer: nanos(success),
+    compute_output: { count: success.count, ns: 0 },
+    success: nanos(success),
+    fail: nanos(failure),
+    empty_response: nanos(empty),
+    cancel: nanos(cancelled),
   };
 }
 
