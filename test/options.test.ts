@@ -167,6 +167,7 @@ const noOptions = [
 const alsoTakes: Readonly<Record<string, readonly unknown[]>> = {
   open: ['stream'],
   'loadModel: batching': [false],
+  'batching.padVariableLength': [false],
   warmup: [false],
   tensor: [[1]],
 };

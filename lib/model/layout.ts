@@ -70,9 +70,10 @@ export class Layout {
   constructor(
     { inputs, outputs, overridable = [] }: DescribedModel,
     axes: BatchAxisOptions = {},
-    padding?: PaddingOptions,
+    asked?: PaddingOptions | true,
   ) {
     const described = { inputs: inputs.map(layoutOf), outputs: outputs.map(layoutOf) };
+    const padding = asked === true ? foundPadding(described.inputs, axes) : asked;
     this.overridable = overridable.map(infoOf);
     checkNames('batching.batchAxis.inputs', Object.keys(axes.inputs ?? {}), described.inputs);
     checkNames('batching.batchAxis.outputs', Object.keys(axes.outputs ?? {}), described.outputs);
@@ -196,6 +197,24 @@ function checkAxis(what: string, { name, dims }: ValueLayout, axis: number | und
   if (axis === undefined || axis === 0 || axis < dims.length) return;
   const shape = `[${dims.join(', ')}]`;
   throw new TensorlaneError('ERR_ARGUMENT', `${what}.${name} must be an axis of ${shape} or null, got ${axis}`);
+}
+
+/** Of inputs that have one length: each at most one free axis beside the batch's, of numbers, and all of them one name. */
+function foundPadding(inputs: readonly ValueLayout[], axes: BatchAxisOptions): PaddingOptions | undefined {
+  const found = inputs.flatMap(({ name, type, dims, dimNames }) => {
+    const batch = axisOf(own(axes.inputs, name));
+    const canPad =
+      type !== undefined && type !== 'string' && !isPacked(type) && batch !== undefined && dims[batch] === -1;
+    return dims.flatMap((dim, axis) =>
+      dim === -1 && axis !== batch ? [{ name, axis, canPad, called: dimNames[axis] }] : [],
+    );
+  });
+  const [first] = found;
+  const areOne =
+    first?.called !== undefined &&
+    found.every(({ canPad, called }) => canPad && called === first.called) &&
+    new Set(found.map(({ name }) => name)).size === found.length;
+  return areOne ? { inputs: Object.fromEntries(found.map(({ name, axis }) => [name, { axis }])) } : undefined;
 }
 
 function checkPadding(

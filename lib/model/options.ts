@@ -48,8 +48,11 @@ export interface BatchingOptions extends Omit<BatcherOptions, 'concurrency'> {
   required?: boolean | undefined;
   /** Which axes are the batch, where they are not the leading ones. */
   batchAxis?: BatchAxisOptions | undefined;
-  /** Lets requests of different lengths share batches. */
-  padVariableLength?: PaddingOptions | undefined;
+  /**
+   * Lets requests of different lengths share batches. true: of a model whose inputs have one length, each at most one free axis beside the batch's
+   * and all of one name, these axes are padded with zeros; of others nothing is.
+   */
+  padVariableLength?: PaddingOptions | boolean | undefined;
 }
 
 /** By name, for inputs and outputs. null: not of the batch. An input like that (a sampling rate) shares batches with equal ones. */
@@ -140,7 +143,8 @@ export interface ModelSettings {
   readonly independentRows: boolean;
   readonly finding: BatchingFinding | undefined;
   readonly batchAxis: BatchAxisOptions;
-  readonly padding: PaddingOptions | undefined;
+  /** true: as the model's inputs have it. */
+  readonly padding: PaddingOptions | true | undefined;
   /** 0: not given. */
   readonly threads: number;
   readonly rateLimiter: { readonly resources: number; readonly weight: number };
@@ -250,8 +254,9 @@ function checkedAxes(axes: BatchAxisOptions): BatchAxisOptions {
   return axes;
 }
 
-function checkedPadding(padding: PaddingOptions): PaddingOptions {
+function checkedPadding(padding: PaddingOptions | boolean): PaddingOptions | true | undefined {
   const name = 'batching.padVariableLength';
+  if (typeof padding === 'boolean') return padding || undefined;
   refuseUnknown(plainObject(name, padding), paddingNames, name);
   const inputs = Object.entries(plainObject(`${name}.inputs`, padding.inputs));
   if (inputs.length === 0) throw new TensorlaneError('ERR_ARGUMENT', `${name}.inputs must name at least one input`);

@@ -103,6 +103,35 @@ describe('ragged inputs, padded to one length', () => {
     expect(model.stats().batches.sizes).toEqual({ 4: 1, 2: 1, 1: 3 });
   });
 
+  test('true finds the one length of the inputs, and pads with zeros; where there is not one, it pads nothing', async () => {
+    const batching = { padVariableLength: true, maxQueueDelayMicros: 100_000 };
+    await using model = await device.loadModel(models.masked(), { batching });
+    await using alone = await device.loadModel(models.masked(), { batching: false });
+    const requests = [5, 6, 7, 8].map((length) => ({
+      x: wholes([1, length, 2], length),
+      mask: maskOf('int64', [1, length]),
+    }));
+    const results = await together(model, requests);
+    for (const [i, request] of requests.entries()) expectSame(results[i]!, await alone.run(request), `request ${i}`);
+    expect(model.stats().batches.sizes).toEqual({ 4: 1 });
+    const others: readonly [string, Uint8Array][] = [
+      ['two lengths', models.identity('float32', ['N', 'L', 'M'])],
+      ['no name', models.identity('float32', ['N', null])],
+      ['strings', models.identity('string', ['N', 'L'])],
+      ['none', models.square({ features: 2 })],
+      ['no batch', models.identity('float32', [2, 'L'])],
+    ];
+    for (const [name, bytes] of others) {
+      await using other = await device.loadModel(bytes, { batching: { ...batching, required: false } });
+      const { type, dims } = other.inputs[0]!;
+      const own = (dims as number[]).map((dim) => (dim === -1 ? 3 : dim));
+      const data = type === 'string' ? new Array<string>(9).fill('a') : floats(own, 1).data;
+      const given = Object.fromEntries(other.inputs.map((input) => [input.name, { type, data, dims: own } as Tensor]));
+      const { [other.outputs[0]!.name]: output } = await other.run(given);
+      expect([name, output!.dims]).toEqual([name, own]);
+    }
+  });
+
   test('several inputs are padded together, each on its axis and with its value', async () => {
     const dims = { x: ['N', 'L'], z: ['L', 'N'] };
     const bytes = models.model({
@@ -289,7 +318,7 @@ describe('batches filled up to allowed sizes', () => {
 
 const x = { axis: 1 };
 test.each<[string, () => Uint8Array, unknown, RegExp, object?]>([
-  ['false', models.masked, false, /padVariableLength must be an object, got false/],
+  ['a number', models.masked, 1, /padVariableLength must be an object, got 1/],
   ['without inputs', models.masked, { inputs: {} }, /padVariableLength\.inputs must name at least one input/],
   ['unknown', models.masked, { input: {} }, /padVariableLength: there is no option 'input'/],
   [

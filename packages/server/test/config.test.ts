@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { tensor } from 'tensorlane';
 import { expect, test } from 'vitest';
-import { fixedBatch, square } from '../../../test/support/onnx-builder.js';
+import { fixedBatch, identity, square } from '../../../test/support/onnx-builder.js';
 import { readBatchingFile, readConfigFile, readModelConfigFile, readServingFile } from '../lib/index.js';
 import { folderOf, startEngine } from './support.js';
 
@@ -106,7 +106,7 @@ test('batching parameters become options', () => {
   expect(readBatchingFile(join(folder, 'json'))).toEqual({
     batching: { required: false, maxBatchSize: 16, maxQueueDelayMicros: 0 },
   });
-  expect(() => readBatchingFile(join(folder, 'pads'))).toThrow(/padVariableLength/);
+  expect(readBatchingFile(join(folder, 'pads')).batching).toMatchObject({ padVariableLength: true });
   expect(() => readBatchingFile(join(folder, 'wrong'))).toThrow(/BatchingParameters/);
   expect(() => readBatchingFile(join(folder, 'none'))).toThrow(/ENOENT/);
 });
@@ -179,4 +179,21 @@ test('files that a configuration names lie beside it', async () => {
     tls: { cert: join(folder, 'cert.pem'), key: '/keys/key.pem' },
     auth: { inference: { tokenFile: join(folder, 'tokens'), tokens: ['a'] }, control: { tokenVariable: 'X' } },
   });
+});
+
+test('pad_variable_length_inputs: requests of different lengths share batches, and each gets its own length', async () => {
+  const folder = folderOf({
+    'models/m.onnx': identity('float32', ['N', 'L']),
+    batching: 'pad_variable_length_inputs: true max_batch_size { value: 8 } batch_timeout_micros { value: 200000 }',
+  });
+  const load = readBatchingFile(join(folder, 'batching'));
+  const engine = await startEngine({ repository: join(folder, 'models'), load });
+  const rows = [
+    [1, 2, 3, 4, 5],
+    [6, 7, 8, 9, 10, 11, 12],
+    [13, 14, 15, 16, 17, 18],
+  ];
+  const answers = await Promise.all(rows.map((row) => engine.run('m', { x: tensor([row]) })));
+  expect(answers.map(({ y }) => [...(y!.data as Float32Array)])).toEqual(rows);
+  expect(engine.resolve({ name: 'm' }).stats()!.batches.sizes).toEqual({ 3: 1 });
 });

@@ -105,22 +105,17 @@ export function readServingFile(file: string): Pick<EngineOptions, 'models' | 'l
   };
   return {
     models: modelsOf(config, file),
-    ...(batching === undefined ? {} : { load: batchingOf(batching, file) }),
+    ...(batching === undefined ? {} : { load: batchingOf(batching) }),
     ...(gpu === undefined ? {} : { device: { memory } }),
   };
 }
 
 /** Options of `device.loadModel`. Errors: ERR_ARGUMENT, with the file and what is wrong in it. */
 export function readBatchingFile(file: string): LoadOptions {
-  return batchingOf(readMessage(file, 'tensorflow.serving.BatchingParameters') as BatchingParameters, file);
+  return batchingOf(readMessage(file, 'tensorflow.serving.BatchingParameters') as BatchingParameters);
 }
 
-function batchingOf(given: BatchingParameters, file: string): LoadOptions {
-  if (given.pad_variable_length_inputs) {
-    throw wrongOption(
-      `${file}: pad_variable_length_inputs does not say which axes; name them in load.batching.padVariableLength`,
-    );
-  }
+function batchingOf(given: BatchingParameters): LoadOptions {
   const number = (value: Wrapped<string> | undefined) => (value === undefined ? undefined : Number(value.value ?? 0));
   const largest = number(given.max_batch_size);
   const executed = number(given.max_execution_batch_size);
@@ -136,6 +131,7 @@ function batchingOf(given: BatchingParameters, file: string): LoadOptions {
     maxQueueDelayMicros: number(given.batch_timeout_micros) ?? 0,
     ...(allowed?.length ? { allowedBatchSizes: allowed } : {}),
     ...(batches === undefined ? {} : { maxQueueSize: batches * maxBatchSize }),
+    ...(given.pad_variable_length_inputs ? { padVariableLength: true } : {}),
     ...(splits === undefined ? {} : { splitOversize: splits.value ?? false }),
   };
   const concurrency = number(given.num_batch_threads);
