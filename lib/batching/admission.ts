@@ -30,7 +30,7 @@ export interface AdmissionParts<Payload, Result> {
 }
 
 /** So many batches a request may be split into: each is kept in mind, also those of rows that have no elements. */
-const mostParts = 2 ** 18;
+const partsEver = 2 ** 18;
 
 /** The shortest wait that helps: what Node's timers can wait. */
 const leastRetryMicros = 1000;
@@ -81,8 +81,9 @@ export class Admission<Payload, Result> {
 
   /** What it has too many rows for; undefined where it has not. */
   oversize(rows: number, alone: boolean): Oversize | undefined {
-    const { maxBatchSize, splitOversize } = this.#settings;
-    const parts = splitOversize ? mostParts : 1;
+    const { maxBatchSize, splitOversize, mostParts } = this.#settings;
+    if (splitOversize && mostParts !== undefined) return undefined;
+    const parts = splitOversize ? partsEver : 1;
     return alone || rows <= maxBatchSize * parts ? undefined : { maxBatchSize, parts };
   }
 

@@ -115,6 +115,7 @@ export class Batcher<Payload, Result> {
       learnsThreads: learns !== undefined,
       queue: this.#queue,
       foresight: this.#foresight,
+      maxBatchSize: settings.maxBatchSize,
       delayMicros: settings.maxQueueDelayMicros,
       onFree: (deviceMicros, charged) => this.#onFree(deviceMicros, charged),
     });
@@ -268,10 +269,10 @@ export class Batcher<Payload, Result> {
 
   /** Puts it into the queue of its key, in parts where it has more rows than a batch may have; gives how many rows wait there. */
   #push(request: QueuedRequest<Payload, Result>): number {
-    const { maxBatchSize } = this.settings;
+    const { maxBatchSize, mostParts } = this.settings;
     if (request.rows <= maxBatchSize || request.alone) return this.#queue.push(request).rows;
     let rows = 0;
-    for (const part of split(request, maxBatchSize)) rows = this.#queue.push(part).rows;
+    for (const part of split(request, maxBatchSize, mostParts)) rows = this.#queue.push(part).rows;
     return rows;
   }
 

@@ -76,6 +76,8 @@ export interface BatcherSettings {
   readonly preferredBatchSizes: ReadonlySet<number> | undefined;
   readonly allowedBatchSizes: readonly number[] | undefined;
   readonly splitOversize: boolean;
+  /** Into so many parts a request is split at most, which have more rows than `maxBatchSize` then; undefined: into as many as that takes. */
+  readonly mostParts: number | undefined;
   readonly concurrency: number;
   /** From the highest priority to the lowest. */
   readonly policies: readonly Policy[];
@@ -140,6 +142,7 @@ export function completeBatcherOptions(options: BatcherOptions, what: string): B
     preferredBatchSizes: preferred && new Set(preferred),
     allowedBatchSizes: allowed,
     splitOversize: flag(named('splitOversize'), options.splitOversize, true),
+    mostParts: undefined,
     concurrency: wholeNumber(named('concurrency'), options.concurrency, defaultConcurrency, 1, mostConcurrency),
     policies: policies(named('queuePolicies'), options.queuePolicies, levels, general, maxQueueDelayMicros),
     defaultPriority: wholeNumber(named('defaultPriority'), options.defaultPriority, Math.ceil(levels / 2), 1, levels),

@@ -103,16 +103,18 @@ export interface Turn<Payload> {
   make(): Made<Payload>;
 }
 
-/** The parts of a request with more rows than a batch may have. */
+/** The parts of a request with more rows than a batch may have; those that have more themselves, for there would be too many, run alone. */
 export function split<Payload, Result>(
   whole: QueuedRequest<Payload, Result>,
   maxRows: number,
+  mostParts = Number.POSITIVE_INFINITY,
 ): QueuedRequest<Payload, Result>[] {
   whole.parts = [];
-  for (let start = 0; start < whole.rows; start += maxRows) {
-    const rows = Math.min(maxRows, whole.rows - start);
+  const each = Math.max(maxRows, Math.ceil(whole.rows / mostParts));
+  for (let start = 0; start < whole.rows; start += each) {
+    const rows = Math.min(each, whole.rows - start);
     const { payload, key, level, arrived, resolve } = whole;
-    const part = new QueuedRequest<Payload, Result>(payload, key, rows, start, false, level, arrived, resolve);
+    const part = new QueuedRequest<Payload, Result>(payload, key, rows, start, rows > maxRows, level, arrived, resolve);
     part.whole = whole;
     part.turned = whole.turned;
     part.delayed = whole.delayed;

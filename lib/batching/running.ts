@@ -46,6 +46,7 @@ export interface RunningParts<Payload, Result> {
   readonly queue: { readonly rows: number };
   readonly foresight: Foresight;
   readonly clock: Clock;
+  readonly maxBatchSize: number;
   /** For how long a batch may wait for more rows. */
   readonly delayMicros: number;
   /** The batcher's, in events. */
@@ -91,11 +92,13 @@ export class Running<Payload, Result> {
 
   /** Starts a batch, whose requests are queued no more. */
   start({ requests, reason }: Plan<Payload, Result>, started: number, charged: number): void {
-    const { execution, watch, counters, learned, adaptive, learnsThreads } = this.#parts;
+    const { execution, watch, counters, learned, adaptive, learnsThreads, maxBatchSize } = this.#parts;
     const batch = execution.batch(requests);
     const { key } = requests[0]!;
     if (this.#batches.size === 0) this.#lastEnd = Math.max(this.#lastEnd, started - this.#lastMicros);
-    const aim = (learned ?? adaptive)?.aim;
+    // A part that is larger than batches are tells nothing of these.
+    const aim =
+      batch.total > maxBatchSize && requests[0]!.whole.parts !== undefined ? undefined : (learned ?? adaptive)?.aim;
     let mixed = false;
     if (aim !== undefined) for (const other of this.#batches) if (other.aim !== aim) mixed = true;
     const running: RunningBatch = { started, key, rows: batch.padded, atOnce: 0, aim, mixed, ended: nothing };

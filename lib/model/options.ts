@@ -168,6 +168,8 @@ const names = namesOf<LoadModelOptions>({
   externalData: true,
 });
 /** What says how many rows a batch has. */
+/** Nobody has said how large batches are at most: what has very many rows is not split into as many runs as these are small. */
+const mostParts = 256;
 const fixRows = ['maxBatchSize', 'preferredBatchSizes', 'allowedBatchSizes', 'maxQueueDelayMicros'] as const;
 const axesNames = namesOf<BatchAxisOptions>({ inputs: true, outputs: true });
 const paddingNames = namesOf<PaddingOptions>({
@@ -214,6 +216,9 @@ export function completeLoadModelOptions(
   const atOnce = Math.max(defaultConcurrency, device.lanes);
   const concurrency = wholeNumber('concurrency', options.concurrency, atOnce, 1, mostConcurrency);
   const settings = completeBatcherOptions({ ...batcher, concurrency }, 'batching');
+  const saysRows = (['maxBatchSize', 'allowedBatchSizes', 'splitOversize'] as const).some(
+    (name) => batcher[name] !== undefined,
+  );
   const fixesRows = batching === false || fixRows.some((name) => batcher[name] !== undefined);
   const bounds = {
     leastRows: fixesRows ? settings.maxBatchSize : 1,
@@ -225,7 +230,7 @@ export function completeLoadModelOptions(
   const isFixed = fixesRows && options.concurrency !== undefined;
   return {
     batching: batching === false ? 'off' : asked ? 'asked' : 'found',
-    batcher: settings,
+    batcher: saysRows ? settings : { ...settings, mostParts },
     // With a target, rows and lanes are bounds, and threads are left.
     learns: isFixed && !hasTarget ? undefined : { bounds, tuned },
     independentRows: flag('batching.independentRows', independentRows, false),

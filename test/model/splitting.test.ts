@@ -1,7 +1,7 @@
 // Requests with more rows than a batch may have.
 
 import fc from 'fast-check';
-import { type Device, open } from 'tensorlane';
+import { type Device, type LoadModelOptions, open } from 'tensorlane';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
@@ -45,6 +45,30 @@ test('answers are joined again, whatever else runs, is wanted or is cancelled', 
     expect(requests).toMatchObject({ failed: 0, pending: 0, queued: 0 });
     expect(Math.max(...Object.keys(batches.sizes).map(Number))).toBe(16);
   });
+});
+
+test('of very many rows there are no more parts than 256, unless it is said how many rows a batch has', async () => {
+  const rows = 20_000;
+  const x = wholes([rows], 1);
+  const bytes = models.identity('float32', ['N']);
+  const batchesOf = async (options: LoadModelOptions) => {
+    await using model = await device.loadModel(bytes, options);
+    const [whole, small] = await together(model, [{ x }, { x: wholes([3], 2) }]);
+    expect(whole!.y).toEqual({ type: 'float32', data: x.data, dims: [rows] });
+    expect(small!.y!.data).toEqual(wholes([3], 2).data);
+    expect(model.stats().requests).toMatchObject({ completed: 2, failed: 0 });
+    return model.stats().batches;
+  };
+  const found = await batchesOf({});
+  expect(Math.max(...Object.keys(found.sizes).map(Number))).toBe(Math.ceil(rows / 256));
+  expect(found.count).toBeLessThanOrEqual(257);
+  const said = await batchesOf({ batching: { maxBatchSize: 32 } });
+  expect(Math.max(...Object.keys(said.sizes).map(Number))).toBe(32);
+  expect(said.count).toBeGreaterThanOrEqual(625);
+  // Fewer rows are in batches as they ever were.
+  await using model = await device.loadModel(bytes);
+  await model.run({ x: wholes([1000], 3) });
+  expect(Math.max(...Object.keys(model.stats().batches.sizes).map(Number))).toBeLessThanOrEqual(32);
 });
 
 test('ragged requests are split and cut to their own length', async () => {
@@ -102,15 +126,16 @@ test('splitOversize: false refuses', async () => {
 });
 
 test('rows that have no elements, of which there may be more than anybody can keep in mind', async () => {
-  await using model = await device.loadModel(
-    models.model({
-      inputs: [models.value('x', 'float32', ['N', 'K'])],
-      outputs: [models.value('y', 'float32', ['N', 'K'])],
-      nodes: [models.node('Relu', ['x'], ['y'])],
-    }),
-  );
+  const bytes = models.model({
+    inputs: [models.value('x', 'float32', ['N', 'K'])],
+    outputs: [models.value('y', 'float32', ['N', 'K'])],
+    nodes: [models.node('Relu', ['x'], ['y'])],
+  });
+  await using model = await device.loadModel(bytes, { batching: { maxBatchSize: 32 } });
   const x = { type: 'float32', data: new Float32Array(0), dims: [1e12, 0] } as const;
   await expectError(model.run({ x }), 'ERR_SHAPE', /more rows than 262144 batches of maxBatchSize, 32, have/);
   const few = { ...x, dims: [100, 0] };
   expect((await model.run({ x: few })).y!.dims).toEqual([100, 0]);
+  await using found = await device.loadModel(bytes);
+  expect((await found.run({ x })).y!.dims).toEqual([1e12, 0]);
 });
