@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/cores.h"
 #include "core/thread_name.h"
 
 namespace tensorlane {
@@ -18,10 +19,7 @@ constexpr std::size_t kCacheLine = 64;
 
 }  // namespace
 
-std::size_t CopyCrew::default_helpers() noexcept {
-  const std::size_t cores = std::max(std::thread::hardware_concurrency(), 1U);
-  return std::min(kMostHelpers, cores - 1);
-}
+std::size_t CopyCrew::default_helpers() noexcept { return std::min<std::size_t>(kMostHelpers, usable_cores() - 1); }
 
 CopyCrew::~CopyCrew() {
   {
