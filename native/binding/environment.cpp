@@ -29,6 +29,11 @@ std::shared_ptr<Environment> Environment::of(Napi::Env env) {
 }
 
 void Environment::begin(Napi::Env env) {
+  if (reads_array_)
+    guard_.renew(env, [environment = weak_from_this()] {
+      if (const auto ending = environment.lock()) ending->stop_work();
+    });
+  reads_array_ = false;
   if (in_flight_++ == 0) settle_.Ref(env);
 }
 
@@ -79,7 +84,7 @@ const std::shared_ptr<LanePool>& Environment::own_lanes() {
   return own_lanes_;
 }
 
-void Environment::close() noexcept {
+void Environment::stop_work() noexcept {
   for (const auto& watched : models_) {
     if (const auto model = watched.lock()) model->terminate();
   }
@@ -89,7 +94,12 @@ void Environment::close() noexcept {
   for (const auto& watched : timers_) {
     if (const auto timer = watched.lock()) timer->stop();
   }
+}
+
+void Environment::close() noexcept {
+  stop_work();
   settle_.Abort();
+  guard_.close();
   // The environment frees its own references.
   device_class.SuppressDestruct();
   model_class.SuppressDestruct();

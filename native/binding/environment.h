@@ -4,7 +4,8 @@
 //    while something is in flight, so a pending promise is always settled and an idle device never holds the process.
 // 2. When the environment ends, its cleanup hook stops every lane pool before any JS object or thread-safe function
 //    goes away. After that no thread of ours can reach into it.
-// 3. Whoever may outlive the environment (a wrapped object that is finalised late) holds it by shared_ptr.
+// 3. What lanes read may lie in memory of another addon's, which is freed before that hook. Then they are stopped sooner.
+// 4. Whoever may outlive the environment (a wrapped object that is finalised late) holds it by shared_ptr.
 #pragma once
 
 #include <napi.h>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <vector>
 
+#include "binding/end_guard.h"
 #include "core/lane.h"
 
 namespace tensorlane {
@@ -36,9 +38,12 @@ class Environment : public std::enable_shared_from_this<Environment> {
   Environment& operator=(const Environment&) = delete;
   ~Environment() = default;
 
-  // On the JS thread, around everything that will call complete().
+  // On the JS thread, around everything that will call complete(). Errors: OutOfMemory.
   void begin(Napi::Env env);
   void end(Napi::Env env);
+
+  // On the JS thread, before begin(): what begins reads an array's memory, which may be another addon's.
+  void will_read_array() noexcept { reads_array_ = true; }
 
   // From any thread. The completion is settled on the JS thread, or destroyed if the environment has ended.
   void complete(std::unique_ptr<Completion> completion) noexcept;
@@ -62,9 +67,12 @@ class Environment : public std::enable_shared_from_this<Environment> {
   static void call_js(Napi::Env env, Napi::Function callback, Environment* context, Completion* data);
   using Settle = Napi::TypedThreadSafeFunction<Environment, Completion, call_js>;
 
+  void stop_work() noexcept;
   void close() noexcept;
 
   Settle settle_;
+  EndGuard guard_;             // JS thread only
+  bool reads_array_ = false;   // JS thread only
   std::size_t in_flight_ = 0;  // JS thread only
   std::shared_ptr<LanePool> own_lanes_;
   std::vector<std::weak_ptr<LanePool>> pools_;

@@ -121,15 +121,20 @@ export function modelFiles(): { readonly square: string; readonly slow: string; 
 }
 
 /**
- * Ends a worker_thread `rounds` times while lanes read what the thread was given before, in a process of its own. There memory
- * that is freed is the system's again at once, so that whoever reads it still crashes.
+ * Ends a worker_thread `rounds` times while lanes read what the thread was given before, by tensorlane or an addon, in a process
+ * of its own. There memory that is freed is the system's again at once, so that whoever reads it still crashes.
  */
-export async function endsWhileReading(work: string, way: 'terminate' | 'exit', rounds: number): Promise<void> {
+export async function endsWhileReading(
+  work: string,
+  way: 'terminate' | 'exit',
+  rounds: number,
+  addon?: string,
+): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'tensorlane-given-'));
   const model = join(folder, 'matmul.onnx');
   writeFileSync(model, matmul({ inner: 500, outer: 500 }));
   try {
-    const args = [work, way, model, String(rounds)];
+    const args = [work, way, model, String(rounds), ...(addon === undefined ? [] : [addon])];
     const outcome = await spawnChild('given-inputs.mjs', { args, env: { MALLOC_MMAP_THRESHOLD_: '65536' } });
     expectOutcome(outcome, { code: 0, printed: ['done'] });
   } finally {

@@ -1,6 +1,7 @@
 // worker_threads that end with work in flight, each scenario in a process of its own: a crash fails one test only.
 
 import { describe, it } from 'vitest';
+import { foreignAddon } from './foreign-addon.js';
 import { endsWhileReading, expectOutcome, modelFiles, repeatedly, spawnChild } from './support.js';
 
 const files = modelFiles();
@@ -35,4 +36,13 @@ describe('a worker_thread that ends while lanes read what it was given', () => {
   }
   it('linalg: it calls process.exit', () => endsWhileReading('linalg', 'exit', 3));
   it("its results are another thread's to read", () => endsWhileReading('sent', 'terminate', 3));
+});
+
+// Which Node frees when the environment ends, whoever reads it.
+const addon = foreignAddon();
+describe.skipIf(addon === undefined)("a worker_thread that ends while lanes read another addon's memory", () => {
+  for (const work of ['linalg', 'ops', 'put', 'model', 'batches', 'json']) {
+    it(`${work}: it is terminated`, () => endsWhileReading(work, 'terminate', 3, addon));
+  }
+  it('linalg: it calls process.exit', () => endsWhileReading('linalg', 'exit', 3, addon));
 });

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include "binding/environment.h"
 #include "binding/values/given.h"
 #include "core/error.h"
 
@@ -24,9 +25,11 @@ std::shared_ptr<void> backing_store(const Napi::ArrayBuffer& buffer) {
   return get == nullptr ? nullptr : get(static_cast<napi_value>(buffer));
 }
 
-// Memory of our own first: of an external array the backing store keeps the address, and not the memory.
+// Memory of our own first: of an external array the backing store keeps the address, and not the memory. Which arrays are
+// external nobody says.
 std::shared_ptr<void> hold(Napi::ArrayBuffer buffer) {
   if (auto owner = given::share(buffer.Data())) return owner;
+  Environment::of(buffer.Env())->will_read_array();
   return backing_store(buffer);
 }
 

@@ -4,7 +4,8 @@
 // then freed by whoever received it. What holds is a share in the buffer's backing store, which V8 hands out but
 // Node-API does not. So V8's function is looked up at run time, and nothing of ours is bound to a V8 version; where it
 // is not found, or where the memory could still shrink under us (a resizable buffer), the bytes are copied at once
-// instead. An external array's backing store does not hold either: what of it is ours is held by its owner (given.h).
+// instead. An external array's backing store does not hold either when the environment ends: what of it is ours is held by its
+// owner (given.h), and for what is another addon's the lanes are stopped in time (end_guard.h).
 #pragma once
 
 #include <napi.h>

@@ -1,15 +1,17 @@
-// worker_threads that end while lanes read what tensorlane itself gave them: given-inputs.mjs WORK WAY MATMUL_MODEL ROUNDS
+// worker_threads that end while lanes read memory that V8 did not allocate: given-inputs.mjs WORK WAY MATMUL_MODEL ROUNDS [ADDON]
 //
-// Such results lie in memory of ours, which Node takes back when the environment ends.
+// What tensorlane itself gave lies in memory of ours; with ADDON it is moved to memory of that. Node frees both when the environment ends.
 
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { open } from 'tensorlane';
+import { findNumbers } from 'tensorlane/json';
 import { testDevice } from './device.mjs';
 import { matrix } from './work.mjs';
 
-const [work, way, matmul, rounds] = isMainThread ? process.argv.slice(2) : workerData;
+const [work, way, matmul, rounds, addon] = isMainThread ? process.argv.slice(2) : workerData;
 
 // One thread an operation, so that each takes some milliseconds.
 const start = () => open({ device: testDevice, streams: 2, niceness: 0, threads: 1 });
@@ -20,32 +22,51 @@ const session = { enableCpuMemArena: false };
 /** Results of each kind, and what reads them for as long as it takes. */
 const works = {
   async linalg(device) {
-    const a = await device.linalg.matmul(matrix(500), matrix(500));
+    const a = elsewhere(await device.linalg.matmul(matrix(500), matrix(500)));
     return () => device.linalg.matmul(a, a);
   },
   async ops(device) {
     const large = { type: 'float64', data: new Float64Array(2 ** 21).fill(0.5), dims: [2 ** 21] };
-    const a = await device.ops.exp(large);
+    const a = elsewhere(await device.ops.exp(large));
     return () => device.ops.exp(a);
   },
   async put(device) {
     const there = await device.put({ type: 'float64', data: new Float64Array(2 ** 21), dims: [2 ** 21] });
-    const a = await there.get();
+    const a = elsewhere(await there.get());
     return async () => (await device.put(a)).dispose();
   },
   async model(device) {
     const model = await device.loadModel(matmul, { batching: false, session });
     const { y } = await model.run({ x: { type: 'float32', data: new Float32Array(4_000_000), dims: [8000, 500] } });
-    return () => model.run({ x: y });
+    const x = elsewhere(y);
+    return () => model.run({ x });
+  },
+  async batches(device) {
+    const model = await device.loadModel(matmul, { session });
+    const x = elsewhere({ type: 'float32', data: new Float32Array(500_000), dims: [1000, 500] });
+    return () => Promise.all([model.run({ x }), model.run({ x })]);
+  },
+  async json() {
+    const { data } = elsewhere({ data: Buffer.from(JSON.stringify(new Array(2 ** 20).fill(0.123))) });
+    return () => findNumbers(data);
   },
 };
+
+/** The same in memory of another addon's, where one was named. */
+function elsewhere({ data, ...others }) {
+  if (addon === undefined) return { data, ...others };
+  const { buffer } = createRequire(import.meta.url)(addon).map(data.byteLength);
+  const moved = new (Buffer.isBuffer(data) ? Uint8Array : data.constructor)(buffer);
+  moved.set(data);
+  return { data: moved, ...others };
+}
 
 async function keepGoing(step) {
   for (;;) await step();
 }
 
 async function terminateWhileReading() {
-  const worker = new Worker(new URL(import.meta.url), { workerData: [work, way, matmul, rounds] });
+  const worker = new Worker(new URL(import.meta.url), { workerData: process.argv.slice(2) });
   const exited = once(worker, 'exit');
   await once(worker, 'message');
   await sleep(Math.random() * 20);
@@ -56,7 +77,7 @@ async function terminateWhileReading() {
 
 /** What one thread was given is another's to read, whatever becomes of the first. */
 async function outliveSender(device) {
-  const worker = new Worker(new URL(import.meta.url), { workerData: [work, way, matmul, rounds] });
+  const worker = new Worker(new URL(import.meta.url), { workerData: process.argv.slice(2) });
   const [buffer] = await once(worker, 'message');
   const data = new Float64Array(buffer);
   const a = { type: 'float64', data, dims: [500, 500] };
