@@ -3,23 +3,19 @@
 #include <utility>
 
 #include "core/error.h"
-#include "onnx/no_rows.h"
 #include "onnx/shared_threads.h"
 
 namespace tensorlane {
 
 Model::Model(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options, RunPlace place)
-    : runtime_(&runtime),
-      session_(runtime, source, options),
-      runs_(runtime),
-      needs_rows_(node_that_needs_rows(source)) {
+    : runtime_(&runtime), session_(runtime, source, options), runs_(runtime), shapes_(source) {
   if (!DeviceRuns::possible(runtime, session_, place)) return;
   device_runs_ = std::make_unique<DeviceRuns>(runtime, session_, provider().device, std::move(place.runs));
 }
 
 void Model::run_there(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
                       bool resident, DeviceRuns::Deliver deliver, const RunLog& log) {
-  if (needs_rows_.has_value()) require_elements(inputs, this->inputs(), *needs_rows_);
+  shapes_.check(inputs, this->inputs());
   // What nodes of the CPU's there are gain no help: the lane is soon back.
   const SharedThreads::Run shared(runtime_->shared_threads.get(), runs_long_, true);
   device_runs_->run(lane, runs_, log, inputs, wanted, resident, std::move(deliver));
@@ -27,7 +23,7 @@ void Model::run_there(Lane& lane, std::span<const InputParts> inputs, std::span<
 
 std::vector<Output> Model::run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
                                bool alone, const RunLog& log) {
-  if (needs_rows_.has_value()) require_elements(inputs, this->inputs(), *needs_rows_);
+  shapes_.check(inputs, this->inputs());
   const ort::Api& api = runtime_->api;
   const std::vector<ort::OwnedValue> owned = make_inputs(*runtime_, this->inputs(), inputs, lane.workspace());
   std::vector<const char*> input_names;

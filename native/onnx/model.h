@@ -14,6 +14,7 @@
 #include "onnx/device_runs.h"
 #include "onnx/runs.h"
 #include "onnx/session.h"
+#include "onnx/shape_guard.h"
 #include "onnx/values.h"
 
 namespace tensorlane {
@@ -38,8 +39,8 @@ class Model {
   [[nodiscard]] bool shares_threads() const noexcept { return session_.shares_threads(); }
 
   // Runs on the calling lane. `inputs` are the model's, in its order, of which those that may be overridden may be
-  // missing; `wanted` are indices of outputs. `alone`: threads that models share do not help. Errors: Model; Shape, for an input without
-  // elements that the runtime would end the process for; NotSupported, for one in memory that the runtime cannot reach; Disposed;
+  // missing; `wanted` are indices of outputs. `alone`: threads that models share do not help. Errors: Model; Shape, for inputs that
+  // the runtime would end the process for; NotSupported, for one in memory that the runtime cannot reach; Disposed;
   // OutOfMemory.
   std::vector<Output> run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
                           bool alone = false, const RunLog& log = {});
@@ -64,7 +65,7 @@ class Model {
   const ort::Runtime* runtime_;
   Session session_;
   Runs runs_;
-  std::optional<std::string> needs_rows_;    // a node that does; see no_rows.h
+  ShapeGuard shapes_;
   std::atomic<bool> runs_long_{false};       // see SharedThreads::Run
   std::unique_ptr<DeviceRuns> device_runs_;  // null: values lie in host memory
 };

@@ -310,7 +310,7 @@ test.each([
   await expectError(
     sorting.run({ x: tensor(new Float32Array(0), [0, 2]) }),
     'ERR_SHAPE',
-    /input 'x' has no elements, and the model's TopK node 'y'/,
+    /input 'x' has no elements, and the model's node TopK 'y'/,
   );
   expect((await sorting.run({ x: row(1, 5) })).y!.data).toEqual(Float32Array.of(5));
 });

@@ -48,7 +48,7 @@ struct Scope {
 
 class Follower {
  public:
-  explicit Follower(const graph::ModelGraph& model) : model_(model) {}
+  explicit Follower(const graph::ModelGraph& model, const Visit* visit = nullptr) : model_(model), visit_(visit) {}
 
   Symbols& symbols() noexcept { return symbols_; }
 
@@ -70,6 +70,7 @@ class Follower {
     if (node.outputs.empty()) return {};  // nothing comes of it
     std::vector<const Fact*> inputs;
     for (const std::string& name : node.inputs) inputs.push_back(name.empty() ? nullptr : scope.find(name));
+    if (visit_ != nullptr && unsure_ == 0) (*visit_)(node, inputs);
     Step step(node, inputs, version(opsets, node.domain), symbols_);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (inputs[i] == nullptr && !node.inputs[i].empty())
@@ -93,7 +94,10 @@ class Follower {
     if (has_graph && node.domain.empty() && node.op == "If") return branch(step, inputs, scope, opsets, depth);
     if (has_graph && node.domain.empty() && (node.op == "Loop" || node.op == "Scan")) {
       const RunBody run_body = [&](const graph::Graph& body, const std::vector<Fact>& given) {
-        return run_graph(body, given, scope, opsets, depth);
+        ++unsure_;
+        std::vector<Fact> facts = run_graph(body, given, scope, opsets, depth);
+        --unsure_;
+        return facts;
       };
       if (depth >= kMostDepth) {
         step.doubts("lies in graphs without end");
@@ -221,8 +225,10 @@ class Follower {
     };
     if (known.has_value() && known->size() == 1) return take(known->front() != 0 ? 0 : 1);
     undecided_ = true;
+    ++unsure_;
     const std::vector<Fact> one = take(0);
     const std::vector<Fact> other = take(1);
+    --unsure_;
     for (std::size_t i = 0; i < count; ++i) step.set(i, either(one[i], other[i], symbols_));
     return step.outputs();
   }
@@ -341,6 +347,8 @@ class Follower {
 
  private:
   const graph::ModelGraph& model_;
+  const Visit* visit_;  // null: nobody
+  int unsure_ = 0;      // how many graphs lie around a node that may not run
   Symbols symbols_;
   bool undecided_ = false;
   bool from_doubt_ = false;
@@ -455,6 +463,19 @@ Finding follow_rows(const graph::ModelGraph& model, const Axes& inputs, const Ax
   const bool hangs_on_inputs = finding.verdict == Verdict::Doubtful || follower.undecided();
   finding.may_change = finding.verdict != Verdict::Independent && !all_known && hangs_on_inputs;
   return finding;
+}
+
+void follow_shapes(const graph::ModelGraph& model, const Known& known, const Visit& visit) {
+  Follower follower(model, &visit);
+  Scope scope;
+  for (const graph::Value& input : model.graph.inputs) {
+    const auto at = known.find(input.name);
+    scope.facts[input.name] = at != known.end() && input.is_tensor
+                                  ? fact_of(at->second, std::nullopt)
+                                  : declared(input, std::nullopt, {}, follower.symbols());
+  }
+  Follower::add_constants(model.graph, scope);
+  follower.run(model.graph.nodes, scope, model.opsets, 0);
 }
 
 }  // namespace tensorlane::rows

@@ -1,0 +1,41 @@
+// What ONNX Runtime ends the process for, found before it runs, as nobody could catch it:
+//
+// 1. Kernels that index a shape by more dimensions than it has (std::terminate). The runtime looks at ranks as it loads a model, as far
+//    as it knows them then: not those of inputs that are declared without a shape, nor what a Squeeze without axes leaves.
+// 2. Kernels that divide by the elements of a value that has none, or read the first of them.
+//
+// So shapes are followed through the graph where a request's might be such. A rank that stays unknown is let through; a value that may have
+// no elements is not.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "onnx/model_source.h"
+#include "onnx/values.h"
+
+namespace tensorlane {
+
+class ShapeGuard {
+ public:
+  // Where the graph cannot be read nothing is looked at.
+  explicit ShapeGuard(const ModelSource& source);
+
+  // From any thread. Errors: Shape.
+  void check(std::span<const InputParts> inputs, std::span<const ValueInfo> infos);
+
+ private:
+  void look_at(std::span<const InputParts> inputs, std::span<const ValueInfo> infos, bool has_empty) const;
+
+  std::shared_ptr<const graph::ModelGraph> graph_;  // null: no request needs to be looked at
+  bool ranks_known_ = true;                         // as the model is loaded
+  std::vector<const graph::Node*> need_elements_;   // wherever in the graph they are
+  std::mutex mutex_;
+  std::set<std::vector<std::int64_t>> right_;  // guarded by mutex_; dims of requests that were found right
+};
+
+}  // namespace tensorlane
