@@ -66,6 +66,10 @@ endif()
 file(GLOB sources CONFIGURE_DEPENDS
   ${CMAKE_CURRENT_LIST_DIR}/*.cpp ${CMAKE_CURRENT_LIST_DIR}/*/*.cpp
   ${CMAKE_CURRENT_LIST_DIR}/*.cu ${CMAKE_CURRENT_LIST_DIR}/*/*.cu)
+# A newer CMake would compile several kernels as one, too, of which ptxas is the most of the time.
+set(kernels ${sources})
+list(FILTER kernels INCLUDE REGEX "\\.cu$")
+set_source_files_properties(${kernels} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 add_library(tensorlane_cuda STATIC ${sources})
 target_include_directories(tensorlane_cuda PUBLIC ${root})
 target_include_directories(tensorlane_cuda SYSTEM PUBLIC

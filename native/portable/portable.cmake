@@ -32,6 +32,7 @@ string(APPEND CMAKE_CXX_STANDARD_LIBRARIES " -lgcc")
 set(CMAKE_CUDA_STANDARD_LIBRARIES "${CMAKE_CXX_STANDARD_LIBRARIES}")
 
 add_library(tensorlane_portable OBJECT ${portable_folder}/runtime.cpp ${portable_folder}/blas_kernels.cpp)
+set_target_properties(tensorlane_portable PROPERTIES UNITY_BUILD OFF)
 link_libraries($<TARGET_OBJECTS:tensorlane_portable>)
 # Another copy of libstdc++ or OpenBLAS in the process sees nothing of this one.
 add_link_options(-nodefaultlibs -Wl,--exclude-libs,ALL -Wl,--version-script,${portable_folder}/exports.map)
