@@ -89,7 +89,7 @@ describe.skipIf(!hasRedis)('payload stores', () => {
     await files.put('new', Buffer.alloc(1), 60_000);
     await until(() => Date.now() % 10 === 0);
     expect(await files.sweep()).toBe(1);
-    expect([await files.get('old'), (await files.get('new'))?.length]).toEqual([undefined, 1]);
+    expect([await files.get('old', 1), (await files.get('new', 1))?.length]).toEqual([undefined, 1]);
     await files.delete('new');
     expect(existsSync(folder)).toBe(true);
   });

@@ -5,20 +5,52 @@
 // and renamed, so that nobody reads a part of one.
 
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, stat, unlink, utimes, writeFile } from 'node:fs/promises';
+import * as fs from 'node:fs';
+import { mkdir, readdir, stat, statfs, unlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { TensorlaneError } from 'tensorlane';
 import { text } from '../core/checks.js';
 import type { PayloadStore } from './store.js';
 
 const sweepEveryMs = 60_000;
+/** Linux' number of the file system that lies in memory. */
+const tmpfs = 0x01021994;
+
+/** What is not the bytes' own way to and from a file. In memory there is nothing to wait for, and each wait for another thread costs more. */
+const calls = {
+  waiting: {
+    open: promisify(fs.open),
+    close: promisify(fs.close),
+    stat: promisify(fs.fstat) as (file: number) => Promise<fs.Stats>,
+    utimes: promisify(fs.futimes),
+    rename: promisify(fs.rename),
+    unlink: promisify(fs.unlink),
+  },
+  atOnce: {
+    open: fs.openSync,
+    close: fs.closeSync,
+    stat: fs.fstatSync as (file: number) => fs.Stats,
+    utimes: fs.futimesSync,
+    rename: fs.renameSync,
+    unlink: fs.unlinkSync,
+  },
+} as const;
+const writev = promisify(fs.writev);
+const read = promisify(fs.read) as (
+  file: number,
+  into: Uint8Array,
+  at: number,
+  length: number,
+  from: number,
+) => Promise<{ readonly bytesRead: number }>;
 const unfinished = '.part';
 
 export class FileStore implements PayloadStore, Disposable {
   readonly name = 'file';
   readonly #folder: string;
   readonly #sweeper: NodeJS.Timeout;
-  #made: Promise<unknown> | undefined;
+  #made: Promise<(typeof calls)[keyof typeof calls]> | undefined;
 
   /** The folder is made where there is none. Errors: ERR_ARGUMENT. */
   constructor(folder: string) {
@@ -26,37 +58,60 @@ export class FileStore implements PayloadStore, Disposable {
     this.#sweeper = setInterval(() => this.sweep().catch(() => {}), sweepEveryMs).unref();
   }
 
+  /** Errors: those of `putParts`. */
+  put(key: string, bytes: Uint8Array, expireMs: number): Promise<void> {
+    return this.putParts(key, [bytes], expireMs);
+  }
+
   /** Errors: ERR_QUEUE_FULL, where the file system has no space left; those of the file system. */
-  async put(key: string, bytes: Uint8Array, expireMs: number): Promise<void> {
-    this.#made ??= mkdir(this.#folder, { recursive: true });
-    await this.#made;
+  async putParts(key: string, parts: readonly Uint8Array[], expireMs: number): Promise<void> {
+    const { open, close, utimes: touch, rename, unlink: remove } = await this.#calls();
     const part = join(this.#folder, `${randomUUID()}${unfinished}`);
     try {
-      await writeFile(part, bytes);
-      await expire(part, expireMs);
+      const file = await open(part, 'wx');
+      try {
+        await writeAll(file, parts);
+        const at = expiry(expireMs);
+        await touch(file, at, at);
+      } finally {
+        await close(file);
+      }
       await rename(part, this.#path(key));
     } catch (reason) {
-      await unlink(part).catch(() => {});
+      await orMissing(async () => remove(part));
       if (!['ENOSPC', 'EDQUOT'].includes((reason as NodeJS.ErrnoException).code ?? '')) throw reason;
       const message = `FileStore: there is no space left in '${this.#folder}'`;
       throw new TensorlaneError('ERR_QUEUE_FULL', message, { retryAfterMicros: 1_000_000, cause: reason });
     }
   }
 
-  async get(key: string): Promise<Uint8Array | undefined> {
-    const path = this.#path(key);
-    return orMissing(async () => {
-      const { mtimeMs } = await stat(path);
-      return mtimeMs < Date.now() ? undefined : readFile(path);
-    });
+  async get(key: string, size: number): Promise<Uint8Array | undefined> {
+    const { open, close, stat: look } = await this.#calls();
+    const file = await orMissing(async () => open(this.#path(key), 'r'));
+    if (file === undefined) return undefined;
+    try {
+      if ((await look(file)).mtimeMs < Date.now()) return undefined;
+      const bytes = Buffer.allocUnsafeSlow(size);
+      let length = 0;
+      while (length < size) {
+        const { bytesRead } = await read(file, bytes, length, size - length, length);
+        if (bytesRead === 0) break;
+        length += bytesRead;
+      }
+      return bytes.subarray(0, length);
+    } finally {
+      await close(file);
+    }
   }
 
   async keep(key: string, _size: number, expireMs: number): Promise<void> {
-    await orMissing(() => expire(this.#path(key), expireMs));
+    const at = expiry(expireMs);
+    await orMissing(() => utimes(this.#path(key), at, at));
   }
 
   async delete(key: string): Promise<void> {
-    await orMissing(() => unlink(this.#path(key)));
+    const { unlink: remove } = await this.#calls();
+    await orMissing(async () => remove(this.#path(key)));
   }
 
   /** Removes what has expired; done by itself each minute. Gives how many files that were. */
@@ -84,14 +139,36 @@ export class FileStore implements PayloadStore, Disposable {
     this.dispose();
   }
 
+  /** With the folder made where it was not there. */
+  #calls() {
+    this.#made ??= (async () => {
+      await mkdir(this.#folder, { recursive: true });
+      return (await statfs(this.#folder)).type === tmpfs ? calls.atOnce : calls.waiting;
+    })();
+    return this.#made;
+  }
+
   #path(key: string): string {
     return join(this.#folder, encodeURIComponent(key));
   }
 }
 
-async function expire(path: string, expireMs: number): Promise<void> {
-  const at = (Date.now() + expireMs) / 1000;
-  await utimes(path, at, at);
+/** In seconds since 1970. */
+const expiry = (expireMs: number) => (Date.now() + expireMs) / 1000;
+
+/** The system may take less at once than it is given. */
+async function writeAll(file: number, parts: readonly Uint8Array[]): Promise<void> {
+  let left = parts.filter(({ byteLength }) => byteLength > 0);
+  while (left.length > 0) {
+    let { bytesWritten } = await writev(file, left);
+    const rest: Uint8Array[] = [];
+    for (const part of left) {
+      const taken = Math.min(bytesWritten, part.byteLength);
+      bytesWritten -= taken;
+      if (taken < part.byteLength) rest.push(part.subarray(taken));
+    }
+    left = rest;
+  }
 }
 
 /** undefined where there is no such file. */

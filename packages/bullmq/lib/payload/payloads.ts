@@ -6,7 +6,7 @@ import { crc32, deflateRaw, inflateRaw } from 'node:zlib';
 import { type Tensor, TensorlaneError } from 'tensorlane';
 import { isPlainObject, shown } from '../core/checks.js';
 import type { PayloadStore } from './store.js';
-import { decodeTensors, encodeTensors, type Tensors } from './tensors.js';
+import { decodeTensors, joined, lengthOf, partsOf, type Tensors } from './tensors.js';
 
 /** Where the bytes of tensors are: in the job itself, as base64, or in a store. Part of the job format. */
 export type Reference =
@@ -36,6 +36,8 @@ const inflated = promisify(inflateRaw);
 /** Smaller ones are not worth it, and of larger ones so much tells whether they are. */
 const sampleBytes = 16 * 1024;
 const leastSaving = 0.7;
+/** As `device.linalg` has it: arrays of up to so many bytes may be reused as soon as the call returns. */
+const copiedBytes = 64 * 1024;
 
 export class Payloads {
   readonly #options: PayloadOptions;
@@ -44,26 +46,34 @@ export class Payloads {
     this.#options = options;
   }
 
-  /** Errors: those of `encodeTensors`, ERR_SHAPE (too large), ERR_QUEUE_FULL. */
-  encode(tensors: Tensors, what: string): Buffer {
-    const bytes = encodeTensors(tensors, what);
+  /** Their bytes: of small ones a copy, else the tensors' own, which stay as they are until they are sealed. Errors: those of `partsOf`, ERR_SHAPE (too large). */
+  encode(tensors: Tensors, what: string): readonly Uint8Array[] {
+    const parts = partsOf(tensors, what);
+    const length = lengthOf(parts);
     const { maxBytes } = this.#options;
-    if (bytes.length <= maxBytes) return bytes;
-    throw new TensorlaneError('ERR_SHAPE', `${what}: ${bytes.length} bytes of tensors; a job may have ${maxBytes}`);
+    if (length <= maxBytes) return length <= copiedBytes ? [joined(parts)] : parts;
+    throw new TensorlaneError('ERR_SHAPE', `${what}: ${length} bytes of tensors; a job may have ${maxBytes}`);
   }
 
   /** At once where they fit into the job. Errors: ERR_QUEUE_FULL, and the store's own. */
-  seal(bytes: Buffer, key: string, expireMs: number): Reference | Promise<Reference> {
-    if (bytes.length <= this.#options.inlineBytes) return { inline: bytes.toString('base64') };
-    return this.#store(bytes, key, expireMs);
+  seal(parts: readonly Uint8Array[], key: string, expireMs: number): Reference | Promise<Reference> {
+    if (lengthOf(parts) <= this.#options.inlineBytes) return { inline: whole(parts).toString('base64') };
+    return this.#store(parts, key, expireMs);
   }
 
-  async #store(bytes: Buffer, key: string, expireMs: number): Promise<Reference> {
+  async #store(parts: readonly Uint8Array[], key: string, expireMs: number): Promise<Reference> {
     const { store, compression } = this.#options;
+    const length = lengthOf(parts);
+    if (!compression && store.putParts !== undefined) {
+      const sum = parts.reduce((before, part) => crc32(part, before), 0);
+      await store.putParts(key, parts, expireMs);
+      return { store: store.name, key, bytes: length, crc32: sum };
+    }
+    const bytes = whole(parts);
     const packed = compression ? await compressed(bytes) : bytes;
     const reference = { store: store.name, key, bytes: packed.length, crc32: crc32(packed) };
     await store.put(key, packed, expireMs);
-    return packed === bytes ? reference : { ...reference, inflated: bytes.length };
+    return packed === bytes ? reference : { ...reference, inflated: length };
   }
 
   /** Errors: ERR_NOT_FOUND, where they have expired or are others; ERR_ARGUMENT, where they are no tensors. */
@@ -104,6 +114,10 @@ export class Payloads {
       `${what}: its tensors are in the store '${name}', and '${store.name}' is the one here`,
     );
   }
+}
+
+function whole(parts: readonly Uint8Array[]): Buffer {
+  return parts.length === 1 && Buffer.isBuffer(parts[0]) ? parts[0] : joined(parts);
 }
 
 /** What the tensors of a job take in memory, about. */

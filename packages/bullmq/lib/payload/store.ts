@@ -6,6 +6,8 @@ export interface PayloadStore {
   readonly name: string;
   /** Replaces what is there. The bytes may be reused when it has resolved. */
   put(key: string, bytes: Uint8Array, expireMs: number): Promise<void>;
+  /** The same of bytes that come in parts, for a store that can write them so: that spares a copy. */
+  putParts?(key: string, parts: readonly Uint8Array[], expireMs: number): Promise<void>;
   /** undefined where they are not there (any more). `size` is that of the bytes that were put. */
   get(key: string, size: number): Promise<Uint8Array | undefined>;
   /** Keeps them so long from now on; nothing where they are not there. */

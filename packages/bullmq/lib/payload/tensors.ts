@@ -30,8 +30,31 @@ interface Packed {
 const alignment = 8;
 const noteOf = (name: string) => `/${name}`;
 
-/** Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE, ERR_NOT_SUPPORTED (a sequence, a map or null, which no payload has). */
+/** Errors: those of `partsOf`. */
 export function encodeTensors(tensors: Tensors, what: string): Buffer {
+  return joined(partsOf(tensors, what));
+}
+
+export function joined(parts: readonly Uint8Array[]): Buffer {
+  const all = Buffer.allocUnsafeSlow(lengthOf(parts));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.byteLength;
+  }
+  return all;
+}
+
+export function lengthOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((length, part) => length + part.byteLength, 0);
+}
+
+/**
+ * The same in parts, which together are it: the header, and each tensor's own bytes.
+ *
+ * Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE, ERR_NOT_SUPPORTED (a sequence, a map or null, which no payload has).
+ */
+export function partsOf(tensors: Tensors, what: string): Uint8Array[] {
   if (!isPlainObject(tensors)) {
     throw new TensorlaneError('ERR_ARGUMENT', `${what}: expected an object of tensors by name, got ${shown(tensors)}`);
   }
@@ -48,15 +71,10 @@ export function encodeTensors(tensors: Tensors, what: string): Buffer {
   if (Object.keys(notes).length > 0) header.__metadata__ = notes;
   const json = Buffer.from(JSON.stringify(header));
   const headerLength = Math.ceil(json.length / alignment) * alignment;
-  const all = Buffer.allocUnsafeSlow(8 + headerLength + end);
-  all.writeBigUInt64LE(BigInt(headerLength), 0);
-  all.fill(' ', 8 + json.copy(all, 8), 8 + headerLength);
-  let at = 8 + headerLength;
-  for (const { bytes } of packed) {
-    all.set(bytes, at);
-    at += bytes.byteLength;
-  }
-  return all;
+  const head = Buffer.alloc(8 + headerLength, ' ');
+  head.writeBigUInt64LE(BigInt(headerLength), 0);
+  json.copy(head, 8);
+  return [head, ...packed.map(({ bytes }) => bytes)];
 }
 
 function pack(name: string, value: Tensor, what: string): Packed {

@@ -1,10 +1,11 @@
 // How callers hear of their jobs' ends: by the queue's events, which come at once, and, since those can be missed (a connection lost, a
 // stream cut to its length), by asking after every job that is waited for, each few seconds.
 
-import { Job, type Queue, QueueEvents } from 'bullmq';
+import { Job, type Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { TensorlaneError } from 'tensorlane';
 import { errorOfReason } from '../core/reason.js';
+import { Events } from './events.js';
 
 export interface Outcome {
   /** What the worker returned. */
@@ -29,7 +30,7 @@ export class Outcomes {
   readonly #queue: Queue;
   readonly #redis: Redis;
   readonly #pending = new Map<string, Pending>();
-  #events: Promise<QueueEvents> | undefined;
+  #events: Promise<Events> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -40,7 +41,13 @@ export class Outcomes {
 
   /** Hears the queue's events from now on. */
   async listen(): Promise<void> {
-    this.#events ??= this.#start();
+    if (this.#events === undefined) {
+      this.#events = this.#start();
+      // The next tries again.
+      this.#events.catch(() => {
+        this.#events = undefined;
+      });
+    }
     await this.#events;
   }
 
@@ -110,26 +117,17 @@ export class Outcomes {
     return pending;
   }
 
-  async #start(): Promise<QueueEvents> {
-    // '$' would be asked for anew by each read that had no answer, and miss what comes in between.
-    const last = await this.#redis.xrevrange(this.#queue.toKey('events'), '+', '-', 'COUNT', 1);
-    const events = new QueueEvents(this.#queue.name, {
-      connection: this.#redis,
-      prefix: this.#queue.opts.prefix ?? 'bull',
-      lastEventId: last[0]?.[0] ?? '0-0',
-    });
-    // It connects again by itself; what is missed meanwhile is asked for.
-    events.on('error', () => {});
-    events.on('completed', ({ jobId, returnvalue }) => this.#settle(jobId, { value: returnvalue }));
-    events.on('failed', ({ jobId, failedReason }) =>
-      this.#settle(jobId, { error: errorOfReason(failedReason, jobId) }),
-    );
-    events.on('removed', ({ jobId }) => this.#settle(jobId, { error: removed(jobId) }));
-    events.on('progress', ({ jobId, data }) => {
-      for (const listener of this.#pending.get(jobId)?.listeners ?? []) listener(data);
+  async #start(): Promise<Events> {
+    const events = await Events.listen(this.#redis, this.#queue.toKey('events'), {
+      awaits: (id) => this.#pending.has(id),
+      completed: (id, value) => this.#settle(id, { value }),
+      failed: (id, reason) => this.#settle(id, { error: errorOfReason(reason, id) }),
+      removed: (id) => this.#settle(id, { error: removed(id) }),
+      progress: (id, value) => {
+        for (const listener of this.#pending.get(id)?.listeners ?? []) listener(value);
+      },
     });
     this.#timer = setInterval(() => this.#askAll(), askEveryMs).unref();
-    await events.waitUntilReady();
     return events;
   }
 

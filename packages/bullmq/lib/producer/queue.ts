@@ -2,6 +2,7 @@
 // with its reason; and a job's tensors are in their store before the job is in the queue.
 
 import { randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FlowProducer, Job, Queue } from 'bullmq';
 import { TensorlaneError } from 'tensorlane';
 import { checkNames, text, wholeNumber } from '../core/checks.js';
@@ -15,6 +16,7 @@ import type { Tensors } from '../payload/tensors.js';
 import { RedisClock } from '../redis/clock.js';
 import { type Connected, connect, requireNoEviction } from '../redis/connection.js';
 import { queueErrorOf } from '../redis/failures.js';
+import { mostToAdd } from '../redis/scripts.js';
 import { type AddOptions, type CheckedAddOptions, checkAddOptions, idOfKey } from './add-options.js';
 import { Adder } from './adder.js';
 import { checkSteps, flowOf, type Prepared, type Step, stepsOf } from './flow.js';
@@ -75,7 +77,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     // What waits for it hears of it; without this listener Node would end the process.
     this.queue.on('error', () => {});
     this.#outcomes = new Outcomes(this.queue, redis);
-    this.#adder = new Adder(this.queue);
+    this.#adder = new Adder(this.queue, redis);
     this.#clock = new RedisClock(redis);
     this.#load = new Load(this.queue, redis, this.#keys.workers, this.#clock, bounds);
     this.#owner = {
@@ -119,8 +121,17 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
   }
 
   /** Many at once, with fewer words to Redis. Rejects with the first failure; those that were added by then are in the queue. */
-  addMany<R = Tensors>(jobs: readonly JobToAdd[]): Promise<JobHandle<R>[]> {
-    return Promise.all(jobs.map(({ name, feeds, options }) => this.add<R>(name, feeds, options)));
+  async addMany<R = Tensors>(jobs: readonly JobToAdd[]): Promise<JobHandle<R>[]> {
+    const parts: Promise<JobHandle<R>[]>[] = [];
+    for (let i = 0; i < jobs.length; i += mostToAdd) {
+      // Workers begin with the first while the last are made, and so does whoever else wants the event loop.
+      if (i > 0) await nextTurn();
+      const some = jobs.slice(i, i + mostToAdd);
+      const part = Promise.all(some.map(({ name, feeds, options }) => this.add<R>(name, feeds, options)));
+      part.catch(() => {});
+      parts.push(part);
+    }
+    return (await Promise.all(parts)).flat();
   }
 
   /**

@@ -1,5 +1,6 @@
 // Connections to Redis: what users give as one, and what a queue has to know of the server before it trusts it with jobs.
 
+import type { Writable } from 'node:stream';
 import { Redis, type RedisOptions } from 'ioredis';
 import { TensorlaneError } from 'tensorlane';
 import { isPlainObject, refuse, shown } from '../core/checks.js';
@@ -36,7 +37,24 @@ export function another(redis: Redis): Connected {
 /** It connects again by itself; what is lost meanwhile is told to whoever asked for it. */
 function owned(redis: Redis): Connected {
   redis.on('error', () => {});
+  redis.on('connect', () => writeTogether((redis as unknown as { readonly stream: Writable }).stream));
   return { redis, close: () => end(redis) };
+}
+
+/** What is more goes out at once: somebody has to do with it already. */
+const mostTogether = 64 * 1024;
+
+/** Commands of one turn of the event loop go out together: one at a time, each is a call of the system. */
+function writeTogether(stream: Writable): void {
+  const write = stream.write;
+  stream.write = ((...args: Parameters<Writable['write']>) => {
+    if (stream.writableLength > mostTogether) stream.uncork();
+    if (stream.writableCorked === 0) {
+      stream.cork();
+      process.nextTick(() => stream.uncork());
+    }
+    return write.apply(stream, args);
+  }) as Writable['write'];
 }
 
 /** What was sent is answered before it ends, where there is somebody to answer. */

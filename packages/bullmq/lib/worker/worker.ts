@@ -10,6 +10,7 @@ import { RedisClock } from '../redis/clock.js';
 import { another, type Connected, connect, requireNoEviction } from '../redis/connection.js';
 import { ByteBudget } from './budget.js';
 import { Cancellations } from './cancellations.js';
+import { completeTogether } from './completions.js';
 import { checkHandlers, type Handler, Handlers, type ModelGiven } from './handlers.js';
 import type { JsLimits } from './js-model.js';
 import { Processor, type ProcessorParts } from './processor.js';
@@ -216,6 +217,7 @@ export class TensorWorker implements AsyncDisposable {
       removeOnFail,
       ...(this.#limiter === undefined ? {} : { limiter: this.#limiter }),
     });
+    if (this.#limiter === undefined) completeTogether(worker, this.#connected.redis, this.#lockMs);
     this.#workers.set(queue, worker);
     this.#slots.set(queue, slots);
     worker.on('active', () => {
