@@ -18,8 +18,9 @@ export class WorkerProcess {
     });
   }
 
-  static async start(queue: string, url: string, options: object = {}): Promise<WorkerProcess> {
-    const args = [program, queue, url, JSON.stringify(options)];
+  /** `from`: the file of another version of the package. */
+  static async start(queue: string, url: string, options: object = {}, from?: string): Promise<WorkerProcess> {
+    const args = [program, queue, url, JSON.stringify(options), ...(from === undefined ? [] : [from])];
     const one = new WorkerProcess(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] }));
     await until(() => one.#printed.includes('ready') || one.ended);
     return one;

@@ -1,8 +1,7 @@
 // A worker in a process of its own, as tests start and kill it. Its handlers: `echo`, `slow` (300 ms), `hang`, and `poison`, which ends
 // the process. Prints 'ready', and the name and id of each job that a handler begins.
-import { TensorWorker } from '@tensorlane/bullmq';
-
-const [queue, url, options = '{}'] = process.argv.slice(2);
+const [queue, url, options = '{}', from = '@tensorlane/bullmq'] = process.argv.slice(2);
+const { TensorWorker } = await import(from);
 const told = (run) => (feeds, context) => {
   console.log(context.name ?? '', context.id);
   return run(feeds, context);
