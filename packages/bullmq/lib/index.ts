@@ -11,6 +11,7 @@ export type { Step, StepOutput } from './producer/flow.js';
 export { type DeadLetter, JobHandle, type JobState, type ResultOptions } from './producer/handle.js';
 export type { QueueStatus } from './producer/load.js';
 export { type JobToAdd, TensorQueue, type TensorQueueOptions } from './producer/queue.js';
+export { ShardedQueue, type ShardedQueueOptions } from './producer/shards.js';
 export type { Connection } from './redis/connection.js';
 export type { Handler, HandlerContext, ModelGiven } from './worker/handlers.js';
 export type { JsContext } from './worker/js-model.js';

@@ -11,7 +11,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { square } from '../../../test/support/onnx-builder.js';
 import { runNode } from '../../../test/support/processes.js';
 import { parseCores, shareCores } from '../lib/cli/cores.js';
-import { TensorQueue } from '../lib/index.js';
+import { ShardedQueue, TensorQueue } from '../lib/index.js';
 import { hasRedis, RedisServer } from './support/redis.js';
 import { until } from './support/until.js';
 
@@ -66,6 +66,33 @@ describe.skipIf(!hasRedis)('the command', () => {
     expect(await ended).toEqual([0, null]);
     const after = await runNode([command, 'status', '--queues', 'a', '--redis', server.url]);
     expect(after.stdout).toContain('no workers');
+  });
+
+  test('works on a queue that is spread over several Redis', async () => {
+    const servers = await Promise.all([RedisServer.start(), RedisServer.start()]);
+    const folder = mkdtempSync(join(tmpdir(), 'tensorlane-models-'));
+    onTestFinished(async () => {
+      rmSync(folder, { recursive: true });
+      await Promise.all(servers.map((server) => server.stop()));
+    });
+    writeFileSync(join(folder, 'one.onnx'), square());
+    const urls = servers.map(({ url }) => url);
+    const args = ['--queues', 'a', '--redis', urls.join(), '--models', folder, '--device', 'cpu'];
+    const child = spawn(process.execPath, [command, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => {
+      child.kill('SIGKILL');
+    });
+    await using jobs = new ShardedQueue('a', { connections: urls });
+    const x = tensor(new Float32Array(16).fill(3), [1, 16]);
+    const handles = await jobs.addMany([1, 2, 3, 4].map(() => ({ name: 'one', feeds: { x } })));
+    for (const handle of handles) expect((await handle.result()).y!.data).toEqual(new Float32Array(16).fill(9));
+    const status = await runNode([command, 'status', '--queues', 'a', '--redis', urls.join()]);
+    expect(status.stdout).toMatch(
+      /^a, Redis 1 of 2: 0 waiting, .* 2 completed[\s\S]*^a, Redis 2 of 2: 0 waiting, .* 2 completed/m,
+    );
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
   });
 
   test('with several devices it is a process for each, on cores of its own; one that ends comes back', async () => {

@@ -12,6 +12,7 @@ import { usePlace } from './support/place.js';
 import { hasRedis } from './support/redis.js';
 
 const page = preparePage('docs/jobs.md', 'jobs-run');
+const scalePage = preparePage('docs/jobs-scale.md', 'jobs-scale-run');
 const blocks = blocksOf(readFileSync(new URL('../../../docs/jobs.md', import.meta.url), 'utf8'));
 const python = blocks.find(({ language }) => language === 'python')!.code;
 const hasPython = spawnSync('python3', ['-c', 'import redis, numpy']).status === 0;
@@ -22,6 +23,7 @@ const printed: Readonly<Record<string, RegExp>> = {
   worker: /^16 2\n$/,
   flow: /^0\.75\n$/,
   chain: /^$/,
+  shards: /^\[ 2 \] 1\n$/,
 };
 
 test('the vectors', () => {
@@ -51,8 +53,9 @@ describe.skipIf(!hasRedis)('the programs', () => {
   });
   afterAll(() => worker.close());
 
-  test.each(page.examples.map(({ name, file }) => [name!, file] as const))('%s', async (name, file) => {
-    const { code, stdout, stderr } = await runExample(page, file, { env: { REDIS_URL: place.url } });
+  const programs = [page, scalePage].flatMap((of) => of.examples.map(({ name, file }) => [name!, file, of] as const));
+  test.each(programs)('%s', async (name, file, of) => {
+    const { code, stdout, stderr } = await runExample(of, file, { env: { REDIS_URL: place.url } });
     expect(code, stdout + stderr).toBe(0);
     expect(stdout).toMatch(printed[name]!);
   });

@@ -3,7 +3,7 @@
 
 import { parseArgs } from 'node:util';
 import { listDevices, type OpenOptions, open, TensorlaneError } from 'tensorlane';
-import { TensorQueue, TensorWorker } from '../index.js';
+import { type ModelGiven, TensorQueue, TensorWorker } from '../index.js';
 import { reportForDuty, runFleet } from './fleet.js';
 import { findModels } from './models.js';
 import { describeStatus } from './status.js';
@@ -14,7 +14,7 @@ const usage = `Usage: tensorlane-bullmq --queues NAME,... [options]      works o
 Jobs name an operation of linear algebra (svd, matmul, ...) or a model.
 
   --queues NAME,...   the queues
-  --redis URL         redis://127.0.0.1:6379, or the variable REDIS_URL
+  --redis URL,...     redis://127.0.0.1:6379, or the variable REDIS_URL; several for queues that are spread over them (ShardedQueue)
   --prefix TEXT       of all keys in Redis (bull)
   --models FOLDER     its models by their names: NAME.onnx, NAME/model.onnx or NAME/VERSION/model.onnx,
                       and model.mjs, which run in threads of their own
@@ -72,10 +72,11 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-const connectionOf = ({ redis, prefix }: Values) => ({
-  connection: redis ?? process.env.REDIS_URL ?? 'redis://127.0.0.1:6379',
-  prefix,
-});
+/** For each Redis. */
+const connectionsOf = ({ redis, prefix }: Values) => {
+  const urls = (redis ?? process.env.REDIS_URL ?? 'redis://127.0.0.1:6379').split(',').filter((url) => url !== '');
+  return urls.map((connection) => ({ connection, prefix }));
+};
 
 /** Errors: ERR_NO_DEVICE, where all are none. */
 async function devicesOf(text: string | undefined): Promise<string[]> {
@@ -95,16 +96,25 @@ async function work(queues: readonly string[], values: Values, name: string | un
   const concurrency = numberIn('--concurrency', values.concurrency);
   const lockSeconds = numberIn('--lock', values.lock);
   await using device = await open((name === undefined ? {} : { device: name }) as OpenOptions);
-  const worker = new TensorWorker(queues, {
-    ...connectionOf(values),
-    device,
-    models,
-    concurrency,
-    lockMs: lockSeconds === undefined ? undefined : lockSeconds * 1000,
-    onError: (error) => console.error(`tensorlane-bullmq: ${error.message}`),
+  const connections = connectionsOf(values);
+  // Over several Redis, too, they are loaded once; what is JS has its thread at each worker.
+  const loaded = Object.entries(models).map(async ([model, file]) => {
+    return [model, file.endsWith('.onnx') && connections.length > 1 ? await device.loadModel(file) : file] as const;
   });
+  const given: Record<string, ModelGiven> = Object.fromEntries(await Promise.all(loaded));
+  const workers = connections.map(
+    (connection) =>
+      new TensorWorker(queues, {
+        ...connection,
+        device,
+        models: given,
+        concurrency,
+        lockMs: lockSeconds === undefined ? undefined : lockSeconds * 1000,
+        onError: (error) => console.error(`tensorlane-bullmq: ${error.message}`),
+      }),
+  );
   try {
-    await worker.ready();
+    await Promise.all(workers.map((worker) => worker.ready()));
     const names = Object.keys(models);
     const { info } = device;
     const { fallbackReason } = info;
@@ -114,15 +124,19 @@ async function work(queues: readonly string[], values: Values, name: string | un
     const isOver = told();
     await Promise.race([isOver, new Promise<void>(reportForDuty)]);
   } finally {
-    await worker.close();
+    await Promise.all(workers.map((worker) => worker.close()));
   }
 }
 
 async function status(queues: readonly string[], values: Values): Promise<void> {
+  const connections = connectionsOf(values);
   for (const name of queues) {
-    await using queue = new TensorQueue(name, { ...connectionOf(values), allowEviction: true });
-    const [now, letters] = await Promise.all([queue.status(), queue.deadLetters(0, 4)]);
-    console.log(values.json === true ? JSON.stringify({ name, ...now }) : describeStatus(name, now, letters));
+    for (const [i, connection] of connections.entries()) {
+      await using queue = new TensorQueue(name, { ...connection, allowEviction: true });
+      const [now, letters] = await Promise.all([queue.status(), queue.deadLetters(0, 4)]);
+      const which = connections.length === 1 ? name : `${name}, Redis ${i + 1} of ${connections.length}`;
+      console.log(values.json === true ? JSON.stringify({ name, ...now }) : describeStatus(which, now, letters));
+    }
   }
 }
 

@@ -31,7 +31,7 @@ export interface OperationJob {
 
 export abstract class LinearAlgebraJobs {
   /** @internal */
-  protected abstract addOperation(job: OperationJob): Promise<JobHandle<never>>;
+  abstract addOperation(job: OperationJob): Promise<JobHandle<never>>;
 
   /** As device.linalg.svd: { u, s, vt }, or { s } alone with the mode 'values'. */
   svd(a: Tensor, options: OptionsOf<SvdOptions> & { mode: 'values' }): Promise<JobHandle<Pick<Svd<FloatTensor>, 's'>>>;

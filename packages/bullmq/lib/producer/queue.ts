@@ -218,7 +218,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
   }
 
   /** @internal */
-  protected override addOperation({ name, feeds, options, add, given }: OperationJob): Promise<JobHandle<never>> {
+  override addOperation({ name, feeds, options, add, given }: OperationJob): Promise<JobHandle<never>> {
     return this.#add(name, feeds, options, add, given) as Promise<JobHandle<never>>;
   }
 
