@@ -1,7 +1,7 @@
 // A child process of the suite `jobs`: a producer, a worker (tensorlane's, or BullMQ's own with one job at a time), or the same work
 // without a queue. What it is, the calls say.
 
-import { FileStore, TensorQueue, TensorWorker } from '@tensorlane/bullmq';
+import { decodeTensors, encodeTensors, FileStore, TensorQueue, TensorWorker } from '@tensorlane/bullmq';
 import { Queue, QueueEvents, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { type Device, type Model, open, tensor } from 'tensorlane';
@@ -179,6 +179,50 @@ const methods = {
       times.push(performance.now() - begun);
     }
     return times;
+  },
+
+  /** Jobs of linear algebra that cost next to nothing, from the first add to the last result. */
+  async traces({ count }: { count: number }): Promise<void> {
+    const a = tensor(new Float64Array(16).fill(1), [4, 4]);
+    const handles = await jobs!.addMany(Array.from({ length: count }, () => ({ name: 'trace', feeds: { a } })));
+    await Promise.all(handles.map((handle) => handle.result()));
+  },
+
+  /** What Redis' own thread has cost so far. */
+  async redisMicros({ url }: { url: string }): Promise<number> {
+    const client = new Redis(url);
+    const text = await client.info('cpu');
+    client.disconnect();
+    const seconds = (name: string) => Number(new RegExp(`^${name}:(.*)`, 'm').exec(text)![1]);
+    return (seconds('used_cpu_sys_main_thread') + seconds('used_cpu_user_main_thread')) * 1e6;
+  },
+
+  /** Microseconds that the tensors of a job, and of its result, take to their bytes, and back from these. */
+  async payload({ count }: { count: number }): Promise<{ there: number; back: number }> {
+    const feeds = { x: squareInput() };
+    const timed = (run: () => unknown) => {
+      for (let i = 0; i < count / 4; i++) run();
+      const begun = performance.now();
+      for (let i = 0; i < count; i++) run();
+      return ((performance.now() - begun) * 1000) / count;
+    };
+    const text = encodeTensors(feeds, 'bench').toString('base64');
+    return {
+      there: 2 * timed(() => encodeTensors(feeds, 'bench').toString('base64')),
+      back: 2 * timed(() => decodeTensors(Buffer.from(text, 'base64'), 'bench')),
+    };
+  },
+
+  /** Microseconds a row of the model in this process, without a queue. */
+  async batching({ path, count }: { path: string; count: number }): Promise<number> {
+    model ??= await (await opened()).loadModel(path);
+    let left = count;
+    const caller = async () => {
+      while (left-- > 0) check((await model!.run({ x: squareInput() })).y as never);
+    };
+    const begun = performance.now();
+    await Promise.all(Array.from({ length: 64 }, caller));
+    return ((performance.now() - begun) * 1000) / count;
   },
 
   /** What the jobs of a worker cost so far, in microseconds a job. */

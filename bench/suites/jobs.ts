@@ -1,28 +1,29 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
 import { Child } from '../../lib/cli/load/child.js';
 import type { JobsWorker, Place } from '../load/jobs-worker.js';
+import { cpuMsOf, startRedis } from '../load/redis.js';
 import { models } from '../models.js';
+import { Celery } from '../peers/celery.js';
 import { median, ratios } from '../stats.js';
 import type { Context, Suite } from '../suite.js';
+import { jobsScale } from './jobs-scale.js';
 
 const N = 256;
 const PRODUCERS = 4;
 const WORKERS = 2;
 const SVD = `SVD ${N}x${N}, ${PRODUCERS} producers and ${WORKERS} workers, of what one process does without a queue`;
 const SQUARE = '16-float model, against BullMQ with one job at a time';
+const CELERY = `SVD ${N}x${N}, ${PRODUCERS} producers and ${WORKERS} workers, against Celery with numpy`;
 const LATENCY = 'p50 from add to result, against an empty job of BullMQ';
 
 /** What a queue costs: the same work through Redis and without, and through BullMQ's own processor. */
 export const jobs: Suite = {
   name: 'jobs',
   about: `jobs through Redis: SVDs of ${N}x${N} by several processes, a model of 16 floats, one job alone`,
-  figures: [SVD, SQUARE, LATENCY],
+  figures: [SVD, CELERY, SQUARE, LATENCY],
   async run(context) {
     if (spawnSync('redis-server', ['--version']).status !== 0) {
       for (const name of jobs.figures) context.skip(name, 'x', 'there is no redis-server');
@@ -32,8 +33,9 @@ export const jobs: Suite = {
     const redis = await startRedis(folder);
     try {
       await latency(context, redis.url);
-      await squares(context, redis.url);
+      await squares(context, redis);
       await svds(context, redis.url, join(folder, 'payloads'));
+      await jobsScale(context, redis);
     } finally {
       await redis.stop();
       rmSync(folder, { recursive: true, force: true });
@@ -89,7 +91,7 @@ async function latency(context: Context, url: string): Promise<void> {
   }
 }
 
-async function squares(context: Context, url: string): Promise<void> {
+async function squares(context: Context, { url, pid }: { readonly url: string; readonly pid: number }): Promise<void> {
   const [place, plain] = [
     { url, queue: 'square' },
     { url, queue: 'square-plain' },
@@ -97,6 +99,7 @@ async function squares(context: Context, url: string): Promise<void> {
   const { all, producer, worker, plainProducer, plainWorker } = sides();
   const count = context.rounds(3000, 200);
   const [ours, theirs]: [number[], number[]] = [[], []];
+  const costs = { producer: [] as number[], worker: [] as number[], Redis: [] as number[] };
   const path = models.square();
   try {
     await worker.call('work', { place, path });
@@ -105,8 +108,12 @@ async function squares(context: Context, url: string): Promise<void> {
     await plainProducer.call('producePlainly', plain);
     await producer.call('squares', { count });
     await plainProducer.call('squaresPlainly', { count });
-    for (let round = 0; round < context.rounds(5, 1); round++) {
+    const spent = () => [producer.pid, worker.pid, pid].map(cpuMsOf);
+    for (let round = 0; round < context.rounds(7, 1); round++) {
+      const before = spent();
       ours.push(await producer.call('squares', { count }));
+      const each = spent().map((ms, i) => ((ms - before[i]!) * 1000) / count);
+      for (const [i, part] of (['producer', 'worker', 'Redis'] as const).entries()) costs[part].push(each[i]!);
       theirs.push(await plainProducer.call('squaresPlainly', { count }));
     }
     context.add(SQUARE, 'x', ratios(ours, theirs), {
@@ -115,8 +122,32 @@ async function squares(context: Context, url: string): Promise<void> {
     });
     context.add('16-float model', '/s', ours);
     context.add('16-float model, BullMQ with one job at a time', '/s', theirs);
+    for (const [part, each] of Object.entries(costs))
+      context.add(`16-float model, CPU time a job: ${part}`, 'us', each);
+    await parts(context, path);
   } finally {
     await closeAll(all);
+  }
+}
+
+/** Where a job's time goes beside Redis: its tensors to bytes and back, and its way into a batch and out of it. */
+async function parts(context: Context, path: string): Promise<void> {
+  const one = child('a job by itself');
+  const count = context.rounds(20_000, 500);
+  try {
+    const { there, back } = await one.call('payload', { count });
+    context.add('16-float model, a job: tensors to bytes', 'us', [there]);
+    context.add('16-float model, a job: bytes to tensors', 'us', [back]);
+    context.add(
+      '16-float model, a job: batching and the model itself',
+      'us',
+      [await one.call('batching', { path, count })],
+      {
+        remark: 'the same rows in one process without a queue, 64 callers',
+      },
+    );
+  } finally {
+    await one.close();
   }
 }
 
@@ -129,6 +160,8 @@ async function svds(context: Context, url: string, folder: string): Promise<void
   const ms = context.rounds(2000, 300);
   const inPlace: number[] = [];
   const through: number[][] = ways.map(() => []);
+  const celery = await Celery.start(`${url}/1`, WORKERS, PRODUCERS);
+  const celeryRates: number[] = [];
   const fleets = ways.map(() => ({ producers: [] as Child<JobsWorker>[], workers: [] as Child<JobsWorker>[] }));
   try {
     for (const [i, { place }] of ways.entries()) {
@@ -137,6 +170,10 @@ async function svds(context: Context, url: string, folder: string): Promise<void
       await Promise.all(fleets[i]!.workers.map((one) => one.call('work', { place, streams: 1 })));
       await Promise.all(fleets[i]!.producers.map((one) => one.call('produce', place)));
     }
+    // JS is compiled while it runs: a few SVDs a second would be measured with code that was not.
+    for (const { producers } of fleets) {
+      await Promise.all(producers.map((one) => one.call('latencies', { count: context.rounds(400, 5) })));
+    }
     for (let round = -1; round < context.rounds(5, 1); round++) {
       const direct = await alone.call('svdInPlace', { n: N, atOnce: 8, ms });
       const rates: number[] = [];
@@ -144,9 +181,11 @@ async function svds(context: Context, url: string, folder: string): Promise<void
         const each = await Promise.all(producers.map((one) => one.call('svdThroughQueue', { n: N, atOnce: 2, ms })));
         rates.push(each.reduce((a, b) => a + b, 0));
       }
+      const celerys = typeof celery === 'string' ? undefined : await celery.svds(N, 2, ms);
       // The first round warms everything up.
       if (round < 0) continue;
       inPlace.push(direct);
+      if (celerys !== undefined) celeryRates.push(celerys);
       for (const [i, rate] of rates.entries()) through[i]!.push(rate);
     }
     context.add(SVD, 'x', ratios(through[0]!, inPlace), {
@@ -154,36 +193,16 @@ async function svds(context: Context, url: string, folder: string): Promise<void
       remark: 'float64, 8 at once, all of it on this machine; tensors in files of /dev/shm (FileStore)',
     });
     context.add('the same with tensors in Redis', 'x', ratios(through[1]!, inPlace));
+    if (typeof celery === 'string') context.skip(CELERY, 'x', celery);
+    else {
+      const remark = `${celery.versions}; pickles through the same Redis`;
+      context.add(CELERY, 'x', ratios(through[0]!, celeryRates), { target: { is: '>=', value: 2 }, remark });
+      context.add('SVDs through Celery', '/s', celeryRates);
+    }
     context.add('SVDs in one process without a queue', '/s', inPlace);
     for (const [i, { name }] of ways.entries()) context.add(`SVDs through the queue, ${name}`, '/s', through[i]!);
   } finally {
+    if (typeof celery !== 'string') await celery.close();
     await closeAll([alone, ...fleets.flatMap(({ producers, workers }) => [...producers, ...workers])]);
   }
-}
-
-interface Server {
-  readonly url: string;
-  stop(): Promise<void>;
-}
-
-async function startRedis(folder: string): Promise<Server> {
-  const free = createServer().listen(0, '127.0.0.1');
-  await once(free, 'listening');
-  const { port } = free.address() as { port: number };
-  free.close();
-  const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', ''];
-  const server: ChildProcess = spawn('redis-server', args, { stdio: 'ignore' });
-  const url = `redis://127.0.0.1:${port}`;
-  const client = new Redis(url, { retryStrategy: () => 20, maxRetriesPerRequest: null });
-  client.on('error', () => {});
-  await client.ping();
-  client.disconnect();
-  return {
-    url,
-    async stop() {
-      const ended = once(server, 'exit');
-      server.kill('SIGKILL');
-      await ended;
-    },
-  };
 }

@@ -36,13 +36,15 @@ export class Child<M extends Methods> {
   #calls = 0;
   #gone: Error | undefined;
 
-  constructor(script: URL, name: string, env: NodeJS.ProcessEnv = {}) {
+  /** `node`: what runs in place of this process's own, with the same arguments. */
+  constructor(script: URL, name: string, env: NodeJS.ProcessEnv = {}, node: string = process.execPath) {
     this.#name = name;
     // execArgv is inherited, and with it the loader that runs TypeScript. 'advanced' carries typed arrays.
     this.#process = fork(script, {
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       env: { ...process.env, ...env },
+      execPath: node,
     });
     this.#process.on('message', (answer: Answer) => {
       const call = this.#waiting.get(answer.id);
