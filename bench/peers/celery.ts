@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url';
 const script = fileURLToPath(new URL('celery_svd.py', import.meta.url));
 const env = { ...process.env, OPENBLAS_NUM_THREADS: '1', OMP_NUM_THREADS: '1', C_FORCE_ROOT: '1' };
 
+/** Longer than it takes to start, or any round: one that hangs ends. */
+const mostMs = 60_000;
+
 class Python {
   readonly child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
@@ -21,6 +24,15 @@ class Python {
 
   /** What Celery itself prints is none of ours. */
   async answer(): Promise<Readonly<Record<string, unknown>>> {
+    const late = setTimeout(() => this.child.kill('SIGKILL'), mostMs);
+    try {
+      return await this.#answer();
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  async #answer(): Promise<Readonly<Record<string, unknown>>> {
     for (;;) {
       const { done, value } = await this.#lines.next();
       if (done === true) return { error: 'does not start' };

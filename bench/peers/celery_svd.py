@@ -33,6 +33,7 @@ app.conf.update(
     result_expires=60,
     worker_prefetch_multiplier=2,
     worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
     broker_connection_retry_on_startup=True,
 )
 
