@@ -19,8 +19,13 @@ interface Started {
 }
 
 function start(...args: string[]): Promise<Started> {
+  return startIn(undefined, ...args);
+}
+
+function startIn(cwd: string | undefined, ...args: string[]): Promise<Started> {
   return new Promise((resolve, reject) => {
     const ended = runNode([command, ...args, '--grpc', '0'], {
+      ...(cwd === undefined ? {} : { cwd }),
       onOutput(printed, child) {
         const url = /(http:\S+)\/v2$/m.exec(printed)?.[1];
         const isWhole = /^(Try it:\n.+|There is no model yet.*)$/m.test(printed);
@@ -60,6 +65,18 @@ test('serves what configuration files say, and what the command says on top', as
   const { body } = await ask(`${server.url}/v1/models/half:predict`, { instances: [[3]] });
   expect(body).toEqual({ predictions: [[9]] });
   server.signal('SIGINT');
+  expect(await server.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
+});
+
+test('without a folder it serves what tensorlane.config.* of the working directory says', async () => {
+  const folder = folderOf({
+    'tensorlane.config.mjs': 'export default { repository: "models", http: "127.0.0.1:0", device: "cpu" };',
+    'models/own.onnx': square({ features: 1 }),
+  });
+  const server = await startIn(folder);
+  expect(server.printed).toMatch(/own\/1 {3}AVAILABLE/);
+  expect(server.printed).not.toMatch(/half_plus_two|linalg/);
+  server.signal('SIGTERM');
   expect(await server.ended).toMatchObject({ code: 0, signal: null, stderr: '' });
 });
 

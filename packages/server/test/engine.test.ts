@@ -3,10 +3,10 @@
 import { renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { tensor } from 'tensorlane';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { expectError } from '../../../test/support/errors.js';
 import { initializer, model, node, slow, square, value } from '../../../test/support/onnx-builder.js';
-import type { Engine } from '../lib/index.js';
+import { Engine, type EngineChange } from '../lib/index.js';
 import { folderOf, put, startEngine, until } from './support.js';
 
 /** y = x + number: tells which version answered. */
@@ -133,6 +133,18 @@ test('a version that fails to load changes nothing, and is tried again when its 
   expect(await answerOf(engine, 'm')).toBe(2);
 });
 
+test('a failure is told once, however often it is tried', async () => {
+  const changes: EngineChange[] = [];
+  const repository = folderOf({ 'bad.onnx': 'no model' });
+  const engine = await Engine.start({ repository, device: 'cpu', pollSeconds: 0 }, (change) => changes.push(change));
+  onTestFinished(() => engine.close());
+  for (let i = 0; i < 3; i++) await engine.refresh();
+  expect(changes).toMatchObject([{ model: 'bad', state: 'END' }]);
+  put(repository, { 'bad.onnx': 'no model either' });
+  await engine.refresh();
+  expect(changes.length).toBe(2);
+});
+
 test('a file that is replaced is loaded anew under its version', async () => {
   const repository = folderOf({ 'm.onnx': plus(1), next: plus(7) });
   const engine = await startEngine({ repository });
@@ -237,9 +249,12 @@ test('a closed engine refuses, and has answered what it had', async () => {
   await expectError(engine.refresh(), 'ERR_DISPOSED');
 });
 
-test('what comes into the folder is found without being told', async () => {
-  const repository = folderOf({ 'm.onnx': square({ features: 2 }) });
-  const engine = await startEngine({ repository, pollSeconds: 0.01 });
+test.each([
+  ['by looking', 0.01],
+  ['as soon as the system tells', 80_000],
+])('what comes into the folder is found without being told, %s', async (_, pollSeconds) => {
+  const repository = folderOf({ 'm.onnx': square({ features: 2 }), 'late/notes': '' });
+  const engine = await startEngine({ repository, pollSeconds });
   put(repository, { 'late/4/model.onnx': plus(4) });
   await until(() =>
     engine.status().some(({ name, versions }) => name === 'late' && versions[0]?.state === 'AVAILABLE'),

@@ -292,6 +292,44 @@ test('requests of the same moment share batches, and the statistics say so', asy
   expect(success!.ns).toBeGreaterThan(compute!.ns / 2);
 });
 
+test('a raw request is the bytes of the one input', async () => {
+  const server = await started({
+    'm.onnx': square({ features: 2 }),
+    'free.onnx': identity('float32', ['N', 'L', 2]),
+    'whole.onnx': identity('int64', [2, 2]),
+    'text.onnx': identity('string', ['N', 1]),
+    'add.onnx': add(),
+    'two.onnx': identity('float32', ['N', 'L', 'M']),
+  });
+  const raw = (model: string, bytes: Uint8Array) =>
+    ask(`${server.url}/v2/models/${model}/infer`, bytes, { headers: { 'inference-header-content-length': '0' } });
+  const response = await fetch(`${server.url}/v2/models/m/infer`, {
+    method: 'POST',
+    body: Float32Array.of(3, 4),
+    headers: { 'inference-header-content-length': '0' },
+  });
+  const bytes = Buffer.from(await response.arrayBuffer());
+  const head = Number(response.headers.get('inference-header-content-length'));
+  expect(JSON.parse(bytes.toString('utf8', 0, head)).outputs).toEqual([
+    { name: 'y', datatype: 'FP32', shape: [1, 2], parameters: { binary_data_size: 8 } },
+  ]);
+  expect([...new Float32Array(Uint8Array.from(bytes.subarray(head)).buffer)]).toEqual([9, 16]);
+  const shapes: readonly [string, Uint8Array, RegExp | number[]][] = [
+    ['free', new Uint8Array(24), [1, 3, 2]],
+    ['whole', new Uint8Array(32), [2, 2]],
+    ['text', Buffer.from('some text'), [1, 1]],
+    ['m', new Uint8Array(12), /8 bytes/],
+    ['free', new Uint8Array(12), /no multiple/],
+    ['add', new Uint8Array(8), /has 2/],
+    ['two', new Uint8Array(8), /one dimension at most/],
+  ];
+  for (const [model, body, wanted] of shapes) {
+    const reply = await raw(model, body);
+    if (Array.isArray(wanted)) expect(String(reply.body), model).toContain(`"shape":[${wanted.join(',')}]`);
+    else expect(reply, model).toMatchObject({ status: 400, body: { error: expect.stringMatching(wanted) } });
+  }
+});
+
 test('the index, loading and unloading', async () => {
   const repository = folderOf({ 'm.onnx': square({ features: 2 }), 'broken/2/model.onnx': 'nothing' });
   const server = await startServer({ repository, explicitControl: true });

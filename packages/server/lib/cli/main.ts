@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command of the package: npx @tensorlane/server ./models
 
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type DeviceName, type OpenOptions, TensorlaneError } from 'tensorlane';
 import { readBatchingFile, readConfigFile, readServingFile, serve } from '../index.js';
@@ -16,7 +17,8 @@ const usage = `Usage: tensorlane-server [FOLDER] [options]
 Serves the models of a folder, NAME/VERSION/model.onnx (or model.mjs) or NAME.onnx, over the Open Inference Protocol v2 and
 TensorFlow Serving's, by REST and gRPC.
 
-  --config FILE        options of \`serve\`: a .json, .mjs or .ts; those of the command come on top
+  --config FILE        options of \`serve\`: a .json, .mjs or .ts; those of the command come on top;
+                       without FOLDER tensorlane.config.{ts,mjs,js,json} of the working directory
   --http ADDRESS       where HTTP listens: HOST:PORT, a port on loopback, or unix:PATH (127.0.0.1:8000)
   --grpc ADDRESS       where gRPC listens, likewise (127.0.0.1:8001); off: nowhere
   --device NAME        cpu, cuda or cuda:N; by default the best that works here
@@ -56,16 +58,21 @@ const options = {
   help: { type: 'boolean' },
 } as const;
 
+/** Where nothing says what is served, the first of these that is in the working directory does. */
+const configFiles = ['ts', 'mjs', 'js', 'json'].map((ending) => `tensorlane.config.${ending}`);
+
 class UsageError extends Error {}
 
 async function optionsOf(args: readonly string[]): Promise<ServerOptions | undefined> {
   const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
   if (values.help === true) return undefined;
-  const { config, model_config_file: modelFile, batching_parameters_file: batchingFile } = values;
+  const { model_config_file: modelFile, batching_parameters_file: batchingFile } = values;
+  const isBare = positionals.length === 0 && modelFile === undefined;
+  const config = values.config ?? (isBare ? configFiles.find((file) => existsSync(file)) : undefined);
   if (positionals.length > 1) throw new UsageError('one folder of models is expected');
   const serving = modelFile === undefined ? undefined : readServingFile(modelFile);
   const bodyBytes = numberIn('--max-body', values['max-body']);
-  const hasNone = positionals.length === 0 && config === undefined && modelFile === undefined;
+  const hasNone = isBare && config === undefined;
   const given: ServerOptions = {
     repository: hasNone ? exampleModels() : positionals[0],
     http: values.http,

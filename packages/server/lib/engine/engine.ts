@@ -4,6 +4,7 @@
 import { type Device, type Feeds, type Outputs, open, TensorlaneError } from 'tensorlane';
 import { ConfigReader } from '../repository/config.js';
 import { type FoundVersions, scanRepository, scanVersions } from '../repository/scan.js';
+import { Watch } from '../repository/watch.js';
 import { requireWithin } from '../repository/within.js';
 import { Tracing } from '../trace/settings.js';
 import { versionsOf } from '../triton/options.js';
@@ -69,6 +70,8 @@ export class Engine implements AsyncDisposable {
   readonly #suffix = engines++ === 0 ? '' : `#${engines}`;
   readonly #onChange: (change: EngineChange) => void;
   #timer: NodeJS.Timeout | undefined;
+  /** Where the folders are looked at again and again. */
+  #watch: Watch | undefined;
   /** One pass over the models at a time. */
   #pass: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -83,8 +86,7 @@ export class Engine implements AsyncDisposable {
   ) {
     this.#onChange = onChange;
     this.#settings = settings;
-    const folders = [settings.repository, ...[...settings.models.values()].map(({ folder }) => folder)];
-    this.#roots = folders.filter((folder) => folder !== undefined);
+    this.#roots = this.#folders;
     this.device = device;
     this.#ownsDevice = ownsDevice;
     this.tracing = tracing;
@@ -119,7 +121,11 @@ export class Engine implements AsyncDisposable {
       if (cause instanceof TensorlaneError) throw cause;
       throw new TensorlaneError('ERR_ARGUMENT', `the models cannot be read: ${(cause as Error).message}`, { cause });
     }
-    engine.#poll();
+    if (settings.pollSeconds > 0) {
+      engine.#watch = new Watch(() => engine.refresh().catch(() => {}));
+      await engine.#watch.follow(engine.#folders);
+      engine.#poll();
+    }
     return engine;
   }
 
@@ -262,6 +268,7 @@ export class Engine implements AsyncDisposable {
 
   async #close(): Promise<void> {
     clearTimeout(this.#timer);
+    this.#watch?.[Symbol.dispose]();
     await this.#pass;
     // Those that run others come first, and among them those that no other runs: what they have accepted, they answer.
     const left = new Set(this.#models.values());
@@ -283,15 +290,14 @@ export class Engine implements AsyncDisposable {
   }
 
   #poll(): void {
-    const { pollSeconds } = this.#settings;
-    if (pollSeconds === 0 || this.closed) return;
+    if (this.closed) return;
     this.#timer = setTimeout(() => {
       // What cannot be read at the moment changes nothing.
       this.refresh().then(
         () => this.#poll(),
         () => this.#poll(),
       );
-    }, pollSeconds * 1000);
+    }, this.#settings.pollSeconds * 1000);
     this.#timer.unref();
   }
 
@@ -324,11 +330,18 @@ export class Engine implements AsyncDisposable {
       }
       if (!found.has(name) && !models.has(name) && model.status.length === 0) this.#models.delete(name);
     }
+    void this.#watch?.follow(this.#folders);
     for (const [name, versions] of dependentsLast(found)) {
       if (this.closed) return;
       if (this.#said.get(name) === 'unloaded') continue;
       await this.#versionsOf(name).reconcile(withParts(versions, this.#servedOf), this.#wanted(name, versions));
     }
+  }
+
+  /** Those that models are in now. */
+  get #folders(): string[] {
+    const { repository, models } = this.#settings;
+    return [repository, ...[...models.values()].map(({ folder }) => folder)].filter((one) => one !== undefined);
   }
 
   /** What is said of a model stands above what its configuration says. */

@@ -157,7 +157,9 @@ export class Versions {
     } catch (error) {
       entry.failure = { fingerprint, error, attempts };
       if (entry.servable === undefined) entry.state = 'END';
-      this.#onChange({ version, state: entry.state, error });
+      // One that fails again as before is no news.
+      const isKnown = attempts > 1 && String(failure?.error) === String(error);
+      if (!isKnown) this.#onChange({ version, state: entry.state, error });
     }
   }
 

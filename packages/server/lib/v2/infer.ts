@@ -5,7 +5,7 @@
 
 import type { Feeds, Outputs, Tensor } from 'tensorlane';
 import { byV2Name } from '../core/dtypes.js';
-import { invalid, Refusal } from '../core/errors.js';
+import { invalid } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
 import type { Servable, ServedRunOptions } from '../engine/servable.js';
 import { deadlineOf } from '../http/deadline.js';
@@ -16,6 +16,7 @@ import { elementsOf, tensorOf } from '../json/tensor.js';
 import { BinaryReader } from './binary.js';
 import { classesIn } from './classification.js';
 import { flagAt, objectAt, runOptions, wholeAt } from './parameters.js';
+import { rawFeeds } from './raw.js';
 import { inferAnswer } from './reply.js';
 import { type Place, placeIn, readShared, type SharedInput } from './shared-memory.js';
 
@@ -71,7 +72,10 @@ async function readRequest(
   head: number | undefined,
   exchange: Exchange,
 ): Promise<InferRequest> {
-  if (head === 0) throw new Refusal('UNIMPLEMENTED', `${headerLength}: 0 (a raw request) is not taken here`);
+  if (head === 0) {
+    const options = { signal: exchange.signal, ...deadlineOf(exchange) };
+    return { id: undefined, feeds: rawFeeds(servable, bytes), shared: [], options, outputs: undefined, isBinary: true };
+  }
   if (head !== undefined && head > bytes.length) {
     throw invalid(`${headerLength} is ${head}, but the body has ${bytes.length} bytes`);
   }
