@@ -132,7 +132,10 @@ export class Engine implements AsyncDisposable {
   /** `what`: is not done otherwise. Errors: ERR_NOT_SUPPORTED, where control by calls is not switched on. */
   requireControl(what = 'models are not loaded and unloaded by calls here'): void {
     if (!this.#settings.explicitControl)
-      throw new TensorlaneError('ERR_NOT_SUPPORTED', `${what} (explicitControl, or --control of the command, is not on)`);
+      throw new TensorlaneError(
+        'ERR_NOT_SUPPORTED',
+        `${what} (explicitControl, or --control of the command, is not on)`,
+      );
   }
 
   get closed(): boolean {
