@@ -111,6 +111,8 @@ export interface ConvertedOperand {
 interface Request {
   /** Whether results are buffers of the device, rather than ArrayBuffers. */
   onDevice: boolean;
+  /** Memory for results, where they are to be, each of exactly their size; undefined is then given in their place. */
+  outs?: readonly (ArrayBufferView | BufferPart | undefined)[];
 }
 
 /** `batch` matrices of m x n. */
@@ -393,7 +395,11 @@ export class Device {
   describe(): DeviceDescription & { lanes: number };
   counters(): LaneCounters;
   memory(): MemoryStats;
-  run<K extends keyof Operations>(name: K, request: Operations[K], lane?: number): Promise<(ArrayBuffer | Buffer)[]>;
+  run<K extends keyof Operations>(
+    name: K,
+    request: Operations[K],
+    lane?: number,
+  ): Promise<(ArrayBuffer | Buffer | undefined)[]>;
   compile(request: { source: string; name: string; options: readonly string[] }): Promise<Kernel>;
   launch(request: LaunchRequest, lane?: number): Promise<void>;
   loadModel(source: string | Uint8Array, options: LoadOptions): Promise<Model>;

@@ -17,15 +17,12 @@ export type {
   CholeskyOptions,
   Eigh,
   EighOptions,
+  EigvalshOptions,
   MatmulOptions,
   Qr,
   QrMode,
   QrOptions,
   Slogdet,
-  Svd,
-  SvdDriver,
-  SvdMode,
-  SvdOptions,
 } from './linalg/linalg.js';
 export type { Lu, LuFactors, LuOptions, LuSolveOptions, SolveTriangularOptions } from './linalg/lu.js';
 export type { ProductOf, SolutionOf } from './linalg/matrices.js';
@@ -37,7 +34,18 @@ export type {
   RankOptions,
   VectorNormOptions,
 } from './linalg/norms.js';
+export { Pca, type PcaOptions } from './linalg/pca.js';
 export type { AxisOptions, DiagonalOptions, TensordotOptions } from './linalg/products.js';
+export type { BlocksOptions, Progress, RowBlocks } from './linalg/row-blocks.js';
+export type {
+  BlocksSvd,
+  BlocksSvdOptions,
+  Svd,
+  SvdDriver,
+  SvdMode,
+  SvdOptions,
+  TruncatedSvd,
+} from './linalg/singular-values.js';
 export type {
   Lstsq,
   LstsqOptions,
@@ -75,7 +83,7 @@ export type { CastType } from './ops/elements.js';
 export type { ClipOptions, NumberOperand, NumberOrOperand, ResultOfPair } from './ops/elementwise.js';
 export type { ImageOptions } from './ops/images.js';
 export type { PadOptions, TopK } from './ops/ops.js';
-export { DeviceTensor } from './runtime/device-tensor.js';
+export { DeviceTensor, type GetOptions } from './runtime/device-tensor.js';
 export {
   Kernel,
   type KernelArgument,
@@ -100,6 +108,7 @@ export type {
   ResultOf,
 } from './runtime/operands.js';
 export type { OperationOptions } from './runtime/options.js';
+export type { ResultOptions, ResultsOptions } from './runtime/out.js';
 export { type AcquireOptions, Stream, StreamEvent, StreamPool, type StreamPriority } from './runtime/streams.js';
 export type { NumericDType } from './tensor/dtypes.js';
 export { type Dims, type Nested, type TensorOptions, tensor } from './tensor/tensor.js';

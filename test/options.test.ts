@@ -39,6 +39,7 @@ const load = (options: object) => device.loadModel(square({ features: 2 }), opti
 const linalg: Readonly<Record<string, readonly unknown[]>> = {
   svd: [a],
   svdvals: [a],
+  pca: [a],
   eigh: [a],
   eigvalsh: [a],
   eig: [a],

@@ -1,7 +1,16 @@
 // Eigenvalues of matrices that need not be symmetric, which are complex whatever the matrices are.
 
+import { namesOf } from '../core/arguments.js';
 import type { ComplexOf, MatrixOperand, ResultAs } from '../runtime/operands.js';
-import { checkOptions, type OperationOptions } from '../runtime/options.js';
+import { checkOptions } from '../runtime/options.js';
+import {
+  type Placed,
+  placed,
+  placedByName,
+  type ResultOptions,
+  type ResultsOptions,
+  resultNames,
+} from '../runtime/out.js';
 import { complexOf } from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
 import { LuOperations } from './lu.js';
@@ -13,6 +22,8 @@ export interface Eig<R> {
   /** [..., n, n], complex: the eigenvectors, as columns, each of length 1. */
   readonly eigenvectors: R;
 }
+
+const eigNames = namesOf<ResultsOptions<'eigenvalues' | 'eigenvectors'>>({ out: true, stream: true });
 
 /** Of linear algebra, eigenvalues. */
 export class EigenvalueOperations extends LuOperations {
@@ -33,24 +44,29 @@ export class EigenvalueOperations extends LuOperations {
    */
   async eig<A extends MatrixOperand>(
     a: A,
-    options: OperationOptions = {},
+    options: ResultsOptions<'eigenvalues' | 'eigenvectors'> = {},
   ): Promise<Eig<ResultAs<A, ComplexOf<A['type']>>>> {
-    checkOptions(options, 'eig');
-    const [eigenvalues, eigenvectors] = await this.#eig('eig', a, true, options);
+    checkOptions(options, 'eig', eigNames);
+    const [eigenvalues, eigenvectors] = await this.#eig(
+      'eig',
+      a,
+      true,
+      placedByName(options, 'eig', ['eigenvalues', 'eigenvectors']),
+    );
     return { eigenvalues, eigenvectors } as Eig<ResultAs<A, ComplexOf<A['type']>>>;
   }
 
   /** The eigenvalues alone: [..., n], complex. Errors: ERR_NOT_CONVERGED. */
   async eigvals<A extends MatrixOperand>(
     a: A,
-    options: OperationOptions = {},
+    options: ResultOptions = {},
   ): Promise<ResultAs<A, ComplexOf<A['type']>>> {
-    checkOptions(options, 'eigvals');
-    const [eigenvalues] = await this.#eig('eigvals', a, false, options);
+    checkOptions(options, 'eigvals', resultNames);
+    const [eigenvalues] = await this.#eig('eigvals', a, false, placed(options, 'eigvals'));
     return eigenvalues as ResultAs<A, ComplexOf<A['type']>>;
   }
 
-  #eig(what: string, a: unknown, vectors: boolean, options: OperationOptions) {
+  #eig(what: string, a: unknown, vectors: boolean, options: Placed) {
     const { operand, type, lead, batch, n } = checkFieldSquare(a, what);
     const results = [{ type: complexOf(type), dims: [...lead, n] }];
     if (vectors) results.push({ type: complexOf(type), dims: [...lead, n, n] });

@@ -3,7 +3,7 @@
 import { wrong } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import type { AlgebraOperand, Operand } from '../runtime/operands.js';
-import type { OperationOptions } from '../runtime/options.js';
+import type { Placed } from '../runtime/out.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
 import { elementCount } from '../tensor/tensor.js';
@@ -21,12 +21,7 @@ interface Labelled {
 }
 
 /** `options` have been checked. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
-export async function einsumOf(
-  runner: Runner,
-  subscripts: unknown,
-  given: unknown,
-  options: OperationOptions,
-): Promise<Operand> {
+export async function einsumOf(runner: Runner, subscripts: unknown, given: unknown, options: Placed): Promise<Operand> {
   if (!Array.isArray(given) || given.length === 0) {
     throw wrong('einsum: the operands must be an array of at least one tensor', given);
   }

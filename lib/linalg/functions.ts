@@ -3,7 +3,8 @@
 import { namesOf, oneOf } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import type { AlgebraOperand, MatrixOperand, ResultOf } from '../runtime/operands.js';
-import { checkOptions, type OperationOptions } from '../runtime/options.js';
+import { checkOptions } from '../runtime/options.js';
+import { placed, placedByName, type ResultOptions, type ResultsOptions, resultNames } from '../runtime/out.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
 import type { Tensor } from '../tensor/types.js';
@@ -14,7 +15,7 @@ import { SolvingOperations, scaleColumns } from './solving.js';
 
 const polarSides = ['right', 'left'] as const;
 
-export interface PolarOptions extends OperationOptions {
+export interface PolarOptions extends ResultsOptions<'u' | 'p'> {
   /** 'right' (default): a = u · p; 'left': a = p · u. */
   side?: (typeof polarSides)[number] | undefined;
 }
@@ -26,13 +27,13 @@ export interface Polar<R> {
   readonly p: R;
 }
 
-export interface SpaceOptions extends OperationOptions {
+export interface SpaceOptions extends ResultOptions {
   /** Singular values up to `rtol` times the largest one count as 0; max(m, n) times the type's epsilon by default. */
   rtol?: number | undefined;
 }
 
-const polarNames = namesOf<PolarOptions>({ side: true, stream: true });
-const spaceNames = namesOf<SpaceOptions>({ rtol: true, stream: true });
+const polarNames = namesOf<PolarOptions>({ side: true, out: true, stream: true });
+const spaceNames = namesOf<SpaceOptions>({ rtol: true, out: true, stream: true });
 
 /** Of linear algebra, the functions of matrices. */
 export class MatrixFunctions extends SolvingOperations {
@@ -52,10 +53,10 @@ export class MatrixFunctions extends SolvingOperations {
    *
    * Errors: ERR_NOT_FINITE, also for a result beyond what the type holds.
    */
-  async expm<A extends AlgebraOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
-    checkOptions(options, 'expm');
+  async expm<A extends AlgebraOperand>(a: A, options: ResultOptions = {}): Promise<ResultOf<A>> {
+    checkOptions(options, 'expm', resultNames);
     const { operand, type, n, batch } = checkSquare(a, 'expm');
-    const [result] = await compose(this.#runner, 'expm', options, [operand], type, async (steps, x) => {
+    const [result] = await compose(this.#runner, 'expm', placed(options, 'expm'), [operand], type, async (steps, x) => {
       if (n === 0 || batch === 0) return [await steps.copy(x!)];
       return [await exponentialOf(steps, x!, type)];
     });
@@ -71,16 +72,23 @@ export class MatrixFunctions extends SolvingOperations {
   async polar<A extends MatrixOperand>(a: A, options: PolarOptions = {}): Promise<Polar<ResultOf<A>>> {
     const side = oneOf('polar: side', checkOptions(options, 'polar', polarNames).side, 'right', polarSides);
     const { operand, type } = checkFieldMatrices(a, 'polar');
-    const [u, p] = await compose(this.#runner, 'polar', options, [operand], type, async (steps, x) => {
-      const { u: w, s, vt } = await steps.svd(x!);
-      const [v, wt] = await Promise.all([steps.adjoint(vt), steps.adjoint(w)]);
-      return Promise.all([
-        steps.matmul(w, vt),
-        side === 'right'
-          ? steps.matmul(await scaleColumns(steps, v, s), vt)
-          : steps.matmul(await scaleColumns(steps, w, s), wt),
-      ]);
-    });
+    const [u, p] = await compose(
+      this.#runner,
+      'polar',
+      placedByName(options, 'polar', ['u', 'p']),
+      [operand],
+      type,
+      async (steps, x) => {
+        const { u: w, s, vt } = await steps.svd(x!);
+        const [v, wt] = await Promise.all([steps.adjoint(vt), steps.adjoint(w)]);
+        return Promise.all([
+          steps.matmul(w, vt),
+          side === 'right'
+            ? steps.matmul(await scaleColumns(steps, v, s), vt)
+            : steps.matmul(await scaleColumns(steps, w, s), wt),
+        ]);
+      },
+    );
     return { u, p } as Polar<ResultOf<A>>;
   }
 
@@ -94,12 +102,19 @@ export class MatrixFunctions extends SolvingOperations {
     const { rtol } = checkOptions(options, 'nullSpace', spaceNames);
     const { operand, type, m, n } = checkOne(a, 'nullSpace');
     const relative = tolerance('nullSpace: rtol', rtol, Math.max(m, n) * epsilonOf(type));
-    const [basis] = await compose(this.#runner, 'nullSpace', options, [operand], type, async (steps, x) => {
-      const { s, vt } = await steps.svd(x!, 'full');
-      const rank = await rankOf(steps, s, relative);
-      const rest = Array.from({ length: n - rank }, (_, i) => rank + i);
-      return [await steps.adjoint(await steps.gather(vt, rest))];
-    });
+    const [basis] = await compose(
+      this.#runner,
+      'nullSpace',
+      placed(options, 'nullSpace'),
+      [operand],
+      type,
+      async (steps, x) => {
+        const { s, vt } = await steps.svd(x!, 'full');
+        const rank = await rankOf(steps, s, relative);
+        const rest = Array.from({ length: n - rank }, (_, i) => rank + i);
+        return [await steps.adjoint(await steps.gather(vt, rest))];
+      },
+    );
     return basis as ResultOf<A>;
   }
 
@@ -112,7 +127,7 @@ export class MatrixFunctions extends SolvingOperations {
     const { rtol } = checkOptions(options, 'orth', spaceNames);
     const { operand, type, m, n } = checkOne(a, 'orth');
     const relative = tolerance('orth: rtol', rtol, Math.max(m, n) * epsilonOf(type));
-    const [basis] = await compose(this.#runner, 'orth', options, [operand], type, async (steps, x) => {
+    const [basis] = await compose(this.#runner, 'orth', placed(options, 'orth'), [operand], type, async (steps, x) => {
       const { u, s } = await steps.svd(x!);
       const rank = await rankOf(steps, s, relative);
       const first = Array.from({ length: rank }, (_, i) => i);

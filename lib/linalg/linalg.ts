@@ -11,14 +11,21 @@ import {
   type RealResultOf,
   type ResultOf,
 } from '../runtime/operands.js';
-import { checkOptions, type OperationOptions } from '../runtime/options.js';
+import { checkOptions } from '../runtime/options.js';
+import {
+  type Placed,
+  placed,
+  placedByName,
+  type ResultOptions,
+  type ResultsOptions,
+  resultNames,
+} from '../runtime/out.js';
 import { realOf } from '../runtime/promotion.js';
 import type { Runner, Settings } from '../runtime/runner.js';
 import { compose } from '../runtime/steps.js';
 import type { Shape } from '../runtime/storage.js';
 import { isComplex } from '../tensor/dtypes.js';
 import type { FieldType } from '../tensor/types.js';
-import { EigenvalueOperations } from './eigenvalues.js';
 import { checkSystem } from './lu.js';
 import {
   broadcast,
@@ -31,45 +38,21 @@ import {
   productTypeOf,
   type SolutionOf,
 } from './matrices.js';
+import { type Pca, type PcaOptions, pcaOf } from './pca.js';
+import type { RowBlocks } from './row-blocks.js';
+import { SingularValueOperations } from './singular-values.js';
 
-const svdModes = ['thin', 'full', 'values'] as const;
-const svdDrivers = ['auto', 'gesvd', 'gesvdj', 'gesvdp', 'gesvdr', 'gesvda'] as const;
 const qrModes = ['reduced', 'complete', 'r'] as const;
 const triangles = ['L', 'U'] as const;
 
-export type SvdMode = (typeof svdModes)[number];
-/** cuSOLVER's drivers; the CPU device takes 'auto' alone. */
-export type SvdDriver = (typeof svdDrivers)[number];
 export type QrMode = (typeof qrModes)[number];
 
-export interface SvdOptions extends OperationOptions {
-  /** 'thin' (default): k = min(m, n) singular vectors of each kind; 'full': all m and n; 'values': none. */
-  mode?: SvdMode | undefined;
-  /**
-   * CUDA: who computes it. 'auto' (default) chooses by shape and type. 'gesvd': QR iteration. 'gesvdj': Jacobi. 'gesvdp': polar
-   * decomposition. 'gesvdr': randomized, of the first `rank` values. 'gesvda': from the eigenvalues of aᵀa, for batches of tall
-   * matrices; it loses half of the digits.
-   */
-  driver?: SvdDriver | undefined;
-  /** For the driver 'gesvdr': how many of the largest singular values and their vectors, from 1 to min(m, n) - 1; k is then this. */
-  rank?: number | undefined;
-}
-
-export interface Svd<R, S = R> {
-  /** [..., m, k], or [..., m, m] in full mode: the left singular vectors, as columns. */
-  readonly u: R;
-  /** [..., k], the singular values, largest first, none negative; real. */
-  readonly s: S;
-  /** [..., k, n], or [..., n, n] in full mode: the right singular vectors, as rows; of complex matrices their conjugates, numpy's vh. */
-  readonly vt: R;
-}
-
-export interface MatmulOptions extends OperationOptions {
+export interface MatmulOptions extends ResultOptions {
   /** CUDA: whether float32 products may be computed as TF32 (10 bits of mantissa), which tensor cores do faster. */
   tf32?: boolean | undefined;
 }
 
-export interface QrOptions extends OperationOptions {
+export interface QrOptions extends ResultsOptions<'q' | 'r'> {
   /** 'reduced' (default): q has k = min(m, n) columns and r k rows; 'complete': both m; 'r': the reduced r alone. */
   mode?: QrMode | undefined;
 }
@@ -81,12 +64,17 @@ export interface Qr<R> {
   readonly r: R;
 }
 
-export interface EighOptions extends OperationOptions {
+export interface EighOptions extends ResultsOptions<'eigenvalues' | 'eigenvectors'> {
   /** Which triangle is read: 'L' (default), the lower one, or 'U', the upper one. */
   uplo?: (typeof triangles)[number] | undefined;
 }
 
-export interface CholeskyOptions extends OperationOptions {
+export interface EigvalshOptions extends ResultOptions {
+  /** Which triangle is read: 'L' (default), the lower one, or 'U', the upper one. */
+  uplo?: (typeof triangles)[number] | undefined;
+}
+
+export interface CholeskyOptions extends ResultOptions {
   /** Whether it is the upper triangle that is read and the upper factor that is given; the lower ones by default. */
   upper?: boolean | undefined;
 }
@@ -105,12 +93,13 @@ export interface Slogdet<R, L = R> {
   readonly logabsdet: L;
 }
 
-const svdNames = namesOf<SvdOptions>({ mode: true, driver: true, rank: true, stream: true });
-const matmulNames = namesOf<MatmulOptions>({ tf32: true, stream: true });
-const qrNames = namesOf<QrOptions>({ mode: true, stream: true });
-const eighNames = namesOf<EighOptions>({ uplo: true, stream: true });
-const choleskyNames = namesOf<CholeskyOptions>({ upper: true, stream: true });
-const traceNames = namesOf<OperationOptions & { offset?: number }>({ offset: true, stream: true });
+const matmulNames = namesOf<MatmulOptions>({ tf32: true, out: true, stream: true });
+const qrNames = namesOf<QrOptions>({ mode: true, out: true, stream: true });
+const eighNames = namesOf<EighOptions>({ uplo: true, out: true, stream: true });
+const eigvalshNames = namesOf<EigvalshOptions>({ uplo: true, out: true, stream: true });
+const choleskyNames = namesOf<CholeskyOptions>({ upper: true, out: true, stream: true });
+const slogdetNames = namesOf<ResultsOptions<'sign' | 'logabsdet'>>({ out: true, stream: true });
+const traceNames = namesOf<ResultOptions & { offset?: number }>({ offset: true, out: true, stream: true });
 
 /**
  * Operands are host tensors or device tensors; where one is on the device, so are the results. Host operands of up to 64 KiB
@@ -127,48 +116,13 @@ const traceNames = namesOf<OperationOptions & { offset?: number }>({ offset: tru
  * holds (but det, which gives an infinity, and those), ERR_DISPOSED once its device is gone, ERR_OUT_OF_MEMORY,
  * ERR_DEVICE_LOST, and ERR_NO_RUNTIME where the device's algebra libraries are missing.
  */
-export class LinearAlgebra extends EigenvalueOperations {
+export class LinearAlgebra extends SingularValueOperations {
   readonly #runner: Runner;
 
   /** @internal */
   constructor(runner: Runner) {
     super(runner);
     this.#runner = runner;
-  }
-
-  /**
-   * Singular value decomposition: a = u · diag(s) · vt, for `a` of dims [..., m, n].
-   *
-   * On the CPU by divide and conquer, LAPACK's gesdd (Gu and Eisenstat, SIAM J. Matrix Anal. Appl. 16(1), 1995); on CUDA by the
-   * driver that is named.
-   *
-   * Errors: ERR_NOT_CONVERGED.
-   */
-  async svd<A extends MatrixOperand>(
-    a: A,
-    options: SvdOptions & { mode: 'values' },
-  ): Promise<Pick<Svd<ResultOf<A>, RealResultOf<A>>, 's'>>;
-  async svd<A extends MatrixOperand>(a: A, options?: SvdOptions): Promise<Svd<ResultOf<A>, RealResultOf<A>>>;
-  async svd(a: MatrixOperand, options: SvdOptions = {}): Promise<unknown> {
-    checkOptions(options, 'svd', svdNames);
-    const { operand, type, lead, batch, m, n } = checkFieldMatrices(a, 'svd');
-    const mode = oneOf('svd: mode', options.mode, 'thin', svdModes);
-    const driver = oneOf('svd: driver', options.driver, 'auto', svdDrivers);
-    // Which ranks there are is the device's to say, and whether there is one.
-    const rank = wholeNumber('svd: rank', options.rank, 0, 1);
-    const k = rank === 0 ? Math.min(m, n) : rank;
-    const dims = [[...lead, k]];
-    if (mode !== 'values') dims.push([...lead, m, mode === 'full' ? m : k], [...lead, mode === 'full' ? n : k, n]);
-    const request = { type, mode, driver, rank, batch, m, n };
-    const results = dims.map((one, i) => ({ type: i === 0 ? realOf(type) : type, dims: one }));
-    const [s, u, vt] = await this.#run('svd', { a: operand }, request, results, options);
-    return mode === 'values' ? { s } : { u, s, vt };
-  }
-
-  /** The singular values of `a` [..., m, n], largest first: [..., min(m, n)]. Errors: ERR_NOT_CONVERGED. */
-  async svdvals<A extends MatrixOperand>(a: A, options: OperationOptions = {}): Promise<RealResultOf<A>> {
-    checkOptions(options, 'svdvals');
-    return (await this.svd(a, { ...options, mode: 'values' })).s;
   }
 
   /**
@@ -180,8 +134,9 @@ export class LinearAlgebra extends EigenvalueOperations {
   async eigh<A extends MatrixOperand>(a: A, options: EighOptions = {}): Promise<Eigh<ResultOf<A>, RealResultOf<A>>> {
     const triangle = oneOf('eigh: uplo', checkOptions(options, 'eigh', eighNames).uplo, 'L', triangles);
     const { operand, type, lead, batch, n } = checkFieldSquare(a, 'eigh');
+    const to = placedByName(options, 'eigh', ['eigenvalues', 'eigenvectors']);
     if (triangle === 'U') {
-      const [w, v] = await compose(this.#runner, 'eigh', options, [operand], type, async (steps, x) => {
+      const [w, v] = await compose(this.#runner, 'eigh', to, [operand], type, async (steps, x) => {
         const found = await steps.eigh(await steps.transposeMatrices(x!));
         return [found.w, await steps.conjugate(found.v)];
       });
@@ -192,23 +147,28 @@ export class LinearAlgebra extends EigenvalueOperations {
       { type, dims: [...lead, n, n] },
     ];
     const request = { type, vectors: true, batch, n };
-    const [eigenvalues, eigenvectors] = await this.#run('eigh', { a: operand }, request, shapes, options);
+    const [eigenvalues, eigenvectors] = await this.#run('eigh', { a: operand }, request, shapes, to);
     return { eigenvalues, eigenvectors } as Eigh<ResultOf<A>, RealResultOf<A>>;
   }
 
   /** The eigenvalues alone, smallest first: [..., n]. Errors: ERR_NOT_CONVERGED. */
-  async eigvalsh<A extends MatrixOperand>(a: A, options: EighOptions = {}): Promise<RealResultOf<A>> {
-    const triangle = oneOf('eigvalsh: uplo', checkOptions(options, 'eigvalsh', eighNames).uplo, 'L', triangles);
+  async eigvalsh<A extends MatrixOperand>(a: A, options: EigvalshOptions = {}): Promise<RealResultOf<A>> {
+    const triangle = oneOf('eigvalsh: uplo', checkOptions(options, 'eigvalsh', eigvalshNames).uplo, 'L', triangles);
     const { operand, type, lead, batch, n } = checkFieldSquare(a, 'eigvalsh');
     if (triangle === 'U') {
-      const [w] = await compose(this.#runner, 'eigvalsh', options, [operand], type, async (steps, x) => [
-        await steps.eigvalsh(await steps.transposeMatrices(x!)),
-      ]);
+      const [w] = await compose(
+        this.#runner,
+        'eigvalsh',
+        placed(options, 'eigvalsh'),
+        [operand],
+        type,
+        async (steps, x) => [await steps.eigvalsh(await steps.transposeMatrices(x!))],
+      );
       return w as RealResultOf<A>;
     }
     const shapes = [{ type: realOf(type), dims: [...lead, n] }];
     const request = { type, vectors: false, batch, n };
-    const [eigenvalues] = await this.#run('eigh', { a: operand }, request, shapes, options);
+    const [eigenvalues] = await this.#run('eigh', { a: operand }, request, shapes, placed(options, 'eigvalsh'));
     return eigenvalues as RealResultOf<A>;
   }
 
@@ -244,7 +204,7 @@ export class LinearAlgebra extends EigenvalueOperations {
     if (right.dims.length > 1) dims.push(n);
     // Named one by one: V8 makes an object slow to build and to read where one is spread before others.
     const request = { batchDims, aStrides, bStrides, type, m, k, n, tf32 };
-    const [c] = await this.#run('matmul', { a: left, b: right }, request, [{ type, dims }], options);
+    const [c] = await this.#run('matmul', { a: left, b: right }, request, [{ type, dims }], placed(options, 'matmul'));
     return c as ProductOf<A, B>;
   }
 
@@ -257,22 +217,22 @@ export class LinearAlgebra extends EigenvalueOperations {
   async solve<A extends MatrixOperand, B extends MatrixOperand>(
     a: A,
     b: B,
-    options: OperationOptions = {},
+    options: ResultOptions = {},
   ): Promise<SolutionOf<A, B>> {
-    checkOptions(options, 'solve');
+    checkOptions(options, 'solve', resultNames);
     const left = checkField(a, 'solve: a', 2);
     const right = checkField(b, 'solve: b', 1);
     const { dims, settings } = checkSystem(left, right, 'solve');
     const type = commonField(left, right);
     const request = { type, ...settings };
-    const [x] = await this.#run('solve', { a: left, b: right }, request, [{ type, dims }], options);
+    const [x] = await this.#run('solve', { a: left, b: right }, request, [{ type, dims }], placed(options, 'solve'));
     return x as SolutionOf<A, B>;
   }
 
   /** The inverses of square matrices [..., n, n], by LU factorisation. Errors: ERR_SINGULAR. */
-  async inv<A extends MatrixOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
-    checkOptions(options, 'inv');
-    return this.#squareOf('inv', a, options);
+  async inv<A extends MatrixOperand>(a: A, options: ResultOptions = {}): Promise<ResultOf<A>> {
+    checkOptions(options, 'inv', resultNames);
+    return this.#squareOf('inv', a, placed(options, 'inv'));
   }
 
   /**
@@ -281,11 +241,16 @@ export class LinearAlgebra extends EigenvalueOperations {
    */
   async cholesky<A extends MatrixOperand>(a: A, options: CholeskyOptions = {}): Promise<ResultOf<A>> {
     const { upper } = checkOptions(options, 'cholesky', choleskyNames);
-    if (!flag('cholesky: upper', upper, false)) return this.#squareOf('cholesky', a, options);
+    if (!flag('cholesky: upper', upper, false)) return this.#squareOf('cholesky', a, placed(options, 'cholesky'));
     const { operand, type } = checkFieldSquare(a, 'cholesky');
-    const [u] = await compose(this.#runner, 'cholesky', options, [operand], type, async (steps, x) => [
-      await steps.transposeMatrices(await steps.cholesky(await steps.transposeMatrices(x!))),
-    ]);
+    const [u] = await compose(
+      this.#runner,
+      'cholesky',
+      placed(options, 'cholesky'),
+      [operand],
+      type,
+      async (steps, x) => [await steps.transposeMatrices(await steps.cholesky(await steps.transposeMatrices(x!)))],
+    );
     return u as ResultOf<A>;
   }
 
@@ -299,32 +264,35 @@ export class LinearAlgebra extends EigenvalueOperations {
     const k = mode === 'complete' ? m : Math.min(m, n);
     const shapes = [{ type, dims: [...lead, k, n] }];
     if (mode !== 'r') shapes.push({ type, dims: [...lead, m, k] });
-    const [r, q] = await this.#run('qr', { a: operand }, { type, mode, batch, m, n }, shapes, options);
+    const to = placedByName(options, 'qr', mode === 'r' ? ['r'] : ['r', 'q']);
+    const [r, q] = await this.#run('qr', { a: operand }, { type, mode, batch, m, n }, shapes, to);
     return mode === 'r' ? { r } : { q, r };
   }
 
   /** The determinants of square matrices [..., n, n]: [...]. By LU factorisation. */
-  async det<A extends MatrixOperand>(a: A, options: OperationOptions = {}): Promise<ResultOf<A>> {
-    checkOptions(options, 'det');
+  async det<A extends MatrixOperand>(a: A, options: ResultOptions = {}): Promise<ResultOf<A>> {
+    checkOptions(options, 'det', resultNames);
     const { operand, type, lead, batch, n } = checkFieldSquare(a, 'det');
     const request = { type, log: false, batch, n };
-    const [det] = await this.#run('det', { a: operand }, request, [{ type, dims: lead }], options);
+    const to = placed(options, 'det');
+    const [det] = await this.#run('det', { a: operand }, request, [{ type, dims: lead }], to);
     return det as ResultOf<A>;
   }
 
   /** The determinants' signs and the logarithms of their absolute values, where they themselves could overflow. */
   async slogdet<A extends MatrixOperand>(
     a: A,
-    options: OperationOptions = {},
+    options: ResultsOptions<'sign' | 'logabsdet'> = {},
   ): Promise<Slogdet<ResultOf<A>, RealResultOf<A>>> {
-    checkOptions(options, 'slogdet');
+    checkOptions(options, 'slogdet', slogdetNames);
     const { operand, type, lead, batch, n } = checkFieldSquare(a, 'slogdet');
     const request = { type, log: true, batch, n };
     const shapes = [
       { type, dims: lead },
       { type: realOf(type), dims: lead },
     ];
-    const [sign, logabsdet] = await this.#run('det', { a: operand }, request, shapes, options);
+    const to = placedByName(options, 'slogdet', ['sign', 'logabsdet']);
+    const [sign, logabsdet] = await this.#run('det', { a: operand }, request, shapes, to);
     return { sign, logabsdet } as Slogdet<ResultOf<A>, RealResultOf<A>>;
   }
 
@@ -334,7 +302,7 @@ export class LinearAlgebra extends EigenvalueOperations {
     operands: Readonly<Record<string, Operand>>,
     settings: Settings<K> & { type: FieldType },
     results: readonly Shape[],
-    options: OperationOptions,
+    options: Placed,
   ): Promise<Operand[]> {
     const { type } = settings;
     const names = Object.keys(operands);
@@ -349,11 +317,7 @@ export class LinearAlgebra extends EigenvalueOperations {
   }
 
   /** An operation from square matrices to one as large of each. */
-  async #squareOf<A extends MatrixOperand>(
-    name: 'inv' | 'cholesky',
-    a: A,
-    options: OperationOptions,
-  ): Promise<ResultOf<A>> {
+  async #squareOf<A extends MatrixOperand>(name: 'inv' | 'cholesky', a: A, options: Placed): Promise<ResultOf<A>> {
     const { operand, type, batch, n } = checkFieldSquare(a, name);
     const shapes = [{ type, dims: [...operand.dims] }];
     const [result] = await this.#run(name, { a: operand }, { type, batch, n }, shapes, options);
@@ -361,20 +325,28 @@ export class LinearAlgebra extends EigenvalueOperations {
   }
 
   /**
+   * The principal components of the rows of `x` [m, n], m at least 2, as scikit-learn's PCA: their mean, the directions of the
+   * largest variance, and how large it is, with `transform` and `inverseTransform`. Of tall matrices by QR first; of rows that come in blocks, from an iterable or an async one, in one pass, as `svd` takes them.
+   *
+   * Errors: ERR_NOT_FINITE, ERR_NOT_CONVERGED, ERR_SHAPE, ERR_ABORTED (of blocks, by `signal`).
+   */
+  async pca<A extends MatrixOperand>(x: A | RowBlocks<A>, options: PcaOptions = {}): Promise<Pca<ResultOf<A>>> {
+    return (await pcaOf(this.#runner, x, options)) as unknown as Pca<ResultOf<A>>;
+  }
+
+  /**
    * The sums of a diagonal of matrices [..., m, n]: [...]. `offset` says which: so many columns to the right of the main one, or
    * to its left where negative; 0 by default. A diagonal beyond the matrix sums to 0; float32 is summed in float64; NaNs and
    * infinities are let through.
    */
-  async trace<A extends FloatOperand>(
-    a: A,
-    options: OperationOptions & { offset?: number } = {},
-  ): Promise<ResultOf<A>> {
+  async trace<A extends FloatOperand>(a: A, options: ResultOptions & { offset?: number } = {}): Promise<ResultOf<A>> {
     checkOptions(options, 'trace', traceNames);
     checkFloat(a, 'trace', 2);
     const { operand, type, lead, batch, m, n } = checkMatrices(a, 'trace');
     const offset = wholeNumber('trace: offset', options.offset, 0, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
     const request = { type, batch, m, n, offset };
-    const [trace] = await this.#runner.run('trace', { a: operand }, request, [{ type, dims: lead }], options);
+    const to = placed(options, 'trace');
+    const [trace] = await this.#runner.run('trace', { a: operand }, request, [{ type, dims: lead }], to);
     return trace as ResultOf<A>;
   }
 }

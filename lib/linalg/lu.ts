@@ -11,7 +11,8 @@ import {
   type ResultAs,
   type ResultOf,
 } from '../runtime/operands.js';
-import { checkOptions, type OperationOptions } from '../runtime/options.js';
+import { checkOptions } from '../runtime/options.js';
+import { placed, placedByName, type ResultOptions, type ResultsOptions } from '../runtime/out.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
 import { hostTensor } from '../tensor/tensor.js';
@@ -27,7 +28,7 @@ export interface LuFactors<A extends AlgebraOperand | Operand = AlgebraOperand, 
   readonly pivots: P;
 }
 
-export interface LuOptions extends OperationOptions {
+export interface LuOptions extends ResultsOptions<'p' | 'l' | 'u'> {
   /** Whether p is given as the rows that it picks, rather than as a matrix. */
   pIndices?: boolean | undefined;
 }
@@ -41,7 +42,7 @@ export interface Lu<P, R> {
   readonly u: R;
 }
 
-export interface LuSolveOptions extends OperationOptions {
+export interface LuSolveOptions extends ResultOptions {
   /** 'N' (default): a · x = b; 'T' and 'C': aᵀ · x = b. */
   trans?: (typeof forms)[number] | undefined;
 }
@@ -53,9 +54,16 @@ export interface SolveTriangularOptions extends LuSolveOptions {
   unitDiagonal?: boolean | undefined;
 }
 
-const luNames = namesOf<LuOptions>({ pIndices: true, stream: true });
-const luSolveNames = namesOf<LuSolveOptions>({ trans: true, stream: true });
-const triangularNames = namesOf<SolveTriangularOptions>({ trans: true, lower: true, unitDiagonal: true, stream: true });
+const luNames = namesOf<LuOptions>({ pIndices: true, out: true, stream: true });
+const luFactorNames = namesOf<ResultsOptions<'lu' | 'pivots'>>({ out: true, stream: true });
+const luSolveNames = namesOf<LuSolveOptions>({ trans: true, out: true, stream: true });
+const triangularNames = namesOf<SolveTriangularOptions>({
+  trans: true,
+  lower: true,
+  unitDiagonal: true,
+  out: true,
+  stream: true,
+});
 
 /** Of linear algebra, what comes of elimination. */
 export class LuOperations extends MatrixFunctions {
@@ -80,18 +88,25 @@ export class LuOperations extends MatrixFunctions {
     const pIndices = flag('lu: pIndices', checkOptions(options, 'lu', luNames).pIndices, false);
     const { operand, type, lead, batch, m, n } = checkMatrices(a, 'lu');
     const k = Math.min(m, n);
-    const [p, l, u] = await compose(this.#runner, 'lu', options, [operand], type, async (steps, x) => {
-      const settings = { type, permutation: true, batch, m, n };
-      const results = [
-        { type, dims: [...lead, m, n] },
-        { type: 'int32' as const, dims: [...lead, k] },
-        { type: 'int32' as const, dims: [...lead, m] },
-      ];
-      const [lu, , order] = await steps.run({ name: 'luFactor', operands: { a: x! }, settings, results });
-      const rows = pIndices ? order! : await permutationMatrix(steps, order!, m, lu!);
-      const [lower, upper] = await Promise.all([lowerOf(steps, lu!, m, k), upperOf(steps, lu!, k, n)]);
-      return [rows, lower, upper];
-    });
+    const [p, l, u] = await compose(
+      this.#runner,
+      'lu',
+      placedByName(options, 'lu', ['p', 'l', 'u']),
+      [operand],
+      type,
+      async (steps, x) => {
+        const settings = { type, permutation: true, batch, m, n };
+        const results = [
+          { type, dims: [...lead, m, n] },
+          { type: 'int32' as const, dims: [...lead, k] },
+          { type: 'int32' as const, dims: [...lead, m] },
+        ];
+        const [lu, , order] = await steps.run({ name: 'luFactor', operands: { a: x! }, settings, results });
+        const rows = pIndices ? order! : await permutationMatrix(steps, order!, m, lu!);
+        const [lower, upper] = await Promise.all([lowerOf(steps, lu!, m, k), upperOf(steps, lu!, k, n)]);
+        return [rows, lower, upper];
+      },
+    );
     return { p, l, u };
   }
 
@@ -101,16 +116,17 @@ export class LuOperations extends MatrixFunctions {
    */
   async luFactor<A extends AlgebraOperand>(
     a: A,
-    options: OperationOptions = {},
+    options: ResultsOptions<'lu' | 'pivots'> = {},
   ): Promise<LuFactors<ResultOf<A>, ResultAs<A, 'int32'>>> {
-    checkOptions(options, 'luFactor');
+    checkOptions(options, 'luFactor', luFactorNames);
     const { operand, type, lead, batch, m, n } = checkMatrices(a, 'luFactor');
     const results = [
       { type, dims: [...lead, m, n] },
       { type: 'int32' as const, dims: [...lead, Math.min(m, n)] },
     ];
     const settings = { type, permutation: false, batch, m, n };
-    const [lu, pivots] = await this.#runner.run('luFactor', { a: operand }, settings, results, options, { a: type });
+    const to = placedByName(options, 'luFactor', ['lu', 'pivots']);
+    const [lu, pivots] = await this.#runner.run('luFactor', { a: operand }, settings, results, to, { a: type });
     return { lu, pivots } as LuFactors<ResultOf<A>, ResultAs<A, 'int32'>>;
   }
 
@@ -146,7 +162,8 @@ export class LuOperations extends MatrixFunctions {
     const operands = { a: left, b: right, pivots };
     const types = { a: type, b: type, pivots: 'int32' } as const;
     const request = { type, transposed, ...settings };
-    const [x] = await this.#runner.run('luSolve', operands, request, [{ type, dims }], options, types);
+    const to = placed(options, 'luSolve');
+    const [x] = await this.#runner.run('luSolve', operands, request, [{ type, dims }], to, types);
     return x as SolutionOf<A, B>;
   }
 
@@ -172,7 +189,8 @@ export class LuOperations extends MatrixFunctions {
     const operands = { a: left, b: right };
     const request = { type, lower, transposed, unit, ...settings };
     const types = { a: type, b: type };
-    const [x] = await this.#runner.run('solveTriangular', operands, request, [{ type, dims }], options, types);
+    const to = placed(options, 'solveTriangular');
+    const [x] = await this.#runner.run('solveTriangular', operands, request, [{ type, dims }], to, types);
     return x as SolutionOf<A, B>;
   }
 }

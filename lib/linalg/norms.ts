@@ -4,7 +4,8 @@ import { flag, namesOf, wrong } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { placeOfAxis, placesOfAxes } from '../runtime/axes.js';
 import type { MatrixOperand, Operand, RealResultOf, ResultAs } from '../runtime/operands.js';
-import { checkOptions, type OperationOptions } from '../runtime/options.js';
+import { checkOptions } from '../runtime/options.js';
+import { placed, type ResultOptions } from '../runtime/out.js';
 import { floatOf } from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
@@ -16,7 +17,7 @@ const matrixOrders = ['fro', 'nuc', 1, -1, 2, -2, Number.POSITIVE_INFINITY, Numb
 /** 'fro': the root of the sum of squares; 'nuc': the sum of the singular values; 2, -2: the largest and smallest singular value; 1, -1: the largest and smallest sum of a column's absolute values; Infinity, -Infinity: of a row's. */
 export type MatrixOrder = 'fro' | 'nuc' | number;
 
-export interface VectorNormOptions extends OperationOptions {
+export interface VectorNormOptions extends ResultOptions {
   /** The norm's p, 2 by default: any number but NaN; 0 counts what is not 0. */
   ord?: number | undefined;
   /** The axis or axes that are one vector; by default all of them. */
@@ -25,14 +26,14 @@ export interface VectorNormOptions extends OperationOptions {
   keepDims?: boolean | undefined;
 }
 
-export interface MatrixNormOptions extends OperationOptions {
+export interface MatrixNormOptions extends ResultOptions {
   /** 'fro' by default. */
   ord?: MatrixOrder | undefined;
   /** Whether the last two dimensions stay, with sizes of 1. */
   keepDims?: boolean | undefined;
 }
 
-export interface NormOptions extends OperationOptions {
+export interface NormOptions extends ResultOptions {
   /** By default the 2-norm of all elements. 'fro' and 'nuc' are of matrices alone. */
   ord?: MatrixOrder | undefined;
   /** One axis: norms of vectors; two: of matrices. By default all of them, of which there may be one or two where there is an `ord`. */
@@ -40,12 +41,12 @@ export interface NormOptions extends OperationOptions {
   keepDims?: boolean | undefined;
 }
 
-export interface CondOptions extends OperationOptions {
+export interface CondOptions extends ResultOptions {
   /** Of which norm, as `matrixNorm` has them; 2 by default, by singular values. */
   p?: MatrixOrder | undefined;
 }
 
-export interface RankOptions extends OperationOptions {
+export interface RankOptions extends ResultOptions {
   /** Singular values up to `rtol` times the largest one count as 0; max(m, n) times the type's epsilon by default. */
   rtol?: number | undefined;
   /** Singular values up to this count as 0, in place of `rtol`. */
@@ -54,11 +55,11 @@ export interface RankOptions extends OperationOptions {
   hermitian?: boolean | undefined;
 }
 
-const vectorNames = namesOf<VectorNormOptions>({ ord: true, axis: true, keepDims: true, stream: true });
-const matrixNames = namesOf<MatrixNormOptions>({ ord: true, keepDims: true, stream: true });
-const normNames = namesOf<NormOptions>({ ord: true, axis: true, keepDims: true, stream: true });
-const condNames = namesOf<CondOptions>({ p: true, stream: true });
-const rankNames = namesOf<RankOptions>({ rtol: true, tol: true, hermitian: true, stream: true });
+const vectorNames = namesOf<VectorNormOptions>({ ord: true, axis: true, keepDims: true, out: true, stream: true });
+const matrixNames = namesOf<MatrixNormOptions>({ ord: true, keepDims: true, out: true, stream: true });
+const normNames = namesOf<NormOptions>({ ord: true, axis: true, keepDims: true, out: true, stream: true });
+const condNames = namesOf<CondOptions>({ p: true, out: true, stream: true });
+const rankNames = namesOf<RankOptions>({ rtol: true, tol: true, hermitian: true, out: true, stream: true });
 
 /** Of linear algebra, what measures. */
 export class NormOperations {
@@ -145,22 +146,29 @@ export class NormOperations {
     }
     const bySingularValues = order === 2 || order === -2;
     if (!bySingularValues) requireSquare(matrices, 'cond');
-    const [condition] = await compose(this.#runner, 'cond', options, [operand], type, async (steps, x) => {
-      if (bySingularValues) {
-        const s = await steps.svdvals(x!);
-        const last = [s.dims.length - 1];
-        const [largest, smallest] = await Promise.all([steps.reduce('max', s, last), steps.reduce('min', s, last)]);
-        const [above, below] = order === 2 ? [largest, smallest] : [smallest, largest];
-        return [await undefinedAs(Number.POSITIVE_INFINITY, steps, await steps.binary('div', above, below))];
-      }
-      const { inverse, regular } = await invertRegular(steps, x!);
-      const [own, other] = await Promise.all([
-        matrixNormOf(steps, x!, order, false),
-        matrixNormOf(steps, inverse, order, false),
-      ]);
-      const product = await steps.binary('mul', own, other);
-      return [regular === undefined ? product : await steps.where(regular, product, Number.POSITIVE_INFINITY)];
-    });
+    const [condition] = await compose(
+      this.#runner,
+      'cond',
+      placed(options, 'cond'),
+      [operand],
+      type,
+      async (steps, x) => {
+        if (bySingularValues) {
+          const s = await steps.svdvals(x!);
+          const last = [s.dims.length - 1];
+          const [largest, smallest] = await Promise.all([steps.reduce('max', s, last), steps.reduce('min', s, last)]);
+          const [above, below] = order === 2 ? [largest, smallest] : [smallest, largest];
+          return [await undefinedAs(Number.POSITIVE_INFINITY, steps, await steps.binary('div', above, below))];
+        }
+        const { inverse, regular } = await invertRegular(steps, x!);
+        const [own, other] = await Promise.all([
+          matrixNormOf(steps, x!, order, false),
+          matrixNormOf(steps, inverse, order, false),
+        ]);
+        const product = await steps.binary('mul', own, other);
+        return [regular === undefined ? product : await steps.where(regular, product, Number.POSITIVE_INFINITY)];
+      },
+    );
     return condition as RealResultOf<A>;
   }
 
@@ -180,20 +188,34 @@ export class NormOperations {
     const absolute = tol === undefined ? undefined : tolerance('matrixRank: tol', tol, 0);
     const type = floatOf(operand.type);
     if (operand.dims.length < 2) {
-      const [one] = await compose(this.#runner, 'matrixRank', options, [operand], type, async (steps, x) => {
-        const largest = await largestOf(steps, await steps.sizes(x!), [...x!.dims.keys()], false);
-        return [await steps.cast(await steps.binary('notEqual', largest, 0), 'int64')];
-      });
+      const [one] = await compose(
+        this.#runner,
+        'matrixRank',
+        placed(options, 'matrixRank'),
+        [operand],
+        type,
+        async (steps, x) => {
+          const largest = await largestOf(steps, await steps.sizes(x!), [...x!.dims.keys()], false);
+          return [await steps.cast(await steps.binary('notEqual', largest, 0), 'int64')];
+        },
+      );
       return one as ResultAs<A, 'int64'>;
     }
     const matrices = checkFieldMatrices(operand, 'matrixRank');
     if (isHermitian) requireSquare(matrices, 'matrixRank');
     const { m, n } = matrices;
     const relative = tolerance('matrixRank: rtol', rtol, Math.max(m, n) * epsilonOf(type));
-    const [rank] = await compose(this.#runner, 'matrixRank', options, [operand], type, async (steps, x) => {
-      const s = isHermitian ? await steps.sizes(await steps.eigvalsh(x!)) : await steps.svdvals(x!);
-      return [await countAbove(steps, s, absolute, relative)];
-    });
+    const [rank] = await compose(
+      this.#runner,
+      'matrixRank',
+      placed(options, 'matrixRank'),
+      [operand],
+      type,
+      async (steps, x) => {
+        const s = isHermitian ? await steps.sizes(await steps.eigvalsh(x!)) : await steps.svdvals(x!);
+        return [await countAbove(steps, s, absolute, relative)];
+      },
+    );
     return rank as ResultAs<A, 'int64'>;
   }
 
@@ -203,12 +225,12 @@ export class NormOperations {
     along: readonly number[],
     order: number,
     keepDims: boolean,
-    options: OperationOptions,
+    options: ResultOptions,
   ): Promise<RealResultOf<A>> {
     refuseSmallestOfNothing(what, operand, along, order < 0);
     const axes = [...along].sort((x, y) => x - y);
     const type = floatOf(operand.type);
-    const [norm] = await compose(this.#runner, what, options, [operand], type, async (steps, x) => [
+    const [norm] = await compose(this.#runner, what, placed(options, what), [operand], type, async (steps, x) => [
       await vectorNormOf(steps, x!, order, axes, keepDims),
     ]);
     return norm as RealResultOf<A>;
@@ -220,13 +242,13 @@ export class NormOperations {
     along: readonly number[],
     order: MatrixOrder,
     keepDims: boolean,
-    options: OperationOptions,
+    options: ResultOptions,
   ): Promise<RealResultOf<A>> {
     refuseSmallestOfNothing(what, operand, along, typeof order === 'number' && order < 0);
     const type = floatOf(operand.type);
     const [rows, columns] = along as [number, number];
     const others = [...operand.dims.keys()].filter((place) => place !== rows && place !== columns);
-    const [norm] = await compose(this.#runner, what, options, [operand], type, async (steps, x) => {
+    const [norm] = await compose(this.#runner, what, placed(options, what), [operand], type, async (steps, x) => {
       const matrices = await steps.transpose(x!, [...others, rows, columns]);
       const found = await matrixNormOf(steps, matrices, order, false);
       if (!keepDims) return [found];

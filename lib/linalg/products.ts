@@ -12,7 +12,8 @@ import {
   type ResultAs,
   type ResultOf,
 } from '../runtime/operands.js';
-import { checkOptions, type OperationOptions } from '../runtime/options.js';
+import { checkOptions } from '../runtime/options.js';
+import { placed, type ResultOptions, resultNames } from '../runtime/out.js';
 import { type NumberType, type Promoted, promote, requireNumbers } from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
@@ -28,24 +29,24 @@ import { NormOperations } from './norms.js';
 type Numbers = Operand<NumberType>;
 type PairOf<A extends Numbers, B extends Numbers> = ResultAs<A | B, Promoted<A['type'], B['type']>>;
 
-export interface DiagonalOptions extends OperationOptions {
+export interface DiagonalOptions extends ResultOptions {
   /** How many columns to the right of the main one, or to its left where negative; 0 by default. */
   offset?: number | undefined;
 }
 
-export interface AxisOptions extends OperationOptions {
+export interface AxisOptions extends ResultOptions {
   /** -1, the last one, by default. */
   axis?: number | undefined;
 }
 
-export interface TensordotOptions extends OperationOptions {
+export interface TensordotOptions extends ResultOptions {
   /** How many of the last axes of `a` are summed with the first ones of `b`, 2 by default; or which of `a` with which of `b`. */
   axes?: number | readonly [readonly number[], readonly number[]] | undefined;
 }
 
-const diagonalNames = namesOf<DiagonalOptions>({ offset: true, stream: true });
-const axisNames = namesOf<AxisOptions>({ axis: true, stream: true });
-const tensordotNames = namesOf<TensordotOptions>({ axes: true, stream: true });
+const diagonalNames = namesOf<DiagonalOptions>({ offset: true, out: true, stream: true });
+const axisNames = namesOf<AxisOptions>({ axis: true, out: true, stream: true });
+const tensordotNames = namesOf<TensordotOptions>({ axes: true, out: true, stream: true });
 
 /** Of linear algebra, what multiplies. */
 export class ProductOperations extends NormOperations {
@@ -61,15 +62,16 @@ export class ProductOperations extends NormOperations {
    * Matrices [..., m, n] transposed: [..., n, m], as numpy.linalg.matrix_transpose. All types but strings and the 4-bit
    * integers.
    */
-  async matrixTranspose<A extends Operand>(a: A, options: OperationOptions = {}): Promise<ResultAs<A, A['type']>> {
-    checkOptions(options, 'matrixTranspose');
+  async matrixTranspose<A extends Operand>(a: A, options: ResultOptions = {}): Promise<ResultAs<A, A['type']>> {
+    checkOptions(options, 'matrixTranspose', resultNames);
     const operand = checkOperand(a, 'matrixTranspose', 2);
     const { type, dims } = operand;
     const last = dims.length - 1;
     const axes = [...dims.keys()].slice(0, -2).concat(last, last - 1);
     const shapes = [{ type, dims: axes.map((axis) => dims[axis]!) }];
     const request = { type, dims: [...dims], axes };
-    const [result] = await this.#runner.run('transpose', { a: operand }, request, shapes, options);
+    const to = placed(options, 'matrixTranspose');
+    const [result] = await this.#runner.run('transpose', { a: operand }, request, shapes, to);
     return result as ResultAs<A, A['type']>;
   }
 
@@ -82,24 +84,36 @@ export class ProductOperations extends NormOperations {
     const operand = checkOperand(a, 'diagonal', 2);
     const most = Number.MAX_SAFE_INTEGER;
     const offset = wholeNumber('diagonal: offset', options.offset, 0, -most, most);
-    const [diagonal] = await compose(this.#runner, 'diagonal', options, [operand], undefined, async (steps, x) => {
-      const last = x!.dims.length - 1;
-      return [await diagonalOf(steps, x!, last - 1, last, offset)];
-    });
+    const [diagonal] = await compose(
+      this.#runner,
+      'diagonal',
+      placed(options, 'diagonal'),
+      [operand],
+      undefined,
+      async (steps, x) => {
+        const last = x!.dims.length - 1;
+        return [await diagonalOf(steps, x!, last - 1, last, offset)];
+      },
+    );
     return diagonal as ResultAs<A, A['type']>;
   }
 
   /** The products of all elements of two vectors [m] and [n]: [m, n], as numpy.linalg.outer. Integers wrap. */
-  async outer<A extends Numbers, B extends Numbers>(a: A, b: B, options: OperationOptions = {}): Promise<PairOf<A, B>> {
-    checkOptions(options, 'outer');
+  async outer<A extends Numbers, B extends Numbers>(a: A, b: B, options: ResultOptions = {}): Promise<PairOf<A, B>> {
+    checkOptions(options, 'outer', resultNames);
     const { left, right, type } = checkNumbers(a, b, 'outer');
     for (const { dims } of [left, right]) {
       if (dims.length === 1) continue;
       throw new TensorlaneError('ERR_SHAPE', `outer: expected vectors, got dims [${dims.join(', ')}]`);
     }
-    const [result] = await compose(this.#runner, 'outer', options, [left, right], type, async (steps, x, y) => [
-      await steps.binary('mul', steps.reshape(x!, [...x!.dims, 1]), y!),
-    ]);
+    const [result] = await compose(
+      this.#runner,
+      'outer',
+      placed(options, 'outer'),
+      [left, right],
+      type,
+      async (steps, x, y) => [await steps.binary('mul', steps.reshape(x!, [...x!.dims, 1]), y!)],
+    );
     return result as PairOf<A, B>;
   }
 
@@ -107,24 +121,31 @@ export class ProductOperations extends NormOperations {
    * The Kronecker product: [a0, a1, ...] and [b0, b1, ...] to [a0 · b0, a1 · b1, ...], every element of `a` times all of `b`, as
    * numpy.kron; the one of fewer dimensions has ones put before its own. Integers wrap.
    */
-  async kron<A extends Numbers, B extends Numbers>(a: A, b: B, options: OperationOptions = {}): Promise<PairOf<A, B>> {
-    checkOptions(options, 'kron');
+  async kron<A extends Numbers, B extends Numbers>(a: A, b: B, options: ResultOptions = {}): Promise<PairOf<A, B>> {
+    checkOptions(options, 'kron', resultNames);
     const { left, right, type } = checkNumbers(a, b, 'kron');
     const rank = Math.max(left.dims.length, right.dims.length);
     const [aDims, bDims] = [left, right].map(({ dims }) => [...Array(rank - dims.length).fill(1), ...dims]);
     const dims = aDims!.map((dim, i) => dim * bDims![i]);
     elementCount(dims, 'kron');
-    const [result] = await compose(this.#runner, 'kron', options, [left, right], type, async (steps, x, y) => {
-      const apart = steps.reshape(
-        x!,
-        aDims!.flatMap((dim) => [dim, 1]),
-      );
-      const within = steps.reshape(
-        y!,
-        bDims!.flatMap((dim) => [1, dim]),
-      );
-      return [steps.reshape(await steps.binary('mul', apart, within), dims)];
-    });
+    const [result] = await compose(
+      this.#runner,
+      'kron',
+      placed(options, 'kron'),
+      [left, right],
+      type,
+      async (steps, x, y) => {
+        const apart = steps.reshape(
+          x!,
+          aDims!.flatMap((dim) => [dim, 1]),
+        );
+        const within = steps.reshape(
+          y!,
+          bDims!.flatMap((dim) => [1, dim]),
+        );
+        return [steps.reshape(await steps.binary('mul', apart, within), dims)];
+      },
+    );
     return result as PairOf<A, B>;
   }
 
@@ -143,31 +164,38 @@ export class ProductOperations extends NormOperations {
         `cross: expected three elements along the axis, got dims [${dims.join(', ')}]`,
       );
     }
-    const [result] = await compose(this.#runner, 'cross', options, [left, right], type, async (steps, x, y) => {
-      // The axis comes first, where its items are rows; the other dimensions keep their order, and so broadcast as before.
-      const [p, q] = await Promise.all([toFront(steps, x!, places[0]), toFront(steps, y!, places[1])]);
-      const [next, after] = [
-        [1, 2, 0],
-        [2, 0, 1],
-      ] as const;
-      const [p1, p2, q1, q2] = await Promise.all([
-        steps.gather(p, next),
-        steps.gather(p, after),
-        steps.gather(q, next),
-        steps.gather(q, after),
-      ]);
-      const level = levelled(steps, [p1, q2, p2, q1]);
-      const [plus, minus] = await Promise.all([
-        steps.binary('mul', level[0]!, level[1]!),
-        steps.binary('mul', level[2]!, level[3]!),
-      ]);
-      const products = await steps.binary('sub', plus, minus);
-      const rank = products.dims.length;
-      const back = axis < 0 ? axis + rank : axis;
-      const order = Array.from({ length: rank - 1 }, (_, i) => i + 1);
-      order.splice(back, 0, 0);
-      return [await steps.transpose(products, order)];
-    });
+    const [result] = await compose(
+      this.#runner,
+      'cross',
+      placed(options, 'cross'),
+      [left, right],
+      type,
+      async (steps, x, y) => {
+        // The axis comes first, where its items are rows; the other dimensions keep their order, and so broadcast as before.
+        const [p, q] = await Promise.all([toFront(steps, x!, places[0]), toFront(steps, y!, places[1])]);
+        const [next, after] = [
+          [1, 2, 0],
+          [2, 0, 1],
+        ] as const;
+        const [p1, p2, q1, q2] = await Promise.all([
+          steps.gather(p, next),
+          steps.gather(p, after),
+          steps.gather(q, next),
+          steps.gather(q, after),
+        ]);
+        const level = levelled(steps, [p1, q2, p2, q1]);
+        const [plus, minus] = await Promise.all([
+          steps.binary('mul', level[0]!, level[1]!),
+          steps.binary('mul', level[2]!, level[3]!),
+        ]);
+        const products = await steps.binary('sub', plus, minus);
+        const rank = products.dims.length;
+        const back = axis < 0 ? axis + rank : axis;
+        const order = Array.from({ length: rank - 1 }, (_, i) => i + 1);
+        order.splice(back, 0, 0);
+        return [await steps.transpose(products, order)];
+      },
+    );
     return result as PairOf<A, B>;
   }
 
@@ -191,15 +219,22 @@ export class ProductOperations extends NormOperations {
     }
     const without = ({ dims }: Operand, place: number) => dims.filter((_, i) => i !== place);
     broadcastDims([without(left, places[0]), without(right, places[1])], 'vecdot: the other dimensions');
-    const [result] = await compose(this.#runner, 'vecdot', options, [left, right], type, async (steps, x, y) => {
-      const [p, q] = await Promise.all([toBack(steps, x!, places[0]), toBack(steps, y!, places[1])]);
-      if (product(p.dims) === k && product(q.dims) === k) {
-        const { dims } = broadcastDims([p.dims.slice(0, -1), q.dims.slice(0, -1)], 'vecdot');
-        return [steps.reshape(await steps.matmul(steps.reshape(p, [1, k]), steps.reshape(q, [k, 1])), dims)];
-      }
-      const products = await steps.binary('mul', p, q);
-      return [await steps.reduce('sum', products, [products.dims.length - 1])];
-    });
+    const [result] = await compose(
+      this.#runner,
+      'vecdot',
+      placed(options, 'vecdot'),
+      [left, right],
+      type,
+      async (steps, x, y) => {
+        const [p, q] = await Promise.all([toBack(steps, x!, places[0]), toBack(steps, y!, places[1])]);
+        if (product(p.dims) === k && product(q.dims) === k) {
+          const { dims } = broadcastDims([p.dims.slice(0, -1), q.dims.slice(0, -1)], 'vecdot');
+          return [steps.reshape(await steps.matmul(steps.reshape(p, [1, k]), steps.reshape(q, [k, 1])), dims)];
+        }
+        const products = await steps.binary('mul', p, q);
+        return [await steps.reduce('sum', products, [products.dims.length - 1])];
+      },
+    );
     return result as ProductOf<A, B>;
   }
 
@@ -226,13 +261,20 @@ export class ProductOperations extends NormOperations {
     }
     const rest = (dims: readonly number[], taken: readonly number[]) =>
       [...dims.keys()].filter((axis) => !taken.includes(axis));
-    const [result] = await compose(this.#runner, 'tensordot', options, [left, right], type, async (steps, x, y) => [
-      await contractPair(steps, x!, y!, {
-        batch: [[], []],
-        summed: [aAxes, bAxes],
-        kept: [rest(left.dims, aAxes), rest(right.dims, bAxes)],
-      }),
-    ]);
+    const [result] = await compose(
+      this.#runner,
+      'tensordot',
+      placed(options, 'tensordot'),
+      [left, right],
+      type,
+      async (steps, x, y) => [
+        await contractPair(steps, x!, y!, {
+          batch: [[], []],
+          summed: [aAxes, bAxes],
+          kept: [rest(left.dims, aAxes), rest(right.dims, bAxes)],
+        }),
+      ],
+    );
     return result as ProductOf<A, B>;
   }
 
@@ -243,9 +285,9 @@ export class ProductOperations extends NormOperations {
    */
   async multiDot<A extends MatrixOperand>(
     matrices: readonly A[],
-    options: OperationOptions = {},
+    options: ResultOptions = {},
   ): Promise<ProductOf<A, A>> {
-    checkOptions(options, 'multiDot');
+    checkOptions(options, 'multiDot', resultNames);
     if (!Array.isArray(matrices) || matrices.length < 2) {
       throw wrong('multiDot: expected an array of at least two matrices', matrices);
     }
@@ -269,17 +311,24 @@ export class ProductOperations extends NormOperations {
     }
     const type = productTypeOf(operands, 'multiDot');
     const order = cheapestOrder([...shapes.map(([rows]) => rows), shapes[last]![1]]);
-    const [result] = await compose(this.#runner, 'multiDot', options, operands, type, async (steps, ...taken) => {
-      const multiply = async (of: Order): Promise<Operand> => {
-        if (typeof of === 'number') return steps.reshape(taken[of]!, shapes[of]!);
-        const [x, y] = await Promise.all([multiply(of[0]), multiply(of[1])]);
-        return steps.matmul(x, y);
-      };
-      const dims: number[] = [];
-      if (operands[0]!.dims.length === 2) dims.push(shapes[0]![0]);
-      if (operands[last]!.dims.length === 2) dims.push(shapes[last]![1]);
-      return [steps.reshape(await multiply(order), dims)];
-    });
+    const [result] = await compose(
+      this.#runner,
+      'multiDot',
+      placed(options, 'multiDot'),
+      operands,
+      type,
+      async (steps, ...taken) => {
+        const multiply = async (of: Order): Promise<Operand> => {
+          if (typeof of === 'number') return steps.reshape(taken[of]!, shapes[of]!);
+          const [x, y] = await Promise.all([multiply(of[0]), multiply(of[1])]);
+          return steps.matmul(x, y);
+        };
+        const dims: number[] = [];
+        if (operands[0]!.dims.length === 2) dims.push(shapes[0]![0]);
+        if (operands[last]!.dims.length === 2) dims.push(shapes[last]![1]);
+        return [steps.reshape(await multiply(order), dims)];
+      },
+    );
     return result as ProductOf<A, A>;
   }
 
@@ -292,32 +341,39 @@ export class ProductOperations extends NormOperations {
   async matrixPower<A extends MatrixOperand>(
     a: A,
     power: number | bigint,
-    options: OperationOptions = {},
+    options: ResultOptions = {},
   ): Promise<ResultOf<A>> {
-    checkOptions(options, 'matrixPower');
+    checkOptions(options, 'matrixPower', resultNames);
     const { operand, type, n } = checkFieldSquare(a, 'matrixPower');
     if (typeof power !== 'bigint' && !Number.isSafeInteger(power)) {
       throw wrong('matrixPower: the power must be an integer, as a bigint where it is beyond the safe ones', power);
     }
     const exponent = BigInt(power);
-    const [result] = await compose(this.#runner, 'matrixPower', options, [operand], type, async (steps, x) => {
-      if (exponent === 0n) {
-        // Broadcast over the batch, whatever the elements are.
-        const one = await steps.identity(n, x!);
-        const sizes = await steps.sizes(x!);
-        return [await steps.where(await steps.binary('equal', sizes, sizes), one, one)];
-      }
-      let square = exponent < 0n ? await steps.inv(x!) : x!;
-      let found: Operand | undefined;
-      for (let rest = exponent < 0n ? -exponent : exponent; ; ) {
-        if (rest % 2n === 1n) found = found === undefined ? square : await steps.matmul(found, square);
-        rest /= 2n;
-        if (rest === 0n) break;
-        square = await steps.matmul(square, square);
-      }
-      // What is given must not be the operand itself.
-      return [found === x ? await steps.copy(x!) : found!];
-    });
+    const [result] = await compose(
+      this.#runner,
+      'matrixPower',
+      placed(options, 'matrixPower'),
+      [operand],
+      type,
+      async (steps, x) => {
+        if (exponent === 0n) {
+          // Broadcast over the batch, whatever the elements are.
+          const one = await steps.identity(n, x!);
+          const sizes = await steps.sizes(x!);
+          return [await steps.where(await steps.binary('equal', sizes, sizes), one, one)];
+        }
+        let square = exponent < 0n ? await steps.inv(x!) : x!;
+        let found: Operand | undefined;
+        for (let rest = exponent < 0n ? -exponent : exponent; ; ) {
+          if (rest % 2n === 1n) found = found === undefined ? square : await steps.matmul(found, square);
+          rest /= 2n;
+          if (rest === 0n) break;
+          square = await steps.matmul(square, square);
+        }
+        // What is given must not be the operand itself.
+        return [found === x ? await steps.copy(x!) : found!];
+      },
+    );
     return result as ResultOf<A>;
   }
 
@@ -335,10 +391,10 @@ export class ProductOperations extends NormOperations {
   async einsum<A extends AlgebraOperand>(
     subscripts: string,
     operands: readonly A[],
-    options: OperationOptions = {},
+    options: ResultOptions = {},
   ): Promise<ProductOf<A, A>> {
-    checkOptions(options, 'einsum');
-    const result = await einsumOf(this.#runner, subscripts, operands, options);
+    checkOptions(options, 'einsum', resultNames);
+    const result = await einsumOf(this.#runner, subscripts, operands, placed(options, 'einsum'));
     return result as ProductOf<A, A>;
   }
 }

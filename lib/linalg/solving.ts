@@ -4,7 +4,8 @@ import { flag, namesOf, requiredWholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { placesOfAxes } from '../runtime/axes.js';
 import type { AlgebraOperand, MatrixOperand, Operand, RealOf, ResultAs, ResultOf } from '../runtime/operands.js';
-import { checkOptions, type OperationOptions } from '../runtime/options.js';
+import { checkOptions } from '../runtime/options.js';
+import { placed, placedByName, type ResultOptions, type ResultsOptions } from '../runtime/out.js';
 import { floatOf } from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
@@ -24,14 +25,14 @@ import {
 import { countAbove } from './norms.js';
 import { ProductOperations } from './products.js';
 
-export interface PinvOptions extends OperationOptions {
+export interface PinvOptions extends ResultOptions {
   /** Singular values up to `rtol` times the largest one count as 0; max(m, n) times the type's epsilon by default. */
   rtol?: number | undefined;
   /** Whether the matrices are symmetric or Hermitian, of which only the lower triangle is read; by eigenvalues, then. */
   hermitian?: boolean | undefined;
 }
 
-export interface LstsqOptions extends OperationOptions {
+export interface LstsqOptions extends ResultsOptions<'x' | 'residuals' | 'rank' | 's'> {
   /** Singular values up to `rtol` times the largest one count as 0; max(m, n) times the type's epsilon by default. */
   rtol?: number | undefined;
 }
@@ -47,20 +48,20 @@ export interface Lstsq<X, R, S = X> {
   readonly s: S;
 }
 
-export interface TensorsolveOptions extends OperationOptions {
+export interface TensorsolveOptions extends ResultOptions {
   /** Axes of `a` that are put behind all others before it is taken as a matrix. */
   axes?: readonly number[] | undefined;
 }
 
-export interface TensorinvOptions extends OperationOptions {
+export interface TensorinvOptions extends ResultOptions {
   /** How many of the first dimensions the inverse maps from; 2 by default. */
   ind?: number | undefined;
 }
 
-const pinvNames = namesOf<PinvOptions>({ rtol: true, hermitian: true, stream: true });
-const lstsqNames = namesOf<LstsqOptions>({ rtol: true, stream: true });
-const tensorsolveNames = namesOf<TensorsolveOptions>({ axes: true, stream: true });
-const tensorinvNames = namesOf<TensorinvOptions>({ ind: true, stream: true });
+const pinvNames = namesOf<PinvOptions>({ rtol: true, hermitian: true, out: true, stream: true });
+const lstsqNames = namesOf<LstsqOptions>({ rtol: true, out: true, stream: true });
+const tensorsolveNames = namesOf<TensorsolveOptions>({ axes: true, out: true, stream: true });
+const tensorinvNames = namesOf<TensorinvOptions>({ ind: true, out: true, stream: true });
 
 /** Of linear algebra, what solves. */
 export class SolvingOperations extends ProductOperations {
@@ -85,22 +86,31 @@ export class SolvingOperations extends ProductOperations {
     const isHermitian = flag('pinv: hermitian', hermitian, false);
     if (isHermitian) requireSquare(matrices, 'pinv');
     const relative = tolerance('pinv: rtol', rtol, Math.max(m, n) * epsilonOf(type));
-    const [inverse] = await compose(this.#runner, 'pinv', options, [operand], type, async (steps, x) => {
-      if (isHermitian) {
-        const { w, v } = await steps.eigh(x!);
-        const [inverses, transposed] = await Promise.all([inverseValues(steps, w, relative), steps.adjoint(v)]);
+    const [inverse] = await compose(
+      this.#runner,
+      'pinv',
+      placed(options, 'pinv'),
+      [operand],
+      type,
+      async (steps, x) => {
+        if (isHermitian) {
+          const { w, v } = await steps.eigh(x!);
+          const [inverses, transposed] = await Promise.all([inverseValues(steps, w, relative), steps.adjoint(v)]);
+          return [
+            await finite(steps, await steps.matmul(await scaleColumns(steps, v, inverses), transposed), 'pinv: it'),
+          ];
+        }
+        const { u, s, vt } = await steps.svd(x!);
+        const [inverses, v, transposed] = await Promise.all([
+          inverseValues(steps, s, relative),
+          steps.adjoint(vt),
+          steps.adjoint(u),
+        ]);
         return [
           await finite(steps, await steps.matmul(await scaleColumns(steps, v, inverses), transposed), 'pinv: it'),
         ];
-      }
-      const { u, s, vt } = await steps.svd(x!);
-      const [inverses, v, transposed] = await Promise.all([
-        inverseValues(steps, s, relative),
-        steps.adjoint(vt),
-        steps.adjoint(u),
-      ]);
-      return [await finite(steps, await steps.matmul(await scaleColumns(steps, v, inverses), transposed), 'pinv: it')];
-    });
+      },
+    );
     return inverse as ResultOf<A>;
   }
 
@@ -131,31 +141,38 @@ export class SolvingOperations extends ProductOperations {
     }
     broadcast(left.dims.slice(0, -2), bDims.slice(0, -2), 'lstsq');
     const relative = tolerance('lstsq: rtol', rtol, Math.max(m, n) * epsilonOf(type));
-    const results = await compose(this.#runner, 'lstsq', options, [left, right], type, async (steps, p, q) => {
-      const sides = steps.reshape(q!, bDims);
-      const { u, s, vt } = await steps.svd(p!);
-      const [inverses, v, transposed, rank] = await Promise.all([
-        inverseValues(steps, s, relative),
-        steps.adjoint(vt),
-        steps.adjoint(u),
-        countAbove(steps, s, undefined, relative),
-      ]);
-      // The coordinates are scaled, and not the vectors: what is rounded there stays within one of their directions.
-      const solve = async (of: Operand) => {
-        const coordinates = await steps.matmul(transposed, of);
-        return steps.matmul(v, await steps.scale(coordinates, steps.reshape(inverses, [...inverses.dims, 1])));
-      };
-      const differenceOf = async (of: Operand) => steps.subtract(await steps.matmul(p!, of), sides);
-      // What is left of b is solved for once more, as the factors are no more exact than one product with each.
-      const first = await solve(sides);
-      const refined = await steps.subtract(first, await solve(await differenceOf(first)));
-      const x = await finite(steps, refined, 'lstsq: the solution');
-      const rest = await steps.sizes(await differenceOf(x));
-      const squares = await steps.binary('mul', rest, rest);
-      const residuals = await steps.reduce('sum', squares, [squares.dims.length - 2]);
-      if (!isVector) return [x, residuals, rank, s];
-      return [steps.reshape(x, x.dims.slice(0, -1)), steps.reshape(residuals, residuals.dims.slice(0, -1)), rank, s];
-    });
+    const results = await compose(
+      this.#runner,
+      'lstsq',
+      placedByName(options, 'lstsq', ['x', 'residuals', 'rank', 's']),
+      [left, right],
+      type,
+      async (steps, p, q) => {
+        const sides = steps.reshape(q!, bDims);
+        const { u, s, vt } = await steps.svd(p!);
+        const [inverses, v, transposed, rank] = await Promise.all([
+          inverseValues(steps, s, relative),
+          steps.adjoint(vt),
+          steps.adjoint(u),
+          countAbove(steps, s, undefined, relative),
+        ]);
+        // The coordinates are scaled, and not the vectors: what is rounded there stays within one of their directions.
+        const solve = async (of: Operand) => {
+          const coordinates = await steps.matmul(transposed, of);
+          return steps.matmul(v, await steps.scale(coordinates, steps.reshape(inverses, [...inverses.dims, 1])));
+        };
+        const differenceOf = async (of: Operand) => steps.subtract(await steps.matmul(p!, of), sides);
+        // What is left of b is solved for once more, as the factors are no more exact than one product with each.
+        const first = await solve(sides);
+        const refined = await steps.subtract(first, await solve(await differenceOf(first)));
+        const x = await finite(steps, refined, 'lstsq: the solution');
+        const rest = await steps.sizes(await differenceOf(x));
+        const squares = await steps.binary('mul', rest, rest);
+        const residuals = await steps.reduce('sum', squares, [squares.dims.length - 2]);
+        if (!isVector) return [x, residuals, rank, s];
+        return [steps.reshape(x, x.dims.slice(0, -1)), steps.reshape(residuals, residuals.dims.slice(0, -1)), rank, s];
+      },
+    );
     const [x, residuals, rank, s] = results;
     return { x, residuals, rank, s } as never;
   }
@@ -185,10 +202,17 @@ export class SolvingOperations extends ProductOperations {
         `tensorsolve: a of dims [${left.dims.join(', ')}] is no square matrix from x to b of dims [${right.dims.join(', ')}]`,
       );
     }
-    const [x] = await compose(this.#runner, 'tensorsolve', options, [left, right], type, async (steps, p, q) => {
-      const matrix = steps.reshape(await steps.transpose(p!, order), [size, size]);
-      return [steps.reshape(await steps.solve(matrix, steps.reshape(q!, [size, 1])), dims)];
-    });
+    const [x] = await compose(
+      this.#runner,
+      'tensorsolve',
+      placed(options, 'tensorsolve'),
+      [left, right],
+      type,
+      async (steps, p, q) => {
+        const matrix = steps.reshape(await steps.transpose(p!, order), [size, size]);
+        return [steps.reshape(await steps.solve(matrix, steps.reshape(q!, [size, 1])), dims)];
+      },
+    );
     return x as SolutionOf<A, B>;
   }
 
@@ -211,9 +235,14 @@ export class SolvingOperations extends ProductOperations {
       );
     }
     const type = floatOf(operand.type);
-    const [inverse] = await compose(this.#runner, 'tensorinv', options, [operand], type, async (steps, x) => [
-      steps.reshape(await steps.inv(steps.reshape(x!, [size, size])), [...behind, ...first]),
-    ]);
+    const [inverse] = await compose(
+      this.#runner,
+      'tensorinv',
+      placed(options, 'tensorinv'),
+      [operand],
+      type,
+      async (steps, x) => [steps.reshape(await steps.inv(steps.reshape(x!, [size, size])), [...behind, ...first])],
+    );
     return inverse as ResultOf<A>;
   }
 }

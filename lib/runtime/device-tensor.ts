@@ -1,6 +1,7 @@
 // Tensors in a device's memory: put there once, used by any number of operations, got back when they are wanted.
 
 import type { BufferPart } from '../../binding.js';
+import { namesOf } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
 import { bitsOf, byteSize, type NumericDType } from '../tensor/dtypes.js';
@@ -9,6 +10,13 @@ import type { Tensor } from '../tensor/types.js';
 import { checkOptions, type OperationOptions } from './options.js';
 import type { Storage, StorageOwner } from './storage.js';
 import type { Tracked } from './tracked.js';
+
+export interface GetOptions<T extends NumericDType = NumericDType> extends OperationOptions {
+  /** A host tensor of the same type and dims that the elements are written to, and that is given back. */
+  out?: Tensor<T> | undefined;
+}
+
+const getNames = namesOf<GetOptions>({ out: true, stream: true });
 
 /**
  * A tensor in a device's memory, row-major. Made by `device.put` and by operations on device tensors; operations of its device
@@ -42,12 +50,12 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
   }
 
   /** The elements, in host memory. Errors: ERR_DISPOSED, ERR_OUT_OF_MEMORY, ERR_DEVICE_LOST. */
-  async get(options: OperationOptions = {}): Promise<Tensor<T>> {
-    checkOptions(options, 'get');
+  async get(options: GetOptions<T> = {}): Promise<Tensor<T>> {
+    const { out } = checkOptions(options, 'get', getNames);
     const { owner } = this.#storage;
     const part = this.use(owner, 'get');
     try {
-      return (await owner.read(this, part, options)) as Tensor<T>;
+      return (await owner.read(this, part, options, out)) as Tensor<T>;
     } finally {
       this.unuse();
     }

@@ -13,8 +13,9 @@ import { arrayOver, byteSize, type NumericDType } from '../tensor/dtypes.js';
 import { checkTensor, elementCount, hostTensor } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
 import { DeviceTensor } from './device-tensor.js';
-import type { Operand } from './operands.js';
+import { checkOperand, type Operand } from './operands.js';
 import { checkOptions, type OperationOptions } from './options.js';
+import { type Placed, requireFits } from './out.js';
 import { Running } from './running.js';
 import { type Shape, Storage, type StorageOwner } from './storage.js';
 import type { Tracked } from './tracked.js';
@@ -32,7 +33,7 @@ type OperandName =
   | 'offsets'
   | 'value';
 /** What an operation is given, without its operands and the choice of where the results go. */
-export type Settings<K extends keyof Operations> = Omit<Operations[K], 'onDevice' | OperandName>;
+export type Settings<K extends keyof Operations> = Omit<Operations[K], 'onDevice' | 'outs' | OperandName>;
 
 /** The types that operands are to be of, by their names; any where there is none. */
 export type OperandTypes = Readonly<Record<string, NumericDType | undefined>>;
@@ -42,6 +43,8 @@ interface Call<K extends keyof Operations> {
   readonly operands: Readonly<Record<string, Operand>>;
   readonly types?: OperandTypes | undefined;
   readonly settings: Settings<K>;
+  /** Memory for results, in their order. */
+  readonly outs?: Placed['outs'];
 }
 
 /** One step of an operation that is made of others. */
@@ -81,15 +84,19 @@ export class Runner implements StorageOwner {
     operands: Readonly<Record<string, Operand>>,
     settings: Settings<K>,
     results: readonly Shape[],
-    options: OperationOptions,
+    options: Placed,
     types?: OperandTypes,
   ): Promise<Operand[]> {
     this.#scope?.enter(name);
     try {
       const onDevice = isOnDevice(operands);
-      const call = { name, operands, types, settings };
+      const { outs } = options;
+      outs?.forEach((out, i) => {
+        if (out !== undefined) requireFits(out, results[i]!, onDevice, name);
+      });
+      const call = { name, operands, types, settings, outs };
       const buffers = await this.#submit(this.#device(), this.lane(options, name), call, onDevice);
-      return this.#take(results, buffers, this.#scope);
+      return this.#take(results, buffers, this.#scope, outs);
     } finally {
       this.#scope?.leave();
     }
@@ -101,7 +108,7 @@ export class Runner implements StorageOwner {
    */
   async compose(
     what: string,
-    options: OperationOptions,
+    options: Placed,
     steps: (run: RunStep) => Promise<readonly Operand[]>,
   ): Promise<Operand[]> {
     const device = this.#device();
@@ -110,7 +117,9 @@ export class Runner implements StorageOwner {
     this.#root.#begun.begin();
     try {
       const results = await steps((step) => this.#step(device, lane, step));
-      for (const result of results) if (result instanceof DeviceTensor) result.moveTo(this.#scope);
+      for (const [i, result] of results.entries()) {
+        if (result instanceof DeviceTensor && options.outs?.[i] === undefined) result.moveTo(this.#scope);
+      }
       return [...results];
     } finally {
       this.#root.#begun.end();
@@ -143,10 +152,21 @@ export class Runner implements StorageOwner {
     }
   }
 
-  async read(shape: Shape, from: BufferPart, options: OperationOptions): Promise<Tensor<NumericDType>> {
+  async read(
+    shape: Shape,
+    from: BufferPart,
+    options: OperationOptions,
+    out?: Tensor<NumericDType> | undefined,
+  ): Promise<Tensor<NumericDType>> {
     const lane = this.lane(options, 'get');
     try {
-      const [buffer] = await this.#device().run('copy', { from, bytes: from.bytes, onDevice: false }, lane);
+      const request = { from, bytes: from.bytes, onDevice: false };
+      if (out !== undefined) {
+        requireFits(checkOperand(out, 'get: out'), shape, false, 'get');
+        await this.#device().run('copy', { ...request, outs: [out.data] }, lane);
+        return out;
+      }
+      const [buffer] = await this.#device().run('copy', request, lane);
       return onHost({ type: shape.type, dims: [...shape.dims] }, buffer as ArrayBuffer);
     } catch (reason) {
       throw toTensorlaneError(reason);
@@ -221,15 +241,18 @@ export class Runner implements StorageOwner {
     step: Step<K>,
   ): Promise<Operand[]> {
     const buffers = await this.#submit(device, lane, step, step.onDevice ?? isOnDevice(step.operands));
-    return this.#take(step.results, buffers, undefined);
+    return this.#take(step.results, buffers, undefined, step.outs);
   }
 
   #take(
     results: readonly Shape[],
-    buffers: readonly (ArrayBuffer | NativeBuffer)[],
+    buffers: readonly (ArrayBuffer | NativeBuffer | undefined)[],
     scope: Tracked | undefined,
+    outs: Placed['outs'],
   ): Operand[] {
     return results.map((result, i) => {
+      const out = outs?.[i];
+      if (out !== undefined) return out;
       const buffer = buffers[i]!;
       return buffer instanceof ArrayBuffer ? onHost(result, buffer) : this.#adopt(buffer, result, scope);
     });
@@ -238,10 +261,10 @@ export class Runner implements StorageOwner {
   #submit<K extends keyof Operations>(
     device: NativeDevice,
     lane: number | undefined,
-    { name, operands, types, settings }: Call<K>,
+    { name, operands, types, settings, outs }: Call<K>,
     onDevice: boolean,
     what: string = name,
-  ): Promise<(ArrayBuffer | NativeBuffer)[]> {
+  ): Promise<(ArrayBuffer | NativeBuffer | undefined)[]> {
     // What is spread comes last: V8 copies an object with each name that is added behind a spread.
     const request: Record<string, unknown> = { onDevice, ...settings };
     const keys: string[] = [];
@@ -255,8 +278,15 @@ export class Runner implements StorageOwner {
         request[key] = ofType(operand, operand.data, types?.[key]);
       }
     }
+    const outTensors = outs?.filter((out) => out instanceof DeviceTensor) ?? [];
+    tensors.push(...outTensors);
     const call = (of: NativeDevice, parts: readonly BufferPart[]) => {
       for (const [i, key] of keys.entries()) request[key] = ofType(tensors[i]!, parts[i]!, types?.[key]);
+      if (outs !== undefined) {
+        request.outs = outs.map((out) =>
+          out instanceof DeviceTensor ? parts[keys.length + outTensors.indexOf(out)] : out?.data,
+        );
+      }
       return of.run(name, request as unknown as Operations[K], lane);
     };
     return this.using(what, tensors, call, device);

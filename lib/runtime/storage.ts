@@ -13,8 +13,13 @@ export interface Shape {
 
 /** The device that memory is of, as far as its tensors need one. */
 export interface StorageOwner {
-  /** Copies elements to host memory. */
-  read(shape: Shape, part: BufferPart, options: OperationOptions): Promise<Tensor<NumericDType>>;
+  /** Copies elements to host memory: to `out`, where one is given. */
+  read(
+    shape: Shape,
+    part: BufferPart,
+    options: OperationOptions,
+    out?: Tensor<NumericDType> | undefined,
+  ): Promise<Tensor<NumericDType>>;
 }
 
 /**

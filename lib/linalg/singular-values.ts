@@ -1,0 +1,257 @@
+// Singular values: all of them by the device's own ways, those of Hermitian matrices by eigenvalues, the largest alone, and those of
+// matrices that come in blocks of rows.
+
+import { flag, namesOf, oneOf, requiredWholeNumber, wholeNumber } from '../core/arguments.js';
+import { TensorlaneError } from '../core/errors.js';
+import type { MatrixOperand, Operand, RealResultOf, ResultOf } from '../runtime/operands.js';
+import { checkOptions, type OperationOptions } from '../runtime/options.js';
+import { type Placed, placedByName, type ResultOptions, type ResultsOptions, resultNames } from '../runtime/out.js';
+import { realOf } from '../runtime/promotion.js';
+import type { Runner } from '../runtime/runner.js';
+import { compose, type Steps } from '../runtime/steps.js';
+import { isComplex } from '../tensor/dtypes.js';
+import { EigenvalueOperations } from './eigenvalues.js';
+import { hermitianSvd, hermitianSvdvals } from './hermitian.js';
+import { checkFieldMatrices, requireSquare } from './matrices.js';
+import {
+  type BlocksOptions,
+  checkBlocks,
+  isRowBlocks,
+  type RowBlocks,
+  RowReducer,
+  refuseAborted,
+} from './row-blocks.js';
+import { cut, type Triple, withSigns } from './truncated.js';
+
+const svdModes = ['thin', 'full', 'values'] as const;
+const svdDrivers = ['auto', 'gesvd', 'gesvdj', 'gesvdp', 'gesvdr', 'gesvda'] as const;
+const signChoices = ['any', 'deterministic'] as const;
+
+export type SvdMode = (typeof svdModes)[number];
+/** cuSOLVER's drivers; the CPU device takes 'auto' alone. */
+export type SvdDriver = (typeof svdDrivers)[number];
+
+export interface SvdOptions extends ResultsOptions<'u' | 's' | 'vt' | 'error'> {
+  /** 'thin' (default): k = min(m, n) singular vectors of each kind; 'full': all m and n; 'values': none. */
+  mode?: SvdMode | undefined;
+  /**
+   * CUDA: who computes it. 'auto' (default) chooses by shape and type. 'gesvd': QR iteration. 'gesvdj': Jacobi. 'gesvdp': polar
+   * decomposition. 'gesvdr': randomized, of the first `rank` values. 'gesvda': from the eigenvalues of aᵀa, for batches of tall
+   * matrices; it loses half of the digits.
+   */
+  driver?: SvdDriver | undefined;
+  /**
+   * Whether the matrices are symmetric or Hermitian, of which only the lower triangle is read, as numpy.linalg.svd has it; by
+   * eigenvalues, then, and by no driver.
+   */
+  hermitian?: boolean | undefined;
+  /**
+   * How many of the largest singular values and their vectors, from 1 to min(m, n); k is then this, and there is `error`. With the
+   * driver 'gesvdr', from 1 to min(m, n) - 1, by a random sample and without `error`.
+   */
+  rank?: number | undefined;
+  /** 'deterministic': the largest element of each row of vt is positive, whoever computed it; 'any' by default. Of real matrices. */
+  signs?: (typeof signChoices)[number] | undefined;
+}
+
+export interface Svd<R, S = R> {
+  /** [..., m, k], or [..., m, m] in full mode: the left singular vectors, as columns. */
+  readonly u: R;
+  /** [..., k], the singular values, largest first, none negative; real. */
+  readonly s: S;
+  /** [..., k, n], or [..., n, n] in full mode: the right singular vectors, as rows; of complex matrices their conjugates, numpy's vh. */
+  readonly vt: R;
+}
+
+export interface TruncatedSvd<R, S = R> extends Svd<R, S> {
+  /**
+   * [...], real: the Frobenius norm of a - u · diag(s) · vt, of which no result of this rank leaves less.
+   */
+  readonly error: S;
+}
+
+/** Of a matrix that comes in blocks of rows. */
+export interface BlocksSvdOptions extends OperationOptions, BlocksOptions {
+  /** How many of the largest singular values and their vectors; all of them by default, for up to 4096 columns. */
+  rank?: number | undefined;
+  /** Of more than 4096 columns: how many singular values beyond the rank are kept on the way; 10 by default. */
+  oversample?: number | undefined;
+}
+
+export interface BlocksSvd<R, S = R> {
+  /** [k], the singular values, largest first; real. */
+  readonly s: S;
+  /** [k, n], the right singular vectors, as rows; of complex matrices their conjugates. */
+  readonly vt: R;
+  /** [], real: the root of what the sum of the squares of all elements is above that of s. */
+  readonly error: S;
+  /** How many rows there were. */
+  readonly rows: number;
+}
+
+const svdNames = namesOf<SvdOptions>({
+  mode: true,
+  driver: true,
+  rank: true,
+  hermitian: true,
+  signs: true,
+  out: true,
+  stream: true,
+});
+
+const blocksNames = namesOf<BlocksSvdOptions>({
+  rank: true,
+  oversample: true,
+  signal: true,
+  onProgress: true,
+  stream: true,
+});
+
+/** Of linear algebra, singular values. */
+export class SingularValueOperations extends EigenvalueOperations {
+  readonly #runner: Runner;
+
+  /** @internal */
+  constructor(runner: Runner) {
+    super(runner);
+    this.#runner = runner;
+  }
+
+  /**
+   * Singular value decomposition: a = u · diag(s) · vt, for `a` of dims [..., m, n]; with a `rank` the nearest matrix of that
+   * rank.
+   *
+   * On the CPU by divide and conquer, LAPACK's gesdd (Gu and Eisenstat, SIAM J. Matrix Anal. Appl. 16(1), 1995); on CUDA by the
+   * driver that is named.
+   *
+   * Errors: ERR_NOT_CONVERGED.
+   */
+  async svd<A extends MatrixOperand>(
+    a: A,
+    options: SvdOptions & { mode: 'values' },
+  ): Promise<Pick<Svd<ResultOf<A>, RealResultOf<A>>, 's'>>;
+  async svd<A extends MatrixOperand>(
+    a: A,
+    options: SvdOptions & { rank: number; driver?: 'auto' | undefined },
+  ): Promise<TruncatedSvd<ResultOf<A>, RealResultOf<A>>>;
+  async svd<A extends MatrixOperand>(a: A, options?: SvdOptions): Promise<Svd<ResultOf<A>, RealResultOf<A>>>;
+  /**
+   * The singular values and right singular vectors of a matrix whose rows come in blocks [rows, n], of any sizes, from an iterable
+   * or an async one: a generator that reads a file, say. No more of it is in memory than a block, and some of its rows. Of up to 4096 columns
+   * the result is exact; of more the largest singular values are followed, which needs a rank, and `error` says what they leave.
+   *
+   * Errors: ERR_NOT_FINITE, ERR_NOT_CONVERGED, ERR_ABORTED (by `signal`, between two blocks).
+   */
+  async svd<A extends MatrixOperand>(
+    blocks: RowBlocks<A>,
+    options?: BlocksSvdOptions,
+  ): Promise<BlocksSvd<ResultOf<A>, RealResultOf<A>>>;
+  async svd(a: MatrixOperand | RowBlocks, options: SvdOptions | BlocksSvdOptions = {}): Promise<unknown> {
+    return isRowBlocks(a) ? this.#ofBlocks(a, options as BlocksSvdOptions) : this.#ofMatrix(a, options as SvdOptions);
+  }
+
+  async #ofBlocks(blocks: RowBlocks, options: BlocksSvdOptions): Promise<unknown> {
+    const { rank, oversample, signal, stream } = checkOptions(options, 'svd', blocksNames);
+    const own = checkBlocks(options, 'svd');
+    const setting = {
+      what: 'svd',
+      centered: false,
+      rank: rank === undefined ? undefined : requiredWholeNumber('svd: rank', rank, 1),
+      oversample: wholeNumber('svd: oversample', oversample, 10, 0),
+      options: { stream },
+    };
+    const reducer = await RowReducer.of(this.#runner, blocks, setting, own);
+    try {
+      refuseAborted(signal, 'svd');
+      const [s, vt, error] = await compose(this.#runner, 'svd', { stream }, [], undefined, async (steps) => {
+        const found = await reducer.singularValues(steps);
+        return [found.s, found.vt, found.error];
+      });
+      return { s, vt, error, rows: reducer.rows };
+    } finally {
+      await reducer.dispose();
+    }
+  }
+
+  async #ofMatrix(a: MatrixOperand, options: SvdOptions): Promise<unknown> {
+    checkOptions(options, 'svd', svdNames);
+    const matrices = checkFieldMatrices(a, 'svd');
+    const { operand, type, lead, batch, m, n } = matrices;
+    const mode = oneOf('svd: mode', options.mode, 'thin', svdModes);
+    const driver = oneOf('svd: driver', options.driver, 'auto', svdDrivers);
+    const deterministic = oneOf('svd: signs', options.signs, 'any', signChoices) === 'deterministic';
+    const isHermitian = flag('svd: hermitian', options.hermitian, false);
+    const rankOfAll = checkRank(options, driver, mode, Math.min(m, n));
+    const names = mode === 'values' ? ['s'] : ['s', 'u', 'vt'];
+    if (rankOfAll !== undefined) names.push('error');
+    const to = placedByName(options, 'svd', names);
+    if (deterministic && isComplex(type)) {
+      throw new TensorlaneError('ERR_DTYPE', `svd: signs: 'deterministic' is for real matrices, not for ${type}`);
+    }
+    if (isHermitian) {
+      requireSquare(matrices, 'svd');
+      if (driver !== 'auto' || options.rank !== undefined) {
+        throw new TensorlaneError('ERR_ARGUMENT', 'svd: hermitian goes together with no driver and no rank');
+      }
+    }
+    const finish = async (steps: Steps, found: Triple) => (deterministic ? withSigns(steps, found) : found);
+    if (rankOfAll !== undefined) {
+      return this.#composed(operand, type, names, to, async (steps, x) => {
+        const { error, ...found } = await cut(steps, await steps.svd(x), rankOfAll);
+        return { ...(await finish(steps, found)), error };
+      });
+    }
+    if (isHermitian && mode === 'values') {
+      return this.#composed(operand, type, names, to, async (steps, x) => ({ s: await hermitianSvdvals(steps, x) }));
+    }
+    if (isHermitian) {
+      return this.#composed(operand, type, names, to, async (steps, x) => finish(steps, await hermitianSvd(steps, x)));
+    }
+    // Which ranks a driver takes is the device's to say.
+    const rank = wholeNumber('svd: rank', options.rank, 0, 1);
+    const k = rank === 0 ? Math.min(m, n) : rank;
+    const dims = [[...lead, k]];
+    if (mode !== 'values') dims.push([...lead, m, mode === 'full' ? m : k], [...lead, mode === 'full' ? n : k, n]);
+    const settings = { type, mode, driver, rank, batch, m, n };
+    const results = dims.map((one, i) => ({ type: i === 0 ? realOf(type) : type, dims: one }));
+    if (deterministic && mode === 'thin') {
+      return this.#composed(operand, type, names, to, async (steps, x) => {
+        const [s, u, vt] = await steps.run({ name: 'svd', operands: { a: x }, settings, results });
+        return withSigns(steps, { u: u!, s: s!, vt: vt! });
+      });
+    }
+    if (deterministic && mode === 'full') {
+      throw new TensorlaneError('ERR_ARGUMENT', "svd: signs: 'deterministic' goes together with the mode 'thin'");
+    }
+    const [s, u, vt] = await this.#runner.run('svd', { a: operand }, settings, results, to, { a: type });
+    return mode === 'values' ? { s } : { u, s, vt };
+  }
+
+  /** The singular values of `a` [..., m, n], largest first: [..., min(m, n)]. Errors: ERR_NOT_CONVERGED. */
+  async svdvals<A extends MatrixOperand>(a: A, options: ResultOptions = {}): Promise<RealResultOf<A>> {
+    const { out, stream } = checkOptions(options, 'svdvals', resultNames);
+    return (await this.svd(a, { mode: 'values', out: out === undefined ? undefined : { s: out }, stream })).s;
+  }
+
+  /** The results of these names, made of steps. */
+  async #composed(
+    operand: Operand,
+    type: Operand['type'],
+    names: readonly string[],
+    to: Placed,
+    body: (steps: Steps, a: Operand) => Promise<object>,
+  ): Promise<unknown> {
+    const found = await compose(this.#runner, 'svd', to, [operand], type, async (steps, x) => {
+      const results = (await body(steps, x!)) as Readonly<Record<string, Operand>>;
+      return names.map((name) => results[name]!);
+    });
+    return Object.fromEntries(names.map((name, i) => [name, found[i]]));
+  }
+}
+
+/** Where only the largest are asked for, and of no driver. Errors: ERR_ARGUMENT. */
+function checkRank({ rank }: SvdOptions, driver: SvdDriver, mode: SvdMode, most: number): number | undefined {
+  if (rank === undefined || driver !== 'auto') return undefined;
+  if (mode === 'full') throw new TensorlaneError('ERR_ARGUMENT', "svd: a rank goes together with no mode 'full'");
+  return requiredWholeNumber('svd: rank', rank, 1, most);
+}

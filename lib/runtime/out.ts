@@ -1,0 +1,76 @@
+// Memory that a caller gives for results: host tensors, or tensors of the device where the results are there.
+
+import { namesOf, plainObject, refuseUnknown } from '../core/arguments.js';
+import { TensorlaneError } from '../core/errors.js';
+import { DeviceTensor } from './device-tensor.js';
+import { checkOperand, type Operand } from './operands.js';
+import type { OperationOptions } from './options.js';
+import type { Shape } from './storage.js';
+
+export interface ResultOptions extends OperationOptions {
+  /**
+   * A tensor of the result's type and dims, which the result is written to, and which is given back: in host memory, or where an
+   * operand is on the device a device tensor. Nothing may be read from it until the promise settles; after an error what it holds
+   * is not said. It may be an operand.
+   */
+  out?: Operand | undefined;
+}
+
+/** Of operations with several results: a tensor for each of them, or for some. */
+export interface ResultsOptions<Name extends string> extends OperationOptions {
+  /** Tensors of the results' types and dims, by their names, as an operation with one result takes one. */
+  out?: { readonly [name in Name]?: Operand | undefined } | undefined;
+}
+
+/** Where results go, in their order; what is missing is made. */
+export interface Placed extends OperationOptions {
+  /** None that has not been looked at. */
+  readonly out?: undefined;
+  readonly outs?: readonly (Operand | undefined)[] | undefined;
+}
+
+/** The names of `ResultOptions`. */
+export const resultNames = namesOf<ResultOptions>({ out: true, stream: true });
+
+/** The options of an operation with one result. Errors: ERR_ARGUMENT, ERR_DTYPE. */
+export function placed({ out, stream }: ResultOptions, what: string): Placed {
+  return out === undefined ? { stream } : { stream, outs: [checkOut(out, `${what}: out`)] };
+}
+
+/** Of one whose results have these names. Errors: ERR_ARGUMENT, ERR_DTYPE. */
+export function placedByName({ out, stream }: ResultsOptions<string>, what: string, names: readonly string[]): Placed {
+  if (out === undefined) return { stream };
+  const given = plainObject(`${what}: out`, out);
+  if (given instanceof DeviceTensor || 'dims' in given) {
+    throw new TensorlaneError('ERR_ARGUMENT', `${what}: out must be an object with ${names.join(', ')}, not a tensor`);
+  }
+  refuseUnknown(given, new Set(names), `${what}: out`);
+  const outs = names.map((name) => {
+    const one = given[name];
+    return one === undefined ? undefined : checkOut(one, `${what}: out.${name}`);
+  });
+  return { stream, outs };
+}
+
+function checkOut(value: unknown, what: string): Operand {
+  return checkOperand(value, what);
+}
+
+/** Whether a result of this shape may be written to it. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
+export function requireFits(out: Operand, { type, dims }: Shape, onDevice: boolean, what: string): void {
+  if (out instanceof DeviceTensor !== onDevice) {
+    const [is, wanted] = onDevice ? ['host memory', 'on the device'] : ['on the device', 'in host memory'];
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `${what}: out is ${onDevice ? 'in ' : ''}${is}, and the result is ${wanted}, as the operands are`,
+    );
+  }
+  if (out.type !== type) {
+    throw new TensorlaneError('ERR_DTYPE', `${what}: out is ${out.type}, and the result ${type}`);
+  }
+  if (out.dims.length === dims.length && out.dims.every((dim, i) => dim === dims[i])) return;
+  throw new TensorlaneError(
+    'ERR_SHAPE',
+    `${what}: out has dims [${out.dims.join(', ')}], and the result [${dims.join(', ')}]`,
+  );
+}
