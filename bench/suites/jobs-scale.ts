@@ -15,16 +15,18 @@ const child = (name: string, node?: string) =>
   new Child<JobsWorker>(new URL('../load/jobs-worker.ts', import.meta.url), name, {}, node);
 
 export async function jobsScale(context: Context, redis: RedisProcess): Promise<void> {
-  await rates(context, 'processes of this machine', (queue, count) =>
+  // Each worker is a process: a short run starts one.
+  const counts = context.short ? [1] : COUNTS;
+  await rates(context, counts, 'processes of this machine', (queue, count) =>
     Array.from({ length: count }, () => ({ place: { url: redis.url, queue }, node: undefined })),
   );
-  const hosts = makeHosts(COUNTS.at(-1)!);
+  const hosts = makeHosts(counts.at(-1)!);
   const where = 'hosts of their own';
   if (typeof hosts === 'string') {
-    for (const count of COUNTS) context.skip(nameOf(count, where), '/s', hosts);
+    for (const count of counts) context.skip(nameOf(count, where), '/s', hosts);
   } else {
     try {
-      await rates(context, where, (queue, count) =>
+      await rates(context, counts, where, (queue, count) =>
         hosts.all
           .slice(0, count)
           .map(({ gateway, node }) => ({ place: { url: `redis://${gateway}:${redis.port}`, queue }, node })),
@@ -45,11 +47,12 @@ interface Seat {
 
 async function rates(
   context: Context,
+  counts: readonly number[],
   where: string,
   seats: (queue: string, count: number) => readonly Seat[],
 ): Promise<void> {
   const ms = context.rounds(2000, 200);
-  for (const count of COUNTS) {
+  for (const count of counts) {
     const queue = `scale-${where.length}-${count}`;
     const workers = seats(queue, count).map((seat) => ({ ...seat, child: child('worker', seat.node) }));
     const producers = [child('producer'), child('producer')];

@@ -185,7 +185,8 @@ async function svds(context: Context, url: string, folder: string): Promise<void
       // The first round warms everything up.
       if (round < 0) continue;
       inPlace.push(direct);
-      if (celerys !== undefined) celeryRates.push(celerys);
+      // In the little time of a short run not one may have come back.
+      if (celerys !== undefined) celeryRates.push(Math.max(celerys, 1000 / ms));
       for (const [i, rate] of rates.entries()) through[i]!.push(rate);
     }
     context.add(SVD, 'x', ratios(through[0]!, inPlace), {
