@@ -18,7 +18,6 @@ target_compile_definitions(tensorlane_binding PRIVATE
   TENSORLANE_VERSION="${tensorlane_version}"
 )
 target_link_libraries(tensorlane_binding PRIVATE tensorlane_core)
-target_precompile_headers(tensorlane_binding PRIVATE <algorithm> <functional> <memory> <string> <vector> <napi.h>)
 
 function(add_addon name)
   add_library(${name} SHARED ${native_folder}/devices.cpp $<TARGET_OBJECTS:tensorlane_binding>)

@@ -30,7 +30,6 @@ file(GLOB core_sources CONFIGURE_DEPENDS
   ${CMAKE_CURRENT_LIST_DIR}/onnx/*.cpp
   ${CMAKE_CURRENT_LIST_DIR}/onnx/*/*.cpp)
 add_library(tensorlane_core STATIC ${core_sources})
-target_precompile_headers(tensorlane_core PRIVATE <algorithm> <functional> <memory> <string> <vector>)
 # GCC makes no vectors of a choice between numbers while a comparison might trap, which none here does. By itself the file has
 # other options than what it would be compiled as one with.
 set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/cpu/ops/vector_math.cpp PROPERTIES
