@@ -19,6 +19,7 @@ import { Adaptive } from './adaptive.js';
 import { Admission } from './admission.js';
 import type { Clock } from './clock.js';
 import { BatchCounters, statsOf } from './counters.js';
+import { DeviceTime } from './device-time.js';
 import { oversize } from './errors.js';
 import { Execution } from './execution.js';
 import { type Batch, type Executor, Failure } from './executor.js';
@@ -116,6 +117,7 @@ export class Batcher<Payload, Result> {
       queue: this.#queue,
       foresight: this.#foresight,
       maxBatchSize: settings.maxBatchSize,
+      time: limiter?.of.time ?? new DeviceTime(),
       delayMicros: settings.maxQueueDelayMicros,
       onFree: (deviceMicros, charged) => this.#onFree(deviceMicros, charged),
     });

@@ -3,83 +3,56 @@
 //
 // The rules it keeps:
 // 1. For each load (how many rows are queued or running, by powers of two) there is a present setting. It begins with the most rows, and
-//    at another load with what was best at the nearest one.
-// 2. Another setting is tried for a few batches. What those took for their rows is compared with what the present one takes for rows of the
-//    same shapes now. One that is clearly better becomes the present one.
+//    when the first batches have told how long these take, with no more than take a moment; at another load, with what was best at the
+//    nearest one. What is found better at one load holds at all with the same present setting, until it is tried there.
+// 2. Another setting is tried for a few batches. What those have of the device's time for their rows is compared with what the present one
+//    has for rows of the same shapes. One that is clearly better becomes the present one (trial.ts).
 // 3. The smallest size is tried first, as it tells the soonest; then sizes from the present one on, in both directions, until one is far
 //    worse; then what is next to the present setting. One that was not better is tried again after twice as many batches as before, or
 //    more, so that trials cost less and less. Where batches take long, a trial of a large one costs seconds: what single rows can tell is
 //    asked of them, and asked again soon, since a slow moment of the machine may have been all that it showed.
-// 4. A batch counts only if those beside it were aimed at the same setting.
+// 4. A trial counts at the load at which it began, and waits while that is another one: of models in a chain each has many rows and few
+//    in turns.
 
-import { emptyGroup, type Group, type Known, type LearnedBatch, LoadLevel, longMicros, weight } from './load-level.js';
+import { type LearnedBatch, LoadLevel, longMicros } from './load-level.js';
 import type { Limits } from './selection.js';
 import type { AdaptiveStats } from './stats.js';
 import { type Bounds, type Cell, Surface } from './surface.js';
+import { Trial, type Verdict } from './trial.js';
 import type { Tuned } from './tuned.js';
 
-/** A setting that takes less than so many times what the present one takes is better. */
-const clearly = 0.98;
-/** Beyond one that takes so many times of it, none is tried in the same direction. */
-const farther = 1.25;
-/** A trial counts so many groups of batches, and waits for so many more at most. */
-const trial = { least: 3, most: 12, patience: 12 };
-/** Of groups that take little time so many are counted that they take this long together, in microseconds, but not more of them than that. */
-const little = { micros: 2000, groups: 100 };
-/** Of groups that take long so few are enough; and a trial of what is not better ends after so many microseconds. */
-const long = { least: 1, trial: 300_000 };
+/** Beyond one that takes so many times what the present one takes, none is tried in the same direction; of such as take long, less is enough. */
+const farther = { usual: 1.25, long: 1.1 };
 /**
  * After how many groups a setting is tried again, at first and at most; at first sooner where the trial cost little beside them: after so
- * many times what was lost by it, and after so many groups at least. One that was left for a better one after so many, once. And what
- * part of them a trial may have.
+ * many times what was lost by it, and after so many groups at least. One that was left for a better one after so many, once.
  */
 const retryAfter = { first: 128, most: 4096, timesLost: 25, least: 4, left: 32 };
-/** A trial that shows nothing worse may have lost this part of its time. */
-const leastLost = 0.1;
-const mostOfRetry = { part: 1 / 6, groups: 64 };
-/** After other threads were woken the system takes so many microseconds to give each a core: so many batches at most do not count. */
-const placing = { micros: 10_000, batches: 200 };
-/** A pause must not make a group look worse than so many times what was expected. */
-const mostOfExpected = 3;
+/** Whose single rows take less than so many times what the present one's take, is tried first. */
+const promising = 0.75;
+/** After its first batches a model goes on with no more rows than take so long, in microseconds, by what these took. */
+const leapMicros = 100_000;
 /** Batches at once to begin with. */
 const firstAtOnce = 2;
-/** About the standard deviation of a group's time. */
-const deviation = 0.1;
 /** By so much less does a load of the past count with each batch. */
 const forgetting = 0.85;
 /** What was learned in another process is questioned after so many groups. */
 const tunedAfter = 256;
-
-/** By how much a trial of so many groups may well be wrong. */
-const doubt = (groups: number) => 2 * deviation * Math.sqrt(1 / groups + weight / 2);
-
-interface Trial {
-  readonly cell: Cell;
-  /** Its first batches, until it is under way. */
-  unsettled: number;
-  groups: number;
-  /** At least, of such as do not take long; and at most; and so many batches may end until then. */
-  readonly least: number;
-  readonly most: number;
-  patience: number;
-  group: Group;
-  took: number;
-  expected: number;
-}
 
 export class Learned implements Limits {
   readonly #surface: Surface;
   readonly #levels: (LoadLevel | undefined)[] = [];
   #level = 0;
   #at: LoadLevel;
-  #trial: Trial | undefined;
+  /** Of each load that has one. */
+  readonly #trials = new Map<LoadLevel, Trial>();
   /** Rows that are queued or running, the most of late. */
   #load = 0;
 
   constructor(bounds: Bounds, tuned?: Tuned) {
     this.#surface = new Surface(bounds);
     for (const level of tuned?.loads ?? []) this.#take(level);
-    this.#at = this.#levels[0] ??= new LoadLevel(this.#near(0)?.present ?? this.#first());
+    this.#at = this.#levels[0] ??= this.#beside(0);
   }
 
   rowsOf(): number {
@@ -92,7 +65,7 @@ export class Learned implements Limits {
 
   /** What is aimed at for now. */
   get aim(): Cell {
-    return this.#trial?.cell ?? this.#at.present;
+    return this.#trials.get(this.#at)?.aim ?? this.#at.present;
   }
 
   /** So many rows are queued or running. */
@@ -106,9 +79,15 @@ export class Learned implements Limits {
     if (!(batch.micros > 0)) return; // a clock that stands still
     this.#load = Math.max(batch.pending, this.#load * forgetting);
     if (this.#load < 0.75 * 2 ** this.#level) this.#moveTo(Math.max(0, Math.floor(Math.log2(this.#load))));
-    if (this.#trial !== undefined) this.#watch(this.#trial, batch);
-    else if (batch.aim === this.#at.present && !batch.mixed) this.#at.learn(batch);
-    if (this.#trial === undefined) this.#tryAnother();
+    const trial = this.#trials.get(this.#at);
+    if (trial !== undefined) {
+      const verdict = trial.watch(batch);
+      if (verdict !== undefined) this.#decide(trial, verdict);
+    } else if (batch.aim === this.#at.present && !batch.mixed) {
+      this.#at.learn(batch);
+      if (this.#at.begins && this.#at.seen > 0) this.#begin(this.#at);
+    }
+    if (!this.#trials.has(this.#at)) this.#tryAnother();
   }
 
   /** What is chosen and why, and what was measured at the present load. */
@@ -134,7 +113,7 @@ export class Learned implements Limits {
 
   #why(): string {
     const { present, isSettled, known } = this.#at;
-    if (this.#trial !== undefined) return `tried beside ${shownCell(present)}`;
+    if (this.#trials.has(this.#at)) return `tried beside ${shownCell(present)}`;
     if (!isSettled) return 'too few batches have ended to tell';
     const next = Math.min(...Array.from(known.values(), ({ ratio }) => ratio));
     if (known.size === 0) return 'the load leaves no choice';
@@ -160,10 +139,17 @@ export class Learned implements Limits {
 
   #moveTo(level: number): void {
     if (level === this.#level) return;
-    this.#trial = undefined;
+    this.#trials.get(this.#at)?.pause();
     this.#at.forget();
     this.#level = level;
-    this.#at = this.#levels[level] ??= new LoadLevel(this.#near(level)!.present);
+    this.#at = this.#levels[level] ??= this.#beside(level);
+  }
+
+  /** What is known of a load that is new: what was best at the nearest one. */
+  #beside(level: number): LoadLevel {
+    const near = this.#near(level);
+    if (near === undefined) return new LoadLevel(this.#first(), true);
+    return near.begins ? new LoadLevel(near.present, true) : new LoadLevel(this.#filled(near.present, level));
   }
 
   #near(level: number): LoadLevel | undefined {
@@ -175,98 +161,118 @@ export class Learned implements Limits {
     return undefined;
   }
 
-  #watch(tried: Trial, batch: LearnedBatch): void {
-    const at = this.#at;
-    if (batch.aim !== tried.cell || !batch.mixed) tried.patience--;
-    if (batch.aim === tried.cell && !batch.mixed && tried.unsettled-- <= 0 && at.add(tried.group, batch)) {
-      at.groups++;
-      tried.groups++;
-      tried.took += Math.min(tried.group.took, mostOfExpected * tried.group.expected);
-      tried.expected += tried.group.expected;
-      tried.group = emptyGroup();
-      if (isOver(tried)) this.#decide(tried);
-    }
-    if (tried.patience <= 0 && this.#trial === tried) this.#decide(tried);
-  }
-
-  #decide({ cell, groups, took, expected }: Trial): void {
-    this.#trial = undefined;
-    const at = this.#at;
+  #decide({ at, cell }: Trial, { groups, isBetter, lost, ...found }: Verdict): void {
+    this.#trials.delete(at);
     at.forget();
     const before = at.known.get(cell);
-    const ratio = groups === 0 ? (before?.ratio ?? 1) : took / expected;
-    if (groups > 0 && ratio < Math.min(clearly, 1 - doubt(groups) / 2)) {
-      at.change(cell, ratio, retryAfter.left);
+    const ratio = groups === 0 ? (before?.ratio ?? 1) : found.ratio;
+    if (isBetter) {
+      this.#change(at, cell, ratio);
       return;
     }
     // The worse it was, the longer it is left alone.
     const factor = ratio > 1.3 ? 8 : ratio > 1.1 ? 4 : 2;
-    const lost = Math.max(took - expected, leastLost * took) / at.groupMicros;
-    const first = Math.min(retryAfter.first, Math.max(retryAfter.least, retryAfter.timesLost * lost));
+    const first = Math.min(
+      retryAfter.first,
+      Math.max(retryAfter.least, (retryAfter.timesLost * lost) / at.groupMicros),
+    );
     const after = Math.min(retryAfter.most, (before?.after ?? first / 2) * factor);
     at.known.set(cell, { ratio, groups, tried: at.groups, after });
+  }
+
+  /** What was found at one load holds at others with the same setting, too, until it is tried there. */
+  #change(at: LoadLevel, cell: Cell, ratio: number): void {
+    const { present } = at;
+    for (const [level, other] of this.#levels.entries()) {
+      if (other?.present !== present || !(other === at || fits(cell, level))) continue;
+      this.#trials.delete(other);
+      other.change(cell, ratio, retryAfter.left);
+    }
   }
 
   #tryAnother(): void {
     const at = this.#at;
     if (!at.isSettled) return;
-    const from = this.#filled(at.present);
+    const from = this.#filled(at.present, this.#level);
     if (this.#try(from)) return;
+    const sizes = this.#surface.sizes(from);
+    const least = sizes[0]!;
     // The least is told the soonest.
-    const least = this.#surface.sizes(from)[0]!;
     const isLong = at.groupMicros > longMicros;
     if ((isLong || !at.known.has(least)) && this.#try(least)) return;
     for (const way of this.#surface.ways(from)) {
+      let last = 1;
       for (const cell of way) {
+        // Where a trial takes long, less is enough to stay away from it.
+        if (last > (this.#groupMicros(cell) > longMicros ? farther.long : farther.usual)) break;
         const known = at.known.get(cell);
         if (known === undefined && this.#try(cell)) return;
-        if (known !== undefined && known.ratio > farther) break;
+        last = known?.ratio ?? 1;
       }
     }
+    if (isLong && this.#tryPromising(from, least)) return;
     for (const cell of this.#surface.around(from)) {
-      // One that leaves a lane idle may take twice as long: where that is long, it is seen by single rows first.
-      if (isLong && cell.atOnce < from.atOnce) {
-        const probe = this.#surface.sizes(cell)[0]!;
-        if (this.#try(probe)) return;
-        if ((at.known.get(probe)?.ratio ?? 1) > farther * (at.known.get(least)?.ratio ?? 1)) continue;
-      }
+      // One that leaves a lane idle may take twice as long.
+      if (isLong && cell.atOnce < from.atOnce && this.#probed(cell, least) > farther.usual) continue;
       if (this.#try(cell)) return;
     }
+  }
+
+  /** The first batches have told how long rows take: it goes on with no more of them than take a moment. */
+  #begin(at: LoadLevel): void {
+    const { present } = at;
+    const rows = leapMicros / (at.rowMicros * present.atOnce);
+    const sizes = this.#surface.sizes(present);
+    const cell = sizes.findLast((one) => one.rows <= rows) ?? sizes[0]!;
+    for (const [level, other] of this.#levels.entries()) {
+      if (other?.begins) this.#levels[level] = new LoadLevel(this.#filled(cell, level));
+    }
+    this.#at = this.#levels[this.#level]!;
+  }
+
+  /** Where batches take long, other lanes and threads are seen by single rows first; and tried first where those are better. */
+  #tryPromising(from: Cell, least: Cell): boolean {
+    const others = this.#surface.around(from).filter(({ rows }) => rows === from.rows);
+    if (others.some((cell) => this.#try(this.#surface.sizes(cell)[0]!))) return true;
+    return others.some((cell) => !this.#at.known.has(cell) && this.#probed(cell, least) < promising && this.#try(cell));
+  }
+
+  /** How many times as long a single row takes in a setting as in the present one, as far as is known. */
+  #probed(cell: Cell, least: Cell): number {
+    const { known, present } = this.#at;
+    const ratio = (one: Cell) => (one === present ? 1 : (known.get(one)?.ratio ?? 1));
+    return ratio(this.#surface.sizes(cell)[0]!) / ratio(least);
+  }
+
+  /** What a group of a setting takes at least, more or less, if its rows take as long as the present one's. */
+  #groupMicros({ rows, atOnce }: Cell): number {
+    const { groupMicros, present } = this.#at;
+    return (groupMicros * rows * atOnce) / (present.rows * present.atOnce);
   }
 
   #try(cell: Cell): boolean {
     const at = this.#at;
     if (cell === at.present || !(this.#fits(cell) || differsInThreads(cell, at.present))) return false;
-    const known: Known | undefined = at.known.get(cell);
+    const known = at.known.get(cell);
     if (known !== undefined && at.groups - known.tried < known.after) return false;
-    const least = Math.max(trial.least, Math.min(little.groups, Math.ceil(little.micros / at.groupMicros)));
-    const most = Math.max(trial.most, least, Math.min(mostOfRetry.groups, mostOfRetry.part * (known?.after ?? 0)));
-    const isPlaced = cell.threads === at.present.threads;
-    const placed = isPlaced ? 0 : Math.ceil(placing.micros / at.groupMicros) * cell.atOnce;
-    const unsettled = Math.max(cell.atOnce, at.present.atOnce, Math.min(placing.batches, placed));
-    const patience = unsettled + (most + trial.patience) * cell.atOnce;
-    this.#trial = { cell, unsettled, groups: 0, least, most, patience, group: emptyGroup(), took: 0, expected: 0 };
+    this.#trials.set(at, new Trial(at, cell, known?.after ?? 0));
     return true;
   }
 
   /** The setting, or one with smaller batches, which the load can fill. */
-  #filled(cell: Cell): Cell {
-    return this.#surface.sizes(cell).findLast((one) => one.rows <= cell.rows && this.#fits(one)) ?? cell;
+  #filled(cell: Cell, level: number): Cell {
+    return this.#surface.sizes(cell).findLast((one) => one.rows <= cell.rows && fits(one, level)) ?? cell;
   }
 
-  /** Whether the load can fill its batches, more or less. */
-  #fits({ rows, atOnce }: Cell): boolean {
-    return rows * atOnce <= 1.5 * 2 ** this.#level;
+  #fits(cell: Cell): boolean {
+    return fits(cell, this.#level);
   }
 }
+
+/** Whether a load can fill its batches, more or less. */
+const fits = ({ rows, atOnce }: Cell, level: number) => rows * atOnce <= 1.5 * 2 ** level;
 
 /** In nothing else, so that the load fills its batches as well as the other's. */
 const differsInThreads = (cell: Cell, other: Cell) => cell.rows === other.rows && cell.atOnce === other.atOnce;
 
 const shownCell = ({ rows, atOnce }: Cell) => `batches of ${rows}, ${atOnce} at once`;
-
-function isOver({ groups, least, most, took, expected }: Trial): boolean {
-  if (groups >= most) return true;
-  if (groups < (took / groups > longMicros ? long.least : least)) return false;
-  return (took > long.trial && took > expected) || Math.abs(took / expected - 1) > doubt(groups);
-}

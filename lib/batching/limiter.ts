@@ -5,6 +5,8 @@
 // have a batch to run; so a model that is asked ten times as often does not get ten times the device, and one that was idle
 // does not make up for it later. Until its turn comes, a batch goes on growing.
 
+import { DeviceTime } from './device-time.js';
+
 export interface ShareOptions {
   /** How much of the device it gets beside others, where all want more than there is. */
   weight: number;
@@ -16,6 +18,7 @@ export interface ShareOptions {
 
 export class Limiter {
   readonly resources: number;
+  readonly time = new DeviceTime();
   #used = 0;
   /** The pass of the share that was served last. A share that had nothing to run for a while goes on from here. */
   #pass = 0;

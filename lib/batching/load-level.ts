@@ -1,8 +1,8 @@
 // What is known of the settings at one load.
 //
 // The rule it keeps: only ratios are known of a setting, to what the present one takes, which is followed by itself: so a machine that
-// becomes busier makes no setting look worse than another. Time is counted from the end of one batch to the end of the next, by groups of as
-// many batches as run at once, since those may well end together.
+// becomes busier makes no setting look worse than another. Counted is a batch's part of the time of its device (device-time.ts), by groups of
+// as many batches as run at once.
 
 import { BoundedMap } from './bounded-map.js';
 import type { Cell } from './surface.js';
@@ -14,15 +14,17 @@ const weighsMicros = 500;
 const settled = 4;
 const settledSoon = 1;
 export const longMicros = 50_000;
+/** About the standard deviation of a group's time, of what it should be; and the most that is believed. */
+const deviation = { least: 0.1, most: 0.5 };
 /** What was measured long ago, and by few groups, is not made worse than this by what has been found since. */
 const worst = 20;
 
 export interface LearnedBatch {
   readonly key: string;
   readonly rows: number;
-  /** How long it took, and how long it is since the end of the batch before, without the time in which nothing was asked for. */
+  /** How long it took, and its part of the time of its device, with what passed unused before it, though it was asked for. */
   readonly micros: number;
-  readonly sinceLast: number;
+  readonly part: number;
   /** How many rows are queued or running with it. */
   readonly pending: number;
   /** What was aimed at when it began. */
@@ -34,12 +36,13 @@ export interface LearnedBatch {
 /** As many batches as run at once. */
 export interface Group {
   batches: number;
+  rows: number;
   took: number;
   /** What they would have taken with the present setting. */
   expected: number;
   readonly keys: Set<string>;
 }
-export const emptyGroup = (): Group => ({ batches: 0, took: 0, expected: 0, keys: new Set() });
+export const emptyGroup = (keys = new Set<string>()): Group => ({ batches: 0, rows: 0, took: 0, expected: 0, keys });
 
 /** What is known of a setting. */
 export interface Known {
@@ -54,6 +57,8 @@ export interface Known {
 
 export class LoadLevel {
   present: Cell;
+  /** Whether the present setting is nobody's choice yet. */
+  begins: boolean;
   /** Groups with the present setting. */
   seen = 0;
   /** Groups of all. */
@@ -62,16 +67,24 @@ export class LoadLevel {
   /** What a row takes with the present setting, by shape. */
   readonly #each = new BoundedMap<number>();
   #group = emptyGroup();
-  /** How long the last one took. */
+  /** How long the last one took, and each of its rows. */
   #took = 0;
+  rowMicros = 0;
+  #variance = deviation.least ** 2;
 
-  constructor(present: Cell) {
+  constructor(present: Cell, begins = false) {
     this.present = present;
+    this.begins = begins;
   }
 
   /** What a group of the present setting takes. */
   get groupMicros(): number {
     return this.#took;
+  }
+
+  /** Of a group's time, of what it should be. */
+  get deviation(): number {
+    return Math.min(deviation.most, Math.max(deviation.least, Math.sqrt(this.#variance)));
   }
 
   /** Whether it is known what the present setting takes. */
@@ -82,14 +95,27 @@ export class LoadLevel {
   /** A batch with the present setting has ended. */
   learn(batch: LearnedBatch): void {
     if (!this.add(this.#group, batch)) return;
-    const { took, expected, keys } = this.#group;
+    const { took, expected, keys, rows } = this.#group;
+    this.rowMicros = took / rows;
     this.forget();
     this.#took = took;
     this.seen++;
     this.groups++;
+    if (this.seen > settled)
+      this.#variance += weight * (Math.min(1, Math.abs(took / expected - 1)) ** 2 - this.#variance);
     // The first ones at their mean, and a pause must not teach more than twice what is usual.
     const share = Math.max(weight * Math.min(1, took / weighsMicros), 1 / this.seen);
-    const factor = 1 + share * (Math.min(took / expected, this.seen <= settled ? 10 : 2) - 1);
+    this.#learn(keys, share, Math.min(took / expected, this.seen <= settled ? 10 : 2));
+  }
+
+  /** So many groups with the present setting took so many times as long as was expected of it. */
+  correct(keys: ReadonlySet<string>, groups: number, ratio: number): void {
+    this.seen += groups;
+    this.#learn(keys, Math.max(1 - (1 - weight) ** groups, groups / this.seen), ratio);
+  }
+
+  #learn(keys: ReadonlySet<string>, share: number, ratio: number): void {
+    const factor = 1 + share * (ratio - 1);
     for (const key of keys) {
       const each = this.#each.get(key);
       // Another shape may have taken its place since.
@@ -98,14 +124,15 @@ export class LoadLevel {
   }
 
   /** Adds a batch to a group, and says whether that is whole now. */
-  add(group: Group, { key, rows, micros, sinceLast, aim }: LearnedBatch): boolean {
+  add(group: Group, { key, rows, part, aim }: LearnedBatch): boolean {
     let each = this.#each.get(key);
     if (each === undefined) {
-      each = micros / rows / aim.atOnce;
+      each = part / rows;
       this.#each.set(key, each);
     }
     group.batches++;
-    group.took += sinceLast;
+    group.rows += rows;
+    group.took += part;
     group.expected += rows * each;
     group.keys.add(key);
     return group.batches >= aim.atOnce;
@@ -125,6 +152,7 @@ export class LoadLevel {
     // Of as many rows as its own groups have.
     this.#took *= (ratio * cell.rows * cell.atOnce) / (this.present.rows * this.present.atOnce);
     this.present = cell;
-    this.seen = settled;
+    this.begins = false;
+    this.seen = Math.min(this.seen, settled);
   }
 }

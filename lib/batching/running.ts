@@ -7,6 +7,7 @@ import type { Adaptive } from './adaptive.js';
 import type { Clock } from './clock.js';
 import type { CloseReason } from './closing.js';
 import type { BatchCounters } from './counters.js';
+import type { DeviceTime } from './device-time.js';
 import { channels } from './events.js';
 import type { Execution } from './execution.js';
 import { type Batch, Failure } from './executor.js';
@@ -30,6 +31,9 @@ export interface RunningBatch {
   readonly aim: Cell | undefined;
   /** Whether it started beside one that was meant to be something else. */
   readonly mixed: boolean;
+  /** What the device's time is to be told at its end; and for how long the device had nothing to do before it, though it was asked for. */
+  readonly since: number;
+  readonly waited: number;
   /** Resolves when its callers are told. */
   ended: Promise<void>;
 }
@@ -47,6 +51,8 @@ export interface RunningParts<Payload, Result> {
   readonly foresight: Foresight;
   readonly clock: Clock;
   readonly maxBatchSize: number;
+  /** Of the device that its batches share with others'. */
+  readonly time: DeviceTime;
   /** For how long a batch may wait for more rows. */
   readonly delayMicros: number;
   /** The batcher's, in events. */
@@ -61,8 +67,6 @@ export class Running<Payload, Result> {
   /** For how long those that have ended ran. */
   #busyMicros = 0;
   #rows = 0;
-  /** When the last batch ended, later by the time after it in which nothing was asked for. */
-  #lastEnd = 0;
   /** How long the last batch took. */
   #lastMicros = 0;
 
@@ -92,16 +96,28 @@ export class Running<Payload, Result> {
 
   /** Starts a batch, whose requests are queued no more. */
   start({ requests, reason }: Plan<Payload, Result>, started: number, charged: number): void {
-    const { execution, watch, counters, learned, adaptive, learnsThreads, maxBatchSize } = this.#parts;
+    const { execution, watch, counters, learned, adaptive, learnsThreads, maxBatchSize, time } = this.#parts;
     const batch = execution.batch(requests);
     const { key } = requests[0]!;
-    if (this.#batches.size === 0) this.#lastEnd = Math.max(this.#lastEnd, started - this.#lastMicros);
+    const { idle, since } = time.start(started);
+    // Of a longer time it is not known whether anything was wanted in it.
+    const waited = Math.min(idle, this.#lastMicros);
     // A part that is larger than batches are tells nothing of these.
     const aim =
       batch.total > maxBatchSize && requests[0]!.whole.parts !== undefined ? undefined : (learned ?? adaptive)?.aim;
     let mixed = false;
     if (aim !== undefined) for (const other of this.#batches) if (other.aim !== aim) mixed = true;
-    const running: RunningBatch = { started, key, rows: batch.padded, atOnce: 0, aim, mixed, ended: nothing };
+    const running: RunningBatch = {
+      started,
+      key,
+      rows: batch.padded,
+      atOnce: 0,
+      aim,
+      mixed,
+      since,
+      waited,
+      ended: nothing,
+    };
     if (aim !== undefined && learnsThreads) batch.threads = aim.threads;
     this.#batches.add(running);
     this.#rows += batch.padded;
@@ -139,17 +155,17 @@ export class Running<Payload, Result> {
     requests: readonly QueuedRequest<Payload, Result>[],
     { reason, formingMicros, charged }: { reason: CloseReason; formingMicros: number; charged: number },
   ): Promise<void> {
-    const { execution, settlement, clock, name, onFree } = this.#parts;
+    const { execution, settlement, clock, name, time, onFree } = this.#parts;
     const { results, retried } = await execution.run(batch, requests);
     const now = clock.now();
+    const part = time.end(now, running.since);
     this.#batches.delete(running);
     const computeMicros = now - running.started;
     this.#busyMicros += computeMicros;
     const deviceMicros = batch.tookMicros ?? computeMicros;
     const failed = results.length > 0 && results.every((result) => result instanceof Failure);
-    if (!failed && !retried) this.#learn(running, requests, now);
+    if (!failed && !retried) this.#learn(running, requests, part, now);
     this.#rows -= running.rows;
-    this.#lastEnd = now;
     this.#lastMicros = computeMicros;
     // What was run again took longer than the executor said last.
     onFree(retried ? computeMicros : deviceMicros, charged);
@@ -174,8 +190,9 @@ export class Running<Payload, Result> {
   }
 
   #learn(
-    { started, key, rows, atOnce, aim, mixed }: RunningBatch,
+    { started, key, rows, atOnce, aim, mixed, waited }: RunningBatch,
     requests: readonly QueuedRequest<Payload, Result>[],
+    part: number,
     now: number,
   ): void {
     const { adaptive, learned, queue, foresight } = this.#parts;
@@ -183,7 +200,7 @@ export class Running<Payload, Result> {
     foresight.learn(key, rows, micros, now);
     if (aim !== undefined && learned !== undefined) {
       const pending = queue.rows + this.#rows;
-      learned.ended({ key, rows, micros, sinceLast: now - this.#lastEnd, pending, aim, mixed });
+      learned.ended({ key, rows, micros, part: waited + part, pending, aim, mixed });
     }
     if (adaptive === undefined) return;
     let tooLate = 0;

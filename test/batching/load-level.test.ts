@@ -9,7 +9,7 @@ const remembered = 256;
 test('what batches take stays a number where more shapes come than are remembered', () => {
   const aim = { rows: 4, atOnce: 2, threads: 1 };
   const level = new LoadLevel(aim);
-  const batch = (key: string) => ({ key, rows: 4, micros: 1000, sinceLast: 500, pending: 8, aim, mixed: false });
+  const batch = (key: string) => ({ key, rows: 4, micros: 1000, part: 500, pending: 8, aim, mixed: false });
   for (let shape = 0; shape < remembered; shape++) level.learn(batch(`${shape}`));
   // Of a group whose first batch is of the oldest shape, the second one's takes its place.
   level.learn(batch('0'));

@@ -249,4 +249,4 @@ export function mulberry(seed: number): () => number {
 }
 
 const exponential = (random: () => number) => -Math.log(1 - random());
-const normal = (random: () => number) => Math.sqrt(2 * exponential(random)) * Math.cos(2 * Math.PI * random());
+export const normal = (random: () => number) => Math.sqrt(2 * exponential(random)) * Math.cos(2 * Math.PI * random());
