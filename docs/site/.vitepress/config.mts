@@ -15,6 +15,7 @@ const pages = [
   ['tune', 'What to run here'],
   ['plan', 'How many machines'],
   ['jobs', 'Jobs'],
+  ['jobs-scale', 'Jobs at scale'],
   ['errors', 'Errors'],
   ['install', 'Installing'],
   ['cuda', 'The CUDA device'],
