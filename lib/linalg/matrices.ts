@@ -33,6 +33,8 @@ export function checkFieldMatrices(value: unknown, what: string) {
   return { operand, type: floatOf(operand.type), lead, batch: product(lead), m, n };
 }
 
+export type FieldMatrices = ReturnType<typeof checkFieldMatrices>;
+
 /** A batch of square matrices. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function checkSquare(value: unknown, what: string) {
   const matrices = checkMatrices(value, what);

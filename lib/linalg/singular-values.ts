@@ -12,7 +12,7 @@ import { compose, type Steps } from '../runtime/steps.js';
 import { isComplex } from '../tensor/dtypes.js';
 import { EigenvalueOperations } from './eigenvalues.js';
 import { hermitianSvd, hermitianSvdvals } from './hermitian.js';
-import { checkFieldMatrices, requireSquare } from './matrices.js';
+import { checkFieldMatrices, type FieldMatrices, requireSquare } from './matrices.js';
 import {
   type BlocksOptions,
   checkBlocks,
@@ -147,7 +147,10 @@ export class SingularValueOperations extends EigenvalueOperations {
     options?: BlocksSvdOptions,
   ): Promise<BlocksSvd<ResultOf<A>, RealResultOf<A>>>;
   async svd(a: MatrixOperand | RowBlocks, options: SvdOptions | BlocksSvdOptions = {}): Promise<unknown> {
-    return isRowBlocks(a) ? this.#ofBlocks(a, options as BlocksSvdOptions) : this.#ofMatrix(a, options as SvdOptions);
+    if (isRowBlocks(a)) return this.#ofBlocks(a, options as BlocksSvdOptions);
+    const checked = checkOptions(options as SvdOptions, 'svd', svdNames);
+    // Here, so that an error's stack, of which ten calls are kept, leads far into the caller's code.
+    return this.#ofMatrices(checkFieldMatrices(a, 'svd'), checked);
   }
 
   async #ofBlocks(blocks: RowBlocks, options: BlocksSvdOptions): Promise<unknown> {
@@ -173,9 +176,7 @@ export class SingularValueOperations extends EigenvalueOperations {
     }
   }
 
-  async #ofMatrix(a: MatrixOperand, options: SvdOptions): Promise<unknown> {
-    checkOptions(options, 'svd', svdNames);
-    const matrices = checkFieldMatrices(a, 'svd');
+  async #ofMatrices(matrices: FieldMatrices, options: SvdOptions): Promise<unknown> {
     const { operand, type, lead, batch, m, n } = matrices;
     const mode = oneOf('svd: mode', options.mode, 'thin', svdModes);
     const driver = oneOf('svd: driver', options.driver, 'auto', svdDrivers);

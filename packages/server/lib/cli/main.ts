@@ -131,8 +131,10 @@ async function main(args: readonly string[]): Promise<number> {
       return 0;
     }
     const server = await serve(given);
+    // Who reads what is printed may end it at once.
+    const end = stopped(server);
     console.log(describe(server));
-    await stopped(server);
+    await end;
     return 0;
   } catch (error) {
     const isUsage = error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
