@@ -45,7 +45,6 @@ target_include_directories(emulated_cudart BEFORE PUBLIC
 )
 target_compile_options(emulated_cudart PRIVATE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Werror -fvisibility=hidden)
-target_compile_options(emulated_cudart PRIVATE -O1)
 # Every switch of fibers asks for what belongs to the thread. It is little, and found at a fixed place, with no call.
 target_compile_options(emulated_cudart PRIVATE -ftls-model=initial-exec)
 target_link_libraries(emulated_cudart PUBLIC Threads::Threads)
