@@ -8,7 +8,8 @@
 namespace tensorlane {
 
 void EndGuard::renew(Napi::Env env, std::function<void()> at_end) {
-  auto ending = std::make_unique<Ending>(std::move(at_end));
+  auto ending = std::make_unique<Ending>();
+  ending->act = std::move(at_end);
   napi_value array = nullptr;
   const auto finalize = [](napi_env, void* data, void*) {
     const std::unique_ptr<Ending> ended(static_cast<Ending*>(data));
