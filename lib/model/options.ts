@@ -167,9 +167,9 @@ const names = namesOf<LoadModelOptions>({
   session: true,
   externalData: true,
 });
-/** What says how many rows a batch has. */
 /** Nobody has said how large batches are at most: what has very many rows is not split into as many runs as these are small. */
 const mostParts = 256;
+/** What says how many rows a batch has. */
 const fixRows = ['maxBatchSize', 'preferredBatchSizes', 'allowedBatchSizes', 'maxQueueDelayMicros'] as const;
 const axesNames = namesOf<BatchAxisOptions>({ inputs: true, outputs: true });
 const paddingNames = namesOf<PaddingOptions>({

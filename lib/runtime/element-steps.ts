@@ -49,9 +49,8 @@ export class ElementSteps {
 
   async #placeOne(from: Operand, out: Operand | undefined): Promise<Operand> {
     if (out === undefined) return from;
-    const results = [{ type: out.type, dims: out.dims }];
-    const settings = { bytes: bytesOf(from) };
-    const running = this.#runStep({ name: 'copy', operands: { from }, settings, results, outs: [out] });
+    // Not by run(), which would free it if another step fails: it is the caller's.
+    const running = this.#runStep({ ...copyOf(from), outs: [out] });
     this.#pending.add(running);
     try {
       await running;
@@ -159,25 +158,21 @@ export class ElementSteps {
   }
 
   /** In memory of its own. */
-  copy(a: Operand): Promise<Operand> {
-    return this.one('copy', { from: a }, { bytes: bytesOf(a) }, { type: a.type, dims: [...a.dims] });
+  async copy(a: Operand): Promise<Operand> {
+    return (await this.run(copyOf(a)))[0]!;
   }
 
   /** In host memory, for JS to look at. */
   async read(a: Operand): Promise<Tensor<NumericDType>> {
     if (!(a instanceof DeviceTensor)) return a;
-    const results = [{ type: a.type, dims: [...a.dims] }];
-    const step = { name: 'copy', operands: { from: a }, settings: { bytes: bytesOf(a) }, results } as const;
-    const [read] = await this.run({ ...step, onDevice: false });
+    const [read] = await this.run({ ...copyOf(a), onDevice: false });
     return read as Tensor<NumericDType>;
   }
 
   /** What JS has made, where the operand `like` is. */
   async place(made: Tensor<NumericDType>, like: Operand): Promise<Operand> {
     if (!(like instanceof DeviceTensor)) return made;
-    const results = [{ type: made.type, dims: [...made.dims] }];
-    const step = { name: 'copy', operands: { from: made }, settings: { bytes: bytesOf(made) }, results } as const;
-    const [placed] = await this.run({ ...step, onDevice: true });
+    const [placed] = await this.run({ ...copyOf(made), onDevice: true });
     return placed!;
   }
 
@@ -331,8 +326,11 @@ export class ElementSteps {
   }
 }
 
-function bytesOf({ type, dims }: Operand): number {
-  return byteSize(type, product(dims));
+/** The step that copies the elements of an operand. */
+function copyOf(from: Operand): Step<'copy'> {
+  const { type, dims } = from;
+  const settings = { bytes: byteSize(type, product(dims)) };
+  return { name: 'copy', operands: { from }, settings, results: [{ type, dims: [...dims] }] };
 }
 
 /** Of as many real numbers. */
