@@ -77,8 +77,8 @@ std::vector<Ranks> ranks_of_equation(std::string_view equation) {
 // What a node takes; empty where any rank will do, or leads to an error.
 std::vector<Ranks> ranks_for(const graph::Node& node, std::span<const rows::Fact* const> inputs) {
   if (node.domain.empty() && node.op == "Einsum") {
-    const auto equation = std::ranges::find(node.attributes, "equation", &graph::Attribute::name);
-    return equation == node.attributes.end() ? std::vector<Ranks>{} : ranks_of_equation(equation->text);
+    const graph::Attribute* equation = node.attribute("equation");
+    return equation == nullptr ? std::vector<Ranks>{} : ranks_of_equation(equation->text);
   }
   if (node.domain.empty() && node.op == "Concat") {
     const auto known = std::ranges::find_if(
@@ -114,17 +114,13 @@ void require_ranks(const graph::Node& node, std::span<const rows::Fact* const> i
   });
 }
 
-bool has_attribute(const graph::Node& node, const char* name) {
-  return std::ranges::find(node.attributes, name, &graph::Attribute::name) != node.attributes.end();
-}
-
 bool needs_elements(const graph::Node& node) {
   if (!node.domain.empty()) return false;
   constexpr std::string_view kAlways[] = {"TopK", "RNN",  "GRU",         "LSTM",    "Einsum", "InstanceNormalization",
                                           "DFT",  "STFT", "Multinomial", "RoiAlign"};
   if (std::ranges::find(kAlways, node.op) != std::end(kAlways)) return true;
-  if (node.op == "Unique") return has_attribute(node, "axis");
-  return (node.op == "QuantizeLinear" || node.op == "DequantizeLinear") && has_attribute(node, "block_size");
+  if (node.op == "Unique") return node.attribute("axis") != nullptr;
+  return (node.op == "QuantizeLinear" || node.op == "DequantizeLinear") && node.attribute("block_size") != nullptr;
 }
 
 void find_those_that_need(const std::vector<graph::Node>& nodes, std::vector<const graph::Node*>& found) {

@@ -2,6 +2,7 @@
 // which shapes and axes are made of. Weights are not read.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tensorlane::graph {
@@ -58,6 +60,12 @@ struct Node {
   std::vector<std::string> inputs;  // "": left out
   std::vector<std::string> outputs;
   std::vector<Attribute> attributes;
+
+  // Null where it has none of that name.
+  [[nodiscard]] const Attribute* attribute(std::string_view wanted) const {
+    const auto at = std::ranges::find(attributes, wanted, &Attribute::name);
+    return at == attributes.end() ? nullptr : &*at;
+  }
 };
 
 using Opsets = std::map<std::string, std::int64_t>;  // versions by domain

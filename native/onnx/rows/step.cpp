@@ -24,10 +24,7 @@ std::optional<std::vector<std::int64_t>> Step::integers(std::size_t i) const {
   return numbers;
 }
 
-const graph::Attribute* Step::attribute(std::string_view name) const {
-  const auto at = std::ranges::find(node_.attributes, name, &graph::Attribute::name);
-  return at == node_.attributes.end() ? nullptr : &*at;
-}
+const graph::Attribute* Step::attribute(std::string_view name) const { return node_.attribute(name); }
 
 std::int64_t Step::integer(std::string_view name, std::int64_t otherwise) const {
   const graph::Attribute* found = attribute(name);
