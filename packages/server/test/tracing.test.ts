@@ -1,6 +1,8 @@
 // Spans, as an SDK of OpenTelemetry's gets them.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   type Attributes,
   type Context,
@@ -149,6 +151,38 @@ test('requests that share a batch each have their own spans, which say how many 
   expect(batches).toHaveLength(5);
   expect(Math.max(...batches.map(Number))).toBeGreaterThan(1);
   expect(new Set(named('tensorlane.batch').map(({ parent }) => parent!.spanId)).size).toBe(5);
+});
+
+test('a decoupled model, over HTTP: the request lasts until its last answer, and all runs are within it', async () => {
+  const twice = `
+export const inputs = [{ name: 'x', type: 'float32', dims: [1, 2] }];
+export const outputs = [{ name: 'y', type: 'float32', dims: [1, 2] }];
+export async function* run({ x }, { models }) {
+  for (let i = 0; i < 2; i++) yield await models.run('m', { x });
+}`;
+  const file = join(folderOf({}), 'trace.json');
+  const server = await startServer({
+    repository: folderOf({ 'm.onnx': square({ features: 2 }), 'twice/1/model.mjs': twice }),
+    trace: { file },
+  });
+  const body = JSON.stringify({ x: [3, 4] });
+  const response = await fetch(`${server.url}/v2/models/twice/generate_stream`, {
+    method: 'POST',
+    body,
+    headers: { traceparent },
+  });
+  expect((await response.text()).match(/data: /g)).toHaveLength(2);
+  const [root] = named('POST /v2/models/{model}/generate_stream');
+  expect(root!.attributes).toMatchObject({ 'http.response.status_code': 200 });
+  const runs = named('tensorlane.compute');
+  expect(runs).toHaveLength(2);
+  for (const { own } of spans) expect(own.traceId).toBe(root!.own.traceId);
+  for (const { end } of runs) expect(end).toBeLessThanOrEqual(root!.end!);
+  await server.close();
+  const kept = JSON.parse(readFileSync(file, 'utf8')) as { id: number; model_name?: string; parent_id?: number }[];
+  const [whole, ...steps] = kept.filter(({ model_name: name }) => name !== undefined);
+  expect(whole!.model_name).toBe('twice');
+  expect(steps.map((one) => [one.model_name, one.parent_id])).toEqual(Array(2).fill(['m', whole!.id]));
 });
 
 test('settings say which requests have spans', async () => {

@@ -2,7 +2,9 @@
 //
 // The rule: which they are, the settings say; of those that nobody would have, nothing is counted and nothing is made.
 
+import { AsyncResource } from 'node:async_hooks';
 import { placeOf } from '../core/routes.js';
+import { ending } from '../http/events.js';
 import type { Answer, Exchange } from '../http/exchange.js';
 import { RequestRecord } from './record.js';
 import type { Tracing } from './settings.js';
@@ -27,8 +29,36 @@ function traced<T>({ tracing, model, span, protocol, work, ended }: Traced<T>): 
   return record === undefined ? spanned() : record.around(spanned);
 }
 
-/** A request over HTTP. */
+/** A request over HTTP. One that is answered by a stream of events has ended when the stream has, though its answer is there sooner. */
 export function tracedRequest(
+  tracing: Tracing,
+  exchange: Exchange,
+  work: (exchange: Exchange) => Promise<Answer>,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const whole = async (own: Exchange) => {
+      const answer = await work(own);
+      const { events } = answer;
+      if (events !== undefined) {
+        await new Promise<void>((ended) => {
+          resolve({ ...answer, events: ending(inThisContext(events), ended) });
+        });
+      }
+      return answer;
+    };
+    traceExchange(tracing, exchange, whole).then(resolve, reject);
+  });
+}
+
+/** Whoever asks for what comes next: it is part of the request, and what it runs is found to be. */
+function inThisContext(events: AsyncIterator<string>): AsyncIterator<string> {
+  return {
+    next: AsyncResource.bind(() => events.next()),
+    return: AsyncResource.bind(async () => (await events.return?.()) ?? { done: true, value: undefined }),
+  };
+}
+
+function traceExchange(
   tracing: Tracing,
   exchange: Exchange,
   work: (exchange: Exchange) => Promise<Answer>,
