@@ -8,6 +8,7 @@ import type { DType, Tensor } from 'tensorlane';
 import { type JsonDType, readNumbers } from 'tensorlane/json';
 import type { ElementType } from '../core/dtypes.js';
 import { invalid, type Refusal } from '../core/errors.js';
+import { shown } from '../core/options.js';
 import { bfloat16Bits, float16Bits } from './half.js';
 import { type JsonValue, Numbers, parseJson } from './parse.js';
 
@@ -64,7 +65,7 @@ export function elementsOf(what: string, dims: readonly number[]): number {
   let length = 1;
   for (const dim of dims) {
     if (!Number.isSafeInteger(dim) || dim < 0)
-      throw invalid(`${what}: a dimension is an integer of at least 0, got ${dim}`);
+      throw invalid(`${what}: a dimension is an integer of at least 0, got ${shown(dim)}`);
     length *= dim;
     if (length > Number.MAX_SAFE_INTEGER)
       throw invalid(`${what}: dims [${dims.join(', ')}] are more than any tensor has`);

@@ -6,6 +6,7 @@
 import type { Feeds, Outputs, Tensor } from 'tensorlane';
 import { byV2Name } from '../core/dtypes.js';
 import { invalid } from '../core/errors.js';
+import { shown } from '../core/options.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
 import type { Servable, ServedRunOptions } from '../engine/servable.js';
 import { deadlineOf } from '../http/deadline.js';
@@ -114,7 +115,7 @@ async function readInputs(inputs: readonly JsonValue[], binary: BinaryReader, sh
     const type = typeof datatype === 'string' ? byV2Name.get(datatype) : undefined;
     if (type === undefined) {
       const known = [...byV2Name.keys()].join(', ');
-      throw invalid(`${called}: datatype must be one of ${known}, got ${String(datatype).slice(0, 50)}`);
+      throw invalid(`${called}: datatype must be one of ${known}, got ${shown(datatype)}`);
     }
     if (!Array.isArray(shape)) throw invalid(`${called} has no shape`);
     const dims = shape as number[];
