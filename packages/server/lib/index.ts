@@ -12,6 +12,7 @@ export { RemoteLinearAlgebra, type RemoteOperationOptions } from './client/linal
 export { defineConfig, readConfigFile } from './config/file.js';
 export { readBatchingFile, readModelConfigFile, readServingFile } from './config/tensorflow.js';
 export { Engine, type EngineChange, type ModelReference, type ModelStatus } from './engine/engine.js';
+export type { GivenModel } from './engine/given.js';
 export type { JsContext, JsModel, JsValue } from './engine/js.js';
 export type { EngineOptions, ModelConfig, VersionPolicy } from './engine/options.js';
 export type { VersionState, VersionStatus } from './engine/versions.js';

@@ -197,12 +197,7 @@ describe('what is wrong is refused', () => {
     ['the wrong width', { inputs: [inputOf([1, 3], [1, 2, 3])] }, 400, /x/],
     ['another type', { inputs: [inputOf([1, 2], [1, 2], 'INT32')] }, 400, /int32/],
     ['no such type', { inputs: [inputOf([1, 2], [1, 2], 'FLOAT')] }, 400, /datatype must be one of BOOL/],
-    [
-      'a type that is an object',
-      { inputs: [inputOf([1, 2], [1, 2], { a: 1 } as never)] },
-      400,
-      /BYTES, got an object/,
-    ],
+    ['a type that is an object', { inputs: [inputOf([1, 2], [1, 2], { a: 1 } as never)] }, 400, /BYTES, got an object/],
     ['types that are many', { inputs: [inputOf([1, 2], [1, 2], [{}] as never)] }, 400, /got an array of 1/],
     [
       'a dimension that is an object',
@@ -367,7 +362,7 @@ test('the index, loading and unloading', async () => {
     status: 500,
     body: { error: expect.stringContaining('model.onnx') },
   });
-  expect(await post('/models/m/load', { parameters: { config: '{}' } })).toMatchObject({ status: 501 });
+  expect(await post('/models/m/load', { parameters: { cache: '1' } })).toMatchObject({ status: 501 });
   const other = await startServer({ repository });
   expect(await ask(`${other.url}/v2/repository/models/m/unload`, {})).toMatchObject({ status: 501 });
 });

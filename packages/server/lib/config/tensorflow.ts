@@ -4,12 +4,9 @@
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type protobuf from 'protobufjs';
-import protoJson from 'protobufjs/ext/protojson.js';
-import textFormat from 'protobufjs/ext/textformat.js';
 import { type BatchingOptions, type MemoryOptions, type OpenOptions, TensorlaneError } from 'tensorlane';
 import { wrongOption } from '../core/options.js';
-import { messageType } from '../core/protos.js';
+import { messageOfText, messageType } from '../core/protos.js';
 import type { EngineOptions, LoadOptions, ModelConfig, VersionPolicy } from '../engine/options.js';
 
 interface ModelServerConfig {
@@ -140,18 +137,11 @@ function batchingOf(given: BatchingParameters): LoadOptions {
 
 /** Longs come as strings. */
 function readMessage(file: string, name: string): object {
-  const type = messageType(name);
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
     throw new TensorlaneError('ERR_ARGUMENT', `${file} cannot be read: ${(cause as Error).message}`, { cause });
   }
-  let message: protobuf.Message;
-  try {
-    message = /^\s*\{/.test(text) ? protoJson.fromJsonString(type, text) : textFormat.fromText(type, text);
-  } catch (cause) {
-    throw new TensorlaneError('ERR_ARGUMENT', `${file} is no ${name}: ${(cause as Error).message}`, { cause });
-  }
-  return type.toObject(message, { longs: String });
+  return messageType(name).toObject(messageOfText(name, text, file), { longs: String });
 }

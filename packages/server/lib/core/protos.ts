@@ -3,6 +3,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
+import protoJson from 'protobufjs/ext/protojson.js';
+import textFormat from 'protobufjs/ext/textformat.js';
+import { TensorlaneError } from 'tensorlane';
 
 /** A .proto file: what it is called in imports, and what it has at its top. */
 export interface ProtoFile {
@@ -31,6 +34,16 @@ export function protoFiles(): readonly ProtoFile[] {
 
 export function messageType(name: string): protobuf.Type {
   return protos().lookupType(name);
+}
+
+/** Of text protobuf, or of JSON. What the message has not is refused by its name. Errors: ERR_ARGUMENT: `source` is no `what`. */
+export function messageOfText(name: string, text: string, source: string, what = name): protobuf.Message {
+  const type = messageType(name);
+  try {
+    return /^\s*\{/.test(text) ? protoJson.fromJsonString(type, text) : textFormat.fromText(type, text);
+  } catch (cause) {
+    throw new TensorlaneError('ERR_ARGUMENT', `${source} is no ${what}: ${(cause as Error).message}`, { cause });
+  }
 }
 
 function readOnce(): Protos {

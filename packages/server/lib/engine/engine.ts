@@ -8,6 +8,7 @@ import { Watch } from '../repository/watch.js';
 import { requireWithin } from '../repository/within.js';
 import { Tracing } from '../trace/settings.js';
 import { versionsOf } from '../triton/options.js';
+import { Given, type GivenModel, requireGiven } from './given.js';
 import { linalgNames } from './linalg.js';
 import { builtInFile, loadVersion } from './load.js';
 import {
@@ -66,6 +67,8 @@ export class Engine implements AsyncDisposable {
   readonly #said = new Map<string, 'loaded' | 'unloaded'>();
   readonly #batches = new BatchListener();
   readonly #configs = new ConfigReader();
+  /** What calls have brought. */
+  readonly #given = new Map<string, Given>();
   /** Tells the batches of several engines in one process apart. */
   readonly #suffix = engines++ === 0 ? '' : `#${engines}`;
   readonly #onChange: (change: EngineChange) => void;
@@ -194,15 +197,45 @@ export class Engine implements AsyncDisposable {
     yield* streamOf(this.resolve(typeof model === 'string' ? { name: model } : model), feeds, options);
   }
 
-  /** Loads a model of the repository, or its newer version. Errors: ERR_NOT_SUPPORTED (not switched on), ERR_NOT_FOUND, those of `loadModel`. */
-  async load(name: string): Promise<void> {
+  /**
+   * Loads a model of the repository, or its newer version; or one that is given: until it is loaded or unloaded again, the model has this
+   * configuration, and these files in place of its folder. What fails changes nothing.
+   *
+   * Errors: ERR_NOT_SUPPORTED (not switched on), ERR_ARGUMENT (what is given), ERR_NOT_FOUND, those of `loadModel`.
+   */
+  async load(name: string, given?: GivenModel): Promise<void> {
     this.requireControl();
-    this.#said.set(name, 'loaded');
-    await this.refresh();
-    const model = this.#modelOf(name);
-    const failed = model.status.find(({ error }) => error !== undefined);
-    if (failed !== undefined) throw failed.error;
-    if (!model.hasAvailable) model.resolve();
+    if (given !== undefined) requireGiven(name, given);
+    await this.#inTurn(async () => {
+      const before = this.#given.get(name);
+      const said = this.#said.get(name);
+      const wanted = given && (await Given.keep(name, given));
+      try {
+        this.#give(name, wanted);
+        // What is served otherwise would go.
+        if (before !== undefined && !(await this.#look()).has(name)) this.#modelNotThere(name);
+        this.#said.set(name, 'loaded');
+        await this.#refresh();
+        const model = this.#modelOf(name);
+        const failed = model.status.find(({ error }) => error !== undefined);
+        if (failed !== undefined) throw failed.error;
+        if (!model.hasAvailable) model.resolve();
+      } catch (error) {
+        this.#give(name, before);
+        if (given !== undefined && said !== undefined) this.#said.set(name, said);
+        await wanted?.remove();
+        // What this cannot bring back, the next look does.
+        await this.#refresh().catch(() => {});
+        throw error;
+      }
+      await before?.remove();
+    });
+  }
+
+  #give(name: string, given: Given | undefined): void {
+    this.#configs.give(name, given?.config);
+    if (given === undefined) this.#given.delete(name);
+    else this.#given.set(name, given);
   }
 
   /**
@@ -218,6 +251,9 @@ export class Engine implements AsyncDisposable {
     await this.#inTurn(async () => {
       for (const one of models) {
         one.unload();
+        const given = this.#given.get(one.name);
+        this.#give(one.name, undefined);
+        await given?.remove();
         // What an ensemble has accepted it answers, by the models that it runs.
         if (parts.length > 0) await one.drained();
       }
@@ -286,6 +322,7 @@ export class Engine implements AsyncDisposable {
       }
       await Promise.all(group.map((model) => model.drained()));
     }
+    for (const given of this.#given.values()) await given.remove();
     this.#batches[Symbol.dispose]();
     await this.sharedMemory?.unregister();
     await this.tracing.close();
@@ -313,7 +350,8 @@ export class Engine implements AsyncDisposable {
     return done;
   }
 
-  async #refresh(): Promise<void> {
+  /** What there is to be served, of all models. */
+  async #look(): Promise<Map<string, FoundVersions>> {
     const { repository, models, linalg } = this.#settings;
     const configs = this.#configs;
     const found =
@@ -322,10 +360,19 @@ export class Engine implements AsyncDisposable {
     for (const [name, { folder }] of models) {
       // One whose folder is not there, or cannot be read, stays as it is.
       if (folder === undefined) continue;
-      const versions = await scanVersions(folder, configs).catch(() => undefined);
+      const versions = await scanVersions(name, folder, configs).catch(() => undefined);
       if (versions !== undefined) found.set(name, versions);
       else if (!this.#models.has(name)) found.set(name, new Map());
     }
+    for (const [name, { folder }] of this.#given) {
+      if (folder !== undefined) found.set(name, await scanVersions(name, folder, configs));
+    }
+    return found;
+  }
+
+  async #refresh(): Promise<void> {
+    const { models } = this.#settings;
+    const found = await this.#look();
     for (const name of models.keys()) if (!found.has(name) && !this.#models.has(name)) found.set(name, new Map());
     for (const [name, model] of this.#models) {
       if (!found.has(name) && models.get(name)?.folder === undefined) {
@@ -394,7 +441,10 @@ export class Engine implements AsyncDisposable {
   #modelOf(name: string): Versions {
     const model = this.#models.get(name);
     if (this.closed) throw new TensorlaneError('ERR_DISPOSED', 'the engine is closed');
-    if (model !== undefined) return model;
+    return model ?? this.#modelNotThere(name);
+  }
+
+  #modelNotThere(name: string): never {
     throw new TensorlaneError('ERR_NOT_FOUND', `there is no model '${name.slice(0, 200)}'`);
   }
 

@@ -45,7 +45,7 @@ export async function loadVersion(request: LoadRequest): Promise<Servable> {
     const warn = (message: string) => warnOf(`${name}/${configFile}: ${message}`);
     return await loadOnnx({ device, name, version, file, statistics, batcher, load, config, warn });
   } catch (error) {
-    throw config === undefined ? error : ofConfig(error, `${config.folder}/${configFile}`);
+    throw config === undefined ? error : ofConfig(error, config.source);
   }
 }
 

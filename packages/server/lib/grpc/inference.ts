@@ -16,7 +16,7 @@ import type { RequestedOutput } from '../v2/infer.js';
 import { modelMetadata, serverMetadata } from '../v2/metadata.js';
 import { flagAt, runOptions, versionOf, wholeAt } from '../v2/parameters.js';
 import { outputTensor, placeParameters } from '../v2/reply.js';
-import { indexEntries } from '../v2/repository.js';
+import { control, indexEntries } from '../v2/repository.js';
 import { logSettings, traceSettings } from '../v2/settings.js';
 import {
   placeIn,
@@ -57,8 +57,8 @@ export function addInference(server: Server, engine: Engine, around: Around): vo
     ModelStatistics: ({ name, version }: Message) =>
       modelStatistics(engine, name === '' ? undefined : referenceOf(name, version)),
     RepositoryIndex: ({ ready }: Message) => ({ models: indexEntries(engine, ready) }),
-    RepositoryModelLoad: (request: Message) => control('load', engine, request),
-    RepositoryModelUnload: (request: Message) => control('unload', engine, request),
+    RepositoryModelLoad: (request: Message) => controlModel('load', engine, request),
+    RepositoryModelUnload: (request: Message) => controlModel('unload', engine, request),
     TraceSetting: (request: Message) => trace(engine, request),
     LogSettings: (request: Message) => logs(engine, around, request),
     ...sharedMemory(engine),
@@ -122,12 +122,16 @@ function isReady(engine: Engine, { name, version }: ModelReference): boolean {
   return (model?.versions ?? []).some((one) => one.state === 'AVAILABLE' && (version ?? one.version) === one.version);
 }
 
-async function control(what: 'load' | 'unload', engine: Engine, request: Message): Promise<object> {
-  const unknown = Object.keys(request.parameters).find((name) => what === 'load' || name !== 'unload_dependents');
-  if (unknown !== undefined) throw invalid(`${what} does not take the parameter '${unknown.slice(0, 100)}'`);
-  const dependents = request.parameters.unload_dependents?.bool_param === true;
-  if (what === 'load') await engine.load(request.model_name);
-  else await engine.unload(request.model_name, { dependents });
+async function controlModel(what: 'load' | 'unload', engine: Engine, request: Message): Promise<object> {
+  engine.requireControl();
+  const choices = Object.entries(request.parameters as Record<string, Message>);
+  const parameters = Object.fromEntries(
+    choices.map(([key, choice]) => [key, choice[choice.parameter_choice as string]]),
+  );
+  await control(what, engine, request.model_name, parameters, (called, value) => {
+    if (!(value instanceof Uint8Array)) throw invalid(`${called} must be bytes`);
+    return value;
+  });
   return {};
 }
 

@@ -78,7 +78,8 @@ const operations: Readonly<Record<string, Operation>> = {
     gives: { media: 'text/event-stream' },
   },
   'POST /v2/repository/models/{model}/load': {
-    summary: 'Loads a model, where that is switched on',
+    summary:
+      'Loads a model, from the repository or as its parameters have it (config, file:PATH), where that is switched on',
     takes: 'ControlRequest',
     isOptional: true,
   },

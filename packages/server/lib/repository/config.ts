@@ -1,11 +1,13 @@
 // The config.pbtxt of models' folders, as the folders are looked at.
 //
-// The rule: it is read anew when it changes, and no sooner; and so is what it names beside itself: labels, warm-up data, initial states.
+// The rule: it is read anew when it changes, and no sooner; and so is what it names beside itself: labels, warm-up data, initial states. One that
+// a call has given stands above it.
 
+import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { TensorlaneError } from 'tensorlane';
-import { configFile, parseConfig, type TritonConfig } from '../triton/config.js';
+import { configFile, givenSource, parseConfig, type TritonConfig } from '../triton/config.js';
 import { fileWithin } from './within.js';
 
 /** More text than any configuration is. */
@@ -14,6 +16,8 @@ const mostBytes = 2 ** 20;
 /** A configuration, and where it lies. */
 export interface FoundConfig {
   readonly config: TritonConfig;
+  /** What it is called in messages: its file. */
+  readonly source: string;
   /** The model's. */
   readonly folder: string;
   /** What nothing leads out of. */
@@ -35,9 +39,22 @@ interface Cached {
 
 export class ConfigReader {
   readonly #cache = new Map<string, Cached>();
+  readonly #given = new Map<string, Cached>();
 
-  /** Of a model's folder; undefined, where it has none. Never rejects. */
-  async read(folder: string, root: string): Promise<ReadConfig | undefined> {
+  /** From now on a model has this one, whatever lies in its folder; undefined: what lies there. */
+  give(model: string, config: TritonConfig | undefined): void {
+    if (config === undefined) this.#given.delete(model);
+    else this.#given.set(model, { config, fingerprint: hashOf(JSON.stringify(config)) });
+  }
+
+  /** Of a model, which has a folder or lies in `root` itself; undefined, where it has none. Never rejects. */
+  async read(model: string, folder: string | undefined, root: string): Promise<ReadConfig | undefined> {
+    const given = this.#given.get(model);
+    if (given !== undefined) return completed(given, givenSource(model), folder ?? root, root);
+    return folder === undefined ? undefined : this.#inFolder(folder, root);
+  }
+
+  async #inFolder(folder: string, root: string): Promise<ReadConfig | undefined> {
     const file = path.join(folder, configFile);
     let fingerprint = '';
     try {
@@ -52,16 +69,9 @@ export class ConfigReader {
       const real = await fileWithin(root, folder, configFile);
       fingerprint = await printOf(real);
       const config = await this.#parsed(file, real, fingerprint);
-      const beside = await Promise.all(
-        filesOf(config).map(async (name) => `${name} ${await printOf(await fileWithin(root, folder, name))}`),
-      );
-      return { fingerprint: [fingerprint, ...beside].join('\n'), found: { config, folder, root } };
+      return completed({ config, fingerprint }, file, folder, root);
     } catch (error) {
-      const problem =
-        error instanceof TensorlaneError
-          ? error
-          : new TensorlaneError('ERR_ARGUMENT', `${file} cannot be read: ${(error as Error).message}`);
-      return { fingerprint: `${fingerprint}\n${problem.message}`, problem };
+      return broken(error, file, fingerprint);
     }
   }
 
@@ -77,6 +87,33 @@ export class ConfigReader {
     return config;
   }
 }
+
+/** With the files that it names. */
+async function completed(
+  { config, fingerprint }: Cached,
+  source: string,
+  folder: string,
+  root: string,
+): Promise<ReadConfig> {
+  try {
+    const beside = await Promise.all(
+      filesOf(config).map(async (name) => `${name} ${await printOf(await fileWithin(root, folder, name))}`),
+    );
+    return { fingerprint: [fingerprint, ...beside].join('\n'), found: { config, source, folder, root } };
+  } catch (error) {
+    return broken(error, source, fingerprint);
+  }
+}
+
+function broken(error: unknown, source: string, fingerprint: string): ReadConfig {
+  const problem =
+    error instanceof TensorlaneError
+      ? error
+      : new TensorlaneError('ERR_ARGUMENT', `${source} cannot be read: ${(error as Error).message}`);
+  return { fingerprint: `${fingerprint}\n${problem.message}`, problem };
+}
+
+const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
 
 async function printOf(file: string): Promise<string> {
   const { size, mtimeMs, ino } = await stat(file);

@@ -36,11 +36,12 @@ export async function scanRepository(folder: string, configs: ConfigReader): Pro
   for (const entry of entries) {
     const name = entry.name.endsWith('.onnx') ? entry.name.slice(0, -'.onnx'.length) : '';
     if (name === '' || (await kindOf(root, entry)) !== 'file') continue;
-    found.set(name, new Map([[1, await bareFile(root, entry.name)]]));
+    const config = await configs.read(name, undefined, root);
+    found.set(name, new Map([[1, configured(await bareFile(root, entry.name), config)]]));
   }
   for (const entry of entries) {
     if ((await kindOf(root, entry)) !== 'folder') continue;
-    const versions = await scanVersions(path.join(root, entry.name), configs, root);
+    const versions = await scanVersions(entry.name, path.join(root, entry.name), configs, root);
     if (versions.size > 0) found.set(entry.name, versions);
   }
   return found;
@@ -50,9 +51,14 @@ export async function scanRepository(folder: string, configs: ConfigReader): Pro
  * The versions in a model's folder, with its configuration. `root`: what nothing leads out of; the folder itself by default. Errors: those of
  * the file system, where the folder cannot be read.
  */
-export async function scanVersions(folder: string, configs: ConfigReader, root?: string): Promise<FoundVersions> {
+export async function scanVersions(
+  model: string,
+  folder: string,
+  configs: ConfigReader,
+  root?: string,
+): Promise<FoundVersions> {
   const within = await realpath(root ?? folder);
-  const config = await configs.read(folder, within);
+  const config = await configs.read(model, folder, within);
   const versions = new Map<number, FoundVersion>();
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const version = /^\d{1,15}$/.test(entry.name) ? Number(entry.name) : 0;

@@ -5,6 +5,7 @@
 import type { Feeds, ValueInfo } from 'tensorlane';
 import { byType } from '../core/dtypes.js';
 import { invalid, Refusal } from '../core/errors.js';
+import { bytesOfBase64 } from '../json/base64.js';
 import { isObject, type JsonObject, type JsonValue } from '../json/parse.js';
 import { tensorOf } from '../json/tensor.js';
 import { text } from '../v2/binary.js';
@@ -35,7 +36,7 @@ function valueOfFeature(what: string, value: JsonValue): JsonValue {
     const { b64 } = value;
     if (typeof b64 !== 'string' || Object.keys(value).length !== 1)
       throw invalid(`${what} has an object other than b64`);
-    return text(what, Buffer.from(b64, 'base64'));
+    return text(what, bytesOfBase64(what, b64));
   }
   if (Array.isArray(value) || value === null) throw invalid(`${what} must be a value or a list of values`);
   return value;

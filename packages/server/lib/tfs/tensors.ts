@@ -6,6 +6,7 @@ import type { Feeds, Outputs, Tensor, ValueInfo } from 'tensorlane';
 import { type JsonDType, type PrintedNumbers, printNumbers } from 'tensorlane/json';
 import { byType } from '../core/dtypes.js';
 import { invalid, Refusal } from '../core/errors.js';
+import { bytesOfBase64 } from '../json/base64.js';
 import { isObject, type JsonObject, type JsonValue, Numbers } from '../json/parse.js';
 import { PrettyWriter } from '../json/pretty.js';
 import { tensorOf } from '../json/tensor.js';
@@ -116,10 +117,7 @@ function decoded(what: string, value: JsonValue): JsonValue {
   if (Array.isArray(value)) return value.map((one) => decoded(what, one));
   if (!isBase64(value)) return value;
   const { b64 } = value;
-  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/.test(b64)) {
-    throw invalid(`${what}: unable to base64 decode`);
-  }
-  return text(what, Buffer.from(b64, 'base64'));
+  return text(what, bytesOfBase64(what, b64));
 }
 
 type Text = readonly (string | Uint8Array)[];

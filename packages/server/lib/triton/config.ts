@@ -1,11 +1,8 @@
-// Triton's configuration of a model: config.pbtxt, as text protobuf.
+// Triton's configuration of a model: config.pbtxt, as text protobuf, or what a call gives, as JSON.
 //
 // The rule: what the message has not is refused by its name; what it means here, options.ts says.
 
-import type protobuf from 'protobufjs';
-import textFormat from 'protobufjs/ext/textformat.js';
-import { TensorlaneError } from 'tensorlane';
-import { messageType } from '../core/protos.js';
+import { messageOfText, messageType } from '../core/protos.js';
 
 export const configFile = 'config.pbtxt';
 export const configMessage = 'inference.ModelConfig';
@@ -169,18 +166,13 @@ export interface TritonWarmup {
   >;
 }
 
-/** `file` names it in messages. Errors: ERR_ARGUMENT. */
-export function parseConfig(text: string, file: string): TritonConfig {
-  const type = messageType(configMessage);
-  let message: protobuf.Message;
-  try {
-    message = textFormat.fromText(type, text);
-  } catch (cause) {
-    throw new TensorlaneError('ERR_ARGUMENT', `${file} is no configuration of a model: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
-  return type.toObject(message, { longs: Number, enums: String, defaults: true }) as TritonConfig;
+/** What a configuration that a call gave is called in messages. */
+export const givenSource = (model: string) => `the configuration given for '${model.slice(0, 200)}'`;
+
+/** `source` names it in messages. Errors: ERR_ARGUMENT. */
+export function parseConfig(text: string, source: string): TritonConfig {
+  const message = messageOfText(configMessage, text, source, 'configuration of a model');
+  return messageType(configMessage).toObject(message, { longs: Number, enums: String, defaults: true }) as TritonConfig;
 }
 
 /** Of one that says nothing. */

@@ -2,8 +2,10 @@
 
 import { invalid, Refusal, told } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
+import type { GivenModel } from '../engine/given.js';
 import type { VersionStatus } from '../engine/versions.js';
 import { type Answer, type Exchange, emptyAnswer, jsonAnswer } from '../http/exchange.js';
+import { bytesOfBase64 } from '../json/base64.js';
 import { isObject } from '../json/parse.js';
 import { objectIn } from './parameters.js';
 
@@ -41,17 +43,52 @@ export async function controlModel(
   exchange: Exchange,
   { name }: ModelReference,
 ): Promise<Answer> {
+  engine.requireControl();
   const { parameters = {} } = await objectIn(exchange);
   if (!isObject(parameters)) throw invalid("'parameters' must be an object");
-  const unknown = Object.keys(parameters).find((key) => what === 'load' || key !== 'unload_dependents');
+  await control(what, engine, name, parameters, (called, value) => {
+    if (typeof value !== 'string') throw invalid(`${called} must be base64`);
+    return bytesOfBase64(called, value);
+  });
+  return emptyAnswer(200);
+}
+
+/** `bytesOf`: how this protocol has a file. Errors: those of `engine.load` and `unload`; INVALID_ARGUMENT, UNIMPLEMENTED. */
+export async function control(
+  what: 'load' | 'unload',
+  engine: Engine,
+  model: string,
+  parameters: Readonly<Record<string, unknown>>,
+  bytesOf: (called: string, value: unknown) => Uint8Array,
+): Promise<void> {
+  const unknown = Object.keys(parameters).find((key) =>
+    what === 'load' ? key !== 'config' && !key.startsWith(filePrefix) : key !== 'unload_dependents',
+  );
   if (unknown !== undefined) {
     throw new Refusal('UNIMPLEMENTED', `${what} does not take the parameter '${unknown.slice(0, 100)}'`);
   }
+  if (what === 'load') return engine.load(model, givenIn(parameters, bytesOf));
   const { unload_dependents: dependents } = parameters;
   if (dependents !== undefined && typeof dependents !== 'boolean') {
     throw invalid("parameter 'unload_dependents' must be true or false");
   }
-  if (what === 'load') await engine.load(name);
-  else await engine.unload(name, { dependents });
-  return emptyAnswer(200);
+  return engine.unload(model, { dependents });
+}
+
+const filePrefix = 'file:';
+
+/** Paths of files begin at the model's folder. */
+function givenIn(
+  parameters: Readonly<Record<string, unknown>>,
+  bytesOf: (called: string, value: unknown) => Uint8Array,
+): GivenModel | undefined {
+  const { config, ...rest } = parameters;
+  const files = Object.entries(rest).map(([key, value]) => [
+    key.slice(filePrefix.length),
+    bytesOf(`parameter '${key.slice(0, 100)}'`, value),
+  ]);
+  if (config === undefined && files.length === 0) return undefined;
+  if (config === undefined) throw invalid("files of a model come with the parameter 'config'");
+  if (typeof config !== 'string') throw invalid("parameter 'config' must be text");
+  return { config, ...(files.length === 0 ? {} : { files: Object.fromEntries(files) }) };
 }
