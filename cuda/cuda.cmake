@@ -3,7 +3,10 @@
 #   CMAKE_CUDA_COMPILER, CUDA_HOME     which nvcc; else the one in build/cuda-toolkit, /usr/local/cuda or on the PATH
 #   TENSORLANE_CUDA_INCLUDE            headers of cuBLAS, cuSOLVER and NVRTC, where the toolkit has none
 #   TENSORLANE_CUDA_ARCHITECTURES      "90", say, for a quick build for one GPU
+#   TENSORLANE_CUDA_FOLDER             where in the build folder the results go; else into itself
 get_filename_component(root ${CMAKE_CURRENT_LIST_DIR} DIRECTORY)
+set(TENSORLANE_CUDA_FOLDER "" CACHE STRING "The folder of the build folder for what has a CUDA device")
+cmake_path(SET cuda_build NORMALIZE ${CMAKE_BINARY_DIR}/${TENSORLANE_CUDA_FOLDER})
 
 find_program(CMAKE_CUDA_COMPILER nvcc
   HINTS $ENV{CUDA_HOME}/bin $ENV{CUDA_PATH}/bin ${root}/build/cuda-toolkit/13/bin ${root}/build/cuda-toolkit/12/bin
@@ -76,6 +79,11 @@ target_include_directories(tensorlane_cuda SYSTEM PUBLIC
   ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} ${TENSORLANE_CUDA_INCLUDE})
 target_compile_definitions(tensorlane_cuda PUBLIC TENSORLANE_CUDA=1)
 target_compile_options(tensorlane_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${cuda_flags}>")
+if(UNIX)
+  # scripts/test/ptxas.mjs reads what it keeps.
+  set_target_properties(tensorlane_cuda PROPERTIES CUDA_COMPILER_LAUNCHER ${CMAKE_CURRENT_LIST_DIR}/keep-ptxas.sh)
+  target_compile_options(tensorlane_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xptxas=-v>)
+endif()
 target_link_libraries(tensorlane_cuda PUBLIC tensorlane_core)
 # Another addon in the process may have a cudart of its own.
 target_link_options(tensorlane_cuda INTERFACE $<$<PLATFORM_ID:Linux>:LINKER:--exclude-libs,libcudart_static.a>)
@@ -84,7 +92,7 @@ target_link_options(tensorlane_cuda INTERFACE $<$<PLATFORM_ID:Linux>:LINKER:--ex
 # exits with 0 where all is well and runs under compute-sanitizer, too, and in bench/, which bench/gpu/main.ts runs.
 function(add_gpu_program name folder)
   add_executable(${name} ${ARGN})
-  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${folder})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${cuda_build}/${folder})
   target_compile_options(${name} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${cuda_flags}>")
   target_link_libraries(${name} PRIVATE tensorlane_cuda)
 endfunction()

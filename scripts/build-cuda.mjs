@@ -11,6 +11,6 @@ await orExit(async () => {
   const args = process.argv.slice(2);
   if (args.includes('--emulated')) return doSteps([packages('base'), dependencies, emulatedAddon, typescript]);
   const { step, version } = readToolkitOptions(args);
-  const addon = cudaAddon(step, version ? `build/cuda-${version}` : 'build/cuda');
+  const addon = cudaAddon(step, { version });
   return doSteps([packages(step.purpose), dependencies, step, addon, typescript]);
 });

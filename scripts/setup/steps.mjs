@@ -41,12 +41,18 @@ export const addon = stamped({
   title: 'built the native addon',
   inputs: ['CMakeLists.txt', 'native', 'package-lock.json'],
   output: 'build/Release/tensorlane.node',
-  work: () => buildAddon('build', 'tensorlane'),
+  work: () => buildAddon('build', 'tensorlane', ['TENSORLANE_CUDA=off']),
 });
 
-/** The addon with the CUDA device; `toolkit` is a step of setup/cuda.mjs that is done before. */
-export function cudaAddon(toolkit, folder = 'build/cuda') {
-  const options = cudaOptions(toolkit.toolkit());
+/**
+ * The addon with the CUDA device, in build/cuda; `toolkit` is a step of setup/cuda.mjs that is done before. It is made in build/, as
+ * the plain one is, with which it shares all but that device; one for a version that was asked for has a build folder of its own.
+ * @param {{ toolkit(): { nvcc: string, include: string } }} toolkit
+ * @param {{ version?: string, architectures?: string }} [choice]
+ */
+export function cudaAddon(toolkit, { version, architectures } = {}) {
+  const folder = version ? `build/cuda-${version}` : 'build/cuda';
+  const options = ['TENSORLANE_CUDA=nvcc', ...cudaOptions(toolkit.toolkit(), architectures)];
   return stamped({
     name: path.basename(folder),
     title: `built the native addon with its CUDA device in ${folder}`,
@@ -62,17 +68,21 @@ export function cudaAddon(toolkit, folder = 'build/cuda') {
     ],
     also: options.join(' '),
     output: `${folder}/Release/tensorlane.node`,
-    work: () => buildAddon(folder, 'all', ['TENSORLANE_CUDA=nvcc', ...options]),
+    work: () =>
+      version
+        ? buildAddon(folder, 'all', options)
+        : buildAddon('build', 'all', ['TENSORLANE_CUDA_FOLDER=cuda', ...options]),
   });
 }
 
-export function cudaOptions({ nvcc, include }) {
-  // Of these, all that nvcc knows; fewer are built sooner.
-  const architectures = process.env.TENSORLANE_CUDA_ARCHITECTURES || '75;80;86;89;90;100;120';
+// Of these, all that nvcc knows; fewer are built sooner.
+const allArchitectures = '75;80;86;89;90;100;120';
+
+export function cudaOptions({ nvcc, include }, architectures = process.env.TENSORLANE_CUDA_ARCHITECTURES) {
   return [
     `CMAKE_CUDA_COMPILER=${nvcc}`,
     ...(include ? [`TENSORLANE_CUDA_INCLUDE=${include}`] : []),
-    `TENSORLANE_CUDA_ARCHITECTURES=${architectures}`,
+    `TENSORLANE_CUDA_ARCHITECTURES=${architectures || allArchitectures}`,
   ];
 }
 
