@@ -86,6 +86,8 @@ __global__ void __launch_bounds__(kBlock)
     const std::int64_t item = first + threadIdx.y;
     const bool mine = item < items;
     const bool bad = any_of_group(mine && any_bad(from + item * elements, elements, threadIdx.x, lanes), lanes);
+    // Where the copy goes to where it comes from: a vote orders no memory.
+    __syncwarp();
     if (!mine) continue;
     if (bad && threadIdx.x == 0) flags[item] |= 1;
     if (to != nullptr) copy_or_clear(from + item * elements, to + item * elements, elements, threadIdx.x, lanes, bad);

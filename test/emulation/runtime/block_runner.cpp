@@ -5,8 +5,8 @@
 // a barrier completes, its last thread goes on and the others are ready. If everybody waits, nobody ever comes: that is
 // reported, the parked fibers are thrown away, and the device has failed.
 //
-// Under ThreadSanitizer each CUDA thread has a fiber of its own, ordered with the others by barriers, warp operations
-// and atomics alone. This file itself is built without it (see emulation.cmake): the scheduler's own data is shared by
+// Under ThreadSanitizer each CUDA thread has a fiber of its own, ordered with the others by barriers, __syncwarp and
+// atomics alone. This file itself is built without it (see emulation.cmake): the scheduler's own data is shared by
 // all fibers on one thread, and nothing of it may order them or look like a race. Containers of the standard library
 // would bring instrumented code back in, so there are none here.
 //
@@ -283,9 +283,11 @@ std::uint64_t Runner::exchange(WarpOperation operation, unsigned mask, std::uint
     trap();
   }
   const auto first = static_cast<unsigned>(__builtin_ctz(mask));
-  if (operation == WarpOperation::Sync) shares_ = true;
+  // Shuffles and votes order no memory (CUDA C++ Programming Guide, "Warp Shuffle Functions" and "Warp Vote Functions").
+  const bool orders = operation == WarpOperation::Sync;
+  if (orders) shares_ = true;
   char* order = &warp.order[first][warp.turn[first]];
-  release(order);
+  if (orders) release(order);
   thread.stage = Stage::AtWarp;
   thread.operation = operation;
   thread.mask = mask;
@@ -294,7 +296,7 @@ std::uint64_t Runner::exchange(WarpOperation operation, unsigned mask, std::uint
   ++warp.arrived[first];
   try_warp(self / kWarp, mask, operation);
   wait_for_turn(*thread.fiber);
-  acquire(order);
+  if (orders) acquire(order);
   return thread.result;
 }
 
