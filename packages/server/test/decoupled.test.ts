@@ -9,7 +9,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { expectError } from '../../../test/support/errors.js';
 import { square } from '../../../test/support/onnx-builder.js';
 import { protos } from '../lib/core/protos.js';
-import { createFetchHandler, createHandler, type ServerOptions } from '../lib/index.js';
+import { connect, createFetchHandler, createHandler, type ServerOptions } from '../lib/index.js';
 import { call, codeOf, grpcClient, inferOf } from './calls.js';
 import { ask, folderOf, startEngine, startServer, until } from './support.js';
 
@@ -200,6 +200,71 @@ describe('ModelStreamInfer', () => {
     expect(
       await codeOf(call(grpcClient(server.grpcTarget!), 'inference.GRPCInferenceService/ModelInfer', infer('d', 1))),
     ).toBe(12);
+  });
+});
+
+describe("a client's stream", () => {
+  const valuesOf = async (answers: AsyncIterable<Readonly<Record<string, unknown>>>) => {
+    const values: number[][] = [];
+    for await (const { y } of answers) values.push([...(y as { data: Float32Array }).data]);
+    return values;
+  };
+
+  test('has the answers as they come, and the one of any other model', async () => {
+    const { url } = await started();
+    using client = await connect(url);
+    const model = await client.model('powers');
+    expect(await valuesOf(model.stream(feeds(3)))).toEqual(threePowers);
+    expect(await valuesOf(model.stream(feeds(0)))).toEqual([]);
+    expect(await valuesOf((await client.model('square')).stream({ x: tensor([[2, 3]]) }))).toEqual([[4, 9]]);
+    const answers = model.stream(feeds(2), { outputs: ['y'] });
+    const first = await answers.next();
+    expect(first.value).toMatchObject({ y: { type: 'float32', dims: [1, 2] } });
+    await answers.next();
+    expect((await answers.next()).done).toBe(true);
+  });
+
+  test('tells what fails before the first answer and after it', async () => {
+    const server = await started();
+    using client = await connect(server.url);
+    const model = await client.model('powers');
+    const got: unknown[] = [];
+    const failing = async () => {
+      for await (const answer of model.stream(feeds(99))) got.push(answer);
+    };
+    await expectError(failing(), 'ERR_MODEL', /powers failed: after two/);
+    expect(got).toHaveLength(2);
+    await expectError(model.stream({ x: tensor([[1, 2]]) }).next(), 'ERR_ARGUMENT', /'times' is missing/);
+    await expectError(model.stream(feeds(1), { nothing: 1 } as never).next(), 'ERR_ARGUMENT', /'nothing'/);
+    await expectError(model.stream(feeds(1), { signal: AbortSignal.abort() }).next(), 'ERR_ABORTED');
+    // One of which the server goes away.
+    const answers = model.stream(feeds(-1));
+    await answers.next();
+    const rest = async () => {
+      for await (const _ of answers);
+    };
+    const lost = expectError(rest(), 'ERR_DEVICE_LOST', /went away while it answered/);
+    client.close();
+    await lost;
+    await expectError(model.stream(feeds(1)).next(), 'ERR_DISPOSED');
+  });
+
+  test('who stops taking them, or aborts, ends it at the server', async () => {
+    const { url } = await started();
+    using client = await connect(url);
+    const model = await client.model('powers');
+    const before = ended();
+    for await (const _ of model.stream(feeds(-1))) break;
+    await until(() => ended() === before + 1);
+    const aborting = new AbortController();
+    const answers = model.stream(feeds(-1), { signal: aborting.signal });
+    await answers.next();
+    aborting.abort();
+    const rest = async () => {
+      for await (const _ of answers);
+    };
+    await expectError(rest(), 'ERR_ABORTED');
+    await until(() => ended() === before + 2);
   });
 });
 

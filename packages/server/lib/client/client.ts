@@ -15,7 +15,7 @@ import { objectOf } from '../core/options.js';
 import { timeoutHeader } from '../http/deadline.js';
 import { BinaryReader, bytesOf } from '../v2/binary.js';
 import { RemoteLinearAlgebra } from './linalg.js';
-import { Transport } from './transport.js';
+import { type Received, type Sent, Transport } from './transport.js';
 
 export interface ConnectOptions {
   /** Of node:https's agent: certificates, and how many connections there are at most (`maxSockets`). */
@@ -76,12 +76,22 @@ export class Client implements Disposable {
 
   /** @internal The JSON at a path. */
   async ask(path: string): Promise<unknown> {
-    const { bytes } = await this.#send({ method: 'GET', path });
+    const { bytes } = await this.#transportOpen().send({ method: 'GET', path, headers: this.#headers });
     return bytes.length === 0 ? undefined : JSON.parse(Buffer.from(bytes).toString());
   }
 
   /** @internal */
   async infer(path: string, feeds: RemoteFeeds, options: RemoteRunOptions): Promise<Outputs> {
+    return outputsOf(await this.#transportOpen().send(this.#request(path, feeds, options)));
+  }
+
+  /** @internal */
+  async *inferAll(path: string, feeds: RemoteFeeds, options: RemoteRunOptions): AsyncGenerator<Outputs, void> {
+    const answers = this.#transportOpen().stream(this.#request(path, feeds, options));
+    for await (const answer of answers) yield outputsOf(answer);
+  }
+
+  #request(path: string, feeds: RemoteFeeds, options: RemoteRunOptions): Sent {
     objectOf('run: options', options, runNames);
     const { outputs, signal, priority, timeoutMicros, deadlineMicros } = options;
     const given = Object.entries(feeds).map(([name, tensor]) => ({ name, tensor: sendable(name, tensor) }));
@@ -98,12 +108,12 @@ export class Client implements Disposable {
     };
     const head = Buffer.from(JSON.stringify(json));
     const headers = {
+      ...this.#headers,
       'content-type': 'application/octet-stream',
       'inference-header-content-length': String(head.length),
       ...(deadlineMicros === undefined ? {} : { [timeoutHeader]: (deadlineMicros / 1000).toFixed(3) }),
     };
-    const reply = await this.#send({ method: 'POST', path: `${path}/infer`, headers, body: [head, ...binary], signal });
-    return outputsOf(reply);
+    return { method: 'POST', path: `${path}/infer`, headers, body: [head, ...binary], signal };
   }
 
   /** Closes its connections. What runs is rejected (ERR_DEVICE_LOST). May be called again. */
@@ -116,9 +126,9 @@ export class Client implements Disposable {
     this.close();
   }
 
-  async #send(sent: Parameters<Transport['send']>[0]) {
-    if (this.#isClosed) throw new TensorlaneError('ERR_DISPOSED', 'the client has been closed');
-    return this.#transport.send({ ...sent, headers: { ...this.#headers, ...sent.headers } });
+  #transportOpen(): Transport {
+    if (!this.#isClosed) return this.#transport;
+    throw new TensorlaneError('ERR_DISPOSED', 'the client has been closed');
   }
 }
 
@@ -148,6 +158,14 @@ export class RemoteModel {
   run(feeds: RemoteFeeds, options: RemoteRunOptions = {}): Promise<Outputs> {
     return this.#client.infer(this.#path, feeds, options);
   }
+
+  /**
+   * The answers of a decoupled model as they come, and the one of any other. Who stops taking them ends it at the server, too. Errors: those of
+   * `run`, whenever they come.
+   */
+  stream(feeds: RemoteFeeds, options: RemoteRunOptions = {}): AsyncGenerator<Outputs, void> {
+    return this.#client.inferAll(this.#path, feeds, options);
+  }
 }
 
 interface Metadata {
@@ -173,7 +191,7 @@ function sendable(name: string, tensor: TensorGiven): Tensor {
   );
 }
 
-function outputsOf({ bytes, head }: { bytes: Uint8Array; head: number }): Outputs {
+function outputsOf({ bytes, head }: Received): Outputs {
   const { outputs } = JSON.parse(Buffer.from(bytes.subarray(0, head)).toString()) as {
     outputs: readonly (Metadata & { readonly parameters: { readonly binary_data_size: number } })[];
   };

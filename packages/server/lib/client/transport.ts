@@ -1,11 +1,13 @@
 // Requests of a client's: one agent that keeps its connections, over TCP, TLS or a UNIX socket.
 
-import http, { type IncomingMessage } from 'node:http';
+import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { type ErrorCode, TensorlaneError } from 'tensorlane';
 import { codeHeader, microsHeader } from '../core/errors.js';
 import { shown, wrongOption } from '../core/options.js';
 import { bodyOf, readBody } from '../http/body.js';
+import { partStatusHeader, partsType } from '../v2/parts.js';
+import { partsOf } from './parts.js';
 
 export interface Sent {
   readonly method: 'GET' | 'POST';
@@ -49,17 +51,49 @@ export class Transport {
   /** Errors: those that the server tells, ERR_ABORTED, ERR_NO_DEVICE (it is not there), ERR_DEVICE_LOST (it went away). */
   async send(sent: Sent): Promise<Received> {
     if (sent.signal?.aborted) throw aborted();
-    const response = await this.#exchange(sent);
-    const head = response.headers[headLength];
+    return this.#received(await this.#exchange(sent), sent.signal);
+  }
+
+  /** Several answers, as they come; who stops taking them hangs up. Errors: those of `send`, whenever they come. */
+  async *stream(sent: Sent): AsyncGenerator<Received, void> {
+    if (sent.signal?.aborted) throw aborted();
+    const response = await this.#exchange({ ...sent, headers: { ...sent.headers, accept: partsType } });
+    if (!response.headers['content-type']?.startsWith(partsType)) {
+      yield await this.#received(response, sent.signal);
+      return;
+    }
+    const parts = partsOf(response);
+    try {
+      for (;;) {
+        const { done, value } = await parts.next().catch((cause: Error) => {
+          throw this.#goneWhile(sent.signal, cause);
+        });
+        if (done === true) return;
+        const { headers, bytes } = value;
+        const status = headers[partStatusHeader];
+        if (status !== undefined) throw failureOf(Number(status), headers, Buffer.from(bytes).toString());
+        yield receivedOf(headers, bytes);
+      }
+    } finally {
+      await parts.return();
+    }
+  }
+
+  async #received(response: IncomingMessage, signal: AbortSignal | undefined): Promise<Received> {
+    const { statusCode = 0, headers } = response;
     let bytes: Uint8Array;
     try {
-      bytes = await readBody(bodyOf(response), noLimits, noLease, Number(head ?? 0));
+      bytes = await readBody(bodyOf(response), noLimits, noLease, Number(headers[headLength] ?? 0));
     } catch (cause) {
-      if (sent.signal?.aborted) throw aborted();
-      throw new TensorlaneError('ERR_DEVICE_LOST', `the server at ${this.url} went away while it answered`, { cause });
+      throw this.#goneWhile(signal, cause as Error);
     }
-    if (response.statusCode === 200) return { bytes, head: head === undefined ? bytes.length : Number(head) };
-    throw failureOf(response, Buffer.from(bytes).toString());
+    if (statusCode === 200) return receivedOf(headers, bytes);
+    throw failureOf(statusCode, headers, Buffer.from(bytes).toString());
+  }
+
+  #goneWhile(signal: AbortSignal | undefined, cause: Error): TensorlaneError {
+    if (signal?.aborted) return aborted();
+    return new TensorlaneError('ERR_DEVICE_LOST', `the server at ${this.url} went away while it answered`, { cause });
   }
 
   close(): void {
@@ -99,6 +133,11 @@ export class Transport {
   }
 }
 
+function receivedOf(headers: IncomingHttpHeaders, bytes: Uint8Array): Received {
+  const head = headers[headLength];
+  return { bytes, head: head === undefined ? bytes.length : Number(head) };
+}
+
 /** Without the brackets of IPv6. */
 function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, '');
@@ -109,7 +148,7 @@ function aborted(): TensorlaneError {
 }
 
 /** As the server had it; by its status, where that is a server that is not ours. */
-function failureOf({ statusCode = 0, headers }: IncomingMessage, text: string): TensorlaneError {
+function failureOf(statusCode: number, headers: IncomingHttpHeaders, text: string): TensorlaneError {
   let message = text.slice(0, 1000) || `status ${statusCode}`;
   try {
     message = (JSON.parse(text) as { error?: string }).error ?? message;

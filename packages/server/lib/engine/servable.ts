@@ -128,7 +128,7 @@ export class Servable {
       if (this.decoupled) {
         throw new TensorlaneError(
           'ERR_NOT_SUPPORTED',
-          `model '${this.name}' is decoupled, it answers a request as often as it likes: ask it by ModelStreamInfer, generate_stream or stream()`,
+          `model '${this.name}' is decoupled, it answers a request as often as it likes: ask it by ModelStreamInfer, generate_stream, stream() or with accept: multipart/mixed`,
         );
       }
       const outputs = await within(run.trace, () => this.#runnable.run(feeds, this.#observed(options, run.trace)));

@@ -42,7 +42,7 @@ export function ending<T>(source: AsyncIterator<T>, ended: () => void): AsyncIte
 export async function sendEvents(
   message: IncomingMessage,
   response: ServerResponse,
-  events: AsyncIterable<string>,
+  events: AsyncIterable<string | Uint8Array>,
   service: Service,
 ): Promise<void> {
   for await (const event of events) {

@@ -23,7 +23,7 @@ export interface Answer {
   /** Sent one after the other. */
   readonly body: string | readonly Uint8Array[];
   /** What is sent in place of a body, as it comes. It is taken to its end, or told that it is not; and tells failures itself. */
-  readonly events?: AsyncIterableIterator<string> | undefined;
+  readonly events?: AsyncIterableIterator<string | Uint8Array> | undefined;
 }
 
 /** Gives the answer to what it is asked; undefined, where the path is none of its own. */

@@ -68,12 +68,12 @@ export function createFetchHandler(engine: Engine, options: HandlerOptions = {})
   };
 }
 
-function eventStream(events: AsyncIterator<string>): ReadableStream<Uint8Array> {
+function eventStream(events: AsyncIterator<string | Uint8Array>): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       const { done, value } = await events.next();
       if (done === true) controller.close();
-      else controller.enqueue(Buffer.from(value));
+      else controller.enqueue(typeof value === 'string' ? Buffer.from(value) : value);
     },
     async cancel() {
       await events.return?.();

@@ -51,7 +51,7 @@ export function tracedRequest(
 }
 
 /** Whoever asks for what comes next: it is part of the request, and what it runs is found to be. */
-function inThisContext(events: AsyncIterator<string>): AsyncIterator<string> {
+function inThisContext<T>(events: AsyncIterator<T>): AsyncIterator<T> {
   return {
     next: AsyncResource.bind(() => events.next()),
     return: AsyncResource.bind(async () => (await events.return?.()) ?? { done: true, value: undefined }),

@@ -17,6 +17,7 @@ import { elementsOf, tensorOf } from '../json/tensor.js';
 import { BinaryReader } from './binary.js';
 import { classesIn } from './classification.js';
 import { flagAt, objectAt, runOptions, wholeAt } from './parameters.js';
+import { answerInParts, wantsParts } from './parts.js';
 import { rawFeeds } from './raw.js';
 import { inferAnswer } from './reply.js';
 import { type Place, placeIn, readShared, type SharedInput } from './shared-memory.js';
@@ -51,13 +52,45 @@ export async function infer(engine: Engine, exchange: Exchange, model: ModelRefe
   engine.resolve(model);
   const head = headLength(exchange);
   const bytes = await exchange.body(head ?? 0);
+  if (wantsParts(exchange)) return answerInParts(inferAll(engine, exchange, model, bytes, head));
   return engine.use(model, async (servable) => {
-    const request = await readRequest(servable, bytes, head, exchange);
-    const { feeds, shared } = request;
-    const all = shared.length === 0 ? feeds : { ...feeds, ...(await readShared(engine, shared)) };
-    const outputs = (await servable.run(all, request.options)) as Outputs;
+    const { request, feeds } = await readWhole(engine, servable, bytes, head, exchange);
+    const outputs = (await servable.run(feeds, request.options)) as Outputs;
     return inferAnswer(engine, servable, request, outputs);
   });
+}
+
+/** Of a decoupled model as they come, and the one of any other. */
+async function* inferAll(
+  engine: Engine,
+  exchange: Exchange,
+  model: ModelReference,
+  bytes: Uint8Array,
+  head: number | undefined,
+): AsyncGenerator<Answer, void> {
+  const servable = engine.resolve(model);
+  const release = servable.hold();
+  try {
+    const { request, feeds } = await readWhole(engine, servable, bytes, head, exchange);
+    for await (const outputs of servable.stream(feeds, request.options)) {
+      yield await inferAnswer(engine, servable, request, outputs);
+    }
+  } finally {
+    release();
+  }
+}
+
+/** With what lies in shared memory. */
+async function readWhole(
+  engine: Engine,
+  servable: Servable,
+  bytes: Uint8Array,
+  head: number | undefined,
+  exchange: Exchange,
+) {
+  const request = await readRequest(servable, bytes, head, exchange);
+  const { feeds, shared } = request;
+  return { request, feeds: shared.length === 0 ? feeds : { ...feeds, ...(await readShared(engine, shared)) } };
 }
 
 function headLength(exchange: Exchange): number | undefined {

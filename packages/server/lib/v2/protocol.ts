@@ -2,12 +2,13 @@
 //
 // The rule: a failure is { "error": message } with the status that the one table of errors has for it; and nothing is thrown past here.
 
-import { codeHeader, microsHeader, Refusal, statuses, type Told, told } from '../core/errors.js';
+import { Refusal } from '../core/errors.js';
 import { placeOf } from '../core/routes.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
-import { type Answer, type Exchange, emptyAnswer, jsonAnswer, type Protocol, retryAfter } from '../http/exchange.js';
+import { type Answer, type Exchange, emptyAnswer, jsonAnswer, type Protocol } from '../http/exchange.js';
 import type { LogSettings } from '../log/settings.js';
 import { modelConfig } from '../triton/answer.js';
+import { failureAnswer } from './failure.js';
 import { generate, generateStream } from './generate.js';
 import { infer } from './infer.js';
 import { modelMetadata, serverMetadata } from './metadata.js';
@@ -97,19 +98,8 @@ async function answer(
     const allow = place.routes.map((one) => one.method).join(', ');
     return jsonAnswer(405, { error: `this path takes ${allow}` }, { allow });
   } catch (error) {
-    const failure = told(error);
-    const status = failure.http ?? statuses[failure.status].v2;
-    const headers = { ...codeHeaders(failure), ...retryAfter(failure.retryAfterMicros, status) };
-    return jsonAnswer(status, { error: failure.message }, headers);
+    return failureAnswer(error);
   }
-}
-
-/** The library's own code and time, for our own client. */
-function codeHeaders({ code, retryAfterMicros }: Told): Record<string, string> {
-  return {
-    ...(code === undefined ? {} : { [codeHeader]: code }),
-    ...(retryAfterMicros === undefined ? {} : { [microsHeader]: String(retryAfterMicros) }),
-  };
 }
 
 function decoded(segment: string): string {
