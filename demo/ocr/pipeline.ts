@@ -3,7 +3,7 @@
 
 import { type Direction, direction, directionInput } from './classify.js';
 import { type Box, boxes, detectionInput } from './detect.js';
-import type { OcrModels } from './engine.js';
+import type { OcrModels, OneModel } from './engine.js';
 import { cutOut, type Picture, upsideDown } from './pixels.js';
 import { decode, type Letters, LINE_HEIGHT, lineInput, lineWidth } from './recognise.js';
 import { Turns } from './turns.js';
@@ -17,12 +17,11 @@ export interface Reading {
 }
 
 export class Reader {
-  /** The JS thread's pixel work, one piece a turn of the event loop. */
-  readonly turns = new Turns();
-
   constructor(
-    readonly models: OcrModels,
+    readonly models: Readonly<Record<keyof OcrModels, OneModel>>,
     readonly characters: readonly string[],
+    /** The JS thread's pixel work, one piece a turn of the event loop. */
+    readonly turns = new Turns(),
   ) {}
 
   async read(picture: Picture): Promise<Reading> {

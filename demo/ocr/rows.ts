@@ -4,8 +4,8 @@
 
 import type { Device } from 'tensorlane';
 import type { Progress } from '../progress.js';
+import { dictionaryFile } from './assets.js';
 import {
-  dictionaryFile,
   disposeAll,
   type LoadModel,
   loadOcr,
