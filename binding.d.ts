@@ -83,6 +83,7 @@ export function printNumbersNow(request: PrintRequest): Printed<string>;
 
 type FloatType = 'float32' | 'float64';
 type FieldType = FloatType | 'complex64' | 'complex128';
+type IntegerType = 'int8' | 'int16' | 'int32' | 'int64' | 'uint8' | 'uint16' | 'uint32' | 'uint64' | 'bool';
 type NumericDType = Exclude<DType, 'string'>;
 
 /** Memory of a device. It is freed after its last use when it is released or collected. */
@@ -176,7 +177,7 @@ export interface Operations {
   /** w; v if `vectors`; both complex, whatever the operand is. */
   eig: SquareRequest<FieldType> & { vectors: boolean };
   /** c. */
-  matmul: PairRequest<FieldType> & { m: number; k: number; n: number; tf32: boolean };
+  matmul: PairRequest<FieldType | IntegerType> & { m: number; k: number; n: number; tf32: boolean };
   /** x. */
   solve: PairRequest<FieldType> & { n: number; nrhs: number };
   /** r; q unless the mode is 'r'. */
@@ -184,11 +185,17 @@ export interface Operations {
   /** l. */
   cholesky: SquareRequest<FieldType>;
   /** l and u in one matrix, the exchanges of rows (int32); where each row comes to lie (int32), if `permutation`. */
-  luFactor: MatrixRequest & { permutation: boolean };
+  luFactor: MatrixRequest<FieldType> & { permutation: boolean };
   /** x; by what luFactor gives. */
-  luSolve: PairRequest & { n: number; nrhs: number; transposed: boolean; pivots: Operand };
+  luSolve: PairRequest<FieldType> & { n: number; nrhs: number; transposed: boolean; pivots: Operand };
   /** x. */
-  solveTriangular: PairRequest & { n: number; nrhs: number; lower: boolean; transposed: boolean; unit: boolean };
+  solveTriangular: PairRequest<FieldType> & {
+    n: number;
+    nrhs: number;
+    lower: boolean;
+    transposed: boolean;
+    unit: boolean;
+  };
   /** The inverse. */
   inv: SquareRequest<FieldType>;
   /** The determinant; if `log`, its sign and the logarithm of its absolute value, which is real. */
@@ -200,12 +207,12 @@ export interface Operations {
   /** As dims say, which the operands broadcast to; bools where it compares. */
   binary: BroadcastRequest & {
     op: 'add' | 'sub' | 'mul' | 'div' | 'equal' | 'notEqual' | 'less' | 'lessEqual' | 'greater' | 'greaterOrEqual';
-    type: FloatType | 'int32' | 'int64';
+    type: FieldType | 'int32' | 'int64';
   };
-  /** Of integers the absolute value alone. */
+  /** Of integers the absolute value alone; that of complex numbers is real. */
   unary: Request & {
     op: 'exp' | 'log' | 'sqrt' | 'abs';
-    type: FloatType | 'int32' | 'int64';
+    type: FieldType | 'int32' | 'int64';
     count: number;
     a: Operand;
   };
@@ -231,6 +238,8 @@ export interface Operations {
   topK: Request & { type: FloatType; rows: number; columns: number; k: number; a: Operand };
   /** One bool an item. */
   hasNonFinite: Request & { type: FloatType; items: number; elements: number; a: Operand };
+  /** The first `count` random numbers of the seed, the same on every device. */
+  randomNumbers: Request & { type: FloatType; seed: number; count: number };
   /** count rows. */
   gather: Request & {
     rowBytes: number;

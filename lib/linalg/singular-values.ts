@@ -13,6 +13,7 @@ import { isComplex } from '../tensor/dtypes.js';
 import { EigenvalueOperations } from './eigenvalues.js';
 import { hermitianSvd, hermitianSvdvals } from './hermitian.js';
 import { checkFieldMatrices, type FieldMatrices, requireSquare } from './matrices.js';
+import { randomizedSvd, type Sampling } from './randomized.js';
 import {
   type BlocksOptions,
   checkBlocks,
@@ -24,18 +25,19 @@ import {
 import { cut, type Triple, withSigns } from './truncated.js';
 
 const svdModes = ['thin', 'full', 'values'] as const;
-const svdDrivers = ['auto', 'gesvd', 'gesvdj', 'gesvdp', 'gesvdr', 'gesvda'] as const;
+const svdDrivers = ['auto', 'randomized', 'gesvd', 'gesvdj', 'gesvdp', 'gesvdr', 'gesvda'] as const;
 const signChoices = ['any', 'deterministic'] as const;
 
 export type SvdMode = (typeof svdModes)[number];
-/** cuSOLVER's drivers; the CPU device takes 'auto' alone. */
+/** Beside 'auto' and 'randomized', which every device has, cuSOLVER's. */
 export type SvdDriver = (typeof svdDrivers)[number];
 
 export interface SvdOptions extends ResultsOptions<'u' | 's' | 'vt' | 'error'> {
   /** 'thin' (default): k = min(m, n) singular vectors of each kind; 'full': all m and n; 'values': none. */
   mode?: SvdMode | undefined;
   /**
-   * CUDA: who computes it. 'auto' (default) chooses by shape and type. 'gesvd': QR iteration. 'gesvdj': Jacobi. 'gesvdp': polar
+   * Who computes it. 'randomized': of the first `rank` values, by a random sample; the results are near the nearest matrix of this rank, and
+   * `error` says how near to `a`. The others are CUDA's. 'auto' (default) chooses by shape and type. 'gesvd': QR iteration. 'gesvdj': Jacobi. 'gesvdp': polar
    * decomposition. 'gesvdr': randomized, of the first `rank` values. 'gesvda': from the eigenvalues of aᵀa, for batches of tall
    * matrices; it loses half of the digits.
    */
@@ -50,6 +52,12 @@ export interface SvdOptions extends ResultsOptions<'u' | 's' | 'vt' | 'error'> {
    * driver 'gesvdr', from 1 to min(m, n) - 1, by a random sample and without `error`.
    */
   rank?: number | undefined;
+  /** Of 'randomized': how many columns more than the rank the sample has in each of its blocks; 10 by default. */
+  oversample?: number | undefined;
+  /** Of 'randomized': how often the sample is led through `a` and back, 2 by default. More are nearer to the nearest matrix. */
+  iterations?: number | undefined;
+  /** Of 'randomized': which sample it is, an integer of at least 0, which is the default. The same one gives the same sample on every device. */
+  seed?: number | undefined;
   /** 'deterministic': the largest element of each row of vt is positive, whoever computed it; 'any' by default. Of real matrices. */
   signs?: (typeof signChoices)[number] | undefined;
 }
@@ -65,7 +73,7 @@ export interface Svd<R, S = R> {
 
 export interface TruncatedSvd<R, S = R> extends Svd<R, S> {
   /**
-   * [...], real: the Frobenius norm of a - u · diag(s) · vt, of which no result of this rank leaves less.
+   * [...], real: the Frobenius norm of a - u · diag(s) · vt. No result of this rank leaves less, unless it is of the driver 'randomized'.
    */
   readonly error: S;
 }
@@ -93,6 +101,9 @@ const svdNames = namesOf<SvdOptions>({
   mode: true,
   driver: true,
   rank: true,
+  oversample: true,
+  iterations: true,
+  seed: true,
   hermitian: true,
   signs: true,
   out: true,
@@ -122,7 +133,7 @@ export class SingularValueOperations extends EigenvalueOperations {
    * rank.
    *
    * On the CPU by divide and conquer, LAPACK's gesdd (Gu and Eisenstat, SIAM J. Matrix Anal. Appl. 16(1), 1995); on CUDA by the
-   * driver that is named.
+   * driver that is named. 'randomized' is block Krylov iteration (Musco and Musco, NeurIPS 2015).
    *
    * Errors: ERR_NOT_CONVERGED.
    */
@@ -132,7 +143,7 @@ export class SingularValueOperations extends EigenvalueOperations {
   ): Promise<Pick<Svd<ResultOf<A>, RealResultOf<A>>, 's'>>;
   async svd<A extends MatrixOperand>(
     a: A,
-    options: SvdOptions & { rank: number; driver?: 'auto' | undefined },
+    options: SvdOptions & { rank: number; driver?: 'auto' | 'randomized' | undefined },
   ): Promise<TruncatedSvd<ResultOf<A>, RealResultOf<A>>>;
   async svd<A extends MatrixOperand>(a: A, options?: SvdOptions): Promise<Svd<ResultOf<A>, RealResultOf<A>>>;
   /**
@@ -183,6 +194,7 @@ export class SingularValueOperations extends EigenvalueOperations {
     const deterministic = oneOf('svd: signs', options.signs, 'any', signChoices) === 'deterministic';
     const isHermitian = flag('svd: hermitian', options.hermitian, false);
     const rankOfAll = checkRank(options, driver, mode, Math.min(m, n));
+    const sampling = checkSampling(options, driver, rankOfAll);
     const names = mode === 'values' ? ['s'] : ['s', 'u', 'vt'];
     if (rankOfAll !== undefined) names.push('error');
     const to = placedByName(options, 'svd', names);
@@ -198,7 +210,10 @@ export class SingularValueOperations extends EigenvalueOperations {
     const finish = async (steps: Steps, found: Triple) => (deterministic ? withSigns(steps, found) : found);
     if (rankOfAll !== undefined) {
       return this.#composed(operand, type, names, to, async (steps, x) => {
-        const { error, ...found } = await cut(steps, await steps.svd(x), rankOfAll);
+        const { error, ...found } =
+          sampling === undefined
+            ? await cut(steps, await steps.svd(x), rankOfAll)
+            : await randomizedSvd(steps, x, sampling);
         return { ...(await finish(steps, found)), error };
       });
     }
@@ -213,7 +228,7 @@ export class SingularValueOperations extends EigenvalueOperations {
     const k = rank === 0 ? Math.min(m, n) : rank;
     const dims = [[...lead, k]];
     if (mode !== 'values') dims.push([...lead, m, mode === 'full' ? m : k], [...lead, mode === 'full' ? n : k, n]);
-    const settings = { type, mode, driver, rank, batch, m, n };
+    const settings = { type, mode, driver: driver as Exclude<SvdDriver, 'randomized'>, rank, batch, m, n };
     const results = dims.map((one, i) => ({ type: i === 0 ? realOf(type) : type, dims: one }));
     if (deterministic && mode === 'thin') {
       return this.#composed(operand, type, names, to, async (steps, x) => {
@@ -250,9 +265,33 @@ export class SingularValueOperations extends EigenvalueOperations {
   }
 }
 
-/** Where only the largest are asked for, and of no driver. Errors: ERR_ARGUMENT. */
+/** Where only the largest are asked for, and of no driver of a library's. Errors: ERR_ARGUMENT. */
 function checkRank({ rank }: SvdOptions, driver: SvdDriver, mode: SvdMode, most: number): number | undefined {
-  if (rank === undefined || driver !== 'auto') return undefined;
+  if (driver === 'randomized' && rank === undefined) {
+    throw new TensorlaneError('ERR_ARGUMENT', "svd: the driver 'randomized' needs a rank");
+  }
+  if (rank === undefined || (driver !== 'auto' && driver !== 'randomized')) return undefined;
   if (mode === 'full') throw new TensorlaneError('ERR_ARGUMENT', "svd: a rank goes together with no mode 'full'");
   return requiredWholeNumber('svd: rank', rank, 1, most);
+}
+
+/** Of the driver 'randomized'; none of others. Errors: ERR_ARGUMENT. */
+function checkSampling(
+  { oversample, iterations, seed }: SvdOptions,
+  driver: SvdDriver,
+  rank: number | undefined,
+): Sampling | undefined {
+  if (driver !== 'randomized') {
+    for (const [name, value] of Object.entries({ oversample, iterations, seed })) {
+      if (value === undefined) continue;
+      throw new TensorlaneError('ERR_ARGUMENT', `svd: ${name} goes together with the driver 'randomized' alone`);
+    }
+    return undefined;
+  }
+  return {
+    rank: rank!,
+    oversample: wholeNumber('svd: oversample', oversample, 10, 0),
+    iterations: wholeNumber('svd: iterations', iterations, 2, 0, 100),
+    seed: wholeNumber('svd: seed', seed, 0, 0),
+  };
 }

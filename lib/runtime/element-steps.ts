@@ -3,7 +3,7 @@
 
 import type { Operations } from '../../binding.js';
 import { addon } from '../addon/load.js';
-import { bitsOf, byteSize, isComplex, type NumericArray, type NumericDType } from '../tensor/dtypes.js';
+import { bitsOf, byteSize, isComplex, type NumericArray, type NumericDType, storedLength } from '../tensor/dtypes.js';
 import { arrayOfOne } from '../tensor/elements.js';
 import { hostTensor, product } from '../tensor/tensor.js';
 import type { FloatType, Tensor } from '../tensor/types.js';
@@ -11,7 +11,7 @@ import { broadcastDims } from './broadcast.js';
 import { DeviceTensor } from './device-tensor.js';
 import type { Operand } from './operands.js';
 import { type Placed, requireFits } from './out.js';
-import { complexOf, realOf } from './promotion.js';
+import { complexOf, isInteger, realOf } from './promotion.js';
 import type { RunStep, Settings, Step } from './runner.js';
 import type { Shape } from './storage.js';
 
@@ -91,6 +91,37 @@ export class ElementSteps {
     return hostTensor(a.type, a.data, dims) as Operand;
   }
 
+  /** Some items of the leading dimension, one behind the other, over the same memory. */
+  rows(a: Operand, from: number, to: number): Operand {
+    if (a instanceof DeviceTensor) return this.#keep(a.slice(from, to));
+    const [, ...rest] = a.dims;
+    const each = storedLength(a.type, product(rest));
+    const data = (a.data as Float64Array).subarray(from * each, to * each);
+    return hostTensor(a.type, data, [to - from, ...rest]) as Operand;
+  }
+
+  /** So many bools, of which one holds. */
+  flag(count: number, at: number, dims: readonly number[]): Operand {
+    return hostTensor(
+      'bool',
+      Uint8Array.from({ length: count }, (_, i) => Number(i === at)),
+      dims,
+    ) as Operand;
+  }
+
+  /** Random numbers of the seed, the same on every device: of the type of `like` and where that is. See native/core/philox.h. */
+  async randomNumbers(dims: readonly number[], seed: number, like: Operand): Promise<Operand> {
+    const type = realOf(like.type);
+    const [numbers] = await this.run({
+      name: 'randomNumbers',
+      operands: {},
+      settings: { type, seed, count: product(dims) },
+      results: [{ type, dims: [...dims] }],
+      onDevice: like instanceof DeviceTensor,
+    });
+    return this.cast(numbers!, like.type);
+  }
+
   /** Complex numbers as pairs of real ones, which are one dimension more, of 2. */
   asReal(a: Operand): Operand {
     return this.#as(a, realOf(a.type), [...a.dims, 2]);
@@ -124,9 +155,47 @@ export class ElementSteps {
   }
 
   /** Of one type, and dims that broadcast. */
-  async subtract(a: Operand, b: Operand): Promise<Operand> {
-    if (!isComplex(a.type)) return this.binary('sub', a, b);
-    return this.asComplex(await this.binary('sub', this.asReal(a), this.asReal(b)));
+  add(a: Operand, b: Operand): Promise<Operand> {
+    return this.#arithmetic('add', a, b);
+  }
+
+  /** Of one type, and dims that broadcast. */
+  subtract(a: Operand, b: Operand): Promise<Operand> {
+    return this.#arithmetic('sub', a, b);
+  }
+
+  /** Of one type, and dims that broadcast. */
+  multiply(a: Operand, b: Operand): Promise<Operand> {
+    return this.#arithmetic('mul', a, b);
+  }
+
+  /** Integers of other sizes than 32 and 64 bits are the low bits of those of 64, which wrap as they do; of bools it is what is not 0. */
+  async #arithmetic(op: 'add' | 'sub' | 'mul', a: Operand, b: Operand): Promise<Operand> {
+    const { type } = a;
+    // Part by part, which a CUDA device does itself.
+    if (isComplex(type) && op !== 'mul') {
+      const rank = Math.max(a.dims.length, b.dims.length);
+      const parts = [a, b].map((one) =>
+        this.asReal(this.reshape(one, [...Array<number>(rank - one.dims.length).fill(1), ...one.dims])),
+      );
+      return this.asComplex(await this.binary(op, parts[0]!, parts[1]!));
+    }
+    if (!isInteger(type) || type === 'int32' || type === 'int64') return this.binary(op, a, b);
+    const [x, y] = await Promise.all([this.cast(a, 'int64'), this.cast(b, 'int64')]);
+    return this.cast(await this.binary(op, x, y), type);
+  }
+
+  /** The sums along axes, in ascending order, of any type; integers wrap. */
+  async sum(a: Operand, axes: readonly number[]): Promise<Operand> {
+    const { type, dims } = a;
+    if (isComplex(type)) return this.asComplex(await this.reduce('sum', this.asReal(a), axes));
+    if (!isInteger(type)) return this.reduce('sum', a, axes);
+    const others = [...dims.keys()].filter((axis) => !axes.includes(axis));
+    const kept = others.map((axis) => dims[axis]!);
+    const length = product(axes.map((axis) => dims[axis]!));
+    const rows = this.reshape(await this.transpose(a, [...others, ...axes]), [product(kept), length]);
+    const ones = await this.cast(hostTensor('bool', new Uint8Array(length).fill(1), [length, 1]) as Operand, type);
+    return this.reshape(await this.matmul(rows, ones), kept);
   }
 
   /** The root of the sum of squares along axes, in ascending order. */
@@ -301,7 +370,7 @@ export class ElementSteps {
     );
   }
 
-  /** Products of matrices, of one float type; leading dimensions broadcast. */
+  /** Products of matrices, of one type; leading dimensions broadcast. */
   matmul(a: Operand, b: Operand): Promise<Operand> {
     const [m, k] = a.dims.slice(-2) as [number, number];
     const n = b.dims.at(-1)!;

@@ -5,6 +5,7 @@
 #include "device/tensors/elements.h"
 #include "device/tensors/elementwise.h"
 #include "device/tensors/images.h"
+#include "device/tensors/random.h"
 #include "device/tensors/reductions.h"
 #include "device/tensors/rows.h"
 
@@ -13,7 +14,8 @@
   TENSORLANE_ELEMENTWISE(ROW)             \
   TENSORLANE_REDUCTIONS(ROW)              \
   TENSORLANE_ROWS(ROW)                    \
-  TENSORLANE_IMAGES(ROW)
+  TENSORLANE_IMAGES(ROW)                  \
+  TENSORLANE_RANDOM(ROW)
 
 namespace tensorlane {
 

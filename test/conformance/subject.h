@@ -145,6 +145,9 @@ class Subject {
   void pad(const PadArgs& args, Where where = Where::Host) {
     call(&Device::pad, args, where, {&PadArgs::a}, {&PadArgs::result});
   }
+  void random_numbers(const RandomNumbersArgs& args, Where where = Where::Host) {
+    call(&Device::random_numbers, args, where, {}, {&RandomNumbersArgs::result});
+  }
   void image_to_tensor(const ImageToTensorArgs& args, Where where = Where::Host) {
     call(&Device::image_to_tensor, args, where, {&ImageToTensorArgs::a}, {&ImageToTensorArgs::result});
   }

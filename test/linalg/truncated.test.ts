@@ -92,6 +92,120 @@ describe('a rank', () => {
   });
 });
 
+describe('a random sample', () => {
+  const sampled = { driver: 'randomized' } as const;
+
+  test.each([
+    ['float32', 90, 70],
+    ['float64', 70, 110],
+  ] as const)('%s, of %i x %i: nearly the nearest matrix, and what it leaves', async (type, m, n) => {
+    const a = await decaying(type, m, n, 1e-3);
+    const found = await device.linalg.svd(a, { rank: 5, oversample: 3, ...sampled });
+    expect([found.u.dims, found.s.dims, found.vt.dims, found.error.dims]).toEqual([[m, 5], [5], [5, n], []]);
+    const exact = await device.linalg.svd(a, { rank: 5 });
+    const digits = type === 'float32' ? 1e-4 : 1e-6;
+    found.s.data.forEach((s: number, i: number) => {
+      expect(Math.abs(s / exact.s.data[i]! - 1)).toBeLessThan(digits);
+    });
+    expect(found.error.data[0]! / exact.error.data[0]!).toBeLessThan(1 + digits);
+    const kept = product(found);
+    const left = norm(matrix(a).flatMap((row, i) => row.map((x, j) => x - kept[i]![j]!)));
+    expect(Math.abs(found.error.data[0]! / left - 1)).toBeLessThan(type === 'float32' ? 1e-2 : 1e-6);
+    const [u, vt] = [matrix(found.u), matrix(found.vt)];
+    expect(largestDifference(multiply(transpose(u), u), identity(5))).toBeLessThan(50 * epsilon[type]);
+    expect(largestDifference(multiply(vt, transpose(vt)), identity(5))).toBeLessThan(50 * epsilon[type]);
+  });
+
+  test('the same seed gives the same, another one another sample', async () => {
+    // Slowly decaying values, of which one pass over a small sample sees little.
+    const a = random('float64', [80, 60], 9);
+    const of = (seed?: number) => device.linalg.svd(a, { rank: 3, oversample: 0, iterations: 0, seed, ...sampled });
+    const [first, again, standard, zero] = [await of(5), await of(5), await of(), await of(0)];
+    expect(again.s.data).toEqual(first.s.data);
+    expect(zero.s.data).toEqual(standard.s.data);
+    expect(standard.s.data[0]).not.toBe(first.s.data[0]);
+    await using held = await device.put(a);
+    const there = await device.linalg.svd(held, { rank: 3, oversample: 0, iterations: 0, seed: 5, ...sampled });
+    const s = await there.s.get();
+    s.data.forEach((one, i) => {
+      expect(Math.abs(one / first.s.data[i]! - 1)).toBeLessThan(1e-10);
+    });
+    await Promise.all([there.u.dispose(), there.s.dispose(), there.vt.dispose(), there.error.dispose()]);
+  });
+
+  test('each iteration is nearer', async () => {
+    const a = random('float64', [120, 100], 11);
+    const best = (await device.linalg.svd(a, { rank: 4 })).error.data[0]!;
+    const away: number[] = [];
+    for (const iterations of [0, 1, 3]) {
+      const { error } = await device.linalg.svd(a, { rank: 4, oversample: 4, iterations, ...sampled });
+      away.push(error.data[0]! - best);
+    }
+    expect(away[1]).toBeLessThan(away[0]! / 2);
+    expect(away[2]).toBeLessThan(away[1]! / 2);
+    expect(away[2]).toBeGreaterThan(-1e-10);
+  });
+
+  test('of a batch, of complex matrices, of small rank, of zeros, and where the sample is as large as the matrix', async () => {
+    const a = random('float64', [3, 60, 70]);
+    const batch = await device.linalg.svd(a, { rank: 2, iterations: 4, oversample: 6, ...sampled });
+    const all = await device.linalg.svd(a, { rank: 2 });
+    expect([batch.u.dims, batch.vt.dims, batch.error.dims]).toEqual([[3, 60, 2], [3, 2, 70], [3]]);
+    for (let i = 0; i < 3; i++) {
+      expect(batch.error.data[i]! / all.error.data[i]! - 1).toBeLessThan(1e-3);
+      expect(Math.abs(batch.s.data[2 * i]! / all.s.data[2 * i]! - 1)).toBeLessThan(1e-2);
+    }
+    const c = randomComplex('complex128', [60, 50]);
+    const complex = await device.linalg.svd(c, { rank: 2, iterations: 3, oversample: 8, ...sampled });
+    const whole = await device.linalg.svd(c, { rank: 2 });
+    expect([complex.u.type, complex.s.type, complex.error.type]).toEqual(['complex128', 'float64', 'float64']);
+    expect(Math.abs(complex.s.data[0]! / whole.s.data[0]! - 1)).toBeLessThan(1e-3);
+    expect(complex.error.data[0]! / whole.error.data[0]! - 1).toBeLessThan(1e-3);
+    // Of rank 2, where more columns are asked for: the blocks behind the first span nothing new.
+    const thin = f64(
+      matrix(random('float64', [60, 2], 5)).flatMap(([x, y]) =>
+        Array.from({ length: 50 }, (_, j) => x! * (j + 1) + y! * Math.cos(j)),
+      ),
+      [60, 50],
+    );
+    const rank = await device.linalg.svd(thin, { rank: 4, oversample: 4, ...sampled });
+    const exact = (await device.linalg.svdvals(thin)).data;
+    rank.s.data.forEach((s, i) => {
+      expect(Math.abs(s - (i < 2 ? exact[i]! : 0))).toBeLessThan(1e-11);
+    });
+    expect(rank.error.data[0]).toBeLessThan(1e-10);
+    const u = matrix(rank.u);
+    expect(largestDifference(multiply(transpose(u), u), identity(4))).toBeLessThan(1e-13);
+    const zeros = await device.linalg.svd(f64(new Array(3600).fill(0), [60, 60]), { rank: 2, ...sampled });
+    expect([...zeros.s.data, ...zeros.error.data]).toEqual([0, 0, 0]);
+    const small = random('float64', [9, 8]);
+    expect((await device.linalg.svd(small, { rank: 3, ...sampled })).s.data).toEqual(
+      (await device.linalg.svd(small, { rank: 3 })).s.data,
+    );
+    const signed = await device.linalg.svd(random('float64', [80, 70]), {
+      rank: 2,
+      signs: 'deterministic',
+      ...sampled,
+    });
+    for (const row of matrix(signed.vt)) expect(Math.max(...row)).toBe(Math.max(...row.map(Math.abs)));
+  });
+
+  test('what is wrong', async () => {
+    const a = random('float64', [60, 40]);
+    const { linalg } = device;
+    await expectError(linalg.svd(a, sampled), 'ERR_ARGUMENT', /'randomized' needs a rank/);
+    await expectError(linalg.svd(a, { rank: 41, ...sampled }), 'ERR_ARGUMENT', /from 1 to 40/);
+    await expectError(linalg.svd(a, { rank: 2, seed: -1, ...sampled }), 'ERR_ARGUMENT', /svd: seed/);
+    await expectError(linalg.svd(a, { rank: 2, iterations: 0.5, ...sampled }), 'ERR_ARGUMENT', /svd: iterations/);
+    await expectError(linalg.svd(a, { rank: 2, oversample: -1, ...sampled }), 'ERR_ARGUMENT', /svd: oversample/);
+    await expectError(linalg.svd(a, { rank: 2, seed: 1 }), 'ERR_ARGUMENT', /seed goes together with the driver/);
+    await expectError(linalg.svd(a, { rank: 2, mode: 'full', ...sampled }), 'ERR_ARGUMENT', /'full'/);
+    const broken = random('float64', [90, 90]);
+    broken.data[77] = Number.NaN;
+    await expectError(linalg.svd(broken, { rank: 2, ...sampled }), 'ERR_NOT_FINITE', /^svd: /);
+  });
+});
+
 describe('signs', () => {
   test('the largest element of each row is positive', async () => {
     const a = random('float64', [2, 5, 4]);
