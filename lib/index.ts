@@ -80,7 +80,14 @@ export {
 } from './model/types.js';
 export type { ReduceOptions } from './ops/axes.js';
 export type { CastType } from './ops/elements.js';
-export type { ClipOptions, NumberOperand, NumberOrOperand, ResultOfPair } from './ops/elementwise.js';
+export type {
+  ArithmeticOperand,
+  ArithmeticOrOperand,
+  ClipOptions,
+  NumberOperand,
+  NumberOrOperand,
+  ResultOfPair,
+} from './ops/elementwise.js';
 export type { ImageOptions } from './ops/images.js';
 export type { PadOptions, TopK } from './ops/ops.js';
 export { DeviceTensor, type GetOptions } from './runtime/device-tensor.js';

@@ -14,7 +14,7 @@ export interface PairAxes {
   readonly kept: readonly [readonly number[], readonly number[]];
 }
 
-/** Both are of one float type. Along `batch` and `summed` their sizes are the same. */
+/** Both are of one type. Along `batch` and `summed` their sizes are the same. */
 export async function contractPair(
   steps: Steps,
   a: Operand,
@@ -34,7 +34,7 @@ export async function contractPair(
       arrange(a, [...batch[0], ...kept[0]], [count, m, 1]),
       arrange(b, [...batch[1], ...kept[1]], [count, 1, n]),
     ]);
-    return steps.reshape(await steps.binary('mul', x, y), dims);
+    return steps.reshape(await steps.multiply(x, y), dims);
   }
   // So it would where a batch has one element each.
   if (count > 1 && m === 1 && n === 1) {
@@ -42,7 +42,7 @@ export async function contractPair(
       arrange(a, [...batch[0], ...kept[0], ...summed[0]], [count, k]),
       arrange(b, [...batch[1], ...kept[1], ...summed[1]], [count, k]),
     ]);
-    return steps.reshape(await steps.reduce('sum', await steps.binary('mul', x, y), [1]), dims);
+    return steps.reshape(await steps.sum(await steps.multiply(x, y), [1]), dims);
   }
   const [x, y] = await Promise.all([
     arrange(a, [...batch[0], ...kept[0], ...summed[0]], [count, m, k]),

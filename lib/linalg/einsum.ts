@@ -2,7 +2,7 @@
 
 import { wrong } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
-import type { AlgebraOperand, Operand } from '../runtime/operands.js';
+import type { MatrixOperand, Operand } from '../runtime/operands.js';
 import type { Placed } from '../runtime/out.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
@@ -10,7 +10,7 @@ import { elementCount } from '../tensor/tensor.js';
 import { diagonalOf } from './axes.js';
 import { contractPair } from './contraction.js';
 import { contractionOrder } from './contraction-order.js';
-import { checkAlgebra, productTypeOf } from './matrices.js';
+import { checkField, productTypeOf } from './matrices.js';
 import type { Order } from './multi-dot.js';
 import { type Label, parseSubscripts } from './subscripts.js';
 
@@ -25,8 +25,8 @@ export async function einsumOf(runner: Runner, subscripts: unknown, given: unkno
   if (!Array.isArray(given) || given.length === 0) {
     throw wrong('einsum: the operands must be an array of at least one tensor', given);
   }
-  const operands: AlgebraOperand[] = given.map((one, i) => checkAlgebra(one, `einsum: operand ${i}`, 0));
-  const type = productTypeOf(operands, 'einsum');
+  const operands: MatrixOperand[] = given.map((one, i) => checkField(one, `einsum: operand ${i}`, 0));
+  const type = productTypeOf(operands);
   const { inputs, output } = parseSubscripts(
     subscripts,
     operands.map(({ dims }) => dims.length),
@@ -106,7 +106,7 @@ async function reduceAlone(
   );
   const alone = [...stay.keys()].filter((i) => !others.has(stay[i]!));
   if (alone.length === 0) return { tensor: found, labels: stay };
-  const sum = await steps.reduce('sum', found, alone);
+  const sum = await steps.sum(found, alone);
   return { tensor: sum, labels: stay.filter((label) => others.has(label)) };
 }
 

@@ -11,8 +11,9 @@
 
 import { TensorlaneError } from '../core/errors.js';
 import type { Operand } from '../runtime/operands.js';
+import { realOf } from '../runtime/promotion.js';
 import type { Steps } from '../runtime/steps.js';
-import type { FloatType, Tensor } from '../tensor/types.js';
+import type { FieldType, FloatType, Tensor } from '../tensor/types.js';
 import { epsilonOf } from './matrices.js';
 import { matrixNormOf, power } from './norms.js';
 
@@ -45,9 +46,9 @@ const approximants: Readonly<Record<FloatType, Approximant>> = {
 };
 
 /** Of [..., n, n], n at least 1. Errors: ERR_NOT_FINITE. */
-export async function exponentialOf(steps: Steps, a: Operand, type: FloatType): Promise<Operand> {
+export async function exponentialOf(steps: Steps, a: Operand, type: FieldType): Promise<Operand> {
   refuseNonFinite(await steps.nonFinite(a, 2), 'the input has a NaN or an infinity');
-  const approximant = approximants[type];
+  const approximant = approximants[realOf(type)];
   const a2 = await steps.matmul(a, a);
   const a4 = await steps.matmul(a2, a2);
   const a6 = await steps.matmul(a4, a2);
@@ -71,7 +72,7 @@ async function measureOf(
   steps: Steps,
   [a, , a4, a6]: readonly Operand[],
   { degree, theta, reciprocal }: Approximant,
-  type: FloatType,
+  type: FieldType,
 ): Promise<Operand> {
   const [fourth, sixth, norm] = await Promise.all([
     matrixNormOf(steps, a4!, 1, false).then((of) => power(steps, of, 1 / 4)),
@@ -83,7 +84,7 @@ async function measureOf(
   const unit = (reciprocal * epsilonOf(type)) / 2;
   if (!((await largest(steps, norm)) > unit ** (1 / (2 * degree)))) return byPowers;
   const scale = await steps.where(await steps.binary('greater', norm, 0), norm, 1);
-  const sizes = await steps.unary('abs', a!);
+  const sizes = await steps.sizes(a!);
   const matrix = await steps.binary('div', sizes, steps.reshape(scale, [...scale.dims, 1, 1]));
   // The sums of the power's columns: of elements that are not negative, a row of ones times it.
   let sums = await steps.reduce('sum', matrix, [matrix.dims.length - 2], true);
@@ -101,16 +102,16 @@ async function scale(
   needs: readonly Operand[],
 ): Promise<[Operand, Operand, Operand, Operand]> {
   if (needs.length === 0) return [a!, a2!, a4!, a6!];
-  let factor = steps.scalar(a!.type, 1);
+  let factor = steps.scalar(realOf(a!.type), 1);
   for (const need of needs) factor = await steps.where(need, await steps.binary('mul', factor, 0.5), factor);
   const second = await steps.binary('mul', factor, factor);
   const fourth = await steps.binary('mul', second, second);
   const sixth = await steps.binary('mul', fourth, second);
   return Promise.all([
-    steps.binary('mul', a!, factor),
-    steps.binary('mul', a2!, second),
-    steps.binary('mul', a4!, fourth),
-    steps.binary('mul', a6!, sixth),
+    steps.scale(a!, factor),
+    steps.scale(a2!, second),
+    steps.scale(a4!, fourth),
+    steps.scale(a6!, sixth),
   ]);
 }
 
@@ -121,14 +122,11 @@ async function approximate(
   { degree, coefficients: c }: Approximant,
 ): Promise<Operand> {
   const one = await steps.identity(a.dims.at(-1)!, a);
+  const times = (matrix: Operand, factor: number) => steps.scale(matrix, steps.scalar(realOf(matrix.type), factor));
   const sum = async (sixth: number, fourth: number, second: number, constant: number): Promise<Operand> => {
-    const terms = await Promise.all([
-      steps.binary('mul', a6, sixth),
-      steps.binary('mul', a4, fourth),
-      steps.binary('mul', a2, second),
-    ]);
-    const high = await steps.binary('add', await steps.binary('add', terms[0]!, terms[1]!), terms[2]!);
-    return constant === 0 ? high : steps.binary('add', high, await steps.binary('mul', one, constant));
+    const terms = await Promise.all([times(a6, sixth), times(a4, fourth), times(a2, second)]);
+    const high = await steps.add(await steps.add(terms[0]!, terms[1]!), terms[2]!);
+    return constant === 0 ? high : steps.add(high, await times(one, constant));
   };
   let [odd, even] = await Promise.all([sum(c[7]!, c[5]!, c[3]!, c[1]!), sum(c[6]!, c[4]!, c[2]!, c[0]!)]);
   if (degree === 13) {
@@ -136,10 +134,10 @@ async function approximate(
       sum(c[13]!, c[11]!, c[9]!, 0).then((of) => steps.matmul(a6, of)),
       sum(c[12]!, c[10]!, c[8]!, 0).then((of) => steps.matmul(a6, of)),
     ]);
-    [odd, even] = await Promise.all([steps.binary('add', highOdd, odd), steps.binary('add', highEven, even)]);
+    [odd, even] = await Promise.all([steps.add(highOdd, odd), steps.add(highEven, even)]);
   }
   const u = await steps.matmul(a, odd);
-  const [below, above] = await Promise.all([steps.binary('sub', even, u), steps.binary('add', even, u)]);
+  const [below, above] = await Promise.all([steps.subtract(even, u), steps.add(even, u)]);
   return steps.solve(below, above);
 }
 

@@ -2,14 +2,14 @@
 
 import { namesOf, oneOf } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
-import type { AlgebraOperand, MatrixOperand, ResultOf } from '../runtime/operands.js';
+import type { MatrixOperand, ResultOf } from '../runtime/operands.js';
 import { checkOptions } from '../runtime/options.js';
 import { placed, placedByName, type ResultOptions, type ResultsOptions, resultNames } from '../runtime/out.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
 import type { Tensor } from '../tensor/types.js';
 import { exponentialOf } from './exponential.js';
-import { checkFieldMatrices, checkSquare, epsilonOf, tolerance } from './matrices.js';
+import { checkFieldMatrices, checkFieldSquare, epsilonOf, tolerance } from './matrices.js';
 import { countAbove } from './norms.js';
 import { SolvingOperations, scaleColumns } from './solving.js';
 
@@ -53,9 +53,9 @@ export class MatrixFunctions extends SolvingOperations {
    *
    * Errors: ERR_NOT_FINITE, also for a result beyond what the type holds.
    */
-  async expm<A extends AlgebraOperand>(a: A, options: ResultOptions = {}): Promise<ResultOf<A>> {
+  async expm<A extends MatrixOperand>(a: A, options: ResultOptions = {}): Promise<ResultOf<A>> {
     checkOptions(options, 'expm', resultNames);
-    const { operand, type, n, batch } = checkSquare(a, 'expm');
+    const { operand, type, n, batch } = checkFieldSquare(a, 'expm');
     const [result] = await compose(this.#runner, 'expm', placed(options, 'expm'), [operand], type, async (steps, x) => {
       if (n === 0 || batch === 0) return [await steps.copy(x!)];
       return [await exponentialOf(steps, x!, type)];

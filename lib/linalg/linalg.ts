@@ -3,14 +3,8 @@
 import type { Operations } from '../../binding.js';
 import { flag, namesOf, oneOf, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
-import {
-  checkFloat,
-  type FloatOperand,
-  type MatrixOperand,
-  type Operand,
-  type RealResultOf,
-  type ResultOf,
-} from '../runtime/operands.js';
+import { type SumOf, sumTypeOf } from '../runtime/integers.js';
+import type { MatrixOperand, Operand, RealResultOf, ResultAs, ResultOf } from '../runtime/operands.js';
 import { checkOptions } from '../runtime/options.js';
 import {
   type Placed,
@@ -25,16 +19,16 @@ import type { Runner, Settings } from '../runtime/runner.js';
 import { compose } from '../runtime/steps.js';
 import type { Shape } from '../runtime/storage.js';
 import { isComplex } from '../tensor/dtypes.js';
-import type { FieldType } from '../tensor/types.js';
+import { diagonalOf } from './axes.js';
 import { checkSystem } from './lu.js';
 import {
   broadcast,
   checkField,
   checkFieldMatrices,
   checkFieldSquare,
-  checkMatrices,
   commonField,
   type ProductOf,
+  type ProductType,
   productTypeOf,
   type SolutionOf,
 } from './matrices.js';
@@ -107,8 +101,8 @@ const traceNames = namesOf<ResultOptions & { offset?: number }>({ offset: true, 
  * dimensions, and `indices` of an error count them through the leading ones.
  *
  * Element types are promoted as numpy.linalg promotes them: integers and bools are computed in float64, and so is float32 together
- * with float64 or integers (products: float32 with integers of up to 16 bits in float32). Products and the trace of integers, which
- * numpy leaves integers, are refused, and so are floats of 16 bits, which numpy refuses. Complex numbers are taken where it says
+ * with float64 or integers (products: float32 with integers of up to 16 bits in float32). Products, traces and powers of integers alone
+ * are integers, exact but for wrapping. Floats of 16 bits, which numpy refuses, are refused. Complex numbers are taken where it says
  * so by its types (`MatrixOperand`), and meet real ones in the complex type that holds both; on CUDA devices the host computes with them.
  *
  * Every operation rejects with ERR_ARGUMENT, ERR_DTYPE or ERR_SHAPE for operands it cannot take, ERR_NOT_FINITE for a NaN or an
@@ -174,7 +168,8 @@ export class LinearAlgebra extends SingularValueOperations {
 
   /**
    * Matrix product of `a` [..., m, k] and `b` [..., k, n], of dims [..., m, n]. Leading dimensions broadcast, and a vector counts
-   * as a row on the left or a column on the right whose dimension is dropped from the result, as in numpy.matmul.
+   * as a row on the left or a column on the right whose dimension is dropped from the result, as in numpy.matmul. Integers wrap;
+   * of bools it is whether there is a pair that are both true.
    */
   async matmul<A extends MatrixOperand, B extends MatrixOperand>(
     a: A,
@@ -185,7 +180,7 @@ export class LinearAlgebra extends SingularValueOperations {
     const tf32 = flag('matmul: tf32', options.tf32, false);
     const left = checkField(a, 'matmul: a', 1);
     const right = checkField(b, 'matmul: b', 1);
-    const type = productTypeOf([left, right], 'matmul');
+    const type = productTypeOf([left, right]);
     const aDims = left.dims.length === 1 ? [1, ...left.dims] : left.dims;
     const bDims = right.dims.length === 1 ? [...right.dims, 1] : right.dims;
     const m = aDims.at(-2)!;
@@ -300,7 +295,7 @@ export class LinearAlgebra extends SingularValueOperations {
   async #run<K extends keyof Operations & ('svd' | 'eigh' | 'matmul' | 'solve' | 'qr' | 'cholesky' | 'inv' | 'det')>(
     name: K,
     operands: Readonly<Record<string, Operand>>,
-    settings: Settings<K> & { type: FieldType },
+    settings: Settings<K> & { type: ProductType },
     results: readonly Shape[],
     options: Placed,
   ): Promise<Operand[]> {
@@ -336,17 +331,27 @@ export class LinearAlgebra extends SingularValueOperations {
 
   /**
    * The sums of a diagonal of matrices [..., m, n]: [...]. `offset` says which: so many columns to the right of the main one, or
-   * to its left where negative; 0 by default. A diagonal beyond the matrix sums to 0; float32 is summed in float64; NaNs and
-   * infinities are let through.
+   * to its left where negative; 0 by default. A diagonal beyond the matrix sums to 0; float32 is summed in float64, integers in int64 or
+   * uint64, as numpy does, where they wrap; NaNs and infinities are let through.
    */
-  async trace<A extends FloatOperand>(a: A, options: ResultOptions & { offset?: number } = {}): Promise<ResultOf<A>> {
+  async trace<A extends MatrixOperand>(
+    a: A,
+    options: ResultOptions & { offset?: number } = {},
+  ): Promise<ResultAs<A, SumOf<A['type']>>> {
     checkOptions(options, 'trace', traceNames);
-    checkFloat(a, 'trace', 2);
-    const { operand, type, lead, batch, m, n } = checkMatrices(a, 'trace');
+    const { operand, lead, batch, m, n } = checkFieldMatrices(a, 'trace');
     const offset = wholeNumber('trace: offset', options.offset, 0, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
-    const request = { type, batch, m, n, offset };
     const to = placed(options, 'trace');
+    const type = sumTypeOf(operand.type);
+    if (type !== 'float32' && type !== 'float64') {
+      const [sum] = await compose(this.#runner, 'trace', to, [operand], type, async (steps, x) => {
+        const last = x!.dims.length - 1;
+        return [await steps.sum(await diagonalOf(steps, x!, last - 1, last, offset), [last - 1])];
+      });
+      return sum as ResultAs<A, SumOf<A['type']>>;
+    }
+    const request = { type, batch, m, n, offset };
     const [trace] = await this.#runner.run('trace', { a: operand }, request, [{ type, dims: lead }], to);
-    return trace as ResultOf<A>;
+    return trace as ResultAs<A, SumOf<A['type']>>;
   }
 }

@@ -3,25 +3,21 @@
 
 import { flag, namesOf, oneOf, plainObject } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
-import {
-  type AlgebraOperand,
-  checkOperand,
-  type MatrixOperand,
-  type Operand,
-  type ResultAs,
-  type ResultOf,
-} from '../runtime/operands.js';
+import { checkOperand, type MatrixOperand, type Operand, type ResultAs, type ResultOf } from '../runtime/operands.js';
 import { checkOptions } from '../runtime/options.js';
-import { placed, placedByName, type ResultOptions, type ResultsOptions } from '../runtime/out.js';
-import type { Runner } from '../runtime/runner.js';
+import { type Placed, placed, placedByName, type ResultOptions, type ResultsOptions } from '../runtime/out.js';
+import type { Runner, Settings } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
+import type { Shape } from '../runtime/storage.js';
+import { isComplex } from '../tensor/dtypes.js';
 import { hostTensor } from '../tensor/tensor.js';
+import type { FieldType } from '../tensor/types.js';
 import { MatrixFunctions } from './functions.js';
-import { broadcast, checkAlgebra, checkMatrices, commonFloat, type SolutionOf } from './matrices.js';
+import { broadcast, checkField, checkFieldMatrices, commonField, type SolutionOf } from './matrices.js';
 
 const forms = ['N', 'T', 'C'] as const;
 
-export interface LuFactors<A extends AlgebraOperand | Operand = AlgebraOperand, P extends Operand = Operand> {
+export interface LuFactors<A extends MatrixOperand | Operand = MatrixOperand, P extends Operand = Operand> {
   /** [..., m, n]: u in its upper triangle, and l below, without the ones of its diagonal. */
   readonly lu: A;
   /** [..., min(m, n)] of int32: row i is exchanged with row pivots[i], one after the other; counted from 0, as scipy does. */
@@ -43,7 +39,7 @@ export interface Lu<P, R> {
 }
 
 export interface LuSolveOptions extends ResultOptions {
-  /** 'N' (default): a · x = b; 'T' and 'C': aᵀ · x = b. */
+  /** 'N' (default): a · x = b; 'T': aᵀ · x = b; 'C': aᴴ · x = b. */
   trans?: (typeof forms)[number] | undefined;
 }
 
@@ -79,14 +75,14 @@ export class LuOperations extends MatrixFunctions {
    * a = p · l · u for `a` [..., m, n] and k = min(m, n), with partial pivoting (getrf), as scipy.linalg.lu and torch.linalg.lu. A
    * singular matrix has zeros on the diagonal of u.
    */
-  async lu<A extends AlgebraOperand>(
+  async lu<A extends MatrixOperand>(
     a: A,
     options: LuOptions & { pIndices: true },
   ): Promise<Lu<ResultAs<A, 'int32'>, ResultOf<A>>>;
-  async lu<A extends AlgebraOperand>(a: A, options?: LuOptions): Promise<Lu<ResultOf<A>, ResultOf<A>>>;
-  async lu(a: AlgebraOperand, options: LuOptions = {}): Promise<unknown> {
+  async lu<A extends MatrixOperand>(a: A, options?: LuOptions): Promise<Lu<ResultOf<A>, ResultOf<A>>>;
+  async lu(a: MatrixOperand, options: LuOptions = {}): Promise<unknown> {
     const pIndices = flag('lu: pIndices', checkOptions(options, 'lu', luNames).pIndices, false);
-    const { operand, type, lead, batch, m, n } = checkMatrices(a, 'lu');
+    const { operand, type, lead, batch, m, n } = checkFieldMatrices(a, 'lu');
     const k = Math.min(m, n);
     const [p, l, u] = await compose(
       this.#runner,
@@ -114,12 +110,12 @@ export class LuOperations extends MatrixFunctions {
    * The factors of `lu` as LAPACK has them, for `luSolve`: of scipy.linalg.lu_factor, whose pivots count from 0, and
    * torch.linalg.lu_factor, whose count from 1. A singular matrix is no error.
    */
-  async luFactor<A extends AlgebraOperand>(
+  async luFactor<A extends MatrixOperand>(
     a: A,
     options: ResultsOptions<'lu' | 'pivots'> = {},
   ): Promise<LuFactors<ResultOf<A>, ResultAs<A, 'int32'>>> {
     checkOptions(options, 'luFactor', luFactorNames);
-    const { operand, type, lead, batch, m, n } = checkMatrices(a, 'luFactor');
+    const { operand, type, lead, batch, m, n } = checkFieldMatrices(a, 'luFactor');
     const results = [
       { type, dims: [...lead, m, n] },
       { type: 'int32' as const, dims: [...lead, Math.min(m, n)] },
@@ -136,20 +132,20 @@ export class LuOperations extends MatrixFunctions {
    *
    * Errors: ERR_SINGULAR (a zero on the diagonal of u), ERR_ARGUMENT (a pivot that is no row).
    */
-  async luSolve<A extends AlgebraOperand, P extends Operand<'int32' | 'int64'>, B extends AlgebraOperand>(
+  async luSolve<A extends MatrixOperand, P extends Operand<'int32' | 'int64'>, B extends MatrixOperand>(
     factors: LuFactors<A, P>,
     b: B,
     options: LuSolveOptions = {},
   ): Promise<SolutionOf<A, B>> {
     const { trans } = checkOptions(options, 'luSolve', luSolveNames);
-    const transposed = oneOf('luSolve: trans', trans, 'N', forms) !== 'N';
+    const form = oneOf('luSolve: trans', trans, 'N', forms);
     const given = plainObject('luSolve: factors', factors) as { lu?: unknown; pivots?: unknown };
-    const left = checkAlgebra(given.lu, 'luSolve: lu', 2);
+    const left = checkField(given.lu, 'luSolve: lu', 2);
     const pivots = checkOperand(given.pivots, 'luSolve: pivots', 1);
     if (pivots.type !== 'int32' && pivots.type !== 'int64') {
       throw new TensorlaneError('ERR_DTYPE', `luSolve: pivots must be int32 or int64, not ${pivots.type}`);
     }
-    const right = checkAlgebra(b, 'luSolve: b', 1);
+    const right = checkField(b, 'luSolve: b', 1);
     const { dims, settings } = checkSystem(left, right, 'luSolve');
     const wanted = left.dims.slice(0, -1);
     if (wanted.length !== pivots.dims.length || wanted.some((dim, i) => dim !== pivots.dims[i])) {
@@ -158,13 +154,11 @@ export class LuOperations extends MatrixFunctions {
         `luSolve: lu of dims [${left.dims.join(', ')}] has pivots of dims [${wanted.join(', ')}], got [${pivots.dims.join(', ')}]`,
       );
     }
-    const type = commonFloat(left, right);
+    const type = commonField(left, right);
     const operands = { a: left, b: right, pivots };
-    const types = { a: type, b: type, pivots: 'int32' } as const;
-    const request = { type, transposed, ...settings };
+    const request = { type, transposed: form !== 'N', ...settings };
     const to = placed(options, 'luSolve');
-    const [x] = await this.#runner.run('luSolve', operands, request, [{ type, dims }], to, types);
-    return x as SolutionOf<A, B>;
+    return (await this.#solve('luSolve', operands, request, { type, dims }, to, form)) as SolutionOf<A, B>;
   }
 
   /**
@@ -173,25 +167,46 @@ export class LuOperations extends MatrixFunctions {
    *
    * Errors: ERR_SINGULAR (a zero on the diagonal).
    */
-  async solveTriangular<A extends AlgebraOperand, B extends AlgebraOperand>(
+  async solveTriangular<A extends MatrixOperand, B extends MatrixOperand>(
     a: A,
     b: B,
     options: SolveTriangularOptions = {},
   ): Promise<SolutionOf<A, B>> {
     const given = checkOptions(options, 'solveTriangular', triangularNames);
-    const transposed = oneOf('solveTriangular: trans', given.trans, 'N', forms) !== 'N';
+    const form = oneOf('solveTriangular: trans', given.trans, 'N', forms);
     const lower = flag('solveTriangular: lower', given.lower, false);
     const unit = flag('solveTriangular: unitDiagonal', given.unitDiagonal, false);
-    const left = checkAlgebra(a, 'solveTriangular: a', 2);
-    const right = checkAlgebra(b, 'solveTriangular: b', 1);
+    const left = checkField(a, 'solveTriangular: a', 2);
+    const right = checkField(b, 'solveTriangular: b', 1);
     const { dims, settings } = checkSystem(left, right, 'solveTriangular');
-    const type = commonFloat(left, right);
+    const type = commonField(left, right);
     const operands = { a: left, b: right };
-    const request = { type, lower, transposed, unit, ...settings };
-    const types = { a: type, b: type };
+    const request = { type, lower, transposed: form !== 'N', unit, ...settings };
     const to = placed(options, 'solveTriangular');
-    const [x] = await this.#runner.run('solveTriangular', operands, request, [{ type, dims }], to, types);
-    return x as SolutionOf<A, B>;
+    return (await this.#solve('solveTriangular', operands, request, { type, dims }, to, form)) as SolutionOf<A, B>;
+  }
+
+  /** aᴴ · x = b is what the conjugates of b and x have with aᵀ. */
+  async #solve<K extends 'luSolve' | 'solveTriangular'>(
+    name: K,
+    operands: Readonly<Record<string, Operand>>,
+    request: Settings<K> & { type: FieldType },
+    result: Shape,
+    to: Placed,
+    form: (typeof forms)[number],
+  ): Promise<Operand> {
+    const { type } = request;
+    const types = { a: type, b: type, pivots: 'int32' } as const;
+    if (!isComplex(type)) return (await this.#runner.run(name, operands, request, [result], to, types))[0]!;
+    const names = Object.keys(operands) as (keyof typeof types)[];
+    const [x] = await compose(this.#runner, name, to, Object.values(operands), undefined, async (steps, ...given) => {
+      const taken = await Promise.all(given.map((one, i) => steps.cast(one, types[names[i]!])));
+      const named: Record<string, Operand> = Object.fromEntries(names.map((one, i) => [one, taken[i]!]));
+      if (form === 'C') named.b = await steps.conjugate(named.b!);
+      const [found] = await steps.run({ name, operands: named, settings: request, results: [result] });
+      return [form === 'C' ? await steps.conjugate(found!) : found!];
+    });
+    return x!;
   }
 }
 

@@ -4,28 +4,14 @@ import type { BatchWalk } from '../../binding.js';
 import { wrong } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { broadcastDims } from '../runtime/broadcast.js';
-import {
-  type AlgebraOperand,
-  adviceFor,
-  checkOperand,
-  type IntegerType,
-  type MatrixOperand,
-  type ResultAs,
-} from '../runtime/operands.js';
+import { type PromotedIntegers, promoteIntegers } from '../runtime/integers.js';
+import { adviceFor, checkOperand, type IntegerType, type MatrixOperand, type ResultAs } from '../runtime/operands.js';
 import { complexOf, floatOf, isInteger, realOf } from '../runtime/promotion.js';
 import { isComplex } from '../tensor/dtypes.js';
 import { product } from '../tensor/tensor.js';
-import type { ComplexType, FieldType, FloatType } from '../tensor/types.js';
+import type { ComplexType, FieldType } from '../tensor/types.js';
 
 /** A batch of matrices. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
-export function checkMatrices(value: unknown, what: string) {
-  const operand = checkAlgebra(value, what, 2);
-  const lead = operand.dims.slice(0, -2);
-  const [m, n] = operand.dims.slice(-2) as [number, number];
-  return { operand, type: floatOf(operand.type), lead, batch: product(lead), m, n };
-}
-
-/** The same of complex numbers, too. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function checkFieldMatrices(value: unknown, what: string) {
   const operand = checkField(value, what, 2);
   const lead = operand.dims.slice(0, -2);
@@ -36,13 +22,6 @@ export function checkFieldMatrices(value: unknown, what: string) {
 export type FieldMatrices = ReturnType<typeof checkFieldMatrices>;
 
 /** A batch of square matrices. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
-export function checkSquare(value: unknown, what: string) {
-  const matrices = checkMatrices(value, what);
-  requireSquare(matrices, what);
-  return matrices;
-}
-
-/** The same of complex numbers, too. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function checkFieldSquare(value: unknown, what: string) {
   const matrices = checkFieldMatrices(value, what);
   requireSquare(matrices, what);
@@ -66,39 +45,28 @@ export function tolerance(name: string, value: unknown, otherwise: number): numb
 }
 
 /** What linear algebra takes. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
-export function checkAlgebra(value: unknown, what: string, rank: number): AlgebraOperand {
+export function checkField(value: unknown, what: string, rank: number): MatrixOperand {
   const operand = checkOperand(value, what, rank);
   const { type } = operand;
-  if (type === 'float32' || type === 'float64' || isInteger(type)) return operand as AlgebraOperand;
+  if (type === 'float32' || type === 'float64' || isComplex(type) || isInteger(type)) return operand as MatrixOperand;
   throw new TensorlaneError(
     'ERR_DTYPE',
-    `${what}: expected float32, float64 or integers, not ${type}${adviceFor(type)}`,
+    `${what}: expected float32, float64, complex64, complex128 or integers, not ${type}${adviceFor(type)}`,
   );
 }
 
-/** What takes complex numbers, too. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
-export function checkField(value: unknown, what: string, rank: number): MatrixOperand {
-  const operand = checkOperand(value, what, rank);
-  return isComplex(operand.type) ? (operand as MatrixOperand) : checkAlgebra(operand, what, rank);
-}
-
-/** The same, and complex where one is. */
+/** The type in which a system is solved, as numpy.linalg has it: float64 unless both are float32; complex where one is. */
 export function commonField(a: MatrixOperand, b: MatrixOperand): FieldType {
   const isSmall = ({ type }: MatrixOperand) => type === 'float32' || type === 'complex64';
   const real = isSmall(a) && isSmall(b) ? 'float32' : 'float64';
   return isComplex(a.type) || isComplex(b.type) ? complexOf(real) : real;
 }
 
-/** The type in which a system is solved, as numpy.linalg has it: float64 unless both are float32. */
-export function commonFloat(a: AlgebraOperand, b: AlgebraOperand): FloatType {
-  return a.type === 'float32' && b.type === 'float32' ? 'float32' : 'float64';
-}
-
 type Small = 'float32' | 'bool' | 'int8' | 'int16' | 'uint8' | 'uint16';
 type PairType<A, B> = A extends FieldType | IntegerType
   ? B extends FieldType | IntegerType
     ? [A, B] extends [IntegerType, IntegerType]
-      ? never
+      ? PromotedIntegers<Extract<A | B, IntegerType>>
       : [A, B] extends [Small, Small]
         ? 'float32'
         : [A, B] extends [Small | 'complex64', Small | 'complex64']
@@ -132,24 +100,19 @@ export type SolutionOf<A extends MatrixOperand, B extends MatrixOperand> = Resul
   SystemType<A['type'], B['type']>
 >;
 
+/** What products may be of: integers are exact, but wrap. */
+export type ProductType = FieldType | IntegerType;
+
 /**
- * The type of a product, as numpy.matmul has it: where one is float32, float32 with others that it holds exactly (integers of
- * up to 16 bits), else float64; complex where one is. Errors: ERR_DTYPE for integers alone, whose product numpy leaves an integer.
+ * The type of a product, as numpy.matmul has it: of integers alone an integer, or bool; where one is float32, float32 with others that it
+ * holds exactly (integers of up to 16 bits), else float64; complex where one is.
  */
-export function productTypeOf(operands: readonly AlgebraOperand[], what: string): FloatType;
-export function productTypeOf(operands: readonly MatrixOperand[], what: string): FieldType;
-export function productTypeOf(operands: readonly MatrixOperand[], what: string): FieldType {
-  if (operands.every(({ type }) => isInteger(type))) {
-    const types = operands.map(({ type }) => type);
-    const all = types.length === 1 ? types[0] : `${types.slice(0, -1).join(', ')} and ${types.at(-1)}`;
-    throw new TensorlaneError(
-      'ERR_DTYPE',
-      `${what}: the operands are ${all}, and there is no product of integers; cast one to float64 (device.ops.cast)`,
-    );
-  }
+export function productTypeOf(operands: readonly MatrixOperand[]): ProductType {
+  const types = operands.map(({ type }) => type);
+  if (types.every(isInteger)) return promoteIntegers(types as IntegerType[]);
   const small = /^(float32|complex64|bool|u?int(8|16))$/;
-  const real = operands.every(({ type }) => small.test(type)) ? 'float32' : 'float64';
-  return operands.some(({ type }) => isComplex(type)) ? complexOf(real) : real;
+  const real = types.every((type) => small.test(type)) ? 'float32' : 'float64';
+  return types.some(isComplex) ? complexOf(real) : real;
 }
 
 /** Broadcasts leading dimensions as numpy does. Errors: ERR_SHAPE. */

@@ -4,30 +4,19 @@ import { namesOf, requiredWholeNumber, wholeNumber, wrong } from '../core/argume
 import { TensorlaneError } from '../core/errors.js';
 import { placeOfAxis, placesOfAxes } from '../runtime/axes.js';
 import { broadcastDims } from '../runtime/broadcast.js';
-import {
-  type AlgebraOperand,
-  checkOperand,
-  type MatrixOperand,
-  type Operand,
-  type ResultAs,
-  type ResultOf,
-} from '../runtime/operands.js';
+import { checkOperand, type FloatOf, type MatrixOperand, type Operand, type ResultAs } from '../runtime/operands.js';
 import { checkOptions } from '../runtime/options.js';
 import { placed, type ResultOptions, resultNames } from '../runtime/out.js';
-import { type NumberType, type Promoted, promote, requireNumbers } from '../runtime/promotion.js';
+import { floatOf } from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
-import { elementCount, product } from '../tensor/tensor.js';
+import { elementCount, hostTensor, product } from '../tensor/tensor.js';
 import { diagonalOf, toBack, toFront } from './axes.js';
 import { contractPair } from './contraction.js';
 import { einsumOf } from './einsum.js';
-import { checkAlgebra, checkField, checkFieldSquare, type ProductOf, productTypeOf } from './matrices.js';
+import { checkField, checkFieldSquare, type ProductOf, productTypeOf } from './matrices.js';
 import { cheapestOrder, type Order } from './multi-dot.js';
 import { NormOperations } from './norms.js';
-
-/** What has arithmetic: a tensor of float32, float64, int32 or int64, in host memory or on the device. */
-type Numbers = Operand<NumberType>;
-type PairOf<A extends Numbers, B extends Numbers> = ResultAs<A | B, Promoted<A['type'], B['type']>>;
 
 export interface DiagonalOptions extends ResultOptions {
   /** How many columns to the right of the main one, or to its left where negative; 0 by default. */
@@ -99,7 +88,11 @@ export class ProductOperations extends NormOperations {
   }
 
   /** The products of all elements of two vectors [m] and [n]: [m, n], as numpy.linalg.outer. Integers wrap. */
-  async outer<A extends Numbers, B extends Numbers>(a: A, b: B, options: ResultOptions = {}): Promise<PairOf<A, B>> {
+  async outer<A extends MatrixOperand, B extends MatrixOperand>(
+    a: A,
+    b: B,
+    options: ResultOptions = {},
+  ): Promise<ProductOf<A, B>> {
     checkOptions(options, 'outer', resultNames);
     const { left, right, type } = checkNumbers(a, b, 'outer');
     for (const { dims } of [left, right]) {
@@ -112,16 +105,20 @@ export class ProductOperations extends NormOperations {
       placed(options, 'outer'),
       [left, right],
       type,
-      async (steps, x, y) => [await steps.binary('mul', steps.reshape(x!, [...x!.dims, 1]), y!)],
+      async (steps, x, y) => [await steps.multiply(steps.reshape(x!, [...x!.dims, 1]), y!)],
     );
-    return result as PairOf<A, B>;
+    return result as ProductOf<A, B>;
   }
 
   /**
    * The Kronecker product: [a0, a1, ...] and [b0, b1, ...] to [a0 · b0, a1 · b1, ...], every element of `a` times all of `b`, as
    * numpy.kron; the one of fewer dimensions has ones put before its own. Integers wrap.
    */
-  async kron<A extends Numbers, B extends Numbers>(a: A, b: B, options: ResultOptions = {}): Promise<PairOf<A, B>> {
+  async kron<A extends MatrixOperand, B extends MatrixOperand>(
+    a: A,
+    b: B,
+    options: ResultOptions = {},
+  ): Promise<ProductOf<A, B>> {
     checkOptions(options, 'kron', resultNames);
     const { left, right, type } = checkNumbers(a, b, 'kron');
     const rank = Math.max(left.dims.length, right.dims.length);
@@ -143,17 +140,21 @@ export class ProductOperations extends NormOperations {
           y!,
           bDims!.flatMap((dim) => [1, dim]),
         );
-        return [steps.reshape(await steps.binary('mul', apart, within), dims)];
+        return [steps.reshape(await steps.multiply(apart, within), dims)];
       },
     );
-    return result as PairOf<A, B>;
+    return result as ProductOf<A, B>;
   }
 
   /**
    * The cross products of vectors of three elements along an axis, the last one by default; the other dimensions broadcast. As
    * numpy.linalg.cross. Integers wrap.
    */
-  async cross<A extends Numbers, B extends Numbers>(a: A, b: B, options: AxisOptions = {}): Promise<PairOf<A, B>> {
+  async cross<A extends MatrixOperand, B extends MatrixOperand>(
+    a: A,
+    b: B,
+    options: AxisOptions = {},
+  ): Promise<ProductOf<A, B>> {
     const { axis = -1 } = checkOptions(options, 'cross', axisNames);
     const { left, right, type } = checkNumbers(a, b, 'cross');
     const places = [left, right].map(({ dims }) => placeOfAxis(axis, dims.length, 'cross')) as [number, number];
@@ -185,10 +186,10 @@ export class ProductOperations extends NormOperations {
         ]);
         const level = levelled(steps, [p1, q2, p2, q1]);
         const [plus, minus] = await Promise.all([
-          steps.binary('mul', level[0]!, level[1]!),
-          steps.binary('mul', level[2]!, level[3]!),
+          steps.multiply(level[0]!, level[1]!),
+          steps.multiply(level[2]!, level[3]!),
         ]);
-        const products = await steps.binary('sub', plus, minus);
+        const products = await steps.subtract(plus, minus);
         const rank = products.dims.length;
         const back = axis < 0 ? axis + rank : axis;
         const order = Array.from({ length: rank - 1 }, (_, i) => i + 1);
@@ -196,22 +197,22 @@ export class ProductOperations extends NormOperations {
         return [await steps.transpose(products, order)];
       },
     );
-    return result as PairOf<A, B>;
+    return result as ProductOf<A, B>;
   }
 
   /**
    * The sums of products along an axis, the last one by default, which is gone in the result; the other dimensions broadcast. As
-   * numpy.linalg.vecdot. Types are promoted as matmul's.
+   * numpy.linalg.vecdot, with the conjugates of a's elements. Types are promoted as matmul's.
    */
-  async vecdot<A extends AlgebraOperand, B extends AlgebraOperand>(
+  async vecdot<A extends MatrixOperand, B extends MatrixOperand>(
     a: A,
     b: B,
     options: AxisOptions = {},
   ): Promise<ProductOf<A, B>> {
     const { axis = -1 } = checkOptions(options, 'vecdot', axisNames);
-    const left = checkAlgebra(a, 'vecdot: a', 1);
-    const right = checkAlgebra(b, 'vecdot: b', 1);
-    const type = productTypeOf([left, right], 'vecdot');
+    const left = checkField(a, 'vecdot: a', 1);
+    const right = checkField(b, 'vecdot: b', 1);
+    const type = productTypeOf([left, right]);
     const places = [left, right].map(({ dims }) => placeOfAxis(axis, dims.length, 'vecdot')) as [number, number];
     const [k, inner] = [left.dims[places[0]]!, right.dims[places[1]]!];
     if (k !== inner) {
@@ -226,13 +227,14 @@ export class ProductOperations extends NormOperations {
       [left, right],
       type,
       async (steps, x, y) => {
-        const [p, q] = await Promise.all([toBack(steps, x!, places[0]), toBack(steps, y!, places[1])]);
+        const [given, q] = await Promise.all([toBack(steps, x!, places[0]), toBack(steps, y!, places[1])]);
+        const p = await steps.conjugate(given);
         if (product(p.dims) === k && product(q.dims) === k) {
           const { dims } = broadcastDims([p.dims.slice(0, -1), q.dims.slice(0, -1)], 'vecdot');
           return [steps.reshape(await steps.matmul(steps.reshape(p, [1, k]), steps.reshape(q, [k, 1])), dims)];
         }
-        const products = await steps.binary('mul', p, q);
-        return [await steps.reduce('sum', products, [products.dims.length - 1])];
+        const products = await steps.multiply(p, q);
+        return [await steps.sum(products, [products.dims.length - 1])];
       },
     );
     return result as ProductOf<A, B>;
@@ -242,15 +244,15 @@ export class ProductOperations extends NormOperations {
    * The sum of products over axes of both, as numpy.tensordot: what remains of `a`'s dimensions, then what remains of `b`'s. Types are
    * promoted as matmul's.
    */
-  async tensordot<A extends AlgebraOperand, B extends AlgebraOperand>(
+  async tensordot<A extends MatrixOperand, B extends MatrixOperand>(
     a: A,
     b: B,
     options: TensordotOptions = {},
   ): Promise<ProductOf<A, B>> {
     const { axes = 2 } = checkOptions(options, 'tensordot', tensordotNames);
-    const left = checkAlgebra(a, 'tensordot: a', 0);
-    const right = checkAlgebra(b, 'tensordot: b', 0);
-    const type = productTypeOf([left, right], 'tensordot');
+    const left = checkField(a, 'tensordot: a', 0);
+    const right = checkField(b, 'tensordot: b', 0);
+    const type = productTypeOf([left, right]);
     const [aAxes, bAxes] = axesOfPair(axes, left.dims.length, right.dims.length);
     for (const [i, axis] of aAxes.entries()) {
       if (left.dims[axis] === right.dims[bAxes[i]!]) continue;
@@ -309,7 +311,7 @@ export class ProductOperations extends NormOperations {
         `multiDot: matrix ${i - 1} has ${shapes[i - 1]![1]} columns, matrix ${i} has ${shapes[i]![0]} rows`,
       );
     }
-    const type = productTypeOf(operands, 'multiDot');
+    const type = productTypeOf(operands);
     const order = cheapestOrder([...shapes.map(([rows]) => rows), shapes[last]![1]]);
     const [result] = await compose(
       this.#runner,
@@ -334,7 +336,7 @@ export class ProductOperations extends NormOperations {
 
   /**
    * Square matrices [..., n, n] to the power of an integer, as numpy.linalg.matrix_power: by squaring, of the inverse for a negative
-   * one, and the identity for 0.
+   * one, and the identity for 0. Integers stay so, and wrap, but for a negative power.
    *
    * Errors: ERR_SINGULAR and ERR_NOT_FINITE (a negative power).
    */
@@ -342,13 +344,14 @@ export class ProductOperations extends NormOperations {
     a: A,
     power: number | bigint,
     options: ResultOptions = {},
-  ): Promise<ResultOf<A>> {
+  ): Promise<ResultAs<A, A['type'] | FloatOf<A['type']>>> {
     checkOptions(options, 'matrixPower', resultNames);
-    const { operand, type, n } = checkFieldSquare(a, 'matrixPower');
+    const { operand, lead, batch, n } = checkFieldSquare(a, 'matrixPower');
     if (typeof power !== 'bigint' && !Number.isSafeInteger(power)) {
       throw wrong('matrixPower: the power must be an integer, as a bigint where it is beyond the safe ones', power);
     }
     const exponent = BigInt(power);
+    const type = exponent < 0n ? floatOf(operand.type) : operand.type;
     const [result] = await compose(
       this.#runner,
       'matrixPower',
@@ -359,8 +362,8 @@ export class ProductOperations extends NormOperations {
         if (exponent === 0n) {
           // Broadcast over the batch, whatever the elements are.
           const one = await steps.identity(n, x!);
-          const sizes = await steps.sizes(x!);
-          return [await steps.where(await steps.binary('equal', sizes, sizes), one, one)];
+          const each = hostTensor('bool', new Uint8Array(batch), [...lead, 1, 1]) as Operand;
+          return [await steps.where(each, one, one)];
         }
         let square = exponent < 0n ? await steps.inv(x!) : x!;
         let found: Operand | undefined;
@@ -374,7 +377,7 @@ export class ProductOperations extends NormOperations {
         return [found === x ? await steps.copy(x!) : found!];
       },
     );
-    return result as ResultOf<A>;
+    return result as ResultAs<A, A['type'] | FloatOf<A['type']>>;
   }
 
   /**
@@ -388,7 +391,7 @@ export class ProductOperations extends NormOperations {
    *
    * Errors: ERR_ARGUMENT (a subscript that means nothing), ERR_SHAPE.
    */
-  async einsum<A extends AlgebraOperand>(
+  async einsum<A extends MatrixOperand>(
     subscripts: string,
     operands: readonly A[],
     options: ResultOptions = {},
@@ -410,10 +413,9 @@ function levelled(steps: Steps, operands: readonly Operand[]): Operand[] {
 
 /** Errors: ERR_ARGUMENT, ERR_DTYPE. */
 function checkNumbers(a: unknown, b: unknown, what: string) {
-  const left = checkOperand(a, `${what}: a`);
-  const right = checkOperand(b, `${what}: b`);
-  const type = promote(requireNumbers(left, `${what}: a`), requireNumbers(right, `${what}: b`));
-  return { left, right, type };
+  const left = checkField(a, `${what}: a`, 0);
+  const right = checkField(b, `${what}: b`, 0);
+  return { left, right, type: productTypeOf([left, right]) };
 }
 
 /** Errors: ERR_ARGUMENT, ERR_SHAPE. */

@@ -3,7 +3,7 @@
 import { flag, namesOf, requiredWholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { placesOfAxes } from '../runtime/axes.js';
-import type { AlgebraOperand, MatrixOperand, Operand, RealOf, ResultAs, ResultOf } from '../runtime/operands.js';
+import type { MatrixOperand, Operand, RealOf, ResultAs, ResultOf } from '../runtime/operands.js';
 import { checkOptions } from '../runtime/options.js';
 import { placed, placedByName, type ResultOptions, type ResultsOptions } from '../runtime/out.js';
 import { floatOf } from '../runtime/promotion.js';
@@ -12,11 +12,9 @@ import { compose, type Steps } from '../runtime/steps.js';
 import { product } from '../tensor/tensor.js';
 import {
   broadcast,
-  checkAlgebra,
   checkField,
   checkFieldMatrices,
   commonField,
-  commonFloat,
   epsilonOf,
   requireSquare,
   type SolutionOf,
@@ -183,15 +181,15 @@ export class SolvingOperations extends ProductOperations {
    *
    * Errors: ERR_SINGULAR, ERR_NOT_FINITE, ERR_SHAPE.
    */
-  async tensorsolve<A extends AlgebraOperand, B extends AlgebraOperand>(
+  async tensorsolve<A extends MatrixOperand, B extends MatrixOperand>(
     a: A,
     b: B,
     options: TensorsolveOptions = {},
   ): Promise<SolutionOf<A, B>> {
     const { axes } = checkOptions(options, 'tensorsolve', tensorsolveNames);
-    const left = checkAlgebra(a, 'tensorsolve: a', 0);
-    const right = checkAlgebra(b, 'tensorsolve: b', 0);
-    const type = commonFloat(left, right);
+    const left = checkField(a, 'tensorsolve: a', 0);
+    const right = checkField(b, 'tensorsolve: b', 0);
+    const type = commonField(left, right);
     const behind = axes === undefined ? [] : placesOfAxes(axes, left.dims.length, 'tensorsolve');
     const order = [...[...left.dims.keys()].filter((axis) => !behind.includes(axis)), ...behind];
     const dims = order.slice(right.dims.length).map((axis) => left.dims[axis]!);
@@ -222,9 +220,9 @@ export class SolvingOperations extends ProductOperations {
    *
    * Errors: ERR_SINGULAR, ERR_NOT_FINITE, ERR_SHAPE.
    */
-  async tensorinv<A extends AlgebraOperand>(a: A, options: TensorinvOptions = {}): Promise<ResultOf<A>> {
+  async tensorinv<A extends MatrixOperand>(a: A, options: TensorinvOptions = {}): Promise<ResultOf<A>> {
     const { ind = 2 } = checkOptions(options, 'tensorinv', tensorinvNames);
-    const operand = checkAlgebra(a, 'tensorinv', 0);
+    const operand = checkField(a, 'tensorinv', 0);
     requiredWholeNumber('tensorinv: ind', ind, 1);
     const [first, behind] = [operand.dims.slice(0, ind), operand.dims.slice(ind)];
     const size = product(behind);

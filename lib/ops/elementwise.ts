@@ -4,22 +4,44 @@ import type { Operations } from '../../binding.js';
 import { namesOf } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { broadcastDims } from '../runtime/broadcast.js';
-import { checkOperand, type FloatOf, type Operand, type ResultAs } from '../runtime/operands.js';
+import { checkOperand, type FloatOf, type Operand, type RealOf, type ResultAs } from '../runtime/operands.js';
 import { checkOptions, type OperationOptions } from '../runtime/options.js';
-import { floatOf, isInteger, type NumberType, type Promoted, promote, requireNumbers } from '../runtime/promotion.js';
+import {
+  type ArithmeticType,
+  floatOf,
+  isInteger,
+  type NumberType,
+  type Promoted,
+  promote,
+  realOf,
+  requireArithmetic,
+  requireNumbers,
+} from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
-import type { NumericDType } from '../tensor/dtypes.js';
+import { compose } from '../runtime/steps.js';
+import { isComplex, type NumericDType } from '../tensor/dtypes.js';
 import { elementCount, product } from '../tensor/tensor.js';
+import type { ComplexType } from '../tensor/types.js';
 import { checkAxis, type ReduceOptions } from './axes.js';
 import { scalarOperand } from './elements.js';
 
 /** What has arithmetic: a tensor of float32, float64, int32 or int64, in host memory or on the device. */
 export type NumberOperand = Operand<NumberType>;
 
+/** The same, or of complex64 or complex128. */
+export type ArithmeticOperand = Operand<ArithmeticType>;
+
 /** A tensor, or a number that stands for a tensor of no dimensions of the other operand's type. */
 export type NumberOrOperand = NumberOperand | number | bigint;
 
-type TypeOf<V, Other> = V extends NumberOperand ? V['type'] : Other extends NumberOperand ? Other['type'] : never;
+/** The same of complex numbers, too. */
+export type ArithmeticOrOperand = ArithmeticOperand | number | bigint;
+
+type TypeOf<V, Other> = V extends ArithmeticOperand
+  ? V['type']
+  : Other extends ArithmeticOperand
+    ? Other['type']
+    : never;
 type TensorsOf<V> = Extract<V, Operand>;
 /** What comes of two operands, of which one may be a number: a device tensor if one of them is on the device. */
 export type ResultOfPair<A, B, T extends NumericDType> = ResultAs<TensorsOf<A | B>, T>;
@@ -39,9 +61,10 @@ const clipNames = namesOf<ClipOptions>({ min: true, max: true, stream: true });
 const softmaxNames = namesOf<Omit<ReduceOptions, 'keepDims'>>({ axis: true, stream: true });
 
 /**
- * Element by element. Operands are tensors of float32, float64, int32 and int64, and broadcast against each other: counted from the
+ * Element by element. Operands are tensors of float32, float64, int32 and int64, of arithmetic, equality and functions also complex64 and
+ * complex128, and broadcast against each other: counted from the
  * last dimension, a size of 1 serves for any. Those of different types are promoted: float32 with float64 or with an integer type to
- * float64, int32 with int64 to int64. One of two operands may be a number, which takes the type of the other one, and
+ * float64, int32 with int64 to int64, complex numbers with real ones to the complex type that holds both. One of two operands may be a number, which takes the type of the other one, and
  * must be one that it holds.
  */
 export class ElementwiseOperations {
@@ -53,7 +76,7 @@ export class ElementwiseOperations {
   }
 
   /** a + b, as numpy.add. Integers wrap. */
-  add<A extends NumberOrOperand, B extends NumberOrOperand>(
+  add<A extends ArithmeticOrOperand, B extends ArithmeticOrOperand>(
     a: A,
     b: B,
     options: OperationOptions = {},
@@ -62,7 +85,7 @@ export class ElementwiseOperations {
   }
 
   /** a - b, as numpy.subtract. Integers wrap. */
-  sub<A extends NumberOrOperand, B extends NumberOrOperand>(
+  sub<A extends ArithmeticOrOperand, B extends ArithmeticOrOperand>(
     a: A,
     b: B,
     options: OperationOptions = {},
@@ -71,7 +94,7 @@ export class ElementwiseOperations {
   }
 
   /** a · b, element by element, as numpy.multiply. Integers wrap. */
-  mul<A extends NumberOrOperand, B extends NumberOrOperand>(
+  mul<A extends ArithmeticOrOperand, B extends ArithmeticOrOperand>(
     a: A,
     b: B,
     options: OperationOptions = {},
@@ -80,7 +103,7 @@ export class ElementwiseOperations {
   }
 
   /** a / b, as numpy.divide: of integers in float64. By 0 it is an infinity or NaN. */
-  div<A extends NumberOrOperand, B extends NumberOrOperand>(
+  div<A extends ArithmeticOrOperand, B extends ArithmeticOrOperand>(
     a: A,
     b: B,
     options: OperationOptions = {},
@@ -89,7 +112,7 @@ export class ElementwiseOperations {
   }
 
   /** Whether a = b, as bools. A NaN equals nothing. */
-  equal<A extends NumberOrOperand, B extends NumberOrOperand>(
+  equal<A extends ArithmeticOrOperand, B extends ArithmeticOrOperand>(
     a: A,
     b: B,
     options: OperationOptions = {},
@@ -98,7 +121,7 @@ export class ElementwiseOperations {
   }
 
   /** Whether a ≠ b, as bools. A NaN differs from everything, itself too. */
-  notEqual<A extends NumberOrOperand, B extends NumberOrOperand>(
+  notEqual<A extends ArithmeticOrOperand, B extends ArithmeticOrOperand>(
     a: A,
     b: B,
     options: OperationOptions = {},
@@ -143,22 +166,22 @@ export class ElementwiseOperations {
   }
 
   /** e to the power of each element: [...] to [...], of integers in float64. */
-  exp<A extends NumberOperand>(a: A, options: OperationOptions = {}): Promise<ResultAs<A, FloatOf<A['type']>>> {
+  exp<A extends ArithmeticOperand>(a: A, options: OperationOptions = {}): Promise<ResultAs<A, FloatOf<A['type']>>> {
     return this.#unary('exp', a, options) as never;
   }
 
   /** The natural logarithm: [...] to [...], of integers in float64. Of 0 it is -Infinity, of less NaN. */
-  log<A extends NumberOperand>(a: A, options: OperationOptions = {}): Promise<ResultAs<A, FloatOf<A['type']>>> {
+  log<A extends ArithmeticOperand>(a: A, options: OperationOptions = {}): Promise<ResultAs<A, FloatOf<A['type']>>> {
     return this.#unary('log', a, options) as never;
   }
 
   /** The square root: [...] to [...], of integers in float64. Of less than 0 it is NaN. */
-  sqrt<A extends NumberOperand>(a: A, options: OperationOptions = {}): Promise<ResultAs<A, FloatOf<A['type']>>> {
+  sqrt<A extends ArithmeticOperand>(a: A, options: OperationOptions = {}): Promise<ResultAs<A, FloatOf<A['type']>>> {
     return this.#unary('sqrt', a, options) as never;
   }
 
-  /** The absolute value: [...] to [...] of the same type. The lowest integer of a type stays as it is. */
-  abs<A extends NumberOperand>(a: A, options: OperationOptions = {}): Promise<ResultAs<A, A['type']>> {
+  /** The absolute value: [...] to [...] of the same type, real of complex numbers. The lowest integer of a type stays as it is. */
+  abs<A extends ArithmeticOperand>(a: A, options: OperationOptions = {}): Promise<ResultAs<A, AbsoluteOf<A['type']>>> {
     return this.#unary('abs', a, options) as never;
   }
 
@@ -235,34 +258,43 @@ export class ElementwiseOperations {
   async #binary(op: BinaryOp, a: unknown, b: unknown, options: OperationOptions): Promise<Operand> {
     checkOptions(options, op);
     const [left, right] = checkPair(a, b, op);
-    const common = promote(requireNumbers(left, `${op}: a`), requireNumbers(right, `${op}: b`));
+    const check = orders.has(op) ? requireNumbers : requireArithmetic;
+    const common = promote(check(left, `${op}: a`), check(right, `${op}: b`));
     const type = op === 'div' ? floatOf(common) : common;
     const { dims, strides } = broadcastDims([left.dims, right.dims], `${op}: the dims`);
     elementCount(dims, op);
     const [aStrides, bStrides] = strides as [number[], number[]];
     const arithmetic = op === 'add' || op === 'sub' || op === 'mul' || op === 'div';
-    const [result] = await this.#runner.run(
-      'binary',
-      { a: left, b: right },
-      { op, type, dims, aStrides, bStrides },
-      [{ type: arithmetic ? type : 'bool', dims }],
-      options,
-      { a: type, b: type },
-    );
+    const operands = { a: left, b: right };
+    const settings = { op, type, dims, aStrides, bStrides };
+    const results = [{ type: arithmetic ? type : ('bool' as const), dims }];
+    // What becomes complex does so in a step of its own.
+    if (isComplex(type) && (left.type !== type || right.type !== type)) {
+      const [result] = await compose(this.#runner, op, options, [left, right], type, (steps, x, y) =>
+        steps.run({ name: 'binary', operands: { a: x!, b: y! }, settings, results }),
+      );
+      return result!;
+    }
+    const [result] = await this.#runner.run('binary', operands, settings, results, options, { a: type, b: type });
     return result!;
   }
 
   async #unary(op: UnaryOp, a: unknown, options: OperationOptions): Promise<Operand> {
     checkOptions(options, op);
     const operand = checkOperand(a, op);
-    const given = requireNumbers(operand, op);
+    const given = requireArithmetic(operand, op);
     const type = op === 'abs' ? given : floatOf(given);
-    const shapes = [{ type, dims: [...operand.dims] }];
+    const shapes = [{ type: op === 'abs' && isComplex(type) ? realOf(type) : type, dims: [...operand.dims] }];
     const request = { op, type, count: product(operand.dims) };
     const [result] = await this.#runner.run('unary', { a: operand }, request, shapes, options, { a: type });
     return result!;
   }
 }
+
+/** Those that ask which of two is larger; complex numbers have no order. */
+const orders: ReadonlySet<BinaryOp> = new Set(['less', 'lessEqual', 'greater', 'greaterOrEqual']);
+
+type AbsoluteOf<T extends NumericDType> = T extends ComplexType ? RealOf<T> : T;
 
 /** The type of `where`'s result: that of both, or what they are promoted to. */
 type WhereType<A, B> = [TensorsOf<A>] extends [never]

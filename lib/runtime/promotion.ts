@@ -2,7 +2,7 @@
 
 import { TensorlaneError } from '../core/errors.js';
 import { isComplex, type NumericDType } from '../tensor/dtypes.js';
-import type { FloatType } from '../tensor/types.js';
+import type { ComplexType, FloatType } from '../tensor/types.js';
 import {
   adviceFor,
   type ComplexOf,
@@ -21,20 +21,34 @@ export function isInteger(type: NumericDType): type is IntegerType {
   return integerTypes.some((integer) => integer === type);
 }
 
+/** The same, and complex numbers. */
+export type ArithmeticType = NumberType | ComplexType;
+
+type Large = 'float64' | 'int32' | 'int64' | 'complex128';
+
 /** `promote`, of types. */
-export type Promoted<A extends NumberType, B extends NumberType> = A extends unknown
+export type Promoted<A extends ArithmeticType, B extends ArithmeticType> = A extends unknown
   ? B extends unknown
     ? [A] extends [B]
       ? A
-      : FloatType & (A | B) extends never
-        ? 'int64'
-        : 'float64'
+      : (A | B) & ComplexType extends never
+        ? FloatType & (A | B) extends never
+          ? 'int64'
+          : 'float64'
+        : Large & (A | B) extends never
+          ? 'complex64'
+          : 'complex128'
     : never
   : never;
 
-/** The type in which both can be held, as numpy.promote_types has it for these four. */
-export function promote(a: NumberType, b: NumberType): NumberType {
+/** The type in which both can be held, as numpy.promote_types has it for these. */
+export function promote(a: NumberType, b: NumberType): NumberType;
+export function promote(a: ArithmeticType, b: ArithmeticType): ArithmeticType;
+export function promote(a: ArithmeticType, b: ArithmeticType): ArithmeticType {
   if (a === b) return a;
+  if (isComplex(a) || isComplex(b)) {
+    return [a, b].every((type) => type === 'float32' || type === 'complex64') ? 'complex64' : 'complex128';
+  }
   return a.startsWith('float') || b.startsWith('float') ? 'float64' : 'int64';
 }
 
@@ -61,4 +75,9 @@ export function requireNumbers(operand: Operand, what: string): NumberType {
     'ERR_DTYPE',
     `${what}: expected float32, float64, int32 or int64, not ${type}${adviceFor(type)}`,
   );
+}
+
+/** Errors: ERR_DTYPE. */
+export function requireArithmetic(operand: Operand, what: string): ArithmeticType {
+  return isComplex(operand.type) ? operand.type : requireNumbers(operand, what);
 }

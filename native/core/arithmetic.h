@@ -32,6 +32,9 @@ struct Words<UnaryOp> {
   };
 };
 
+// Those that ask which of two is larger.
+constexpr bool orders(BinaryOp op) { return op >= BinaryOp::Less; }
+
 // Those whose results are bools.
 constexpr bool compares(BinaryOp op) { return op >= BinaryOp::Equal; }
 

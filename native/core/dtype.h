@@ -95,6 +95,9 @@ constexpr std::string_view dtype_name(DType type) {
 
 constexpr bool is_complex(DType type) { return type == DType::Complex64 || type == DType::Complex128; }
 
+// float32 and float64, which have all algebra.
+constexpr bool is_float(DType type) { return type == DType::Float32 || type == DType::Float64; }
+
 // Of what a complex type's parts are, and which complex type has such parts; others stay as they are.
 constexpr DType real_of(DType type) {
   return type == DType::Complex64 ? DType::Float32 : (type == DType::Complex128 ? DType::Float64 : type);

@@ -149,8 +149,8 @@ describe('complex tensors', () => {
 
   test('what has no complex form says so', async () => {
     const a = tensor(Float32Array.of(1, 2), [1, 1], { type: 'complex64' });
-    await expectError(device.linalg.expm(a as never), 'ERR_DTYPE', /complex64/);
-    await expectError(device.ops.add(a as never, a as never), 'ERR_DTYPE', /complex64/);
+    await expectError(device.ops.greater(a as never, a as never), 'ERR_DTYPE', /complex64/);
+    await expectError(device.ops.softmax(a as never), 'ERR_DTYPE', /complex64/);
     await expectError(device.ops.cast(a, 'float32' as never), 'ERR_DTYPE', /complex64/);
   });
 });

@@ -94,10 +94,7 @@ describe('products and systems of two types', () => {
     }
   });
 
-  test('two of integers, and a trace of integers, which numpy leaves integers, are refused in words', async () => {
-    const refused = device.linalg.matmul(unit('int32') as AlgebraOperand, unit('uint8') as AlgebraOperand);
-    await expectError(refused, 'ERR_DTYPE', /are int32 and uint8.*cast one to float64/);
-    await expectError(device.linalg.trace(unit('int32') as never), 'ERR_DTYPE', /trace/);
+  test('floats of 16 bits are refused in words', async () => {
     const half = { type: 'bfloat16', data: new Uint16Array(4), dims: [2, 2] } as never;
     await expectError(
       device.linalg.solve(unit('float32') as Tensor<'float32'>, half),

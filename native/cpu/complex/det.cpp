@@ -81,7 +81,7 @@ void det_batch(Lane& lane, const DetArgs& args) {
   };
   for_each_finite("det", Indices(args.batch), load, [&](std::int64_t i) {
     Int info = 0;
-    if (n > 0) lapack::getrf(static_cast<Int>(n), lu, pivots, &info);
+    if (n > 0) lapack::getrf(static_cast<Int>(n), static_cast<Int>(n), lu, pivots, &info);
     check_info("det: getrf", info);
     const Product product = product_of(lu, pivots, n);
     if (!product.finite()) return beyond.push_back(i);

@@ -43,10 +43,16 @@ void zgesvd_(const char* jobu, const char* jobvt, const Int* m, const Int* n, Co
 }
 #endif
 
-inline void getrf(Int n, Complex64* a, Int* ipiv, Int* info) { cgetrf_(&n, &n, a, &n, ipiv, info); }
+inline void getrf(Int m, Int n, Complex64* a, Int* ipiv, Int* info) { cgetrf_(&m, &n, a, &m, ipiv, info); }
 inline void getrs(Int n, Int nrhs, const Complex64* a, const Int* ipiv, Complex64* b, Int* info) {
   const char trans = 'N';
   cgetrs_(&trans, &n, &nrhs, a, &n, ipiv, b, &n, info);
+}
+// op(a) x = b in b's place, for a triangle of the row-major a.
+inline void trsm(CBLAS_UPLO uplo, CBLAS_TRANSPOSE trans, CBLAS_DIAG diag, Int n, Int nrhs, const Complex64* a,
+                 Complex64* b) {
+  const Complex64 one{1};
+  cblas_ctrsm(CblasRowMajor, CblasLeft, uplo, trans, diag, n, nrhs, &one, a, n, b, nrhs);
 }
 inline void potrf(char uplo, Int n, Complex64* a, Int* info) { cpotrf_(&uplo, &n, a, &n, info); }
 inline void gelqf(Int m, Int n, Complex64* a, Complex64* tau, Complex64* work, Int lwork, Int* info) {
@@ -72,10 +78,16 @@ inline void gemm(Int m, Int n, Int k, const Complex64* a, const Complex64* b, Co
   const Complex64 zero{0};
   cblas_cgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, &one, a, k, b, n, &zero, c, n);
 }
-inline void getrf(Int n, Complex128* a, Int* ipiv, Int* info) { zgetrf_(&n, &n, a, &n, ipiv, info); }
+inline void getrf(Int m, Int n, Complex128* a, Int* ipiv, Int* info) { zgetrf_(&m, &n, a, &m, ipiv, info); }
 inline void getrs(Int n, Int nrhs, const Complex128* a, const Int* ipiv, Complex128* b, Int* info) {
   const char trans = 'N';
   zgetrs_(&trans, &n, &nrhs, a, &n, ipiv, b, &n, info);
+}
+// op(a) x = b in b's place, for a triangle of the row-major a.
+inline void trsm(CBLAS_UPLO uplo, CBLAS_TRANSPOSE trans, CBLAS_DIAG diag, Int n, Int nrhs, const Complex128* a,
+                 Complex128* b) {
+  const Complex128 one{1};
+  cblas_ztrsm(CblasRowMajor, CblasLeft, uplo, trans, diag, n, nrhs, &one, a, n, b, nrhs);
 }
 inline void potrf(char uplo, Int n, Complex128* a, Int* info) { zpotrf_(&uplo, &n, a, &n, info); }
 inline void gelqf(Int m, Int n, Complex128* a, Complex128* tau, Complex128* work, Int lwork, Int* info) {

@@ -31,7 +31,7 @@ class Solver {
     const bool finite = all_finite(lu_, static_cast<std::size_t>(n_ * n_));
     if (!load_b(columns_) || !finite) return Outcome::NotFinite;
     Int info = 0;
-    lapack::getrf(static_cast<Int>(n_), lu_, pivots_, &info);
+    lapack::getrf(static_cast<Int>(n_), static_cast<Int>(n_), lu_, pivots_, &info);
     check_info("solve: getrf", info);
     if (info > 0) return Outcome::Singular;
     lapack::getrs(static_cast<Int>(n_), static_cast<Int>(nrhs_), lu_, pivots_, columns_, &info);

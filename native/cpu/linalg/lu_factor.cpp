@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "cpu/complex/lapack.h"
 #include "cpu/linalg/equilibration.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
@@ -50,15 +51,7 @@ class Lu {
 
   // Whether the factors can be held in the type.
   [[nodiscard]] bool compute(std::int64_t i) {
-    const bool tiny = has_tiny(lu_, m_ * n_);
-    eliminate();
-    if (!all_finite(lu_, count()) || loses_digits(tiny)) {
-      if (!load(i)) return false;  // written to meanwhile
-      const std::vector<int> exponents = scale_columns();
-      eliminate();
-      scale_back(exponents);
-      if (!all_finite(lu_, count())) return false;
-    }
+    if (!eliminate_scaled(i)) return false;
     transpose(lu_, n_, m_, elements<T>(args_.lu) + i * m_ * n_);
     write_pivots(i);
     return true;
@@ -66,6 +59,22 @@ class Lu {
 
  private:
   [[nodiscard]] std::size_t count() const { return static_cast<std::size_t>(m_ * n_); }
+
+  // Complex numbers are not scaled, as in cpu/complex.
+  [[nodiscard]] bool eliminate_scaled(std::int64_t i) {
+    if constexpr (kIsComplex<T>) {
+      eliminate();
+    } else {
+      const bool tiny = has_tiny(lu_, m_ * n_);
+      eliminate();
+      if (all_finite(lu_, count()) && !loses_digits(tiny)) return true;
+      if (!load(i)) return false;  // written to meanwhile
+      const std::vector<int> exponents = scale_columns();
+      eliminate();
+      scale_back(exponents);
+    }
+    return all_finite(lu_, count());
+  }
 
   // What is singular goes on to the end.
   void eliminate() {
@@ -135,7 +144,7 @@ void lu_batch(Lane& lane, const LuFactorArgs& args) {
 
 void lu_factor(Lane& lane, const LuFactorArgs& args) {
   check_lapack_size("luFactor", args.m, args.n);
-  with_blas(args.type, [&](auto element) { lu_batch<decltype(element)>(lane, args); });
+  with_blas_field(args.type, [&](auto element) { lu_batch<decltype(element)>(lane, args); });
 }
 
 }  // namespace tensorlane::cpu

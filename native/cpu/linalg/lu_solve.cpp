@@ -46,7 +46,7 @@ void solve_batch(const LuSolveArgs& args) {
 }  // namespace
 
 void lu_solve(Lane& /*lane*/, const LuSolveArgs& args) {
-  with_blas(args.type, [&](auto element) { solve_batch<decltype(element)>(args); });
+  with_blas_field(args.type, [&](auto element) { solve_batch<decltype(element)>(args); });
 }
 
 }  // namespace tensorlane::cpu

@@ -9,6 +9,7 @@
 #include "core/batch_dims.h"
 #include "core/error.h"
 #include "cpu/complex/operations.h"
+#include "cpu/linalg/integer_matmul.h"
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/operation.h"
 #include "cpu/operations.h"
@@ -92,6 +93,7 @@ void matmul_batch(const MatmulArgs& args) {
 
 void matmul(Lane& /*lane*/, const MatmulArgs& args) {
   if (is_complex(args.type)) return complex::matmul(args);
+  if (!is_float(args.type)) return integer_matmul(args);
   if (small::takes_product(args.m, args.k, args.n)) {
     with_float(args.type, [&](auto element) { small_products<decltype(element)>(args); });
     return;

@@ -64,6 +64,13 @@ void with_blas(DType type, Operation operation, unsigned most_cores = BlasShare:
   with_float(type, operation);
 }
 
+// The same for complex types, too.
+template <typename Operation>
+void with_blas_field(DType type, Operation operation) {
+  const BlasShare share(BlasShare::kAllCores);
+  with_field(type, operation);
+}
+
 // The matrices of a batch that are LAPACK's: all of them, or those that kernels for small matrices have left undone.
 class Indices {
  public:

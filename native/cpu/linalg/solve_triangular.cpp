@@ -36,7 +36,7 @@ void solve_batch(const SolveTriangularArgs& args) {
 }  // namespace
 
 void solve_triangular(Lane& /*lane*/, const SolveTriangularArgs& args) {
-  with_blas(args.type, [&](auto element) { solve_batch<decltype(element)>(args); });
+  with_blas_field(args.type, [&](auto element) { solve_batch<decltype(element)>(args); });
 }
 
 }  // namespace tensorlane::cpu

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/batch_dims.h"
+#include "cpu/complex/lapack.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
 #include "cpu/linalg/operation.h"
@@ -49,7 +50,7 @@ void substitute_by_division(Triangle triangle, std::int64_t n, std::int64_t nrhs
 template <typename T>
 [[nodiscard]] bool has_zero_on_diagonal(const T* a, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) {
-    if (a[i * (n + 1)] == 0) return true;
+    if (a[i * (n + 1)] == T{0}) return true;
   }
   return false;
 }

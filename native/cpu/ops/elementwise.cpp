@@ -2,6 +2,7 @@
 // compiler makes vectors of each of these loops.
 #include <array>
 #include <cmath>
+#include <complex>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -15,6 +16,11 @@
 
 namespace tensorlane::cpu {
 namespace {
+
+// Which operations there are of complex numbers: they have no order.
+template <typename Operation>
+inline constexpr bool kOrders =
+    std::is_same_v<Operation, arithmetic::Less> || std::is_same_v<Operation, arithmetic::LessEqual>;
 
 template <typename Operation>
 void with_number(DType type, Operation operation) {
@@ -86,11 +92,27 @@ void binary_of(const BinaryArgs& args, Operation operation, bool swapped) {
   });
 }
 
-template <typename T, typename Function>
+template <typename T, typename R = T, typename Function>
 void map(const UnaryArgs& args, Function function) {
   const T* from = elements<const T>(args.a);
-  T* to = elements<T>(args.result);
+  R* to = elements<R>(args.result);
   for (std::int64_t i = 0; i < args.count; ++i) to[i] = function(from[i]);
+}
+
+void complex_unary(const UnaryArgs& args) {
+  with_field(args.type, [&](auto zero) {
+    using T = decltype(zero);
+    switch (args.op) {
+      case UnaryOp::Exp:
+        return map<T>(args, [](const T& value) { return std::exp(value); });
+      case UnaryOp::Log:
+        return map<T>(args, [](const T& value) { return std::log(value); });
+      case UnaryOp::Sqrt:
+        return map<T>(args, [](const T& value) { return std::sqrt(value); });
+      case UnaryOp::Abs:
+        return map<T, Real<T>>(args, [](const T& value) { return std::abs(value); });
+    }
+  });
 }
 
 template <typename T>
@@ -121,6 +143,15 @@ void where_of(const WhereArgs& args) {
 }  // namespace
 
 void binary(Lane& /*lane*/, const BinaryArgs& args) {
+  if (is_complex(args.type)) {
+    with_field(args.type, [&](auto zero) {
+      using T = decltype(zero);
+      arithmetic::with_operation(args.op, [&](auto operation, bool swapped) {
+        if constexpr (kIsComplex<T> && !kOrders<decltype(operation)>) binary_of<T>(args, operation, swapped);
+      });
+    });
+    return;
+  }
   with_number(args.type, [&](auto zero) {
     using T = decltype(zero);
     arithmetic::with_operation(args.op, [&](auto operation, bool swapped) {
@@ -133,6 +164,7 @@ void binary(Lane& /*lane*/, const BinaryArgs& args) {
 }
 
 void unary(Lane& /*lane*/, const UnaryArgs& args) {
+  if (is_complex(args.type)) return complex_unary(args);
   if (args.op == UnaryOp::Abs) {
     with_number(args.type, [&](auto zero) {
       using T = decltype(zero);

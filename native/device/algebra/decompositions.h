@@ -133,7 +133,7 @@ struct LuFactorArgs {
 
   void read(Request& request) {
     wants_permutation = request.flag("permutation");
-    read_matrices(request, *this);
+    read_matrices(request, *this, Elements::RealOrComplex);
     request.result(lu, checked_bytes(type, {batch, m, n}));
     request.result(pivots, checked_bytes(DType::Int32, {batch, std::min(m, n)}));
     if (wants_permutation) request.result(permutation, checked_bytes(DType::Int32, {batch, m}));

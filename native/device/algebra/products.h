@@ -9,7 +9,26 @@
 
 namespace tensorlane {
 
+// float32, float64, complex numbers of these, or integers of 8 to 64 bits and bools. Errors: DType.
+inline DType product_type(const Request& request) {
+  switch (const DType type = request.type()) {
+    case DType::Int8:
+    case DType::Int16:
+    case DType::Int32:
+    case DType::Int64:
+    case DType::UInt8:
+    case DType::UInt16:
+    case DType::UInt32:
+    case DType::UInt64:
+    case DType::Bool:
+      return type;
+    default:
+      return request.number_type();
+  }
+}
+
 // For each index of `batch_dims`: c (m x n) = a (m x k) times b (k x n). A stride counts matrices, and 0 broadcasts.
+// Signed integers wrap; of bools a sum is whether one of them is true.
 struct MatmulArgs {
   DType type{};
   std::int64_t m = 0, k = 0, n = 0;
@@ -20,7 +39,7 @@ struct MatmulArgs {
   [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(std::min({m, k, n})); }
 
   void read(Request& request) {
-    type = request.number_type();
+    type = product_type(request);
     m = request.size("m");
     k = request.size("k");
     n = request.size("n");

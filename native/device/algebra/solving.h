@@ -50,7 +50,7 @@ struct LuSolveArgs {
   [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(std::min(n, nrhs)); }
 
   void read(Request& request) {
-    type = request.float_type();
+    type = request.number_type();
     transposed = request.flag("transposed");
     n = request.size("n");
     nrhs = request.size("nrhs");
@@ -72,7 +72,7 @@ struct SolveTriangularArgs {
   [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(std::min(n, nrhs)); }
 
   void read(Request& request) {
-    type = request.float_type();
+    type = request.number_type();
     lower = request.flag("lower");
     transposed = request.flag("transposed");
     unit = request.flag("unit");

@@ -18,7 +18,14 @@ inline DType number_type(const Request& request) {
   throw Error(Code::DType, "expected float32, float64, int32 or int64, not " + std::string(dtype_name(type)));
 }
 
-// Both operands of one type; comparisons give bools. Errors: DType for the quotient of integers.
+// The same, and complex64 and complex128. Errors: DType.
+inline DType arithmetic_type(const Request& request) {
+  const DType type = request.type();
+  return is_complex(type) ? type : number_type(request);
+}
+
+// Both operands of one type; comparisons give bools. Errors: DType for the quotient of integers, and for the order of complex numbers,
+// which have none.
 struct BinaryArgs {
   DType type{};
   BinaryOp op{};
@@ -29,7 +36,8 @@ struct BinaryArgs {
 
   void read(Request& request) {
     op = request.choice<BinaryOp>("op");
-    type = op == BinaryOp::Div ? request.float_type() : number_type(request);
+    type = op == BinaryOp::Div ? request.number_type() : arithmetic_type(request);
+    if (orders(op) && is_complex(type)) throw Error(Code::DType, "complex numbers have no order");
     walk.read(request, {"aStrides", "bStrides"});
     request.operand(a, "a", checked_bytes(type, {walk.counts[0]}));
     request.operand(b, "b", checked_bytes(type, {walk.counts[1]}));
@@ -37,20 +45,21 @@ struct BinaryArgs {
   }
 };
 
-// Errors: DType for other functions of integers than the absolute value.
+// The absolute values of complex numbers are real. Errors: DType for other functions of integers than the absolute value.
 struct UnaryArgs {
   DType type{};
   UnaryOp op{};
   std::int64_t count = 0;
   Operand a, result;
 
+  [[nodiscard]] DType result_type() const { return op == UnaryOp::Abs ? real_of(type) : type; }
+
   void read(Request& request) {
     op = request.choice<UnaryOp>("op");
-    type = op == UnaryOp::Abs ? number_type(request) : request.float_type();
+    type = op == UnaryOp::Abs ? arithmetic_type(request) : request.number_type();
     count = request.size("count");
-    const std::size_t bytes = checked_bytes(type, {count});
-    request.operand(a, "a", bytes);
-    request.result(result, bytes);
+    request.operand(a, "a", checked_bytes(type, {count}));
+    request.result(result, checked_bytes(result_type(), {count}));
   }
 };
 
