@@ -1,11 +1,9 @@
-// What ONNX Runtime ends the process for, found before it runs, as nobody could catch it:
+// What ONNX Runtime ends the process for, found before it runs, as nobody could catch it. Which kernels that are, and what they need, is in
+// operator_needs.h; the runtime looks at ranks as it loads a model, as far as it knows them then: not those of inputs that are declared
+// without a shape, nor what a Squeeze without axes leaves.
 //
-// 1. Kernels that index a shape by more dimensions than it has (std::terminate). The runtime looks at ranks as it loads a model, as far
-//    as it knows them then: not those of inputs that are declared without a shape, nor what a Squeeze without axes leaves.
-// 2. Kernels that divide by the elements of a value that has none, or read the first of them.
-//
-// So shapes are followed through the graph where a request's might be such. A rank that stays unknown is let through; a value that may have
-// no elements is not.
+// So shapes are followed through the graph where a request's might be such. A rank or size that stays unknown is let through; a value that
+// may have no elements is not, where a kernel takes none such anywhere.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +18,9 @@
 
 namespace tensorlane {
 
+// The same, if loading it does not end the process. Errors: Model.
+const ModelSource& loadable(const ModelSource& source);
+
 class ShapeGuard {
  public:
   // Where the graph cannot be read nothing is looked at.
@@ -32,8 +33,9 @@ class ShapeGuard {
   void look_at(std::span<const InputParts> inputs, std::span<const ValueInfo> infos, bool has_empty) const;
 
   std::shared_ptr<const graph::ModelGraph> graph_;  // null: no request needs to be looked at
-  bool ranks_known_ = true;                         // as the model is loaded
-  std::vector<const graph::Node*> need_elements_;   // wherever in the graph they are
+  bool settled_ = true;        // as the model is loaded: ranks, and sizes that have to fit each other
+  bool sizes_matter_ = false;  // some of size 0 will not do
+  std::vector<const graph::Node*> need_elements_;  // wherever in the graph they are
   std::mutex mutex_;
   std::set<std::vector<std::int64_t>> right_;  // guarded by mutex_; dims of requests that were found right
 };
