@@ -1,26 +1,19 @@
-#include <cmath>
+#include <climits>
 #include <cstdint>
 
 #include "cuda/kernels/grid.h"
 #include "cuda/kernels/warp.h"
 #include "cuda/linalg/equilibration.h"
+#include "cuda/linalg/exponents.h"
+#include "cuda/linalg/far_apart.h"
 #include "cuda/runtime/launch.h"
 
 namespace tensorlane::cuda {
 namespace {
 
-// A row or column of zeros alone has this exponent at first, all bytes of which are the same.
-constexpr int kNoneByte = 0x80;
-constexpr int kNone = static_cast<int>(0x80808080U);
-
 // Up to this size a group of threads, or a block, finds the exponents itself; those of larger ones are found by many.
 constexpr std::int64_t kByOneGroup = 128;
 constexpr unsigned kTile = 64;  // rows that a block looks at then, and as many columns as a warp has lanes
-
-__device__ inline int exponent(float value) { return value == 0.0F ? kNone : ilogbf(value); }
-__device__ inline int exponent(double value) { return value == 0.0 ? kNone : ilogb(value); }
-__device__ inline float times_power(float value, int power) { return scalbnf(value, power); }
-__device__ inline double times_power(double value, int power) { return scalbn(value, power); }
 
 // Whether elements of this size may stay: the products of two, and their quotients, are far from the type's ends.
 template <typename T>
@@ -28,8 +21,6 @@ __device__ bool is_moderate(int exponent) {
   constexpr int kMost = sizeof(T) == 4 ? 32 : 256;
   return exponent == kNone || (exponent >= -kMost && exponent <= kMost);
 }
-
-__device__ inline int larger(int a, int b) { return a > b ? a : b; }
 
 // A warp reads a piece of a row at a time.
 template <typename T>
@@ -122,15 +113,22 @@ __global__ void __launch_bounds__(kBlock)
     T* b = all + v * n;
     const int* rows = all_rows + v / nrhs * matrix_step * n;
     int largest = kNone;
+    int smallest = INT_MAX;
+    bool scales = false;
     for (std::int64_t i = threadIdx.x; i < end; i += lanes) {
+      scales = scales || rows[i] != 0;
       const int one = exponent(b[i]);
-      if (one != kNone) largest = larger(largest, one - rows[i]);
+      if (one == kNone) continue;
+      largest = larger(largest, one - rows[i]);
+      smallest = smaller(smallest, one - rows[i]);
     }
     for (unsigned distance = lanes / 2; distance > 0; distance /= 2) {
       largest = larger(largest, __shfl_xor_sync(kAllLanes, largest, static_cast<int>(distance)));
+      smallest = smaller(smallest, __shfl_xor_sync(kAllLanes, smallest, static_cast<int>(distance)));
     }
-    const int own = is_moderate<T>(largest) ? 0 : largest;
-    for (std::int64_t i = threadIdx.x; i < end; i += lanes) {
+    int own = is_moderate<T>(largest) ? 0 : largest;
+    if (any_of_group(scales || own != 0, lanes) && largest != kNone && smallest < largest - kPart<T>) own = kFarApart;
+    for (std::int64_t i = threadIdx.x; own != kFarApart && i < end; i += lanes) {
       const int power = rows[i] + own;
       if (power != 0) b[i] = times_power(b[i], -power);
     }
@@ -146,6 +144,7 @@ __global__ void __launch_bounds__(kBlock)
   for (std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; at < vectors * n;
        at += step) {
     const std::int64_t v = at / n;
+    if (exponents[v] == kFarApart) continue;
     const int power = exponents[v] - columns[v / nrhs * matrix_step * n + at % n];
     if (power != 0) x[at] = times_power(x[at], power);
   }

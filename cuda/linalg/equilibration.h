@@ -4,7 +4,7 @@
 // it is. All is decided on the device: the host waits for nothing.
 //
 // Where none is needed, that costs one kernel that reads the matrix (twice, while it is in a cache) for up to 128 rows, and a
-// memset and two kernels that read it once above; it is neither copied nor written. solve has two more, which read its right
+// memset and two kernels that read it once above; it is neither copied nor written. solve has three more, which read its right
 // sides and the exponents, inv one, which reads exponents.
 #pragma once
 
@@ -24,10 +24,11 @@ class Equilibration {
   Equilibration(CudaLane& lane, DType type, std::int64_t n, std::int64_t count, void* a);
 
   // `vectors` packed right-hand sides, `nrhs` to a system; system i is of the matrix first + i * step (0 or 1). Each is
-  // scaled as the matrix' rows are, and by a power of two of its own, which goes to exponents[vector].
+  // scaled as the matrix' rows are, and by a power of two of its own, which goes to exponents[vector]. Where its elements would
+  // then be too far apart, it is left as it is, and kFarApart goes there (far_apart.h).
   void scale_right_sides(std::int64_t first, std::int64_t step, std::int64_t nrhs, std::int64_t vectors, void* b,
                          int* exponents) const;
-  // What was solved for them, to the solutions.
+  // What was solved for them, to the solutions. Those that are far apart are left alone.
   void scale_solutions(std::int64_t first, std::int64_t step, std::int64_t nrhs, std::int64_t vectors,
                        const int* exponents, void* x) const;
   // The inverses of the scaled matrices, row-major, to those of the matrices.
@@ -36,10 +37,11 @@ class Equilibration {
   // By which power of two each determinant became smaller.
   [[nodiscard]] const int* of_determinants() const noexcept { return rows() + 2 * count_ * n_; }
 
- private:
+  // The exponents, n a matrix.
   [[nodiscard]] int* rows() const noexcept { return exponents_.as<int>(); }
   [[nodiscard]] int* columns() const noexcept { return rows() + count_ * n_; }
 
+ private:
   cudaStream_t stream_;
   DType type_;
   std::int64_t n_, count_;

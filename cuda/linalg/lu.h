@@ -26,6 +26,8 @@ class LuFactors {
   // All inverses, packed and by columns: what solves A X = 1.
   void invert(void* inverses) const;
 
+  // L and U, where the matrices were.
+  [[nodiscard]] const void* factors() const noexcept { return a_; }
   // 1-based, min(m, n) a matrix.
   [[nodiscard]] const void* pivots() const noexcept { return pivots_.as(); }
   [[nodiscard]] std::size_t pivot_bytes() const noexcept { return batched_ ? sizeof(int) : sizeof(std::int64_t); }

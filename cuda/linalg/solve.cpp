@@ -13,6 +13,7 @@
 #include "cuda/linalg/batch_walk.h"
 #include "cuda/linalg/common.h"
 #include "cuda/linalg/equilibration.h"
+#include "cuda/linalg/far_apart.h"
 #include "cuda/linalg/linalg.h"
 #include "cuda/linalg/lu.h"
 #include "cuda/linalg/systems.h"
@@ -48,9 +49,11 @@ struct Factors {
 void solve_items(CudaLane& lane, const SolveArgs& args, const BatchWalk& walk, const Chunk& chunk,
                  const Factors& factors, void* b) {
   const Temporary exponents = lane.temporary(static_cast<std::size_t>(chunk.count * args.nrhs) * sizeof(int));
+  const auto right_of = [&](std::int64_t item) { return at(args.type, b, (item - chunk.first) * args.n * args.nrhs); };
+  const auto exponents_of = [&](std::int64_t item) { return exponents.as<int>() + (item - chunk.first) * args.nrhs; };
   const auto solve_run = [&](std::int64_t item, std::int64_t size, std::int64_t a, std::int64_t a_step) {
-    void* right = at(args.type, b, (item - chunk.first) * args.n * args.nrhs);
-    int* own = exponents.as<int>() + (item - chunk.first) * args.nrhs;
+    void* right = right_of(item);
+    int* own = exponents_of(item);
     const std::int64_t vectors = size * args.nrhs;
     factors.scaled.scale_right_sides(a, a_step, args.nrhs, vectors, right, own);
     if (a_step == 0) {
@@ -60,13 +63,23 @@ void solve_items(CudaLane& lane, const SolveArgs& args, const BatchWalk& walk, c
     }
     factors.scaled.scale_solutions(a, a_step, args.nrhs, vectors, own, right);
   };
+  const std::int64_t a_step = walk.a_step() == 0 ? 0 : 1;  // a contiguous operand advances by one
   if (walk.a_is_item()) {
     solve_run(chunk.first, chunk.count, 0, 1);
-    return;
+  } else {
+    walk.for_each_run(
+        chunk.first, chunk.count,
+        [&](std::int64_t item, std::int64_t size, std::int64_t a, std::int64_t) { solve_run(item, size, a, a_step); });
   }
-  walk.for_each_run(chunk.first, chunk.count, [&](std::int64_t item, std::int64_t size, std::int64_t a, std::int64_t) {
-    solve_run(item, size, a, walk.a_step() == 0 ? 0 : 1);  // a contiguous operand advances by one
-  });
+  // From the right-hand sides as they were given.
+  walk.for_each_run(
+      chunk.first, chunk.count, [&](std::int64_t item, std::int64_t size, std::int64_t a, std::int64_t from) {
+        const std::int64_t first = walk.a_is_item() ? item - chunk.first : a;
+        const std::int64_t right = walk.b_is_item() ? item - chunk.first : from;
+        solve_far_apart(lane, args.type, args.n, factors.scaled, factors.lu, first, walk.a_is_item() ? 1 : a_step,
+                        {at(args.type, chunk.inputs[1], right * args.n * args.nrhs), walk.b_step()}, args.nrhs,
+                        size * args.nrhs, exponents_of(item), right_of(item));
+      });
 }
 
 }  // namespace
