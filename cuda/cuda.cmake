@@ -99,7 +99,7 @@ endfunction()
 
 find_path(DOCTEST_INCLUDE doctest/doctest.h)
 if(DOCTEST_INCLUDE)
-  file(GLOB kernel_tests CONFIGURE_DEPENDS ${root}/test/emulation/tests/kernels/*_test.cpp)
+  file(GLOB kernel_tests CONFIGURE_DEPENDS ${root}/test/emulation/tests/kernels/*.cpp)
   add_gpu_program(kernel_tests tests ${root}/test/gpu/main.cpp ${kernel_tests})
   include(${root}/test/conformance/conformance.cmake)
   add_gpu_program(conformance_tests tests ${root}/test/gpu/main.cpp)

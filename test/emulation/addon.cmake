@@ -16,7 +16,7 @@ endforeach()
 add_custom_target(emulation DEPENDS tensorlane_emulated emulation_control emulated_cuda_libraries emulated_provider)
 
 find_path(DOCTEST_INCLUDE doctest/doctest.h)
-file(GLOB kernel_tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/tests/kernels/*_test.cpp)
+file(GLOB kernel_tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/tests/kernels/*.cpp)
 include(${CMAKE_CURRENT_LIST_DIR}/../conformance/conformance.cmake)
 add_executable(kernel_tests ${CMAKE_CURRENT_LIST_DIR}/../gpu/main.cpp ${kernel_tests})
 add_executable(conformance_tests ${CMAKE_CURRENT_LIST_DIR}/../gpu/main.cpp)

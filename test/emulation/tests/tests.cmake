@@ -20,6 +20,8 @@ test_program(emulation_tests ${emulation_sources})
 # They speak of their models and runs in the same words, so they are never compiled as one.
 file(GLOB model_tests ${emulation_tests_root}/onnx/*.cpp)
 set_source_files_properties(${model_tests} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+set_source_files_properties(${emulation_tests_root}/kernels/descending_order.cpp PROPERTIES
+  COMPILE_OPTIONS -O2 SKIP_PRECOMPILE_HEADERS ON SKIP_UNITY_BUILD_INCLUSION ON)
 add_conformance(emulation_tests cuda)
 emulation_program(emulation_tests)
 target_precompile_headers(emulation_tests PRIVATE

@@ -1,9 +1,9 @@
 #include "cuda/kernels/top_k.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "core/error.h"
+#include "descending_order.h"
 #include "kernel_test.h"
 
 namespace tensorlane::test {
@@ -26,11 +26,7 @@ void check_top_k(const Stream& stream, const std::vector<T>& from, std::int64_t 
   std::vector<std::int64_t> expected_indices;
   for (std::int64_t i = 0; i < rows; ++i) {
     const T* row = from.data() + i * columns;
-    std::vector<std::int64_t> order(static_cast<std::size_t>(columns));
-    std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
-      return row[a] > row[b] || (std::isnan(row[a]) && !std::isnan(row[b]));
-    });
+    const std::vector<std::int64_t> order = descending_order(row, columns);
     for (std::int64_t j = 0; j < k; ++j) {
       expected_indices.push_back(order[static_cast<std::size_t>(j)]);
       expected_values.push_back(row[order[static_cast<std::size_t>(j)]]);
