@@ -36,8 +36,10 @@ void require(const graph::Node& node, Facts inputs) {
       const std::string to = need.most == need.least       ? ""
                              : need.most == Need::kAnyRank ? " or more"
                                                            : " to " + std::to_string(need.most);
-      refuse(value + std::to_string(sizes.size()) + " dimensions, and the model's node " + name_of(node) + " takes " +
-             std::to_string(need.least) + to + " there");
+      std::string text = value + std::to_string(sizes.size());
+      text.append(" dimensions, and the model's node ").append(name_of(node)).append(" takes ");
+      text.append(std::to_string(need.least)).append(to).append(" there");
+      refuse(text);
     }
     for (std::size_t axis = 0; axis < sizes.size(); ++axis) {
       if (!need.is_of_size(axis) || !sizes[axis].is_number() || sizes[axis].number() > 0) continue;
