@@ -16,20 +16,19 @@ import {
 } from '../runtime/out.js';
 import { realOf } from '../runtime/promotion.js';
 import type { Runner, Settings } from '../runtime/runner.js';
-import { compose } from '../runtime/steps.js';
+import { compose, runAs } from '../runtime/steps.js';
 import type { Shape } from '../runtime/storage.js';
-import { isComplex } from '../tensor/dtypes.js';
 import { diagonalOf } from './axes.js';
 import { checkSystem } from './lu.js';
 import {
   broadcast,
+  checkFactors,
   checkField,
   checkFieldMatrices,
   checkFieldSquare,
   commonField,
   type ProductOf,
   type ProductType,
-  productTypeOf,
   type SolutionOf,
 } from './matrices.js';
 import { type Pca, type PcaOptions, pcaOf } from './pca.js';
@@ -178,9 +177,7 @@ export class LinearAlgebra extends SingularValueOperations {
   ): Promise<ProductOf<A, B>> {
     checkOptions(options, 'matmul', matmulNames);
     const tf32 = flag('matmul: tf32', options.tf32, false);
-    const left = checkField(a, 'matmul: a', 1);
-    const right = checkField(b, 'matmul: b', 1);
-    const type = productTypeOf([left, right]);
+    const { left, right, type } = checkFactors(a, b, 'matmul', 1);
     const aDims = left.dims.length === 1 ? [1, ...left.dims] : left.dims;
     const bDims = right.dims.length === 1 ? [...right.dims, 1] : right.dims;
     const m = aDims.at(-2)!;
@@ -300,15 +297,7 @@ export class LinearAlgebra extends SingularValueOperations {
     options: Placed,
   ): Promise<Operand[]> {
     const { type } = settings;
-    const names = Object.keys(operands);
-    // What becomes complex does so in steps of its own.
-    if (isComplex(type) && names.some((one) => operands[one]!.type !== type)) {
-      return compose(this.#runner, name, options, Object.values(operands), type, (steps, ...taken) => {
-        const named = Object.fromEntries(names.map((one, i) => [one, taken[i]!]));
-        return steps.run({ name, operands: named, settings, results });
-      });
-    }
-    return this.#runner.run(name, operands, settings, results, options, { a: type, b: type });
+    return runAs(this.#runner, name, { name, operands, settings, results }, options, { a: type, b: type });
   }
 
   /** An operation from square matrices to one as large of each. */

@@ -7,7 +7,7 @@ import { checkOperand, type MatrixOperand, type Operand, type ResultAs, type Res
 import { checkOptions } from '../runtime/options.js';
 import { type Placed, placed, placedByName, type ResultOptions, type ResultsOptions } from '../runtime/out.js';
 import type { Runner, Settings } from '../runtime/runner.js';
-import { compose, type Steps } from '../runtime/steps.js';
+import { compose, runAs, type Steps } from '../runtime/steps.js';
 import type { Shape } from '../runtime/storage.js';
 import { isComplex } from '../tensor/dtypes.js';
 import { hostTensor } from '../tensor/tensor.js';
@@ -197,14 +197,17 @@ export class LuOperations extends MatrixFunctions {
   ): Promise<Operand> {
     const { type } = request;
     const types = { a: type, b: type, pivots: 'int32' } as const;
-    if (!isComplex(type)) return (await this.#runner.run(name, operands, request, [result], to, types))[0]!;
+    if (form !== 'C' || !isComplex(type)) {
+      const step = { name, operands, settings: request, results: [result] };
+      return (await runAs(this.#runner, name, step, to, types))[0]!;
+    }
     const names = Object.keys(operands) as (keyof typeof types)[];
-    const [x] = await compose(this.#runner, name, to, Object.values(operands), undefined, async (steps, ...given) => {
-      const taken = await Promise.all(given.map((one, i) => steps.cast(one, types[names[i]!])));
+    const wanted = names.map((one) => types[one]);
+    const [x] = await compose(this.#runner, name, to, Object.values(operands), wanted, async (steps, ...taken) => {
       const named: Record<string, Operand> = Object.fromEntries(names.map((one, i) => [one, taken[i]!]));
-      if (form === 'C') named.b = await steps.conjugate(named.b!);
+      named.b = await steps.conjugate(named.b!);
       const [found] = await steps.run({ name, operands: named, settings: request, results: [result] });
-      return [form === 'C' ? await steps.conjugate(found!) : found!];
+      return [await steps.conjugate(found!)];
     });
     return x!;
   }

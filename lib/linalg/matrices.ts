@@ -103,6 +103,13 @@ export type SolutionOf<A extends MatrixOperand, B extends MatrixOperand> = Resul
 /** What products may be of: integers are exact, but wrap. */
 export type ProductType = FieldType | IntegerType;
 
+/** Two of at least so many dimensions, and the type of their product. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
+export function checkFactors(a: unknown, b: unknown, what: string, rank: number) {
+  const left = checkField(a, `${what}: a`, rank);
+  const right = checkField(b, `${what}: b`, rank);
+  return { left, right, type: productTypeOf([left, right]) };
+}
+
 /**
  * The type of a product, as numpy.matmul has it: of integers alone an integer, or bool; where one is float32, float32 with others that it
  * holds exactly (integers of up to 16 bits), else float64; complex where one is.

@@ -3,7 +3,7 @@
 import { namesOf, requiredWholeNumber, wholeNumber, wrong } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { placeOfAxis, placesOfAxes } from '../runtime/axes.js';
-import { broadcastDims } from '../runtime/broadcast.js';
+import { broadcastDims, withRank } from '../runtime/broadcast.js';
 import { checkOperand, type FloatOf, type MatrixOperand, type Operand, type ResultAs } from '../runtime/operands.js';
 import { checkOptions } from '../runtime/options.js';
 import { placed, type ResultOptions, resultNames } from '../runtime/out.js';
@@ -14,7 +14,7 @@ import { elementCount, hostTensor, product } from '../tensor/tensor.js';
 import { diagonalOf, toBack, toFront } from './axes.js';
 import { contractPair } from './contraction.js';
 import { einsumOf } from './einsum.js';
-import { checkField, checkFieldSquare, type ProductOf, productTypeOf } from './matrices.js';
+import { checkFactors, checkField, checkFieldSquare, type ProductOf, productTypeOf } from './matrices.js';
 import { cheapestOrder, type Order } from './multi-dot.js';
 import { NormOperations } from './norms.js';
 
@@ -94,7 +94,7 @@ export class ProductOperations extends NormOperations {
     options: ResultOptions = {},
   ): Promise<ProductOf<A, B>> {
     checkOptions(options, 'outer', resultNames);
-    const { left, right, type } = checkNumbers(a, b, 'outer');
+    const { left, right, type } = checkFactors(a, b, 'outer', 0);
     for (const { dims } of [left, right]) {
       if (dims.length === 1) continue;
       throw new TensorlaneError('ERR_SHAPE', `outer: expected vectors, got dims [${dims.join(', ')}]`);
@@ -120,10 +120,11 @@ export class ProductOperations extends NormOperations {
     options: ResultOptions = {},
   ): Promise<ProductOf<A, B>> {
     checkOptions(options, 'kron', resultNames);
-    const { left, right, type } = checkNumbers(a, b, 'kron');
+    const { left, right, type } = checkFactors(a, b, 'kron', 0);
     const rank = Math.max(left.dims.length, right.dims.length);
-    const [aDims, bDims] = [left, right].map(({ dims }) => [...Array(rank - dims.length).fill(1), ...dims]);
-    const dims = aDims!.map((dim, i) => dim * bDims![i]);
+    const aDims = withRank(left.dims, rank);
+    const bDims = withRank(right.dims, rank);
+    const dims = aDims.map((dim, i) => dim * bDims[i]!);
     elementCount(dims, 'kron');
     const [result] = await compose(
       this.#runner,
@@ -134,11 +135,11 @@ export class ProductOperations extends NormOperations {
       async (steps, x, y) => {
         const apart = steps.reshape(
           x!,
-          aDims!.flatMap((dim) => [dim, 1]),
+          aDims.flatMap((dim) => [dim, 1]),
         );
         const within = steps.reshape(
           y!,
-          bDims!.flatMap((dim) => [1, dim]),
+          bDims.flatMap((dim) => [1, dim]),
         );
         return [steps.reshape(await steps.multiply(apart, within), dims)];
       },
@@ -156,7 +157,7 @@ export class ProductOperations extends NormOperations {
     options: AxisOptions = {},
   ): Promise<ProductOf<A, B>> {
     const { axis = -1 } = checkOptions(options, 'cross', axisNames);
-    const { left, right, type } = checkNumbers(a, b, 'cross');
+    const { left, right, type } = checkFactors(a, b, 'cross', 0);
     const places = [left, right].map(({ dims }) => placeOfAxis(axis, dims.length, 'cross')) as [number, number];
     for (const [i, { dims }] of [left, right].entries()) {
       if (dims[places[i]!] === 3) continue;
@@ -210,9 +211,7 @@ export class ProductOperations extends NormOperations {
     options: AxisOptions = {},
   ): Promise<ProductOf<A, B>> {
     const { axis = -1 } = checkOptions(options, 'vecdot', axisNames);
-    const left = checkField(a, 'vecdot: a', 1);
-    const right = checkField(b, 'vecdot: b', 1);
-    const type = productTypeOf([left, right]);
+    const { left, right, type } = checkFactors(a, b, 'vecdot', 1);
     const places = [left, right].map(({ dims }) => placeOfAxis(axis, dims.length, 'vecdot')) as [number, number];
     const [k, inner] = [left.dims[places[0]]!, right.dims[places[1]]!];
     if (k !== inner) {
@@ -250,9 +249,7 @@ export class ProductOperations extends NormOperations {
     options: TensordotOptions = {},
   ): Promise<ProductOf<A, B>> {
     const { axes = 2 } = checkOptions(options, 'tensordot', tensordotNames);
-    const left = checkField(a, 'tensordot: a', 0);
-    const right = checkField(b, 'tensordot: b', 0);
-    const type = productTypeOf([left, right]);
+    const { left, right, type } = checkFactors(a, b, 'tensordot', 0);
     const [aAxes, bAxes] = axesOfPair(axes, left.dims.length, right.dims.length);
     for (const [i, axis] of aAxes.entries()) {
       if (left.dims[axis] === right.dims[bAxes[i]!]) continue;
@@ -409,13 +406,6 @@ function levelled(steps: Steps, operands: readonly Operand[]): Operand[] {
     const [first, ...rest] = one.dims as [number, ...number[]];
     return steps.reshape(one, [first, ...Array<number>(rank - one.dims.length).fill(1), ...rest]);
   });
-}
-
-/** Errors: ERR_ARGUMENT, ERR_DTYPE. */
-function checkNumbers(a: unknown, b: unknown, what: string) {
-  const left = checkField(a, `${what}: a`, 0);
-  const right = checkField(b, `${what}: b`, 0);
-  return { left, right, type: productTypeOf([left, right]) };
 }
 
 /** Errors: ERR_ARGUMENT, ERR_SHAPE. */

@@ -18,7 +18,7 @@ import {
   requireNumbers,
 } from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
-import { compose } from '../runtime/steps.js';
+import { runAs } from '../runtime/steps.js';
 import { isComplex, type NumericDType } from '../tensor/dtypes.js';
 import { elementCount, product } from '../tensor/tensor.js';
 import type { ComplexType } from '../tensor/types.js';
@@ -268,14 +268,8 @@ export class ElementwiseOperations {
     const operands = { a: left, b: right };
     const settings = { op, type, dims, aStrides, bStrides };
     const results = [{ type: arithmetic ? type : ('bool' as const), dims }];
-    // What becomes complex does so in a step of its own.
-    if (isComplex(type) && (left.type !== type || right.type !== type)) {
-      const [result] = await compose(this.#runner, op, options, [left, right], type, (steps, x, y) =>
-        steps.run({ name: 'binary', operands: { a: x!, b: y! }, settings, results }),
-      );
-      return result!;
-    }
-    const [result] = await this.#runner.run('binary', operands, settings, results, options, { a: type, b: type });
+    const step = { name: 'binary' as const, operands, settings, results };
+    const [result] = await runAs(this.#runner, op, step, options, { a: type, b: type });
     return result!;
   }
 

@@ -30,6 +30,11 @@ export function broadcastDims(operands: readonly (readonly number[])[], what: st
   return { dims, strides };
 }
 
+/** The same dims with ones before them, where they are fewer. */
+export function withRank(dims: readonly number[], rank: number): number[] {
+  return [...Array<number>(rank - dims.length).fill(1), ...dims];
+}
+
 function mismatch(operands: readonly (readonly number[])[], what: string): TensorlaneError {
   const lists = operands.map((dims) => `[${dims.join(', ')}]`);
   const all = `${lists.slice(0, -1).join(', ')} and ${lists.at(-1)}`;

@@ -7,7 +7,7 @@ import { bitsOf, byteSize, isComplex, type NumericArray, type NumericDType, stor
 import { arrayOfOne } from '../tensor/elements.js';
 import { hostTensor, product } from '../tensor/tensor.js';
 import type { FloatType, Tensor } from '../tensor/types.js';
-import { broadcastDims } from './broadcast.js';
+import { broadcastDims, withRank } from './broadcast.js';
 import { DeviceTensor } from './device-tensor.js';
 import type { Operand } from './operands.js';
 import { type Placed, requireFits } from './out.js';
@@ -175,9 +175,7 @@ export class ElementSteps {
     // Part by part, which a CUDA device does itself.
     if (isComplex(type) && op !== 'mul') {
       const rank = Math.max(a.dims.length, b.dims.length);
-      const parts = [a, b].map((one) =>
-        this.asReal(this.reshape(one, [...Array<number>(rank - one.dims.length).fill(1), ...one.dims])),
-      );
+      const parts = [a, b].map((one) => this.asReal(this.reshape(one, withRank(one.dims, rank))));
       return this.asComplex(await this.binary(op, parts[0]!, parts[1]!));
     }
     if (!isInteger(type) || type === 'int32' || type === 'int64') return this.binary(op, a, b);

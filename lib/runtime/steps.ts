@@ -14,29 +14,55 @@ import { ElementSteps } from './element-steps.js';
 import type { Operand } from './operands.js';
 import type { Placed } from './out.js';
 import { floatOf, realOf } from './promotion.js';
-import type { Runner } from './runner.js';
+import type { OperandTypes, Runner, Step } from './runner.js';
 
 type Binary = Operations['binary']['op'];
 
-/** `options` have been checked. The operands are taken as `type`, where one is given. */
+/** `options` have been checked. The operands are taken as `type`, where one is given, or each as its own. */
 export function compose(
   runner: Runner,
   what: string,
   options: Placed,
   operands: readonly Operand[],
-  type: NumericDType | undefined,
+  type: NumericDType | undefined | readonly (NumericDType | undefined)[],
   body: (steps: Steps, ...operands: Operand[]) => Promise<readonly Operand[]>,
 ): Promise<Operand[]> {
   return runner.compose(what, options, async (run) => {
     const steps = new Steps(run);
     try {
-      const taken = await Promise.all(operands.map((operand) => steps.take(operand, type ?? operand.type, what)));
+      const typeOf = (i: number) => (typeof type === 'object' ? type[i] : type);
+      const taken = await Promise.all(operands.map((one, i) => steps.take(one, typeOf(i) ?? one.type, what)));
       return steps.give(await steps.placeAll(await body(steps, ...taken), options.outs, what));
     } catch (reason) {
       throw named(what, reason);
     } finally {
       await steps.end();
     }
+  });
+}
+
+/**
+ * One operation whose operands are taken as `types` says. The device converts them as a part of it; only what becomes complex does so in
+ * a step of its own. `options` have been checked.
+ */
+export function runAs<K extends keyof Operations>(
+  runner: Runner,
+  what: string,
+  { name, operands, settings, results }: Step<K>,
+  options: Placed,
+  types: OperandTypes,
+): Promise<Operand[]> {
+  const names = Object.keys(operands);
+  const becomesComplex = (one: string) => {
+    const wanted = types[one];
+    return wanted !== undefined && isComplex(wanted) && operands[one]!.type !== wanted;
+  };
+  if (!names.some(becomesComplex)) return runner.run(name, operands, settings, results, options, types);
+  const given = Object.values(operands);
+  const wanted = names.map((one) => types[one]);
+  return compose(runner, what, options, given, wanted, (steps, ...taken) => {
+    const named = Object.fromEntries(names.map((one, i) => [one, taken[i]!]));
+    return steps.run({ name, operands: named, settings, results });
   });
 }
 
