@@ -14,6 +14,7 @@
 #include "binding/values/convert.h"
 #include "binding/values/pin.h"
 #include "binding/values/result_block.h"
+#include "binding/values/transfers.h"
 #include "binding/workers/device_open.h"
 #include "binding/workers/json_worker.h"
 #include "core/nvidia_driver.h"
@@ -61,6 +62,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   opt_out_of_telemetry();
   Environment::attach(env);
   const auto environment = Environment::of(env);
+  transfers::guard(env, environment->transfers);
   const Napi::Function device = DeviceObject::define(env);
   const Napi::Function model = ModelObject::define(env);
   const Napi::Function event = EventObject::define(env);

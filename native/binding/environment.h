@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "binding/end_guard.h"
+#include "binding/values/transfers.h"
 #include "core/lane.h"
 
 namespace tensorlane {
@@ -62,6 +63,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   Napi::FunctionReference event_class;
   Napi::FunctionReference buffer_class;
   Napi::FunctionReference kernel_class;
+  transfers::Functions transfers;
 
  private:
   static void call_js(Napi::Env env, Napi::Function callback, Environment* context, Completion* data);

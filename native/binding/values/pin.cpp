@@ -4,6 +4,7 @@
 
 #include "binding/environment.h"
 #include "binding/values/given.h"
+#include "binding/values/transfers.h"
 #include "core/error.h"
 
 namespace tensorlane {
@@ -57,7 +58,8 @@ View look_at(const Napi::Value& value) {
 
 // Only a plain ArrayBuffer of fixed length keeps its size for good.
 bool can_pin(const Napi::Value& buffer) {
-  return buffer.IsArrayBuffer() && !buffer.As<Napi::Object>().Get("resizable").ToBoolean();
+  if (!buffer.IsArrayBuffer() || buffer.As<Napi::Object>().Get("resizable").ToBoolean()) return false;
+  return transfers::can_hold(Environment::of(buffer.Env())->transfers, buffer.As<Napi::ArrayBuffer>());
 }
 
 }  // namespace
@@ -70,6 +72,7 @@ Pin Pin::make(const Napi::Value& value, bool copy) {
   }
   if (pin.store_ != nullptr) {
     pin.bytes_ = view.bytes;
+    pin.hold_ = transfers::Hold(view.buffer.As<Napi::ArrayBuffer>().Data());
   } else {
     pin.copy_.assign(view.bytes.begin(), view.bytes.end());
     pin.bytes_ = pin.copy_;

@@ -15,6 +15,8 @@
 #include <span>
 #include <vector>
 
+#include "binding/values/transfers.h"
+
 namespace tensorlane {
 
 class Pin {
@@ -37,7 +39,8 @@ class Pin {
   static Pin make(const Napi::Value& view, bool copy);
 
   std::span<std::byte> bytes_;
-  std::shared_ptr<void> store_;  // the backing store, or the owner of an external array's memory; or
+  std::shared_ptr<void> store_;  // the backing store, or the owner of an external array's memory,
+  transfers::Hold hold_;         // which a transfer leaves as it is; or
   std::vector<std::byte> copy_;  // the bytes themselves, or
   Napi::ObjectReference value_;  // for lib/'s buffers where V8's function is missing
 };

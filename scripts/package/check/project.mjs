@@ -37,10 +37,15 @@ export const { square } = await import(inRoot('dist', 'cli', 'doctor', 'square.j
 /** A proxy that there is not. */
 const nobody = 'http://127.0.0.1:9';
 
-/** Algebra, a model, callers that share batches, and an end by itself; prints `right`. */
+/** Algebra, also of memory that is given away before it is read, a model, callers that share batches, and an end by itself; prints `right`. */
 const body = `
   const device = await open('cpu');
   const { s } = await device.linalg.svd(tensor([[3, 0], [0, 4]]), { mode: 'values' });
+  const diagonals = [1, 2, 3, 4].map(() => new Float64Array(250 * 250).map((_, i) => (i % 251 === 0 ? 250 - i / 251 : 0)));
+  const calls = diagonals.map((data) => device.linalg.svd(tensor(data, [250, 250]), { mode: 'values' }));
+  for (const { buffer } of diagonals) buffer.transfer?.(99);
+  const others = diagonals.map(() => new Float64Array(250 * 250).fill(7));
+  const given = (await Promise.all(calls)).every(({ s }) => s.data.every((value, i) => value === 250 - i));
   const model = await device.loadModel(Buffer.from('${square}', 'base64'), { batching: { maxBatchSize: 8 } });
   const rows = Array.from({ length: 40 }, (_, i) => i);
   const results = await Promise.all(rows.map((i) => model.run({ x: tensor([[i, 2]]) })));
@@ -48,7 +53,8 @@ const body = `
   const { batches } = model.stats();
   await model.dispose();
   await device.dispose();
-  console.log(right && batches.count < 40 ? 'right' : 'WRONG: ' + [...s.data] + ', ' + batches.count + ' batches');
+  const wrong = [...s.data] + ', ' + batches.count + ' batches, ' + others.length + ' given away: ' + given;
+  console.log(right && given && batches.count < 40 ? 'right' : 'WRONG: ' + wrong);
 `;
 
 export const esModule = `import { open, tensor } from 'tensorlane';\n${body}`;

@@ -57,6 +57,15 @@ async function giveAway(give) {
   }
 }
 
+/** As ArrayBuffer.prototype.transfer does it (Node 21 and later). */
+function transfer(buffer, length) {
+  const before = Buffer.from(new Uint8Array(buffer, 0, Math.min(length, buffer.byteLength)));
+  const after = Buffer.from(buffer.transfer(length));
+  if (buffer.byteLength !== 0) throw new Error('WRONG TRANSFER: the buffer is not detached');
+  if (after.length !== length) throw new Error(`WRONG TRANSFER: ${after.length} bytes, not ${length}`);
+  if (!before.equals(after.subarray(0, before.length))) throw new Error('WRONG TRANSFER: other bytes');
+}
+
 async function changeMeanwhile(model, feeds, change) {
   const until = performance.now() + 3000;
   while (performance.now() < until) {
@@ -84,6 +93,9 @@ const cases = {
       worker.postMessage(buffer, [buffer]);
       await once(worker, 'exit');
     }),
+
+  shorter: () => giveAway((buffer) => transfer(buffer, buffer.byteLength / 2)),
+  longer: () => giveAway((buffer) => transfer(buffer, buffer.byteLength * 2)),
 
   async resize() {
     const wide = await load('wide.onnx', { batching: false });
