@@ -6,6 +6,7 @@
 #include "cpu/complex/lapack.h"
 #include "cpu/complex/operations.h"
 #include "cpu/linalg/finite.h"
+#include "cpu/linalg/line_start.h"
 #include "cpu/linalg/matrix.h"
 #include "cpu/linalg/operation.h"
 

@@ -17,7 +17,8 @@ using lapack::Int;
 template <typename T>
 class Eigh {
  public:
-  Eigh(Lane& lane, const EighArgs& args) : args_(args), n_(args.n), job_(args.vectors ? 'V' : 'N') {
+  Eigh(Lane& lane, const EighArgs& args)
+      : args_(args), n_(args.n), w_(args.w, n_, args.batch), job_(args.vectors ? 'V' : 'N') {
     constexpr const char* kAdvice = "ask for the values alone, or split the matrix";
     // heevd computes this in 32 bits, and would wrap round where it is larger.
     check_work_size("eigh", args.vectors ? 1 + 5 * n_ + 2 * n_ * n_ : n_ + 1, n_, n_, kAdvice);
@@ -32,8 +33,10 @@ class Eigh {
     lrwork_ = work_size(reals);
     liwork_ = integers;
     check_work_size("eigh", std::max(lwork_, lrwork_), n_, n_, kAdvice);
-    std::tie(copy_, work_, rwork_, iwork_) =
-        take_arrays<T, T, Real<T>, Int>(lane.workspace(), n_ * n_, lwork_, lrwork_, liwork_);
+    Real<T>* w = nullptr;
+    std::tie(copy_, work_, rwork_, iwork_, w) =
+        take_arrays<T, T, Real<T>, Int, Real<T>>(lane.workspace(), n_ * n_, lwork_, lrwork_, liwork_, w_.spare());
+    w_.use(w);
   }
 
   [[nodiscard]] bool load(std::int64_t i) {
@@ -48,10 +51,10 @@ class Eigh {
   // Whether it converged.
   [[nodiscard]] bool compute(std::int64_t i) {
     Int info = 0;
-    lapack::heevd(job_, 'U', static_cast<Int>(n_), copy_, elements<Real<T>>(args_.w) + i * n_, work_,
-                  static_cast<Int>(lwork_), rwork_, static_cast<Int>(lrwork_), iwork_, static_cast<Int>(liwork_),
-                  &info);
+    lapack::heevd(job_, 'U', static_cast<Int>(n_), copy_, w_[i], work_, static_cast<Int>(lwork_), rwork_,
+                  static_cast<Int>(lrwork_), iwork_, static_cast<Int>(liwork_), &info);
     check_info("eigh: heevd", info);
+    w_.keep(i);
     if (info > 0) return false;
     if (!args_.vectors) return true;
     T* v = elements<T>(args_.v) + i * n_ * n_;
@@ -60,13 +63,12 @@ class Eigh {
     return all_finite(v, static_cast<std::size_t>(n_ * n_));
   }
 
-  [[nodiscard]] bool is_beyond(std::int64_t i) const {
-    return !all_finite(elements<Real<T>>(args_.w) + i * n_, static_cast<std::size_t>(n_));
-  }
+  [[nodiscard]] bool is_beyond(std::int64_t i) const { return !all_finite(w_[i], static_cast<std::size_t>(n_)); }
 
  private:
   const EighArgs& args_;
   std::int64_t n_;
+  LineStart<Real<T>> w_;
   char job_;
   std::int64_t lwork_ = 0, lrwork_ = 0, liwork_ = 0;
   T* copy_ = nullptr;

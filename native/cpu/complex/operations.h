@@ -14,7 +14,7 @@ void matmul(const MatmulArgs& args);
 void solve(Lane& lane, const SolveArgs& args);
 void inv(Lane& lane, const InvArgs& args);
 void det(Lane& lane, const DetArgs& args);
-void cholesky(const CholeskyArgs& args);
+void cholesky(Lane& lane, const CholeskyArgs& args);
 void qr(Lane& lane, const QrArgs& args);
 void eigh(Lane& lane, const EighArgs& args);
 void svd(Lane& lane, const SvdArgs& args);

@@ -27,6 +27,9 @@ class Svd {
         n_(args.n),
         sizes_(args.mode, args.m, args.n),
         vectors_(args.mode != SvdMode::Values),
+        s_(args.s, sizes_.k, args.batch),
+        u_(args.u, vectors_ ? m_ * sizes_.u_columns : 0, args.batch),
+        vt_(args.vt, vectors_ ? sizes_.vt_rows * n_ : 0, args.batch),
         job_(args.mode == SvdMode::Full ? 'A' : (vectors_ ? 'S' : 'N')) {
     const std::int64_t k = sizes_.k;
     const std::int64_t longer = std::max(m_, n_);
@@ -43,8 +46,14 @@ class Svd {
     check_info("svd: gesvd", info);
     const std::int64_t lwork = std::max(work_size(by_division), work_size(by_iteration));
     check_work_size("svd", lwork, m_, n_, kAdvice);
-    std::tie(copy_, work_, rwork_, iwork_) =
-        take_arrays<T, T, Real<T>, Int>(lane.workspace(), m_ * n_, lwork, reals, 8 * k);
+    Real<T>* s = nullptr;
+    T* u = nullptr;
+    T* vt = nullptr;
+    std::tie(copy_, work_, rwork_, iwork_, s, u, vt) = take_arrays<T, T, Real<T>, Int, Real<T>, T, T>(
+        lane.workspace(), m_ * n_, lwork, reals, 8 * k, s_.spare(), u_.spare(), vt_.spare());
+    s_.use(s);
+    u_.use(u);
+    vt_.use(vt);
     lwork_ = static_cast<Int>(lwork);
   }
 
@@ -54,23 +63,31 @@ class Svd {
 
   // Whether it converged.
   [[nodiscard]] bool compute(std::int64_t i) {
+    const bool converged = decompose(i);
+    s_.keep(i);
+    u_.keep(i);
+    vt_.keep(i);
+    return converged;
+  }
+
+  [[nodiscard]] bool is_finite(std::int64_t i) const {
+    return all_finite(s_[i], static_cast<std::size_t>(sizes_.k)) &&
+           (!vectors_ || (all_finite(u_[i], static_cast<std::size_t>(m_ * sizes_.u_columns)) &&
+                          all_finite(vt_[i], static_cast<std::size_t>(sizes_.vt_rows * n_))));
+  }
+
+ private:
+  [[nodiscard]] bool decompose(std::int64_t i) {
     Int info = 0;
-    lapack::gesdd(job_, rows(), columns(), copy_, s(i), vt(i), u(i), ldvt(), work_, lwork_, rwork_, iwork_, &info);
+    lapack::gesdd(job_, rows(), columns(), copy_, s_[i], vt_[i], u_[i], ldvt(), work_, lwork_, rwork_, iwork_, &info);
     check_info("svd: gesdd", info);
     if (info == 0 && is_finite(i)) return true;
     if (!load(i)) return false;  // written to meanwhile
-    lapack::gesvd(job_, rows(), columns(), copy_, s(i), vt(i), u(i), ldvt(), work_, lwork_, rwork_, &info);
+    lapack::gesvd(job_, rows(), columns(), copy_, s_[i], vt_[i], u_[i], ldvt(), work_, lwork_, rwork_, &info);
     check_info("svd: gesvd", info);
     return info == 0;
   }
 
-  [[nodiscard]] bool is_finite(std::int64_t i) const {
-    return all_finite(s(i), static_cast<std::size_t>(sizes_.k)) &&
-           (!vectors_ || (all_finite(u(i), static_cast<std::size_t>(m_ * sizes_.u_columns)) &&
-                          all_finite(vt(i), static_cast<std::size_t>(sizes_.vt_rows * n_))));
-  }
-
- private:
   static constexpr const char* kAdvice = "use mode 'values' or split the matrix";
 
   // As LAPACK sees it: A^T.
@@ -78,18 +95,12 @@ class Svd {
   [[nodiscard]] Int columns() const { return static_cast<Int>(m_); }
   [[nodiscard]] Int ldvt() const { return static_cast<Int>(vectors_ ? sizes_.u_columns : 1); }
 
-  [[nodiscard]] Real<T>* s(std::int64_t i) const { return elements<Real<T>>(args_.s) + i * sizes_.k; }
-  [[nodiscard]] T* u(std::int64_t i) const {
-    return vectors_ ? elements<T>(args_.u) + i * m_ * sizes_.u_columns : nullptr;
-  }
-  [[nodiscard]] T* vt(std::int64_t i) const {
-    return vectors_ ? elements<T>(args_.vt) + i * sizes_.vt_rows * n_ : nullptr;
-  }
-
   const SvdArgs& args_;
   std::int64_t m_, n_;
   SvdSizes sizes_;
   bool vectors_;
+  LineStart<Real<T>> s_;
+  LineStart<T> u_, vt_;
   char job_;
   T* copy_ = nullptr;
   T* work_ = nullptr;

@@ -5,11 +5,13 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <tuple>
 #include <vector>
 
 #include "cpu/complex/operations.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
+#include "cpu/linalg/line_start.h"
 #include "cpu/linalg/operation.h"
 #include "cpu/operations.h"
 #include "cpu/small/batch.h"
@@ -31,21 +33,23 @@ void throw_not_definite(const std::vector<std::int64_t>& indices, std::int64_t b
 }
 
 template <typename T>
-void cholesky_by_lapack(const CholeskyArgs& args, const Indices& indices) {
+void cholesky_by_lapack(Lane& lane, const CholeskyArgs& args, const Indices& indices) {
   const std::int64_t n = args.n;
   check_lapack_size("cholesky", n, n);
   const auto* a = elements<const T>(args.a);
-  auto* l = elements<T>(args.l);
+  LineStart<T> l(args.l, n * n, args.batch);
+  l.use(std::get<0>(take_arrays<T>(lane.workspace(), l.spare())));
   std::vector<std::int64_t> not_positive_definite;
   for_each_finite(
       "cholesky", indices,
-      [&](std::int64_t i) { return copy_finite_lower(a + i * n * n, l + i * n * n, static_cast<std::size_t>(n)); },
+      [&](std::int64_t i) { return copy_finite_lower(a + i * n * n, l[i], static_cast<std::size_t>(n)); },
       [&](std::int64_t i) {
         Int info = 0;
-        lapack::potrf('U', static_cast<Int>(n), l + i * n * n, &info);
+        lapack::potrf('U', static_cast<Int>(n), l[i], &info);
         check_info("cholesky: potrf", info);
         // A sum that has overflowed was no positive definite matrix': there every sum is at most an element of a.
-        if (info > 0 || !has_finite_diagonal(l + i * n * n, n)) not_positive_definite.push_back(i);
+        if (info > 0 || !has_finite_diagonal(l[i], n)) not_positive_definite.push_back(i);
+        l.keep(i);
       });
   throw_not_definite(not_positive_definite, args.batch);
 }
@@ -73,13 +77,13 @@ void cholesky_batch(Lane& lane, const CholeskyArgs& args) {
   small_or_lapack(
       small::takes_cholesky(args.n), args.batch, BlasShare::kAllCores,
       [&] { return small_cholesky_batch<T>(lane, args); },
-      [&](const Indices& indices) { cholesky_by_lapack<T>(args, indices); });
+      [&](const Indices& indices) { cholesky_by_lapack<T>(lane, args, indices); });
 }
 
 }  // namespace
 
 void cholesky(Lane& lane, const CholeskyArgs& args) {
-  if (is_complex(args.type)) return complex::cholesky(args);
+  if (is_complex(args.type)) return complex::cholesky(lane, args);
   with_float(args.type, [&](auto element) { cholesky_batch<decltype(element)>(lane, args); });
 }
 

@@ -14,6 +14,7 @@
 #include "cpu/complex/operations.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
+#include "cpu/linalg/line_start.h"
 #include "cpu/linalg/matrix.h"
 #include "cpu/linalg/operation.h"
 #include "cpu/linalg/orthonormal.h"
@@ -55,21 +56,24 @@ void eigh_by_lapack(Lane& lane, const EighArgs& args, const Indices& indices) {
   T* work = nullptr;
   T* copy = nullptr;  // where there is no v to compute in
   T* probe = nullptr;
+  T* spare_w = nullptr;
   Int* iwork = nullptr;
-  std::tie(work, iwork, copy, probe) =
-      take_arrays<T, Int, T, T>(lane.workspace(), sizes.elements, sizes.integers, args.vectors ? 0 : n * n,
-                                args.vectors ? orthonormal_work(n) : 0);
+  LineStart<T> w(args.w, n, args.batch);
+  LineStart<T> v(args.v, n * n, args.batch);
+  std::tie(work, iwork, copy, probe, spare_w) =
+      take_arrays<T, Int, T, T, T>(lane.workspace(), sizes.elements, sizes.integers, args.vectors ? v.spare() : n * n,
+                                   args.vectors ? orthonormal_work(n) : 0, w.spare());
+  w.use(spare_w);
+  v.use(copy);
 
   const auto* a = elements<const T>(args.a);
-  auto* w = elements<T>(args.w);
-  auto* v = elements<T>(args.v);
-  const auto matrix = [&](std::int64_t i) { return args.vectors ? v + i * n * n : copy; };
+  const auto matrix = [&](std::int64_t i) { return args.vectors ? v[i] : copy; };
   const auto load = [&](std::int64_t i) {
     return copy_finite_lower(a + i * n * n, matrix(i), static_cast<std::size_t>(n));
   };
   // By columns or by rows: all of a square matrix is orthonormal if one is.
   const auto is_right = [&](std::int64_t i) {
-    return all_finite(w + i * n, static_cast<std::size_t>(n)) &&
+    return all_finite(w[i], static_cast<std::size_t>(n)) &&
            (!args.vectors || has_orthonormal_columns(matrix(i), n, n, probe));
   };
   Int info = 0;
@@ -77,21 +81,24 @@ void eigh_by_lapack(Lane& lane, const EighArgs& args, const Indices& indices) {
   std::vector<std::int64_t> not_converged;
   std::vector<std::int64_t> beyond;
   for_each_finite("eigh", indices, load, [&](std::int64_t i) {
-    lapack::syevd(job, 'U', static_cast<Int>(n), matrix(i), w + i * n, work, static_cast<Int>(sizes.elements), iwork,
+    lapack::syevd(job, 'U', static_cast<Int>(n), matrix(i), w[i], work, static_cast<Int>(sizes.elements), iwork,
                   static_cast<Int>(sizes.integers), &info);
     check_info("eigh: syevd", info);
     if (info > 0 || !is_right(i)) {
       if (!load(i)) return not_finite.push_back(i);  // written to meanwhile
-      lapack::syev(job, 'U', static_cast<Int>(n), matrix(i), w + i * n, work, static_cast<Int>(sizes.elements), &info);
+      lapack::syev(job, 'U', static_cast<Int>(n), matrix(i), w[i], work, static_cast<Int>(sizes.elements), &info);
       check_info("eigh: syev", info);
       if (info > 0) return not_converged.push_back(i);
       if (!is_right(i)) {
         // An eigenvalue may be too large, though no element is.
-        const bool overflowed = std::isinf(w[i * n]) || std::isinf(w[i * n + n - 1]);
+        const bool overflowed = std::isinf(w[i][0]) || std::isinf(w[i][n - 1]);
         return (overflowed ? beyond : not_converged).push_back(i);
       }
     }
-    if (args.vectors) transpose_in_place(matrix(i), n);
+    w.keep(i);
+    if (!args.vectors) return;
+    transpose_in_place(v[i], n);
+    v.keep(i);
   });
   throw_not_finite("eigh", not_finite, args.batch);
   throw_for(not_converged, args.batch, Code::NotConverged, "eigh: the iteration did not converge");

@@ -17,6 +17,7 @@
 #include "cpu/complex/operations.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
+#include "cpu/linalg/line_start.h"
 #include "cpu/linalg/matrix.h"
 #include "cpu/linalg/operation.h"
 #include "cpu/linalg/orthonormal.h"
@@ -52,6 +53,9 @@ class Svd {
         n_(args.n),
         sizes_(args.mode, args.m, args.n),
         vectors_(args.mode != SvdMode::Values),
+        s_(args.s, sizes_.k, args.batch),
+        u_(args.u, vectors_ ? m_ * sizes_.u_columns : 0, args.batch),
+        vt_(args.vt, vectors_ ? sizes_.vt_rows * n_ : 0, args.batch),
         job_(args.mode == SvdMode::Full ? 'A' : (vectors_ ? 'S' : 'N')) {
     // gesdd computes what it needs in 32 bits, and would wrap round where it is larger.
     if (vectors_) check_work_size("svd", 3 * sizes_.k * sizes_.k + 4 * sizes_.k, m_, n_, kAdvice);
@@ -60,8 +64,15 @@ class Svd {
     lapack::gesdd(job_, rows(), columns(), nullptr, rows(), nullptr, nullptr, rows(), nullptr, ldvt(), &optimal, -1,
                   nullptr, &info);
     const std::int64_t lwork = checked(optimal, info, "svd: gesdd");
-    std::tie(copy_, work_, probe_, iwork_) = take_arrays<T, T, T, Int>(
-        lane.workspace(), m_ * n_, lwork, vectors_ ? orthonormal_work(std::max(m_, n_)) : 0, 8 * sizes_.k);
+    T* s = nullptr;
+    T* u = nullptr;
+    T* vt = nullptr;
+    std::tie(copy_, work_, probe_, iwork_, s, u, vt) = take_arrays<T, T, T, Int, T, T, T>(
+        lane.workspace(), m_ * n_, lwork, vectors_ ? orthonormal_work(std::max(m_, n_)) : 0, 8 * sizes_.k, s_.spare(),
+        u_.spare(), vt_.spare());
+    s_.use(s);
+    u_.use(u);
+    vt_.use(vt);
     lwork_ = static_cast<Int>(lwork);
   }
 
@@ -70,12 +81,11 @@ class Svd {
   }
 
   [[nodiscard]] SvdOutcome compute(std::int64_t i) {
-    if (by_gesdd(i) && is_right(i)) return SvdOutcome::Done;
-    if (!load(i)) return SvdOutcome::NotFinite;  // written to meanwhile
-    if (!by_gesvd(i)) return SvdOutcome::NotConverged;
-    if (is_right(i)) return SvdOutcome::Done;
-    // The largest value may be too large, though no element is.
-    return std::isinf(s(i)[0]) ? SvdOutcome::Beyond : SvdOutcome::NotConverged;
+    const SvdOutcome outcome = decompose(i);
+    s_.keep(i);
+    u_.keep(i);
+    vt_.keep(i);
+    return outcome;
   }
 
  private:
@@ -86,12 +96,13 @@ class Svd {
   [[nodiscard]] Int columns() const { return static_cast<Int>(m_); }
   [[nodiscard]] Int ldvt() const { return static_cast<Int>(vectors_ ? sizes_.u_columns : 1); }
 
-  [[nodiscard]] T* s(std::int64_t i) const { return elements<T>(args_.s) + i * sizes_.k; }
-  [[nodiscard]] T* u(std::int64_t i) const {
-    return vectors_ ? elements<T>(args_.u) + i * m_ * sizes_.u_columns : nullptr;
-  }
-  [[nodiscard]] T* vt(std::int64_t i) const {
-    return vectors_ ? elements<T>(args_.vt) + i * sizes_.vt_rows * n_ : nullptr;
+  [[nodiscard]] SvdOutcome decompose(std::int64_t i) {
+    if (by_gesdd(i) && is_right(i)) return SvdOutcome::Done;
+    if (!load(i)) return SvdOutcome::NotFinite;  // written to meanwhile
+    if (!by_gesvd(i)) return SvdOutcome::NotConverged;
+    if (is_right(i)) return SvdOutcome::Done;
+    // The largest value may be too large, though no element is.
+    return std::isinf(s_[i][0]) ? SvdOutcome::Beyond : SvdOutcome::NotConverged;
   }
 
   [[nodiscard]] std::int64_t checked(T optimal, Int info, const char* routine) const {
@@ -104,7 +115,7 @@ class Svd {
   // Whether it converged.
   [[nodiscard]] bool by_gesdd(std::int64_t i) {
     Int info = 0;
-    lapack::gesdd(job_, rows(), columns(), copy_, rows(), s(i), vt(i), rows(), u(i), ldvt(), work_, lwork_, iwork_,
+    lapack::gesdd(job_, rows(), columns(), copy_, rows(), s_[i], vt_[i], rows(), u_[i], ldvt(), work_, lwork_, iwork_,
                   &info);
     check_info("svd: gesdd", info);
     return info == 0;
@@ -114,24 +125,25 @@ class Svd {
   [[nodiscard]] bool by_gesvd(std::int64_t i) {
     T optimal{};
     Int info = 0;
-    lapack::gesvd(job_, rows(), columns(), copy_, rows(), s(i), vt(i), rows(), u(i), ldvt(), &optimal, -1, &info);
+    lapack::gesvd(job_, rows(), columns(), copy_, rows(), s_[i], vt_[i], rows(), u_[i], ldvt(), &optimal, -1, &info);
     std::vector<T> work(static_cast<std::size_t>(checked(optimal, info, "svd: gesvd")));
-    lapack::gesvd(job_, rows(), columns(), copy_, rows(), s(i), vt(i), rows(), u(i), ldvt(), work.data(),
+    lapack::gesvd(job_, rows(), columns(), copy_, rows(), s_[i], vt_[i], rows(), u_[i], ldvt(), work.data(),
                   static_cast<Int>(work.size()), &info);
     check_info("svd: gesvd", info);
     return info == 0;
   }
 
   [[nodiscard]] bool is_right(std::int64_t i) {
-    if (!all_finite(s(i), static_cast<std::size_t>(sizes_.k))) return false;
-    return !vectors_ || (has_orthonormal_columns(u(i), m_, sizes_.u_columns, probe_) &&
-                         has_orthonormal_rows(vt(i), sizes_.vt_rows, n_, probe_));
+    if (!all_finite(s_[i], static_cast<std::size_t>(sizes_.k))) return false;
+    return !vectors_ || (has_orthonormal_columns(u_[i], m_, sizes_.u_columns, probe_) &&
+                         has_orthonormal_rows(vt_[i], sizes_.vt_rows, n_, probe_));
   }
 
   const SvdArgs& args_;
   std::int64_t m_, n_;
   SvdSizes sizes_;
   bool vectors_;
+  LineStart<T> s_, u_, vt_;
   char job_;
   T* copy_ = nullptr;
   T* work_ = nullptr;
