@@ -44,6 +44,9 @@ const BATCHES: readonly Batch[] = [
 
 const PRODUCTS = 1_000_000;
 
+/** A short run takes a twentieth of each batch, under the same name. */
+const some = (context: Context, count: number) => (context.short ? count / 20 : count);
+
 export const linalg: Suite = {
   name: 'linalg',
   about: 'batches of small matrices against numpy, and a million products against ml-matrix',
@@ -73,7 +76,8 @@ function nameOf({ operation, type, count, n }: Batch): string {
 }
 
 /** Symmetric and diagonally dominant where the operation asks for that; no less random for it. */
-function jobOf({ operation, type, count, n }: Batch): Job {
+function jobOf(context: Context, { operation, type, count: whole, n }: Batch): Job {
+  const count = some(context, whole);
   const values = randomFloats(count * n * n, n);
   const wants = {
     symmetric: operation === 'eigh' || operation === 'cholesky',
@@ -100,7 +104,7 @@ async function againstNumpy(
 ): Promise<void> {
   const name = nameOf(batch);
   if (numpy === undefined) return context.skip(name, 'x', 'no python3 with numpy');
-  const job = jobOf(batch);
+  const job = jobOf(context, batch);
   const own: number[] = [];
   const others: number[] = [];
   for (let round = 0; round < context.rounds(5, 1); round++) {
@@ -126,13 +130,14 @@ async function products(context: Context, ours: Child<Methods>, numpy: NumpyLina
   await againstNumpy(context, batch, ours, numpy);
   // As many products of fewer matrices: a million of its own would be a gigabyte of objects.
   const matrices = Array.from({ length: 1000 }, (_, i) => Matrix.from1DArray(4, 4, [...randomFloats(16, i + 1)]));
+  const count = some(context, PRODUCTS);
   const loop = () => {
-    for (let i = 0; i < PRODUCTS; i++) {
+    for (let i = 0; i < count; i++) {
       const a = matrices[i % 1000] as Matrix;
       a.mmul(a);
     }
   };
-  const job = jobOf(batch);
+  const job = jobOf(context, batch);
   const own: number[] = [];
   const loops: number[] = [];
   const copies: number[] = [];
@@ -140,7 +145,7 @@ async function products(context: Context, ours: Child<Methods>, numpy: NumpyLina
     own.push(median((await ours.call('run', job)).ms));
     loops.push(median(await sample(loop, { iterations: 1, warmup: round === 0 ? 1 : 0, async: false })));
     // Two operands are read, the same one here, and a result is written.
-    copies.push(median(await ours.call('copy', { bytes: PRODUCTS * 16 * 8, iterations: 3 })));
+    copies.push(median(await ours.call('copy', { bytes: count * 16 * 8, iterations: 3 })));
   }
   context.add('1000000 of 4x4 float64 matmul, ml-matrix in a loop', 'x', ratios(loops, own), {
     target: { is: '>=', value: 30 },

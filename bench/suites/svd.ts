@@ -15,7 +15,7 @@ type Contestant = (iterations: number) => Promise<number[]>;
 
 interface Size {
   readonly n: number;
-  /** Calls a round: for each about a quarter of a second's worth, but at least one. */
+  /** Calls a round: for each about a quarter of a second's worth, but at least one. In a short run a tenth of them. */
   readonly calls: number;
 }
 
@@ -56,7 +56,7 @@ export const svd: Suite = {
 
 async function measure(
   context: Context,
-  { n, calls }: Size,
+  { n, calls: whole }: Size,
   device: Awaited<ReturnType<typeof open>>,
   { numpys, other }: { readonly numpys: readonly Numpy[]; readonly other: OtherAddon | undefined },
   library: string | undefined,
@@ -72,7 +72,8 @@ async function measure(
 
   const ours: Contestant = (iterations) =>
     sample(() => device.linalg.svd(a, { mode: 'thin' }), { iterations, warmup: 1 });
-  const rounds = context.rounds(7, 2);
+  const rounds = context.rounds(7, 1);
+  const calls = context.rounds(whole, Math.ceil(whole / 10));
 
   if (other !== undefined) {
     const theirs: Contestant = async (iterations) => {

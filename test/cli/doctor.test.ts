@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { kernelsAdvice, processorFlags } from '../../lib/cli/doctor/kernels.js';
 import { runNode } from '../support/processes.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -33,6 +34,19 @@ test('what works is told with the libraries that did it', async () => {
   expect(cpu!.libraries.join()).toMatch(/tensorlane[^/]*\.node/);
   expect(models).toMatchObject({ check: 'models', ok: true });
   expect(models!.libraries.join()).toContain('libonnxruntime');
+});
+
+test('OpenBLAS that does not know the processor is told of, with what to do', async () => {
+  const flags = (...names: string[]) => new Set(names);
+  const library = (core: string) => `OpenBLAS 0.3.21 DYNAMIC_ARCH NO_AFFINITY ${core} MAX_THREADS=64`;
+  expect(kernelsAdvice(library('Prescott'), flags('sse2', 'avx2'))).toContain('OPENBLAS_CORETYPE=Haswell');
+  expect(kernelsAdvice(library('Nehalem'), flags('avx2', 'avx512dq', 'avx512vl'))).toContain('=SkylakeX');
+  for (const core of ['Haswell', 'Zen', 'SkylakeX', 'Sapphirerapids', 'neoversen1'])
+    expect(kernelsAdvice(library(core), flags('avx2', 'avx512dq', 'avx512vl'))).toBe(undefined);
+  expect(kernelsAdvice(library('Prescott'), flags('sse2'))).toBe(undefined);
+  if (!processorFlags().has('avx2')) return;
+  const { report } = await doctor([], { OPENBLAS_CORETYPE: 'Prescott' });
+  expect(report.checks[0]).toMatchObject({ ok: true, advice: expect.stringContaining('for Prescott') });
 });
 
 test('people are told the same in words', async () => {

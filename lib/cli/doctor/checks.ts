@@ -2,6 +2,7 @@
 
 import { type Driver, oldestDriver, runs } from '../../addon/driver.js';
 import { tryApart } from '../../addon/trial.js';
+import { kernelsAdvice, processorFlags } from './kernels.js';
 import type { Check, Found } from './probe.js';
 
 export const about: Readonly<Record<Check, string>> = {
@@ -22,7 +23,10 @@ export interface Outcome {
 
 export async function tryOut(check: Check, driver: Driver | null): Promise<Outcome> {
   const trial = await tryApart<Found>('cli/doctor/probe.js', [check]);
-  if ('found' in trial) return { check, ok: true, ...trial.found };
+  if ('found' in trial) {
+    const advice = check === 'cpu' ? kernelsAdvice(trial.found.what, processorFlags()) : undefined;
+    return { check, ok: true, ...trial.found, ...(advice && { advice }) };
+  }
   return { check, ok: false, what: trial.problem, libraries: [], ...advised(check, trial.problem, driver) };
 }
 

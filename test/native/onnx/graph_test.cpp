@@ -123,9 +123,11 @@ TEST_CASE("graph: a model's source reads it once, or fails to once") {
 
 TEST_CASE("graph: its digest tells apart what differs anywhere") {
   const auto given = bytes_of(TENSORLANE_TEST_MODEL);
-  const graph::ModelGraph model = graph::read_model(given);
+  graph::ModelGraph model = graph::read_model(given);
+  CHECK(graph::digest(graph::read_model(given)) == graph::digest(model));
+  // The work grows with the square of their number.
+  model.graph.nodes.resize(std::min<std::size_t>(model.graph.nodes.size(), 60));
   const std::string own = graph::digest(model);
-  CHECK(graph::digest(graph::read_model(given)) == own);
   std::set<std::string> seen{own};
   std::size_t changes = 0;
   const auto differs = [&](auto&& change) {

@@ -49,7 +49,7 @@ const largest = process.env.TENSORLANE_EMULATION ? 100 : Number.POSITIVE_INFINIT
  * Opens a device and keeps it busy: SVDs that run long, SVDs that end all the time, queued ones, batched model runs that
  * wait for a delay, long model runs, loads, copies that several threads share, numbers in JSON. Resolves once all of it has begun. A rejection is reported on stderr.
  */
-export async function keepBusy(models, { size = 1500, ...options } = {}) {
+export async function keepBusy(models, { size = 700, ...options } = {}) {
   // An end waits for what runs on the lanes, which beside busy processes may take any time where they stand back behind them.
   const device = await open({ device: testDevice, streams: 2, niceness: 0, ...options });
   const delayed = await device.loadModel(models.square, { batching: { maxBatchSize: 8, maxQueueDelayMicros: 300 } });
