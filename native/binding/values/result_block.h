@@ -8,9 +8,12 @@
 #pragma once
 
 #include <napi.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -20,6 +23,7 @@
 #include "binding/values/given.h"
 #include "binding/values/pin.h"
 #include "core/error.h"
+#include "core/workspace.h"
 
 namespace tensorlane {
 
@@ -34,26 +38,44 @@ inline void check_fits_js(std::size_t bytes) {
                                      "); ask for it in parts, or keep it on the device and take slices");
 }
 
+// It begins a cache line, as cpu/linalg/line_start.h would have it. Where it is large, the system is asked for pages of 2 MiB instead of 4
+// KiB, as numpy asks it: to get so many small ones takes longer than most of what is computed into them.
 class ResultBlock {
  public:
   ResultBlock() = default;
   // Errors: OutOfMemory, for what JS cannot hold, too.
   explicit ResultBlock(std::size_t bytes) : bytes_(bytes) {
     check_fits_js(bytes);
-    memory_.reset(std::malloc(bytes == 0 ? 1 : bytes));
+    std::size_t space = bytes + Workspace::kAlignment;
+    memory_.reset(std::malloc(space));
     if (memory_ == nullptr) {
       throw Error(Code::OutOfMemory, "no memory for a result of " + std::to_string(bytes) + " bytes");
     }
+    data_ = memory_.get();
+    std::align(Workspace::kAlignment, bytes, data_, space);
+    if (bytes >= kLarge) ask_for_large_pages();
   }
 
-  [[nodiscard]] void* data() const noexcept { return memory_.get(); }
+  [[nodiscard]] void* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
  private:
+  static constexpr std::size_t kLarge = std::size_t{4} << 20U;
   struct Free {
     void operator()(void* memory) const noexcept { std::free(memory); }
   };
+
+  void ask_for_large_pages() const noexcept {
+#ifdef MADV_HUGEPAGE
+    const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+    const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(data_) / page * page;
+    // It is a wish: where it is not granted, all is as it would be without.
+    static_cast<void>(madvise(reinterpret_cast<void*>(begin), bytes_, MADV_HUGEPAGE));
+#endif
+  }
+
   std::unique_ptr<void, Free> memory_;
+  void* data_ = nullptr;
   std::size_t bytes_ = 0;
 };
 
