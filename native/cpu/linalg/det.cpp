@@ -4,6 +4,7 @@
 //
 // The product is kept as a fraction and an exponent, so that it overflows only where the determinant does.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -25,13 +26,24 @@ namespace {
 
 using lapack::Int;
 
+// As std::frexp, whose calls were most of the time of small determinants.
+inline double split(double number, int& exponent) {
+  constexpr std::uint64_t kExponent = std::uint64_t{0x7ff} << 52U;
+  constexpr int kHalf = 0x3fe;  // the exponent of what is in [0.5, 1), as it is kept
+  const auto bits = std::bit_cast<std::uint64_t>(number);
+  const int kept = static_cast<int>((bits & kExponent) >> 52U);
+  if (kept == 0 || kept == 0x7ff) return std::frexp(number, &exponent);  // zero, subnormal, or not finite
+  exponent = kept - kHalf;
+  return std::bit_cast<double>((bits & ~kExponent) | (std::uint64_t{kHalf} << 52U));
+}
+
 // fraction * 2^exponent, where |fraction| is 0 or in [0.5, 1).
 class Product {
  public:
   void multiply(double factor) {
     int of_factor = 0;
     int of_product = 0;
-    fraction_ = std::frexp(fraction_ * std::frexp(factor, &of_factor), &of_product);
+    fraction_ = split(fraction_ * split(factor, of_factor), of_product);
     exponent_ += of_factor + of_product;
   }
   void negate() { fraction_ = -fraction_; }

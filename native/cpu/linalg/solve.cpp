@@ -139,7 +139,10 @@ struct System {
 };
 
 std::vector<System> systems_of(const SolveArgs& args) {
+  std::int64_t count = 1;
+  for (const std::int64_t dim : args.batch_dims) count *= dim;
   std::vector<System> systems;
+  systems.reserve(static_cast<std::size_t>(count));
   for_each_batch(args.batch_dims, args.a_strides, args.b_strides,
                  [&](std::int64_t, std::int64_t a, std::int64_t b) { systems.push_back({a, b}); });
   return systems;

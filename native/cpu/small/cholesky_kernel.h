@@ -2,6 +2,7 @@
 // (G. H. Golub, C. F. Van Loan, Matrix Computations, section 4.2.)
 #pragma once
 
+#include "cpu/small/lanes.h"
 #include "cpu/small/vector.h"
 
 namespace tensorlane::cpu::small::TENSORLANE_SET {
@@ -9,18 +10,14 @@ namespace {
 
 template <typename T>
 TENSORLANE_INLINE void cholesky_lanes(const CholeskyGroup<T>& group, const Index n) {
-  constexpr Index kWidth = kLanes<T>;
   T* const l = group.work;
-  for (Index lane = 0; lane < kWidth; ++lane) {
-    const T* from = group.a[lane < group.count ? lane : group.count - 1];
-    for (Index i = 0; i < n; ++i) {
-      for (Index j = 0; j <= i; ++j) l[(i * n + j) * kWidth + lane] = from[i * n + j];
-    }
-  }
   Integers<T> bad{};
-  for (Index i = 0; i < n; ++i) {
-    for (Index j = 0; j <= i; ++j) bad |= not_finite<T>(load(l, i * n + j));
-  }
+  Walk of_a{n};
+  read_lanes(group.a, group.count, n * n, [&](Values<T> value) {
+    if (of_a.column <= of_a.row) bad |= not_finite<T>(value);
+    store(l, of_a.row * n + of_a.column, value);
+    of_a.next();
+  });
 
   // A sum that has overflowed was no positive definite matrix': there every sum is at most an element of a.
   Integers<T> definite = all_integers<T>(-1);
@@ -37,13 +34,12 @@ TENSORLANE_INLINE void cholesky_lanes(const CholeskyGroup<T>& group, const Index
     }
   }
 
-  for (Index lane = 0; lane < group.count; ++lane) {
-    T* to = group.l[lane];
-    for (Index i = 0; i < n; ++i) {
-      for (Index j = 0; j <= i; ++j) to[i * n + j] = l[(i * n + j) * kWidth + lane];
-      for (Index j = i + 1; j < n; ++j) to[i * n + j] = T{0};
-    }
-  }
+  Walk of_l{n};
+  write_lanes(group.l, group.count, n * n, [&] {
+    const Values<T> value = of_l.column > of_l.row ? Values<T>{} : load(l, of_l.row * n + of_l.column);
+    of_l.next();
+    return value;
+  });
   set_done(group);
   set_outcomes(group, ~definite, Outcome::NotPositiveDefinite);
   set_outcomes(group, bad, Outcome::NotFinite);

@@ -6,6 +6,7 @@
 // places, element times rotation, is below rounding. (G. H. Golub, C. F. Van Loan, Matrix Computations, section 8.5.)
 #pragma once
 
+#include "cpu/small/lanes.h"
 #include "cpu/small/rotation.h"
 #include "cpu/small/vector.h"
 
@@ -97,12 +98,11 @@ TENSORLANE_INLINE void eigh_lanes(const EighGroup<T>& group, const Index n) {
   matrix.a = group.work;
   matrix.v = vectors ? matrix.a + n * n * kWidth : nullptr;
 
-  for (Index lane = 0; lane < kWidth; ++lane) {
-    const T* from = group.a[lane < group.count ? lane : group.count - 1];
-    for (Index i = 0; i < n; ++i) {
-      for (Index j = 0; j <= i; ++j) matrix.element(i, j)[lane] = from[i * n + j];
-    }
-  }
+  Walk of_a{n};
+  read_lanes(group.a, group.count, n * n, [&](Values<T> value) {
+    store(matrix.element(of_a.row, of_a.column), 0, value);
+    of_a.next();
+  });
   Integers<T> bad{};
   Values<T> most{};
   for (Index j = 0; j < n; ++j) {

@@ -8,6 +8,7 @@
 // scales such a matrix first, and so is one with a pivot of zero, which may have become one by underflow alone.
 #pragma once
 
+#include "cpu/small/lanes.h"
 #include "cpu/small/vector.h"
 
 namespace tensorlane::cpu::small::TENSORLANE_SET {
@@ -103,24 +104,23 @@ TENSORLANE_INLINE void lu_lanes(const LuGroup<T>& group, const Index n, const In
   T* const replaced = group.work + n * width * kWidth;
   const bool inverts = right_sides != 0 && group.b[0] == nullptr;
 
-  for (Index lane = 0; lane < kWidth; ++lane) {
-    const Index which = lane < group.count ? lane : group.count - 1;
-    const T* a = group.a[which];
-    const T* b = group.b[which];
-    T* to = group.work + lane;
-    for (Index i = 0; i < n; ++i) {
-      for (Index j = 0; j < n; ++j) to[(i * width + j) * kWidth] = a[i * n + j];
-      if (b == nullptr) continue;
-      for (Index c = 0; c < right_sides; ++c) to[(i * width + n + c) * kWidth] = b[i * right_sides + c];
-    }
-  }
+  Integers<T> bad{};
+  const auto read = [&](const T* const* from, Index first, Index columns) {
+    Walk walk{columns};
+    read_lanes(from, group.count, n * columns, [&](Values<T> value) {
+      bad |= not_finite<T>(value);
+      rows.set(walk.row, first + walk.column, value);
+      walk.next();
+    });
+  };
+  read(group.a, 0, n);
   if (inverts) {
     for (Index i = 0; i < n; ++i) {
       for (Index c = 0; c < n; ++c) rows.set(i, n + c, i == c ? all<T>(T{1}) : Values<T>{});
     }
+  } else if (right_sides != 0) {
+    read(group.b, n, right_sides);
   }
-  Integers<T> bad{};
-  for (Index at = 0; at < n * width; ++at) bad |= not_finite<T>(load(group.work, at));
 
   const Elimination<T> found = eliminate(rows, replaced);
   const T least = Register<T>::kLeastNormal / (T{2} * Register<T>::kUnit);
@@ -134,12 +134,13 @@ TENSORLANE_INLINE void lu_lanes(const LuGroup<T>& group, const Index n, const In
     }
   }
   const Integers<T> beyond = substitute(rows);
-  for (Index lane = 0; lane < group.count && right_sides != 0; ++lane) {
-    const T* from = group.work + lane;
-    T* to = group.x[lane];
-    for (Index i = 0; i < n; ++i) {
-      for (Index c = 0; c < right_sides; ++c) to[i * right_sides + c] = from[(i * width + n + c) * kWidth];
-    }
+  if (right_sides != 0) {
+    Walk walk{right_sides};
+    write_lanes(group.x, group.count, n * right_sides, [&] {
+      const Values<T> value = rows.get(walk.row, n + walk.column);
+      walk.next();
+      return value;
+    });
   }
   set_done(group);
   set_outcomes(group, doubtful | beyond, Outcome::Undone);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cpu/small/householder.h"
+#include "cpu/small/lanes.h"
 #include "cpu/small/vector.h"
 
 namespace tensorlane::cpu::small::TENSORLANE_SET {
@@ -31,7 +32,7 @@ TENSORLANE_INLINE void qr_lanes(const QrGroup<T>& group, const Index m, const In
   T* const factors = a + m * n * kWidth;
   T* const q = factors + steps * kWidth;
 
-  const Integers<T> bad = pack(group.a, group.count, m, n, n, 1, a);
+  const Integers<T> bad = pack(group.a, group.count, m, n, true, a);
   Integers<T> beyond{};
   for (Index j = 0; j < n; ++j) {
     Values<T> largest{};
@@ -44,15 +45,19 @@ TENSORLANE_INLINE void qr_lanes(const QrGroup<T>& group, const Index m, const In
     set_identity(q, m, 0, between);
     apply_reflections(a, factors, steps, m, q, between, 0);
   }
-  for (Index lane = 0; lane < group.count; ++lane) {
-    T* const r = group.r[lane];
-    for (Index i = 0; i < between; ++i) {
-      for (Index j = 0; j < n; ++j) r[i * n + j] = j < i ? T{0} : a[(j * m + i) * kWidth + lane];
-    }
-    if (!wants_q) continue;
-    for (Index i = 0; i < m; ++i) {
-      for (Index j = 0; j < between; ++j) group.q[lane][i * between + j] = q[(j * m + i) * kWidth + lane];
-    }
+  Walk of_r{n};
+  write_lanes(group.r, group.count, between * n, [&] {
+    const Values<T> value = of_r.column < of_r.row ? Values<T>{} : load(a, of_r.column * m + of_r.row);
+    of_r.next();
+    return value;
+  });
+  if (wants_q) {
+    Walk of_q{between};
+    write_lanes(group.q, group.count, m * between, [&] {
+      const Values<T> value = load(q, of_q.column * m + of_q.row);
+      of_q.next();
+      return value;
+    });
   }
   set_done(group);
   set_outcomes(group, beyond, Outcome::Undone);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "cpu/small/householder.h"
+#include "cpu/small/lanes.h"
 #include "cpu/small/one_sided.h"
 #include "cpu/small/rotation.h"
 #include "cpu/small/svd_rows_kernel.h"
@@ -168,7 +169,7 @@ TENSORLANE_INLINE void svd_lanes(const SvdGroup<T>& group, const Index n) {
   T* const factors = left + rows * left_columns * kWidth;
   T* const candidate = factors + n * kWidth;
 
-  const Integers<T> bad = pack(group.a, group.count, rows, n, tall ? n : 1, tall ? 1 : rows, a);
+  const Integers<T> bad = pack(group.a, group.count, rows, n, tall, a);
   const Integers<T> exponent = centre(a, rows, n);
   const Scale<T> scale(exponent);
   const Scale<T> scale_back(-exponent);

@@ -20,15 +20,6 @@ namespace {
 inline constexpr Index kSeats = 16;
 static_assert(2 * kSeats == kMostRows);
 
-// The lanes `at` of two registers, those of the second counted on from those of the first.
-template <typename T, Index... at>
-TENSORLANE_INLINE Values<T> pick(Values<T> first, Values<T> second) {
-#ifdef __clang__
-  return __builtin_shufflevector(first, second, at...);
-#else
-  return __builtin_shuffle(first, second, Integers<T>{static_cast<typename Register<T>::Integer>(at)...});
-#endif
-}
 // From lane `from` of the first on.
 template <typename T, Index from, Index... at>
 TENSORLANE_INLINE Values<T> slide(Values<T> first, Values<T> second, std::integer_sequence<Index, at...> /*lanes*/) {

@@ -75,6 +75,16 @@ TENSORLANE_INLINE void store_integers(typename Register<T>::Integer* to, Index a
   __builtin_memcpy(to + at * kLanes<T>, &value, sizeof value);
 }
 
+// The lanes `at` of two registers, those of the second counted on from those of the first.
+template <typename T, Index... at>
+TENSORLANE_INLINE Values<T> pick(Values<T> first, Values<T> second) {
+#ifdef __clang__
+  return __builtin_shufflevector(first, second, at...);
+#else
+  return __builtin_shuffle(first, second, Integers<T>{static_cast<typename Register<T>::Integer>(at)...});
+#endif
+}
+
 // The same in every lane.
 template <typename T>
 TENSORLANE_INLINE Values<T> all(T value) {
@@ -234,25 +244,6 @@ struct Scale {
       : first(power_of_two<T>(exponent >> 1)), second(power_of_two<T>(exponent - (exponent >> 1))) {}
   TENSORLANE_INLINE Values<T> operator()(Values<T> x) const { return x * first * second; }
 };
-
-// Reads a matrix of rows x columns into every lane, so that element (i, j) of all of them is the register to[j * rows + i].
-// A group that is not full repeats its last matrix. Gives the lanes whose matrix is not finite, and puts zeros there.
-template <typename T>
-TENSORLANE_INLINE Integers<T> pack(const T* const* from, Index count, Index rows, Index columns, Index row_step,
-                                   Index column_step, T* to) {
-  for (Index lane = 0; lane < kLanes<T>; ++lane) {
-    const T* matrix = from[lane < count ? lane : count - 1];
-    for (Index j = 0; j < columns; ++j) {
-      for (Index i = 0; i < rows; ++i) to[(j * rows + i) * kLanes<T> + lane] = matrix[i * row_step + j * column_step];
-    }
-  }
-  Integers<T> bad{};
-  for (Index at = 0; at < rows * columns; ++at) bad |= not_finite<T>(load(to, at));
-  if (any<T>(bad)) {
-    for (Index at = 0; at < rows * columns; ++at) store(to, at, bad ? Values<T>{} : load(to, at));
-  }
-  return bad;
-}
 
 // The lanes of `mask` get this outcome.
 template <typename T>
