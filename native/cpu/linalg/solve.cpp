@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -138,25 +139,53 @@ struct System {
   std::int64_t a, b;
 };
 
-std::vector<System> systems_of(const SolveArgs& args) {
-  std::int64_t count = 1;
-  for (const std::int64_t dim : args.batch_dims) count *= dim;
-  std::vector<System> systems;
-  systems.reserve(static_cast<std::size_t>(count));
-  for_each_batch(args.batch_dims, args.a_strides, args.b_strides,
-                 [&](std::int64_t, std::int64_t a, std::int64_t b) { systems.push_back({a, b}); });
-  return systems;
-}
+// Which they are. Most often those of one number, or one for all: then there is no list of them.
+class Systems {
+ public:
+  explicit Systems(const SolveArgs& args) {
+    for (const std::int64_t dim : args.batch_dims) count_ *= dim;
+    a_ = step_of(args.batch_dims, args.a_strides);
+    b_ = step_of(args.batch_dims, args.b_strides);
+    if (a_.has_value() && b_.has_value()) return;
+    all_.reserve(static_cast<std::size_t>(count_));
+    for_each_batch(args.batch_dims, args.a_strides, args.b_strides,
+                   [&](std::int64_t, std::int64_t a, std::int64_t b) { all_.push_back({a, b}); });
+  }
+
+  [[nodiscard]] std::int64_t count() const { return count_; }
+  [[nodiscard]] System operator[](std::int64_t i) const {
+    return all_.empty() ? System{*a_ * i, *b_ * i} : all_[static_cast<std::size_t>(i)];
+  }
+
+ private:
+  // From one system to the next, where it is the same from each.
+  static std::optional<std::int64_t> step_of(const std::vector<std::int64_t>& dims,
+                                             const std::vector<std::int64_t>& strides) {
+    std::optional<std::int64_t> step;
+    std::int64_t inner = 1;
+    for (std::size_t axis = dims.size(); axis-- > 0;) {
+      if (dims[axis] == 1) continue;
+      if (!step.has_value()) step = strides[axis];
+      if (strides[axis] != *step * inner) return std::nullopt;
+      inner *= dims[axis];
+    }
+    return step.value_or(0);
+  }
+
+  std::int64_t count_ = 1;
+  std::optional<std::int64_t> a_, b_;
+  std::vector<System> all_;
+};
 
 template <typename T>
-void solve_by_lapack(Lane& lane, const SolveArgs& args, const std::vector<System>& systems, const Indices& indices) {
+void solve_by_lapack(Lane& lane, const SolveArgs& args, const Systems& systems, const Indices& indices) {
   check_lapack_size("solve", args.n, args.nrhs);
   Solver<T> solver(lane, args);
   std::vector<std::int64_t> not_finite;
   std::vector<std::int64_t> singular;
   std::vector<std::int64_t> beyond;
   indices.for_each([&](std::int64_t i) {
-    const auto [a, b] = systems[static_cast<std::size_t>(i)];
+    const auto [a, b] = systems[i];
     switch (solver.solve(i, a, b)) {
       case SolveOutcome::Solved:
         return;
@@ -175,18 +204,18 @@ void solve_by_lapack(Lane& lane, const SolveArgs& args, const std::vector<System
 
 // Gives what LAPACK is to do.
 template <typename T>
-std::vector<std::int64_t> small_solve_batch(Lane& lane, const SolveArgs& args, const std::vector<System>& systems) {
+std::vector<std::int64_t> small_solve_batch(Lane& lane, const SolveArgs& args, const Systems& systems) {
   const std::int64_t n = args.n;
   small::LuGroup<T> group;
   group.n = n;
   group.right_sides = args.nrhs;
   const auto place = [&](small::LuGroup<T>& to, std::int64_t at, std::int64_t i) {
-    const auto [a, b] = systems[static_cast<std::size_t>(i)];
+    const auto [a, b] = systems[i];
     to.a[at] = elements<const T>(args.a) + a * n * n;
     to.b[at] = elements<const T>(args.b) + b * n * args.nrhs;
     to.x[at] = elements<T>(args.x) + i * n * args.nrhs;
   };
-  const auto batch = static_cast<std::int64_t>(systems.size());
+  const std::int64_t batch = systems.count();
   const small::Left left = small::run_groups(lane.workspace(), batch, small::lu_registers(n, args.nrhs),
                                              small::lu_steps(n, args.nrhs), small::kernels<T>().lu, group, place);
   throw_not_finite("solve", left.not_finite, batch);
@@ -196,9 +225,9 @@ std::vector<std::int64_t> small_solve_batch(Lane& lane, const SolveArgs& args, c
 template <typename T>
 void solve_batch(Lane& lane, const SolveArgs& args) {
   if (args.n == 0 || args.nrhs == 0) return;
-  const std::vector<System> systems = systems_of(args);
+  const Systems systems(args);
   small_or_lapack(
-      small::takes_lu(args.n, args.nrhs), static_cast<std::int64_t>(systems.size()), BlasShare::kAllCores,
+      small::takes_lu(args.n, args.nrhs), systems.count(), BlasShare::kAllCores,
       [&] { return small_solve_batch<T>(lane, args, systems); },
       [&](const Indices& indices) { solve_by_lapack<T>(lane, args, systems, indices); });
 }
