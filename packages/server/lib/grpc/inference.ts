@@ -314,12 +314,13 @@ function streamInfer(engine: Engine, { budget, tracing, log }: Around, stream: I
   const client = clientOf(stream);
   const path = stream.getPath();
   const header = headerOf(stream.metadata);
+  const taken = takenFrom(stream);
   let running = 0;
   let hasEnded = false;
   const answerAll = async (message: Message) => {
     for await (const infer_response of inferAll(engine, message, call)) {
       if (call.signal.aborted) return;
-      if (!stream.write({ error_message: '', infer_response })) await taken(stream);
+      if (!stream.write({ error_message: '', infer_response })) await taken();
     }
   };
   const answerOne = async ({ message, bytes }: Sized) => {
@@ -355,13 +356,18 @@ function streamInfer(engine: Engine, { budget, tracing, log }: Around, stream: I
   });
 }
 
-/** When the client has taken what was written, or is not there any more. */
-function taken(stream: InferStream): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      stream.off('drain', done).off('cancelled', done).off('close', done);
-      resolve();
-    };
-    stream.on('drain', done).on('cancelled', done).on('close', done);
-  });
+/** What gives when the client has taken what was written, or is not there any more. All that wait for it wait together. */
+function takenFrom(stream: InferStream): () => Promise<void> {
+  let waiting: Promise<void> | undefined;
+  return () => {
+    waiting ??= new Promise((resolve) => {
+      const done = () => {
+        stream.off('drain', done).off('cancelled', done).off('close', done);
+        waiting = undefined;
+        resolve();
+      };
+      stream.on('drain', done).on('cancelled', done).on('close', done);
+    });
+    return waiting;
+  };
 }

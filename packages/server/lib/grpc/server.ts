@@ -1,11 +1,13 @@
 // All gRPC on one address.
 
+import type { Http2Server } from 'node:http2';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { TensorlaneError } from 'tensorlane';
 import type { Engine } from '../engine/engine.js';
 import { type Address, urlOf } from '../http/address.js';
 import type { ByteBudget } from '../http/budget.js';
 import type { Limits } from '../http/limits.js';
+import { keepSessions, type Sessions } from '../http/sessions.js';
 import type { Log } from '../log/log.js';
 import type { Guard } from '../security/access.js';
 import type { Tls } from '../security/tls.js';
@@ -59,12 +61,18 @@ export async function serveGrpc(
         );
     });
   });
+  const sessions = sessionsOf(server, limits.stallSeconds * 1000);
   return {
     target: 'path' in address ? target : urlOf({ ...address, port }).replace('http://', ''),
     close: (drainMillis) => {
       endWatches();
       return new Promise((resolve) => {
-        const timer = setTimeout(() => server.forceShutdown(), drainMillis);
+        const timer = setTimeout(() => {
+          server.forceShutdown();
+          for (const one of sessions) one.hangUp();
+          // Whether or not it tells that it has ended.
+          setImmediate(() => setImmediate(resolve));
+        }, drainMillis);
         server.tryShutdown(() => {
           clearTimeout(timer);
           resolve();
@@ -72,6 +80,12 @@ export async function serveGrpc(
       });
     },
   };
+}
+
+/** grpc-js keeps its servers of HTTP/2 to itself. Where they are not found any more, its own keepalive has to do. */
+function sessionsOf(server: Server, stallMillis: number): readonly Sessions[] {
+  const { http2Servers } = server as unknown as { readonly http2Servers?: ReadonlyMap<Http2Server, unknown> };
+  return [...(http2Servers?.keys() ?? [])].map((one) => keepSessions(one, { stallMillis }));
 }
 
 function credentialsOf(tls: Tls | undefined): ServerCredentials {

@@ -5,11 +5,12 @@
 
 import { rmSync, statSync } from 'node:fs';
 import http, { type RequestListener } from 'node:http';
-import http2, { type ServerHttp2Session } from 'node:http2';
+import http2 from 'node:http2';
 import https from 'node:https';
 import { connect, type Socket } from 'node:net';
 import type { Tls } from '../security/tls.js';
 import type { Limits } from './limits.js';
+import { keepSessions } from './sessions.js';
 
 export interface Listener {
   readonly server: http.Server;
@@ -61,17 +62,8 @@ export function createListener(handler: RequestListener, limits: Limits, tls: Tl
       else handler(request as never, response as never);
     },
   );
-  const sessions = new Set<ServerHttp2Session>();
-  h2.on('session', (session) => {
-    sessions.add(session);
-    session.setLocalWindowSize(windowBytes);
-    session.setTimeout(keepAliveMillis, () => session.close());
-    const stop = dropWhenDead(session, limits.stallSeconds * 1000);
-    session.once('close', () => {
-      stop();
-      sessions.delete(session);
-    });
-  });
+  const sessions = keepSessions(h2, { stallMillis: limits.stallSeconds * 1000, idleMillis: keepAliveMillis });
+  h2.on('session', (session) => session.setLocalWindowSize(windowBytes));
   const event = tls === undefined ? 'connection' : 'secureConnection';
   const first = server.listeners(event) as ((this: http.Server, socket: Socket) => void)[];
   server.removeAllListeners(event);
@@ -87,31 +79,14 @@ export function createListener(handler: RequestListener, limits: Limits, tls: Tl
     else peek(socket, options.headersTimeout, (isHttp2) => hand(socket, isHttp2));
   });
   // As fastify looks for: those of HTTP/2 are told to go, and end what they have first.
-  Object.assign(server, {
-    closeHttp2Sessions() {
-      for (const session of sessions) session.close();
-    },
-  });
+  Object.assign(server, { closeHttp2Sessions: () => sessions.close() });
   return {
     server,
     hangUp() {
-      for (const session of sessions) session.destroy();
+      sessions.hangUp();
       server.closeAllConnections();
     },
   };
-}
-
-/** Asks now and then whether somebody is there: Node keeps a session whose client broke the protocol and left. */
-function dropWhenDead(session: ServerHttp2Session, millis: number): () => void {
-  let isAsked = false;
-  const timer = setInterval(() => {
-    if (isAsked || session.destroyed) return session.destroy();
-    isAsked = true;
-    session.ping(() => {
-      isAsked = false;
-    });
-  }, millis).unref();
-  return () => clearInterval(timer);
 }
 
 function bytesIn(headers: readonly string[]): number {

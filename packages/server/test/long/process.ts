@@ -1,6 +1,6 @@
 // A server in a process of its own, whose memory is looked at from outside.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { type NodeOutcome, runNode } from '../../../../test/support/processes.js';
@@ -12,6 +12,8 @@ export interface ServerProcess {
   readonly grpc: string;
   /** Bytes of memory that are its own; undefined where the system does not tell. */
   memory(): number | undefined;
+  /** Its open file descriptors, connections among them; undefined where the system does not tell. */
+  descriptors(): number | undefined;
   /** Tells it to end, and gives what it ended with. */
   stop(): Promise<NodeOutcome>;
   readonly ended: Promise<NodeOutcome>;
@@ -35,7 +37,14 @@ export function startProcess(args: readonly string[], takesMs: number): Promise<
           child.kill('SIGTERM');
           return ended;
         };
-        resolve({ url, grpc, ended, stop, memory: () => residentBytes(child.pid) });
+        resolve({
+          url,
+          grpc,
+          ended,
+          stop,
+          memory: () => residentBytes(child.pid),
+          descriptors: () => openIn(child.pid),
+        });
       },
     });
     ended.then(({ stderr, code }) => reject(new Error(`ended with ${code}: ${stderr}`)), reject);
@@ -45,6 +54,11 @@ export function startProcess(args: readonly string[], takesMs: number): Promise<
       await ended;
     });
   });
+}
+
+function openIn(pid: number | undefined): number | undefined {
+  const folder = `/proc/${pid}/fd`;
+  return existsSync(folder) ? readdirSync(folder).length : undefined;
 }
 
 function residentBytes(pid: number | undefined): number | undefined {

@@ -1,0 +1,144 @@
+// The connections of HTTP/2, whoever serves them: those of whom nobody is there any more are found, and all can be cut off.
+//
+// The rule: a connection that cannot be heard any more holds nothing, and none outlasts its server. Node stops reading a session whose client broke
+// the protocol: no event tells of it, nor of the client's leaving, and its memory and its file descriptor stay. And Node waits without an end
+// for the other side of a session that it has closed.
+
+import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+
+export interface Sessions {
+  /** Tells every client to go, when it has what is on the way. */
+  close(): void;
+  /** Ends every connection, whatever is on it. */
+  hangUp(): void;
+}
+
+/** How often those are looked for that have broken the protocol. */
+const lookMillis = 1000;
+/** So much every system takes at once of what is sent, however slow the client is. */
+const leastBuffered = 16 * 1024;
+
+export interface SessionLimits {
+  /** Who lets nothing be heard for so long, although it was asked, is cut off. */
+  readonly stallMillis: number;
+  /** Who has asked for nothing for so long is told to go; undefined: it may stay. */
+  readonly idleMillis?: number;
+}
+
+/** Of a server's connections from here on. */
+export function keepSessions(server: Http2Server | Http2SecureServer, limits: SessionLimits): Sessions {
+  const watched = new Set<Watched>();
+  let timer: NodeJS.Timeout | undefined;
+  const look = () => {
+    const now = performance.now();
+    for (const one of watched) one.look(now, limits);
+  };
+  // A session does not give its socket away, and begins within the event of it.
+  let last: Socket | undefined;
+  const connected = (socket: Socket) => {
+    last = socket;
+  };
+  server.prependListener('connection', connected).prependListener('secureConnection', connected);
+  server.on('session', (session: ServerHttp2Session) => {
+    const socket = last!;
+    last = undefined;
+    const one = new Watched(session, socket);
+    watched.add(one);
+    if (limits.idleMillis !== undefined) one.countStreams();
+    timer ??= setInterval(look, Math.min(lookMillis, limits.stallMillis)).unref();
+    socket.once('close', () => {
+      watched.delete(one);
+      if (watched.size > 0) return;
+      clearInterval(timer);
+      timer = undefined;
+    });
+  });
+  return {
+    close() {
+      for (const { session } of watched) session.close();
+    },
+    hangUp() {
+      for (const { session } of watched) session.destroy();
+      // A moment later, so that they are told. One that was closed before waits for its client, whatever else it is told.
+      setImmediate(() => {
+        for (const { socket } of watched) socket.destroy();
+      });
+    },
+  };
+}
+
+class Watched {
+  readonly session: ServerHttp2Session;
+  readonly socket: Socket;
+  /** When something came last. */
+  #heardAt = performance.now();
+  #bytesRead = 0;
+  /** What had come when it was known last that it is still read. */
+  #knownBytes = -1;
+  /** Of what was written, what the client has for certain. */
+  #bytesTaken = 0;
+  /** The ping that was not answered yet. */
+  #asked: { readonly at: number; readonly bytesWritten: number } | undefined;
+  #endedAt: number | undefined;
+  #streams = 0;
+  #idleSince = performance.now();
+
+  constructor(session: ServerHttp2Session, socket: Socket) {
+    this.session = session;
+    this.socket = socket;
+  }
+
+  /** For `idleMillis`: a timer of Node's own stays, and holds the session, when that has ended. */
+  countStreams(): void {
+    this.session.on('stream', (stream) => {
+      this.#streams++;
+      stream.once('close', () => {
+        this.#streams--;
+        this.#idleSince = performance.now();
+      });
+    });
+  }
+
+  look(now: number, { stallMillis, idleMillis = Infinity }: SessionLimits): void {
+    const { session, socket } = this;
+    if (session.destroyed) {
+      this.#endedAt ??= now;
+      if (now - this.#endedAt >= stallMillis) socket.destroy();
+      return;
+    }
+    // It ends with what it still has, and is not asked any more.
+    if (session.closed) return;
+    if (this.#streams === 0 && now - this.#idleSince >= idleMillis) {
+      session.close();
+      return;
+    }
+    const { bytesRead } = socket;
+    if (bytesRead !== this.#bytesRead) this.#heardAt = now;
+    this.#bytesRead = bytesRead;
+    const asked = this.#asked;
+    if (asked === undefined) {
+      // It can only have been broken by what came.
+      if (bytesRead !== this.#knownBytes || now - this.#heardAt >= stallMillis) this.#ask(now);
+      return;
+    }
+    const isSilent = now - Math.max(asked.at, this.#heardAt) >= stallMillis;
+    if (isSilent || this.#isBroken(asked.bytesWritten)) session.destroy();
+  }
+
+  #ask(now: number): void {
+    const { session, socket } = this;
+    const { bytesWritten } = socket;
+    this.#asked = { at: now, bytesWritten };
+    session.ping(() => {
+      this.#asked = undefined;
+      this.#bytesTaken = bytesWritten;
+      this.#knownBytes = socket.bytesRead;
+    });
+  }
+
+  /** The ping was not sent, although there is room for it: so it is with all of a session from when it was broken. */
+  #isBroken(bytesWritten: number): boolean {
+    return this.socket.bytesWritten === bytesWritten && bytesWritten - this.#bytesTaken < leastBuffered;
+  }
+}
