@@ -8,7 +8,7 @@
 namespace tensorlane {
 
 Model::Model(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options, RunPlace place)
-    : runtime_(&runtime), session_(runtime, loadable(source), options), runs_(runtime), shapes_(source) {
+    : runtime_(&runtime), shapes_(source), session_(runtime, source, options), runs_(runtime) {
   if (!DeviceRuns::possible(runtime, session_, place)) return;
   device_runs_ = std::make_unique<DeviceRuns>(runtime, session_, provider().device, std::move(place.runs));
 }

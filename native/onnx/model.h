@@ -63,9 +63,9 @@ class Model {
 
  private:
   const ort::Runtime* runtime_;
+  ShapeGuard shapes_;  // before the session: not every model may be loaded
   Session session_;
   Runs runs_;
-  ShapeGuard shapes_;
   std::atomic<bool> runs_long_{false};       // see SharedThreads::Run
   std::unique_ptr<DeviceRuns> device_runs_;  // null: values lie in host memory
 };

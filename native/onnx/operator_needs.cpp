@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "onnx/attribute_needs.h"
 
 namespace tensorlane {
 namespace {
@@ -28,9 +29,9 @@ const Table& table() {
   static const Table all = [] {
     const std::vector<Need> recurrent{exactly(3), exactly(3), exactly(3), exactly(2),
                                       exactly(1), exactly(3), exactly(3), exactly(2)};
-    // A kernel of size 0 divides by zero, or never ends.
-    const std::vector<Need> convolution{at_least(3), at_least(3, kSpatial)};
-    const std::vector<Need> quantized_convolution{at_least(3), {}, {}, at_least(3)};
+    // A kernel of size 0 divides by zero, or never ends; no channels do, too.
+    const std::vector<Need> convolution{at_least(3), at_least(3, kAll << 1U)};
+    const std::vector<Need> quantized_convolution{at_least(3), {}, {}, at_least(3, kAll)};
     std::vector<Need> attention_lstm = recurrent;
     for (const std::size_t rank : {3, 3, 2, 3, 1, 3}) attention_lstm.push_back(exactly(rank));
     return Table{
@@ -39,14 +40,19 @@ const Table& table() {
         {{"", "LSTM"}, recurrent},
         {{"", "Conv"}, convolution},
         {{"", "ConvInteger"}, convolution},
-        {{"", "ConvTranspose"}, {{}, {.sizes = 1}}},
+        {{"", "ConvTranspose"}, {{.sizes = kSpatial}, {.sizes = 1}}},
         {{"", "QLinearConv"}, quantized_convolution},
         {{"", "MaxRoiPool"}, {exactly(4), exactly(2)}},
         {{"", "RoiAlign"}, {exactly(4), exactly(2), exactly(1)}},
         {{"", "GridSample"}, {at_least(3), at_least(3)}},
         {{"", "AffineGrid"}, {exactly(3), exactly(1)}},
         {{"", "ReverseSequence"}, {at_least(2), exactly(1)}},
-        {{"", "STFT"}, {at_least(2)}},
+        {{"", "STFT"}, {at_least(2), kElements, exactly(1, kAll), kElements}},
+        {{"", "Resize"}, {{}, {}, exactly(1)}},  // after the version that takes scales as its second input
+        {{"", "OneHot"}, {{}, kElements}},
+        {{"", "SequenceAt"}, {{}, kElements}},
+        {{"", "SequenceErase"}, {{}, kElements}},
+        {{"", "SequenceInsert"}, {{}, {}, kElements}},
         {{"", "DFT"}, {at_least(2)}},
         {{"", "Multinomial"}, {exactly(2)}},
         {{"", "Dropout"}, {{}, {}, kElements}},
@@ -116,35 +122,19 @@ void need_one_rank(Facts inputs, std::size_t first, std::size_t step, std::vecto
   }
 }
 
+// That has this axis.
+std::size_t least_rank_of(std::int64_t axis) {
+  constexpr std::int64_t kMost = Need::kAnyRank;
+  return static_cast<std::size_t>(axis < 0 ? std::min(axis == -axis ? kMost : -axis, kMost)
+                                           : std::min(axis, kMost - 1) + 1);
+}
+
 bool is_set(const graph::Node& node, std::string_view name) {
   const graph::Attribute* attribute = node.attribute(name);
   return attribute != nullptr && attribute->integer.value_or(0) != 0;
 }
 
 bool is_microsofts(const graph::Node& node, std::string_view op) { return node.domain == kMicrosoft && node.op == op; }
-
-// Where the scales of these are: of the whole matrix, or of each of its columns.
-std::vector<std::size_t> scales_of(const graph::Node& node) {
-  if (is_microsofts(node, "DynamicQuantizeMatMul")) return {2};
-  if (is_microsofts(node, "MatMulIntegerToFloat")) return {2, 3};
-  return {};
-}
-
-std::optional<std::int64_t> count_of(const rows::Fact* fact) {
-  if (fact == nullptr || !fact->shape.has_value()) return std::nullopt;
-  std::int64_t count = 1;
-  for (const rows::Size& size : *fact->shape) {
-    if (!size.is_number()) return std::nullopt;
-    count *= size.number();
-  }
-  return count;
-}
-
-std::optional<std::int64_t> size_of(const rows::Fact* fact, std::size_t from_the_end) {
-  if (fact == nullptr || !fact->shape.has_value() || fact->shape->size() < from_the_end) return std::nullopt;
-  const rows::Size& size = (*fact->shape)[fact->shape->size() - from_the_end];
-  return size.is_number() ? std::optional(size.number()) : std::nullopt;
-}
 
 }  // namespace
 
@@ -163,8 +153,15 @@ std::vector<Need> needs_of(const graph::Node& node, Facts inputs) {
     need_one_rank(inputs, 2, 3, needs);
     return needs;
   }
+  if (node.domain.empty() && (node.op == "LayerNormalization" || node.op == "RMSNormalization")) {
+    const graph::Attribute* axis = node.attribute("axis");
+    return {at_least(least_rank_of(axis == nullptr ? -1 : axis->integer.value_or(-1)))};
+  }
   const auto found = table().find({node.domain, node.op});
-  return found == table().end() ? std::vector<Need>{} : found->second;
+  if (found == table().end()) return {};
+  std::vector<Need> needs = found->second;
+  if (node.domain.empty() && node.op == "Resize" && inputs.size() == 2) needs = {{}, exactly(1)};
+  return needs;
 }
 
 bool needs_elements(const graph::Node& node) {
@@ -182,28 +179,6 @@ bool needs_elements(const graph::Node& node) {
   return (node.op == "QuantizeLinear" || node.op == "DequantizeLinear") && node.attribute("block_size") != nullptr;
 }
 
-bool has_sizes_to_fit(const graph::Node& node) { return is_microsofts(node, "Inverse") || !scales_of(node).empty(); }
-
-std::optional<std::string> find_misfit(const graph::Node& node, Facts inputs) {
-  if (is_microsofts(node, "Inverse") && !inputs.empty()) {
-    const auto m = size_of(inputs[0], 2);
-    const auto n = size_of(inputs[0], 1);
-    if (m.has_value() && n.has_value() && *m != *n) {
-      return "matrices of " + std::to_string(*m) + " x " + std::to_string(*n) + ", and takes square ones";
-    }
-  }
-  for (const std::size_t i : scales_of(node)) {
-    if (i >= inputs.size() || inputs[1] == nullptr) continue;
-    const auto count = count_of(inputs[i]);
-    const auto columns = inputs[1]->rank() == 1 ? std::optional<std::int64_t>(1) : size_of(inputs[1], 1);
-    if (count.has_value() && columns.has_value() && *count != 1 && *count != *columns) {
-      return std::to_string(*count) + " scales in '" + node.inputs[i] + "', and takes one, or one for each of " +
-             std::to_string(*columns) + " columns";
-    }
-  }
-  return std::nullopt;
-}
-
 namespace {
 
 // An input that a node may leave out, and that is read all the same.
@@ -214,6 +189,14 @@ struct Read {
 };
 constexpr Read kRead[] = {
     {"QLinearSigmoid", 4, false}, {"QLinearLeakyRelu", 4, false}, {"ConvTransposeWithDynamicPads", 2, true}};
+// These read all that they name.
+constexpr std::string_view kReadAll[] = {"Concat", "Max", "Mean", "Min", "SequenceConstruct", "Sum"};
+
+[[noreturn]] void refuse_left_out(const graph::Node& node, std::size_t input, std::string_view unless) {
+  throw Error(Code::Model, "the model's node " + node.op + " '" + node.name + "' leaves out its input " +
+                               std::to_string(input) + ", for which ONNX Runtime would end the process" +
+                               std::string(unless));
+}
 
 void require_loadable(const std::vector<graph::Node>& nodes) {
   for (const graph::Node& node : nodes) {
@@ -221,9 +204,15 @@ void require_loadable(const std::vector<graph::Node>& nodes) {
       if (!is_microsofts(node, read.op)) continue;
       const bool has_name = node.inputs.size() > read.input;
       if (has_name && !(read.needs_value && node.inputs[read.input].empty())) continue;
-      throw Error(Code::Model, "the model's node " + node.op + " '" + node.name + "' leaves out its input " +
-                                   std::to_string(read.input) + ", for which ONNX Runtime would end the process" +
-                                   (read.needs_value ? "" : ": '' as its name would do"));
+      refuse_left_out(node, read.input, read.needs_value ? "" : ": '' as its name would do");
+    }
+    if (node.domain.empty() && std::ranges::find(kReadAll, node.op) != std::end(kReadAll)) {
+      const auto at = std::ranges::find(node.inputs, "");
+      if (at != node.inputs.end()) refuse_left_out(node, static_cast<std::size_t>(at - node.inputs.begin()), "");
+    }
+    if (const auto wrong = find_wrong_attribute(node)) {
+      throw Error(Code::Model, "the model's node " + node.op + " '" + node.name + "' " + *wrong +
+                                   ": ONNX Runtime would end the process");
     }
     for (const graph::Attribute& attribute : node.attributes) {
       if (attribute.graph != nullptr) require_loadable(attribute.graph->nodes);

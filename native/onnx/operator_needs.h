@@ -34,10 +34,11 @@ std::vector<Need> needs_of(const graph::Node& node, Facts inputs);
 // Whether each of its inputs needs elements, wherever they come from.
 bool needs_elements(const graph::Node& node);
 
-// Whether the sizes of its inputs have to fit each other in a way that its kernel does not look at; then, what does not fit, where that is
-// known.
-bool has_sizes_to_fit(const graph::Node& node);
+// What does not fit of the sizes of its inputs, where its kernel does not look at it and it is known; as the rest of a sentence that gives
+// them to the node.
 std::optional<std::string> find_misfit(const graph::Node& node, Facts inputs);
+// Whether no other sizes that these inputs may have could be such.
+bool fits_surely(const graph::Node& node, Facts inputs);
 
 // Errors: Model, for a graph with a node that ends the process while the model is loaded.
 void require_loadable(const graph::ModelGraph& model);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "onnx/attribute_needs.h"
 #include "onnx/graph/wire.h"
 #include "onnx/operator_needs.h"
 #include "onnx/rows/follow.h"
@@ -21,17 +22,14 @@ std::string name_of(const graph::Node& node) {
   return node.op + " '" + name + "'";
 }
 
-[[noreturn]] void refuse(const std::string& what) {
-  throw Error(Code::Shape, what + ": ONNX Runtime would end the process");
-}
-
-void require(const graph::Node& node, Facts inputs) {
+// What is wrong of what a node takes, where it is known; as a sentence about those that give it.
+std::optional<std::string> find_wrong(const graph::Node& node, Facts inputs, const std::string& who_make) {
   const std::vector<Need> needs = needs_of(node, inputs);
   for (std::size_t i = 0; i < std::min(needs.size(), inputs.size()); ++i) {
     if (inputs[i] == nullptr || !inputs[i]->shape.has_value()) continue;
     const Need& need = needs[i];
     const rows::Sizes& sizes = *inputs[i]->shape;
-    const std::string value = "the inputs make '" + node.inputs[i] + "' a value of ";
+    const std::string value = who_make + " '" + node.inputs[i] + "' a value of ";
     if (sizes.size() < need.least || sizes.size() > need.most) {
       const std::string to = need.most == need.least       ? ""
                              : need.most == Need::kAnyRank ? " or more"
@@ -39,16 +37,17 @@ void require(const graph::Node& node, Facts inputs) {
       std::string text = value + std::to_string(sizes.size());
       text.append(" dimensions, and the model's node ").append(name_of(node)).append(" takes ");
       text.append(std::to_string(need.least)).append(to).append(" there");
-      refuse(text);
+      return text;
     }
     for (std::size_t axis = 0; axis < sizes.size(); ++axis) {
       if (!need.is_of_size(axis) || !sizes[axis].is_number() || sizes[axis].number() > 0) continue;
-      refuse(value + "size 0 along axis " + std::to_string(axis) + ", and the model's node " + name_of(node) +
-             " takes none such there");
+      return value + "size 0 along axis " + std::to_string(axis) + ", and the model's node " + name_of(node) +
+             " takes none such there";
     }
   }
   const std::optional<std::string> misfit = find_misfit(node, inputs);
-  if (misfit.has_value()) refuse("the inputs give the model's node " + name_of(node) + " " + *misfit);
+  if (!misfit.has_value()) return std::nullopt;
+  return "the model's node " + name_of(node) + " is given " + *misfit;
 }
 
 // Whether no request can give a node what it does not take, but for what has no elements.
@@ -57,11 +56,37 @@ bool is_settled(const graph::Node& node, Facts inputs) {
   for (std::size_t i = 0; i < std::min(needs.size(), inputs.size()); ++i) {
     if (inputs[i] != nullptr && needs[i].is_of_rank() && !inputs[i]->rank().has_value()) return false;
   }
-  if (!has_sizes_to_fit(node)) return true;
-  return std::ranges::all_of(inputs, [](const rows::Fact* fact) {
-    return fact == nullptr || (fact->shape.has_value() && std::ranges::all_of(*fact->shape, &rows::Size::is_number));
-  });
+  return fits_surely(node, inputs);
 }
+
+bool has_none(const rows::Fact* fact) {
+  return fact != nullptr && fact->shape.has_value() &&
+         std::ranges::any_of(*fact->shape, [](const rows::Size& size) { return size.is(0); });
+}
+
+// What the model holds, and what is computed of nothing else, which ONNX Runtime does as it loads the model.
+class Held {
+ public:
+  explicit Held(const graph::Graph& graph) { add(graph); }
+
+  // Whether a node takes nothing else; then its outputs are such too.
+  bool takes_no_other(const graph::Node& node) {
+    for (const graph::Attribute& attribute : node.attributes) {
+      if (attribute.graph != nullptr) add(*attribute.graph);
+    }
+    const bool all = std::ranges::all_of(
+        node.inputs, [&](const std::string& name) { return name.empty() || names_.contains(name); });
+    if (all) names_.insert(node.outputs.begin(), node.outputs.end());
+    return all;
+  }
+
+ private:
+  void add(const graph::Graph& graph) {
+    for (const graph::Tensor& tensor : graph.initializers) names_.insert(tensor.name);
+  }
+
+  std::set<std::string> names_;
+};
 
 void find_those_that_need(const std::vector<graph::Node>& nodes, std::vector<const graph::Node*>& found) {
   for (const graph::Node& node : nodes) {
@@ -76,6 +101,22 @@ bool has_some(const rows::Fact* fact) {
   return fact == nullptr || (fact->shape.has_value() && std::ranges::all_of(*fact->shape, [](const rows::Size& size) {
                                return size.is_number() && size.number() > 0;
                              }));
+}
+
+constexpr const char* kEnds = ": ONNX Runtime would end the process";
+
+// Whatever the inputs are.
+void require_of_model(const graph::Node& node, Facts inputs) {
+  if (const auto wrong = find_wrong_attribute(node)) {
+    throw Error(Code::Model, "the model's node " + name_of(node) + " " + *wrong + kEnds);
+  }
+  if (const auto wrong = find_wrong(node, inputs, "the model makes")) throw Error(Code::Model, *wrong + kEnds);
+  if (!needs_elements(node)) return;
+  const auto empty = std::ranges::find_if(inputs, has_none);
+  if (empty == inputs.end()) return;
+  const std::string& name = node.inputs[static_cast<std::size_t>(empty - inputs.begin())];
+  throw Error(Code::Model,
+              "'" + name + "' has no elements, and the model's node " + name_of(node) + " needs some" + kEnds);
 }
 
 bool is_empty(const InputParts& input) {
@@ -94,27 +135,20 @@ std::vector<std::int64_t> key_of(std::span<const InputParts> inputs) {
 
 }  // namespace
 
-const ModelSource& loadable(const ModelSource& source) {
-  std::shared_ptr<const graph::ModelGraph> graph;
-  try {
-    graph = source.graph();
-  } catch (const graph::Malformed&) {
-    return source;  // it cannot be loaded either
-  }
-  require_loadable(*graph);
-  return source;
-}
-
 ShapeGuard::ShapeGuard(const ModelSource& source) {
   try {
     graph_ = source.graph();
   } catch (const graph::Malformed&) {
-    return;
+    return;  // it cannot be loaded either, or not be read
   }
-  rows::follow_shapes(*graph_, {}, [&](const graph::Node& node, Facts inputs) {
+  require_loadable(*graph_);
+  Held held(graph_->graph);
+  rows::follow_shapes(*graph_, {}, [&](const graph::Node& node, Facts inputs, bool runs_surely) {
     settled_ = settled_ && is_settled(node, inputs);
     sizes_matter_ =
         sizes_matter_ || std::ranges::any_of(needs_of(node, inputs), [](const Need& need) { return need.sizes != 0; });
+    const bool is_computed = held.takes_no_other(node);
+    if (is_computed || runs_surely) require_of_model(node, inputs);
   });
   find_those_that_need(graph_->graph.nodes, need_elements_);
   for (const graph::Function& function : graph_->functions) find_those_that_need(function.nodes, need_elements_);
@@ -145,9 +179,10 @@ void ShapeGuard::look_at(std::span<const InputParts> inputs, std::span<const Val
     if (is_empty(inputs[i])) empty = &infos[i].name;
   }
   std::set<const graph::Node*> safe;
-  rows::follow_shapes(*graph_, known, [&](const graph::Node& node, Facts taken) {
-    require(node, taken);
-    if (has_empty && std::ranges::all_of(taken, has_some)) safe.insert(&node);
+  rows::follow_shapes(*graph_, known, [&](const graph::Node& node, Facts taken, bool runs_surely) {
+    // What may not run is refused as well, as nobody knows: an If may go this way, a loop hardly ends before it begins.
+    if (const auto wrong = find_wrong(node, taken, "the inputs make")) throw Error(Code::Shape, *wrong + kEnds);
+    if (has_empty && runs_surely && std::ranges::all_of(taken, has_some)) safe.insert(&node);
   });
   if (!has_empty) return;
   const auto unsafe = std::ranges::find_if(need_elements_, [&](const auto* node) { return !safe.contains(node); });

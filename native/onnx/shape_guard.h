@@ -18,12 +18,10 @@
 
 namespace tensorlane {
 
-// The same, if loading it does not end the process. Errors: Model.
-const ModelSource& loadable(const ModelSource& source);
-
 class ShapeGuard {
  public:
-  // Where the graph cannot be read nothing is looked at.
+  // Before the runtime loads the model. Where the graph cannot be read nothing is looked at. Errors: Model, for what ends the process as
+  // it is loaded, or with whatever inputs.
   explicit ShapeGuard(const ModelSource& source);
 
   // From any thread. Errors: Shape.

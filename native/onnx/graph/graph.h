@@ -45,9 +45,11 @@ struct Attribute {
   std::string name;
   std::string refers_to;  // in a function: the attribute of its caller that this one is
   std::optional<std::int64_t> integer;
+  std::optional<float> real;
   std::vector<std::int64_t> integers;
   std::vector<float> reals;
   std::string text;
+  std::size_t texts = 0;  // how many a list has
   std::optional<Tensor> tensor;
   std::shared_ptr<const Graph> graph;
 };

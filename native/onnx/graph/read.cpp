@@ -152,6 +152,9 @@ Attribute read_attribute(Message message, int depth) {
       case 1:
         attribute.name = message.text();
         break;
+      case 2:
+        attribute.real = message.real();
+        break;
       case 3:
         attribute.integer = message.integer();
         break;
@@ -169,6 +172,9 @@ Attribute read_attribute(Message message, int depth) {
         break;
       case 7:
         message.add_reals(attribute.reals);
+        break;
+      case 9:
+        ++attribute.texts;
         break;
       case 21:
         attribute.refers_to = message.text();

@@ -60,7 +60,9 @@ class Follower {
 
   void run(const std::vector<Node>& nodes, Scope& scope, const graph::Opsets& opsets, int depth) {
     for (const Node& node : nodes) {
+      const std::size_t graphs_before = graphs_run_;
       std::vector<Fact> outputs = outputs_of(node, scope, opsets, depth);
+      if (visit_ != nullptr && graphs_run_ == graphs_before) look_into(node, scope, opsets, depth);
       for (std::size_t i = 0; i < node.outputs.size(); ++i) scope.facts[node.outputs[i]] = std::move(outputs[i]);
     }
   }
@@ -70,7 +72,7 @@ class Follower {
     if (node.outputs.empty()) return {};  // nothing comes of it
     std::vector<const Fact*> inputs;
     for (const std::string& name : node.inputs) inputs.push_back(name.empty() ? nullptr : scope.find(name));
-    if (visit_ != nullptr && unsure_ == 0) (*visit_)(node, inputs);
+    if (visit_ != nullptr) (*visit_)(node, inputs, unsure_ == 0);
     Step step(node, inputs, version(opsets, node.domain), symbols_);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (inputs[i] == nullptr && !node.inputs[i].empty())
@@ -233,9 +235,22 @@ class Follower {
     return step.outputs();
   }
 
+  // Visits the nodes of graphs that were not followed, as nothing is known of what these take, but for what lies around them.
+  void look_into(const Node& node, const Scope& scope, const graph::Opsets& opsets, int depth) {
+    if (depth >= kMostDepth) return;
+    ++unsure_;
+    for (const graph::Attribute& attribute : node.attributes) {
+      if (attribute.graph == nullptr) continue;
+      run_graph(*attribute.graph, std::vector<Fact>(attribute.graph->inputs.size(), Fact::shared()), scope, opsets,
+                depth);
+    }
+    --unsure_;
+  }
+
   // The facts of a graph's outputs, whose inputs these are.
   std::vector<Fact> run_graph(const graph::Graph& graph, const std::vector<Fact>& inputs, const Scope& scope,
                               const graph::Opsets& opsets, int depth) {
+    ++graphs_run_;
     Scope inner{.around = &scope, .facts = {}};
     for (std::size_t i = 0; i < inputs.size(); ++i) inner.facts[graph.inputs.at(i).name] = inputs[i];
     add_constants(graph, inner);
@@ -349,6 +364,7 @@ class Follower {
   const graph::ModelGraph& model_;
   const Visit* visit_;  // null: nobody
   int unsure_ = 0;      // how many graphs lie around a node that may not run
+  std::size_t graphs_run_ = 0;
   Symbols symbols_;
   bool undecided_ = false;
   bool from_doubt_ = false;

@@ -44,11 +44,10 @@ using Known = std::map<std::string, Given>;  // by the names of inputs
 // Inputs and outputs that are not named in their axes have the rows along axis 0.
 Finding follow_rows(const graph::ModelGraph& model, const Axes& inputs, const Axes& outputs, const Known& known = {});
 
-// A node, and what it takes: null where an input is left out.
-using Visit = std::function<void(const graph::Node&, std::span<const Fact* const> inputs)>;
+// A node, and what it takes: null where an input is left out. It may not run in a branch of an If that may go either way, and in a loop.
+using Visit = std::function<void(const graph::Node&, std::span<const Fact* const> inputs, bool runs_surely)>;
 
-// Follows shapes alone, from those of the inputs as they are known, or declared. Nodes that may not run (in a branch of an If that may go
-// either way, in a loop) are not visited.
+// Follows shapes alone, from those of the inputs as they are known, or declared. What is in a loop may be visited several times.
 void follow_shapes(const graph::ModelGraph& model, const Known& known, const Visit& visit);
 
 }  // namespace tensorlane::rows
