@@ -19,9 +19,14 @@ struct Bound {
   std::int64_t least, most;
 };
 
+constexpr std::string_view kAny;
+
 constexpr Bound kBounds[] = {
     {"", "Attention", "q_num_heads", 0, kMostInt},
     {"", "Attention", "kv_num_heads", 0, kMostInt},
+    {kContrib, kAny, "num_heads", 0, kMostInt},
+    {kContrib, kAny, "q_num_heads", 0, kMostInt},
+    {kContrib, kAny, "kv_num_heads", 0, kMostInt},
     {"", "Conv", "group", 1, kMostInt},
     {"", "ConvInteger", "group", 1, kMostInt},
     {"", "ConvTranspose", "group", 1, kMostInt},
@@ -120,7 +125,7 @@ std::optional<std::string> too_many_outputs(const graph::Node& node) {
 
 std::optional<std::string> find_wrong_attribute(const graph::Node& node) {
   for (const Bound& bound : kBounds) {
-    if (bound.domain != node.domain || bound.op != node.op) continue;
+    if (bound.domain != node.domain || (bound.op != kAny && bound.op != node.op)) continue;
     const graph::Attribute* attribute = node.attribute(bound.attribute);
     if (attribute == nullptr) continue;
     if (auto wrong = beyond(bound, *attribute)) return wrong;

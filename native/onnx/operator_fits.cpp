@@ -79,14 +79,33 @@ std::optional<std::string> misfit_of_tree(std::int64_t last, Facts inputs) {
   return "rows of " + std::to_string(*features) + " features, and asks for feature " + std::to_string(last);
 }
 
+// With its channels last this pool divides by the size of what it gives.
+bool pools_channels_last(const graph::Node& node) {
+  const graph::Attribute* last = node.attribute("channels_last");
+  return is_of(node, kContribs, "QLinearAveragePool") && last != nullptr && last->integer.value_or(0) != 0;
+}
+
+std::optional<std::string> misfit_of_pool(const graph::Node& node, Facts inputs) {
+  const graph::Attribute* kernel = node.attribute("kernel_shape");
+  const graph::Attribute* pads = node.attribute("pads");
+  const graph::Attribute* automatic = node.attribute("auto_pad");
+  if (kernel == nullptr || (automatic != nullptr && automatic->text.starts_with("SAME"))) return std::nullopt;
+  const std::size_t count = kernel->integers.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    auto size = size_of(input(inputs, 0), count + 1 - i);
+    if (!size.has_value()) continue;
+    if (pads != nullptr && pads->integers.size() == 2 * count) *size += pads->integers[i] + pads->integers[i + count];
+    if (*size < kernel->integers[i]) {
+      return "size " + std::to_string(*size) + " along a dimension of its kernel, which has " +
+             std::to_string(kernel->integers[i]);
+    }
+  }
+  return std::nullopt;
+}
+
 // The zero points of several matrices are divided by these matrices' sizes.
 bool has_zero_points_of_several(const graph::Node& node, Facts inputs) {
   return is_of(node, "", "MatMulInteger") && input(inputs, 3) != nullptr && rank_of(input(inputs, 3)).value_or(2) > 1;
-}
-
-bool has_size_0(const rows::Fact* fact) {
-  return fact != nullptr && fact->shape.has_value() &&
-         std::ranges::any_of(*fact->shape, [](const rows::Size& size) { return size.is(0); });
 }
 
 // Values of three dimensions are divided among its heads.
@@ -109,6 +128,7 @@ std::optional<std::string> find_misfit(const graph::Node& node, Facts inputs) {
     }
   }
   if (resizes(node)) return misfit_of_resize(node, inputs);
+  if (pools_channels_last(node)) return misfit_of_pool(node, inputs);
   if (const auto last = last_feature(node)) return misfit_of_tree(*last, inputs);
   if (has_zero_points_of_several(node, inputs) && rank_of(input(inputs, 3)).has_value() && has_size_0(input(inputs, 1)))
     return "matrices without elements, and zero points for each";
@@ -127,6 +147,7 @@ std::optional<std::string> find_misfit(const graph::Node& node, Facts inputs) {
 
 bool fits_surely(const graph::Node& node, Facts inputs) {
   if (resizes(node)) return rank_of(input(inputs, 0)).has_value() && is_known(input(inputs, scales_at(node, inputs)));
+  if (pools_channels_last(node)) return is_known(input(inputs, 0));
   if (last_feature(node).has_value()) return size_of(input(inputs, 0), 1).has_value();
   if (lacks_heads(node)) return rank_of(input(inputs, 0)).has_value();
   if (has_zero_points_of_several(node, inputs)) return is_known(input(inputs, 3)) && is_known(input(inputs, 1));

@@ -63,20 +63,20 @@ const Table& table() {
         {{kMicrosoft, "GridSample"}, {exactly(4), exactly(4)}},
         {{kMicrosoft, "CropAndResize"}, {exactly(4), exactly(2), exactly(1), exactly(1)}},
         {{kMicrosoft, "Attention"},
-         {exactly(3), exactly(2), exactly(1), between(1, 4), exactly(5), exactly(4), between(0, 1)}},
+         {exactly(3), exactly(2, kAll), exactly(1), between(1, 4), exactly(5), exactly(4), between(0, 1)}},
         {{kMicrosoft, "QAttention"},
          {exactly(3, 1), exactly(2), exactly(1), kElements, kElements, exactly(1), kElements, kElements, exactly(5)}},
         {{kMicrosoft, "MultiHeadAttention"},
          {{3, 5, 1U << 2U},
           between(3, 5),
-          between(3, 4),
+          {3, 4, 1U << 2U},
           exactly(1),
           between(1, 3),
           exactly(4),
           exactly(4),
           exactly(4)}},
         {{kMicrosoft, "LinearAttention"},
-         {exactly(3, 1U << 2U), exactly(3), exactly(3), between(4, 5), exactly(3), exactly(3)}},
+         {exactly(3, 1U << 2U), exactly(3, 1U << 2U), exactly(3, 1U << 2U), between(4, 5), exactly(3), exactly(3)}},
         {{kMicrosoft, "EmbedLayerNormalization"},
          {exactly(2), exactly(2), exactly(2), exactly(2), exactly(2), exactly(1), exactly(1), exactly(2), exactly(2)}},
         {{kMicrosoft, "AttnLSTM"}, attention_lstm},
@@ -85,6 +85,12 @@ const Table& table() {
         {{kMicrosoft, "MatMulIntegerToFloat"}, {at_least(1), at_least(1), kElements, kElements, kElements, kElements}},
         {{kMicrosoft, "QLinearSoftmax"}, {at_least(1), kElements, kElements, kElements, kElements}},
         {{kMicrosoft, "Inverse"}, {at_least(2)}},
+        {{kMicrosoft, "DecoderMaskedMultiHeadAttention"}, {{.sizes = 1U << 2U}}},
+        {{kMicrosoft, "RotaryEmbedding"}, {{.sizes = 1U << 3U}}},
+        {{kMicrosoft, "QLinearWhere"}, {{}, {}, kElements, kElements, {}, kElements, kElements, kElements, kElements}},
+        {{kMicrosoft, "WordConvEmbedding"}, {{}, kElements}},
+        {{kMicrosoft, "MoE"}, {{.sizes = kAll << 1U}}},
+        {{kMicrosoft, "QMoE"}, {{.sizes = kAll << 1U}}},
     };
   }();
   return all;
@@ -138,6 +144,11 @@ bool is_microsofts(const graph::Node& node, std::string_view op) { return node.d
 
 }  // namespace
 
+bool has_size_0(const rows::Fact* fact) {
+  return fact != nullptr && fact->shape.has_value() &&
+         std::ranges::any_of(*fact->shape, [](const rows::Size& size) { return size.is(0); });
+}
+
 std::vector<Need> needs_of(const graph::Node& node, Facts inputs) {
   if (node.domain.empty() && node.op == "Einsum") {
     const graph::Attribute* equation = node.attribute("equation");
@@ -157,6 +168,11 @@ std::vector<Need> needs_of(const graph::Node& node, Facts inputs) {
     const graph::Attribute* axis = node.attribute("axis");
     return {at_least(least_rank_of(axis == nullptr ? -1 : axis->integer.value_or(-1)))};
   }
+  if (is_microsofts(node, "SkipLayerNormalization") || is_microsofts(node, "SkipSimplifiedLayerNormalization")) {
+    // What is added is repeated as often as it fits, which it does where there is nothing.
+    const bool of_nothing = !inputs.empty() && has_size_0(inputs[0]);
+    return of_nothing ? std::vector<Need>{} : std::vector<Need>{{}, kElements};
+  }
   const auto found = table().find({node.domain, node.op});
   if (found == table().end()) return {};
   std::vector<Need> needs = found->second;
@@ -164,9 +180,22 @@ std::vector<Need> needs_of(const graph::Node& node, Facts inputs) {
   return needs;
 }
 
+std::optional<std::string> find_not_held(const graph::Node& node,
+                                         const std::function<bool(const std::string&)>& is_held) {
+  if (!is_microsofts(node, "QLinearWhere") || node.inputs.size() < 9) return std::nullopt;
+  // Tables are read that are made only where all of these are held.
+  const auto held = [&](std::size_t i) { return is_held(node.inputs[i]); };
+  if (!held(7) || !held(8)) return std::nullopt;
+  for (const std::size_t i : {2, 3, 5, 6}) {
+    if (!held(i)) return "takes '" + node.inputs[7] + "' as the model holds it, but not '" + node.inputs[i] + "'";
+  }
+  return std::nullopt;
+}
+
 bool needs_elements(const graph::Node& node) {
   if (node.domain == kMicrosoft) {
-    if (node.op == "AttnLSTM" || node.op == "DynamicQuantizeLSTM") return true;
+    constexpr std::string_view kSome[] = {"AttnLSTM", "DynamicQuantizeLSTM", "QLinearAdd", "QLinearMul"};
+    if (std::ranges::find(kSome, node.op) != std::end(kSome)) return true;
     if (node.op == "QLinearAveragePool") return is_set(node, "channels_last");
     return node.op == "FusedMatMul" && (is_set(node, "transBatchA") || is_set(node, "transBatchB"));
   }
@@ -187,10 +216,12 @@ struct Read {
   std::size_t input;
   bool needs_value;  // or only its name, which may be ''
 };
-constexpr Read kRead[] = {
-    {"QLinearSigmoid", 4, false}, {"QLinearLeakyRelu", 4, false}, {"ConvTransposeWithDynamicPads", 2, true}};
+constexpr Read kRead[] = {{"QLinearSigmoid", 4, false},
+                          {"QLinearLeakyRelu", 4, false},
+                          {"ConvTransposeWithDynamicPads", 2, true},
+                          {"Attention", 2, true}};
 // These read all that they name.
-constexpr std::string_view kReadAll[] = {"Concat", "Max", "Mean", "Min", "SequenceConstruct", "Sum"};
+constexpr std::string_view kReadAll[] = {"Concat", "Einsum", "Max", "Mean", "Min", "SequenceConstruct", "Sum"};
 
 [[noreturn]] void refuse_left_out(const graph::Node& node, std::size_t input, std::string_view unless) {
   throw Error(Code::Model, "the model's node " + node.op + " '" + node.name + "' leaves out its input " +
@@ -206,7 +237,9 @@ void require_loadable(const std::vector<graph::Node>& nodes) {
       if (has_name && !(read.needs_value && node.inputs[read.input].empty())) continue;
       refuse_left_out(node, read.input, read.needs_value ? "" : ": '' as its name would do");
     }
-    if (node.domain.empty() && std::ranges::find(kReadAll, node.op) != std::end(kReadAll)) {
+    const bool reads_all = node.domain.empty() ? std::ranges::find(kReadAll, node.op) != std::end(kReadAll)
+                                               : is_microsofts(node, "QLinearConcat");
+    if (reads_all) {
       const auto at = std::ranges::find(node.inputs, "");
       if (at != node.inputs.end()) refuse_left_out(node, static_cast<std::size_t>(at - node.inputs.begin()), "");
     }

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -30,6 +31,13 @@ using Facts = std::span<const rows::Fact* const>;
 
 // One an input, as far as there are any.
 std::vector<Need> needs_of(const graph::Node& node, Facts inputs);
+
+// What a node takes of its inputs that the model has to hold, as it holds others; as the rest of a sentence about the node.
+std::optional<std::string> find_not_held(const graph::Node& node,
+                                         const std::function<bool(const std::string&)>& is_held);
+
+// Where that is known.
+bool has_size_0(const rows::Fact* fact);
 
 // Whether each of its inputs needs elements, wherever they come from.
 bool needs_elements(const graph::Node& node);

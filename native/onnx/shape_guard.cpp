@@ -59,15 +59,12 @@ bool is_settled(const graph::Node& node, Facts inputs) {
   return fits_surely(node, inputs);
 }
 
-bool has_none(const rows::Fact* fact) {
-  return fact != nullptr && fact->shape.has_value() &&
-         std::ranges::any_of(*fact->shape, [](const rows::Size& size) { return size.is(0); });
-}
-
 // What the model holds, and what is computed of nothing else, which ONNX Runtime does as it loads the model.
 class Held {
  public:
   explicit Held(const graph::Graph& graph) { add(graph); }
+
+  [[nodiscard]] bool has(const std::string& name) const { return names_.contains(name); }
 
   // Whether a node takes nothing else; then its outputs are such too.
   bool takes_no_other(const graph::Node& node) {
@@ -83,6 +80,7 @@ class Held {
  private:
   void add(const graph::Graph& graph) {
     for (const graph::Tensor& tensor : graph.initializers) names_.insert(tensor.name);
+    for (const graph::Value& input : graph.inputs) names_.erase(input.name);  // it may be given otherwise
   }
 
   std::set<std::string> names_;
@@ -112,7 +110,7 @@ void require_of_model(const graph::Node& node, Facts inputs) {
   }
   if (const auto wrong = find_wrong(node, inputs, "the model makes")) throw Error(Code::Model, *wrong + kEnds);
   if (!needs_elements(node)) return;
-  const auto empty = std::ranges::find_if(inputs, has_none);
+  const auto empty = std::ranges::find_if(inputs, has_size_0);
   if (empty == inputs.end()) return;
   const std::string& name = node.inputs[static_cast<std::size_t>(empty - inputs.begin())];
   throw Error(Code::Model,
@@ -148,6 +146,8 @@ ShapeGuard::ShapeGuard(const ModelSource& source) {
     sizes_matter_ =
         sizes_matter_ || std::ranges::any_of(needs_of(node, inputs), [](const Need& need) { return need.sizes != 0; });
     const bool is_computed = held.takes_no_other(node);
+    const auto not_held = find_not_held(node, [&](const std::string& name) { return held.has(name); });
+    if (not_held.has_value()) throw Error(Code::Model, "the model's node " + name_of(node) + " " + *not_held + kEnds);
     if (is_computed || runs_surely) require_of_model(node, inputs);
   });
   find_those_that_need(graph_->graph.nodes, need_elements_);

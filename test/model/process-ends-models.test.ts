@@ -103,7 +103,7 @@ describe('attributes', () => {
     );
   });
 
-  test.each(['Max', 'Min', 'Sum', 'Mean'])('an input of %s that is left out', async (op) => {
+  test.each(['Max', 'Min', 'Sum', 'Mean', 'Concat', 'Einsum'])('an input of %s that is left out', async (op) => {
     const bytes = ofFloats([node(op, ['x0', '', 'x1'], ['y'])]);
     await expectError(device.loadModel(bytes), 'ERR_MODEL', new RegExp(`node ${op} 'y' leaves out its input 1`));
   });
@@ -269,6 +269,47 @@ describe('what has to fit', () => {
     await using loaded = await device.loadModel(bytes, { batching: false });
     for (const shapes of wrong) await expectError(loaded.run(xs(...shapes)), 'ERR_SHAPE', new RegExp(`node ${op} 'y'`));
     expect((await loaded.run(xs(...right))).y!.data.length).toBeGreaterThan(0);
+  });
+
+  test('what may be given in place of what the model holds', async () => {
+    const bytes = model({
+      nodes: [node('RNN', ['x', 'w', 'r'], ['y'], { hidden_size: int(2) })],
+      inputs: [value('x', 'float32', null), value('w', 'float32', null)],
+      outputs: [value('y', 'float32', null)],
+      initializers: [held('w', 1, 2, 3), held('r', 1, 2, 2)],
+    });
+    await using loaded = await device.loadModel(bytes, { batching: false });
+    const x = floats(4, 2, 3);
+    expect((await loaded.run({ x })).y!.dims).toEqual([4, 1, 2, 2]);
+    await expectError(loaded.run({ x, w: floats(2, 3) }), 'ERR_SHAPE', /'w' a value of 2 dimensions/);
+    expect((await loaded.run({ x, w: floats(1, 2, 3) })).y!.dims).toEqual([4, 1, 2, 2]);
+  });
+
+  test('QLinearWhere, of whose scales the model holds some', async () => {
+    const names = ['if', 'a', 'as', 'az', 'b', 'bs', 'bz', 'ys', 'yz'];
+    const types = ['bool', 'uint8', 'float32', 'uint8', 'uint8', 'float32', 'uint8', 'float32', 'uint8'] as const;
+    const of = (...constants: string[]) =>
+      model({
+        nodes: [node('QLinearWhere', names, ['y'], {}, 'com.microsoft')],
+        inputs: names.map((name, i) => value(name, types[i]!, null)).filter(({ name }) => !constants.includes(name)),
+        outputs: [value('y', 'uint8', null)],
+        initializers: constants.map((name) =>
+          name.endsWith('s') ? held(name) : initializer(name, 'uint8', [], new Uint8Array(1)),
+        ),
+      });
+    await expectError(
+      device.loadModel(of('ys', 'yz', 'bs', 'bz')),
+      'ERR_MODEL',
+      /node QLinearWhere 'y' takes 'ys' as the model holds it, but not 'as'/,
+    );
+    await using loaded = await device.loadModel(of('as', 'az', 'bs', 'bz', 'ys', 'yz'), { batching: false });
+    const byte = (...dims: number[]): Tensor => ({ type: 'uint8', dims, data: new Uint8Array(dims[0] ?? 1).fill(3) });
+    const feeds = {
+      if: { ...byte(2), type: 'bool', data: Uint8Array.of(1, 0) } as Tensor,
+      a: byte(2),
+      b: byte(2),
+    };
+    expect((await loaded.run(feeds)).y!.data).toEqual(Uint8Array.of(3, 3));
   });
 
   test('MatMulInteger', async () => {

@@ -484,13 +484,15 @@ Finding follow_rows(const graph::ModelGraph& model, const Axes& inputs, const Ax
 void follow_shapes(const graph::ModelGraph& model, const Known& known, const Visit& visit) {
   Follower follower(model, &visit);
   Scope scope;
+  Follower::add_constants(model.graph, scope);
   for (const graph::Value& input : model.graph.inputs) {
     const auto at = known.find(input.name);
+    // What the model holds for it may be given otherwise, as long as nothing is.
+    if (at == known.end() && !known.empty() && scope.facts.contains(input.name)) continue;
     scope.facts[input.name] = at != known.end() && input.is_tensor
                                   ? fact_of(at->second, std::nullopt)
                                   : declared(input, std::nullopt, {}, follower.symbols());
   }
-  Follower::add_constants(model.graph, scope);
   follower.run(model.graph.nodes, scope, model.opsets, 0);
 }
 
