@@ -301,6 +301,85 @@ const operators: readonly Operator[] = [
     ],
   },
   {
+    op: 'DecoderMaskedMultiHeadAttention',
+    domain: ms,
+    attributes: { num_heads: int(1) },
+    takes: 'fff',
+    right: [],
+    wrong: [
+      [
+        [1, 1, 0],
+        [1, 1, 0],
+        [1, 1, 0],
+      ],
+    ],
+  },
+  {
+    op: 'RotaryEmbedding',
+    domain: ms,
+    takes: 'fiff',
+    right: [
+      [1, 2, 3, 4],
+      [1, 3],
+      [5, 2],
+      [5, 2],
+    ],
+    wrong: [
+      [
+        [1, 2, 3, 0],
+        [1, 3],
+        [5, 2],
+        [5, 2],
+      ],
+    ],
+  },
+  {
+    op: 'SkipSimplifiedLayerNormalization',
+    domain: ms,
+    takes: 'fff',
+    right: [[1, 2, 4], [1, 2, 4], [4]],
+    wrong: [[[1, 2, 4], [0, 2, 4], [4]]],
+  },
+  {
+    op: 'QLinearAveragePool',
+    domain: ms,
+    attributes: { kernel_shape: ints(2, 2), channels_last: int(1) },
+    takes: 'ufufu',
+    right: [[1, 4, 4, 2], ...scalars(4)],
+    wrong: [[[1, 1, 4, 2], ...scalars(4)]],
+  },
+  {
+    op: 'QLinearAdd',
+    domain: ms,
+    takes: 'ufuufufu',
+    right: [[2, 3], [], [], [3], ...scalars(4)],
+    wrong: [[[2, 0], [], [], [0], ...scalars(4)]],
+  },
+  {
+    op: 'QLinearWhere',
+    domain: ms,
+    takes: 'bufuufufu',
+    right: [[2, 3], [2, 3], [], [], [3], ...scalars(4)],
+    wrong: [[[2, 3], [2, 3], [], [], [3], [], [], [0], []]],
+  },
+  {
+    op: 'MoE',
+    domain: ms,
+    attributes: { activation_type: text('relu'), k: int(1) },
+    takes: 'ffffff',
+    right: [],
+    wrong: [
+      [
+        [2, 0],
+        [2, 3],
+        [3, 4, 8],
+        [3, 8],
+        [3, 8, 4],
+        [3, 4],
+      ],
+    ],
+  },
+  {
     op: 'AttnLSTM',
     domain: ms,
     attributes: { hidden_size: int(2) },
@@ -356,6 +435,7 @@ describe('what a kernel does not look at', () => {
     ['QLinearSigmoid', 'ufuf'],
     ['QLinearLeakyRelu', 'ufuf'],
     ['ConvTransposeWithDynamicPads', 'ff'],
+    ['Attention', 'ff'],
   ])('a model is refused whose %s leaves out an input that is read all the same', async (op, takes) => {
     const names = [...takes].map((_, i) => `x${i}`);
     const bytes = model({
