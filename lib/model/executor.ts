@@ -151,7 +151,7 @@ export class ModelExecutor implements Executor<QueuedRun, Outputs> {
         setOwn(outputs, layout.name, givenValue(layout.info, results[i]!) as unknown as Tensor);
         continue;
       }
-      const { dims, data } = results[i] as TensorOutput;
+      const { dims, data } = madeTensor(layout, results[i]!);
       // Its own outputs are right, but nobody could share a batch with it.
       if (!alone && layout.axis !== undefined && dims[layout.axis] !== checked.rows) {
         this.#disprove(layout, dims, checked.rows);
@@ -175,7 +175,7 @@ export class ModelExecutor implements Executor<QueuedRun, Outputs> {
       const layout = this.#layout.outputs[output]!;
       const { name, axis } = layout;
       const type = layout.type as DType; // only tensors have rows
-      const { dims, data } = results[i] as TensorOutput;
+      const { dims, data } = madeTensor(layout, results[i]!);
       if (axis !== undefined && dims[axis] !== padded) {
         throw new TensorlaneError('ERR_MODEL', this.#disprove(layout, dims, padded));
       }
@@ -216,6 +216,15 @@ export class ModelExecutor implements Executor<QueuedRun, Outputs> {
     this.#disproved = true;
     return reason;
   }
+}
+
+/** Errors: ERR_MODEL, where it is none: operators leave out what they make in some of their modes alone. */
+function madeTensor({ name }: OutputLayout, result: RunOutput): TensorOutput {
+  if (result !== null) return result as TensorOutput;
+  throw new TensorlaneError(
+    'ERR_MODEL',
+    `the model made no value of its output '${name}', as of BatchNormalization's mean outside of training; name the wanted ones in \`outputs\``,
+  );
 }
 
 /**

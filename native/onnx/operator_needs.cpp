@@ -229,6 +229,16 @@ constexpr std::string_view kReadAll[] = {"Concat", "Einsum", "Max", "Mean", "Min
                                std::string(unless));
 }
 
+// In training, which several outputs mean, the running mean and variance are written whether they are named or not.
+void require_written(const graph::Node& node) {
+  if (node.outputs.size() < 2) return;
+  for (std::size_t output = 1; output < std::min<std::size_t>(node.outputs.size(), 3); ++output) {
+    if (!node.outputs[output].empty()) continue;
+    throw Error(Code::Model, "the model's node " + node.op + " '" + node.name + "' leaves out its output " +
+                                 std::to_string(output) + ", for which ONNX Runtime would end the process");
+  }
+}
+
 void require_loadable(const std::vector<graph::Node>& nodes) {
   for (const graph::Node& node : nodes) {
     for (const Read& read : kRead) {
@@ -243,6 +253,7 @@ void require_loadable(const std::vector<graph::Node>& nodes) {
       const auto at = std::ranges::find(node.inputs, "");
       if (at != node.inputs.end()) refuse_left_out(node, static_cast<std::size_t>(at - node.inputs.begin()), "");
     }
+    if (node.domain.empty() && node.op == "BatchNormalization") require_written(node);
     if (const auto wrong = find_wrong_attribute(node)) {
       throw Error(Code::Model, "the model's node " + node.op + " '" + node.name + "' " + *wrong +
                                    ": ONNX Runtime would end the process");

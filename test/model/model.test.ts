@@ -368,3 +368,39 @@ test('says what it runs on, and on a CUDA device why not on the GPU', async () =
   if (onCuda && model.provider === 'cpu') expect(model.fallbackReason).toMatch(/CUDA/i);
   else expect([model.provider, model.fallbackReason]).toEqual([onCuda ? 'cuda' : 'cpu', undefined]);
 });
+
+describe('BatchNormalization', () => {
+  const ones = (name: string) => models.initializer(name, 'float32', [2], Float32Array.of(1, 1));
+  const normalization = (outputs: readonly string[], training: number, opset = 21) =>
+    models.model(
+      {
+        inputs: [models.value('x', 'float32', ['N', 2])],
+        outputs: [models.value('y', 'float32', ['N', 2]), models.value('mean', 'float32', ['C'])],
+        nodes: [
+          models.node('BatchNormalization', ['x', 's', 'b', 'm', 'v'], outputs, {
+            ...(opset >= 14 && { training_mode: { int: training } }),
+          }),
+        ],
+        initializers: ['s', 'b', 'm', 'v'].map(ones),
+      },
+      { opset },
+    );
+
+  test('an output that is made in training alone is refused by name, and the others can be had', async () => {
+    // Neither 0 nor 1: by the schema it trains, and ONNX Runtime does not.
+    await using model = await device.loadModel(normalization(['y', 'mean', 'var'], -1));
+    const x = tensor([[1, 1]]);
+    await expectError(model.run({ x }), 'ERR_MODEL', /no value of its output 'mean'/);
+    await expectError(Promise.all([model.run({ x }), model.run({ x })]), 'ERR_MODEL', /no value of its output 'mean'/);
+    const { y } = await model.run({ x }, { outputs: ['y'] });
+    expect(Array.from(y!.data as Float32Array, (value) => value.toFixed(2))).toEqual(['1.00', '1.00']);
+  });
+
+  test('what is written in training is not left out: that ended the process', async () => {
+    const leavesOut = /leaves out its output [12]/;
+    await expectError(device.loadModel(normalization(['y', 'mean', ''], 1)), 'ERR_MODEL', leavesOut);
+    await expectError(device.loadModel(normalization(['y', '', 'mean'], 1)), 'ERR_MODEL', leavesOut);
+    const older = normalization(['y', '', 'mean', 'savedMean', 'savedVar'], 0, 9);
+    await expectError(device.loadModel(older), 'ERR_MODEL', leavesOut);
+  });
+});
