@@ -9,11 +9,15 @@
 // the threads wait for one another longer than they compute, and for whole time slices where other processes want the
 // cores (one SVD of 100 x 100 beside two busy processes: 1.2 ms on one thread, 650 ms on two).
 //
+// Those that other processes keep busy are not given to anybody (core/neighbours.h), who are looked for now and then; and where one that
+// had several had to wait for them all the same, one is given (blas_crowding.h).
+//
 // The cores are divided when a caller comes, not when one goes: between two operations of a busy lane there is a moment
 // with a caller less, and a thread of OpenBLAS's that is woken in that moment spins for tens of milliseconds
 // afterwards.
 #pragma once
 
+#include <chrono>
 #include <limits>
 
 namespace tensorlane::cpu {
@@ -27,9 +31,17 @@ class BlasShare {
   BlasShare(const BlasShare&) = delete;
   BlasShare& operator=(const BlasShare&) = delete;
 
-  // Cores that all operations of the process may use together.
+  // Cores that all operations of the process may use together. What was found out about others is forgotten.
   static void set_cores(unsigned cores);
   [[nodiscard]] static unsigned cores();
+  // Who says how many of so many cores others leave; cores_left_by_others, where nobody was set.
+  using Left = unsigned (*)(unsigned wanted) noexcept;
+  static void set_left_by_others(Left left);
+
+ private:
+  bool on_several_ = false;
+  std::chrono::steady_clock::time_point began_;
+  std::chrono::nanoseconds on_core_{0};  // the caller's thread, until then
 };
 
 }  // namespace tensorlane::cpu
