@@ -45,6 +45,19 @@ const inside = ({ heapUsed }: Sample) => heapUsed;
 const mean = (samples: readonly Sample[], of: (sample: Sample) => number) =>
   samples.reduce((total, sample) => total + of(sample), 0) / samples.length;
 
+const windowsOf = (samples: readonly Sample[]) => [samples.slice(8, 12), samples.slice(16, 20)] as const;
+
+/** Bytes a round, from the middle of the one window to that of the other. */
+function growthsOf(samples: readonly Sample[], rounds: number) {
+  const [early, late] = windowsOf(samples);
+  const parts = { "what is not V8's heap": outside, "V8's heap": inside };
+  return Object.entries(parts).map(([what, of]) => {
+    const bytes = (mean(late, of) - mean(early, of)) / ((rounds / 20) * 8);
+    const curve = samples.map((sample) => (of(sample) / 2 ** 20).toFixed(1)).join(' ');
+    return { bytes, grew: `${what} grew by ${Math.round(bytes)} bytes a round; over time, in MB: ${curve}` };
+  });
+}
+
 /** Of so many rounds, two fifths are the warm-up: what V8, malloc and the pools keep for good is taken in it. */
 const cases: readonly [kind: string, rounds: number, bytesARound: number, title: string][] = [
   ['load', 1250, 2048, 'loading, running and disposing a model'],
@@ -59,19 +72,15 @@ const cases: readonly [kind: string, rounds: number, bytesARound: number, title:
 describe('memory stays flat over', () => {
   for (const [kind, rounds, bytesARound, title] of cases) {
     it(`${rounds} rounds of ${title}`, async () => {
-      const samples = await samplesOf(kind, rounds);
-      const [early, late] = [samples.slice(8, 12), samples.slice(16, 20)];
-      // From the middle of the one window to that of the other.
-      const between = (rounds / 20) * 8;
-      for (const [what, of] of [
-        ["what is not V8's heap", outside],
-        ["V8's heap", inside],
-      ] as const) {
-        const growth = (mean(late, of) - mean(early, of)) / between;
-        const curve = samples.map((sample) => (of(sample) / 2 ** 20).toFixed(1)).join(' ');
-        const grew = `${what} grew by ${Math.round(growth)} bytes a round; over time, in MB: ${curve}`;
-        expect(growth, grew).toBeLessThan(bytesARound);
+      let samples = await samplesOf(kind, rounds);
+      let growths = growthsOf(samples, rounds);
+      // It may have been a step of some megabytes, which malloc or V8 takes once. A leak is the same over twice as many rounds.
+      if (growths.some(({ bytes }) => bytes >= bytesARound)) {
+        samples = await samplesOf(kind, 2 * rounds);
+        growths = growthsOf(samples, 2 * rounds);
       }
+      for (const { bytes, grew } of growths) expect(bytes, grew).toBeLessThan(bytesARound);
+      const [early, late] = windowsOf(samples);
       for (const key of ['external', 'arrayBuffers'] as const) {
         const change = mean(late, (sample) => sample[key]) - mean(early, (sample) => sample[key]);
         expect(change, `${key} must return to its level, but grew by ${Math.round(change)} bytes`).toBeLessThan(

@@ -68,9 +68,9 @@ class ResultBlock {
   void ask_for_large_pages() const noexcept {
 #ifdef MADV_HUGEPAGE
     const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-    const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(data_) / page * page;
+    std::byte* begin = static_cast<std::byte*>(data_) - reinterpret_cast<std::uintptr_t>(data_) % page;
     // It is a wish: where it is not granted, all is as it would be without.
-    static_cast<void>(madvise(reinterpret_cast<void*>(begin), bytes_, MADV_HUGEPAGE));
+    static_cast<void>(madvise(begin, bytes_, MADV_HUGEPAGE));
 #endif
   }
 
