@@ -43,8 +43,9 @@ class Solver {
   SolveOutcome solve(std::int64_t i, std::int64_t ai, std::int64_t bi) {
     if (!load(ai, bi)) return SolveOutcome::NotFinite;
     const bool singular = !eliminate();
-    const T* x = !singular && has_safe_pivots(lu_, n_) ? substitute() : nullptr;
-    if (x == nullptr || !all_finite(x, b_elements())) {
+    const bool safe = !singular && has_safe_pivots(lu_, n_);
+    const T* x = safe ? substitute() : right_sides();
+    if (!safe || !all_finite(x, b_elements())) {
       if (!load(ai, bi)) return SolveOutcome::NotFinite;  // written to meanwhile
       if (singular && !has_tiny(lu_, n_ * n_)) return SolveOutcome::Singular;
       const Equilibration scaled(lu_, n_, Layout::Columns);
