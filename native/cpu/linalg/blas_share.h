@@ -9,8 +9,8 @@
 // the threads wait for one another longer than they compute, and for whole time slices where other processes want the
 // cores (one SVD of 100 x 100 beside two busy processes: 1.2 ms on one thread, 650 ms on two).
 //
-// Those that other processes keep busy are not given to anybody (core/neighbours.h), who are looked for now and then; and where one that
-// had several had to wait for them all the same, one is given (blas_crowding.h).
+// So a caller of hundreds of steps may ask for no more than others leave: what they keep busy (core/neighbours.h), who are looked for now
+// and then, it does not get; and where one that had several had to wait for them all the same, one (blas_crowding.h).
 //
 // The cores are divided when a caller comes, not when one goes: between two operations of a busy lane there is a moment
 // with a caller less, and a thread of OpenBLAS's that is woken in that moment spins for tens of milliseconds
@@ -25,6 +25,7 @@ namespace tensorlane::cpu {
 class BlasShare {
  public:
   static constexpr unsigned kAllCores = std::numeric_limits<unsigned>::max();
+  static constexpr unsigned kLeftByOthers = kAllCores - 1;
 
   explicit BlasShare(unsigned most_cores = kAllCores);
   ~BlasShare();
