@@ -10,7 +10,6 @@
 namespace tensorlane {
 namespace {
 
-constexpr std::string_view kContrib = "com.microsoft";
 constexpr std::int64_t kMostInt = std::numeric_limits<std::int32_t>::max();
 
 // Of a number, or of each in a list.
@@ -24,16 +23,16 @@ constexpr std::string_view kAny;
 constexpr Bound kBounds[] = {
     {"", "Attention", "q_num_heads", 0, kMostInt},
     {"", "Attention", "kv_num_heads", 0, kMostInt},
-    {kContrib, kAny, "num_heads", 0, kMostInt},
-    {kContrib, kAny, "q_num_heads", 0, kMostInt},
-    {kContrib, kAny, "kv_num_heads", 0, kMostInt},
+    {graph::kMicrosoft, kAny, "num_heads", 0, kMostInt},
+    {graph::kMicrosoft, kAny, "q_num_heads", 0, kMostInt},
+    {graph::kMicrosoft, kAny, "kv_num_heads", 0, kMostInt},
     {"", "Conv", "group", 1, kMostInt},
     {"", "ConvInteger", "group", 1, kMostInt},
     {"", "ConvTranspose", "group", 1, kMostInt},
     {"", "QLinearConv", "group", 1, kMostInt},
-    {kContrib, "FusedConv", "group", 1, kMostInt},
-    {kContrib, "QLinearConv", "group", 1, kMostInt},
-    {kContrib, "ConvTransposeWithDynamicPads", "group", 1, kMostInt},
+    {graph::kMicrosoft, "FusedConv", "group", 1, kMostInt},
+    {graph::kMicrosoft, "QLinearConv", "group", 1, kMostInt},
+    {graph::kMicrosoft, "ConvTransposeWithDynamicPads", "group", 1, kMostInt},
     // It is squared.
     {"", "DepthToSpace", "blocksize", 1, kMostInt},
     {"", "SpaceToDepth", "blocksize", 1, kMostInt},

@@ -8,20 +8,14 @@
 namespace tensorlane {
 namespace {
 
-constexpr std::string_view kContribs = "com.microsoft";
-
-bool is_of(const graph::Node& node, std::string_view domain, std::string_view op) {
-  return node.domain == domain && node.op == op;
-}
-
 const rows::Fact* input(Facts inputs, std::size_t i) { return i < inputs.size() ? inputs[i] : nullptr; }
 
 std::optional<std::size_t> rank_of(const rows::Fact* fact) { return fact == nullptr ? std::nullopt : fact->rank(); }
 
 // Where the scales of these are: of the whole matrix, or of each of its columns.
 std::vector<std::size_t> scales_of(const graph::Node& node) {
-  if (is_of(node, kContribs, "DynamicQuantizeMatMul")) return {2};
-  if (is_of(node, kContribs, "MatMulIntegerToFloat")) return {2, 3};
+  if (node.is(graph::kMicrosoft, "DynamicQuantizeMatMul")) return {2};
+  if (node.is(graph::kMicrosoft, "MatMulIntegerToFloat")) return {2, 3};
   return {};
 }
 
@@ -46,7 +40,7 @@ bool is_known(const rows::Fact* fact) {
 }
 
 // A scale for each dimension, or for each of those that it names.
-bool resizes(const graph::Node& node) { return is_of(node, "", "Resize") || is_of(node, "", "Upsample"); }
+bool resizes(const graph::Node& node) { return node.is("", "Resize") || node.is("", "Upsample"); }
 
 std::size_t scales_at(const graph::Node& node, Facts inputs) {
   return node.op == "Resize" && inputs.size() > 2 ? 2 : 1;
@@ -82,7 +76,7 @@ std::optional<std::string> misfit_of_tree(std::int64_t last, Facts inputs) {
 // With its channels last this pool divides by the size of what it gives.
 bool pools_channels_last(const graph::Node& node) {
   const graph::Attribute* last = node.attribute("channels_last");
-  return is_of(node, kContribs, "QLinearAveragePool") && last != nullptr && last->integer.value_or(0) != 0;
+  return node.is(graph::kMicrosoft, "QLinearAveragePool") && last != nullptr && last->integer.value_or(0) != 0;
 }
 
 std::optional<std::string> misfit_of_pool(const graph::Node& node, Facts inputs) {
@@ -105,12 +99,12 @@ std::optional<std::string> misfit_of_pool(const graph::Node& node, Facts inputs)
 
 // The zero points of several matrices are divided by these matrices' sizes.
 bool has_zero_points_of_several(const graph::Node& node, Facts inputs) {
-  return is_of(node, "", "MatMulInteger") && input(inputs, 3) != nullptr && rank_of(input(inputs, 3)).value_or(2) > 1;
+  return node.is("", "MatMulInteger") && input(inputs, 3) != nullptr && rank_of(input(inputs, 3)).value_or(2) > 1;
 }
 
 // Values of three dimensions are divided among its heads.
 bool lacks_heads(const graph::Node& node) {
-  if (!is_of(node, "", "Attention")) return false;
+  if (!node.is("", "Attention")) return false;
   return std::ranges::any_of(std::initializer_list<std::string_view>{"q_num_heads", "kv_num_heads"}, [&](auto name) {
     const graph::Attribute* heads = node.attribute(name);
     return heads == nullptr || (heads->refers_to.empty() && heads->integer.value_or(0) == 0);
@@ -120,7 +114,7 @@ bool lacks_heads(const graph::Node& node) {
 }  // namespace
 
 std::optional<std::string> find_misfit(const graph::Node& node, Facts inputs) {
-  if (is_of(node, kContribs, "Inverse") && !inputs.empty()) {
+  if (node.is(graph::kMicrosoft, "Inverse") && !inputs.empty()) {
     const auto m = size_of(inputs[0], 2);
     const auto n = size_of(inputs[0], 1);
     if (m.has_value() && n.has_value() && *m != *n) {
@@ -151,7 +145,7 @@ bool fits_surely(const graph::Node& node, Facts inputs) {
   if (last_feature(node).has_value()) return size_of(input(inputs, 0), 1).has_value();
   if (lacks_heads(node)) return rank_of(input(inputs, 0)).has_value();
   if (has_zero_points_of_several(node, inputs)) return is_known(input(inputs, 3)) && is_known(input(inputs, 1));
-  const bool has_to_fit = is_of(node, kContribs, "Inverse") || !scales_of(node).empty();
+  const bool has_to_fit = node.is(graph::kMicrosoft, "Inverse") || !scales_of(node).empty();
   return !has_to_fit || std::ranges::all_of(inputs, is_known);
 }
 

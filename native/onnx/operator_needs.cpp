@@ -12,7 +12,8 @@
 namespace tensorlane {
 namespace {
 
-constexpr std::string_view kMicrosoft = "com.microsoft";
+using graph::kMicrosoft;
+
 constexpr std::uint32_t kAll = ~0U;
 constexpr std::uint32_t kSpatial = kAll << 2U;  // all but the first two
 
@@ -140,8 +141,6 @@ bool is_set(const graph::Node& node, std::string_view name) {
   return attribute != nullptr && attribute->integer.value_or(0) != 0;
 }
 
-bool is_microsofts(const graph::Node& node, std::string_view op) { return node.domain == kMicrosoft && node.op == op; }
-
 }  // namespace
 
 bool has_size_0(const rows::Fact* fact) {
@@ -159,7 +158,7 @@ std::vector<Need> needs_of(const graph::Node& node, Facts inputs) {
     need_one_rank(inputs, 0, 1, needs);
     return needs;
   }
-  if (is_microsofts(node, "QLinearConcat")) {  // a scale and a zero point, and after each value as well
+  if (node.is(kMicrosoft, "QLinearConcat")) {  // a scale and a zero point, and after each value as well
     std::vector<Need> needs(inputs.size(), kElements);
     need_one_rank(inputs, 2, 3, needs);
     return needs;
@@ -168,7 +167,7 @@ std::vector<Need> needs_of(const graph::Node& node, Facts inputs) {
     const graph::Attribute* axis = node.attribute("axis");
     return {at_least(least_rank_of(axis == nullptr ? -1 : axis->integer.value_or(-1)))};
   }
-  if (is_microsofts(node, "SkipLayerNormalization") || is_microsofts(node, "SkipSimplifiedLayerNormalization")) {
+  if (node.is(kMicrosoft, "SkipLayerNormalization") || node.is(kMicrosoft, "SkipSimplifiedLayerNormalization")) {
     // What is added is repeated as often as it fits, which it does where there is nothing.
     const bool of_nothing = !inputs.empty() && has_size_0(inputs[0]);
     return of_nothing ? std::vector<Need>{} : std::vector<Need>{{}, kElements};
@@ -182,7 +181,7 @@ std::vector<Need> needs_of(const graph::Node& node, Facts inputs) {
 
 std::optional<std::string> find_not_held(const graph::Node& node,
                                          const std::function<bool(const std::string&)>& is_held) {
-  if (!is_microsofts(node, "QLinearWhere") || node.inputs.size() < 9) return std::nullopt;
+  if (!node.is(kMicrosoft, "QLinearWhere") || node.inputs.size() < 9) return std::nullopt;
   // Tables are read that are made only where all of these are held.
   const auto held = [&](std::size_t i) { return is_held(node.inputs[i]); };
   if (!held(7) || !held(8)) return std::nullopt;
@@ -223,9 +222,10 @@ constexpr Read kRead[] = {{"QLinearSigmoid", 4, false},
 // These read all that they name.
 constexpr std::string_view kReadAll[] = {"Concat", "Einsum", "Max", "Mean", "Min", "SequenceConstruct", "Sum"};
 
-[[noreturn]] void refuse_left_out(const graph::Node& node, std::size_t input, std::string_view unless) {
-  throw Error(Code::Model, "the model's node " + node.op + " '" + node.name + "' leaves out its input " +
-                               std::to_string(input) + ", for which ONNX Runtime would end the process" +
+[[noreturn]] void refuse_left_out(const graph::Node& node, const std::string& what, std::size_t at,
+                                  std::string_view unless = "") {
+  throw Error(Code::Model, "the model's node " + node.op + " '" + node.name + "' leaves out its " + what + " " +
+                               std::to_string(at) + ", for which ONNX Runtime would end the process" +
                                std::string(unless));
 }
 
@@ -233,27 +233,25 @@ constexpr std::string_view kReadAll[] = {"Concat", "Einsum", "Max", "Mean", "Min
 void require_written(const graph::Node& node) {
   if (node.outputs.size() < 2) return;
   for (std::size_t output = 1; output < std::min<std::size_t>(node.outputs.size(), 3); ++output) {
-    if (!node.outputs[output].empty()) continue;
-    throw Error(Code::Model, "the model's node " + node.op + " '" + node.name + "' leaves out its output " +
-                                 std::to_string(output) + ", for which ONNX Runtime would end the process");
+    if (node.outputs[output].empty()) refuse_left_out(node, "output", output);
   }
 }
 
 void require_loadable(const std::vector<graph::Node>& nodes) {
   for (const graph::Node& node : nodes) {
     for (const Read& read : kRead) {
-      if (!is_microsofts(node, read.op)) continue;
+      if (!node.is(kMicrosoft, read.op)) continue;
       const bool has_name = node.inputs.size() > read.input;
       if (has_name && !(read.needs_value && node.inputs[read.input].empty())) continue;
-      refuse_left_out(node, read.input, read.needs_value ? "" : ": '' as its name would do");
+      refuse_left_out(node, "input", read.input, read.needs_value ? "" : ": '' as its name would do");
     }
     const bool reads_all = node.domain.empty() ? std::ranges::find(kReadAll, node.op) != std::end(kReadAll)
-                                               : is_microsofts(node, "QLinearConcat");
+                                               : node.is(kMicrosoft, "QLinearConcat");
     if (reads_all) {
       const auto at = std::ranges::find(node.inputs, "");
-      if (at != node.inputs.end()) refuse_left_out(node, static_cast<std::size_t>(at - node.inputs.begin()), "");
+      if (at != node.inputs.end()) refuse_left_out(node, "input", static_cast<std::size_t>(at - node.inputs.begin()));
     }
-    if (node.domain.empty() && node.op == "BatchNormalization") require_written(node);
+    if (node.is("", "BatchNormalization")) require_written(node);
     if (const auto wrong = find_wrong_attribute(node)) {
       throw Error(Code::Model, "the model's node " + node.op + " '" + node.name + "' " + *wrong +
                                    ": ONNX Runtime would end the process");

@@ -54,6 +54,9 @@ struct Attribute {
   std::shared_ptr<const Graph> graph;
 };
 
+// The domain of ONNX Runtime's own operators.
+inline constexpr std::string_view kMicrosoft = "com.microsoft";
+
 struct Node {
   std::string op;
   std::string domain;  // "" is ONNX's own
@@ -63,6 +66,9 @@ struct Node {
   std::vector<std::string> outputs;
   std::vector<Attribute> attributes;
 
+  [[nodiscard]] bool is(std::string_view of, std::string_view operation) const noexcept {
+    return domain == of && op == operation;
+  }
   // Null where it has none of that name.
   [[nodiscard]] const Attribute* attribute(std::string_view wanted) const {
     const auto at = std::ranges::find(attributes, wanted, &Attribute::name);

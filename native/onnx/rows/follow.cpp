@@ -181,7 +181,7 @@ class Follower {
     for (std::size_t i = 0; enough && i < rule->inputs; ++i) enough = inputs[i] != nullptr;
     if (!enough) {
       // What an operator of somebody else's does with constants need not be the same twice.
-      const bool ours = node.domain.empty() || node.domain == "ai.onnx.ml" || node.domain == "com.microsoft";
+      const bool ours = node.domain.empty() || node.domain == "ai.onnx.ml" || node.domain == graph::kMicrosoft;
       if (constant && ours) return;
       step.doubts(rule == nullptr ? "is an operator that is not known" : "lacks an input");
       const auto rows =

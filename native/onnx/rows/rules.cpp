@@ -121,10 +121,10 @@ const Rule* find_rule(std::string_view domain, std::string_view op) {
   static const Table classical = table_of(kClassical);
   static const Table microsoft = table_of(kMicrosoft);
   static const Table none;
-  const Table& table = domain.empty()              ? onnx
-                       : domain == "ai.onnx.ml"    ? classical
-                       : domain == "com.microsoft" ? microsoft
-                                                   : none;
+  const Table& table = domain.empty()                ? onnx
+                       : domain == "ai.onnx.ml"      ? classical
+                       : domain == graph::kMicrosoft ? microsoft
+                                                     : none;
   const auto at = table.find(op);
   return at == table.end() ? nullptr : &at->second;
 }
