@@ -13,6 +13,24 @@ export const commonJs = {
   },
 };
 
+const each = ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'];
+// What only a CUDA device has: vitest.cuda.config.ts.
+const others = ['test/long/**', 'test/cuda/**', 'packages/*/test/long/**'];
+// The rooms whose tests start nothing that outlives them and change nothing that others see: a process takes one file after the
+// other. To load the library anew for each file takes as long as all that they test.
+export const inOneProcess = [
+  'batching',
+  'bench',
+  'core',
+  'device',
+  'json',
+  'linalg',
+  'metrics',
+  'model',
+  'ops',
+  'tensor',
+].map((room) => `test/${room}/**/*.test.ts`);
+
 export default defineConfig({
   plugins: [commonJs],
   // What is counted for `npm run coverage` is lib/ itself; what is tested otherwise is what it was compiled to.
@@ -26,7 +44,8 @@ export default defineConfig({
   },
   test: {
     environment: 'node',
-    // A process for each file: what is tested here loads native code, and a crash must end only the file that caused it.
+    // A process for each file where nothing else is said: what is tested here loads native code, and a crash must end only the file
+    // that caused it.
     pool: 'forks',
     // Tests of what the garbage collector gives back have to be able to call it.
     execArgv: ['--expose-gc'],
@@ -45,9 +64,18 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'fast',
-          include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
-          // What only a CUDA device has: vitest.cuda.config.ts.
-          exclude: ['test/long/**', 'test/cuda/**', 'packages/*/test/long/**'],
+          include: each,
+          exclude: [...others, ...inOneProcess],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'fast, in one process',
+          include: inOneProcess,
+          isolate: false,
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },

@@ -3,7 +3,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import { commonJs } from './vitest.config.js';
+import { commonJs, inOneProcess } from './vitest.config.js';
 
 const emulated = !process.env.TENSORLANE_REAL_GPU;
 // The addon that was built with the C++ tests of the emulated device, for a sanitizer: see test/CMakeLists.txt.
@@ -23,31 +23,39 @@ const emulation = {
   OPENBLAS_NUM_THREADS: '1',
 };
 
+const name = emulated ? 'emulation' : 'cuda';
+const project = (name: string, test: { include: string[]; isolate?: false }) => ({
+  extends: true as const,
+  test: { name, maxWorkers: 2, ...test },
+});
+
 export default defineConfig({
   plugins: [commonJs],
   test: {
-    name: emulated ? 'emulation' : 'cuda',
     environment: 'node',
     pool: 'forks',
     execArgv: ['--expose-gc'],
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    maxWorkers: 2,
-    include: [
-      'test/cuda/**/*.test.ts',
-      'test/device/**/*.test.ts',
-      'test/linalg/**/*.test.ts',
-      'test/model/**/*.test.ts',
-      'test/ops/**/*.test.ts',
-      'test/reliability/**/*.test.ts',
-      'test/binding.test.ts',
-      'test/open.test.ts',
-      'test/streams.test.ts',
-      'packages/onnxruntime/test/device.test.ts',
-    ],
     env: {
       TENSORLANE_TEST_DEVICE: process.env.TENSORLANE_TEST_DEVICE ?? 'cuda',
       ...(emulated && emulation),
     },
+    projects: [
+      project(name, {
+        include: [
+          'test/cuda/**/*.test.ts',
+          'test/reliability/**/*.test.ts',
+          'test/binding.test.ts',
+          'test/open.test.ts',
+          'test/streams.test.ts',
+          'packages/onnxruntime/test/device.test.ts',
+        ],
+      }),
+      project(`${name}, in one process`, {
+        include: inOneProcess.filter((files) => /^test\/(device|linalg|model|ops)\//.test(files)),
+        isolate: false,
+      }),
+    ],
   },
 });

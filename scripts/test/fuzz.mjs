@@ -2,7 +2,6 @@
 // clang++ that has it is found. `npm run fuzz [SECONDS]` runs them by hand, as long as wanted together: what one learned is kept in
 // build/fuzz/corpus-NAME, and what it found, build/fuzz/NAME-crash-*, it is given again by `build/fuzz/NAME_fuzz build/fuzz/NAME-crash-...`.
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { runProgram } from '../processes.mjs';
@@ -53,23 +52,24 @@ export async function buildFuzzers(report) {
   for (const fuzzer of fuzzers) await buildFuzzer(clang, fuzzer);
 }
 
+/** A room is compiled as one file: most of the time goes into headers. */
 async function buildFuzzer(clang, { name, rooms }) {
-  const sources = rooms.flatMap((room) =>
-    readdirSync(inRoot('native', room))
-      .filter((file) => file.endsWith('.cpp'))
-      .map((file) => inRoot('native', room, file)),
-  );
-  sources.push(inRoot('test', 'fuzz', `${name}_fuzz.cpp`));
-  const objects = [];
-  const compile = async () => {
-    for (let source = sources.pop(); source; source = sources.pop()) {
-      const object = path.join(folder, `${name}-${path.basename(source)}.o`);
-      objects.push(object);
-      await run('fuzz', clang, [...flags, '-I', inRoot('native'), '-c', source, '-o', object], { quietly: true });
-    }
-  };
-  await Promise.all(Array.from({ length: availableParallelism() }, compile));
+  const objects = await Promise.all([
+    ...rooms.map((room) => {
+      const files = readdirSync(inRoot('native', room)).filter((file) => file.endsWith('.cpp'));
+      const whole = path.join(folder, `${name}-${room.replaceAll('/', '-')}.cpp`);
+      writeFileSync(whole, files.map((file) => `#include "${inRoot('native', room, file)}"\n`).join(''));
+      return compile(whole);
+    }),
+    compile(inRoot('test', 'fuzz', `${name}_fuzz.cpp`)),
+  ]);
   await run('fuzz', clang, [...flags, ...objects, '-o', programOf(name)]);
+
+  async function compile(source) {
+    const object = path.join(folder, `${path.basename(source)}.o`);
+    await run('fuzz', clang, [...flags, '-I', inRoot('native'), '-c', source, '-o', object], { quietly: true });
+    return object;
+  }
 }
 
 /** From the same seed each time, so that a change is judged by what it changes; by hand, from others. */
