@@ -1,4 +1,4 @@
-// What has to fit each other of a node's inputs, and of its attributes with them. The declarations are operator_needs.h's.
+// What has to fit each other of a node's inputs, and of its attributes with them; and numbers among them that are divided by. The declarations are operator_needs.h's.
 
 #include <algorithm>
 #include <string_view>
@@ -111,7 +111,22 @@ bool lacks_heads(const graph::Node& node) {
   });
 }
 
+std::optional<std::string> zero_among(const graph::Node& node, Facts inputs) {
+  for (const std::size_t i : counted_inputs(node)) {
+    const rows::Fact* fact = input(inputs, i);
+    const bool has_0 = fact != nullptr && fact->elements.has_value() &&
+                       std::ranges::any_of(*fact->elements, [](const rows::Size& size) { return size.is(0); });
+    if (has_0) return "0 in '" + node.inputs[i] + "', and divides by it";
+  }
+  return std::nullopt;
+}
+
 }  // namespace
+
+std::vector<std::size_t> counted_inputs(const graph::Node& node) {
+  // The length of its frames, which decides how many bins they have.
+  return node.is("", "STFT") && node.inputs.size() > 3 ? std::vector<std::size_t>{3} : std::vector<std::size_t>{};
+}
 
 std::optional<std::string> find_misfit(const graph::Node& node, Facts inputs) {
   if (node.is(graph::kMicrosoft, "Inverse") && !inputs.empty()) {
@@ -121,6 +136,7 @@ std::optional<std::string> find_misfit(const graph::Node& node, Facts inputs) {
       return "matrices of " + std::to_string(*m) + " x " + std::to_string(*n) + ", and takes square ones";
     }
   }
+  if (auto zero = zero_among(node, inputs)) return zero;
   if (resizes(node)) return misfit_of_resize(node, inputs);
   if (pools_channels_last(node)) return misfit_of_pool(node, inputs);
   if (const auto last = last_feature(node)) return misfit_of_tree(*last, inputs);
@@ -140,6 +156,10 @@ std::optional<std::string> find_misfit(const graph::Node& node, Facts inputs) {
 }
 
 bool fits_surely(const graph::Node& node, Facts inputs) {
+  for (const std::size_t i : counted_inputs(node)) {
+    const rows::Fact* fact = input(inputs, i);
+    if (fact != nullptr && !fact->elements.has_value()) return false;
+  }
   if (resizes(node)) return rank_of(input(inputs, 0)).has_value() && is_known(input(inputs, scales_at(node, inputs)));
   if (pools_channels_last(node)) return is_known(input(inputs, 0));
   if (last_feature(node).has_value()) return size_of(input(inputs, 0), 1).has_value();

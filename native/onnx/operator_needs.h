@@ -42,10 +42,13 @@ bool has_size_0(const rows::Fact* fact);
 // Whether each of its inputs needs elements, wherever they come from.
 bool needs_elements(const graph::Node& node);
 
-// What does not fit of the sizes of its inputs, where its kernel does not look at it and it is known; as the rest of a sentence that gives
+// Which of its inputs' elements are numbers that its kernel computes with unseen, as find_misfit() looks at.
+std::vector<std::size_t> counted_inputs(const graph::Node& node);
+
+// What does not fit of the sizes of its inputs, or of those elements, where its kernel does not look at it and it is known; as the rest of a sentence that gives
 // them to the node.
 std::optional<std::string> find_misfit(const graph::Node& node, Facts inputs);
-// Whether no other sizes that these inputs may have could be such.
+// Whether nothing else that these inputs may have could be such.
 bool fits_surely(const graph::Node& node, Facts inputs);
 
 // Errors: Model, for a graph with a node that ends the process while the model is loaded.

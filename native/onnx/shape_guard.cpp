@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "onnx/attribute_needs.h"
+#include "onnx/deciding_inputs.h"
 #include "onnx/graph/wire.h"
 #include "onnx/operator_needs.h"
 #include "onnx/rows/follow.h"
@@ -121,12 +122,17 @@ bool is_empty(const InputParts& input) {
   return input.form == ValueForm::Tensor && std::ranges::find(input.dims, 0) != input.dims.end();
 }
 
-std::vector<std::int64_t> key_of(std::span<const InputParts> inputs) {
+std::vector<std::int64_t> key_of(std::span<const InputParts> inputs,
+                                 std::span<const std::optional<std::vector<std::int64_t>>> elements) {
   std::vector<std::int64_t> key;
   for (const InputParts& input : inputs) {
     const bool is_tensor = input.form == ValueForm::Tensor;
     key.push_back(is_tensor ? static_cast<std::int64_t>(input.dims.size()) : -1);
     if (is_tensor) key.insert(key.end(), input.dims.begin(), input.dims.end());
+  }
+  for (const auto& one : elements) {
+    key.push_back(one.has_value() ? 1 : 0);
+    if (one.has_value()) key.insert(key.end(), one->begin(), one->end());
   }
   return key;
 }
@@ -152,30 +158,47 @@ ShapeGuard::ShapeGuard(const ModelSource& source) {
   });
   find_those_that_need(graph_->graph.nodes, need_elements_);
   for (const graph::Function& function : graph_->functions) find_those_that_need(function.nodes, need_elements_);
-  if (settled_ && !sizes_matter_ && need_elements_.empty()) graph_.reset();
+  if (settled_ && !sizes_matter_ && need_elements_.empty()) {
+    graph_.reset();
+    return;
+  }
+  deciding_ = deciding_inputs(*graph_);
 }
 
 void ShapeGuard::check(std::span<const InputParts> inputs, std::span<const ValueInfo> infos) {
   if (graph_ == nullptr) return;
   const bool has_empty = std::ranges::any_of(inputs, is_empty);
   if (settled_ && !has_empty) return;
-  std::vector<std::int64_t> key = key_of(inputs);
+  const Elements elements = elements_of(inputs, infos);
+  std::vector<std::int64_t> key = key_of(inputs, elements);
   {
     const std::scoped_lock lock(mutex_);
     if (right_.contains(key)) return;
   }
-  look_at(inputs, infos, has_empty);
+  look_at(inputs, infos, elements, has_empty);
   const std::scoped_lock lock(mutex_);
   if (right_.size() >= kMostShapes) right_.clear();
   right_.insert(std::move(key));
 }
 
-void ShapeGuard::look_at(std::span<const InputParts> inputs, std::span<const ValueInfo> infos, bool has_empty) const {
+ShapeGuard::Elements ShapeGuard::elements_of(std::span<const InputParts> inputs,
+                                             std::span<const ValueInfo> infos) const {
+  Elements elements;
+  if (deciding_.empty()) return elements;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const bool decides = infos[i].kind == ValueKind::Tensor && deciding_.contains(infos[i].name);
+    elements.push_back(decides ? few_elements(infos[i].type, inputs[i]) : std::nullopt);
+  }
+  return elements;
+}
+
+void ShapeGuard::look_at(std::span<const InputParts> inputs, std::span<const ValueInfo> infos, const Elements& elements,
+                         bool has_empty) const {
   rows::Known known;
   const std::string* empty = nullptr;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].form != ValueForm::Tensor) continue;
-    known[infos[i].name] = {.dims = inputs[i].dims, .elements = std::nullopt};
+    known[infos[i].name] = {.dims = inputs[i].dims, .elements = elements.empty() ? std::nullopt : elements[i]};
     if (is_empty(inputs[i])) empty = &infos[i].name;
   }
   std::set<const graph::Node*> safe;

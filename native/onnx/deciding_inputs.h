@@ -1,0 +1,24 @@
+// Inputs of a model whose elements, not only whose shapes, say whether a run ends the process: those that an operator's counted inputs are
+// computed of (operator_needs.h).
+//
+// Only small ones of integers are read: lengths have one element. A model without such nodes has none.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "onnx/graph/graph.h"
+#include "onnx/values.h"
+
+namespace tensorlane {
+
+// By name.
+std::set<std::string> deciding_inputs(const graph::ModelGraph& model);
+
+// None where there are many, where they are no integers, or where they lie in memory that is not the host's.
+std::optional<std::vector<std::int64_t>> few_elements(DType type, const InputParts& input);
+
+}  // namespace tensorlane
