@@ -1,7 +1,7 @@
 // Inputs of a model whose elements, not only whose shapes, say whether a run ends the process: those that an operator's counted inputs are
-// computed of (operator_needs.h).
+// computed of (operator_needs.h), and those that an If's condition is, as the way that is not taken asks for nothing.
 //
-// Only small ones of integers are read: lengths have one element. A model without such nodes has none.
+// Only small ones of integers are read: conditions and lengths have one element. A model without such nodes has none.
 #pragma once
 
 #include <cstdint>

@@ -137,6 +137,25 @@ std::vector<std::int64_t> key_of(std::span<const InputParts> inputs,
   return key;
 }
 
+// All nodes of a branch, and of what lies in it.
+void add_all(const graph::Graph& graph, std::set<const graph::Node*>& to) {
+  for (const graph::Node& node : graph.nodes) {
+    to.insert(&node);
+    for (const graph::Attribute& attribute : node.attributes) {
+      if (attribute.graph != nullptr) add_all(*attribute.graph, to);
+    }
+  }
+}
+
+// What does not run of an If, where its condition is known.
+void add_not_taken(const graph::Node& node, Facts inputs, std::set<const graph::Node*>& to) {
+  if (!node.is("", "If") || inputs.empty() || inputs[0] == nullptr) return;
+  const auto& condition = inputs[0]->elements;
+  if (!condition.has_value() || condition->size() != 1 || !condition->front().is_number()) return;
+  const graph::Attribute* other = node.attribute(condition->front().is(0) ? "then_branch" : "else_branch");
+  if (other != nullptr && other->graph != nullptr) add_all(*other->graph, to);
+}
+
 }  // namespace
 
 ShapeGuard::ShapeGuard(const ModelSource& source) {
@@ -205,7 +224,9 @@ void ShapeGuard::look_at(std::span<const InputParts> inputs, std::span<const Val
   rows::follow_shapes(*graph_, known, [&](const graph::Node& node, Facts taken, bool runs_surely) {
     // What may not run is refused as well, as nobody knows: an If may go this way, a loop hardly ends before it begins.
     if (const auto wrong = find_wrong(node, taken, "the inputs make")) throw Error(Code::Shape, *wrong + kEnds);
-    if (has_empty && runs_surely && std::ranges::all_of(taken, has_some)) safe.insert(&node);
+    if (!has_empty || !runs_surely) return;
+    if (std::ranges::all_of(taken, has_some)) safe.insert(&node);
+    add_not_taken(node, taken, safe);
   });
   if (!has_empty) return;
   const auto unsafe = std::ranges::find_if(need_elements_, [&](const auto* node) { return !safe.contains(node); });

@@ -1,9 +1,20 @@
-// What ONNX Runtime ends the process for by an input's numbers, not by its shape: requests with such numbers are refused.
+// What ONNX Runtime ends the process for by an input's numbers, not by its shape: requests with such numbers are refused; and those whose
+// numbers lead past what would end it run.
 
 import { type Device, open, type Tensor, tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectError } from '../support/errors.js';
-import { type Initializer, model, type Node, node, scalar, value } from '../support/onnx-builder.js';
+import {
+  type Attribute,
+  type Initializer,
+  initializer,
+  model,
+  type Node,
+  node,
+  randomFloats,
+  scalar,
+  value,
+} from '../support/onnx-builder.js';
 
 let device: Device;
 beforeAll(async () => {
@@ -13,6 +24,8 @@ afterAll(() => device.dispose());
 
 const ones = (...dims: number[]) => tensor(new Float32Array(dims.reduce((a, b) => a * b, 1)).fill(1), dims);
 const number = (of: number): Tensor => tensor(BigInt64Array.of(BigInt(of)), []);
+const yes = tensor(Uint8Array.of(1), [], { type: 'bool' });
+const no = tensor(Uint8Array.of(0), [], { type: 'bool' });
 
 describe('the length of the frames of a STFT', () => {
   const stft = node('STFT', ['x', 'step', '', 'length'], ['y']);
@@ -54,5 +67,66 @@ describe('the length of the frames of a STFT', () => {
 
   test('is held by the model', async () => {
     await expectError(device.loadModel(of([], [scalar('length', 0)])), 'ERR_MODEL', /STFT 'y' is given 0 in 'length'/);
+  });
+});
+
+describe('the way that an If goes', () => {
+  const branch = (nodes: readonly Node[]): Attribute => ({
+    graph: { nodes, inputs: [], outputs: [value('y', 'float32', null)] },
+  });
+  const weights = (name: string, ...dims: number[]) =>
+    initializer(
+      name,
+      'float32',
+      dims,
+      randomFloats(
+        dims.reduce((a, b) => a * b, 1),
+        1,
+      ),
+    );
+  const rnn = node('RNN', ['x', 'w', 'r'], ['y'], { hidden_size: { int: 2 } });
+  const way = (condition: readonly Node[], inputs: ReturnType<typeof value>[]) =>
+    model({
+      nodes: [
+        ...condition,
+        node('If', ['condition'], ['y'], {
+          then_branch: branch([rnn]),
+          else_branch: branch([node('Neg', ['x'], ['y'])]),
+        }),
+      ],
+      inputs: [value('x', 'float32', null), ...inputs],
+      outputs: [value('y', 'float32', null)],
+      initializers: [weights('w', 1, 2, 3), weights('r', 1, 2, 2), scalar('rate', 16000)],
+    });
+
+  test('is given as an input', async () => {
+    await using loaded = await device.loadModel(way([], [value('condition', 'bool', [])]), { batching: false });
+    await expectError(loaded.run({ x: ones(4, 3), condition: yes }), 'ERR_SHAPE', /RNN 'y' takes 3/);
+    expect((await loaded.run({ x: ones(4, 3), condition: no })).y!.dims).toEqual([4, 3]);
+    await expectError(loaded.run({ x: ones(4, 3), condition: yes }), 'ERR_SHAPE', /RNN 'y' takes 3/);
+    expect((await loaded.run({ x: ones(4, 2, 3), condition: yes })).y!.dims).toEqual([4, 1, 2, 2]);
+  });
+
+  test('is given as an input, and the other way needs elements', async () => {
+    await using loaded = await device.loadModel(way([], [value('condition', 'bool', [])]), { batching: false });
+    expect((await loaded.run({ x: ones(4, 0, 3), condition: no })).y!.dims).toEqual([4, 0, 3]);
+    await expectError(loaded.run({ x: ones(4, 0, 3), condition: yes }), 'ERR_SHAPE', /RNN 'y' needs some/);
+  });
+
+  test('is computed of an input', async () => {
+    const bytes = way([node('Equal', ['sr', 'rate'], ['condition'])], [value('sr', 'int64', [])]);
+    await using loaded = await device.loadModel(bytes, { batching: false });
+    await expectError(loaded.run({ x: ones(4, 3), sr: number(16000) }), 'ERR_SHAPE', /RNN 'y' takes 3/);
+    expect((await loaded.run({ x: ones(4, 3), sr: number(8000) })).y!.dims).toEqual([4, 3]);
+  });
+
+  test('is not known before the run', async () => {
+    const condition = [
+      node('ReduceMax', ['x'], ['most'], { keepdims: { int: 0 } }),
+      node('Cast', ['most'], ['condition'], { to: { int: 9 } }),
+    ];
+    await using loaded = await device.loadModel(way(condition, []), { batching: false });
+    await expectError(loaded.run({ x: ones(4, 3) }), 'ERR_SHAPE', /RNN 'y' takes 3/);
+    expect((await loaded.run({ x: ones(4, 2, 3) })).y!.dims).toEqual([4, 1, 2, 2]);
   });
 });
