@@ -16,6 +16,7 @@
 #include "onnx/graph/wire.h"
 #include "onnx/shared_threads.h"
 #include "onnx/threads.h"
+#include "onnx/wrapping_division.h"
 
 namespace tensorlane {
 namespace {
@@ -183,6 +184,8 @@ Session::Session(const ort::Runtime& runtime, const ModelSource& source, const M
 void Session::load(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options,
                    const std::vector<ProviderRequest>& providers) {
   const ort::Api& api = runtime.api;
+  // Here, as loading computes what can be, and on the threads that are made for it.
+  ort::wrap_division_in(reinterpret_cast<const void*>(api.CreateSession));
   const auto made = make_options(runtime, options, threads_, shares_threads_);
   provider_ = add_providers(runtime, made.get(), providers);
   const bool only_cpu = provider_.name == kOnCpu;
