@@ -85,7 +85,7 @@ describe('the way that an If goes', () => {
       ),
     );
   const rnn = node('RNN', ['x', 'w', 'r'], ['y'], { hidden_size: { int: 2 } });
-  const way = (condition: readonly Node[], inputs: ReturnType<typeof value>[]) =>
+  const way = (condition: readonly Node[], inputs: ReturnType<typeof value>[], held: readonly Initializer[] = []) =>
     model({
       nodes: [
         ...condition,
@@ -96,7 +96,7 @@ describe('the way that an If goes', () => {
       ],
       inputs: [value('x', 'float32', null), ...inputs],
       outputs: [value('y', 'float32', null)],
-      initializers: [weights('w', 1, 2, 3), weights('r', 1, 2, 2), scalar('rate', 16000)],
+      initializers: [weights('w', 1, 2, 3), weights('r', 1, 2, 2), scalar('rate', 16000), ...held],
     });
 
   test('is given as an input', async () => {
@@ -118,6 +118,17 @@ describe('the way that an If goes', () => {
     await using loaded = await device.loadModel(bytes, { batching: false });
     await expectError(loaded.run({ x: ones(4, 3), sr: number(16000) }), 'ERR_SHAPE', /RNN 'y' takes 3/);
     expect((await loaded.run({ x: ones(4, 3), sr: number(8000) })).y!.dims).toEqual([4, 3]);
+  });
+
+  test('is computed of an integer that wraps', async () => {
+    const condition = [node('Add', ['n', 'one'], ['sum']), node('Less', ['sum', 'one'], ['condition'])];
+    const one = initializer('one', 'int32', [], Int32Array.of(1));
+    await using loaded = await device.loadModel(way(condition, [value('n', 'int32', [])], [one]), { batching: false });
+    const n = (of: number) => tensor(Int32Array.of(of), []);
+    expect((await loaded.run({ x: ones(4, 3), n: n(5) })).y!.dims).toEqual([4, 3]);
+    await expectError(loaded.run({ x: ones(4, 3), n: n(-5) }), 'ERR_SHAPE', /RNN 'y' takes 3/);
+    await expectError(loaded.run({ x: ones(4, 3), n: n(2 ** 31 - 1) }), 'ERR_SHAPE', /RNN 'y' takes 3/);
+    expect((await loaded.run({ x: ones(4, 2, 3), n: n(2 ** 31 - 1) })).y!.dims).toEqual([4, 1, 2, 2]);
   });
 
   test('is not known before the run', async () => {

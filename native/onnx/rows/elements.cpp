@@ -22,8 +22,17 @@ bool survives(std::int64_t type, const Size& size) {
   return size.number() <= most && size.number() >= -most;
 }
 
+// What is computed of an int32 wraps where this is more, and nothing here says of what type a number is: such a result is not known.
+std::optional<Size> if_narrow(std::int64_t number) {
+  const bool fits = number == static_cast<std::int32_t>(number);
+  return fits ? std::optional(Size(number)) : std::nullopt;
+}
+
 std::optional<Size> combined(std::string_view op, const Size& a, const Size& b) {
-  if (op == "Mul") return multiply(a, b);
+  if (op == "Mul") {
+    const std::optional<Size> product = multiply(a, b);
+    return product.has_value() && a.is_number() && b.is_number() ? if_narrow(product->number()) : product;
+  }
   if (op == "Div") return divide(a, b);
   if (op == "Add" && (a.is(0) || b.is(0))) return a.is(0) ? b : a;
   if (op == "Sub" && b.is(0)) return a;
@@ -39,8 +48,8 @@ std::optional<Size> combined(std::string_view op, const Size& a, const Size& b) 
   const std::int64_t x = a.number();
   const std::int64_t y = b.number();
   std::int64_t result = 0;
-  if (op == "Add" && !__builtin_add_overflow(x, y, &result)) return Size(result);
-  if (op == "Sub" && !__builtin_sub_overflow(x, y, &result)) return Size(result);
+  if (op == "Add" && !__builtin_add_overflow(x, y, &result)) return if_narrow(result);
+  if (op == "Sub" && !__builtin_sub_overflow(x, y, &result)) return if_narrow(result);
   if (op == "Less") return Size(x < y);
   if (op == "LessOrEqual") return Size(x <= y);
   if (op == "Greater") return Size(x > y);
