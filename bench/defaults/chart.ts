@@ -1,16 +1,10 @@
 // How the default came to where it is: answers a second from the moment that a model was loaded, beside the best fixed setting, which
 // somebody would have had to find. Drawn of what the suite `defaults` keeps in the results file.
 
-import { LineChart } from 'echarts/charts';
-import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components';
-import * as echarts from 'echarts/core';
-import { SVGRenderer } from 'echarts/renderers';
+import { axis, drawSvg, OTHER, OURS, titleStyle } from '../svg.js';
 import type { Course } from './course.js';
 
-echarts.use([GridComponent, LegendComponent, LineChart, SVGRenderer, TitleComponent]);
-
-const [LEARNED, BEST, INK, QUIET, LINE] = ['#5b3fd6', '#e08a3c', '#1d1c21', '#6b6875', '#e5e2da'];
-const [WIDTH, HEIGHT] = [860, 260];
+const HEIGHT = 260;
 
 /** Answers of single spans jump about; so many of them are averaged. */
 const SPANS = 5;
@@ -41,63 +35,45 @@ export function lines({ spanMs, phases }: Course): Line {
 /** A picture each, one above the other, as one SVG. */
 export function drawCourses(courses: Readonly<Record<string, Course>>): string {
   const names = Object.keys(courses);
-  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height: HEIGHT * names.length });
-  const axis = { axisLine: { show: false }, axisTick: { show: false }, axisLabel: { color: QUIET, fontSize: 12 } };
-  try {
-    chart.setOption({
-      animation: false,
-      backgroundColor: '#ffffff',
-      textStyle: { fontFamily: 'system-ui, sans-serif', color: INK },
-      legend: { top: 6, right: 20, icon: 'circle', data: ['default', 'best fixed setting'] },
-      title: names.map((name, i) => ({
-        text: `${name}: ${(courses[name] as Course).phases.map(({ callers }) => callers).join(', then ')} callers`,
-        left: 12,
-        top: HEIGHT * i + 8,
-        textStyle: { fontSize: 14, fontWeight: 500, color: INK },
-      })),
-      grid: names.map((_, i) => ({ left: 64, right: 20, top: HEIGHT * i + 56, height: HEIGHT - 104 })),
-      xAxis: names.map((_, gridIndex) => ({
-        type: 'value' as const,
-        gridIndex,
-        max: 'dataMax',
-        ...axis,
-        splitLine: { show: false },
-        name: 'seconds since the model was loaded',
-        nameLocation: 'middle' as const,
-        nameGap: 26,
-        nameTextStyle: { color: QUIET },
-      })),
-      yAxis: names.map((_, gridIndex) => ({
-        type: 'value' as const,
-        gridIndex,
-        ...axis,
-        splitLine: { lineStyle: { color: LINE } },
-        name: 'answers a second',
-        nameTextStyle: { color: QUIET, align: 'left' as const },
-      })),
-      series: names.flatMap((name, index) => {
-        const { learned, best } = lines(courses[name] as Course);
-        const common = { type: 'line' as const, xAxisIndex: index, yAxisIndex: index, symbol: 'none', silent: true };
-        return [
-          {
-            ...common,
-            name: 'best fixed setting',
-            color: BEST,
-            lineStyle: { type: 'dashed' as const },
-            data: [...best],
-          },
-          { ...common, name: 'default', color: LEARNED, data: [...learned] },
-        ];
-      }),
-    });
-    // Its names count the charts drawn so far; the same figures shall give the same picture.
-    const names_ = new Map<string, string>();
-    return chart.renderToSVGString().replace(/\bzr\d+-(cls-|c)\d+/g, (found) => {
-      const stable = names_.get(found) ?? `n${names_.size}`;
-      names_.set(found, stable);
-      return stable;
-    });
-  } finally {
-    chart.dispose();
-  }
+  return drawSvg(HEIGHT * names.length, {
+    legend: { top: 6, right: 20, icon: 'circle', data: ['default', 'best fixed setting'] },
+    title: names.map((name, i) => ({
+      text: `${name}: ${(courses[name] as Course).phases.map(({ callers }) => callers).join(', then ')} callers`,
+      left: 12,
+      top: HEIGHT * i + 8,
+      textStyle: titleStyle,
+    })),
+    grid: names.map((_, i) => ({ left: 64, right: 20, top: HEIGHT * i + 56, height: HEIGHT - 104 })),
+    xAxis: names.map((_, gridIndex) => ({
+      type: 'value' as const,
+      gridIndex,
+      max: 'dataMax',
+      ...axis,
+      splitLine: { show: false },
+      name: 'seconds since the model was loaded',
+      nameLocation: 'middle' as const,
+      nameGap: 26,
+    })),
+    yAxis: names.map((_, gridIndex) => ({
+      type: 'value' as const,
+      gridIndex,
+      ...axis,
+      name: 'answers a second',
+      nameTextStyle: { ...axis.nameTextStyle, align: 'left' as const },
+    })),
+    series: names.flatMap((name, index) => {
+      const { learned, best } = lines(courses[name] as Course);
+      const common = { type: 'line' as const, xAxisIndex: index, yAxisIndex: index, symbol: 'none', silent: true };
+      return [
+        {
+          ...common,
+          name: 'best fixed setting',
+          color: OTHER,
+          lineStyle: { type: 'dashed' as const },
+          data: [...best],
+        },
+        { ...common, name: 'default', color: OURS, data: [...learned] },
+      ];
+    }),
+  });
 }

@@ -1,12 +1,7 @@
-// Latency against load as a chart (SVG, drawn by ECharts without a browser) and as a page that holds the chart and its table.
+// Latency against load as a chart (SVG) and as a page that holds the chart and its table.
 
-import { LineChart } from 'echarts/charts';
-import { GridComponent, LegendComponent } from 'echarts/components';
-import * as echarts from 'echarts/core';
-import { SVGRenderer } from 'echarts/renderers';
+import { axis, COLOURS, drawSvg, INK, LINE, QUIET } from '../svg.js';
 import type { Summary } from './summary.js';
-
-echarts.use([GridComponent, LegendComponent, LineChart, SVGRenderer]);
 
 export interface LoadPoint {
   /** Requests a second that were asked for. */
@@ -30,20 +25,6 @@ export interface LoadChart {
   readonly series: readonly LoadSeries[];
 }
 
-// Told apart by those who do not see red and green alike, on white as well as on a dark page's white card.
-const COLOURS = ['#5b3fd6', '#e08a3c', '#6b6875', '#2f9255', '#c0322b'];
-const INK = '#1d1c21';
-const QUIET = '#6b6875';
-const LINE = '#e5e2da';
-
-const axis = {
-  axisLine: { show: false },
-  axisTick: { show: false },
-  axisLabel: { color: QUIET, fontSize: 12 },
-  splitLine: { lineStyle: { color: LINE } },
-  nameTextStyle: { color: QUIET, fontSize: 12 },
-};
-
 const milliseconds = (value: number): string => (value >= 1000 ? `${value / 1000} s` : `${value} ms`);
 
 /** Of the rates, those that have room for a label each: an axis has for about fourteen. */
@@ -57,74 +38,55 @@ function apart(rates: readonly number[]): number[] {
 
 /** p50 as lines, p95 dashed; the points of a rate that was not sustained are hollow. */
 export function drawChart({ title, series }: LoadChart): string {
-  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: 860, height: 460 });
-  try {
-    const rates = series.flatMap(({ points }) => points.map(({ rate }) => rate));
-    chart.setOption({
-      animation: false,
-      backgroundColor: '#ffffff',
-      textStyle: { fontFamily: 'system-ui, sans-serif', color: INK },
-      legend: {
-        top: 8,
-        left: 12,
-        itemGap: 20,
-        icon: 'circle',
-        selectedMode: false,
-        data: series.map(({ name }) => name),
-        textStyle: { color: INK, fontSize: 13 },
-      },
-      grid: { left: 64, right: 28, top: 72, bottom: 52 },
-      aria: { enabled: true, label: { description: title } },
-      xAxis: {
-        type: 'log',
-        min: Math.min(...rates) * 0.9,
-        max: Math.max(...rates) * 1.1,
-        name: 'requests a second',
-        nameLocation: 'middle',
-        nameGap: 30,
-        ...axis,
-        axisLabel: { ...axis.axisLabel, customValues: apart(rates) },
-        splitLine: { show: false },
-      },
-      yAxis: {
-        type: 'log',
-        name: 'p50; dashed: p95; hollow: a rate that was not sustained',
-        ...axis,
-        nameTextStyle: { ...axis.nameTextStyle, align: 'left' },
-        axisLabel: { ...axis.axisLabel, formatter: milliseconds },
-      },
-      series: series.flatMap(({ name, points }, index) => {
-        const colour = COLOURS[index % COLOURS.length] as string;
-        return (['p50', 'p95'] as const).map((which) => ({
-          type: 'line' as const,
-          name: which === 'p50' ? name : `${name}, p95`,
-          color: colour,
-          silent: true,
-          emphasis: { disabled: true },
-          symbol: 'circle',
-          symbolSize: 7,
-          lineStyle: { color: colour, width: 2, type: which === 'p50' ? ('solid' as const) : ('dashed' as const) },
-          data: points.map(({ rate, summary, sustained }) => ({
-            value: [rate, summary.latencyMs[which]],
-            itemStyle: { color: sustained ? colour : '#ffffff', borderColor: colour, borderWidth: 1.5 },
-          })),
-        }));
-      }),
-    });
-    // Its names count the charts drawn so far; the same figures shall give the same picture.
-    return chart.renderToSVGString().replace(/\bzr\d+-(cls-|c)\d+/g, stableNames());
-  } finally {
-    chart.dispose();
-  }
-}
-
-function stableNames(): (name: string) => string {
-  const names = new Map<string, string>();
-  return (name) => {
-    const stable = names.get(name) ?? `n${names.size}`;
-    names.set(name, stable);
-    return stable;
-  };
+  const rates = series.flatMap(({ points }) => points.map(({ rate }) => rate));
+  return drawSvg(460, {
+    legend: {
+      top: 8,
+      left: 12,
+      itemGap: 20,
+      icon: 'circle',
+      selectedMode: false,
+      data: series.map(({ name }) => name),
+      textStyle: { color: INK, fontSize: 13 },
+    },
+    grid: { left: 64, right: 28, top: 72, bottom: 52 },
+    aria: { enabled: true, label: { description: title } },
+    xAxis: {
+      type: 'log',
+      min: Math.min(...rates) * 0.9,
+      max: Math.max(...rates) * 1.1,
+      name: 'requests a second',
+      nameLocation: 'middle',
+      nameGap: 30,
+      ...axis,
+      axisLabel: { ...axis.axisLabel, customValues: apart(rates) },
+      splitLine: { show: false },
+    },
+    yAxis: {
+      type: 'log',
+      name: 'p50; dashed: p95; hollow: a rate that was not sustained',
+      ...axis,
+      nameTextStyle: { ...axis.nameTextStyle, align: 'left' },
+      axisLabel: { ...axis.axisLabel, formatter: milliseconds },
+    },
+    series: series.flatMap(({ name, points }, index) => {
+      const colour = COLOURS[index % COLOURS.length] as string;
+      return (['p50', 'p95'] as const).map((which) => ({
+        type: 'line' as const,
+        name: which === 'p50' ? name : `${name}, p95`,
+        color: colour,
+        silent: true,
+        emphasis: { disabled: true },
+        symbol: 'circle',
+        symbolSize: 7,
+        lineStyle: { color: colour, width: 2, type: which === 'p50' ? ('solid' as const) : ('dashed' as const) },
+        data: points.map(({ rate, summary, sustained }) => ({
+          value: [rate, summary.latencyMs[which]],
+          itemStyle: { color: sustained ? colour : '#ffffff', borderColor: colour, borderWidth: 1.5 },
+        })),
+      }));
+    }),
+  });
 }
 
 const inHtml = (text: string): string =>
