@@ -36,7 +36,7 @@ def matrices(rng, n, dtype):
     return {
         "random": rng.standard_normal((COUNT, n, n)),
         "ill-conditioned": with_spectrum(rng, numpy.logspace(0, -digits, n)),
-        "graded columns": rng.standard_normal((COUNT, n, n)) * numpy.logspace(0, -digits, n),
+        "graded columns": rng.standard_normal((COUNT, n, n)) * rng.permutation(numpy.logspace(0, -digits, n)),
         "equal to the last bits": with_spectrum(rng, 1 + epsilon * numpy.arange(n)),
         "tiny": rng.standard_normal((COUNT, n, n)) * scale,
     }
