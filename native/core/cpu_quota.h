@@ -1,6 +1,4 @@
-// How much CPU time Linux's control groups let this process have: what `docker run --cpus 1.5` and Kubernetes' limits set.
-//
-// The rule it keeps: a group is bound by its own limit and those of all that it lies in, of cgroup v2 and v1. What cannot be read is no limit.
+// How much CPU time Linux's control groups let this process have.
 #pragma once
 
 #include <filesystem>

@@ -4,17 +4,16 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <limits>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "core/cores.h"
 #include "core/error.h"
-#include "core/workspace.h"
+#include "core/host_block.h"
+#include "core/kept_memory.h"
 #include "cpu/linalg/blas.h"
 #include "cpu/linalg/blas_share.h"
 
@@ -34,40 +33,25 @@ std::string cpu_name() {
 // Counts itself for its device.
 class HostBuffer final : public Buffer {
  public:
-  HostBuffer(std::size_t bytes, std::shared_ptr<BufferBytes> counter)
-      : memory_(allocate(bytes)), bytes_(bytes), counter_(std::move(counter)) {
-    const std::uint64_t now = counter_->now += bytes_;
+  HostBuffer(std::size_t bytes, std::shared_ptr<BufferBytes> counter) : block_(bytes), counter_(std::move(counter)) {
+    if (block_.data() == nullptr) {
+      throw Error(Code::OutOfMemory, "no memory for a tensor of " + std::to_string(bytes) +
+                                         " bytes; dispose of tensors that are no longer needed, or use smaller ones");
+    }
+    const std::uint64_t now = counter_->now += bytes;
     std::uint64_t peak = counter_->peak;
     while (peak < now && !counter_->peak.compare_exchange_weak(peak, now)) {
       // Another lane was quicker: `peak` is what it left.
     }
   }
-  ~HostBuffer() override { counter_->now -= bytes_; }
+  ~HostBuffer() override { counter_->now -= block_.bytes(); }
 
-  [[nodiscard]] std::byte* data() const noexcept override { return memory_.get(); }
-  [[nodiscard]] std::size_t bytes() const noexcept override { return bytes_; }
+  [[nodiscard]] std::byte* data() const noexcept override { return static_cast<std::byte*>(block_.data()); }
+  [[nodiscard]] std::size_t bytes() const noexcept override { return block_.bytes(); }
   [[nodiscard]] bool host_accessible() const noexcept override { return true; }
 
  private:
-  static std::byte* allocate(std::size_t bytes) {
-    constexpr std::size_t kAlignment = Workspace::kAlignment;
-    void* memory = nullptr;
-    if (bytes <= std::numeric_limits<std::size_t>::max() - kAlignment) {
-      const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
-      memory = std::aligned_alloc(kAlignment, rounded);
-    }
-    if (memory == nullptr) {
-      throw Error(Code::OutOfMemory, "no memory for a tensor of " + std::to_string(bytes) +
-                                         " bytes; dispose of tensors that are no longer needed, or use smaller ones");
-    }
-    return static_cast<std::byte*>(memory);
-  }
-
-  struct Free {
-    void operator()(std::byte* memory) const noexcept { std::free(memory); }
-  };
-  std::unique_ptr<std::byte, Free> memory_;
-  std::size_t bytes_;
+  HostBlock block_;
   std::shared_ptr<BufferBytes> counter_;
 };
 
@@ -103,6 +87,7 @@ MemoryStats CpuDevice::memory() {
   stats.tensors = buffer_bytes_->now;
   stats.peak = buffer_bytes_->peak;
   stats.used = stats.tensors;
+  stats.reserved = stats.used + KeptMemory::shared().usage().bytes;
   return stats;
 }
 

@@ -29,7 +29,7 @@ class CpuDevice final : public Device {
   [[nodiscard]] const DeviceInfo& info() const override { return info_; }
   [[nodiscard]] std::size_t default_lanes() const override;
 
-  // What the buffers hold; the rest of a machine's memory has other keepers.
+  // What the buffers hold, and what the process keeps of large blocks; the rest of a machine's memory has other keepers.
   [[nodiscard]] MemoryStats memory() override;
   std::unique_ptr<LaneState> lane_state(std::size_t lane) override;
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <string_view>
 
+#include "core/kept_memory.h"
 #include "device/device.h"
 
 namespace tensorlane {
@@ -55,7 +56,10 @@ struct TrimArgs {
   [[nodiscard]] double work(double /*bytes*/) const { return std::numeric_limits<double>::infinity(); }
 };
 
-void trim(DeviceMemory& memory, Lane& lane, const TrimArgs& /*nothing*/) { memory.trim(lane); }
+void trim(DeviceMemory& memory, Lane& lane, const TrimArgs& /*nothing*/) {
+  memory.trim(lane);
+  KeptMemory::shared().trim();  // of results, whatever the device
+}
 
 struct Row {
   std::string_view name;

@@ -164,6 +164,7 @@ void DeviceObject::close(const Napi::CallbackInfo& /*info*/) {
   pool_->stop();
   pool_.reset();
   device_.reset();
+  keeps_memory_.reset();
 }
 
 }  // namespace tensorlane

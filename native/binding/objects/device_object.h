@@ -4,7 +4,10 @@
 #include <napi.h>
 
 #include <memory>
+#include <optional>
+#include <utility>
 
+#include "core/kept_memory.h"
 #include "core/lane.h"
 #include "device/device.h"
 
@@ -38,6 +41,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
 
   std::shared_ptr<Device> device_;
   std::shared_ptr<LanePool> pool_;
+  std::optional<KeptMemory::User> keeps_memory_{std::in_place};  // until it is closed
 };
 
 }  // namespace tensorlane

@@ -1,20 +1,17 @@
 // Memory for results: allocated and filled on a lane, then handed to JS without a copy.
 //
 // It is allocated when the work runs and not when it is asked for, so that a thousand waiting operations hold no memory
-// for their results and cost the JS thread no garbage collection.
+// for their results and cost the JS thread no garbage collection. That of large ones comes back when their arrays are collected, and
+// is the next ones' (core/kept_memory.h).
 //
 // What is more than one JS array can hold is refused before it is computed, or, where its size only shows then, before
 // it is handed over: V8 would end the process.
 #pragma once
 
 #include <napi.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cstddef>
-#include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -23,7 +20,7 @@
 #include "binding/values/given.h"
 #include "binding/values/pin.h"
 #include "core/error.h"
-#include "core/workspace.h"
+#include "core/host_block.h"
 
 namespace tensorlane {
 
@@ -38,45 +35,24 @@ inline void check_fits_js(std::size_t bytes) {
                                      "); ask for it in parts, or keep it on the device and take slices");
 }
 
-// It begins a cache line, as cpu/linalg/line_start.h would have it. Where it is large, the system is asked for pages of 2 MiB instead of 4
-// KiB, as numpy asks it: to get so many small ones takes longer than most of what is computed into them.
+// What is in it at first is what some result before left there: an operation writes it all.
 class ResultBlock {
  public:
   ResultBlock() = default;
   // Errors: OutOfMemory, for what JS cannot hold, too.
-  explicit ResultBlock(std::size_t bytes) : bytes_(bytes) {
+  explicit ResultBlock(std::size_t bytes) {
     check_fits_js(bytes);
-    std::size_t space = bytes + Workspace::kAlignment;
-    memory_.reset(std::malloc(space));
-    if (memory_ == nullptr) {
+    block_ = HostBlock(bytes);
+    if (block_.data() == nullptr) {
       throw Error(Code::OutOfMemory, "no memory for a result of " + std::to_string(bytes) + " bytes");
     }
-    data_ = memory_.get();
-    std::align(Workspace::kAlignment, bytes, data_, space);
-    if (bytes >= kLarge) ask_for_large_pages();
   }
 
-  [[nodiscard]] void* data() const noexcept { return data_; }
-  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+  [[nodiscard]] void* data() const noexcept { return block_.data(); }
+  [[nodiscard]] std::size_t bytes() const noexcept { return block_.bytes(); }
 
  private:
-  static constexpr std::size_t kLarge = std::size_t{4} << 20U;
-  struct Free {
-    void operator()(void* memory) const noexcept { std::free(memory); }
-  };
-
-  void ask_for_large_pages() const noexcept {
-#ifdef MADV_HUGEPAGE
-    const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-    std::byte* begin = static_cast<std::byte*>(data_) - reinterpret_cast<std::uintptr_t>(data_) % page;
-    // It is a wish: where it is not granted, all is as it would be without.
-    static_cast<void>(madvise(begin, bytes_, MADV_HUGEPAGE));
-#endif
-  }
-
-  std::unique_ptr<void, Free> memory_;
-  void* data_ = nullptr;
-  std::size_t bytes_ = 0;
+  HostBlock block_;
 };
 
 // A new array of any size. Node-API's own function ends the process where there is no memory; JS's constructor throws.

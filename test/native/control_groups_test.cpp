@@ -1,12 +1,14 @@
-// Limits of CPU time, read from trees of files as Linux lays them out.
-#include "core/cpu_quota.h"
-
+// Limits of CPU time and memory, read from trees of files as Linux lays them out.
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string>
+
+#include "core/cpu_quota.h"
+#include "core/memory_limit.h"
 
 using namespace tensorlane;
 namespace fs = std::filesystem;
@@ -28,6 +30,7 @@ class Tree {
   }
   Tree& in(const std::string& groups) { return write("proc/self/cgroup", groups); }
   [[nodiscard]] double quota() const { return cpu_quota(root_).value_or(0); }
+  [[nodiscard]] std::uint64_t memory() const { return memory_limit(root_); }
 
  private:
   fs::path root_ = fs::temp_directory_path() / ("tensorlane-quota-" + std::to_string(getpid()));
@@ -79,4 +82,28 @@ TEST_CASE("quota: other controllers' groups say nothing of it") {
   tree.in("2:cpuset:/a\n").write("sys/fs/cgroup/cpuset/a/cpu.cfs_quota_us", "100000\n");
   tree.write("sys/fs/cgroup/cpuset/a/cpu.cfs_period_us", "100000\n");
   CHECK(tree.quota() == 0);
+}
+
+TEST_CASE("memory: the machine's where nothing says less") {
+  const std::uint64_t machine = Tree().memory();
+  CHECK(machine > 0);
+  CHECK(Tree().in("0::/a\n").write("sys/fs/cgroup/a/memory.max", "max\n").memory() == machine);
+  CHECK(Tree().in("0::/a\n").write("sys/fs/cgroup/a/memory.max", "0\n").memory() == machine);
+  CHECK(
+      Tree().in("1:memory:/\n").write("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n").memory() ==
+      machine);
+}
+
+TEST_CASE("memory: the least of a group's and those that it lies in, of v2 and v1") {
+  CHECK(Tree()
+            .in("0::/a/b\n")
+            .write("sys/fs/cgroup/a/memory.max", "1048576\n")
+            .write("sys/fs/cgroup/a/b/memory.max", "2097152\n")
+            .memory() == 1048576);
+  CHECK(Tree().in("0::/\n").write("sys/fs/cgroup/memory.max", "65536\n").memory() == 65536);
+  CHECK(Tree()
+            .in("7:cpu:/x\n4:memory:/a\n")
+            .write("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "4096\n")
+            .write("sys/fs/cgroup/memory/x/memory.limit_in_bytes", "1024\n")
+            .memory() == 4096);
 }
