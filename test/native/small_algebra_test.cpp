@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "core/host_block.h"
+#include "cpu/small/choose.h"
 #include "subject.h"
 #include "support/every_set.h"
 #include "support/failure.h"
@@ -320,6 +324,60 @@ TEST_CASE_TEMPLATE("small matmul: every shape, every instruction set", T, float,
       }
     }
   });
+}
+
+TEST_CASE_TEMPLATE("small matmul: written past the caches it has the same bits", T, float, double) {
+  for_every_set([] {
+    Random random(9);
+    for (const std::int64_t n : {1, 2, 3, 4, 5, 8, 16}) {
+      INFO(n, " x ", n);
+      constexpr std::int64_t kCount = 37;
+      const std::vector<T> a = narrow<T>(random_matrix(random, kCount * n, n));
+      const std::vector<T> b = narrow<T>(random_matrix(random, kCount * n, n));
+      const HostBlock cached(static_cast<std::size_t>(kCount * n * n) * sizeof(T));
+      const HostBlock streamed(cached.bytes());
+      cpu::small::Products<T> products{
+          n, n, n, kCount, n * n, n * n, a.data(), b.data(), static_cast<T*>(cached.data())};
+      cpu::small::kernels<T>().matmul(products);
+      products.c = static_cast<T*>(streamed.data());
+      products.streams = true;
+      cpu::small::kernels<T>().matmul(products);
+      CHECK(std::memcmp(cached.data(), streamed.data(), cached.bytes()) == 0);
+    }
+  });
+}
+
+TEST_CASE_TEMPLATE("small matmul: of more bytes than caches hold, wherever they lie", T, float, double) {
+  Random random(10);
+  Subject subject({.cores = 2});
+  constexpr std::int64_t kSize = 4;
+  constexpr std::int64_t kElements = kSize * kSize;
+  constexpr std::int64_t kCount = (std::int64_t{32} << 20U) / sizeof(T) / kElements + 1;
+  const std::vector<T> few = narrow<T>(random_matrix(random, 100 * kSize, kSize));
+  std::vector<T> a;
+  for (std::int64_t i = 0; i < kCount; ++i) {
+    const auto from = few.begin() + i % 100 * kElements;
+    a.insert(a.end(), from, from + kElements);
+  }
+  const std::vector<T> b = narrow<T>(random_matrix(random, kSize, kSize));
+  const std::vector<T> expected = unset<T>(100 * kElements);
+  subject.matmul({kDType<T>, kSize, kSize, kSize, {100}, {1}, {0}, false, operand(few), operand(b), operand(expected)});
+  const HostBlock block(static_cast<std::size_t>(kCount * kElements + 4) * sizeof(T));
+  for (const std::int64_t offset : {0, 1, 4}) {
+    INFO("offset ", offset);
+    std::memset(block.data(), 255, block.bytes());
+    T* const c = static_cast<T*>(block.data()) + offset;
+    Operand result;
+    result.data = reinterpret_cast<std::byte*>(c);
+    result.bytes = static_cast<std::size_t>(kCount * kElements) * sizeof(T);
+    subject.matmul({kDType<T>, kSize, kSize, kSize, {kCount}, {1}, {0}, false, operand(a), operand(b), result});
+    std::int64_t wrong = 0;
+    for (std::int64_t i = 0; i < kCount; ++i) {
+      const T* const one = expected.data() + i % 100 * kElements;
+      if (!std::equal(one, one + kElements, c + i * kElements)) ++wrong;
+    }
+    CHECK(wrong == 0);
+  }
 }
 
 TEST_CASE_TEMPLATE("small algebra: the same bits alone, in any place of a batch and beside anything", T, float,

@@ -74,12 +74,17 @@ struct CholeskyGroup : Group<T> {
   T* l[kMostLanes] = {};
 };
 
-// `count` products c = a b; from one to the next the operands are `a_step` and `b_step` elements apart.
+// What stores past the caches need of an address.
+inline constexpr std::int64_t kStreamAlignment = 16;
+
+// `count` products c = a b; from one to the next the operands are `a_step` and `b_step` elements apart. `streams`: c, which is so
+// aligned, is more than caches hold, and is best written past them where a kernel can.
 template <typename T>
 struct Products {
   std::int64_t m = 0, k = 0, n = 0, count = 0, a_step = 0, b_step = 0;
   const T *a = nullptr, *b = nullptr;
   T* c = nullptr;
+  bool streams = false;
 };
 
 template <typename T>
