@@ -52,7 +52,7 @@ export interface MemoryStats {
   readonly usedBytes: number;
   /** The most that was in use at once. */
   readonly peakBytes: number;
-  /** Taken from the system: what is used, and what is kept for the next use. */
+  /** Taken from the system: what is used, and what is kept for the next use (of the CPU: by the process, for results and tensors). */
   readonly reservedBytes: number;
   /** Of the used: in device tensors. */
   readonly tensorBytes: number;
