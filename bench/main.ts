@@ -4,7 +4,7 @@
 // --short takes few rounds: it shows that every suite still works and gives every figure, and missed targets are only
 // shown. A full run that misses a target ends with exit status 1; a crash, a wrong output or a missing figure always does.
 // --beside measures another build of the addon, by its file, beside the one that is loaded; the suite svd does so.
-// --docs writes the figures of a whole run into the README and docs/ (see pages.ts).
+// --docs writes the figures of a full run, and the charts, into the README and docs/, wherever all that is asked for ran (see pages.ts).
 
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -72,9 +72,7 @@ async function main(): Promise<number> {
     console.log(usage());
     return 0;
   }
-  if (values.docs && (values.short || positionals.length > 0)) {
-    throw new UsageError('--docs is for the figures of a whole run: name no suite, and leave --short out.');
-  }
+  if (values.docs && values.short) throw new UsageError('--docs is for the figures of a full run: leave --short out.');
   if (values.beside !== undefined && positionals.join() !== 'svd') {
     throw new UsageError('--beside is for the suite svd alone: npm run bench -- svd --beside ADDON');
   }
@@ -97,7 +95,8 @@ async function main(): Promise<number> {
 
   const mode = values.short ? 'short' : 'full';
   const date = new Date().toISOString();
-  const report: Report = { date, mode, machine: machine(), versions, usedByOthers, figures, details };
+  const ran = { suites: suites.map(({ name }) => name), whole: positionals.length === 0 };
+  const report: Report = { date, mode, machine: machine(), versions, ...ran, usedByOthers, figures, details };
   printReport(report);
   console.log(`\nWritten to ${writeReport(report)}`);
   if (values.docs && problems.length === 0) console.log(`Filled in: ${(await fillPages(report)).join(', ')}`);

@@ -1,10 +1,11 @@
-// Puts the figures of a run into the pages that show them, so that a page says what one whole run printed and nothing else.
+// Puts the figures of a run into the pages that show them, so that a table says what one run printed and nothing else. A table is filled
+// where all its figures are of suites that ran: those of several suites are never of several runs.
 //
 // A page asks for figures between two comments, one line for each suite that is wanted, with the names of its figures or all of them:
 //   <!-- figures: all -->                                  every figure, with its target
 //   <!-- figures: dense/throughput ratio; svd/512 speed, numpy -->
 //   <!-- end of figures -->
-// and for the chart of the suite `defaults`, which is drawn into docs/defaults.svg:
+// and for the charts of the suites `defaults` and `linalg`, which are drawn into docs/defaults.svg and docs/linalg.svg:
 //   <!-- chart: defaults -->
 //   <!-- end of chart -->
 
@@ -18,15 +19,14 @@ import type { Figure } from './suite.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** A model that batches carry, and one that cores do. */
 const CHARTED = ['dense 4x2048', 'OCR recognition'] as const;
-const chartPlace = /(<!-- chart: defaults -->\n)[\s\S]*?(<!-- end of chart -->)/g;
+const chartPlace = /(<!-- chart: (.*?) -->\n)[\s\S]*?(<!-- end of chart -->)/g;
 const place = /(<!-- figures: (.*?) -->\n)[\s\S]*?(<!-- end of figures -->)/g;
 
-/** Writes the report's figures into the README and the pages of docs/, and draws their chart. Gives the pages that changed. */
+/** Draws the charts and writes the figures of the suites that ran into the README and the pages of docs/. Gives the pages that changed. */
 export async function fillPages(report: Report): Promise<string[]> {
-  const courses = charted(report);
-  if (courses !== undefined) {
-    const { drawCourses } = await import('./defaults/chart.js');
-    writeFileSync(join(root, 'docs', 'defaults.svg'), `${drawCourses(courses)}\n`);
+  for (const { name, draw } of charts) {
+    const drawn = await draw(report);
+    if (drawn !== undefined) writeFileSync(join(root, 'docs', `${name}.svg`), `${drawn}\n`);
   }
   const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
   const pages = ['README.md', ...docs.map((name) => join('docs', name))];
@@ -39,15 +39,65 @@ export async function fillPages(report: Report): Promise<string[]> {
 }
 
 export function filled(page: string, report: Report): string {
-  const names = Object.keys(charted(report) ?? {}).join(' and ');
   return page
-    .replace(place, (_, head: string, wanted: string, end: string) => `${head}\n${section(wanted, report)}\n\n${end}`)
-    .replace(chartPlace, (whole: string, head: string, end: string) =>
-      names === '' ? whole : `${head}\n![Answers a second of ${names}, learned against best](defaults.svg)\n\n${end}`,
-    );
+    .replace(place, (old: string, head: string, wanted: string, end: string) =>
+      isOf(report, wanted) ? `${head}\n${section(wanted, report)}\n\n${end}` : old,
+    )
+    .replace(chartPlace, (old: string, head: string, wanted: string, end: string) => {
+      const about = charts.find(({ name }) => name === wanted)?.about(report);
+      return about === undefined ? old : `${head}\n![${about}](${wanted}.svg)\n\n${end}`;
+    });
 }
 
-/** What the chart is drawn of, by the model's name; undefined where the report has none. */
+/** Whether all that is wanted is of suites that ran. */
+function isOf({ suites, whole }: Report, wanted: string): boolean {
+  if (wanted === 'all') return whole;
+  return wanted.split('; ').every((name) => suites.includes(name.slice(0, name.indexOf('/'))));
+}
+
+interface Chart {
+  /** Of the file, and of the suite. */
+  readonly name: string;
+  /** For whoever does not see it; undefined where the run has not what it is drawn of. */
+  about(report: Report): string | undefined;
+  draw(report: Report): Promise<string | undefined>;
+}
+
+const charts: readonly Chart[] = [
+  {
+    name: 'defaults',
+    about(report) {
+      const names = Object.keys(charted(report) ?? {});
+      return names.length === 0 ? undefined : `Answers a second of ${names.join(' and ')}, learned against best`;
+    },
+    async draw(report) {
+      const courses = charted(report);
+      if (courses === undefined) return undefined;
+      const { drawCourses } = await import('./defaults/chart.js');
+      return drawCourses(courses);
+    },
+  },
+  {
+    name: 'linalg',
+    about: (report) =>
+      againstNumpy(report).length === 0 ? undefined : 'How many times as fast as numpy batches of small matrices are',
+    async draw(report) {
+      const speeds = againstNumpy(report);
+      if (speeds.length === 0) return undefined;
+      const { drawSpeeds } = await import('./linalg-chart.js');
+      return drawSpeeds(speeds);
+    },
+  },
+];
+
+/** What the chart of `linalg` is drawn of. */
+function againstNumpy({ figures }: Report): Figure[] {
+  return figures.filter(
+    ({ suite, name, median }) => suite === 'linalg' && / of \d+x\d+ .*, numpy$/.test(name) && median !== null,
+  );
+}
+
+/** What the chart of `defaults` is drawn of, by the model's name; undefined where the report has none. */
 function charted({ details }: Report): Record<string, Course> | undefined {
   const tables = details.defaults as Record<string, { course: Course }> | undefined;
   const found = CHARTED.flatMap((name) => (tables?.[name] === undefined ? [] : [[name, tables[name].course] as const]));

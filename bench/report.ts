@@ -10,6 +10,10 @@ export interface Report {
   readonly mode: 'full' | 'short';
   readonly machine: Machine;
   readonly versions: Readonly<Record<string, string>>;
+  /** That ran. */
+  readonly suites: readonly string[];
+  /** Whether these are all that there are. */
+  readonly whole: boolean;
   /** For each suite: the share of all cores that other programs used while it ran; null where it is not known. */
   readonly usedByOthers: Readonly<Record<string, number | null>>;
   readonly figures: readonly Figure[];

@@ -1,11 +1,26 @@
 // tensorlane's linear algebra in a process of its own, so that it may have another environment than the bench.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { type FloatTensor, open, tensor } from 'tensorlane';
 import { serve } from '../../lib/cli/load/child.js';
+import { randomFloats } from '../../test/support/onnx-builder.js';
 import { sample } from '../micro.js';
 
-export type LinalgOperation = 'svd' | 'eigh' | 'solve' | 'inv' | 'det' | 'cholesky' | 'qr' | 'matmul';
+export type LinalgOperation =
+  | 'svd'
+  | 'eigh'
+  | 'solve'
+  | 'lstsq'
+  | 'inv'
+  | 'pinv'
+  | 'det'
+  | 'cholesky'
+  | 'qr'
+  | 'matmul'
+  | 'randomized';
+
+/** Of 'randomized': singular values. */
+export const RANK = 32;
 
 export interface Job {
   readonly operation: LinalgOperation;
@@ -45,6 +60,12 @@ async function prepare(operation: LinalgOperation, a: FloatTensor): Promise<() =
       const b = firstColumns(a);
       return () => linalg.solve(a, b);
     }
+    case 'lstsq': {
+      const b = firstColumns(a);
+      return async () => (await linalg.lstsq(a, b)).x;
+    }
+    case 'randomized':
+      return async () => (await linalg.svd(a, { rank: RANK, driver: 'randomized' })).s;
     case 'matmul':
       return () => linalg.matmul(a, a);
     default:
@@ -63,6 +84,19 @@ const methods = {
     let sum = 0;
     for (const value of result?.data ?? []) sum += Math.abs(value);
     return { ms, sum };
+  },
+  /** Writes matrices whose singular values fall as 1/k, but for noise, of ranks that randomFloats cannot have. */
+  async decaying({ file, rows, columns }: { file: string; rows: number; columns: number }): Promise<void> {
+    const rank = 4 * RANK;
+    const left = randomFloats(rows * rank, 1).map((x, i) => x / (1 + (i % rank)));
+    const product = await device.linalg.matmul(
+      tensor(left, [rows, rank]),
+      tensor(randomFloats(rank * columns, 2), [rank, columns]),
+    );
+    const noise = randomFloats(rows, 3);
+    for (const [i, value] of product.data.entries())
+      product.data[i] = value + 1e-3 * (noise[(i * 7919) % rows] as number);
+    writeFileSync(file, product.data);
   },
   /** How long this process takes to copy as many bytes. */
   copy({ bytes, iterations }: { bytes: number; iterations: number }): Promise<number[]> {

@@ -12,6 +12,8 @@ export const OWN_KERNELS = { OPENBLAS_CORETYPE: undefined, OPENBLAS_L2_SIZE: und
 interface Hello {
   readonly executable: string;
   readonly numpy: string;
+  /** Null where there is none. */
+  readonly sklearn: string | null;
   readonly blas: string | null;
   /** The processor for whose kind OpenBLAS has chosen its kernels. */
   readonly core: string | null;

@@ -24,12 +24,30 @@ def operations(numpy):
         "cholesky": linalg.cholesky,
         "qr": linalg.qr,
         "matmul": lambda a: numpy.matmul(a, a),
+        "pinv": linalg.pinv,
+        "lstsq": lambda a: linalg.lstsq(a[0], a[0, :, :1] + 1, rcond=None)[0],
+        "randomized": lambda a: randomized(a[0]),
     }
+
+
+def randomized(a):
+    """scikit-learn's, with its own defaults."""
+    from sklearn.utils.extmath import randomized_svd
+
+    return randomized_svd(a, n_components=32, random_state=0)
+
+
+def sklearn_version():
+    try:
+        import sklearn
+    except ImportError:
+        return None
+    return sklearn.__version__
 
 
 def values(operation, result):
     """What of it does not depend on a choice of signs."""
-    if operation == "svd":
+    if operation in ("svd", "randomized"):
         return result[1]
     if operation == "eigh":
         return result[0]
@@ -54,6 +72,7 @@ def main():
         {
             "executable": sys.executable,
             "numpy": numpy.__version__,
+            "sklearn": sklearn_version(),
             "blas": file,
             "core": None if core is None else core.decode(),
         }

@@ -5,7 +5,7 @@ import { Matrix } from 'ml-matrix';
 import { Child } from '../../lib/cli/load/child.js';
 import { randomFloats } from '../../test/support/onnx-builder.js';
 import { sample } from '../micro.js';
-import type { Job, LinalgOperation, Methods } from '../peers/linalg-process.js';
+import { type Job, type LinalgOperation, type Methods, RANK } from '../peers/linalg-process.js';
 import { NumpyLinalg, OWN_KERNELS } from '../peers/numpy-linalg.js';
 import { median, ratios, sleep } from '../stats.js';
 import type { Context, Suite } from '../suite.js';
@@ -42,15 +42,29 @@ const BATCHES: readonly Batch[] = [
   })),
 ];
 
+/** Of one large matrix numpy's speed is BLAS's, and so is ours. */
+const LARGE: readonly Batch[] = (['svd', 'eigh', 'solve', 'lstsq', 'pinv'] as const).map((operation) => ({
+  operation,
+  type: 'float64',
+  count: 1,
+  n: 512,
+  must: 1,
+}));
+
+const TALL = { rows: 20_000, columns: 2_000 };
+const RANDOMIZED = `rank ${RANK} of ${TALL.rows}x${TALL.columns} float32, scikit-learn's randomized_svd`;
+
 const PRODUCTS = 1_000_000;
 
 /** A short run takes a twentieth of each batch, under the same name. */
-const some = (context: Context, count: number) => (context.short ? count / 20 : count);
+const some = (context: Context, count: number) => (context.short ? Math.ceil(count / 20) : count);
 
 export const linalg: Suite = {
   name: 'linalg',
-  about: 'batches of small matrices against numpy, and a million products against ml-matrix',
-  figures: BATCHES.map(nameOf).concat(['1000000 of 4x4 float64 matmul, ml-matrix in a loop']),
+  about: 'batches of small matrices and large ones against numpy, a million products against ml-matrix, randomized_svd',
+  figures: [...BATCHES, ...LARGE]
+    .map(nameOf)
+    .concat(['1000000 of 4x4 float64 matmul, ml-matrix in a loop', RANDOMIZED]),
   async run(context) {
     const script = new URL('../peers/linalg-process.ts', import.meta.url);
     const ours = new Child<Methods>(script, 'tensorlane', OWN_KERNELS);
@@ -62,7 +76,8 @@ export const linalg: Suite = {
         context.log(`numpy ${info.numpy} on ${info.blas}, kernels for ${info.core}; tensorlane: ${library}`);
         context.versions.numpy = `${info.numpy} (kernels for ${info.core})`;
       }
-      for (const batch of BATCHES) await againstNumpy(context, batch, ours, numpy);
+      for (const batch of [...BATCHES, ...LARGE]) await againstNumpy(context, batch, ours, numpy);
+      await randomized(context, ours, numpy);
       await products(context, ours, numpy);
     } finally {
       await numpy?.close();
@@ -72,7 +87,7 @@ export const linalg: Suite = {
 };
 
 function nameOf({ operation, type, count, n }: Batch): string {
-  return `${count} of ${n}x${n} ${type} ${operation}, numpy`;
+  return `${count === 1 ? '' : `${count} of `}${n}x${n} ${type} ${operation}, numpy`;
 }
 
 /** Symmetric and diagonally dominant where the operation asks for that; no less random for it. */
@@ -104,7 +119,33 @@ async function againstNumpy(
 ): Promise<void> {
   const name = nameOf(batch);
   if (numpy === undefined) return context.skip(name, 'x', 'no python3 with numpy');
-  const job = jobOf(context, batch);
+  const allowed = batch.type === 'float32' ? 1e-4 : 1e-10;
+  await inTurns(context, name, jobOf(context, batch), { ours, numpy, allowed, must: batch.must });
+}
+
+/** The 32 largest singular values of a matrix whose values fall slowly: equal sums of them are equal errors of what they leave. */
+async function randomized(context: Context, ours: Child<Methods>, numpy: NumpyLinalg | undefined): Promise<void> {
+  if (numpy === undefined || numpy.info.sklearn === null) {
+    return context.skip(RANDOMIZED, 'x', 'no python3 with scikit-learn');
+  }
+  context.versions['scikit-learn'] = numpy.info.sklearn;
+  const rows = some(context, TALL.rows);
+  const { columns } = TALL;
+  const file = fileURLToPath(new URL(`../cache/decaying-${rows}-${columns}.float32`, import.meta.url));
+  await ours.call('decaying', { file, rows, columns });
+  const job: Job = { operation: 'randomized', file, type: 'float32', dims: [1, rows, columns], iterations: 1 };
+  await inTurns(context, RANDOMIZED, job, { ours, numpy, allowed: 1e-3, must: 1.5 });
+}
+
+interface Sides {
+  readonly ours: Child<Methods>;
+  readonly numpy: NumpyLinalg;
+  /** How far the sums of the results may be from each other, relatively. */
+  readonly allowed: number;
+  readonly must: number | undefined;
+}
+
+async function inTurns(context: Context, name: string, job: Job, { ours, numpy, allowed, must }: Sides): Promise<void> {
   const own: number[] = [];
   const others: number[] = [];
   for (let round = 0; round < context.rounds(5, 1); round++) {
@@ -112,16 +153,14 @@ async function againstNumpy(
     const theirs = await numpy.run(job);
     await sleep(100);
     const mine = await ours.call('run', job);
-    const allowed = batch.type === 'float32' ? 1e-4 : 1e-10;
     if (!(Math.abs(mine.sum / theirs.sum - 1) < allowed)) {
       throw new Error(`${name}: numpy's results sum up to ${theirs.sum}, tensorlane's to ${mine.sum}`);
     }
     own.push(median(mine.ms));
     others.push(median(theirs.ms));
   }
-  const { must } = batch;
   context.add(name, 'x', ratios(others, own), must === undefined ? {} : { target: { is: '>=', value: must } });
-  context.add(`${name.replace(/, numpy$/, '')}`, 'ms', own);
+  context.add(name.replace(/, .*$/, ''), 'ms', own);
 }
 
 /** What is left of a small product is memory: so beside it how long it takes to copy as many bytes. */

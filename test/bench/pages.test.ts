@@ -21,6 +21,8 @@ const report: Report = {
   mode: 'full',
   machine: { cpu: 'a processor', cores: 2, memoryGiB: 8, kernel: 'Linux 1', node: 'v20.0.0' },
   versions: { tensorlane: '1.0.0' },
+  suites: ['dense', 'svd'],
+  whole: true,
   usedByOthers: {},
   details: {},
   figures: [figure, { ...figure, suite: 'svd', name: 'speed', median: 0.5, verdict: 'short' }],
@@ -41,6 +43,14 @@ test('all figures, with the machine; filling again changes nothing', () => {
   expect(text).toContain('| dense | throughput ratio | 7.35 x | 7 to 8, n = 5 | >= 5 x | met |');
   expect(text).toContain('2030-01-02, 2 cores of a processor, 8 GiB');
   expect(filled(text, report)).toBe(text);
+});
+
+test('what is of a suite that did not run, or of all of them, stays as it was', () => {
+  const some = { ...report, suites: ['svd'], whole: false };
+  for (const wanted of ['dense/throughput ratio; svd/speed', 'all']) {
+    expect(filled(page(wanted), some)).toBe(page(wanted));
+  }
+  expect(filled(page('svd/speed'), some)).toContain('| svd: speed | 0.5 x |');
 });
 
 test('a figure that no suite gave is an error that names it', () => {
