@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
+import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
@@ -230,7 +231,7 @@ test(`${seconds} seconds of mixed load`, { timeout: 300_000 + seconds * 3000 }, 
         await work(random);
         done.set(name, (done.get(name) ?? 0) + 1);
       } catch (error) {
-        wrong.push(`${name}: ${(error as Error).message}`);
+        wrong.push(`${name}: ${inspect(error)}`);
       }
     }
   };
