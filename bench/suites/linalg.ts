@@ -43,13 +43,10 @@ const BATCHES: readonly Batch[] = [
 ];
 
 /** Of one large matrix numpy's speed is BLAS's, and so is ours. */
-const LARGE: readonly Batch[] = (['svd', 'eigh', 'solve', 'lstsq', 'pinv'] as const).map((operation) => ({
-  operation,
-  type: 'float64',
-  count: 1,
-  n: 512,
-  must: 1,
-}));
+const LARGE: readonly Batch[] = [
+  ...[64, 256, 512, 1024].map((n) => ({ operation: 'svd', n }) as const),
+  ...(['eigh', 'solve', 'lstsq', 'pinv'] as const).map((operation) => ({ operation, n: 512 })),
+].map((one) => ({ ...one, type: 'float64', count: 1, must: 1 }));
 
 const TALL = { rows: 20_000, columns: 2_000 };
 const RANDOMIZED = `rank ${RANK} of ${TALL.rows}x${TALL.columns} float32, scikit-learn's randomized_svd`;
@@ -167,6 +164,8 @@ async function inTurns(context: Context, name: string, job: Job, { ours, numpy, 
 async function products(context: Context, ours: Child<Methods>, numpy: NumpyLinalg | undefined): Promise<void> {
   const batch: Batch = { operation: 'matmul', type: 'float64', count: PRODUCTS, n: 4 };
   await againstNumpy(context, batch, ours, numpy);
+  // As a program that goes on has it: the memory of results comes back to it.
+  const iterations = context.short ? 3 : 10;
   // As many products of fewer matrices: a million of its own would be a gigabyte of objects.
   const matrices = Array.from({ length: 1000 }, (_, i) => Matrix.from1DArray(4, 4, [...randomFloats(16, i + 1)]));
   const count = some(context, PRODUCTS);
@@ -176,7 +175,7 @@ async function products(context: Context, ours: Child<Methods>, numpy: NumpyLina
       a.mmul(a);
     }
   };
-  const job = jobOf(context, batch);
+  const job = { ...jobOf(context, batch), iterations };
   const own: number[] = [];
   const loops: number[] = [];
   const copies: number[] = [];
