@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
@@ -195,6 +196,9 @@ function worksOf({ url, grpc }: ServerProcess): Record<string, Work> {
       if (random() < 0.5)
         socket.write('POST /v2/models/square/infer HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n{');
       socket.destroy();
+      // Nothing tells it that the server has taken the connection: two that never pause would fill the system's queue of those that wait
+      // to be, for minutes, and nobody else came in.
+      await sleep(5);
     },
     'who looks': async (random) => {
       const path = ['/metrics', '/status', '/v2/models/stats', '/v2/repository/index', '/openapi.json'][
