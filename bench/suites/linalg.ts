@@ -72,6 +72,7 @@ export const linalg: Suite = {
         const { info } = numpy;
         context.log(`numpy ${info.numpy} on ${info.blas}, kernels for ${info.core}; tensorlane: ${library}`);
         context.versions.numpy = `${info.numpy} (kernels for ${info.core})`;
+        context.versions['tensorlane on'] = library;
       }
       for (const batch of [...BATCHES, ...LARGE]) await againstNumpy(context, batch, ours, numpy);
       await randomized(context, ours, numpy);

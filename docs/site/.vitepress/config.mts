@@ -8,6 +8,8 @@ const pages = [
   ['models', 'Models'],
   ['batching', 'Batching'],
   ['linear-algebra', 'Linear algebra'],
+  ['accuracy', 'Accuracy of linear algebra'],
+  ['linear-algebra-speed', 'Speed of linear algebra'],
   ['tensors', 'Tensors'],
   ['streams', 'Streams'],
   ['onnxruntime-node', 'In place of onnxruntime-node'],
