@@ -89,6 +89,117 @@ test('vectors are solved for as vectors, also in a batch; shapes and types do no
   await expectError(rows, 'ERR_SHAPE', /as many dimensions as a/);
 });
 
+test('whatever the ranks of operands, each caller of many gets what it gets alone', async () => {
+  const engine = await startEngine({ linalg: true });
+  const { linalg } = engine.device;
+  let seed = 0;
+  const filled = (dims: readonly number[]) => {
+    const length = dims.reduce((all, one) => all * one, 1);
+    const data = Float64Array.from({ length }, (_, i) => Math.sin(++seed * 7 + i));
+    return tensor(data, [...dims]);
+  };
+  /** What it gives, or how it fails. */
+  const told = async (result: Promise<unknown>) => {
+    try {
+      const got = (await result) as FloatTensor;
+      return { dims: got.dims, data: [...got.data].map((value) => Number(value.toPrecision(9))) };
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const shapes = [
+    [],
+    [1],
+    [2],
+    [3],
+    [1, 2],
+    [2, 1],
+    [1, 1],
+    [2, 2],
+    [2, 3],
+    [1, 2, 2],
+    [3, 2, 2],
+    [4, 1, 2, 2],
+    [2, 3, 2, 2],
+    [0, 2, 2],
+  ];
+  for (const a of shapes) {
+    for (const b of shapes) {
+      for (const name of ['matmul', 'solve'] as const) {
+        const { check } = operations[name] as { check?: (operands: readonly unknown[]) => void };
+        const run = async (operands: [FloatTensor, FloatTensor]) => {
+          check?.(operands);
+          return linalg[name](...operands);
+        };
+        const pairs = Array.from({ length: 3 }, () => ({ a: filled(a), b: filled(b) }));
+        const output = operations[name].outputs[0];
+        const got = await Promise.all(
+          pairs.map((feeds) => told(engine.run(`linalg.${name}`, feeds).then((outputs) => outputs[output]))),
+        );
+        const alone = await Promise.all(pairs.map((feeds) => told(run([feeds.a, feeds.b]))));
+        expect(got, `${name} of [${a}] and [${b}]`).toEqual(alone);
+      }
+    }
+    for (const [name, { inputs, outputs, run }] of Object.entries(operations)) {
+      if (inputs.length > 1) continue;
+      const all = Array.from({ length: 3 }, () => filled(a));
+      const got = await Promise.all(
+        all.map((one) => told(engine.run(`linalg.${name}`, { a: one }).then((results) => results[outputs[0]]))),
+      );
+      const alone = await Promise.all(
+        all.map((one) => told(run(linalg, [one]).then((results: object) => results[outputs[0] as never]))),
+      );
+      expect(got, `${name} of [${a}]`).toEqual(alone);
+    }
+  }
+});
+
+test('a product with a vector, and one that is broadcast, share calls as others do', async () => {
+  const engine = await startEngine({ linalg: true });
+  const shapes: readonly [number[], number[]][] = [
+    [[3, 3], [3]],
+    [[3], [3, 3]],
+    [[3], [3]],
+    [
+      [3, 3],
+      [2, 3, 3],
+    ],
+  ];
+  let most = 0;
+  for (const [a, b] of shapes) {
+    const of = (dims: number[], value: number) =>
+      tensor(new Float64Array(dims.reduce((all, one) => all * one, 1)).fill(value), dims);
+    await Promise.all(
+      Array.from({ length: 12 }, async (_, i) => {
+        const { product } = await engine.run('linalg.matmul', { a: of(a, i), b: of(b, 1) });
+        expect(new Set(product!.data as Float64Array)).toEqual(new Set([3 * i]));
+      }),
+    );
+    const { batches, requests } = engine.resolve({ name: 'linalg.matmul' }).stats()!;
+    expect(requests.completed - batches.count, `[${a}] and [${b}]`).toBeGreaterThan(most);
+    most = requests.completed - batches.count;
+  }
+});
+
+test('arrays of one type but of other classes do not mix, nor such as are too short', async () => {
+  const engine = await startEngine({ linalg: true });
+  const good = () => engine.run('linalg.det', { a: matrix(1, 2) });
+  const short = () => engine.run('linalg.det', { a: { type: 'float64', data: new Float64Array(3), dims: [2, 2] } });
+  const other = () =>
+    engine.run('linalg.det', { a: { type: 'float64', data: new Int8Array(4), dims: [2, 2] } as never });
+  const wanted = await good();
+  const settled = await Promise.allSettled([other(), short(), good(), short(), other(), good()]);
+  expect(settled.map(({ status }) => status)).toEqual([
+    'rejected',
+    'rejected',
+    'fulfilled',
+    'rejected',
+    'rejected',
+    'fulfilled',
+  ]);
+  for (const one of settled) if (one.status === 'fulfilled') expect(one.value).toEqual(wanted);
+});
+
 test('one that fails does not take others with it', async () => {
   const engine = await startEngine({ linalg: true });
   const singular = tensor(new Float64Array(9), [3, 3]);

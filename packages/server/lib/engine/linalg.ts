@@ -1,7 +1,8 @@
 // Linear algebra as models: linalg.svd and others, served by every protocol. Requests of one shape and type share one call.
 //
 // The rule: what is small is stacked with others, which the library computes matrix by matrix; what is large runs by itself, so that it is
-// never copied on the JS thread.
+// never copied on the JS thread. What is stacked has matrices in its last two dimensions and one rank in all operands: else what is stacked would
+// be broadcast over other requests, or vectors be taken for matrices. What has not, and cannot be given that, runs by itself.
 
 import { availableParallelism } from 'node:os';
 import {
@@ -20,11 +21,22 @@ import type { VersionStatistics } from './statistics.js';
 type Linalg = Device['linalg'];
 type FloatOutputs = Readonly<Record<string, unknown>>;
 
+type Dims = readonly number[];
+
+interface AsMatrices {
+  /** Of each operand; its elements stay as they are. */
+  readonly operands: readonly Dims[];
+  /** Of the result of these, which has the dims that it would have had of the operands themselves. */
+  result(dims: Dims): Dims;
+}
+
 interface Operation {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   /** Errors: ERR_SHAPE, for what means something else in a batch. */
   check?(operands: readonly Tensor[]): void;
+  /** How operands become matrices of one rank; undefined: they run by themselves. By default those do that are not so already. */
+  matrices?(operands: readonly Dims[]): AsMatrices | undefined;
   run(linalg: Linalg, operands: readonly AlgebraOperand[]): Promise<FloatOutputs>;
 }
 
@@ -37,6 +49,28 @@ const several = (
   outputs: readonly string[],
   run: (linalg: Linalg, a: AlgebraOperand) => Promise<unknown>,
 ): Operation => ({ inputs: ['a'], outputs, run: (linalg, [a]) => run(linalg, a!) as Promise<FloatOutputs> });
+
+const asTheyAre = (operands: readonly Dims[]): AsMatrices | undefined =>
+  operands.every(({ length }) => length >= 2 && length === operands[0]!.length)
+    ? { operands, result: (dims) => dims }
+    : undefined;
+
+/** As numpy has it: a vector is a row on the left and a column on the right, which the product lacks, and leading dimensions are broadcast. */
+function factors([a, b]: readonly Dims[]): AsMatrices | undefined {
+  if (a!.length === 0 || b!.length === 0) return undefined;
+  const isRow = a!.length === 1;
+  const isColumn = b!.length === 1;
+  const left = isRow ? [1, ...a!] : a!;
+  const right = isColumn ? [...b!, 1] : b!;
+  const rank = Math.max(left.length, right.length);
+  const ranked = (dims: Dims) => [...new Array<number>(rank - dims.length).fill(1), ...dims];
+  const result = (dims: Dims) => [
+    ...dims.slice(0, -2),
+    ...(isRow ? [] : dims.slice(-2, -1)),
+    ...(isColumn ? [] : dims.slice(-1)),
+  ];
+  return { operands: [ranked(left), ranked(right)], result };
+}
 
 /** By the names of device.linalg, whose results' names the outputs have. */
 export const operations = {
@@ -52,6 +86,7 @@ export const operations = {
   matmul: {
     inputs: ['a', 'b'],
     outputs: ['product'],
+    matrices: factors,
     run: async (linalg, [a, b]) => ({ product: await linalg.matmul(a!, b!) }),
   },
   solve: {
@@ -65,6 +100,11 @@ export const operations = {
         `linalg.solve: b must be a vector for one matrix a, or have as many dimensions as a; got a of dims [${a!.dims.join(', ')}], b of dims [${b!.dims.join(', ')}]`,
       );
     },
+    // A vector is a column.
+    matrices: ([a, b]) =>
+      a!.length === 2 && b!.length === 1
+        ? { operands: [a!, [...b!, 1]], result: (dims) => dims.slice(0, -1) }
+        : asTheyAre([a!, b!]),
     run: async (linalg, [a, b]) => ({ x: await linalg.solve(a!, b!) }),
   },
 } as const satisfies Record<string, Operation>;
@@ -80,7 +120,13 @@ const mostStackedBytes = 16_384;
 interface Item {
   readonly operands: readonly Tensor[];
   readonly key: string;
+  /** Undefined: it is not stacked. */
+  readonly matrices: AsMatrices | undefined;
 }
+
+/** What is stacked is of one kind: also of one class of arrays, and with as many elements where these are not what dims say. */
+const kindOf = ({ type, dims, data }: Tensor) =>
+  `${type}[${dims.join(',')}] ${data.constructor.name} ${(data as Float64Array).length}`;
 
 /** `name` is linalg.svd or another. */
 export function loadLinalg(
@@ -113,9 +159,11 @@ export function loadLinalg(
       operation.check?.(operands);
       for (const output of wanted) requireName(name, 'output', operation.outputs, output);
       const bytes = operands.reduce((sum, { data }) => sum + (data as Float64Array).byteLength, 0);
-      const shapes = operands.map(({ type, dims }) => `${type}[${dims.join(',')}]`).join(' ');
-      const key = byItself || bytes > mostStackedBytes ? `alone ${++alone}` : shapes;
-      const results = await queue.run({ operands, key }, options);
+      const isAlone = byItself || bytes > mostStackedBytes;
+      const dims = operands.map((operand) => operand.dims);
+      const matrices = isAlone ? undefined : (operation.matrices ?? asTheyAre)(dims);
+      const key = matrices === undefined ? `alone ${++alone}` : operands.map(kindOf).join(' ');
+      const results = await queue.run({ operands, key, matrices }, options);
       return Object.fromEntries(wanted.map((output) => [output, results[output]])) as Outputs;
     },
     stats: () => queue.stats(),
@@ -145,29 +193,33 @@ async function runAll(device: Device, operation: Operation, items: readonly Item
   const run = (operands: readonly Tensor[]) =>
     operation.run(device.linalg, operands as readonly AlgebraOperand[]) as Promise<Record<string, Tensor>>;
   if (items.length === 1) return [await run(first!.operands)];
-  // Stacked vectors would be taken for the columns of a matrix.
-  const isVector = first!.operands.map(({ dims }) => dims.length === 1);
-  const stacked = first!.operands.map((_, at) => stack(items.map(({ operands }) => operands[at]!)));
-  const results = await run(stacked);
-  return items.map((_, at) =>
-    Object.fromEntries(
-      Object.entries(results).map(([name, all]) => [name, part(all, at, items.length, isVector.at(-1)!)]),
+  // Those of one key are alike in it, and what is alone has a key of its own.
+  const { operands, result } = first!.matrices!;
+  const results = await run(
+    operands.map((dims, at) =>
+      stack(
+        items.map((item) => item.operands[at]!),
+        dims,
+      ),
     ),
+  );
+  return items.map((_, at) =>
+    Object.fromEntries(Object.entries(results).map(([name, all]) => [name, part(all, at, items.length, result)])),
   );
 }
 
 type Floats = Float64Array<ArrayBuffer>;
 
-function stack(tensors: readonly Tensor[]): Tensor {
-  const { type, data, dims } = tensors[0]!;
+function stack(tensors: readonly Tensor[], dims: Dims): Tensor {
+  const { type, data } = tensors[0]!;
   const each = data.length;
   const all = new (data.constructor as new (length: number) => Floats)(each * tensors.length);
   for (const [at, tensor] of tensors.entries()) all.set(tensor.data as Floats, at * each);
-  return { type, data: all, dims: [tensors.length, ...dims, ...(dims.length === 1 ? [1] : [])] } as Tensor;
+  return { type, data: all, dims: [tensors.length, ...dims] } as Tensor;
 }
 
-function part({ type, data, dims }: Tensor, at: number, count: number, isVector: boolean): Tensor {
+function part({ type, data, dims }: Tensor, at: number, count: number, result: AsMatrices['result']): Tensor {
   const each = data.length / count;
   const own = (data as Floats).slice(at * each, (at + 1) * each);
-  return { type, data: own, dims: isVector ? dims.slice(1, -1) : dims.slice(1) } as Tensor;
+  return { type, data: own, dims: result(dims.slice(1)) } as Tensor;
 }
