@@ -133,6 +133,37 @@ test('a version that fails to load changes nothing, and is tried again when its 
   expect(await answerOf(engine, 'm')).toBe(2);
 });
 
+test('nor where several versions are served: each goes when another has taken its place, and its label with it', async () => {
+  const repository = folderOf({ 'm/1/model.onnx': plus(1), 'm/2/model.onnx': plus(2) });
+  const models = { m: { versions: { latest: 2 }, labels: { stable: 1 } } };
+  const engine = await startEngine({ repository, models });
+  const served = () => engine.available('m').map(({ version }) => version);
+  put(repository, { 'm/3/model.onnx': 'no model' });
+  await engine.refresh();
+  expect(served()).toEqual([2, 1]);
+  expect(await answerOf(engine, { name: 'm', label: 'stable' })).toBe(1);
+  // One that is wanted is still missing: one more stays.
+  put(repository, { 'm/4/model.onnx': plus(4) });
+  await engine.refresh();
+  expect(served()).toEqual([4, 2]);
+  await expectError(engine.run({ name: 'm', label: 'stable' }, feeds()), 'ERR_NOT_FOUND');
+  put(repository, { 'm/5/model.onnx': 'no model', 'm/6/model.onnx': 'no model' });
+  await engine.refresh();
+  expect(served()).toEqual([4, 2]);
+  put(repository, { 'm/3/model.onnx': plus(3), 'm/5/model.onnx': plus(5), 'm/6/model.onnx': plus(6) });
+  await engine.refresh();
+  expect(served()).toEqual([6, 5]);
+});
+
+test('why a version failed that is not wanted any more is not told of the one that is loaded', async () => {
+  const repository = folderOf({ 'm/1/model.onnx': 'no model' });
+  const engine = await startEngine({ repository, explicitControl: true });
+  await expectError(engine.load('m'), 'ERR_MODEL');
+  put(repository, { 'm/2/model.onnx': plus(2) });
+  await engine.load('m');
+  expect(await answerOf(engine, 'm')).toBe(2);
+});
+
 test('a failure is told once, however often it is tried', async () => {
   const changes: EngineChange[] = [];
   const repository = folderOf({ 'bad.onnx': 'no model' });

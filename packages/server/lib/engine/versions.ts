@@ -110,13 +110,17 @@ export class Versions {
     const wanted = wantedVersions(policy, found.keys());
     for (const version of wanted) await this.#bringUp(version, found.get(version)!);
     this.#moveLabels(labels);
-    // What is not wanted goes when something that is wanted has taken its place, or nothing is.
-    const isReplaced = wanted.length === 0 || wanted.some((version) => this.#entries.get(version)?.servable);
+    // What is not wanted goes as what is wanted takes its place: as many stay, the highest, as are missing; and all, where nothing has.
+    const missing = wanted.filter((version) => this.#entries.get(version)?.servable === undefined).length;
+    const others = this.#available().filter((version) => !wanted.includes(version));
+    const kept = missing === wanted.length && missing > 0 ? others : others.slice(0, missing);
     for (const [version, entry] of this.#entries) {
       if (wanted.includes(version)) continue;
+      // Of what is not wanted nobody asks any more why it failed.
+      entry.failure = undefined;
       if (entry.servable === undefined && entry.state !== 'UNLOADING' && !found.has(version))
         this.#entries.delete(version);
-      else if (isReplaced) this.#takeDown(version, entry);
+      else if (!kept.includes(version)) this.#takeDown(version, entry);
     }
   }
 
