@@ -1,5 +1,5 @@
 // Linear algebra across jobs: small matrices of one operation, type and shape run as one batch, since a call costs more than they do;
-// large ones run by themselves, each on a lane.
+// large ones run by themselves, each on a lane. So do operands of unequal rank, which in a batch would be broadcast over other jobs.
 
 import type { Device, LinearAlgebra, Tensor } from 'tensorlane';
 import { TensorlaneError } from 'tensorlane';
@@ -57,8 +57,15 @@ export class Algebra {
       );
     });
     const call = { name, operation, operands, options };
+    const rank = operands[0]!.dims.length;
     const isSmall = operands.every(({ type, data, dims }) => {
-      return type !== 'string' && dims.length >= 2 && data.byteLength > 0 && data.byteLength <= this.#smallBytes;
+      return (
+        type !== 'string' &&
+        dims.length >= 2 &&
+        dims.length === rank &&
+        data.byteLength > 0 &&
+        data.byteLength <= this.#smallBytes
+      );
     });
     // Where a lane is free there is nobody to wait for.
     if (!isSmall || this.#running < this.#lanes) return this.#runAlone(call);
