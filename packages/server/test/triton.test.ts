@@ -456,6 +456,37 @@ describe('ensembles', () => {
     expect((engine.status('e')[0]!.versions[0]!.error as Error).message).toMatch(message);
   });
 
+  test('are checked again when a part is replaced under its version: what does not fit is not served', async () => {
+    const outer = `platform: "ensemble" max_batch_size: 16
+      input { name: "x" data_type: TYPE_FP32 dims: 2 } output { name: "y" data_type: TYPE_FP32 dims: 2 }
+      ensemble_scheduling { step { model_name: "e" input_map { key: "in" value: "x" } output_map { key: "out" value: "y" } } }`;
+    const repository = folderOf({ ...parts, 'e/config.pbtxt': steps(), 'a/config.pbtxt': outer });
+    const engine = await startEngine({ repository });
+    const first = engine.resolve({ name: 'e' });
+    await engine.refresh();
+    expect(engine.resolve({ name: 'e' })).toBe(first);
+    put(repository, { 'square.onnx': plus(1) });
+    await engine.refresh();
+    expect(engine.available('e')).toEqual([]);
+    expect((engine.status('e')[0]!.versions[0]!.error as Error).message).toMatch(/'a' is not in input_map/);
+    // Nor what is made of it.
+    expect(engine.available('a')).toEqual([]);
+    expect(engine.ready).toBe(false);
+    await expectError(engine.run('e', feed(1)), 'ERR_NOT_FOUND', /not in input_map/);
+    put(repository, { 'square.onnx': square({ features: 2 }) });
+    await engine.refresh();
+    expect(engine.ready).toBe(true);
+    expect((await engine.run('a', { x: tensor([[2, 1]]) })).y!.data[0]).toBe(16);
+    // Its own configuration fails: what is served stays.
+    put(repository, { 'e/config.pbtxt': steps().replace('key: "x" value', 'key: "z" value') });
+    await engine.refresh();
+    expect((await engine.run('e', feed(1))).out!.data[0]).toBe(12);
+    // But not where its parts have changed as well.
+    put(repository, { 'square.onnx': plus(2) });
+    await engine.refresh();
+    expect(engine.available('e')).toEqual([]);
+  });
+
   test('of ensembles, with parts that come later and go', async () => {
     const outer = `platform: "ensemble" max_batch_size: 16
       input { name: "x" data_type: TYPE_FP32 dims: 2 } output { name: "y" data_type: TYPE_FP32 dims: 2 }

@@ -435,8 +435,8 @@ export class Engine implements AsyncDisposable {
     }
   };
 
-  readonly #servedOf = (name: string): readonly number[] =>
-    this.#models.get(name)?.available.map(({ version }) => version) ?? [];
+  readonly #servedOf = (name: string): string =>
+    (this.#models.get(name)?.available ?? []).map(({ version, serial }) => `${version}#${serial}`).join(' ');
 
   #modelOf(name: string): Versions {
     const model = this.#models.get(name);

@@ -53,7 +53,8 @@ export async function loadEnsemble({ name, version, found, statistics, models }:
   const outputs = config.output.map((one) => seenValue('output', one, config));
   if (inputs.length === 0 || outputs.length === 0) throw wrongOption('an ensemble says its inputs and outputs');
   const steps = config.ensemble_scheduling!.step.map(stepOf);
-  const served = steps.map((step, at) => partOf(name, step, at, models));
+  const partsNow = () => steps.map((step, at) => partOf(name, step, at, models));
+  const served = partsNow();
   requireFlow(inputs, outputs, steps);
   requireFit(config, steps, served);
   const most = config.max_batch_size;
@@ -65,6 +66,14 @@ export async function loadEnsemble({ name, version, found, statistics, models }:
     config,
     labels: await readLabels(found),
     parts: [...new Set(steps.map(({ model }) => model.name))],
+    fits: () => {
+      try {
+        requireFit(config, steps, partsNow());
+        return true;
+      } catch {
+        return false;
+      }
+    },
     keepsState: served.some(({ keepsState }) => keepsState),
     ...(most > 0 ? { maxBatchSize: most } : {}),
     async run(feeds, options) {

@@ -2,7 +2,8 @@
 
 import type { FoundVersion, FoundVersions } from '../repository/scan.js';
 
-type Served = (name: string) => readonly number[];
+/** Tells what is served of a model from what was served of it at any other time. */
+type Served = (name: string) => string;
 
 const partsOf = ({ config }: FoundVersion) =>
   (config?.config.ensemble_scheduling?.step ?? []).map(({ model_name: name }) => name);
@@ -23,11 +24,11 @@ export function dependentsLast(found: ReadonlyMap<string, FoundVersions>): [stri
   return [...found].sort(([a], [b]) => depthOf(a) - depthOf(b));
 }
 
-/** An ensemble is another when other versions of its parts are served: it is checked against them anew. */
+/** An ensemble is another when something else is served of its parts, other versions or other files: it is checked against them anew. */
 export function withParts(versions: FoundVersions, served: Served): FoundVersions {
   if (![...versions.values()].some((one) => partsOf(one).length > 0)) return versions;
   const whole = (found: FoundVersion) => {
-    const parts = partsOf(found).map((name) => `${name} ${served(name).join(' ')}`);
+    const parts = partsOf(found).map((name) => `${name} ${served(name)}`);
     return { ...found, fingerprint: [found.fingerprint, ...parts].join('\n') };
   };
   return new Map([...versions].map(([version, found]) => [version, whole(found)]));

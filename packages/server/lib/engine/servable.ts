@@ -31,6 +31,8 @@ export interface Runnable {
   readonly keepsState?: boolean | undefined;
   /** The models that it runs, where it runs others: these are not unloaded before it. */
   readonly parts?: readonly string[] | undefined;
+  /** Of what runs others: whether it could be loaded as it is, with what is served of them now. */
+  fits?(): boolean;
   /** The most rows of a batch; undefined: it has none. */
   readonly maxBatchSize?: number | undefined;
   run(feeds: Feeds, options: ServedRunOptions): Promise<Outputs>;
@@ -40,7 +42,11 @@ export interface Runnable {
   dispose(): Promise<void>;
 }
 
+let servables = 0;
+
 export class Servable {
+  /** No other has it, also none of the same version. */
+  readonly serial = ++servables;
   #users = 0;
   #isDraining = false;
   #onIdle: (() => void) | undefined;
@@ -86,6 +92,11 @@ export class Servable {
 
   get parts(): readonly string[] | undefined {
     return this.#runnable.parts;
+  }
+
+  /** False: the models that it runs are others than it was made for. */
+  get fits(): boolean {
+    return this.#runnable.fits?.() ?? true;
   }
 
   /** The most rows of a batch; undefined: it has none. */

@@ -1,7 +1,8 @@
 // The versions of one model: what is served, and how it gets from what is there to what is wanted.
 //
 // The rules: a new version is loaded and warm before it takes requests, and only then does an old one drain. One that fails to load changes
-// nothing, and is tried again when its files change, or some times more. A label moves only to a version that is loaded.
+// nothing, and is tried again when its files change, or some times more. A label moves only to a version that is loaded. What is served and no
+// longer fits the models that it runs is taken down, since each of its requests would fail.
 
 import { TensorlaneError } from 'tensorlane';
 import type { FoundVersion, FoundVersions } from '../repository/scan.js';
@@ -159,8 +160,9 @@ export class Versions {
       this.#onChange({ version, state: 'AVAILABLE' });
       if (old !== undefined) this.#drain(old);
     } catch (error) {
+      if (entry.servable?.fits === false) this.#takeDown(version, entry);
+      else if (entry.servable === undefined) entry.state = 'END';
       entry.failure = { fingerprint, error, attempts };
-      if (entry.servable === undefined) entry.state = 'END';
       // One that fails again as before is no news.
       const isKnown = attempts > 1 && String(failure?.error) === String(error);
       if (!isKnown) this.#onChange({ version, state: entry.state, error });
