@@ -3,7 +3,7 @@
 
 import { type Device, type Feeds, type Outputs, open, TensorlaneError } from 'tensorlane';
 import { ConfigReader } from '../repository/config.js';
-import { type FoundVersions, scanRepository, scanVersions } from '../repository/scan.js';
+import { type FoundVersions, type Scan, scanRepository, scanVersions, unreadableFolder } from '../repository/scan.js';
 import { Watch } from '../repository/watch.js';
 import { requireWithin } from '../repository/within.js';
 import { Tracing } from '../trace/settings.js';
@@ -73,6 +73,8 @@ export class Engine implements AsyncDisposable {
   readonly #suffix = engines++ === 0 ? '' : `#${engines}`;
   readonly #onChange: (change: EngineChange) => void;
   #timer: NodeJS.Timeout | undefined;
+  /** Why the folders could not be looked at the last time. */
+  #problem: string | undefined;
   /** Where the folders are looked at again and again. */
   #watch: Watch | undefined;
   /** One pass over the models at a time. */
@@ -213,7 +215,10 @@ export class Engine implements AsyncDisposable {
       try {
         this.#give(name, wanted);
         // What is served otherwise would go.
-        if (before !== undefined && !(await this.#look()).has(name)) this.#modelNotThere(name);
+        if (before !== undefined) {
+          const { found, unreadable } = await this.#look();
+          if (!found.has(name) && !unreadable.has(name)) this.#modelNotThere(name);
+        }
         this.#said.set(name, 'loaded');
         await this.#refresh();
         const model = this.#modelOf(name);
@@ -331,12 +336,18 @@ export class Engine implements AsyncDisposable {
 
   #poll(): void {
     if (this.closed) return;
-    this.#timer = setTimeout(() => {
-      // What cannot be read at the moment changes nothing.
-      this.refresh().then(
-        () => this.#poll(),
-        () => this.#poll(),
-      );
+    this.#timer = setTimeout(async () => {
+      let problem: string | undefined;
+      try {
+        await this.refresh();
+      } catch (error) {
+        // What cannot be read at the moment changes nothing, and is told once.
+        problem = (error as Error).message;
+        if (!this.closed && problem !== this.#problem)
+          process.emitWarning(`the models cannot be looked at: ${problem}`, 'TensorlaneWarning');
+      }
+      this.#problem = problem;
+      this.#poll();
     }, this.#settings.pollSeconds * 1000);
     this.#timer.unref();
   }
@@ -350,35 +361,43 @@ export class Engine implements AsyncDisposable {
     return done;
   }
 
-  /** What there is to be served, of all models. */
-  async #look(): Promise<Map<string, FoundVersions>> {
+  /** What there is to be served, of all models. Errors: those of the file system, where the repository cannot be read. */
+  async #look(): Promise<Scan> {
     const { repository, models, linalg } = this.#settings;
     const configs = this.#configs;
-    const found =
-      repository === undefined ? new Map<string, FoundVersions>() : await scanRepository(repository, configs);
+    const scan: Scan =
+      repository === undefined
+        ? { found: new Map(), unreadable: new Map() }
+        : await scanRepository(repository, configs);
+    const { found, unreadable } = scan;
     if (linalg) for (const name of linalgNames) found.set(name, builtIn);
-    for (const [name, { folder }] of models) {
-      // One whose folder is not there, or cannot be read, stays as it is.
+    for (const [name, { folder }] of [...models, ...this.#given]) {
       if (folder === undefined) continue;
-      const versions = await scanVersions(name, folder, configs).catch(() => undefined);
-      if (versions !== undefined) found.set(name, versions);
-      else if (!this.#models.has(name)) found.set(name, new Map());
+      found.delete(name);
+      unreadable.delete(name);
+      try {
+        found.set(name, await scanVersions(name, folder, configs));
+      } catch (error) {
+        // One that is not there yet is waited for.
+        const isToCome = (error as NodeJS.ErrnoException).code === 'ENOENT' && !this.#models.get(name)?.hasAvailable;
+        if (isToCome) found.set(name, new Map());
+        else unreadable.set(name, unreadableFolder(folder, error));
+      }
     }
-    for (const [name, { folder }] of this.#given) {
-      if (folder !== undefined) found.set(name, await scanVersions(name, folder, configs));
-    }
-    return found;
+    return scan;
   }
 
   async #refresh(): Promise<void> {
     const { models } = this.#settings;
-    const found = await this.#look();
-    for (const name of models.keys()) if (!found.has(name) && !this.#models.has(name)) found.set(name, new Map());
+    const { found, unreadable } = await this.#look();
+    const isThere = (name: string) => found.has(name) || unreadable.has(name);
+    for (const name of models.keys()) if (!isThere(name) && !this.#models.has(name)) found.set(name, new Map());
     for (const [name, model] of this.#models) {
-      if (!found.has(name) && models.get(name)?.folder === undefined) {
-        await model.reconcile(new Map(), this.#wanted(name, new Map()));
-      }
-      if (!found.has(name) && !models.has(name) && model.status.length === 0) this.#models.delete(name);
+      if (!isThere(name)) await model.reconcile(new Map(), this.#wanted(name, new Map()));
+      if (!isThere(name) && !models.has(name) && model.status.length === 0) this.#models.delete(name);
+    }
+    for (const [name, error] of unreadable) {
+      if (this.#said.get(name) !== 'unloaded') this.#versionsOf(name).unreadable(error);
     }
     void this.#watch?.follow(this.#folders);
     for (const [name, versions] of dependentsLast(found)) {

@@ -125,6 +125,14 @@ export class Versions {
     }
   }
 
+  /** What there is of it cannot be read: what is served stays, and why is told. */
+  unreadable(error: unknown): void {
+    const served = this.#available();
+    for (const version of served.length > 0 ? served : [1]) {
+      this.#fail(version, this.#entryOf(version), `unreadable ${(error as Error).message}`, error);
+    }
+  }
+
   /** All of them go. */
   unload(): void {
     for (const [version, entry] of this.#entries) this.#takeDown(version, entry);
@@ -137,19 +145,13 @@ export class Versions {
 
   async #bringUp(version: number, found: FoundVersion): Promise<void> {
     const { fingerprint, problem } = found;
-    let entry = this.#entries.get(version);
-    if (entry === undefined) {
-      const statistics = new VersionStatistics();
-      entry = { state: 'START', servable: undefined, fingerprint: undefined, failure: undefined, statistics };
-      this.#entries.set(version, entry);
-    }
+    const entry = this.#entryOf(version);
     if (entry.servable !== undefined && entry.fingerprint === fingerprint) {
       entry.failure = undefined;
       return;
     }
     const { failure } = entry;
     if (failure?.fingerprint === fingerprint && (problem !== undefined || failure.attempts >= mostAttempts)) return;
-    const attempts = failure?.fingerprint === fingerprint ? failure.attempts + 1 : 1;
     if (entry.servable === undefined) entry.state = 'LOADING';
     try {
       if (problem !== undefined) throw problem;
@@ -160,13 +162,29 @@ export class Versions {
       this.#onChange({ version, state: 'AVAILABLE' });
       if (old !== undefined) this.#drain(old);
     } catch (error) {
-      if (entry.servable?.fits === false) this.#takeDown(version, entry);
-      else if (entry.servable === undefined) entry.state = 'END';
-      entry.failure = { fingerprint, error, attempts };
-      // One that fails again as before is no news.
-      const isKnown = attempts > 1 && String(failure?.error) === String(error);
-      if (!isKnown) this.#onChange({ version, state: entry.state, error });
+      this.#fail(version, entry, fingerprint, error);
     }
+  }
+
+  #fail(version: number, entry: Entry, fingerprint: string, error: unknown): void {
+    const { failure, servable } = entry;
+    const attempts = failure?.fingerprint === fingerprint ? failure.attempts + 1 : 1;
+    if (servable?.fits === false) this.#takeDown(version, entry);
+    else if (servable === undefined && entry.state !== 'UNLOADING') entry.state = 'END';
+    entry.failure = { fingerprint, error, attempts };
+    // One that fails again as before is no news.
+    const isKnown = attempts > 1 && String(failure?.error) === String(error);
+    if (!isKnown) this.#onChange({ version, state: entry.state, error });
+  }
+
+  #entryOf(version: number): Entry {
+    let entry = this.#entries.get(version);
+    if (entry === undefined) {
+      const statistics = new VersionStatistics();
+      entry = { state: 'START', servable: undefined, fingerprint: undefined, failure: undefined, statistics };
+      this.#entries.set(version, entry);
+    }
+    return entry;
   }
 
   #takeDown(version: number, entry: Entry): void {

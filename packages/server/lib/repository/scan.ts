@@ -2,7 +2,7 @@
 // more of a model, or that it is an ensemble of others.
 //
 // The rule: nothing outside of the folder is read, also not through a link. A version is known by its files' names, sizes and times, so that
-// one whose files were changed is loaded anew.
+// one whose files were changed is loaded anew. A folder that cannot be read is told of, and is no other model's matter.
 
 import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
@@ -28,11 +28,24 @@ const modelFiles = ['model.onnx', 'model.mjs'];
 /** More files than any version of a model has are no model. */
 const mostFiles = 10_000;
 
-/** All models of a folder, by name. Errors: those of the file system, where the folder itself cannot be read. */
-export async function scanRepository(folder: string, configs: ConfigReader): Promise<Map<string, FoundVersions>> {
+/** Models by name. */
+export interface Scan {
+  readonly found: Map<string, FoundVersions>;
+  /** Of those that are there, or are to be, but cannot be read: why. */
+  readonly unreadable: Map<string, TensorlaneError>;
+}
+
+/** What a file system puts into its root by itself, and lets nobody read. */
+const noModel = 'lost+found';
+
+/** All models of a folder. Errors: those of the file system, where the folder itself cannot be read. */
+export async function scanRepository(folder: string, configs: ConfigReader): Promise<Scan> {
   const root = await realpath(folder);
   const found = new Map<string, FoundVersions>();
-  const entries = (await readdir(root, { withFileTypes: true })).filter(({ name }) => !name.startsWith('.'));
+  const unreadable = new Map<string, TensorlaneError>();
+  const entries = (await readdir(root, { withFileTypes: true })).filter(
+    ({ name }) => !name.startsWith('.') && name !== noModel,
+  );
   for (const entry of entries) {
     const name = entry.name.endsWith('.onnx') ? entry.name.slice(0, -'.onnx'.length) : '';
     if (name === '' || (await kindOf(root, entry)) !== 'file') continue;
@@ -41,10 +54,21 @@ export async function scanRepository(folder: string, configs: ConfigReader): Pro
   }
   for (const entry of entries) {
     if ((await kindOf(root, entry)) !== 'folder') continue;
-    const versions = await scanVersions(entry.name, path.join(root, entry.name), configs, root);
-    if (versions.size > 0) found.set(entry.name, versions);
+    const inside = path.join(root, entry.name);
+    try {
+      const versions = await scanVersions(entry.name, inside, configs, root);
+      if (versions.size > 0) found.set(entry.name, versions);
+    } catch (error) {
+      // One that went since its name was read is not there.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        unreadable.set(entry.name, unreadableFolder(inside, error));
+    }
   }
-  return found;
+  return { found, unreadable };
+}
+
+export function unreadableFolder(folder: string, error: unknown): TensorlaneError {
+  return new TensorlaneError('ERR_ARGUMENT', `${folder} cannot be read: ${(error as Error).message}`, { cause: error });
 }
 
 /**
