@@ -106,6 +106,43 @@ const exampleOf = (x: number[], bias?: number) => ({
   features: { feature: { x: floats(...x), ...(bias === undefined ? {} : { bias: floats(bias) }) } },
 });
 
+test('whether examples are long or not shows in nothing', async () => {
+  const sum = model({
+    inputs: [value('x', 'float32', ['N', 300])],
+    outputs: [value('outputs', 'float32', ['N', 1])],
+    nodes: [node('ReduceSum', ['x', 'axes'], ['outputs'], { keepdims: { int: 1 } })],
+    initializers: [initializer('axes', 'int64', [1], BigInt64Array.of(1n))],
+  });
+  const server = await startServer({ repository: folderOf({ 'm.onnx': sum }) });
+  const long = Array.from({ length: 300 }, (_, i) => i);
+  const bodies = [
+    { examples: [{ x: long }] },
+    { examples: [{ x: long }, { x: long.toReversed() }] },
+    { context: { x: long }, examples: [{}, { x: long }] },
+    { examples: [{ x: [long] }] },
+    { examples: [{ x: [long, long] }] },
+    { examples: [{ x: [...long, 1] }] },
+    { examples: [{ x: [...long.slice(1), 'a'] }] },
+    { examples: [{ x: [...long.slice(1), 1e300] }] },
+    { examples: [{ x: long, other: long }] },
+    { examples: [{ x: long, other: [long] }] },
+    { examples: [long] },
+    { examples: long },
+    { examples: { x: long } },
+    { context: long, examples: [{ x: long }] },
+    { signature_name: long, examples: [{ x: long }] },
+  ];
+  let good = 0;
+  for (const body of bodies) {
+    const text = JSON.stringify(body);
+    const asked = (sent: string) => ask(`${server.url}/v1/models/m:regress`, sent);
+    const [short, padded] = [await asked(text), await asked(text + ' '.repeat(20_000))];
+    expect([padded.status, padded.body], text.slice(0, 50)).toEqual([short.status, short.body]);
+    if (short.status === 200) good++;
+  }
+  expect(good).toBe(4);
+});
+
 test('classify, regress and both at once over gRPC', async () => {
   const { server, client } = await started();
   const input = {

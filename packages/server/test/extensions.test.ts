@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { add, identity, square, strings } from '../../../test/support/onnx-builder.js';
+import { add, identity, model, node, square, strings, value } from '../../../test/support/onnx-builder.js';
 import { protos } from '../lib/core/protos.js';
 import type { Server, ServerOptions } from '../lib/index.js';
 import { ask, folderOf, startServer } from './support.js';
@@ -355,6 +355,50 @@ describe('generate', () => {
         body: { error: expect.any(String) },
       });
     }
+  });
+
+  test('whether they are long or not shows in nothing', async () => {
+    const { server } = await started({
+      ...files,
+      'm.onnx': identity('float32', [1, 'N']),
+      'rows.onnx': identity('float32', ['N', 'M']),
+      'id.onnx': model({
+        inputs: [value('parameters', 'float32', ['N'])],
+        outputs: [value('y', 'float32', ['N'])],
+        nodes: [node('Identity', ['parameters'], ['y'])],
+      }),
+    });
+    const long = Array.from({ length: 300 }, (_, i) => i);
+    const bodies: readonly [string, object][] = [
+      ['m', { x: long }],
+      ['m', { x: [long] }],
+      ['m', { x: [[long]] }],
+      ['m', { parameters: { x: long } }],
+      ['m', { x: [...long, 'a'] }],
+      ['m', { x: [...long, 1e300] }],
+      ['m', { x: { x: long } }],
+      ['m', { id: long, x: long }],
+      ['m', { x: long, other: long, priority: 1 }],
+      ['m', { x: long, priority: long }],
+      ['m', { x: long, other: { x: long } }],
+      ['m', { y: long }],
+      ['rows', { x: [long, long] }],
+      ['rows', { x: [long, [1]] }],
+      ['rows', { x: [[1], long] }],
+      ['free', { x: long }],
+      ['free', { x: [...long, 0.5] }],
+      ['id', { parameters: long }],
+      ['id', { parameters: { parameters: long } }],
+    ];
+    let good = 0;
+    for (const [name, body] of bodies) {
+      const text = JSON.stringify(body);
+      const short = await at(server, `${name}/generate`, text);
+      const padded = await at(server, `${name}/generate`, text + ' '.repeat(20_000));
+      expect([padded.status, padded.body], text.slice(0, 50)).toEqual([short.status, short.body]);
+      if (short.status === 200) good++;
+    }
+    expect(good).toBeGreaterThan(5);
   });
 
   test('and as an event of a stream', async () => {

@@ -2,12 +2,17 @@
 
 import { tensor } from 'tensorlane';
 import { expect, test } from 'vitest';
+import { initializer, model, node, value } from '../../../test/support/onnx-builder.js';
 import { threadMillis } from '../../../test/support/thread-time.js';
 import { byType } from '../lib/core/dtypes.js';
+import type { Exchange } from '../lib/http/exchange.js';
 import type { JsonObject } from '../lib/json/parse.js';
 import { readJson } from '../lib/json/read.js';
 import { tensorOf } from '../lib/json/tensor.js';
+import { inferExamples } from '../lib/tfs/infer-examples.js';
 import { rowsText } from '../lib/tfs/tensors.js';
+import { generate } from '../lib/v2/generate.js';
+import { folderOf, startEngine } from './support.js';
 
 const count = 150_528;
 const values = Array.from({ length: count }, (_, i) => Math.sin(i) * 100);
@@ -34,6 +39,29 @@ test('reading one is a small part of JSON.parse', async () => {
   expect((await read()).data).toEqual(Float32Array.from(values));
   // `npm run bench -- json` holds it to a twentieth.
   expect(await share(read, () => JSON.parse(body.toString()))).toBeLessThan(0.1);
+});
+
+test('so are values by name, and examples', async () => {
+  const sum = model({
+    inputs: [value('x', 'float32', ['N', count])],
+    outputs: [value('outputs', 'float32', ['N', 1])],
+    nodes: [node('ReduceSum', ['x', 'axes'], ['outputs'], { keepdims: { int: 1 } })],
+    initializers: [initializer('axes', 'int64', [1], BigInt64Array.of(1n))],
+  });
+  const engine = await startEngine({ repository: folderOf({ 'm.onnx': sum }) });
+  const asked = (body: object): [Buffer, Exchange] => {
+    const bytes = Buffer.from(JSON.stringify(body));
+    const exchange = { method: 'POST', header: () => undefined, signal: AbortSignal.timeout(200_000) };
+    return [bytes, { ...exchange, body: async () => bytes } as never];
+  };
+  const theirs = (bytes: Buffer) => () => JSON.parse(bytes.toString());
+  const byName = asked({ x: values });
+  const generated = () => generate(engine, byName[1], { name: 'm' });
+  const examples = asked({ examples: [{ x: values }] });
+  const regressed = () => inferExamples('regress', engine, examples[1], { name: 'm' });
+  for (const one of [generated, regressed]) expect((await one()).status).toBe(200);
+  expect(await share(generated, theirs(byName[0]))).toBeLessThan(0.3);
+  expect(await share(regressed, theirs(examples[0]))).toBeLessThan(0.3);
 });
 
 test('writing one is a small part of JSON.stringify', async () => {

@@ -6,12 +6,19 @@ import type { Feeds, ValueInfo } from 'tensorlane';
 import { byType } from '../core/dtypes.js';
 import { invalid, Refusal } from '../core/errors.js';
 import { bytesOfBase64 } from '../json/base64.js';
-import { isObject, type JsonObject, type JsonValue } from '../json/parse.js';
+import { isObject, type JsonObject, type JsonValue, Numbers } from '../json/parse.js';
 import { tensorOf } from '../json/tensor.js';
 import { text } from '../v2/binary.js';
 
 /** By feature, its values: numbers, or text. */
-export type Example = Readonly<Record<string, readonly JsonValue[]>>;
+export type Example = Readonly<Record<string, readonly JsonValue[] | Numbers>>;
+
+/** Where values of features may be `Numbers`, in a request's JSON: what else these names mean is no long array. */
+export function featuresIn(inputs: readonly ValueInfo[]): ReadonlySet<string> {
+  const names = new Set(inputs.map(({ name }) => name));
+  for (const own of ['context', 'examples', 'signature_name']) names.delete(own);
+  return names;
+}
 
 /** Of a request's JSON: what all examples have in `context`, and those in `examples`. Errors: INVALID_ARGUMENT. */
 export function examplesIn({ context, examples }: JsonObject): Example[] {
@@ -25,6 +32,7 @@ function exampleOf(what: string, value: JsonValue): Example {
   if (!isObject(value)) throw invalid(`${what} must be an object`);
   return Object.fromEntries(
     Object.entries(value).map(([name, given]) => {
+      if (given instanceof Numbers && given.array.dims.length === 1) return [name, given];
       const values = Array.isArray(given) ? given : [given];
       return [name, values.map((one) => valueOfFeature(`${what}: feature '${name.slice(0, 100)}'`, one))];
     }),
@@ -38,7 +46,8 @@ function valueOfFeature(what: string, value: JsonValue): JsonValue {
       throw invalid(`${what} has an object other than b64`);
     return text(what, bytesOfBase64(what, b64));
   }
-  if (Array.isArray(value) || value === null) throw invalid(`${what} must be a value or a list of values`);
+  if (Array.isArray(value) || value instanceof Numbers || value === null)
+    throw invalid(`${what} must be a value or a list of values`);
   return value;
 }
 
@@ -56,16 +65,19 @@ export async function exampleFeeds(inputs: readonly ValueInfo[], examples: reado
         `Name: <unknown>, Feature: ${name} (data type: ${type}) is required but could not be found in example ${at}`,
       );
     });
-    const row = rowDims(what, dims, rows[0]!.length);
+    const row = rowDims(what, dims, lengthOf(rows[0]!));
     const length = row.reduce((product, dim) => product * dim, 1);
     for (const [at, values] of rows.entries()) {
-      if (values.length === length) continue;
-      throw invalid(`${what}: example ${at} has ${values.length} values, expected ${length}`);
+      if (lengthOf(values) === length) continue;
+      throw invalid(`${what}: example ${at} has ${lengthOf(values)} values, expected ${length}`);
     }
     feeds[name] = await tensorOf(what, element, [rows.length, ...row], rows.flat());
   }
   return feeds;
 }
+
+const lengthOf = (values: readonly JsonValue[] | Numbers) =>
+  values instanceof Numbers ? values.array.count : values.length;
 
 /** Of a row with so many values. */
 function rowDims(what: string, dims: readonly number[] | undefined, length: number): number[] {

@@ -5,9 +5,10 @@ import { invalid } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
 import { deadlineOf } from '../http/deadline.js';
 import { type Answer, type Exchange, textAnswer } from '../http/exchange.js';
-import { isObject, parseJson } from '../json/parse.js';
+import { isObject } from '../json/parse.js';
 import { PrettyWriter } from '../json/pretty.js';
-import { exampleFeeds, examplesIn } from './examples.js';
+import { readJson } from '../json/read.js';
+import { exampleFeeds, examplesIn, featuresIn } from './examples.js';
 import { requireSignature, resolve } from './reference.js';
 import { classesOf, classifyOutputs, regressOutput, type ScoredClass, valuesOf } from './results.js';
 
@@ -21,15 +22,16 @@ export async function inferExamples(
 ): Promise<Answer> {
   // A model that is not there needs no body.
   resolve(engine, model);
-  const body = parseJson(await exchange.body());
-  if (!isObject(body)) throw invalid('the request must be a JSON object');
-  const { signature_name: signature } = body;
-  if (signature !== undefined && typeof signature !== 'string') {
-    throw invalid("'signature_name' key must be a string value");
-  }
-  requireSignature(signature);
-  const examples = examplesIn(body);
+  const bytes = await exchange.body();
   return resolve(engine, model).use(async (servable) => {
+    const body = await readJson(bytes, featuresIn(servable.inputs));
+    if (!isObject(body)) throw invalid('the request must be a JSON object');
+    const { signature_name: signature } = body;
+    if (signature !== undefined && typeof signature !== 'string') {
+      throw invalid("'signature_name' key must be a string value");
+    }
+    requireSignature(signature);
+    const examples = examplesIn(body);
     const names = what === 'classify' ? Object.values(classifyOutputs(servable)) : [regressOutput(servable)];
     const feeds = await exampleFeeds(servable.inputs, examples);
     const outputs = await servable.run(feeds, {

@@ -11,9 +11,9 @@ import type { Servable } from '../engine/servable.js';
 import { deadlineOf } from '../http/deadline.js';
 import { ending } from '../http/events.js';
 import { type Answer, type Exchange, textAnswer } from '../http/exchange.js';
-import type { JsonObject, JsonValue } from '../json/parse.js';
+import { type JsonObject, type JsonValue, Numbers } from '../json/parse.js';
 import { tensorOf } from '../json/tensor.js';
-import { objectAt, objectIn, runOptions, wholeAt } from './parameters.js';
+import { objectAt, objectOf, runOptions, wholeAt } from './parameters.js';
 import { elementsText, servedTensor } from './reply.js';
 
 /** Of a model that answers once, to a request as this. */
@@ -55,10 +55,11 @@ interface Generation {
 async function begin(engine: Engine, exchange: Exchange, model: ModelReference): Promise<Generation> {
   // A model that is not there needs no body.
   engine.resolve(model);
-  const body = await objectIn(exchange);
+  const bytes = await exchange.body();
   const servable = engine.resolve(model);
   const release = servable.hold();
   try {
+    const body = await objectOf(bytes, valuesIn(servable));
     const { id, feeds, parameters } = await readRequest(servable, body);
     const answers = servable.stream(feeds, {
       signal: exchange.signal,
@@ -70,6 +71,13 @@ async function begin(engine: Engine, exchange: Exchange, model: ModelReference):
     release();
     throw error;
   }
+}
+
+/** Where values of inputs are: what else these names mean is no long array. */
+function valuesIn({ inputs }: Servable): ReadonlySet<string> {
+  const names = new Set(inputs.map(({ name }) => name));
+  for (const own of ['id', 'parameters']) names.delete(own);
+  return names;
 }
 
 async function readRequest(servable: Servable, body: JsonObject) {
@@ -94,7 +102,9 @@ async function tensorOfValue({ name, type, dims }: ValueInfo, value: JsonValue):
   if (element === undefined)
     throw new TensorlaneError('ERR_NOT_SUPPORTED', `${what} is of a type that this protocol has not`);
   const own: number[] = [];
-  for (let inner = value; Array.isArray(inner); inner = inner[0] ?? null) own.push(inner.length);
+  let inner = value;
+  for (; Array.isArray(inner); inner = inner[0] ?? null) own.push(inner.length);
+  if (inner instanceof Numbers) own.push(...inner.array.dims);
   const before = Math.max(0, (dims?.length ?? own.length) - own.length);
   return tensorOf(what, element, [...new Array<number>(before).fill(1), ...own], value);
 }

@@ -6,7 +6,8 @@ import { invalid, Refusal } from '../core/errors.js';
 import type { SequenceStep } from '../engine/sequences.js';
 import type { Servable, ServedRunOptions } from '../engine/servable.js';
 import type { Exchange } from '../http/exchange.js';
-import { isObject, type JsonObject, parseJson } from '../json/parse.js';
+import { isObject, type JsonObject } from '../json/parse.js';
+import { readJson } from '../json/read.js';
 
 /** Parameters that mean something to the server; others are the caller's own. */
 export function runOptions(servable: Servable, parameters: JsonObject): ServedRunOptions {
@@ -61,10 +62,16 @@ export function wholeAt(from: JsonObject, name: string): number | undefined {
   throw invalid(`parameter '${name}' must be an integer of at least 0`);
 }
 
+const none: ReadonlySet<string> = new Set();
+
 /** The body as an object; an empty one is one without anything in it. Errors: INVALID_ARGUMENT. */
 export async function objectIn(exchange: Exchange): Promise<JsonObject> {
-  const bytes = await exchange.body();
-  const value = bytes.length === 0 ? {} : parseJson(bytes);
+  return objectOf(await exchange.body(), none);
+}
+
+/** `within`: the names whose values, or what is in them, may be `Numbers`. Errors: INVALID_ARGUMENT. */
+export async function objectOf(bytes: Uint8Array, within: ReadonlySet<string>): Promise<JsonObject> {
+  const value = bytes.length === 0 ? {} : await readJson(bytes, within);
   if (isObject(value)) return value;
   throw invalid('the body must be a JSON object');
 }
