@@ -1,9 +1,10 @@
 // Models that are JS: chains of other models, each step of which shares batches.
 
 import { tensor } from 'tensorlane';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { expectError } from '../../../test/support/errors.js';
 import { square } from '../../../test/support/onnx-builder.js';
+import { Engine, type EngineChange } from '../lib/index.js';
 import { ask, folderOf, gathering, lasting, put, startEngine, startServer, until } from './support.js';
 
 /** y = (x squared) squared + number, through the model beside it. */
@@ -96,4 +97,79 @@ test('what a chain has accepted it answers while the engine closes', async () =>
   await until(() => engine.resolve({ name: 'slow' }).stats()!.requests.pending === 1);
   await engine.close();
   expect((await running).y!.dims).toEqual([1, 256]);
+});
+
+/** A model whose import waits until `come` is called. */
+function waiting(number: number): { readonly source: string; isWaiting(): boolean; come(): void } {
+  const gates = globalThis as unknown as Record<string, () => void>;
+  const name = `gate${Math.random()}`;
+  onTestFinished(() => void delete gates[name]);
+  return {
+    source: `await new Promise((go) => { globalThis['${name}'] = go; });\n${chain(number)}`,
+    isWaiting: () => gates[name] !== undefined,
+    come: () => gates[name]!(),
+  };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** No time passes but what the test says. */
+function stillTime(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+}
+
+/** What `work` comes to when nobody waits for this model any longer. */
+async function impatient<T>(work: Promise<T>, { isWaiting }: { isWaiting(): boolean }): Promise<T> {
+  while (!isWaiting()) await turn();
+  vi.advanceTimersByTime(10_000);
+  return work;
+}
+
+test('one that waits while it is imported keeps no other waiting, and is served when it has come', async () => {
+  stillTime();
+  const late = waiting(1);
+  const repository = folderOf({ 'a/1/model.mjs': late.source, 'square.onnx': square({ features: 2 }) });
+  const engine = await impatient(startEngine({ repository, explicitControl: true }), late);
+  const first = async () => (await engine.run('a', { x: x() })).y!.data[0];
+  await engine.run('square', { x: x() });
+  expect(engine.ready).toBe(false);
+  const [version] = engine.status('a')[0]!.versions;
+  expect(version).toMatchObject({ state: 'LOADING', error: { code: 'ERR_TIMEOUT' } });
+  // However often it is looked for; and calls are answered.
+  for (let i = 0; i < 7; i++) await engine.refresh();
+  put(repository, { 'new.onnx': square({ features: 2 }) });
+  await engine.load('new');
+  await expectError(engine.load('a'), 'ERR_TIMEOUT', /model\.mjs has been importing/);
+  late.come();
+  while (!engine.ready) await turn();
+  expect(await first()).toBe(2);
+  // A newer file does not wait for an older one.
+  const never = waiting(2);
+  put(repository, { 'a/1/model.mjs': never.source });
+  await impatient(engine.refresh(), never);
+  expect(await first()).toBe(2);
+  put(repository, { 'a/1/model.mjs': chain(3) });
+  await engine.refresh();
+  expect(await first()).toBe(4);
+  never.come();
+  await turn();
+  await engine.refresh();
+  expect(await first()).toBe(4);
+});
+
+test('an engine closes while one is imported that never comes', async () => {
+  const repository = folderOf({ 'square.onnx': square({ features: 2 }) });
+  const changes: EngineChange[] = [];
+  const engine = await Engine.start({ repository, device: 'cpu', pollSeconds: 0 }, (change) => changes.push(change));
+  onTestFinished(() => engine.close());
+  // What ends the wait is that it is closed.
+  stillTime();
+  const never = waiting(1);
+  put(repository, { 'a/1/model.mjs': never.source });
+  const refreshed = engine.refresh();
+  while (!never.isWaiting()) await turn();
+  await engine.close();
+  await refreshed;
+  expect(changes.filter(({ error }) => error !== undefined)).toEqual([]);
 });

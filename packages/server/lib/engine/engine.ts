@@ -11,6 +11,7 @@ import { versionsOf } from '../triton/options.js';
 import { Given, type GivenModel, requireGiven } from './given.js';
 import { linalgNames } from './linalg.js';
 import { builtInFile, loadVersion } from './load.js';
+import { Modules } from './modules.js';
 import {
   checkEngineOptions,
   checkModels,
@@ -67,6 +68,7 @@ export class Engine implements AsyncDisposable {
   readonly #said = new Map<string, 'loaded' | 'unloaded'>();
   readonly #batches = new BatchListener();
   readonly #configs = new ConfigReader();
+  readonly #modules = new Modules(() => void this.refresh().catch(() => {}));
   /** What calls have brought. */
   readonly #given = new Map<string, Given>();
   /** Tells the batches of several engines in one process apart. */
@@ -313,6 +315,7 @@ export class Engine implements AsyncDisposable {
   async #close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#watch?.[Symbol.dispose]();
+    this.#modules.close();
     await this.#pass;
     // Those that run others come first, and among them those that no other runs: what they have accepted, they answer.
     const left = new Set(this.#models.values());
@@ -434,11 +437,25 @@ export class Engine implements AsyncDisposable {
           const { device } = this;
           const load = { all: this.#settings.load, own: this.#settingsOf(name).load };
           const models = { run: this.#runWithin, stream: this.#streamWithin, find: this.#find };
-          const servable = await loadVersion({ device, name, version, found, statistics, batcher, load, models });
+          const modules = this.#modules;
+          const servable = await loadVersion({
+            device,
+            name,
+            version,
+            found,
+            statistics,
+            batcher,
+            load,
+            models,
+            modules,
+          });
           this.#batches.add(batcher, statistics);
           return servable;
         },
-        (change) => this.#onChange({ model: name, ...change }),
+        (change) => {
+          // That a load was given up is no failure of it.
+          if (!this.closed || change.error === undefined) this.#onChange({ model: name, ...change });
+        },
       );
       this.#models.set(name, model);
     }

@@ -3,7 +3,6 @@
 //
 // The rule: what it says it takes and gives is checked, and what it throws is told as its own failure.
 
-import { pathToFileURL } from 'node:url';
 import { type Device, type Feeds, type Outputs, type RunOptions, TensorlaneError, type ValueInfo } from 'tensorlane';
 import { byType } from '../core/dtypes.js';
 import { shown, wrongOption } from '../core/options.js';
@@ -13,6 +12,7 @@ import { readLabels } from '../triton/labels.js';
 import { requireServed } from '../triton/options.js';
 import { type Described, describe } from '../triton/values.js';
 import type { ModelReference } from './engine.js';
+import { LateError, type Modules } from './modules.js';
 import { overOf } from './over.js';
 import { type Runnable, Servable, type ServedRunOptions } from './servable.js';
 import type { VersionStatistics } from './statistics.js';
@@ -49,8 +49,6 @@ export interface JsModel {
 
 export const jsPlatform = 'tensorlane_js';
 
-let loads = 0;
-
 /** What a configuration may say of a model in JS: what it takes and gives, and what its classes are called. Errors: ERR_ARGUMENT. */
 function requireJsConfig(config: TritonConfig, isDecoupled: boolean): void {
   requireServed(config, isDecoupled);
@@ -76,16 +74,19 @@ interface JsVersion {
   readonly statistics: VersionStatistics;
   readonly device: Device;
   readonly models: JsModels;
+  readonly modules: Modules;
+  /** Of its files. */
+  readonly fingerprint: string;
 }
 
-/** Errors: ERR_MODEL (it cannot be imported), ERR_ARGUMENT (what it exports is no model, or its configuration is not of it). */
+/** Errors: LateError; ERR_MODEL (it cannot be imported), ERR_ARGUMENT (what it exports is no model, or its configuration is not of it). */
 export async function loadJs(version: JsVersion): Promise<Servable> {
   const { name, file, config, statistics } = version;
   let module: Partial<JsModel>;
   try {
-    // Node keeps a module by its URL: what is loaded anew needs another.
-    module = (await import(`${pathToFileURL(file).href}?load=${++loads}`)) as Partial<JsModel>;
+    module = await version.modules.load(file, version.fingerprint);
   } catch (cause) {
+    if (cause instanceof LateError) throw cause;
     throw new TensorlaneError('ERR_MODEL', `${file} cannot be imported: ${(cause as Error)?.message}`, { cause });
   }
   const { run } = module;

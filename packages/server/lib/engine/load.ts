@@ -7,6 +7,7 @@ import { configFile } from '../triton/config.js';
 import { type EnsembleModels, loadEnsemble } from './ensemble.js';
 import { loadJs } from './js.js';
 import { loadLinalg } from './linalg.js';
+import type { Modules } from './modules.js';
 import { loadOnnx } from './onnx.js';
 import type { LoadOptions } from './options.js';
 import type { Servable } from './servable.js';
@@ -26,12 +27,14 @@ interface LoadRequest {
   readonly load: { readonly all: LoadOptions; readonly own: LoadOptions };
   /** For models that run others. */
   readonly models: EnsembleModels;
+  /** For those in JS. */
+  readonly modules: Modules;
 }
 
 /** Errors: those of what is loaded; ERR_ARGUMENT, with the file, for what a configuration says. */
 export async function loadVersion(request: LoadRequest): Promise<Servable> {
-  const { device, name, version, statistics, batcher, load, models } = request;
-  const { file, config } = request.found;
+  const { device, name, version, statistics, batcher, load, models, modules } = request;
+  const { file, config, fingerprint } = request.found;
   if (file === builtInFile) return loadLinalg(device, name, version, batcher, statistics);
   try {
     const called = config?.config.name;
@@ -40,7 +43,7 @@ export async function loadVersion(request: LoadRequest): Promise<Servable> {
       return await loadEnsemble({ name, version, found: config, statistics, models });
     }
     if (file.endsWith('.mjs')) {
-      return await loadJs({ name, version, file, config, statistics, device, models });
+      return await loadJs({ name, version, file, config, statistics, device, models, modules, fingerprint });
     }
     const warn = (message: string) => warnOf(`${name}/${configFile}: ${message}`);
     return await loadOnnx({ device, name, version, file, statistics, batcher, load, config, warn });

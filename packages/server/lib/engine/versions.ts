@@ -6,6 +6,7 @@
 
 import { TensorlaneError } from 'tensorlane';
 import type { FoundVersion, FoundVersions } from '../repository/scan.js';
+import { LateError } from './modules.js';
 import { type VersionPolicy, wantedVersions } from './options.js';
 import type { Servable } from './servable.js';
 import { VersionStatistics } from './statistics.js';
@@ -151,7 +152,9 @@ export class Versions {
       return;
     }
     const { failure } = entry;
-    if (failure?.fingerprint === fingerprint && (problem !== undefined || failure.attempts >= mostAttempts)) return;
+    const isTried = failure?.fingerprint === fingerprint && failure.attempts >= mostAttempts;
+    if (isTried && !(failure.error instanceof LateError)) return;
+    if (failure?.fingerprint === fingerprint && problem !== undefined) return;
     if (entry.servable === undefined) entry.state = 'LOADING';
     try {
       if (problem !== undefined) throw problem;
@@ -170,7 +173,8 @@ export class Versions {
     const { failure, servable } = entry;
     const attempts = failure?.fingerprint === fingerprint ? failure.attempts + 1 : 1;
     if (servable?.fits === false) this.#takeDown(version, entry);
-    else if (servable === undefined && entry.state !== 'UNLOADING') entry.state = 'END';
+    else if (servable === undefined && entry.state !== 'UNLOADING')
+      entry.state = error instanceof LateError ? 'LOADING' : 'END';
     entry.failure = { fingerprint, error, attempts };
     // One that fails again as before is no news.
     const isKnown = attempts > 1 && String(failure?.error) === String(error);
