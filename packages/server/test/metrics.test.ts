@@ -3,6 +3,7 @@
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, credentials } from '@grpc/grpc-js';
+import { tensor } from 'tensorlane';
 import { expect, onTestFinished, test } from 'vitest';
 import { square } from '../../../test/support/onnx-builder.js';
 import { messageType } from '../lib/core/protos.js';
@@ -34,7 +35,11 @@ test("the library's metrics and Triton's, of every version that is served and of
   const text = await scrape();
   const one = 'model="m",version="1"';
   expect(sampleOf(text, 'nv_inference_request_success', one)).toBe(3);
-  expect(sampleOf(text, 'nv_inference_request_failure', one)).toBe(1);
+  for (const [reason, count] of Object.entries({ REJECTED: 0, CANCELED: 0, BACKEND: 0, OTHER: 1 })) {
+    expect(sampleOf(text, 'nv_inference_request_failure', `${one},reason="${reason}"`), reason).toBe(count);
+  }
+  expect(sampleOf(text, 'nv_inference_compute_input_duration_us', one)).toBe(0);
+  expect(sampleOf(text, 'nv_inference_compute_output_duration_us', one)).toBe(0);
   expect(sampleOf(text, 'nv_inference_count', one)).toBe(3);
   expect(sampleOf(text, 'nv_inference_pending_request_count', one)).toBe(0);
   expect(sampleOf(text, 'nv_inference_request_duration_us', one)).toBeGreaterThan(0);
@@ -55,6 +60,51 @@ test("the library's metrics and Triton's, of every version that is served and of
   // What clients send makes no labels.
   await ask(`${server.url}/v2/models/nobody-has-this/infer`, {});
   expect(await scrape()).not.toContain('nobody-has-this');
+});
+
+test('why requests failed, and how long those took whose model has no batches', async () => {
+  const js = (body: string) => `
+export const inputs = [{ name: 'x', type: 'float32' }];
+export const outputs = [{ name: 'y', type: 'float32' }];
+export async function run({ x }, { signal }) { ${body} }`;
+  const repository = folderOf({
+    'good/1/model.mjs': js('return { y: x };'),
+    'bad/1/model.mjs': js('throw new Error("inside");'),
+    'waits/1/model.mjs': js('await new Promise(() => {});'),
+    'm.onnx': square({ features: 2 }),
+  });
+  const server = await startServer({ repository, linalg: true });
+  const { engine } = server;
+  const x = tensor([[1, 2]]);
+  const abort = new AbortController();
+  abort.abort();
+  const failed = [
+    engine.run('bad', { x }),
+    engine.run('bad', {}),
+    engine.run('waits', { x }, { deadlineMicros: 1000 }),
+    engine.run('waits', { x }, { signal: abort.signal }),
+    engine.run('linalg.inv', { a: tensor([[0]]) }),
+  ];
+  expect((await Promise.allSettled(failed)).map(({ status }) => status)).toEqual(failed.map(() => 'rejected'));
+  for (let i = 0; i < 3; i++) await engine.run('good', { x });
+  await engine.run('m', { x });
+  const text = (await ask(`${server.url}/metrics`)).body as string;
+  const counted = (model: string) =>
+    ['REJECTED', 'CANCELED', 'BACKEND', 'OTHER'].map((reason) =>
+      sampleOf(text, 'nv_inference_request_failure', `model="${model}",version="1",reason="${reason}"`),
+    );
+  expect([counted('bad'), counted('waits'), counted('linalg.inv')]).toEqual([
+    [0, 0, 1, 1],
+    [1, 1, 0, 0],
+    [0, 0, 1, 0],
+  ]);
+  const { models } = (await ask(`${server.url}/status`)).body as {
+    models: { name: string; versions: { stats: { latency: { upTo: number[]; counts: number[] } } }[] }[];
+  };
+  const latencyOf = (model: string) => models.find(({ name }) => name === model)!.versions[0]!.stats.latency;
+  expect(latencyOf('good').counts.at(-1)).toBe(3);
+  expect(latencyOf('good').counts).toEqual(latencyOf('good').counts.toSorted((a, b) => a - b));
+  expect(latencyOf('good').upTo).toEqual(latencyOf('m').upTo);
 });
 
 test("TensorFlow Serving's, of its calls over REST and gRPC, how they ended and how long they took", async () => {

@@ -7,7 +7,7 @@ import { TensorlaneError } from 'tensorlane';
 import { type RunTrace, traceRun } from '../trace/run.js';
 import type { TritonConfig } from '../triton/config.js';
 import type { SequenceStep } from './sequences.js';
-import type { VersionStatistics } from './statistics.js';
+import { reasonOf, type VersionStatistics } from './statistics.js';
 
 /** Options of a run of the server's. */
 export interface ServedRunOptions extends RunOptions {
@@ -178,7 +178,7 @@ export class Servable {
       run.succeeded();
     } catch (error) {
       isOver = true;
-      this.statistics.responded(index, isAbort(error) ? 'cancelled' : 'failure', 0);
+      this.statistics.responded(index, reasonOf(error) === 'CANCELED' ? 'cancelled' : 'failure', 0);
       run.failed(error);
       throw error;
     } finally {
@@ -200,7 +200,7 @@ export class Servable {
       },
       failed: (error: unknown) => {
         trace?.end(error);
-        this.statistics.failed(performance.now() - started, isAbort(error));
+        this.statistics.failed(performance.now() - started, reasonOf(error));
       },
     };
   }
@@ -228,8 +228,6 @@ export class Servable {
     await this.#runnable.dispose();
   }
 }
-
-const isAbort = (error: unknown) => error instanceof TensorlaneError && error.code === 'ERR_ABORTED';
 
 /** So that what it runs in turn is known as its own. */
 function within<T>(trace: RunTrace | undefined, work: () => T): T {

@@ -1,7 +1,7 @@
 // What is counted of a version of a model, over all the times that it was loaded.
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { BatchEvent, ModelStats } from 'tensorlane';
+import { type BatchEvent, type ErrorCode, type ModelStats, TensorlaneError } from 'tensorlane';
 
 /** How often, and how long all together, in milliseconds. */
 export interface Duration {
@@ -20,6 +20,35 @@ export interface Responses {
   readonly cancelled: Duration;
 }
 
+/** Triton's words for why a request failed. */
+export const failureReasons = ['REJECTED', 'CANCELED', 'BACKEND', 'OTHER'] as const;
+export type FailureReason = (typeof failureReasons)[number];
+
+/** What is not here is OTHER, above all what a client gave. */
+const reasons: Partial<Record<ErrorCode, FailureReason>> = {
+  ERR_TIMEOUT: 'REJECTED',
+  ERR_QUEUE_FULL: 'REJECTED',
+  ERR_OVERLOADED: 'REJECTED',
+  ERR_DISPOSED: 'REJECTED',
+  ERR_ABORTED: 'CANCELED',
+  ERR_MODEL: 'BACKEND',
+  ERR_SINGULAR: 'BACKEND',
+  ERR_NOT_POSITIVE_DEFINITE: 'BACKEND',
+  ERR_NOT_CONVERGED: 'BACKEND',
+  ERR_OUT_OF_MEMORY: 'BACKEND',
+  ERR_DEVICE_LOST: 'BACKEND',
+  ERR_INTERNAL: 'BACKEND',
+};
+
+export function reasonOf(error: unknown): FailureReason {
+  return (error instanceof TensorlaneError ? reasons[error.code] : 'BACKEND') ?? 'OTHER';
+}
+
+/** Of latencies, in microseconds: the library's own, so that those of all models can be added up. */
+const upTo: readonly number[] = [
+  50, 100, 250, 500, 1e3, 2500, 5e3, 1e4, 25e3, 5e4, 1e5, 25e4, 5e5, 1e6, 25e5, 5e6, 1e7,
+];
+
 /** Of all further answers of a request the statistics are one. */
 const mostResponses = 1000;
 
@@ -27,6 +56,9 @@ export class VersionStatistics {
   readonly success = none();
   readonly failure = none();
   readonly cancelled = none();
+  readonly failures: Record<FailureReason, number> = { REJECTED: 0, CANCELED: 0, BACKEND: 0, OTHER: 0 };
+  /** How many requests that succeeded took at most so many microseconds. */
+  readonly latency = { upTo, counts: upTo.map(() => 0) };
   /** When the last request ended, in milliseconds since 1970; 0: there was none. */
   lastInference = 0;
   /** Of requests, each as long as its batch. */
@@ -40,11 +72,14 @@ export class VersionStatistics {
 
   succeeded(millis: number): void {
     add(this.success, millis);
+    const { counts } = this.latency;
+    for (let at = counts.length - 1; at >= 0 && millis * 1000 <= upTo[at]!; at--) counts[at]!++;
     this.lastInference = Date.now();
   }
 
-  failed(millis: number, isCancelled: boolean): void {
-    add(isCancelled ? this.cancelled : this.failure, millis);
+  failed(millis: number, reason: FailureReason): void {
+    add(reason === 'CANCELED' ? this.cancelled : this.failure, millis);
+    this.failures[reason]++;
     this.lastInference = Date.now();
   }
 

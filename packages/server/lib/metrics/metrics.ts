@@ -8,6 +8,7 @@ import { collectMetrics } from 'tensorlane/metrics';
 import { metricsPaths } from '../core/routes.js';
 import type { Engine } from '../engine/engine.js';
 import type { Servable } from '../engine/servable.js';
+import { failureReasons } from '../engine/statistics.js';
 import type { Answer, Protocol } from '../http/exchange.js';
 import { tensorflowCounts } from '../tfs/counts.js';
 
@@ -19,7 +20,6 @@ const total = (servable: Servable) => servable.statistics.total(servable.stats()
 /** Triton's, by name: what it says, and of what. */
 const counters: Readonly<Record<string, readonly [help: string, value: Value]>> = {
   nv_inference_request_success: ['Requests that succeeded', ({ statistics }) => statistics.success.count],
-  nv_inference_request_failure: ['Requests that failed', ({ statistics }) => statistics.failure.count],
   nv_inference_count: ['Rows that were computed', (servable) => total(servable).rows],
   nv_inference_exec_count: ['Batches that were computed', (servable) => total(servable).executions],
   nv_inference_request_duration_us: [
@@ -27,6 +27,12 @@ const counters: Readonly<Record<string, readonly [help: string, value: Value]>> 
     ({ statistics }) => micros(statistics.success.millis),
   ],
   nv_inference_queue_duration_us: ['Microseconds in the queue', (servable) => micros(total(servable).queued.millis)],
+  // Rows are put into a batch while they wait for it, and taken out of it with it.
+  nv_inference_compute_input_duration_us: [
+    'Microseconds of making inputs ready, which take none of their own',
+    () => 0,
+  ],
+  nv_inference_compute_output_duration_us: ['Microseconds of taking outputs, which take none of their own', () => 0],
   nv_inference_compute_infer_duration_us: [
     'Microseconds of computing, each request as long as its batch',
     ({ statistics }) => micros(statistics.computed.millis),
@@ -64,6 +70,21 @@ class EngineMetrics {
         },
       });
     }
+    new Counter({
+      name: 'nv_inference_request_failure',
+      help: 'Requests that failed, by why',
+      labelNames: [...labelNames, 'reason'],
+      registers,
+      collect() {
+        this.reset();
+        for (const one of served()) {
+          for (const reason of failureReasons) {
+            const labels = { model: one.name, version: String(one.version), reason };
+            this.inc(labels, one.statistics.failures[reason]);
+          }
+        }
+      },
+    });
     new Gauge({
       name: 'nv_inference_pending_request_count',
       help: 'Requests that are queued',

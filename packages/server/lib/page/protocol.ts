@@ -71,6 +71,6 @@ function statsOf(servable: Servable) {
     sizes: stats?.batches.sizes ?? {},
     closed: stats?.batches.closed ?? {},
     /** How many took at most so many microseconds. */
-    latency: stats?.totalMicros.buckets,
+    latency: stats?.totalMicros.buckets ?? servable.statistics.latency,
   };
 }
