@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { type DType, tensor, type ValueInfo } from 'tensorlane';
 import { describe, expect, test } from 'vitest';
 import { byType } from '../lib/core/dtypes.js';
+import { bytesOfBase64, bytesOfLongBase64 } from '../lib/json/base64.js';
 import { bfloat16Bits, float16Bits } from '../lib/json/half.js';
 import { type JsonValue, Numbers, parseJson } from '../lib/json/parse.js';
 import { readJson } from '../lib/json/read.js';
@@ -251,4 +252,40 @@ describe('a body reads the same here and on another thread', () => {
     expect(message).toMatch(/expected ':' at character \d+, got "1"/);
     expect(await outcome(() => readJson(long, within))).toBe(message);
   });
+});
+
+test('bytes in base64 are the same whether they are long or not, and so is what is wrong with them', async () => {
+  const bytes = Buffer.from(Uint8Array.from({ length: 2_000_000 }, (_, i) => (i * 7919) >> 3));
+  for (const length of [0, 1, 2, 3, 786_431, 786_432, 786_433, 1_999_999, 2_000_000]) {
+    const part = bytes.subarray(0, length);
+    const text = part.toString('base64');
+    for (const one of [text, text.replace(/=+$/, '')]) {
+      expect(Buffer.compare(await bytesOfLongBase64('x', one), part), `${length}`).toBe(0);
+    }
+  }
+  const text = bytes.toString('base64');
+  const at = 2 ** 20;
+  for (const wrong of [
+    `${text.slice(0, at - 1)}=${text.slice(at)}`,
+    `${text.slice(0, at - 2)}==${text.slice(at)}`,
+    `${text.slice(0, at)}*${text.slice(at + 1)}`,
+    `${text}*`,
+    `${text.slice(0, at)}=`,
+    `${text.slice(0, at)}A`,
+    `${text.slice(0, at)}A===`,
+    `${text.slice(0, at)}\n`,
+  ]) {
+    expect(() => bytesOfBase64('x', wrong)).toThrow('unable to base64 decode');
+    await expect(bytesOfLongBase64('x', wrong)).rejects.toThrow('unable to base64 decode');
+  }
+});
+
+test.each([10, 2000])('strings of %i characters end where JSON says, and have what it says', (length) => {
+  const long = 'a'.repeat(length);
+  for (const text of [long, `${long}"`, `\\${long}`, `${long}\n${long}`, `${long}\u00e9`, `"${long}"${long}`]) {
+    expect(parseJson(Buffer.from(JSON.stringify({ [text]: [text, text] })))).toEqual({ [text]: [text, text] });
+  }
+  for (const wrong of [`"${long}`, `"${long}\n"`, `"${long}\\"`, `"${long}\\q"`, `"\u0001${long}"`]) {
+    expect(() => parseJson(Buffer.from(wrong))).toThrow(/the body is no JSON/);
+  }
 });

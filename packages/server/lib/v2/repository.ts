@@ -5,7 +5,7 @@ import type { Engine, ModelReference } from '../engine/engine.js';
 import type { GivenModel } from '../engine/given.js';
 import type { VersionStatus } from '../engine/versions.js';
 import { type Answer, type Exchange, emptyAnswer, jsonAnswer } from '../http/exchange.js';
-import { bytesOfBase64 } from '../json/base64.js';
+import { bytesOfLongBase64 } from '../json/base64.js';
 import { isObject } from '../json/parse.js';
 import { objectIn } from './parameters.js';
 
@@ -48,7 +48,7 @@ export async function controlModel(
   if (!isObject(parameters)) throw invalid("'parameters' must be an object");
   await control(what, engine, name, parameters, (called, value) => {
     if (typeof value !== 'string') throw invalid(`${called} must be base64`);
-    return bytesOfBase64(called, value);
+    return bytesOfLongBase64(called, value);
   });
   return emptyAnswer(200);
 }
@@ -59,7 +59,7 @@ export async function control(
   engine: Engine,
   model: string,
   parameters: Readonly<Record<string, unknown>>,
-  bytesOf: (called: string, value: unknown) => Uint8Array,
+  bytesOf: (called: string, value: unknown) => Uint8Array | Promise<Uint8Array>,
 ): Promise<void> {
   const unknown = Object.keys(parameters).find((key) =>
     what === 'load' ? key !== 'config' && !key.startsWith(filePrefix) : key !== 'unload_dependents',
@@ -67,7 +67,7 @@ export async function control(
   if (unknown !== undefined) {
     throw new Refusal('UNIMPLEMENTED', `${what} does not take the parameter '${unknown.slice(0, 100)}'`);
   }
-  if (what === 'load') return engine.load(model, givenIn(parameters, bytesOf));
+  if (what === 'load') return engine.load(model, await givenIn(parameters, bytesOf));
   const { unload_dependents: dependents } = parameters;
   if (dependents !== undefined && typeof dependents !== 'boolean') {
     throw invalid("parameter 'unload_dependents' must be true or false");
@@ -78,15 +78,15 @@ export async function control(
 const filePrefix = 'file:';
 
 /** Paths of files begin at the model's folder. */
-function givenIn(
+async function givenIn(
   parameters: Readonly<Record<string, unknown>>,
-  bytesOf: (called: string, value: unknown) => Uint8Array,
-): GivenModel | undefined {
+  bytesOf: (called: string, value: unknown) => Uint8Array | Promise<Uint8Array>,
+): Promise<GivenModel | undefined> {
   const { config, ...rest } = parameters;
-  const files = Object.entries(rest).map(([key, value]) => [
-    key.slice(filePrefix.length),
-    bytesOf(`parameter '${key.slice(0, 100)}'`, value),
-  ]);
+  const files: [string, Uint8Array][] = [];
+  for (const [key, value] of Object.entries(rest)) {
+    files.push([key.slice(filePrefix.length), await bytesOf(`parameter '${key.slice(0, 100)}'`, value)]);
+  }
   if (config === undefined && files.length === 0) return undefined;
   if (config === undefined) throw invalid("files of a model come with the parameter 'config'");
   if (typeof config !== 'string') throw invalid("parameter 'config' must be text");
