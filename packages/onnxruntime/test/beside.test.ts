@@ -26,6 +26,7 @@ const different: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'shared memory': taken,
     'bytes in shared memory': taken,
     'frozen options': taken,
+    'a path with a zero': 'it is refused, and not cut at the zero',
   },
   options: {
     'providers ["webgpu"]': "the message of ONNX Runtime's provider begins with a line of its source",
@@ -36,6 +37,8 @@ const different: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   run: {
     'in shared memory': taken,
     'a sequence comes out': taken,
+    'to be filled, of a free size that is another':
+      'the message does not begin with the node, which tensorlane is not told',
     'changed after the call': read,
     'disposed after the call': read,
   },

@@ -39,7 +39,9 @@ beforeAll(async () => {
 afterAll(() => device.dispose());
 
 describe('executionProviders', () => {
-  test.each([[['cuda']], [['cuda', 'cpu']], [['cpu', 'cuda']], [[{ name: 'cuda', deviceId: 0 }, 'cpu']]])(
+  // What else a GPU could run on is not needed where CUDA runs it.
+  const others = [[['cuda', 'webgpu', 'cpu']], [['cuda', 'tensorrt', 'cpu']]];
+  test.each([[['cuda']], [['cuda', 'cpu']], [['cpu', 'cuda']], [[{ name: 'cuda', deviceId: 0 }, 'cpu']], ...others])(
     '%j is what it says, or is refused',
     async (executionProviders) => {
       const options = { executionProviders: executionProviders as string[] };
@@ -60,6 +62,13 @@ describe('executionProviders', () => {
       expect(String((error.cause as Error).message)).toMatch(onCuda ? why! : /CUDA/i);
     },
   );
+
+  test('what is wrongly said of a provider behind CUDA is refused', async () => {
+    const executionProviders = ['cuda', { name: 'webgpu', foo: 1 }] as never;
+    const error = (await rejection(InferenceSession.create(path('two'), { executionProviders })))!;
+    const wrong = "Invalid argument: WebGPU EP has an unrecognized option: 'foo'.";
+    expect([error.name, error.message]).toEqual(onCuda ? ['TypeError', wrong] : ['Error', missing]);
+  });
 
   test('a GPU that there is not is refused, and what failed keeps nobody from the CPU', async () => {
     const executionProviders = [{ name: 'cuda', deviceId: 99 }];

@@ -61,6 +61,19 @@ function models(): Record<string, Uint8Array> {
         node('Constant', [], ['y'], { value: { tensor: initializer('', 'float32', [2], Float32Array.of(1, 2)) } }),
       ],
     }),
+    proto: model({
+      inputs: [value('__proto__', 'float32', [2])],
+      outputs: [value('y', 'float32', [2])],
+      nodes: [node('Relu', ['__proto__'], ['y'])],
+    }),
+    inherited: model({
+      inputs: [value('toString', 'float32', ['n']), value('constructor', 'float32', ['n'])],
+      outputs: [value('valueOf', 'float32', ['n']), value('hasOwnProperty', 'float32', ['n'])],
+      nodes: [
+        node('Add', ['toString', 'constructor'], ['valueOf']),
+        node('Sub', ['toString', 'constructor'], ['hasOwnProperty']),
+      ],
+    }),
     reshape: model({
       inputs: [value('x', 'float32', ['n']), value('shape', 'int64', ['k'])],
       outputs: [value('y', 'float32', null)],

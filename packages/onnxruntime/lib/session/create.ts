@@ -48,8 +48,9 @@ async function load(
   options: SessionOptions,
   tensorlane: TensorlaneOptions,
 ): Promise<Model> {
-  const { runsOn, needs } = options.placement;
+  const { runsOn, needs, refusal } = options.placement;
   for (const name of needs) await cudaDevice(name, tensorlane.streams);
+  if (refusal !== undefined) throw refusal;
   const device =
     runsOn === 'cpu' ? await deviceFor('cpu', tensorlane.streams) : await cudaDevice(runsOn, tensorlane.streams);
   const model = await device.loadModel(checkedPath(source), loadOptions(options, tensorlane));

@@ -24,7 +24,8 @@ export class Feeds {
 
   /** Errors: TypeError, RangeError, Error. */
   take(given: Readonly<Record<string, unknown>>): TakenFeeds {
-    const feeds: Record<string, unknown> = {};
+    // Without a prototype: an input may be called __proto__.
+    const feeds: Record<string, unknown> = Object.create(null);
     for (const info of this.#inputs) {
       const { name } = info;
       const value = given[name];

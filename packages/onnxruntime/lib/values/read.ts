@@ -78,7 +78,10 @@ const copiedUpTo = 64 * 1024;
  * Errors: TypeError, RangeError, Error.
  */
 export function readTensor(given: unknown, copies: boolean): HostValue | DeviceValue {
-  if (given === null || typeof given !== 'object') throw new TypeError('Tensor must be an object.');
+  // A function is one, too: what `feeds.constructor` gives where nothing was fed.
+  if (given === null || (typeof given !== 'object' && typeof given !== 'function')) {
+    throw new TypeError('Tensor must be an object.');
+  }
   const tensor = given as Readonly<Record<string, unknown>>;
   const dims = readDims(tensor.dims);
   const { location } = tensor;

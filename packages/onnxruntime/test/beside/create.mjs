@@ -21,6 +21,7 @@ export function cases({ InferenceSession }, folder) {
     ['a path and a string', () => create(path, 'cpu')],
     ['no file', () => create(join(folder, 'none.onnx'))],
     ['a folder', () => create(folder)],
+    ['a path with a zero', () => create(join(folder, 'none\0two.onnx'))],
     ['a file: URL as a string', () => create(String(pathToFileURL(path)))],
     ['a URL', () => create(pathToFileURL(path))],
     ['a Buffer', () => names(bytes)],

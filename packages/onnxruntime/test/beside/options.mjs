@@ -54,6 +54,26 @@ export function cases({ InferenceSession, Tensor }, folder) {
       ['qnn'],
     ],
     ...[[1], [null], [{}], [{ name: 1 }], 'cpu', {}, null, undefined],
+    // Of several that cannot run, the first is told.
+    ...[
+      ['cuda', 'webgpu', 'cpu'],
+      ['cuda', 'tensorrt', 'cpu'],
+      ['tensorrt', 'webgpu'],
+      ['cpu', 'tensorrt', 'webgpu'],
+      ['cuda', 1],
+    ],
+    ['cuda', { name: 'webgpu', foo: 1 }],
+    ['cuda', { name: 'tensorrt', deviceId: 'x' }],
+    ...[-1, 1.5, '0', null].map((deviceId) => [{ name: 'cuda', deviceId }, 'cpu']),
+    ...['x', null].map((deviceId) => [{ name: 'tensorrt', deviceId }, 'cpu']),
+    ...[0, 'x'].map((deviceId) => [{ name: 'webgpu', deviceId }, 'cpu']),
+    ['cpu', { name: 'cpu', deviceId: 'x' }],
+    [{ name: 'webgpu', preferredLayout: 1 }],
+    [{ name: 'webgpu', preferredLayout: 1, foo: 1 }],
+    [{ name: 'webgpu', foo: 1, preferredLayout: 1 }],
+    [{ name: 'webgpu', enableRobustness: 'x' }],
+    [{ name: 'webgpu', forceCpuNodeNames: [1] }],
+    [{ name: 'webgpu', forceCpuNodeNames: 'x' }],
   ];
   return [
     ...names.flatMap((name) => odd.map((value) => [`${name}: ${tell(value)}`, given({ [name]: value })])),
