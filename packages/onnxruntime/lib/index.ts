@@ -4,14 +4,14 @@
 // modules, of the same onnxruntime-common. Nothing native is loaded before the first session is made.
 
 import { env, registerBackend } from 'onnxruntime-common';
-import type { Model } from 'tensorlane';
 import { listSupportedBackends, onnxruntimeBackend } from './backend';
 import type { TensorlaneOptions } from './options/tensorlane';
 import { extendSessions } from './session/extend';
+import type { SessionModel } from './session/model';
 import { version } from './version';
 
 export * from 'onnxruntime-common';
-export type { TensorlaneOptions };
+export type { SessionModel, TensorlaneOptions };
 export { listSupportedBackends };
 
 declare module 'onnxruntime-common' {
@@ -21,7 +21,7 @@ declare module 'onnxruntime-common' {
   }
   interface InferenceSession {
     /** The model as tensorlane has it: `stats()`, `batching`, and the rest. */
-    readonly tensorlane: Model;
+    readonly tensorlane: SessionModel;
   }
 }
 

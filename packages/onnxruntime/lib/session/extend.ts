@@ -1,8 +1,8 @@
 // What sessions have beyond onnxruntime-common's: the model underneath, and outputs that are no tensors.
 
 import { InferenceSession } from 'onnxruntime-common';
-import type { Model } from 'tensorlane';
 import type { SessionHandler } from './handler';
+import type { SessionModel } from './model';
 
 /** Of this package's sessions a SessionHandler: others may have registered backends of their own. */
 interface Session {
@@ -17,7 +17,7 @@ export function extendSessions(): void {
   if ('tensorlane' in prototype) return;
   const { run } = prototype;
   Object.defineProperty(prototype, 'tensorlane', {
-    get(this: Session): Model | undefined {
+    get(this: Session): SessionModel | undefined {
       return this.handler?.model;
     },
     configurable: true,
