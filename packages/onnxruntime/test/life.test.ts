@@ -24,6 +24,35 @@ test.each([
   expect([code, signal, stdout.trim()], stderr).toEqual([exits, null, printed]);
 });
 
+// Of what the original survives as well; whatever the process is doing when it ends.
+const thread = (then: string, last: string) =>
+  `const { Worker } = require('node:worker_threads');
+   const body = ${JSON.stringify(`require('@tensorlane/onnxruntime').InferenceSession.create(${path('slow')}); ${last}`)};
+   const worker = new Worker(body, { eval: true }); ${then}`;
+test.each([
+  ['the process exits', 'create(); process.exit(3)', 3],
+  ['the process exits a little later', 'create(); create(); setTimeout(() => process.exit(3), 20)', 3],
+  ['nobody awaits it', 'create()', 0],
+  ['it is released and the process exits', 'create().then((s) => { s.release(); process.exit(3); })', 3],
+  ['it is released twice', 'create().then((s) => { s.release(); s.release().catch(() => {}); })', 0],
+  ['an exception is thrown', "create(); throw new Error('meant')", 1],
+  ['its worker exits', thread("worker.on('exit', () => process.exit(3))", 'process.exit(0)'), 3],
+  [
+    'its worker is terminated',
+    thread(
+      "worker.on('message', () => worker.terminate().then(() => process.exit(3)))",
+      "require('node:worker_threads').parentPort.postMessage(1)",
+    ),
+    3,
+  ],
+])('a session that is being made when %s lets it end', async (_, body, exits) => {
+  const script = `const ort = require('@tensorlane/onnxruntime');
+    const create = () => ort.InferenceSession.create(${path('slow')}); ${body}`;
+  // What is in the way is so by chance: several at once.
+  const ends = await Promise.all([1, 2, 3].map(() => runNode(['--eval', script])));
+  for (const { code, signal, stderr } of ends) expect([code, signal], stderr).toEqual([exits, null]);
+});
+
 test('profiled sessions that are left behind let processes end', async () => {
   const body = `
     const profile = { enableProfiling: true, profileFilePrefix: ${JSON.stringify(join(folder, 'profile'))} };

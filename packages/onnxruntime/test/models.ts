@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import * as build from '../../../test/support/onnx-builder.js';
+import { dictVectorizer, zipMap } from '../../../test/support/onnx-values.js';
 
 const { initializer, ints, model, node, value } = build;
 
@@ -116,6 +117,9 @@ function models(): Record<string, Uint8Array> {
       ],
       initializers: [ints('axes', 0)],
     }),
+    classes: zipMap([3, 5]),
+    classNames: zipMap(['cat', 'dög']),
+    dictionary: dictVectorizer('string', 'int64', ['a', 'b', 'c']),
     slow: build.slow({ iterations: 2000 }),
     dense: build.dense({ layers: 2, width: 256 }),
   };
