@@ -41,17 +41,78 @@ export async function makeProjects({ folders, clients, packed }: ProjectOptions)
   const { status, stderr } = spawnSync('cp', ['-al', original, dropin], { encoding: 'utf8' });
   if (status !== 0) return `${dropin} cannot be made of ${original}: ${stderr}`;
   const modules = join(dropin, 'node_modules');
+  rmSync(join(modules, 'onnxruntime-node'), { recursive: true });
+  await makePackages(
+    {
+      'onnxruntime-node': join(modules, 'onnxruntime-node'),
+      tensorlane: join(modules, 'tensorlane'),
+      addon: join(modules, '@tensorlane', platform),
+    },
+    packed,
+  );
+  return undefined;
+}
+
+/** By package: into which folder. */
+type Places = Readonly<Record<'onnxruntime-node' | 'tensorlane' | 'addon', string>>;
+
+async function makePackages(places: Places, packed: boolean): Promise<void> {
   const { makeLibraryPackage } = (await import(`${root}/scripts/package/library.mjs`)) as {
     makeLibraryPackage(folder: string): Promise<string>;
   };
   const { makeWorkspacePackage } = (await import(`${root}/scripts/package/workspace.mjs`)) as {
     makeWorkspacePackage(name: string, folder: string): string;
   };
-  rmSync(join(modules, 'onnxruntime-node'), { recursive: true });
-  makeWorkspacePackage('onnxruntime', join(modules, 'onnxruntime-node'));
-  await makeLibraryPackage(join(modules, 'tensorlane'));
-  placeAddon(join(modules, '@tensorlane', platform), packed);
-  return undefined;
+  makeWorkspacePackage('onnxruntime', places['onnxruntime-node']);
+  await makeLibraryPackage(places.tensorlane);
+  placeAddon(places.addon, packed);
+}
+
+/**
+ * A project that npm itself makes, of packed packages, as a user's would be: the drop-in under onnxruntime-node's name, and an override
+ * that sends all others to it. undefined once it is there; else why it cannot be had. Errors: what npm finds wrong with the packages.
+ */
+export async function installPacked(folder: string, clients: ProjectOptions['clients']): Promise<string | undefined> {
+  const packages = join(folder, 'packages');
+  mkdirSync(packages, { recursive: true });
+  const source = join(packages, 'source');
+  await makePackages(
+    {
+      'onnxruntime-node': join(source, 'onnxruntime'),
+      tensorlane: join(source, 'tensorlane'),
+      addon: join(source, 'addon'),
+    },
+    false,
+  );
+  const packed: Record<string, string> = {};
+  for (const [name, of] of [
+    ['onnxruntime-node', 'onnxruntime'],
+    ['tensorlane', 'tensorlane'],
+    [`@tensorlane/${platform}`, 'addon'],
+  ] as const) {
+    const { status, stdout, stderr } = npm(packages, ['pack', join(source, of)]);
+    if (status !== 0) return `npm could not pack ${name}: ${stderr}`;
+    packed[name] = `file:./packages/${stdout.trim().split('\n').at(-1)!}`;
+  }
+  rmSync(source, { recursive: true });
+  // The registry does not have the other two yet, or not these.
+  const overrides = Object.fromEntries(Object.keys(packed).map((name) => [name, `$${name}`]));
+  const manifest = { private: true, dependencies: { ...clients, ...packed }, overrides };
+  writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
+  const { status, stderr } = npm(folder, ['install', ...silence, ...patience]);
+  if (status === 0) return undefined;
+  // That there is no registry is nobody's fault here; anything else that npm says is about what it was given.
+  const unreachable = /ENOTFOUND|EAI_AGAIN|ECONN|ETIMEDOUT|ENOTCACHED|network/.test(stderr) || stderr === '';
+  if (!unreachable) throw new Error(`npm does not install them: ${stderr}`);
+  return `npm could not install them: ${stderr.trim().split('\n')[0] || 'no answer'}`;
+}
+
+// Where there is no registry, that is soon known.
+const patience = ['--prefer-offline', '--fetch-retries=1', '--fetch-retry-mintimeout=1000', '--fetch-timeout=30000'];
+const silence = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+
+function npm(cwd: string, args: readonly string[]) {
+  return spawnSync('npm', args, { cwd, encoding: 'utf8', timeout: 300_000 });
 }
 
 function install(folder: string, clients: ProjectOptions['clients']): string | undefined {
@@ -64,14 +125,7 @@ function install(folder: string, clients: ProjectOptions['clients']): string | u
   const unfinished = `${folder}.${process.pid}`;
   mkdirSync(unfinished, { recursive: true });
   writeFileSync(join(unfinished, 'package.json'), wanted);
-  // Where there is no registry, that is soon known.
-  const patience = ['--prefer-offline', '--fetch-retries=1', '--fetch-retry-mintimeout=1000', '--fetch-timeout=30000'];
-  const silence = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  const { status, stderr } = spawnSync('npm', ['install', ...silence, ...patience], {
-    cwd: unfinished,
-    encoding: 'utf8',
-    timeout: 300_000,
-  });
+  const { status, stderr } = npm(unfinished, ['install', ...silence, ...patience]);
   if (status !== 0) {
     rmSync(unfinished, { recursive: true });
     return `npm could not install the clients: ${stderr.trim().split('\n')[0] || 'no answer'}`;

@@ -10,7 +10,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { maxAbsError } from '../../../../bench/stats.js';
 import { bertFolder, labels, sentences } from '../../../../test/support/bert.js';
-import { makeProjects, type Which } from '../../../../test/support/dropin-projects.js';
+import { installPacked, makeProjects, type Which } from '../../../../test/support/dropin-projects.js';
 import * as build from '../../../../test/support/onnx-builder.js';
 import { runNode } from '../../../../test/support/processes.js';
 import { samples, speech } from '../../../../test/support/speech.js';
@@ -68,18 +68,43 @@ interface Computed {
   readonly close: readonly number[];
 }
 
-async function computedBy(which: Which, client: string): Promise<Computed> {
-  const { code, signal, stdout, stderr } = await runNode(['main.mjs', client, fixtures], { cwd: programs[which] });
-  expect(code ?? signal, `${client} on ${which}:\n${stderr}`).toBe(0);
+function computedBy(which: Which, client: string): Promise<Computed> {
+  return computedIn(programs[which], client, which);
+}
+
+async function computedIn(cwd: string, client: string, what: string): Promise<Computed> {
+  const { code, signal, stdout, stderr } = await runNode(['main.mjs', client, fixtures], { cwd });
+  expect(code ?? signal, `${client} on ${what}:\n${stderr}`).toBe(0);
   return JSON.parse(stdout.trim().split('\n').at(-1)!);
 }
 
+const copiesIn = (folder: string) => {
+  const { packages } = JSON.parse(readFileSync(join(folder, 'node_modules', '.package-lock.json'), 'utf8'));
+  return Object.keys(packages).filter((path) => path.endsWith('node_modules/onnxruntime-node'));
+};
+
 describe.skipIf(problem !== undefined)('clients of onnxruntime-node', () => {
   test('find one copy of it', () => {
-    for (const folder of Object.values(folders)) {
-      const { packages } = JSON.parse(readFileSync(join(folder, 'node_modules', '.package-lock.json'), 'utf8'));
-      const copies = Object.keys(packages).filter((path) => path.endsWith('node_modules/onnxruntime-node'));
-      expect(copies).toEqual(['node_modules/onnxruntime-node']);
+    for (const folder of Object.values(folders)) expect(copiesIn(folder)).toEqual(['node_modules/onnxruntime-node']);
+  });
+
+  // It pins another version of onnxruntime-node: the override is needed.
+  test('fastembed finds the package where npm has installed it, by its name and an override', async (context) => {
+    const { fastembed } = clients;
+    const folder = mkdtempSync(join(tmpdir(), 'tensorlane-installed-'));
+    try {
+      const unavailable = await installPacked(folder, fastembed!);
+      if (unavailable !== undefined) console.warn(`npm's own installation is skipped: ${unavailable}`);
+      context.skip(unavailable !== undefined, unavailable);
+      expect(copiesIn(folder)).toEqual(['node_modules/onnxruntime-node']);
+      const own = join(folder, 'programs');
+      cpSync(programs.dropin, own, { recursive: true });
+      const theirs = await computedBy('original', 'fastembed');
+      const ours = await computedIn(own, 'fastembed', "npm's own installation");
+      expect([ours.by, ours.exact]).toEqual(['@tensorlane/onnxruntime', theirs.exact]);
+      expect(maxAbsError(ours.close, theirs.close)).toBeLessThan(1e-4);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
     }
   });
 
