@@ -40,28 +40,30 @@ afterAll(() => device.dispose());
 
 describe('executionProviders', () => {
   // What else a GPU could run on is not needed where CUDA runs it.
-  const others = [[['cuda', 'webgpu', 'cpu']], [['cuda', 'tensorrt', 'cpu']]];
-  test.each([[['cuda']], [['cuda', 'cpu']], [['cpu', 'cuda']], [[{ name: 'cuda', deviceId: 0 }, 'cpu']], ...others])(
-    '%j is what it says, or is refused',
-    async (executionProviders) => {
-      const options = { executionProviders: executionProviders as string[] };
-      const made = InferenceSession.create(path('two'), options);
-      if (runsOnGpu) {
-        const session = await made;
-        expect(session.tensorlane.provider).toBe(executionProviders[0] === 'cpu' ? 'cpu' : 'cuda');
-        expect((await session.run({ a: row(1, 2, 3), b: row(1, 1, 1) })).sum!.data).toEqual(Float32Array.of(2, 3, 4));
-        return session.release();
-      }
-      if (executionProviders[0] === 'cpu' && onCuda) {
-        // The device is there, and the session does not run on it.
-        expect((await made).tensorlane.provider).toBe('cpu');
-        return;
-      }
-      const error = (await rejection(made))!;
-      expect(error.message).toBe(missing);
-      expect(String((error.cause as Error).message)).toMatch(onCuda ? why! : /CUDA/i);
-    },
-  );
+  const others = [
+    ['cuda', 'webgpu', 'cpu'],
+    ['cuda', 'tensorrt', 'cpu'],
+  ];
+  test.each(
+    [['cuda'], ['cuda', 'cpu'], ['cpu', 'cuda'], [{ name: 'cuda', deviceId: 0 }, 'cpu'], ...others].map((of) => [of]),
+  )('%j is what it says, or is refused', async (executionProviders) => {
+    const options = { executionProviders: executionProviders as string[] };
+    const made = InferenceSession.create(path('two'), options);
+    if (runsOnGpu) {
+      const session = await made;
+      expect(session.tensorlane.provider).toBe(executionProviders[0] === 'cpu' ? 'cpu' : 'cuda');
+      expect((await session.run({ a: row(1, 2, 3), b: row(1, 1, 1) })).sum!.data).toEqual(Float32Array.of(2, 3, 4));
+      return session.release();
+    }
+    if (executionProviders[0] === 'cpu' && onCuda) {
+      // The device is there, and the session does not run on it.
+      expect((await made).tensorlane.provider).toBe('cpu');
+      return;
+    }
+    const error = (await rejection(made))!;
+    expect(error.message).toBe(missing);
+    expect(String((error.cause as Error).message)).toMatch(onCuda ? why! : /CUDA/i);
+  });
 
   test('what is wrongly said of a provider behind CUDA is refused', async () => {
     const executionProviders = ['cuda', { name: 'webgpu', foo: 1 }] as never;
