@@ -78,3 +78,28 @@ test('whoever asks onnxruntime-common itself gets a session of this package', as
       console.log(JSON.stringify([session.inputNames, session.tensorlane.provider])));`;
   expect(await printed(script)).toEqual([['a', 'b'], 'cpu']);
 });
+
+test('the original runs beside it in another thread', async () => {
+  const run = (name: string) => `
+    const ort = require(${JSON.stringify(name)});
+    ort.env.logLevel = 'error';
+    const a = new ort.Tensor('float32', [1, 2, 3], [1, 3]);
+    const once = async () => {
+      const session = await ort.InferenceSession.create(${JSON.stringify(join(folder, 'two.onnx'))});
+      const { sum } = await session.run({ a, b: a });
+      return [session.tensorlane !== undefined, [...sum.data]];
+    };`;
+  const worker = `${run('onnxruntime-node')} once().then((it) => require('node:worker_threads').parentPort.postMessage(it));`;
+  const script = `${run('@tensorlane/onnxruntime')}
+    const { Worker } = require('node:worker_threads');
+    once().then(async (before) => {
+      const worker = new Worker(${JSON.stringify(worker)}, { eval: true });
+      const theirs = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+      console.log(JSON.stringify([before, theirs, await once()]));
+    });`;
+  expect(await printed(script)).toEqual([
+    [true, [2, 4, 6]],
+    [false, [2, 4, 6]],
+    [true, [2, 4, 6]],
+  ]);
+});
