@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { slow, square } from '../../../test/support/onnx-builder.js';
-import { type NodeOutcome, runNode } from '../../../test/support/processes.js';
+import { type NodeOptions, type NodeOutcome, runNode } from '../../../test/support/processes.js';
 import { ask, folderOf } from './support.js';
 
 const command = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
@@ -19,13 +19,13 @@ interface Started {
 }
 
 function start(...args: string[]): Promise<Started> {
-  return startIn(undefined, ...args);
+  return startIn({}, ...args);
 }
 
-function startIn(cwd: string | undefined, ...args: string[]): Promise<Started> {
+function startIn(where: Pick<NodeOptions, 'cwd' | 'env'>, ...args: string[]): Promise<Started> {
   return new Promise((resolve, reject) => {
     const ended = runNode([command, ...args, '--grpc', '0'], {
-      ...(cwd === undefined ? {} : { cwd }),
+      ...where,
       onOutput(printed, child) {
         const url = /(http:\S+)\/v2$/m.exec(printed)?.[1];
         const isWhole = /^(Try it:\n.+|There is no model yet.*)$/m.test(printed);
@@ -73,7 +73,7 @@ test('without a folder it serves what tensorlane.config.* of the working directo
     'tensorlane.config.mjs': 'export default { repository: "models", http: "127.0.0.1:0", device: "cpu" };',
     'models/own.onnx': square({ features: 1 }),
   });
-  const server = await startIn(folder);
+  const server = await startIn({ cwd: folder });
   expect(server.printed).toMatch(/own\/1 {3}AVAILABLE/);
   expect(server.printed).not.toMatch(/half_plus_two|linalg/);
   server.signal('SIGTERM');
@@ -152,6 +152,29 @@ test('tokens come by a file or the environment, and control has its own', async 
   expect(stderr).not.toContain('one"');
 });
 
+test('what the command says takes nothing else away of what a configuration says', async () => {
+  const options = {
+    http: '127.0.0.1:0',
+    device: 'cpu',
+    explicitControl: true,
+    auth: { inference: { tokens: ['old'] }, control: { tokens: ['master'] } },
+    limits: { clientBytes: 450 },
+  };
+  const folder = folderOf({ 'm.onnx': square({ features: 1 }), 'c.json': JSON.stringify(options) });
+  const args = [folder, '--config', join(folder, 'c.json'), '--max-body', '500'];
+  const server = await startIn({ env: { TENSORLANE_SERVER_TOKEN: 'own' } }, ...args);
+  const status = async (path: string, token: string, sent: unknown = {}) =>
+    (await ask(server.url + path, sent, { headers: { authorization: `Bearer ${token}` } })).status;
+  const load = '/v2/repository/models/m/load';
+  expect([await status(load, 'own'), await status(load, 'old'), await status(load, 'master')]).toEqual([403, 401, 200]);
+  const infer = '/v2/models/m/infer';
+  expect(await status(infer, 'own', ' '.repeat(400))).toBe(400);
+  expect(await status(infer, 'own', ' '.repeat(470))).toBe(429);
+  expect(await status(infer, 'own', ' '.repeat(550))).toBe(413);
+  server.signal('SIGTERM');
+  expect(await server.ended).toMatchObject({ code: 0 });
+});
+
 test('arguments that do not fit are refused', async () => {
   const outcomes = await Promise.all(
     [
@@ -161,9 +184,10 @@ test('arguments that do not fit are refused', async () => {
       ['/nowhere/at/all'],
       ['x', '--http', 'localhost'],
       ['x', '--tls-key', 'k'],
+      ['x', '--tls-ca', 'c'],
     ].map((args) => runNode([command, ...args])),
   );
-  expect(outcomes.map(({ code }) => code)).toEqual([2, 2, 2, 1, 1, 2]);
+  expect(outcomes.map(({ code }) => code)).toEqual([2, 2, 2, 1, 1, 2, 2]);
   expect(outcomes[2]!.stderr).toContain("--poll must be a number, got 'often'");
   expect(outcomes[3]!.stderr).toMatch(/ENOENT/);
   expect(outcomes[4]!.stderr).toContain("http must be HOST:PORT, a port, or unix:PATH, got 'localhost'");

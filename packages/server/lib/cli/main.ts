@@ -9,6 +9,7 @@ import type { AccessOptions } from '../security/access.js';
 import type { Server, ServerOptions } from '../server.js';
 import { describe } from './describe.js';
 import { exampleModels } from './examples.js';
+import { over } from './over.js';
 
 /** Tokens are no arguments: those can be seen by everyone on a machine. */
 const tokenVariables = { inference: 'TENSORLANE_SERVER_TOKEN', control: 'TENSORLANE_SERVER_CONTROL_TOKEN' } as const;
@@ -36,7 +37,7 @@ TensorFlow Serving's, by REST and gRPC.
   --batching_parameters_file FILE  TensorFlow Serving's batching parameters
   --help`;
 
-const options = {
+const flags = {
   config: { type: 'string' },
   http: { type: 'string' },
   grpc: { type: 'string' },
@@ -64,7 +65,7 @@ const configFiles = ['ts', 'mjs', 'js', 'json'].map((ending) => `tensorlane.conf
 class UsageError extends Error {}
 
 async function optionsOf(args: readonly string[]): Promise<ServerOptions | undefined> {
-  const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+  const { values, positionals } = parseArgs({ args: [...args], options: flags, allowPositionals: true });
   if (values.help === true) return undefined;
   const { model_config_file: modelFile, batching_parameters_file: batchingFile } = values;
   const isBare = positionals.length === 0 && modelFile === undefined;
@@ -90,8 +91,11 @@ async function optionsOf(args: readonly string[]): Promise<ServerOptions | undef
     models: serving?.models,
     load: batchingFile === undefined ? serving?.load : readBatchingFile(batchingFile),
   };
-  const said = Object.entries(given).filter(([, value]) => value !== undefined);
-  return { ...(config === undefined ? {} : await readConfigFile(config)), ...Object.fromEntries(said) };
+  const options = over(config === undefined ? {} : await readConfigFile(config), given);
+  if (given.tls !== undefined && options.tls?.cert === undefined) {
+    throw new UsageError('--tls-ca needs a certificate: --tls-cert and --tls-key');
+  }
+  return options;
 }
 
 function deviceOf(name: DeviceName | undefined, options: OpenOptions | undefined): ServerOptions['device'] {
@@ -101,8 +105,9 @@ function deviceOf(name: DeviceName | undefined, options: OpenOptions | undefined
 
 function tlsOf(cert: string | undefined, key: string | undefined, ca: string | undefined): ServerOptions['tls'] {
   if (cert !== undefined && key !== undefined) return { cert, key, ca };
-  if (cert === undefined && key === undefined && ca === undefined) return undefined;
-  throw new UsageError('--tls-cert and --tls-key go together');
+  if (cert !== undefined || key !== undefined) throw new UsageError('--tls-cert and --tls-key go together');
+  // Of the certificate that the configuration has.
+  return ca === undefined ? undefined : ({ ca } as ServerOptions['tls']);
 }
 
 function authOf(tokenFile: string | undefined, controlTokenFile: string | undefined): ServerOptions['auth'] {
