@@ -54,6 +54,31 @@ export function certificateNamesOf(socket: object | undefined): readonly string[
 
 /** The subject's common name, and the alternative names. */
 export function namesIn({ subject, subjectaltname }: Partial<PeerCertificate>): readonly string[] {
-  const alternatives = (subjectaltname ?? '').split(', ').map((one) => one.slice(one.indexOf(':') + 1));
-  return [subject?.CN, ...alternatives].flat().filter((name) => name !== undefined && name !== '') as string[];
+  const names: readonly (string | undefined)[] = [subject?.CN, alternativeNames(subjectaltname ?? '')].flat();
+  return names.filter((name): name is string => name !== undefined && name !== '');
+}
+
+/** `KIND:NAME`, in which either part may be quoted as JSON quotes, as Node has it: what is in quotes ends nothing. */
+const alternative = /^((?:[^",]|"(?:[^"\\]|\\.)*")+)(?:, |$)/;
+const quoted = /"(?:[^"\\]|\\.)*"/g;
+
+/** None, where any of them is not as Node writes them: nobody is let in by what is half understood. */
+function alternativeNames(text: string): readonly string[] {
+  const names: string[] = [];
+  for (let left = text; left !== ''; ) {
+    const [whole, one] = alternative.exec(left) ?? [];
+    const name = one === undefined ? undefined : unquoted(one.slice(one.indexOf(':') + 1));
+    if (name === undefined) return [];
+    names.push(name);
+    left = left.slice(whole!.length);
+  }
+  return names;
+}
+
+function unquoted(name: string): string | undefined {
+  try {
+    return name.replace(quoted, (part) => JSON.parse(part) as string);
+  } catch {
+    return undefined;
+  }
 }
