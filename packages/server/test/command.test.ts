@@ -27,8 +27,8 @@ function startIn(where: Pick<NodeOptions, 'cwd' | 'env'>, ...args: string[]): Pr
     const ended = runNode([command, ...args, '--grpc', '0'], {
       ...where,
       onOutput(printed, child) {
-        const url = /(http:\S+)\/v2$/m.exec(printed)?.[1];
-        const isWhole = /^(Try it:\n.+|There is no model yet.*)$/m.test(printed);
+        const url = /((?:https?|unix):\S+)\/v2$/m.exec(printed)?.[1];
+        const isWhole = /^(Try it.*:\n.+|There is no model yet.*)$/m.test(printed);
         if (url !== undefined && isWhole) resolve({ printed, url, ended, signal: (name) => child.kill(name) });
       },
     });
@@ -142,13 +142,15 @@ test('tokens come by a file or the environment, and control has its own', async 
     (await ask(server.url + path, {}, { headers: { authorization: `Bearer ${token}` } })).status;
   expect(await status('/v2/repository/index', 'one')).toBe(200);
   expect(await status('/v2/repository/index', 'two')).toBe(401);
+  const line = server.printed.trim().split('\n').at(-1)!;
+  expect(JSON.parse(execFileSync('bash', ['-c', line], { encoding: 'utf8' }))).toHaveProperty('outputs');
   server.signal('SIGTERM');
   const { stderr } = await server.ended;
   const lines = stderr
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
-  expect(lines.filter(({ msg }) => msg === 'request').map((line) => line.status)).toEqual([200, 401]);
+  expect(lines.filter(({ msg }) => msg === 'request').map((line) => line.status)).toEqual([200, 401, 200]);
   expect(stderr).not.toContain('one"');
 });
 

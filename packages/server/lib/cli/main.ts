@@ -138,7 +138,7 @@ async function main(args: readonly string[]): Promise<number> {
     const server = await serve(given);
     // Who reads what is printed may end it at once.
     const end = stopped(server);
-    console.log(describe(server));
+    console.log(describe(server, given));
     await end;
     return 0;
   } catch (error) {
