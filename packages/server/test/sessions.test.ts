@@ -92,6 +92,50 @@ describe.each(protocols)('%s', (protocol) => {
   });
 });
 
+test('a session stays when it was the server that heard nothing, however long', async () => {
+  const stallSeconds = 0.2;
+  const server = await started({ limits: { stallSeconds } });
+  const accepted: Socket[] = [];
+  const port = portOf(server, 'HTTP/2');
+  const onSocket = (message: unknown) => {
+    const { socket } = message as { socket: Socket };
+    if (socket.localPort === port) accepted.push(socket);
+  };
+  subscribe('net.server.socket', onSocket);
+  onTestFinished(() => void unsubscribe('net.server.socket', onSocket));
+  let stalls = 0;
+  const stall = () => {
+    const end = performance.now() + stallSeconds * 5000;
+    while (performance.now() < end);
+    stalls++;
+  };
+  // The loop stands still as soon as a client is asked whether it is there: before that is sent, or before its answer is read.
+  const { ping } = http2SessionPrototype();
+  http2SessionPrototype().ping = function (...args) {
+    const result = ping.apply(this, args);
+    if (stalls % 2 === 0) stall();
+    else setImmediate(stall);
+    return result;
+  };
+  onTestFinished(() => {
+    http2SessionPrototype().ping = ping;
+  });
+  const session = http2.connect(server.url);
+  onTestFinished(() => session.destroy());
+  await until(() => stalls >= 4 || session.closed);
+  expect([session.closed, session.destroyed]).toEqual([false, false]);
+  expect(accepted.map(({ destroyed }) => destroyed)).toEqual([false]);
+});
+
+/** Of both sides, which no type tells of. */
+function http2SessionPrototype(): { ping: (...args: unknown[]) => boolean } {
+  const session = http2.connect('http://127.0.0.1:1');
+  session.on('error', () => {}).destroy();
+  let prototype = Object.getPrototypeOf(session);
+  while (!Object.hasOwn(prototype, 'ping')) prototype = Object.getPrototypeOf(prototype);
+  return prototype;
+}
+
 test('who takes an answer slowly, or asks for nothing for a while, has not broken anything', async () => {
   const server = await started({ limits: { stallSeconds: 86_400 } });
   const port = portOf(server, 'HTTP/2');

@@ -2,7 +2,7 @@
 //
 // The rule: a connection that cannot be heard any more holds nothing, and none outlasts its server. Node stops reading a session whose client broke
 // the protocol: no event tells of it, nor of the client's leaving, and its memory and its file descriptor stay. And Node waits without an end
-// for the other side of a session that it has closed.
+// for the other side of a session that it has closed. Nobody is cut off for what we did not hear because we did not listen.
 
 import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
@@ -30,10 +30,13 @@ export interface SessionLimits {
 export function keepSessions(server: Http2Server | Http2SecureServer, limits: SessionLimits): Sessions {
   const watched = new Set<Watched>();
   let timer: NodeJS.Timeout | undefined;
+  const clock = new Clock(Math.min(lookMillis, limits.stallMillis / 2));
   const look = () => {
-    const now = performance.now();
+    const now = clock.tick();
     for (const one of watched) one.look(now, limits);
   };
+  // What has come meanwhile is read first.
+  const lookNext = () => setImmediate(look).unref();
   // A session does not give its socket away, and begins within the event of it.
   let last: Socket | undefined;
   const connected = (socket: Socket) => {
@@ -43,10 +46,10 @@ export function keepSessions(server: Http2Server | Http2SecureServer, limits: Se
   server.on('session', (session: ServerHttp2Session) => {
     const socket = last!;
     last = undefined;
-    const one = new Watched(session, socket);
+    const one = new Watched(session, socket, clock);
     watched.add(one);
     if (limits.idleMillis !== undefined) one.countStreams();
-    timer ??= setInterval(look, Math.min(lookMillis, limits.stallMillis)).unref();
+    timer ??= setInterval(lookNext, clock.period).unref();
     socket.once('close', () => {
       watched.delete(one);
       if (watched.size > 0) return;
@@ -68,11 +71,37 @@ export function keepSessions(server: Http2Server | Http2SecureServer, limits: Se
   };
 }
 
+/** The time in which this process listened: where its loop stood still, so does this. */
+class Clock {
+  readonly period: number;
+  #last = performance.now();
+  #now = 0;
+
+  /** It is looked at so often, in milliseconds. */
+  constructor(period: number) {
+    this.period = period;
+  }
+
+  /** As of when it was looked at last. */
+  get now(): number {
+    return this.#now;
+  }
+
+  /** Looks at it. */
+  tick(): number {
+    const now = performance.now();
+    this.#now += Math.min(now - this.#last, this.period);
+    this.#last = now;
+    return this.#now;
+  }
+}
+
 class Watched {
   readonly session: ServerHttp2Session;
   readonly socket: Socket;
+  readonly #clock: Clock;
   /** When something came last. */
-  #heardAt = performance.now();
+  #heardAt: number;
   #bytesRead = 0;
   /** What had come when it was known last that it is still read. */
   #knownBytes = -1;
@@ -82,11 +111,13 @@ class Watched {
   #asked: { readonly at: number; readonly bytesWritten: number } | undefined;
   #endedAt: number | undefined;
   #streams = 0;
-  #idleSince = performance.now();
+  #idleSince: number;
 
-  constructor(session: ServerHttp2Session, socket: Socket) {
+  constructor(session: ServerHttp2Session, socket: Socket, clock: Clock) {
     this.session = session;
     this.socket = socket;
+    this.#clock = clock;
+    this.#heardAt = this.#idleSince = clock.now;
   }
 
   /** For `idleMillis`: a timer of Node's own stays, and holds the session, when that has ended. */
@@ -95,7 +126,7 @@ class Watched {
       this.#streams++;
       stream.once('close', () => {
         this.#streams--;
-        this.#idleSince = performance.now();
+        this.#idleSince = this.#clock.now;
       });
     });
   }
