@@ -4,7 +4,7 @@ import type { Server, ServerWritableStream } from '@grpc/grpc-js';
 import { Refusal } from '../core/errors.js';
 import type { Engine } from '../engine/engine.js';
 import { inferenceService } from './inference.js';
-import { type Around, addService, type Sized } from './service.js';
+import { type Around, addService, failure, type Sized } from './service.js';
 import { modelService, predictionService } from './tensorflow.js';
 
 const [serving, notServing, serviceUnknown] = [1, 2, 3];
@@ -12,29 +12,40 @@ const services: readonly string[] = ['', inferenceService, predictionService, mo
 /** How often watchers learn of what has changed. */
 const watchMillis = 200;
 
+/** Watching is for everyone, as load balancers have no token: these are as many as a server has use for. */
+export const mostWatchers = 1000;
+
 /** Ends the streams of who watches. */
 export function addHealth(server: Server, engine: Engine, around: Around): () => void {
-  const watchers = new Set<() => void>();
+  const watchers = new Set<Watcher>();
+  let timer: NodeJS.Timeout | undefined;
+  const tellAll = () => {
+    // Once for all who watch the same.
+    const known = new Map<string, number>();
+    for (const watcher of watchers) {
+      const { service } = watcher;
+      const status = known.get(service) ?? statusOf(engine, service);
+      known.set(service, status);
+      watcher.tell(status);
+    }
+  };
   const Watch = (stream: ServerWritableStream<Sized, object>) => {
-    let last: number | undefined;
-    const tell = () => {
-      const status = statusOf(engine, stream.request.message.service);
-      if (status !== last) stream.write({ status });
-      last = status;
-    };
-    const timer = setInterval(tell, watchMillis).unref();
+    if (watchers.size >= mostWatchers) {
+      const many = new Refusal('RESOURCE_EXHAUSTED', `there are ${mostWatchers} who watch, which is as many as may`);
+      stream.emit('error', failure(many));
+      return;
+    }
+    const watcher = new Watcher(stream);
+    watchers.add(watcher);
     const stop = () => {
+      watchers.delete(watcher);
+      if (watchers.size > 0) return;
       clearInterval(timer);
-      watchers.delete(end);
+      timer = undefined;
     };
-    const end = () => {
-      tell();
-      stop();
-      stream.end();
-    };
-    watchers.add(end);
     stream.on('cancelled', stop).on('error', stop);
-    tell();
+    watcher.tell(statusOf(engine, watcher.service));
+    timer ??= setInterval(tellAll, watchMillis).unref();
   };
   const Check = ({ service }: { service: string }) => {
     const status = statusOf(engine, service);
@@ -44,8 +55,26 @@ export function addHealth(server: Server, engine: Engine, around: Around): () =>
   };
   addService(server, 'grpc.health.v1.Health', around, { Check }, { Watch });
   return () => {
-    for (const end of [...watchers]) end();
+    clearInterval(timer);
+    tellAll();
+    for (const { stream } of watchers) stream.end();
+    watchers.clear();
   };
+}
+
+class Watcher {
+  readonly service: string;
+  #last: number | undefined;
+
+  constructor(readonly stream: ServerWritableStream<Sized, object>) {
+    this.service = stream.request.message.service;
+  }
+
+  /** Of what is new. */
+  tell(status: number): void {
+    if (status !== this.#last) this.stream.write({ status });
+    this.#last = status;
+  }
 }
 
 function statusOf(engine: Engine, service: string): number {
