@@ -449,7 +449,7 @@ export class Engine implements AsyncDisposable {
             models,
             modules,
           });
-          this.#batches.add(batcher, statistics);
+          servable.afterDrain(this.#batches.add(batcher, statistics));
           return servable;
         },
         (change) => {

@@ -50,6 +50,7 @@ export class Servable {
   #users = 0;
   #isDraining = false;
   #onIdle: (() => void) | undefined;
+  #afterDrain: (() => void) | undefined;
   readonly #runnable: Runnable;
 
   constructor(
@@ -225,7 +226,16 @@ export class Servable {
       });
     }
     this.statistics.keep(this.stats());
-    await this.#runnable.dispose();
+    try {
+      await this.#runnable.dispose();
+    } finally {
+      this.#afterDrain?.();
+    }
+  }
+
+  /** To be told when it has been given back. */
+  afterDrain(told: () => void): void {
+    this.#afterDrain = told;
   }
 }
 

@@ -140,19 +140,31 @@ function add(duration: Duration, millis: number): void {
 
 /** Gives each batch to the statistics of the version whose model ran it. */
 export class BatchListener implements Disposable {
-  readonly #statistics = new Map<string, VersionStatistics>();
+  readonly #statistics = new Map<string, { readonly statistics: VersionStatistics; loads: number }>();
   readonly #onBatch = (event: unknown) => {
     const batch = event as BatchEvent;
-    this.#statistics.get(batch.batcher)?.batch(batch);
+    this.#statistics.get(batch.batcher)?.statistics.batch(batch);
   };
 
   constructor() {
     subscribe('tensorlane:batch', this.#onBatch);
   }
 
-  /** `batcher`: the name that the model was loaded with. */
-  add(batcher: string, statistics: VersionStatistics): void {
-    this.#statistics.set(batcher, statistics);
+  /** How many models it listens to. */
+  get size(): number {
+    return this.#statistics.size;
+  }
+
+  /** `batcher`: the name that the model was loaded with. To be called when it has ended: what is given back. A version that is loaded anew has the same name. */
+  add(batcher: string, statistics: VersionStatistics): () => void {
+    const known = this.#statistics.get(batcher);
+    const own = known?.statistics === statistics ? known : { statistics, loads: 0 };
+    own.loads++;
+    this.#statistics.set(batcher, own);
+    return () => {
+      own.loads--;
+      if (own.loads === 0 && this.#statistics.get(batcher) === own) this.#statistics.delete(batcher);
+    };
   }
 
   [Symbol.dispose](): void {
