@@ -158,6 +158,15 @@ test.each([
   expect(y).toEqual({ type, data, dims: [2] });
 });
 
+test('what has any rank has no dims for a client, as for the library', async () => {
+  const server = await startServer({ repository: folderOf({ 'm.onnx': square({ features: 2 }) }), linalg: true });
+  using client = await connect(server.url);
+  const { inputs, outputs } = await client.model('linalg.svdvals');
+  const own = server.engine.resolve({ name: 'linalg.svdvals' });
+  expect([inputs, outputs]).toEqual([own.inputs, own.outputs]);
+  expect(inputs[0]!.dims).toBeUndefined();
+});
+
 test("a client's failures are those of the library", async () => {
   const repository = folderOf({ 'm.onnx': twoOutputs({ features: 2 }), 'slow.onnx': lasting() });
   const server = await startServer({ repository, load: { concurrency: 1, batching: { maxBatchSize: 1 } } });

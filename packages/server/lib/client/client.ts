@@ -174,8 +174,11 @@ interface Metadata {
   readonly shape: readonly number[];
 }
 
+/** Of no dimensions is also what the server says of what may have any number of them: then nothing is known. */
 function infoOf({ name, datatype, shape }: Metadata): ValueInfo {
-  return { name, type: byV2Name.get(datatype)!.type, dims: shape, dimNames: shape.map(() => undefined) };
+  const { type } = byV2Name.get(datatype)!;
+  if (shape.length === 0) return { name, type, dims: undefined, dimNames: [] };
+  return { name, type, dims: shape, dimNames: shape.map(() => undefined) };
 }
 
 /** Errors: ERR_ARGUMENT, ERR_DTYPE. */
