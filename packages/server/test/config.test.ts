@@ -91,6 +91,8 @@ test('batching parameters become options', () => {
     json: '{"max_batch_size": 16, "batch_timeout_micros": "0"}',
     pads: 'pad_variable_length_inputs: true',
     wrong: 'max_batch_size: 4',
+    pool: 'max_batch_size { value: 4 } thread_pool_name { value: "batches" }',
+    'pool.json': '{"thread_pool_name": "batches"}',
   });
   expect(readBatchingFile(join(folder, 'all'))).toEqual({
     concurrency: 3,
@@ -108,6 +110,8 @@ test('batching parameters become options', () => {
   });
   expect(readBatchingFile(join(folder, 'pads')).batching).toMatchObject({ padVariableLength: true });
   expect(() => readBatchingFile(join(folder, 'wrong'))).toThrow(/BatchingParameters/);
+  expect(() => readBatchingFile(join(folder, 'pool'))).toThrow(/thread_pool_name/);
+  expect(() => readBatchingFile(join(folder, 'pool.json'))).toThrow(/thread_pool_name/);
   expect(() => readBatchingFile(join(folder, 'none'))).toThrow(/ENOENT/);
 });
 
