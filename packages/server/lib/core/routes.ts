@@ -106,6 +106,11 @@ export function placeOf(path: string): Place | undefined {
   return node === undefined ? undefined : { path: node.path, routes: node.routes, free };
 }
 
+/** The methods that a place takes, as the header Allow has them: what is got may be asked for its headers alone. */
+export function allowedAt({ routes: at }: Place): string {
+  return [...at.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])), 'OPTIONS'].join(', ');
+}
+
 /** A path without what differs from request to request: names of spans are few, whatever clients ask for. */
 export function templateOf(path: string): string {
   return placeOf(path)?.path ?? '/{path}';

@@ -1,5 +1,7 @@
 // A request and its answer, as protocols see them, whatever server, framework or socket they came through.
 
+import { allowedAt, type Place } from '../core/routes.js';
+
 export interface Exchange {
   readonly method: string;
   /** As it was sent: percent-encoded, without the query. */
@@ -72,6 +74,11 @@ export function lengthOf(body: readonly Uint8Array[]): number {
 
 export function emptyAnswer(status: number): Answer {
   return { status, headers: {}, body: '' };
+}
+
+export function wrongMethod(place: Place): Answer {
+  const methods = place.routes.map(({ method }) => method).join(', ');
+  return jsonAnswer(405, { error: `this path takes ${methods}` }, { allow: allowedAt(place) });
 }
 
 /** Retry-After is in whole seconds. */

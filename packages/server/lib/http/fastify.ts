@@ -70,6 +70,6 @@ export function mount(app: FastifyInstance, service: Service, prefix: string): v
   };
   const paths = ['/v2', '/v2/*', '/v1/*', '/V1/*', ...service.ownPaths];
   for (const url of paths) {
-    app.route({ method: ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'], url, handler });
+    app.route({ method: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'], url, handler });
   }
 }

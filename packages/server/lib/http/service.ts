@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Refusal, statuses, told } from '../core/errors.js';
-import { kindOfRequest, metricsPaths, openApiPath } from '../core/routes.js';
+import { allowedAt, kindOfRequest, metricsPaths, openApiPath, placeOf } from '../core/routes.js';
 import type { Engine } from '../engine/engine.js';
 import type { LogSettings } from '../log/settings.js';
 import { prometheus } from '../metrics/metrics.js';
@@ -16,7 +16,15 @@ import type { Tracing } from '../trace/settings.js';
 import { openInference } from '../v2/protocol.js';
 import { ByteBudget, type Lease } from './budget.js';
 import { ending } from './events.js';
-import { type Answer, type Exchange, jsonAnswer, type Protocol, retryAfter } from './exchange.js';
+import {
+  type Answer,
+  type Exchange,
+  emptyAnswer,
+  jsonAnswer,
+  type Protocol,
+  retryAfter,
+  wrongMethod,
+} from './exchange.js';
 import { FetchExchange } from './fetch.js';
 import type { Limits } from './limits.js';
 import { compressed, NodeExchange, watchAnswer } from './node.js';
@@ -80,11 +88,16 @@ export class Service {
   /** Never rejects. */
   async answer(exchange: Exchange): Promise<Answer> {
     return tracedRequest(this.#tracing, exchange, async (own) => {
+      const { method, path } = own;
+      const place = this.owns(path) ? placeOf(path) : undefined;
+      if (method === 'OPTIONS' && place !== undefined)
+        return { ...emptyAnswer(200), headers: { allow: allowedAt(place) } };
       for (const protocol of this.#protocols) {
         const answer = protocol(own);
         if (answer !== undefined) return answer;
       }
-      return jsonAnswer(404, { error: 'there is nothing at this path' });
+      if (place === undefined) return jsonAnswer(404, { error: 'there is nothing at this path' });
+      return wrongMethod(place);
     });
   }
 

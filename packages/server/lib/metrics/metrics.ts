@@ -42,7 +42,8 @@ const counters: Readonly<Record<string, readonly [help: string, value: Value]>> 
 /** Answers at /metrics, and where TensorFlow Serving has them. */
 export function prometheus(engine: Engine): Protocol {
   const metrics = new EngineMetrics(engine);
-  return ({ path, method }) => (method === 'GET' && metricsPaths.includes(path) ? metrics.answer() : undefined);
+  return ({ path, method }) =>
+    (method === 'GET' || method === 'HEAD') && metricsPaths.includes(path) ? metrics.answer() : undefined;
 }
 
 class EngineMetrics {

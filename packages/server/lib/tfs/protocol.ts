@@ -42,11 +42,12 @@ async function answer(engine: Engine, exchange: Exchange): Promise<Answer> {
 }
 
 async function route(engine: Engine, exchange: Exchange): Promise<Answer> {
-  const { method, path } = exchange;
+  const { path } = exchange;
+  const method = exchange.method === 'HEAD' ? 'GET' : exchange.method;
   const place = placeOf(path);
   const isThere = place?.routes.some((one) => one.method === method) === true;
   if (place === undefined || !isThere || !/^\d{1,19}$/.test(place.free.version ?? '0')) {
-    throw invalid(`Malformed request: ${method} ${path.slice(0, 200)}`);
+    throw invalid(`Malformed request: ${exchange.method} ${path.slice(0, 200)}`);
   }
   const model = referenceOf(place);
   if (method === 'GET') {

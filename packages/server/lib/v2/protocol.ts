@@ -5,7 +5,7 @@
 import { Refusal } from '../core/errors.js';
 import { placeOf } from '../core/routes.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
-import { type Answer, type Exchange, emptyAnswer, jsonAnswer, type Protocol } from '../http/exchange.js';
+import { type Answer, type Exchange, emptyAnswer, jsonAnswer, type Protocol, wrongMethod } from '../http/exchange.js';
 import type { LogSettings } from '../log/settings.js';
 import { modelConfig } from '../triton/answer.js';
 import { failureAnswer } from './failure.js';
@@ -95,8 +95,7 @@ async function answer(
     if (handler !== undefined) {
       return await handler(engine, exchange, reference, region === undefined ? undefined : decoded(region));
     }
-    const allow = place.routes.map((one) => one.method).join(', ');
-    return jsonAnswer(405, { error: `this path takes ${allow}` }, { allow });
+    return wrongMethod(place);
   } catch (error) {
     return failureAnswer(error);
   }
