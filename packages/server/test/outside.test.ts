@@ -44,6 +44,10 @@ test('from beside the model, and not from outside of the repository, by a path o
   for (const name of ['up', 'linked', 'below', 'flat', 'free']) {
     expect([name, engine.status(name)]).toMatchObject([name, [{ versions: [{ state: 'END' }] }]]);
   }
+  // ONNX Runtime would not read it either; but what a link leads to is not even handed to it.
+  for (const name of ['linked', 'below']) {
+    expect(String(engine.status(name)[0]!.versions[0]!.error)).toMatch(/leads out of/);
+  }
   // Nor by files that a call brings.
   const load = (bytes: Uint8Array) =>
     ask(`${server.url}/v2/repository/models/given/load`, {
