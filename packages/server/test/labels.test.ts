@@ -41,7 +41,7 @@ test('pointed at a version that is not loaded it stays, and moves when that is',
   expect(stable()).toBe(1);
   const row = { instances: [[3]] };
   expect(await ask(`${server.url}/v1/models/m/labels/stable:predict`, row)).toMatchObject({ status: 200 });
-  expect((await ask(`${server.url}/v1/models/m/labels/canary:predict`, row)).status).toBe(404);
+  expect((await ask(`${server.url}/v1/models/m/labels/canary:predict`, row)).status).toBe(400);
   put(folder, { 'm/3/model.onnx': square({ features: 1 }) });
   await server.engine.refresh();
   expect(stable()).toBe(3);
