@@ -285,15 +285,21 @@ function tensorOfContents(what: string, type: ElementType, dims: readonly number
   return tensorOfValues(what, type, dims, values);
 }
 
-/** Of as many values as dims have. Errors: INVALID_ARGUMENT, for a value that the type has not. */
+/** Of `length` elements, the last value being those that there are no values of. Errors: INVALID_ARGUMENT, for a value that the type has not. */
 export function tensorOfValues(
   what: string,
   type: ElementType,
   dims: readonly number[],
   values: readonly Message[],
+  length = values.length,
 ): Tensor {
-  if (type.type === 'string') return { type: 'string', data: values.map((one) => text(what, one)), dims };
-  const array = new type.array!(new ArrayBuffer(values.length * type.bytes), 0, values.length);
+  if (type.type === 'string') {
+    const data = values.map((one) => text(what, one));
+    const last = data.at(-1)!;
+    for (let i = values.length; i < length; i++) data.push(last);
+    return { type: 'string', data, dims };
+  }
+  const array = new type.array!(new ArrayBuffer(length * type.bytes), 0, length);
   if (array instanceof BigInt64Array || array instanceof BigUint64Array) {
     for (let i = 0; i < values.length; i++) array[i] = toBits(values[i]);
   } else {
@@ -302,6 +308,7 @@ export function tensorOfValues(
     const wrong = type.bytes < 4 && type.type !== 'bool' ? values.findIndex((one, i) => array[i] !== one) : -1;
     if (wrong >= 0) throw invalid(`${what}: element ${wrong} is no ${type.type}: ${values[wrong]}`);
   }
+  if (length > values.length) array.fill(array[values.length - 1] as never, values.length);
   return { type: type.type, data: array, dims } as Tensor;
 }
 

@@ -5,6 +5,7 @@ import type { Feeds, RunOptions, Tensor, ValueInfo } from 'tensorlane';
 import { reloadedModels } from '../config/tensorflow.js';
 import { byType, elementTypes } from '../core/dtypes.js';
 import { invalid, statuses, told } from '../core/errors.js';
+import { Filled } from '../core/filled.js';
 import { messageType } from '../core/protos.js';
 import type { Engine } from '../engine/engine.js';
 import { elementsOf } from '../json/tensor.js';
@@ -12,6 +13,7 @@ import { tensorflowCounts } from '../tfs/counts.js';
 import { versionsOf } from '../tfs/models.js';
 import { defaultSignature, requireSignature, resolve } from '../tfs/reference.js';
 import { tensorOfBytes } from '../v2/binary.js';
+import { requireInputs } from '../v2/inputs.js';
 import { servedTensor } from '../v2/reply.js';
 import { inferExamples, multiInference } from './examples.js';
 import { tensorOfValues } from './inference.js';
@@ -70,9 +72,13 @@ async function predict(engine: Engine, request: Message, call: Call): Promise<ob
   requireSignature(spec.signature_name);
   return resolve(engine, reference).use(async (servable) => {
     const feeds = Object.create(null) as Record<string, Tensor>;
-    for (const [name, tensor] of Object.entries(request.inputs as Record<string, Message>)) {
-      feeds[name] = tensorOf(`input '${name.slice(0, 100)}'`, tensor);
-    }
+    const inputs = Object.entries(request.inputs as Record<string, Message>);
+    requireInputs(
+      servable,
+      inputs.map(([name]) => name),
+    );
+    const filled = new Filled();
+    for (const [name, tensor] of inputs) feeds[name] = tensorOf(`input '${name.slice(0, 100)}'`, tensor, filled);
     const left = call.deadlineMicros();
     const options: RunOptions = {
       signal: call.signal,
@@ -87,7 +93,7 @@ async function predict(engine: Engine, request: Message, call: Call): Promise<ob
 }
 
 /** Errors: INVALID_ARGUMENT. */
-function tensorOf(what: string, tensor: Message): Tensor {
+function tensorOf(what: string, tensor: Message, filled: Filled): Tensor {
   const type = byNumber.get(tensor.dtype);
   if (type === undefined) throw invalid(`${what}: TensorFlow's type ${tensor.dtype} is not served`);
   const shape = tensor.tensor_shape;
@@ -104,15 +110,10 @@ function tensorOf(what: string, tensor: Message): Tensor {
     throw invalid(`${what}: its shape has ${length} elements, but ${values.length} were given`);
   // The last value fills what is left. What is empty is no way to ask for more memory than the bytes that came.
   if (values.length === 0 && length > 0) throw invalid(`${what}: ${fields[type.tf]} is empty, as is tensor_content`);
-  if (values.length < length && length > mostFilled)
-    throw invalid(`${what}: more than ${mostFilled} elements must be sent`);
-  const full = values.length === length ? values : Array.from({ length }, (_, at) => values[at] ?? values.at(-1));
+  filled.add(what, length - values.length);
   // Halves are bits already.
-  return tensorOfValues(what, type, dims, full);
+  return tensorOfValues(what, type, dims, values, length);
 }
-
-/** Elements that one value may fill. */
-const mostFilled = 1_000_000;
 
 function protoOf(tensor: Tensor) {
   const { type, data, dims } = tensor;

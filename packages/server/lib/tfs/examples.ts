@@ -5,6 +5,7 @@
 import type { Feeds, ValueInfo } from 'tensorlane';
 import { byType } from '../core/dtypes.js';
 import { invalid, Refusal } from '../core/errors.js';
+import { Filled } from '../core/filled.js';
 import { bytesOfBase64 } from '../json/base64.js';
 import { isObject, type JsonObject, type JsonValue, Numbers } from '../json/parse.js';
 import { tensorOf } from '../json/tensor.js';
@@ -55,6 +56,7 @@ function valueOfFeature(what: string, value: JsonValue): JsonValue {
 export async function exampleFeeds(inputs: readonly ValueInfo[], examples: readonly Example[]): Promise<Feeds> {
   if (examples.length === 0) throw invalid('Input is empty.');
   const feeds: Record<string, Feeds[string]> = {};
+  const filled = new Filled();
   for (const { name, type, dims } of inputs) {
     const what = `Feature '${name}'`;
     const element = byType.get(type);
@@ -71,6 +73,9 @@ export async function exampleFeeds(inputs: readonly ValueInfo[], examples: reado
       if (lengthOf(values) === length) continue;
       throw invalid(`${what}: example ${at} has ${lengthOf(values)} values, expected ${length}`);
     }
+    // What several examples share came once.
+    const sent = [...new Set(rows)].reduce((sum, values) => sum + values.length, 0);
+    filled.add(what, rows.length * length - sent);
     feeds[name] = await tensorOf(what, element, [rows.length, ...row], rows.flat());
   }
   return feeds;

@@ -1,0 +1,25 @@
+// What is looked at of a request's tensors before any of them is made.
+//
+// The rule: there are no more of them than any model has, and none that its model lacks.
+
+import { TensorlaneError } from 'tensorlane';
+import { invalid } from '../core/errors.js';
+import type { Servable } from '../engine/servable.js';
+
+/** More inputs or outputs than any model has. */
+const mostTensors = 1000;
+
+/** Errors: INVALID_ARGUMENT. */
+export function requireFew(what: string, count: number): void {
+  if (count > mostTensors) throw invalid(`'${what}' has ${count} tensors; ${mostTensors} are the most`);
+}
+
+/** Errors: ERR_ARGUMENT, as a run's are. */
+export function requireInputs({ inputs }: Pick<Servable, 'inputs'>, names: Iterable<string>): void {
+  const known = new Set(inputs.map(({ name }) => name));
+  for (const name of names) {
+    if (known.has(name)) continue;
+    const all = [...known].map((one) => `'${one}'`).join(', ');
+    throw new TensorlaneError('ERR_ARGUMENT', `run: the model has no input '${name.slice(0, 100)}'; it takes ${all}`);
+  }
+}
