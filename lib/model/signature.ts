@@ -263,31 +263,36 @@ function missing(spec: InputLayout, given: object, inputs: readonly InputLayout[
       `run: expected an object with ${known}, got a Map; Object.fromEntries(map) makes one`,
     );
   }
-  const names =
-    Object.keys(given)
-      .map((name) => `'${name}'`)
-      .join(', ') || 'nothing';
+  const names = listed(Object.keys(given)) || 'nothing';
   return new TensorlaneError(
     'ERR_ARGUMENT',
     `run: input '${spec.name}' is missing; the model takes ${known}, given was ${names}`,
   );
 }
 
+/** Whoever calls may have been given them by somebody else, who may give any number of them, of any length. */
+function listed(names: readonly string[]): string {
+  const some = names.slice(0, mostListed).map((name) => `'${name.length > 100 ? `${name.slice(0, 100)}...` : name}'`);
+  return names.length > mostListed ? `${some.join(', ')} and ${names.length - mostListed} more` : some.join(', ');
+}
+
+const mostListed = 10;
+
 function unknownName(given: object, inputs: readonly { readonly name: string }[]): TensorlaneError {
   const known = new Set(inputs.map(({ name }) => name));
   const stray = Object.keys(given).filter((name) => !known.has(name));
   if (stray.length === 0) {
     const inherited: string[] = [];
-    for (const name in given) if (!Object.hasOwn(given, name)) inherited.push(`'${name}'`);
+    for (const name in given) if (!Object.hasOwn(given, name)) inherited.push(name);
     return new TensorlaneError(
       'ERR_ARGUMENT',
-      `run: inputs are an object's own properties, got inherited ones: ${inherited.join(', ')}` +
+      `run: inputs are an object's own properties, got inherited ones: ${listed(inherited)}` +
         (known.has('__proto__') ? "; { ['__proto__']: tensor } has one of that name" : ''),
     );
   }
   return new TensorlaneError(
     'ERR_ARGUMENT',
-    `run: the model has no input '${stray.join("', '")}'; it takes ${[...known].map((name) => `'${name}'`).join(', ')}`,
+    `run: the model has no input ${listed(stray)}; it takes ${[...known].map((name) => `'${name}'`).join(', ')}`,
   );
 }
 

@@ -78,3 +78,46 @@ describe('one value fills a tensor', () => {
     expect(await ask(`${server.url}/v1/models/m:classify`, body)).toMatchObject({ status: 400 });
   });
 });
+
+describe('what is wrong is told, whatever the length of what was sent', () => {
+  const infer = 'inference.GRPCInferenceService/ModelInfer';
+  const contents = { fp32_contents: [1, 2, 3, 4] };
+  const input = (name: string, shape = [1, 4]) => ({ name, datatype: 'FP32', shape, contents });
+  const refused = async (path: string, request: object): Promise<string> => {
+    const { client } = await started({ 'm.onnx': square({ features: 4 }) });
+    const error = await call(client, path, request).then(
+      () => undefined,
+      (reason: { code: number; details: string }) => reason,
+    );
+    expect(error?.code).toBe(3);
+    return error!.details;
+  };
+
+  test('of many inputs, and of many outputs', async () => {
+    const many = Array.from({ length: 20_000 }, (_, i) => ({ name: `tensor${i}` }));
+    const inputs = many.map(({ name }) => input(name));
+    expect(await refused(infer, { model_name: 'm', inputs })).toContain("'inputs' has 20000 tensors");
+    expect(await refused(infer, { model_name: 'm', inputs: [input('x')], outputs: many })).toContain("'outputs' has");
+    const protos = Object.fromEntries(many.map(({ name }) => [name, filled(4)]));
+    expect(await refused(predict, { model_spec: { name: 'm' }, inputs: protos })).toContain("'inputs' has");
+    const filter = many.map(({ name }) => name);
+    const request = { model_spec: { name: 'm' }, inputs: { x: filled(4) }, output_filter: filter };
+    expect(await refused(predict, request)).toContain("'output_filter' has");
+    // As many as there may be, which the model has not.
+    const names = await refused(infer, { model_name: 'm', inputs: inputs.slice(0, 1000) });
+    expect(names).toMatch(/given was 'tensor0', .*'tensor9' and 990 more$/);
+  });
+
+  test('of many dimensions, and of long names, wherever they are cut', async () => {
+    const shape = new Array(20_000).fill(1);
+    expect(await refused(infer, { model_name: 'm', inputs: [input('x', shape)] })).toMatch(/dims \[1, 1, .*\.\.\.$/);
+    for (const letters of ['a'.repeat(99), 'é'.repeat(20_000), '\u{1F600}'.repeat(20_000)]) {
+      for (const name of [`${letters}\u{1F600}`, `b${letters}\u{1F600}`]) {
+        const twice = [input(name), input(name)];
+        expect(await refused(infer, { model_name: 'm', inputs: twice })).toContain(name.slice(0, 90));
+      }
+    }
+    const { client } = await started({ 'm.onnx': square({ features: 4 }) });
+    await expect(call(client, infer, { model_name: '\u{1F600}'.repeat(20_000) })).rejects.toMatchObject({ code: 5 });
+  });
+});

@@ -13,6 +13,7 @@ import { modelConfigMessage } from '../triton/answer.js';
 import { bytesOf, tensorOfBytes, text } from '../v2/binary.js';
 import { classesIn } from '../v2/classification.js';
 import type { RequestedOutput } from '../v2/infer.js';
+import { requireFew } from '../v2/inputs.js';
 import { modelMetadata, serverMetadata } from '../v2/metadata.js';
 import { flagAt, runOptions, versionOf, wholeAt } from '../v2/parameters.js';
 import { outputTensor, placeParameters } from '../v2/reply.js';
@@ -165,6 +166,8 @@ async function* inferAll(engine: Engine, request: Message, call: Call): AsyncGen
 const finality = (isFinal: boolean) => ({ parameters: { triton_final_response: { bool_param: isFinal } } });
 
 async function readRequest(engine: Engine, servable: Servable, request: Message, call: Call) {
+  requireFew('outputs', request.outputs.length);
+  requireFew('inputs', request.inputs.length);
   const parameters = parametersOf(request.parameters);
   const outputs = (request.outputs as Message[]).map(({ name, parameters: own }) => {
     const called = `output '${name.slice(0, 100)}'`;

@@ -144,5 +144,18 @@ export function failure(error: unknown): Partial<ServiceError> {
   const metadata = new Metadata();
   if (retryAfterMicros !== undefined)
     metadata.set('grpc-retry-pushback-ms', String(Math.ceil(retryAfterMicros / 1000)));
-  return { code: statuses[status].grpc, details: message, metadata };
+  return { code: statuses[status].grpc, details: sendable(message), metadata };
+}
+
+/**
+ * More than this, percent-encoded, is more than clients take of trailers; what they get in place of it tells them nothing. Half of a character
+ * that is two in UTF-16, as where a name was cut, cannot be encoded.
+ */
+const mostDetails = 2000;
+
+function sendable(message: string): string {
+  const bytes = Buffer.from(message);
+  if (bytes.length <= mostDetails) return bytes.toString();
+  // A character that is cut has at most three bytes there.
+  return `${bytes.toString('utf8', 0, mostDetails).replace(/\uFFFD{1,3}$/, '')}...`;
 }

@@ -13,7 +13,7 @@ import { tensorflowCounts } from '../tfs/counts.js';
 import { versionsOf } from '../tfs/models.js';
 import { defaultSignature, requireSignature, resolve } from '../tfs/reference.js';
 import { tensorOfBytes } from '../v2/binary.js';
-import { requireInputs } from '../v2/inputs.js';
+import { requireFew, requireInputs } from '../v2/inputs.js';
 import { servedTensor } from '../v2/reply.js';
 import { inferExamples, multiInference } from './examples.js';
 import { tensorOfValues } from './inference.js';
@@ -73,6 +73,8 @@ async function predict(engine: Engine, request: Message, call: Call): Promise<ob
   return resolve(engine, reference).use(async (servable) => {
     const feeds = Object.create(null) as Record<string, Tensor>;
     const inputs = Object.entries(request.inputs as Record<string, Message>);
+    requireFew('inputs', inputs.length);
+    requireFew('output_filter', filter.length);
     requireInputs(
       servable,
       inputs.map(([name]) => name),

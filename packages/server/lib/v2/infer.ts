@@ -16,6 +16,7 @@ import { readJson } from '../json/read.js';
 import { elementsOf, tensorOf } from '../json/tensor.js';
 import { BinaryReader } from './binary.js';
 import { classesIn } from './classification.js';
+import { requireFew } from './inputs.js';
 import { flagAt, objectAt, runOptions, wholeAt } from './parameters.js';
 import { answerInParts, wantsParts } from './parts.js';
 import { rawFeeds } from './raw.js';
@@ -24,8 +25,6 @@ import { type Place, placeIn, readShared, type SharedInput } from './shared-memo
 
 const headerLength = 'inference-header-content-length';
 const namesOfElements: ReadonlySet<string> = new Set(['data']);
-/** More inputs or outputs than any model has. */
-const mostTensors = 1000;
 
 export interface RequestedOutput {
   readonly name: string;
@@ -190,6 +189,6 @@ function readOutput(output: JsonValue, at: number) {
 function listAt(from: JsonObject, name: string): readonly JsonValue[] {
   const value = from[name];
   if (!Array.isArray(value)) throw invalid(`'${name}' must be an array`);
-  if (value.length > mostTensors) throw invalid(`'${name}' has ${value.length} tensors; ${mostTensors} are the most`);
+  requireFew(name, value.length);
   return value;
 }
