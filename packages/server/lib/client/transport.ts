@@ -25,7 +25,7 @@ export interface Received {
 
 const headLength = 'inference-header-content-length';
 const noLimits = { bodyBytes: Number.MAX_SAFE_INTEGER };
-const noLease = { take() {}, release() {} };
+const noLease = { take() {}, give() {}, release() {} };
 
 export class Transport {
   readonly url: string;

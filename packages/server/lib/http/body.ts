@@ -1,23 +1,26 @@
 // Reads the body of a request, within its limits.
 //
 // The rule: no more is held than was admitted. A body that says its length is refused before any of it is read; one that does not, as soon as
-// it is too long; one that is compressed, when what comes out of it is.
+// it is too long; one that is compressed, when what comes out of it is, or there is no room for more of it. What has been unpacked is not held.
 
 import type { IncomingMessage } from 'node:http';
-import { promisify } from 'node:util';
-import { brotliDecompress, gunzip, inflate } from 'node:zlib';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { invalid, Refusal } from '../core/errors.js';
 import type { Lease } from './budget.js';
 import type { Limits as AllLimits } from './limits.js';
 
 type Limits = Pick<AllLimits, 'bodyBytes'>;
 
-const decompressors = {
-  gzip: promisify(gunzip),
-  'x-gzip': promisify(gunzip),
-  deflate: promisify(inflate),
-  br: promisify(brotliDecompress),
+const unpackers = {
+  gzip: createGunzip,
+  'x-gzip': createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
 } as const;
+/** Of what comes out of them at once. */
+const chunkSize = 64 * 1024;
+/** So much of what goes in is not counted as held, while it is unpacked. */
+const pieceBytes = 16 * 1024;
 
 export interface BodySource {
   readonly length: number | undefined;
@@ -32,18 +35,18 @@ export async function readBody(source: BodySource, limits: Limits, lease: Lease,
   const { length } = source;
   const encoding = source.encoding?.trim().toLowerCase() || 'identity';
   const isPlain = encoding === 'identity';
-  if (!isPlain && !Object.hasOwn(decompressors, encoding)) {
-    const known = Object.keys(decompressors).join(', ');
+  if (!isPlain && !Object.hasOwn(unpackers, encoding)) {
+    const known = Object.keys(unpackers).join(', ');
     throw new Refusal('INVALID_ARGUMENT', `the body has an unknown Content-Encoding; known are ${known}`, {
       http: 415,
     });
   }
   if (length !== undefined && length > limits.bodyBytes) throw tooLarge(limits);
   if (length !== undefined) lease.take(length);
-  const body = length === undefined ? new Parts(limits, lease) : new Filled(length, isPlain ? head : 0);
+  if (!isPlain) return unpacked(source, encoding as keyof typeof unpackers, limits, lease, head);
+  const body = length === undefined ? new Parts(limits, lease) : new Filled(length, head);
   await source.read((part) => body.add(part));
-  const bytes = body.end(isPlain ? head : 0);
-  return isPlain ? bytes : decompress(bytes, encoding as keyof typeof decompressors, limits, lease, head);
+  return body.end(head);
 }
 
 /** Of a length that is known. */
@@ -56,13 +59,14 @@ class Filled {
   }
 
   add(part: Uint8Array): void {
-    // Node ends a body at its length.
+    // Node ends a body at its length, others do not.
+    if (this.#at + part.length > this.#bytes.length) throw longer();
     this.#bytes.set(part, this.#at);
     this.#at += part.length;
   }
 
   end(): Uint8Array {
-    if (this.#at < this.#bytes.length) throw invalid('the body ended before its Content-Length');
+    if (this.#at < this.#bytes.length) throw shorter();
     return this.#bytes;
   }
 }
@@ -103,26 +107,61 @@ function allocate(length: number, head: number): Uint8Array {
   return new Uint8Array(new ArrayBuffer(length + shift), shift, length);
 }
 
-async function decompress(
-  bytes: Uint8Array,
-  encoding: keyof typeof decompressors,
+/** As it comes. The lease has what it says its length is. */
+async function unpacked(
+  source: BodySource,
+  encoding: keyof typeof unpackers,
   limits: Limits,
   lease: Lease,
   head: number,
 ): Promise<Uint8Array> {
-  let plain: Uint8Array;
+  const { length } = source;
+  const plain = new Parts(limits, lease);
+  const unpacker = unpackers[encoding]({ chunkSize });
+  const ended = new Promise<void>((resolve, reject) => {
+    const failed = (error: unknown) => reject(error instanceof Refusal ? error : invalid(`the body is no ${encoding}`));
+    unpacker.on('end', resolve).on('error', failed);
+  });
+  unpacker.on('data', (part: Uint8Array) => {
+    try {
+      plain.add(part);
+    } catch (error) {
+      unpacker.destroy(error as Error);
+    }
+  });
+  let came = 0;
+  let fed = Promise.resolve();
+  const feed = async (piece: Uint8Array) => {
+    if (unpacker.destroyed) return;
+    lease.give(piece.length);
+    await new Promise((resolve) => unpacker.write(piece, resolve));
+  };
+  const read = async () => {
+    await source.read((part) => {
+      came += part.length;
+      if (came > (length ?? limits.bodyBytes)) throw length === undefined ? tooLarge(limits) : longer();
+      if (length === undefined) lease.take(part.length);
+      for (let at = 0; at < part.length; at += pieceBytes) {
+        const piece = part.subarray(at, at + pieceBytes);
+        fed = fed.then(() => feed(piece));
+      }
+    });
+    if (came < (length ?? 0)) throw shorter();
+    await fed;
+    unpacker.end();
+    await ended;
+  };
   try {
-    plain = await decompressors[encoding](bytes, { maxOutputLength: limits.bodyBytes });
-  } catch (error) {
-    if ((error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limits);
-    throw invalid(`the body is no ${encoding}`);
+    // What has failed is not waited for to come. An end may come before that of the body, where something follows it.
+    await Promise.race([read(), ended.then(() => new Promise<never>(() => {}))]);
+  } finally {
+    unpacker.destroy();
   }
-  lease.take(plain.length);
-  if ((plain.byteOffset + head) % 8 === 0) return plain;
-  const aligned = allocate(plain.length, head);
-  aligned.set(plain);
-  return aligned;
+  return plain.end(head);
 }
+
+const shorter = () => invalid('the body ended before its Content-Length');
+const longer = () => invalid('the body is longer than its Content-Length');
 
 function tooLarge({ bodyBytes }: Limits): Refusal {
   return new Refusal('RESOURCE_EXHAUSTED', `the body is larger than ${bodyBytes} bytes`, { http: 413 });

@@ -10,6 +10,8 @@ import type { Limits } from './limits.js';
 export interface Lease {
   /** Errors: UNAVAILABLE, where there is no room; RESOURCE_EXHAUSTED (429), where the client has too much of it. */
   take(bytes: number): void;
+  /** Of what it took, what is not held any more. */
+  give(bytes: number): void;
   /** All that it took. May be called again. */
   release(): void;
 }
@@ -65,6 +67,12 @@ export class ByteBudget {
         this.#used += bytes;
         if (share !== undefined) share.bytes += bytes;
         held += bytes;
+      },
+      give: (bytes) => {
+        if (isReleased) return;
+        this.#used -= bytes;
+        if (share !== undefined) share.bytes -= bytes;
+        held -= bytes;
       },
       release: () => {
         if (isReleased) return;
