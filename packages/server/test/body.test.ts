@@ -2,9 +2,12 @@
 
 import { brotliCompressSync, deflateSync, Gunzip, gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { square } from '../../../test/support/onnx-builder.js';
 import { type BodySource, readBody } from '../lib/http/body.js';
 import { ByteBudget } from '../lib/http/budget.js';
 import { checkLimits } from '../lib/http/limits.js';
+import { createFetchHandler } from '../lib/index.js';
+import { folderOf, startEngine } from './support.js';
 
 const packers = { gzip: gzipSync, 'x-gzip': gzipSync, deflate: deflateSync, br: brotliCompressSync };
 
@@ -98,4 +101,38 @@ test('who waits for the rest of one that has failed waits no longer', async () =
     },
   };
   await expect(readBody(endless, limits, new ByteBudget(limits).lease())).rejects.toMatchObject({ http: 413 });
+});
+
+describe('a Content-Length that nobody has checked', () => {
+  const body = JSON.stringify({ inputs: [{ name: 'x', shape: [1, 2], datatype: 'FP32', data: [3, 4] }] });
+
+  test("that is no number, or not the body's, is 400, and takes nothing of the budget", async () => {
+    const engine = await startEngine({ repository: folderOf({ 'm.onnx': square({ features: 2 }) }) });
+    // Room for one body at a time, so that what is not given back shows.
+    const limits = { bodyBytes: body.length, pendingBytes: body.length };
+    const handle = createFetchHandler(engine, { limits });
+    const send = (length: string, sent = body) =>
+      handle(
+        new Request('http://x/v2/models/m/infer', {
+          method: 'POST',
+          body: sent,
+          headers: { 'content-length': length },
+        }),
+      );
+    for (const length of ['x', '', '-1', '1.5', '0x10', '1e2', 'NaN', `${body.length}, ${body.length}`]) {
+      expect([(await send(length)).status, length]).toEqual([400, length]);
+    }
+    for (const length of [0, 1, body.length - 1]) expect((await send(`${length}`)).status).toBe(400);
+    expect((await send(`${body.length}`, body.slice(1))).status).toBe(400);
+    const good = await send(`${body.length}`);
+    expect([good.status, await good.json()]).toMatchObject([200, { outputs: [{ data: [9, 16] }] }]);
+    expect((await send(`${body.length + 1}`)).status).toBe(413);
+  });
+
+  test('the budget takes what is a number of bytes, and nothing else', () => {
+    const budget = new ByteBudget(checkLimits({ bodyBytes: 10, pendingBytes: 10 }));
+    for (const bytes of [Number.NaN, -1]) expect(() => budget.lease().take(bytes)).toThrow(RangeError);
+    budget.lease().take(10);
+    expect(() => budget.lease().take(1)).toThrow(/as many bytes/);
+  });
 });

@@ -160,6 +160,13 @@ async function unpacked(
   return plain.end(head);
 }
 
+/** Of the header Content-Length. What is none is no length, whoever let it through. Errors: INVALID_ARGUMENT. */
+export function lengthIn(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(header)) throw invalid('Content-Length must be a number of bytes');
+  return Number(header);
+}
+
 const shorter = () => invalid('the body ended before its Content-Length');
 const longer = () => invalid('the body is longer than its Content-Length');
 
@@ -171,7 +178,7 @@ function tooLarge({ bodyBytes }: Limits): Refusal {
 export function bodyOf(message: IncomingMessage): BodySource {
   const { 'content-length': length, 'content-encoding': encoding } = message.headers;
   return {
-    length: length === undefined ? undefined : Number(length),
+    length: lengthIn(length),
     encoding,
     read: (onPart) =>
       new Promise((resolve, reject) => {

@@ -61,6 +61,8 @@ export class ByteBudget {
     let isReleased = false;
     return {
       take: (bytes) => {
+        // NaN is neither more nor less than anything, and would stay in the sum.
+        if (!(bytes >= 0)) throw new RangeError(`a budget has no ${bytes} bytes`);
         const free = this.#limits.pendingBytes - this.#used;
         if (isOneTooMany || (share !== undefined && share.bytes + bytes > clientBytes)) throw tooMuch();
         if (bytes > free) throw this.#full(bytes - free);

@@ -1,6 +1,6 @@
 // The web's requests as exchanges.
 
-import { type BodySource, readBody } from './body.js';
+import { type BodySource, lengthIn, readBody } from './body.js';
 import type { Lease } from './budget.js';
 import type { Exchange } from './exchange.js';
 import type { Limits } from './limits.js';
@@ -27,15 +27,14 @@ export class FetchExchange implements Exchange {
     return this.#request.headers.get(name) ?? undefined;
   }
 
-  body(head?: number): Promise<Uint8Array> {
+  async body(head?: number): Promise<Uint8Array> {
     return readBody(this.#source(), this.#limits, this.#lease, head);
   }
 
   #source(): BodySource {
     const { body } = this.#request;
-    const length = this.header('content-length');
     return {
-      length: length === undefined ? undefined : Number(length),
+      length: lengthIn(this.header('content-length')),
       encoding: this.header('content-encoding'),
       async read(onPart) {
         if (body === null) return;
