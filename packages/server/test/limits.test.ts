@@ -27,9 +27,11 @@ describe('the budget of bytes', () => {
     first.release();
     first.release();
     expect(budget.used).toBe(100);
-    // 900 bytes in two seconds: another 450 take one.
-    const refused = () => budget.lease().take(900 + 450);
-    expect(refused).toThrow(expect.objectContaining({ status: 'UNAVAILABLE', retryAfterMicros: 1e6 }));
+    // 900 bytes in two seconds: another 90 take a fifth of one.
+    const refused = () => budget.lease().take(900 + 90);
+    expect(refused).toThrow(expect.objectContaining({ status: 'UNAVAILABLE', retryAfterMicros: 0.2e6 }));
+    // There never is room for it.
+    expect(() => budget.lease().take(1001)).toThrow(expect.objectContaining({ http: 413 }));
   });
 
   test('refuses a request before its body is read', async () => {

@@ -67,6 +67,11 @@ export class SharedMemory {
     return [this.#find(name).region];
   }
 
+  /** Errors: ERR_NOT_FOUND, ERR_ARGUMENT, where a region has no such bytes. */
+  require(name: string, offset: number, byteSize: number): void {
+    this.#within(name, offset, byteSize);
+  }
+
   /** Bytes of a region, from `offset` within it. Errors: ERR_NOT_FOUND, ERR_ARGUMENT (outside of it, or no longer there). */
   async read(name: string, offset: number, byteSize: number): Promise<Uint8Array> {
     const { region, file } = this.#within(name, offset, byteSize);

@@ -6,6 +6,7 @@ import { byType, byV2Name, type ElementType } from '../core/dtypes.js';
 import { invalid, told } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
 import type { Servable, ServedRunOptions } from '../engine/servable.js';
+import type { Lease } from '../http/budget.js';
 import type { JsonObject } from '../json/parse.js';
 import { elementsOf } from '../json/tensor.js';
 import { tracedCall } from '../trace/request.js';
@@ -181,7 +182,7 @@ async function readRequest(engine: Engine, servable: Servable, request: Message,
     ...(outputs.length === 0 ? {} : { outputs: [...new Set(outputs.map(({ name }) => name))] }),
   };
   const wanted: readonly Wanted[] = outputs.length > 0 ? outputs : servable.outputs.map(({ name }) => ({ name }));
-  return { feeds: await feedsOf(engine, request), options, wanted, parameters };
+  return { feeds: await feedsOf(engine, servable, request, call), options, wanted, parameters };
 }
 
 type Wanted = Pick<RequestedOutput, 'name' | 'classes' | 'place'>;
@@ -226,7 +227,12 @@ function parametersOf(given: Readonly<Record<string, Message>>): JsonObject {
   return parameters;
 }
 
-async function feedsOf(engine: Engine, { inputs, raw_input_contents: raw }: Message): Promise<Record<string, Tensor>> {
+async function feedsOf(
+  engine: Engine,
+  servable: Servable,
+  { inputs, raw_input_contents: raw }: Message,
+  call: Call,
+): Promise<Record<string, Tensor>> {
   const feeds = Object.create(null) as Record<string, Tensor>;
   const places = (inputs as Message[]).map(({ name, parameters }) =>
     placeIn(parametersOf(parameters), `input '${name.slice(0, 100)}'`),
@@ -256,7 +262,7 @@ async function feedsOf(engine: Engine, { inputs, raw_input_contents: raw }: Mess
         : tensorOfContents(called, type, dims, contents ?? {});
     }
   }
-  return shared.length === 0 ? feeds : { ...feeds, ...(await readShared(engine, shared)) };
+  return shared.length === 0 ? feeds : { ...feeds, ...(await readShared(engine, servable, shared, call)) };
 }
 
 const contentsOf: Readonly<Record<string, string>> = {
@@ -327,8 +333,9 @@ function streamInfer(engine: Engine, { budget, tracing, log }: Around, stream: I
   const taken = takenFrom(stream);
   let running = 0;
   let hasEnded = false;
-  const answerAll = async (message: Message) => {
-    for await (const infer_response of inferAll(engine, message, call)) {
+  const answerAll = async (message: Message, lease: Lease) => {
+    const own = { ...call, take: (bytes: number) => lease.take(bytes) };
+    for await (const infer_response of inferAll(engine, message, own)) {
       if (call.signal.aborted) return;
       if (!stream.write({ error_message: '', infer_response })) await taken();
     }
@@ -340,7 +347,7 @@ function streamInfer(engine: Engine, { budget, tracing, log }: Around, stream: I
     try {
       lease.take(bytes);
       const model = modelIn(path, message);
-      await tracedCall({ tracing, path, model, header, work: () => answerAll(message) });
+      await tracedCall({ tracing, path, model, header, work: () => answerAll(message, lease) });
     } catch (error) {
       const failure = told(error);
       status = failure.status;

@@ -32,6 +32,9 @@ export interface GrpcOptions {
   readonly log: Log;
 }
 
+/** Of one connection. Clients wait with more. */
+const mostStreams = 1024;
+
 /** Listens. Errors: ERR_ARGUMENT, where it cannot. */
 export async function serveGrpc(
   engine: Engine,
@@ -41,10 +44,11 @@ export async function serveGrpc(
   const server = new Server({
     'grpc.max_receive_message_length': limits.bodyBytes,
     'grpc.max_send_message_length': -1,
+    'grpc.max_concurrent_streams': mostStreams,
     // Who is not there any more is found out.
     'grpc.keepalive_time_ms': 60_000,
     'grpc.keepalive_timeout_ms': limits.stallSeconds * 1000,
-    interceptors: [guardedCalls(guard, limits)],
+    interceptors: [guardedCalls(guard, limits, budget)],
   });
   const around = { budget, tracing: engine.tracing, log };
   addInference(server, engine, around);

@@ -23,6 +23,8 @@ export interface Call {
   readonly signal: AbortSignal;
   /** Of the client's time, what is left now; undefined: it waits. */
   deadlineMicros(): number | undefined;
+  /** What it holds besides its message. Errors: as of a lease. */
+  take(bytes: number): void;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what a message has is what its .proto file says
@@ -95,7 +97,7 @@ function unaryCall(handler: UnaryHandler, { budget, tracing, log }: Around) {
     try {
       const { message, bytes } = call.request;
       lease.take(bytes);
-      const work = async () => handler(message, callOf(call));
+      const work = async () => handler(message, { ...callOf(call), take: (more) => lease.take(more) });
       const model = modelIn(path, message);
       const reply = await tracedCall({ tracing, path, model, header: headerOf(call.metadata), work });
       ended('OK');
@@ -126,7 +128,7 @@ export function clientOf(call: Pick<UnaryCall, 'getPeer'>): string {
 }
 
 /** Of a call of whatever kind. */
-export function callOf(call: Pick<UnaryCall, 'getDeadline' | 'on'>): Call {
+export function callOf(call: Pick<UnaryCall, 'getDeadline' | 'on'>): Omit<Call, 'take'> {
   const cancelled = new AbortController();
   call.on('cancelled', () => cancelled.abort());
   return {

@@ -23,6 +23,8 @@ const windowMillis = 1000;
 interface Share {
   requests: number;
   bytes: number;
+  /** With those that are no requests yet. */
+  leases: number;
 }
 
 export class ByteBudget {
@@ -53,10 +55,21 @@ export class ByteBudget {
 
   /** `client`: whose it is; undefined where that is not known, and has no limit of its own. */
   lease(client?: string): Lease {
+    return this.#lease(client, 1);
+  }
+
+  /** Of what still comes, and is no request yet. */
+  arriving(client?: string): Lease {
+    return this.#lease(client, 0);
+  }
+
+  #lease(client: string | undefined, requests: 0 | 1): Lease {
     const { clientRequests, clientBytes } = this.#limits;
     const isLimited = client !== undefined && (clientRequests < Infinity || clientBytes < Infinity);
     const share = isLimited ? this.#shareOf(client) : undefined;
-    const isOneTooMany = share !== undefined && ++share.requests > clientRequests;
+    if (share !== undefined) share.leases++;
+    if (share !== undefined) share.requests += requests;
+    const isOneTooMany = requests > 0 && share !== undefined && share.requests > clientRequests;
     let held = 0;
     let isReleased = false;
     return {
@@ -65,6 +78,7 @@ export class ByteBudget {
         if (!(bytes >= 0)) throw new RangeError(`a budget has no ${bytes} bytes`);
         const free = this.#limits.pendingBytes - this.#used;
         if (isOneTooMany || (share !== undefined && share.bytes + bytes > clientBytes)) throw tooMuch();
+        if (held + bytes > this.#limits.pendingBytes) throw never(this.#limits);
         if (bytes > free) throw this.#full(bytes - free);
         this.#used += bytes;
         if (share !== undefined) share.bytes += bytes;
@@ -83,8 +97,9 @@ export class ByteBudget {
         this.#count(held);
         if (share === undefined) return;
         share.bytes -= held;
-        share.requests--;
-        if (share.requests === 0) this.#clients.delete(client!);
+        share.requests -= requests;
+        share.leases--;
+        if (share.leases === 0) this.#clients.delete(client!);
       },
     };
   }
@@ -92,7 +107,7 @@ export class ByteBudget {
   #shareOf(client: string): Share {
     let share = this.#clients.get(client);
     if (share === undefined) {
-      share = { requests: 0, bytes: 0 };
+      share = { requests: 0, bytes: 0, leases: 0 };
       this.#clients.set(client, share);
     }
     return share;
@@ -114,6 +129,11 @@ export class ByteBudget {
       retryAfterMicros: Math.ceil(millis * 1000),
     });
   }
+}
+
+function never({ pendingBytes }: Limits): Refusal {
+  const message = `a request may have ${pendingBytes} bytes here, with what it has in shared memory`;
+  return new Refusal('RESOURCE_EXHAUSTED', message, { http: 413 });
 }
 
 function tooMuch(): Refusal {

@@ -17,6 +17,8 @@ export interface Exchange {
    * once. Errors: Refusal (too large, cut off, no room, an encoding that is not known).
    */
   body(head?: number): Promise<Uint8Array>;
+  /** What it holds besides its body. Errors: as of a lease. */
+  take(bytes: number): void;
 }
 
 export interface Answer {

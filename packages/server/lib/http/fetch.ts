@@ -27,6 +27,10 @@ export class FetchExchange implements Exchange {
     return this.#request.headers.get(name) ?? undefined;
   }
 
+  take(bytes: number): void {
+    this.#lease.take(bytes);
+  }
+
   async body(head?: number): Promise<Uint8Array> {
     return readBody(this.#source(), this.#limits, this.#lease, head);
   }

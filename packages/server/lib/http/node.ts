@@ -51,6 +51,10 @@ export class NodeExchange implements Exchange {
     return this.#hungUp.signal;
   }
 
+  take(bytes: number): void {
+    this.#lease.take(bytes);
+  }
+
   async body(head?: number): Promise<Uint8Array> {
     const message = this.#message;
     const cutOff = () => hangUp(message);

@@ -102,6 +102,7 @@ function timed(exchange: Exchange, record: RequestRecord): Exchange {
     path: exchange.path,
     startedAt: exchange.startedAt,
     header: (name) => exchange.header(name),
+    take: (bytes) => exchange.take(bytes),
     get signal() {
       return exchange.signal;
     },

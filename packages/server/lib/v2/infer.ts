@@ -89,7 +89,13 @@ async function readWhole(
 ) {
   const request = await readRequest(servable, bytes, head, exchange);
   const { feeds, shared } = request;
-  return { request, feeds: shared.length === 0 ? feeds : { ...feeds, ...(await readShared(engine, shared)) } };
+  return {
+    request,
+    feeds:
+      shared.length === 0
+        ? feeds
+        : { ...feeds, ...(await readShared(engine, servable, shared, { take: (more) => exchange.take(more) })) },
+  };
 }
 
 function headLength(exchange: Exchange): number | undefined {

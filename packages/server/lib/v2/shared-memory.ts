@@ -4,10 +4,12 @@ import type { Tensor } from 'tensorlane';
 import type { ElementType } from '../core/dtypes.js';
 import { invalid, Refusal } from '../core/errors.js';
 import type { Engine } from '../engine/engine.js';
+import type { Servable } from '../engine/servable.js';
 import type { Region, SharedMemory } from '../engine/shared-memory.js';
 import { type Answer, type Exchange, emptyAnswer, jsonAnswer } from '../http/exchange.js';
 import type { JsonObject } from '../json/parse.js';
 import { bytesOf, tensorOfBytes } from './binary.js';
+import { requireInputs } from './inputs.js';
 import { objectIn, wholeAt } from './parameters.js';
 
 /** A place in a region, as a tensor's parameters say it. */
@@ -44,13 +46,24 @@ export function sharedMemoryOf({ sharedMemory }: Engine): SharedMemory {
   throw new Refusal('UNIMPLEMENTED', 'shared memory is not switched on here (sharedMemory: true)');
 }
 
-/** Errors: UNIMPLEMENTED, INVALID_ARGUMENT, ERR_NOT_FOUND. */
+/** A client need not send what is there: it counts like what is sent. Errors: UNIMPLEMENTED, INVALID_ARGUMENT, ERR_NOT_FOUND; as of a lease. */
 export async function readShared(
   engine: Engine,
+  servable: Servable,
   inputs: readonly SharedInput[],
+  { take }: { take(bytes: number): void },
 ): Promise<Readonly<Record<string, Tensor>>> {
+  requireInputs(
+    servable,
+    inputs.map(({ name }) => name),
+  );
+  const memory = sharedMemoryOf(engine);
+  for (const { place } of inputs) {
+    memory.require(place.region, place.offset, place.byteSize);
+    take(place.byteSize);
+  }
   const entries = inputs.map(async ({ name, called, type, dims, place }) => {
-    const bytes = await sharedMemoryOf(engine).read(place.region, place.offset, place.byteSize);
+    const bytes = await memory.read(place.region, place.offset, place.byteSize);
     return [name, tensorOfBytes(called, type, dims, bytes)] as const;
   });
   return Object.fromEntries(await Promise.all(entries));
