@@ -5,6 +5,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import { expect, onTestFinished, test } from 'vitest';
 import { identity } from '../../../test/support/onnx-builder.js';
+import { protos } from '../lib/core/protos.js';
 import { call, grpcClient, inferOf } from './calls.js';
 import { ask, folderOf, startServer } from './support.js';
 
@@ -42,7 +43,12 @@ test.each(['ModelInfer', 'ModelStreamInfer'])('a message of %s is counted as it 
   const url = `${server.url}/v2/models/m/infer`;
   // Of 99,999 bytes all but a few come, and no more.
   const { session, stream } = byHand(server.grpcTarget!, `inference.GRPCInferenceService/${method}`);
-  stream.write(Buffer.concat([prefix(99_999), Buffer.alloc(99_990)]));
+  const written = new Promise((resolve) =>
+    stream.write(Buffer.concat([prefix(99_999), Buffer.alloc(99_990)]), resolve),
+  );
+  await written;
+  // It has them when it answers what came after them; a request in between would take the room.
+  await new Promise((resolve) => session.ping(resolve));
   let refused = await ask(url, row(4));
   while (refused.status === 200) refused = await ask(url, row(4));
   expect(refused).toMatchObject({ status: 503, body: { error: expect.stringContaining('try again later') } });
@@ -106,3 +112,51 @@ test('a connection has so many calls at once', async () => {
   const [settings] = (await once(session, 'remoteSettings')) as [http2.Settings];
   expect(settings.maxConcurrentStreams).toBe(1024);
 });
+
+test.each(['ModelInfer', 'ModelStreamInfer'])('who takes nothing of an answer of %s is cut off', async (method) => {
+  const limits = { stallSeconds: 0.3 };
+  const server = await startServer({ repository: folderOf(files()), grpc: '127.0.0.1:0', limits });
+  const servable = server.engine.resolve({ name: 'm' });
+  const path = `inference.GRPCInferenceService/${method}`;
+  const { stream } = byHand(server.grpcTarget!, path, { initialWindowSize: 0 });
+  const closed = once(stream, 'close');
+  const type = protos().lookupType('inference.ModelInferRequest');
+  const message = Buffer.from(type.encode(type.fromObject(inferOf('m', floats(100_000)))).finish());
+  stream.write(Buffer.concat([prefix(message.length), message]));
+  if (method === 'ModelInfer') stream.end();
+  await closed;
+  expect(stream.rstCode).toBe(http2.constants.NGHTTP2_CANCEL);
+  // Nothing has the version any more, and it can go.
+  await servable.drain();
+  // Who takes what comes, and then asks for nothing for a while, stays.
+  const patient = await startServer({ repository: folderOf(files()), grpc: '127.0.0.1:0', limits });
+  const { stream: idle } = byHand(patient.grpcTarget!, 'inference.GRPCInferenceService/ModelStreamInfer');
+  const [small] = [Buffer.from(type.encode(type.fromObject(inferOf('m', [1]))).finish())];
+  for (let i = 0; i < 2; i++) {
+    idle.write(Buffer.concat([prefix(small.length), small]));
+    await once(idle, 'data');
+    // Another, who does not, is cut off meanwhile.
+    const other = byHand(patient.grpcTarget!, path, { initialWindowSize: 0 }).stream;
+    other.write(Buffer.concat([prefix(message.length), message]));
+    other.end();
+    await once(other, 'close');
+  }
+  expect(idle.closed).toBe(false);
+});
+
+test.each(['ModelInfer', 'ModelStreamInfer'])(
+  'who sends half of a message of %s, and no more, is refused',
+  async (method) => {
+    const server = await startServer({
+      repository: folderOf(files()),
+      grpc: '127.0.0.1:0',
+      limits: { stallSeconds: 0.3 },
+    });
+    for (const begun of [prefix(1000), prefix(1000).subarray(0, 2), Buffer.concat([prefix(1000), Buffer.alloc(500)])]) {
+      const { stream } = byHand(server.grpcTarget!, `inference.GRPCInferenceService/${method}`);
+      stream.write(begun);
+      const [headers] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
+      expect(headers['grpc-status']).toBe('4');
+    }
+  },
+);

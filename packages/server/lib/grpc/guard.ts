@@ -1,6 +1,5 @@
-// What a call has to show before anything of it is read, how much of it is taken, and how long it may take to send its message.
-//
-// The rule: what comes is counted as it comes. A message is none of the budget's requests before it is whole, and holds as much all the same.
+// What a call has to show before anything of it is read, how much of it is taken, and how long it may take to send its message, and to take
+// what is answered.
 
 import type { ServerHttp2Stream } from 'node:http2';
 import {
@@ -10,26 +9,30 @@ import {
   type ServerInterceptor,
 } from '@grpc/grpc-js';
 import { Refusal, statuses } from '../core/errors.js';
-import type { ByteBudget, Lease } from '../http/budget.js';
+import type { ByteBudget } from '../http/budget.js';
 import type { Limits } from '../http/limits.js';
 import { type Guard, kindOfCall } from '../security/access.js';
 import { namesIn } from '../security/tls.js';
-import { clientOf, failure, type Sized } from './service.js';
+import { Arriving } from './arriving.js';
+import { clientOf, failure } from './service.js';
+import { Taking } from './taking.js';
 
-export function guardedCalls(guard: Guard, { requestSeconds }: Limits, budget: ByteBudget): ServerInterceptor {
-  return ({ path, requestStream }, call) =>
-    new ServerInterceptingCall(call, {
+export function guardedCalls(guard: Guard, limits: Limits, budget: ByteBudget): ServerInterceptor {
+  return ({ path, requestStream }, call) => {
+    let timer: NodeJS.Timeout | undefined;
+    let arriving: Arriving | undefined;
+    const stream = streamOf(call);
+    const taking = new Taking(stream, limits);
+    const refuse = (error: unknown) => {
+      const { code, details, metadata } = failure(error);
+      call.sendStatus({
+        code: code ?? statuses.INTERNAL.grpc,
+        details: details ?? '',
+        metadata: metadata ?? new Metadata(),
+      });
+    };
+    const guarded = new ServerInterceptingCall(call, {
       start(next) {
-        let timer: NodeJS.Timeout | undefined;
-        let arriving: Arriving | undefined;
-        const refuse = (error: unknown) => {
-          const { code, details, metadata } = failure(error);
-          call.sendStatus({
-            code: code ?? statuses.INTERNAL.grpc,
-            details: details ?? '',
-            metadata: metadata ?? new Metadata(),
-          });
-        };
         next({
           onReceiveMetadata(metadata, nextMetadata) {
             try {
@@ -44,14 +47,14 @@ export function guardedCalls(guard: Guard, { requestSeconds }: Limits, budget: B
             // A stream's client sends when it likes.
             if (!requestStream) {
               const late = new Refusal('DEADLINE_EXCEEDED', 'the request was not whole in time');
-              timer = setTimeout(() => refuse(late), requestSeconds * 1000).unref();
+              timer = setTimeout(() => refuse(late), limits.requestSeconds * 1000).unref();
             }
-            arriving = new Arriving(call, budget, refuse);
+            arriving = new Arriving(stream, budget.arriving(clientOf(call)), limits.stallSeconds * 1000, refuse);
             nextMetadata(metadata);
           },
-          onReceiveMessage(message: Sized, nextMessage) {
-            // What is called with it takes it within this moment.
-            if (requestStream) arriving?.handOver(message.bytes);
+          onReceiveMessage(message, nextMessage) {
+            // What is called with it takes it within this moment; one that comes alone, at its end.
+            if (requestStream) arriving?.handOver();
             nextMessage(message);
           },
           onReceiveHalfClose(nextHalfClose) {
@@ -62,54 +65,25 @@ export function guardedCalls(guard: Guard, { requestSeconds }: Limits, budget: B
           onCancel() {
             clearTimeout(timer);
             arriving?.end();
+            taking.end();
           },
         });
       },
     });
+    const send = guarded.sendMessage.bind(guarded);
+    // When a message has gone is told to nobody else.
+    guarded.sendMessage = (message, callback) => {
+      const taken = taking.sent();
+      send(message, () => {
+        taken();
+        callback();
+      });
+    };
+    return guarded;
+  };
 }
 
-/** What stands before each message. */
-const prefixBytes = 5;
-
-/** Of a call, the bytes of messages that are not whole yet. */
-class Arriving {
-  readonly #lease: Lease;
-  readonly #stop: () => void;
-  #held = 0;
-
-  /** grpc-js keeps its streams of HTTP/2 to itself. Where they are not found any more, a message is counted when it is whole. */
-  constructor(call: ServerInterceptingCallInterface, budget: ByteBudget, refuse: (error: unknown) => void) {
-    this.#lease = budget.arriving(clientOf(call));
-    const { stream } = call as unknown as { readonly stream?: ServerHttp2Stream };
-    let isFirst = true;
-    const onData = (part: Uint8Array) => {
-      const bytes = isFirst ? Math.max(0, part.length - prefixBytes) : part.length;
-      isFirst = false;
-      try {
-        this.#lease.take(bytes);
-        this.#held += bytes;
-      } catch (error) {
-        this.end();
-        refuse(error);
-      }
-    };
-    // Before it is put with what came before. This does not make it flow.
-    stream?.prependListener('data', onData);
-    this.#stop = () => stream?.off('data', onData);
-  }
-
-  /** Of a message that is whole now. */
-  handOver(bytes: number): void {
-    const given = Math.min(this.#held, bytes + prefixBytes);
-    this.#held -= given;
-    this.#lease.give(given);
-  }
-
-  end(): void {
-    this.#stop();
-    // It has not been answered, whatever it is.
-    this.#lease.give(this.#held);
-    this.#held = 0;
-    this.#lease.release();
-  }
+/** grpc-js keeps its streams of HTTP/2 to itself. Where they are not found any more, its own keepalive has to do. */
+function streamOf(call: ServerInterceptingCallInterface): ServerHttp2Stream | undefined {
+  return (call as unknown as { readonly stream?: ServerHttp2Stream }).stream;
 }
