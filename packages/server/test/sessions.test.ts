@@ -1,9 +1,11 @@
 // Connections of HTTP/2 and gRPC whose clients break the protocol, leave, or do not leave when they are told to: none holds the server, or is held by it.
 
+import { execFileSync } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import http2 from 'node:http2';
 import { connect as connectSocket, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { identity, square } from '../../../test/support/onnx-builder.js';
 import { protos } from '../lib/core/protos.js';
@@ -217,4 +219,44 @@ test('answers that come at once to who has not taken those before wait together'
   stream.end();
   await once(stream, 'end');
   expect([got, warnings]).toEqual([count, []]);
+});
+
+/** Of the server's own, which nobody need trust. */
+function certificate(): { cert: string; key: string } {
+  const folder = folderOf({});
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const kind = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+  execFileSync('openssl', [...kind, '-keyout', key, '-out', cert, '-subj', '/CN=localhost'], { stdio: 'ignore' });
+  return { cert, key };
+}
+
+describe('closing ends with who has connected, and said', () => {
+  // Nothing but the server's end ends them.
+  const limits = { headerSeconds: 86_400, requestSeconds: 86_400, stallSeconds: 86_400 };
+
+  test('nothing, at once', async () => {
+    const server = await started({ limits, drainSeconds: 86_400 });
+    const [, accepted] = await said(portOf(server, 'HTTP/2'), Buffer.alloc(0), true);
+    await server.close();
+    if (!accepted.closed) await once(accepted, 'close');
+  });
+
+  test.each([
+    ['how HTTP/2 begins, in part', 'PR'],
+    ['half of the headers of a request', 'GET /v2 HTTP/1.1\r\nhost'],
+  ])('%s', async (_what, text) => {
+    const server = await started({ limits, drainSeconds: 0.2 });
+    const [, accepted] = await said(portOf(server, 'HTTP/2'), Buffer.from(text), true);
+    await until(() => accepted.bytesRead === text.length);
+    await server.close();
+    if (!accepted.closed) await once(accepted, 'close');
+  });
+
+  test.each(protocols)('nothing of TLS, over %s', async (protocol) => {
+    const { cert, key } = certificate();
+    const server = await started({ limits, drainSeconds: 0.2, tls: { cert, key } });
+    const [, accepted] = await said(portOf(server, protocol), Buffer.alloc(0), true);
+    await server.close();
+    if (!accepted.closed) await once(accepted, 'close');
+  });
 });

@@ -67,6 +67,13 @@ export function createListener(handler: RequestListener, limits: Limits, tls: Tl
   const event = tls === undefined ? 'connection' : 'secureConnection';
   const first = server.listeners(event) as ((this: http.Server, socket: Socket) => void)[];
   server.removeAllListeners(event);
+  // Also those that neither of both protocols knows of yet.
+  const accepted = new Set<Socket>();
+  const silent = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    accepted.add(socket);
+    socket.once('close', () => accepted.delete(socket));
+  });
   const hand = (socket: Socket, isHttp2: boolean) => {
     if (isHttp2) {
       // HTTP/1.1 answers who has said all that it will; who ends a session is gone.
@@ -76,15 +83,28 @@ export function createListener(handler: RequestListener, limits: Limits, tls: Tl
   };
   server.on(event, (socket: Socket & { alpnProtocol?: string | false }) => {
     if (tls !== undefined) hand(socket, socket.alpnProtocol === 'h2');
-    else peek(socket, options.headersTimeout, (isHttp2) => hand(socket, isHttp2));
+    else {
+      silent.add(socket);
+      socket.once('close', () => silent.delete(socket));
+      peek(socket, options.headersTimeout, (isHttp2) => {
+        silent.delete(socket);
+        hand(socket, isHttp2);
+      });
+    }
   });
-  // As fastify looks for: those of HTTP/2 are told to go, and end what they have first.
-  Object.assign(server, { closeHttp2Sessions: () => sessions.close() });
+  // As fastify looks for: those of HTTP/2 are told to go, and end what they have first. Who has said nothing has nothing.
+  const close = () => {
+    sessions.close();
+    for (const one of silent) one.destroy();
+  };
+  Object.assign(server, { closeHttp2Sessions: close });
   return {
     server,
     hangUp() {
       sessions.hangUp();
       server.closeAllConnections();
+      // When those of HTTP/2 have been told.
+      setImmediate(() => setImmediate(() => accepted.forEach((one) => void one.destroy())));
     },
   };
 }

@@ -39,8 +39,12 @@ export function keepSessions(server: Http2Server | Http2SecureServer, limits: Se
   const lookNext = () => setImmediate(look).unref();
   // A session does not give its socket away, and begins within the event of it.
   let last: Socket | undefined;
+  /** Also those whose handshake of TLS is not over. */
+  const accepted = new Set<Socket>();
   const connected = (socket: Socket) => {
     last = socket;
+    accepted.add(socket);
+    socket.once('close', () => accepted.delete(socket));
   };
   server.prependListener('connection', connected).prependListener('secureConnection', connected);
   server.on('session', (session: ServerHttp2Session) => {
@@ -65,7 +69,7 @@ export function keepSessions(server: Http2Server | Http2SecureServer, limits: Se
       for (const { session } of watched) session.destroy();
       // A moment later, so that they are told. One that was closed before waits for its client, whatever else it is told.
       setImmediate(() => {
-        for (const { socket } of watched) socket.destroy();
+        for (const socket of accepted) socket.destroy();
       });
     },
   };
