@@ -74,7 +74,7 @@ export async function exampleFeeds(inputs: readonly ValueInfo[], examples: reado
       throw invalid(`${what}: example ${at} has ${lengthOf(values)} values, expected ${length}`);
     }
     // What several examples share came once.
-    const sent = [...new Set(rows)].reduce((sum, values) => sum + values.length, 0);
+    const sent = [...new Set(rows)].reduce((sum, values) => sum + lengthOf(values), 0);
     filled.add(what, rows.length * length - sent);
     feeds[name] = await tensorOf(what, element, [rows.length, ...row], rows.flat());
   }
