@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inRoot, run, SetupError } from '../setup/run.mjs';
+import { algebra } from './check/algebra.mjs';
 import { arm64 } from './check/arm64.mjs';
 import { bundles } from './check/bundles.mjs';
 import { installers } from './check/installers.mjs';
@@ -36,6 +37,7 @@ export const other = '0.0.1-other';
 /** @type {Check[]} */
 const checks = [
   ...installers,
+  ...algebra,
   ...workspaces,
   ...runtimes,
   ...shapes,

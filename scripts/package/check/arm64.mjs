@@ -13,7 +13,7 @@ import { Skipped } from './skipped.mjs';
 
 /** A processor of servers (Graviton 3), with SVE. */
 const server = 'neoverse-v1';
-/** All that qemu can emulate in one, with SME too, for which OpenBLAS 0.3.34 has wrong kernels: native/portable/blas_kernels.cpp. */
+/** All that qemu can emulate in one, with SME too, for which newer OpenBLAS has wrong kernels: native/portable/blas_kernels.cpp. */
 const everything = 'max';
 
 /** Of float32 and beyond the size up to which those kernels are right. */
