@@ -1,17 +1,30 @@
 #include "onnx/examine.h"
 
+#include <string>
 #include <utility>
 
 #include "onnx/graph/digest.h"
 #include "onnx/graph/wire.h"
 
 namespace tensorlane {
+namespace {
+
+// The axes that are not the leading ones: a finding holds for those that it was made with.
+std::string said(const rows::Axes& axes) {
+  std::string text;
+  for (const auto& [name, axis] : axes) {
+    text += "; " + name + (axis.has_value() ? " " + std::to_string(*axis) : " none");
+  }
+  return text;
+}
+
+}  // namespace
 
 Examination::Examination(const ModelSource& source, rows::Axes inputs, rows::Axes outputs)
     : inputs_(std::move(inputs)), outputs_(std::move(outputs)) {
   try {
     graph_ = source.graph();
-    digest_ = graph::digest(*graph_);
+    digest_ = graph::digest(*graph_) + said(inputs_) + said(outputs_);
     finding_ = rows::follow_rows(*graph_, inputs_, outputs_);
   } catch (const graph::Malformed& problem) {
     finding_ = {rows::Verdict::Doubtful, std::string("its graph cannot be read: ") + problem.what()};

@@ -55,6 +55,8 @@ class Digest {
     add_one(attribute.name);
     add_one(attribute.refers_to);
     if (attribute.integer.has_value()) add_one(*attribute.integer);
+    if (attribute.real.has_value()) add_one(*attribute.real);
+    add(attribute.texts);
     add_all(attribute.integers);
     add_all(attribute.reals);
     add_one(attribute.text);

@@ -7,7 +7,7 @@
 
 namespace tensorlane::graph {
 
-// 16 hexadecimal digits, of all that was read: the structure and the small tensors, not the weights.
+// 16 hexadecimal digits, of all that was read: the structure and the small tensors, not the weights, which do not say where rows go.
 std::string digest(const ModelGraph& model);
 
 }  // namespace tensorlane::graph

@@ -7,18 +7,19 @@ namespace tensorlane::rows {
 namespace {
 
 // TensorProto.DataType.
-enum : std::int64_t { kToFloat = 1, kToInt32 = 6, kToInt64 = 7, kToBool = 9, kToDouble = 11 };
+enum : std::int64_t { kToFloat = 1, kToInt32 = 6, kToInt64 = 7, kToBool = 9, kToHalf = 10, kToDouble = 11 };
 
-// Whether what is known of an integer still holds when it is of another type: not of one too narrow for it.
+// Whether what is known of an integer still holds when it is of another type: not of one too narrow for it, nor of one whose sums wrap
+// where nothing here knows it.
 bool survives(std::int64_t type, const Size& size) {
   if (type == kToInt64) return true;
-  if (!size.is_number() && type != kToInt32 && type != kToFloat && type != kToDouble) return false;
+  if (type == kToHalf) return size.is_number() && size.number() <= 2048 && size.number() >= -2048;
+  if (type != kToInt32 && type != kToFloat && type != kToDouble) return false;
   constexpr std::int64_t kExactFloat = std::int64_t{1} << 24;
   constexpr std::int64_t kExactDouble = std::int64_t{1} << 53;
-  const std::int64_t most = type == kToInt32    ? std::numeric_limits<std::int32_t>::max()
-                            : type == kToFloat  ? kExactFloat
-                            : type == kToDouble ? kExactDouble
-                                                : 127;  // of the others, which shapes are not made of
+  const std::int64_t most = type == kToInt32   ? std::numeric_limits<std::int32_t>::max()
+                            : type == kToFloat ? kExactFloat
+                                               : kExactDouble;
   return size.number() <= most && size.number() >= -most;
 }
 
@@ -111,11 +112,13 @@ void same(Step& step) {
     } else {
       fact.elements.reset();
     }
-  } else if (step.node().op == "Cast" && fact.elements.has_value()) {
+  } else if (step.node().op == "Cast") {
     const std::int64_t type = step.integer("to", 0);
-    const bool survive = std::ranges::all_of(*fact.elements, [&](const Size& size) { return survives(type, size); });
-    if (!survive && counts_rows(fact)) return step.mixes("computes with the number of rows");
-    if (!survive) fact.elements.reset();
+    const auto survive = [&](const Size& size) { return survives(type, size); };
+    const bool all = !fact.elements.has_value() || std::ranges::all_of(*fact.elements, survive);
+    if (!all && counts_rows(fact)) return step.mixes("computes with the number of rows");
+    if (!all) fact.elements.reset();
+    if (fact.below.has_value() && !survive(*fact.below)) fact.below.reset();
   }
   step.set_all(fact);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <set>
 #include <span>
 #include <string_view>
@@ -19,10 +20,16 @@ using graph::Node;
 
 // Functions may call each other, and graphs lie in graphs; deeper than any model.
 constexpr int kMostDepth = 32;
+// A body is followed until what goes round in it settles, and the bodies in it each time: loops in loops take as many times as that to the
+// power of their depth. No model has so many.
+constexpr std::size_t kMostGraphs = 2000;
 
 Fact fact_of(const graph::Tensor& tensor) {
   Fact fact = Fact::shared(Sizes(tensor.dims.begin(), tensor.dims.end()));
-  if (tensor.elements.has_value()) fact.elements = Sizes(tensor.elements->begin(), tensor.elements->end());
+  // What is computed of narrower integers wraps, and nothing that is known of a value says of what type it is.
+  constexpr std::array<std::int32_t, 3> kWide{6, 7, 9};  // int32, int64, bool
+  const bool is_wide = std::ranges::find(kWide, tensor.type) != kWide.end();
+  if (is_wide && tensor.elements.has_value()) fact.elements = Sizes(tensor.elements->begin(), tensor.elements->end());
   fact.reals = tensor.reals;
   return fact;
 }
@@ -93,6 +100,10 @@ class Follower {
       return step.outputs();
     if (const graph::Function* function = function_of(node)) return call(*function, step, inputs, depth);
     const bool has_graph = std::ranges::any_of(node.attributes, [](const auto& one) { return one.graph != nullptr; });
+    if (has_graph && graphs_run_ > kMostGraphs) {
+      step.doubts("lies in graphs that take too long to follow");
+      return step.outputs();
+    }
     if (has_graph && node.domain.empty() && node.op == "If") return branch(step, inputs, scope, opsets, depth);
     if (has_graph && node.domain.empty() && (node.op == "Loop" || node.op == "Scan")) {
       const RunBody run_body = [&](const graph::Graph& body, const std::vector<Fact>& given) {
@@ -163,6 +174,8 @@ class Follower {
         from_doubt_ = true;
       } else if (made.is_rows()) {
         outputs[i].supposed = made.axis;
+      } else if (made.is(Kind::Doubtful) && made.supposed.has_value()) {
+        outputs[i].supposed = made.supposed;
       } else if (!keeps) {
         outputs[i].supposed.reset();
       }
@@ -300,19 +313,9 @@ class Follower {
     for (std::size_t i = 0; i < function.inputs.size() && i < inputs.size(); ++i) {
       if (inputs[i] != nullptr) scope.facts[function.inputs[i]] = *inputs[i];
     }
-    std::vector<Node> nodes = function.nodes;
-    for (Node& node : nodes) {
-      if (!resolve(node, function, step)) {
-        step.doubts("calls a function whose graphs refer to its attributes");
-        return step.outputs();
-      }
-      // An input that the caller leaves out.
-      for (std::string& name : node.inputs) {
-        const bool left_out =
-            std::ranges::find(function.inputs, name) != function.inputs.end() && scope.find(name) == nullptr;
-        if (left_out) name.clear();
-      }
-    }
+    // Kept, as whoever visits nodes knows them by where they are.
+    std::vector<Node>& nodes = *called_.emplace_back(std::make_unique<std::vector<Node>>(function.nodes));
+    for (Node& node : nodes) resolve(node, function, step, scope);
     run(nodes, scope, function.opsets, depth + 1);
     for (std::size_t i = 0; i < step.outputs().size(); ++i) {
       const Fact* fact = i < function.outputs.size() ? scope.find(function.outputs[i]) : nullptr;
@@ -321,11 +324,21 @@ class Follower {
     return step.outputs();
   }
 
-  // Puts the caller's attributes, or their defaults, in the place of references to them.
-  static bool resolve(Node& node, const graph::Function& function, const Step& step) {
+  // Puts the caller's attributes, or their defaults, in the place of references to them, in graphs within as well; and leaves out the inputs
+  // that the caller leaves out.
+  static void resolve(Node& node, const graph::Function& function, const Step& step, const Scope& scope) {
+    for (std::string& name : node.inputs) {
+      const bool left_out =
+          std::ranges::find(function.inputs, name) != function.inputs.end() && scope.find(name) == nullptr;
+      if (left_out) name.clear();
+    }
     std::vector<graph::Attribute> attributes;
     for (graph::Attribute& attribute : node.attributes) {
-      if (attribute.graph != nullptr) return false;
+      if (attribute.graph != nullptr) {
+        auto graph = std::make_shared<graph::Graph>(*attribute.graph);
+        for (Node& inner : graph->nodes) resolve(inner, function, step, scope);
+        attribute.graph = std::move(graph);
+      }
       if (attribute.refers_to.empty()) {
         attributes.push_back(std::move(attribute));
         continue;
@@ -340,10 +353,11 @@ class Follower {
       attributes.back().name = attribute.name;
     }
     node.attributes = std::move(attributes);
-    return true;
   }
 
+  // Where a function has the name of an operator that ONNX Runtime has, it runs its own.
   [[nodiscard]] const graph::Function* function_of(const Node& node) const {
+    if (find_rule(node.domain, node.op) != nullptr) return nullptr;
     const auto at = std::ranges::find_if(model_.functions, [&](const graph::Function& function) {
       return function.name == node.op && function.domain == node.domain && function.overload == node.overload;
     });
@@ -365,6 +379,7 @@ class Follower {
   const Visit* visit_;  // null: nobody
   int unsure_ = 0;      // how many graphs lie around a node that may not run
   std::size_t graphs_run_ = 0;
+  std::vector<std::unique_ptr<std::vector<Node>>> called_;
   Symbols symbols_;
   bool undecided_ = false;
   bool from_doubt_ = false;

@@ -35,7 +35,8 @@ std::optional<std::vector<Fact>> repeat(Step& step, const RunBody& run, const gr
       // A size that changes each time never settles.
       if (time >= 2 && joined.shape != carried[i].shape) joined.shape.reset();
       settled = settled && joined.kind == carried[i].kind && joined.shape == carried[i].shape &&
-                joined.elements == carried[i].elements;
+                joined.elements == carried[i].elements && joined.reals == carried[i].reals &&
+                joined.below == carried[i].below;
       carried[i] = std::move(joined);
     }
     if (settled) return made;

@@ -74,6 +74,7 @@ constexpr std::array kOnnx{
           "Compress DynamicQuantizeLinear EyeLike MaxRoiPool MaxUnpool NegativeLogLikelihoodLoss NonMaxSuppression "
           "NonZero "
           "RoiAlign ScatterND SoftmaxCrossEntropyLoss StringNormalizer StringSplit Unique"},
+    Group{attention, 1, "Attention RotaryEmbedding"},
     Group{random, 0, "Bernoulli Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike"},
 };
 
@@ -90,6 +91,10 @@ constexpr std::array kMicrosoft{
     Group{elementwise, 1, "BiasGelu FastGelu Gelu QuickGelu"},
     Group{last_axes, 1, "SkipLayerNormalization SimplifiedLayerNormalization SkipSimplifiedLayerNormalization"},
     Group{quantize, 1, "QuantizeLinear DequantizeLinear"},
+    Group{
+        attention, 1,
+        "Attention DecoderMaskedMultiHeadAttention DecoderMaskedSelfAttention GroupQueryAttention LongformerAttention "
+        "MultiHeadAttention QAttention RotaryEmbedding SparseAttention"},
     // Those for text give all rows the size of the longest, or go on until all have ended.
     Group{
         mixing, 0,
@@ -133,6 +138,19 @@ const Rule* find_rule(std::string_view domain, std::string_view op) {
 void mixing(Step& step) { step.mixes("looks at all rows together"); }
 
 void random(Step& step) { step.mixes("draws random numbers, for the whole batch in a row"); }
+
+// What it does along the leading axis hangs on its kind, on masks and on what it keeps of before: a trial has to show it. Along the others it
+// is there to look at all positions.
+void attention(Step& step) {
+  for (std::size_t i = 0; i < step.inputs(); ++i) {
+    const Fact* fact = step.input(i);
+    if (fact == nullptr || !fact->is_rows()) continue;
+    if (fact->axis != 0) return step.mixes("looks at all positions together, which the rows are here");
+  }
+  if (step.others_shared({})) return step.set_all(Fact::shared());
+  step.doubts("treats rows in a way that its graph does not say");
+  for (Fact& output : step.outputs()) output.supposed = 0;
+}
 
 void leading_axis(Step& step) {
   const Fact& x = *step.input(0);

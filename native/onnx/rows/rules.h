@@ -83,5 +83,6 @@ void resize(Step& step);
 void mixing(Step& step);
 void random(Step& step);
 void leading_axis(Step& step);  // classical models: [N, features]
+void attention(Step& step);     // [N, positions, ...]: mixes along all axes but the leading one
 
 }  // namespace tensorlane::rows
