@@ -68,7 +68,7 @@ export class Independence {
 
   /** Whether inputs like these may share a batch. Where that is not known, it begins to find out. */
   holds(checked: CheckedFeeds): boolean {
-    if (this.#general.verdict === 'independent') return true;
+    if (this.#general.verdict === 'independent') return this.#layout.agrees(checked.tensors as readonly Tensor[]);
     if (!this.#byShape) return false;
     const learned = this.#shapes.get(checked.key);
     if (typeof learned === 'object') return learned.verdict === 'independent';

@@ -65,6 +65,8 @@ export class Layout {
   /** Ascending; undefined: powers of two. */
   readonly lengths: readonly number[] | undefined;
   readonly pads: boolean;
+  /** Of the given inputs: the axes that the model gives one name, beside the batch's. */
+  readonly #alike: readonly (readonly [input: number, axis: number])[][];
 
   /** Errors: ERR_ARGUMENT, for options that name what the model has not, or cannot be. */
   constructor(
@@ -93,6 +95,14 @@ export class Layout {
       };
     });
     this.given = this.inputs.filter(({ made }) => made === undefined);
+    const places = new Map<string, [input: number, axis: number][]>();
+    for (const [at, { freeAxes, dimNames }] of this.given.entries()) {
+      for (const axis of freeAxes) {
+        const name = dimNames[axis];
+        if (name) places.set(name, [...(places.get(name) ?? []), [at, axis]]);
+      }
+    }
+    this.#alike = [...places.values()].filter(({ length }) => length > 1);
     const paddedNames = new Set(
       this.inputs.flatMap(({ padding: how, dimNames }) => (how && dimNames[how.axis] ? [dimNames[how.axis]] : [])),
     );
@@ -110,6 +120,14 @@ export class Layout {
   /** Whether its inputs and outputs are tensors of numbers, all of them. */
   get ofNumbers(): boolean {
     return [...this.inputs, ...this.outputs].every(({ type }) => type !== undefined && type !== 'string');
+  }
+
+  /** Whether dimensions of one name are of one size, which ONNX Runtime does not check, and what is known of the graph goes by. */
+  agrees(given: readonly { readonly dims?: readonly number[] }[]): boolean {
+    return this.#alike.every(([first, ...others]) => {
+      const size = given[first![0]]?.dims?.[first![1]];
+      return others.every(([input, axis]) => given[input]?.dims?.[axis] === size);
+    });
   }
 
   /** The length that a request of this one is padded to. */
