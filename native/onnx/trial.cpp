@@ -194,14 +194,14 @@ class Trial {
     for (const std::vector<Row>& batch : bold) {
       if (!has_integers()) break;
       try {
-        const std::string problem = compare(batch, own, turned);
+        std::string problem = compare(batch, own, turned);
         if (!problem.empty()) return problem;
       } catch (const Error& error) {
         if (error.code() == Code::Disposed) throw;
       }
     }
     for (const std::vector<Row>& batch : batches) {
-      const std::string problem = compare(batch, own, turned);
+      std::string problem = compare(batch, own, turned);
       if (!problem.empty()) return problem;
     }
     return {};
