@@ -20,7 +20,7 @@ class Examination {
   [[nodiscard]] const rows::Finding& finding() const noexcept { return finding_; }
   // What holds of these, where the finding may change.
   [[nodiscard]] rows::Finding of(const rows::Known& known) const;
-  // The same for the same graph, in hexadecimal; empty where it cannot be read.
+  // The same for the same graph and the same axes: its digest in hexadecimal, and theirs; empty where it cannot be read.
   [[nodiscard]] const std::string& digest() const noexcept { return digest_; }
 
  private:

@@ -74,7 +74,7 @@ TEST_CASE("graph: of Silero's voice activity it is known once the shapes are") {
   const Examination silero(std::string(TENSORLANE_TEST_MODEL_OF_SEVERAL_INPUTS), inputs, outputs);
   CHECK(silero.finding().verdict == rows::Verdict::Doubtful);
   CHECK(silero.finding().may_change);
-  CHECK(silero.digest().size() == 16);
+  CHECK(silero.digest().substr(16) == "; sr none; state 1; stateN 1");
   for (const std::int64_t rate : {16000, 8000}) {
     const std::int64_t length = rate == 16000 ? 576 : 288;
     const auto of = [&](std::int64_t frames) {
