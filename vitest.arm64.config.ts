@@ -26,6 +26,7 @@ export default defineConfig({
       'test/ops/**/*.test.ts',
       'test/tensor/**/*.test.ts',
       'test/binding.test.ts',
+      'test/onnxruntime.test.ts',
       'test/open.test.ts',
       'test/streams.test.ts',
     ],

@@ -16,8 +16,8 @@ export const commonJs = {
 const each = ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'];
 // What only a CUDA device has: vitest.cuda.config.ts.
 const others = ['test/long/**', 'test/cuda/**', 'packages/*/test/long/**'];
-// The rooms whose tests start nothing that outlives them and change nothing that others see: a process takes one file after the
-// other. To load the library anew for each file takes as long as all that they test.
+// The rooms whose tests start nothing that outlives them and change nothing that others see (another addon's ONNX Runtime, say, whose
+// environment is the process's): a process takes one file after the other. To load the library anew for each file takes as long as all that they test.
 export const inOneProcess = [
   'batching',
   'bench',

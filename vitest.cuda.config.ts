@@ -47,6 +47,7 @@ export default defineConfig({
           'test/cuda/**/*.test.ts',
           'test/reliability/**/*.test.ts',
           'test/binding.test.ts',
+          'test/onnxruntime.test.ts',
           'test/open.test.ts',
           'test/streams.test.ts',
           'packages/onnxruntime/test/device.test.ts',

@@ -3,9 +3,9 @@
 import * as ort from 'onnxruntime-node';
 import { type Device, type Feeds, open, tensor } from 'tensorlane';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { testDevice } from '../support/device.js';
-import { expectError } from '../support/errors.js';
-import * as models from '../support/onnx-builder.js';
+import { testDevice } from './support/device.js';
+import { expectError } from './support/errors.js';
+import * as models from './support/onnx-builder.js';
 
 let device: Device;
 beforeAll(async () => {
