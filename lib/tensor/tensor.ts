@@ -23,6 +23,8 @@ import type { DType, Tensor, TypedData } from './types.js';
 
 /** Nested arrays of numbers, bigints or booleans, all of one shape. */
 export type Nested = readonly (number | bigint | boolean)[] | readonly Nested[];
+/** Nested arrays of bigints, all of one shape. */
+export type NestedBigInts = readonly bigint[] | readonly NestedBigInts[];
 
 const typeOfArray: Readonly<Record<string, DType>> = {
   Float32Array: 'float32',
@@ -57,8 +59,10 @@ export function tensor<A extends TensorArray>(
 ): Tensor<TypesIn<A>>;
 /** A tensor of strings. */
 export function tensor(data: readonly string[], dims?: Dims): Tensor<'string'>;
+/** A tensor of int64 from nested arrays of bigints, whose shape it takes. */
+export function tensor(data: NestedBigInts, options?: { readonly type?: undefined }): Tensor<'int64'>;
 /**
- * A tensor from nested arrays, whose shape it takes: float32 unless `type` says otherwise; of a complex type the numbers are real parts. Floats are rounded to the nearest of
+ * A tensor from nested arrays, whose shape it takes: float32 (int64 of bigints) unless `type` says otherwise; of a complex type the numbers are real parts. Floats are rounded to the nearest of
  * the type, ties to even (of float4e2m1 what is larger is its largest); what an integer type or bool cannot hold is refused.
  */
 export function tensor<T extends NumericDType = 'float32'>(data: Nested, options?: TensorOptions<T>): Tensor<T>;
@@ -85,7 +89,14 @@ export function tensor(data: unknown, second?: unknown, third?: unknown): Tensor
   }
   const isText = wanted === 'string' || (wanted === undefined && typeof data[0] === 'string');
   if (isText) return checkTensor(hostTensor('string', data, [...(given ?? [data.length])]), 'tensor');
-  return fromNested(data, wanted ?? 'float32', given);
+  const isOfBigInts = wanted === undefined && typeof firstOf(data) === 'bigint';
+  return fromNested(data, wanted ?? (isOfBigInts ? 'int64' : 'float32'), given, wanted === undefined && !isOfBigInts);
+}
+
+function firstOf(data: readonly unknown[]): unknown {
+  let level: unknown = data;
+  for (let depth = 0; Array.isArray(level) && depth <= mostDims; depth++) level = level[0];
+  return level;
 }
 
 /** How many elements an array of this length has; of half a complex number the check that follows tells. */
@@ -108,7 +119,13 @@ function checkTensorOptions(options: TensorOptions): TensorOptions {
   );
 }
 
-function fromNested(data: readonly unknown[], type: DType, given: readonly number[] | undefined): Tensor {
+/** `onlyNumbers`: float32 was not asked for, which does not hold every bigint. */
+function fromNested(
+  data: readonly unknown[],
+  type: DType,
+  given: readonly number[] | undefined,
+  onlyNumbers: boolean,
+): Tensor {
   const dims: number[] = [];
   for (let level: unknown = data; Array.isArray(level); level = level[0]) {
     dims.push(level.length);
@@ -126,6 +143,12 @@ function fromNested(data: readonly unknown[], type: DType, given: readonly numbe
     if (depth === dims.length) {
       if (typeof level !== 'number' && typeof level !== 'bigint' && typeof level !== 'boolean') {
         throw new TensorlaneError('ERR_SHAPE', `tensor: expected a number at element ${next}, got ${arrayKind(level)}`);
+      }
+      if (onlyNumbers && typeof level === 'bigint') {
+        throw new TensorlaneError(
+          'ERR_ARGUMENT',
+          `tensor: expected numbers, as the elements before are, got ${level}n at element ${next}; give a type for both`,
+        );
       }
       const value = typeof level === 'boolean' ? Number(level) : level;
       const element = isPacked(type) ? packedElementOf(type, value) : elementOf(type, value);

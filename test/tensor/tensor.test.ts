@@ -28,6 +28,15 @@ describe('tensor', () => {
   test('converts nested arrays to the type that is asked for', () => {
     expect(tensor([1.5, 2], { type: 'float64' }).data).toEqual(Float64Array.of(1.5, 2));
     expect(tensor([[1], [2]], { type: 'int64' }).data).toEqual(BigInt64Array.of(1n, 2n));
+    // float32 would have 2^53 for it.
+    expect(tensor([[2n ** 53n + 1n], [-1n]])).toEqual({
+      type: 'int64',
+      data: BigInt64Array.of(2n ** 53n + 1n, -1n),
+      dims: [2, 1],
+    });
+    expect(() => tensor([1, 2n])).toThrow(/expected numbers, as the elements before are, got 2n at element 1/);
+    expect(() => tensor([1n, 0.5])).toThrow(/integers for int64.*got 0\.5 at element 1/);
+    expect(tensor([1n, 2n], { type: 'float32' }).data).toEqual(Float32Array.of(1, 2));
     expect(tensor([], { type: 'int8' })).toEqual({ type: 'int8', data: new Int8Array(0), dims: [0] });
     expect(tensor([true, 0, 1, false] as never, { type: 'bool' }).data).toEqual(Uint8Array.of(1, 0, 1, 0));
     expect(tensor([-128, 127], { type: 'int8' }).data).toEqual(Int8Array.of(-128, 127));
