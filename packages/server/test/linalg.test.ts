@@ -17,6 +17,15 @@ const close = (got: FloatTensor, wanted: FloatTensor) => {
   for (const [i, value] of wanted.data.entries()) expect(got.data[i]).toBeCloseTo(value, 10);
 };
 
+test('a small operand that is changed after the call changes nothing', async () => {
+  const engine = await startEngine({ linalg: true });
+  const data = Float64Array.of(2, 0, 0, 3);
+  const calls = Array.from({ length: 6 }, () => engine.run('linalg.det', { a: tensor(data, [2, 2]) }));
+  data.fill(1);
+  const answers = await Promise.all(calls);
+  expect(answers.map(({ det }) => (det as FloatTensor).data[0])).toEqual(new Array(6).fill(6));
+});
+
 test('every operation gives each of many callers what the library gives it alone, and they share calls', async () => {
   const engine = await startEngine({ linalg: true });
   const { linalg } = engine.device;

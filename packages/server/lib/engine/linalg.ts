@@ -163,13 +163,19 @@ export function loadLinalg(
       const dims = operands.map((operand) => operand.dims);
       const matrices = isAlone ? undefined : (operation.matrices ?? asTheyAre)(dims);
       const key = matrices === undefined ? `alone ${++alone}` : operands.map(kindOf).join(' ');
-      const results = await queue.run({ operands, key, matrices }, options);
+      // They wait here, and their memory is the caller's again once this has returned; large ones the library reads where they are.
+      const kept = bytes > mostStackedBytes ? operands : operands.map(copied);
+      const results = await queue.run({ operands: kept, key, matrices }, options);
       return Object.fromEntries(wanted.map((output) => [output, results[output]])) as Outputs;
     },
     stats: () => queue.stats(),
     dispose: () => queue.dispose(),
   };
   return new Servable(name, version, runnable, statistics);
+}
+
+function copied({ type, data, dims }: Tensor): Tensor {
+  return { type, data: (data as Float64Array).slice(), dims: [...dims] } as Tensor;
 }
 
 function requireName(model: string, what: string, known: readonly string[], name: string): void {
