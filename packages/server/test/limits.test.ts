@@ -1,6 +1,6 @@
 // What the server refuses under load, and how it says when to come again.
 
-import { request } from 'node:http';
+import { type ClientRequest, request } from 'node:http';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { square } from '../../../test/support/onnx-builder.js';
@@ -38,15 +38,24 @@ describe('the budget of bytes', () => {
     const limits = { bodyBytes: 100_000, pendingBytes: 100_000 };
     const server = await startServer({ repository: folderOf({ 'm.onnx': square({ features: 4 }) }), limits });
     const { port } = new URL(server.url);
-    // It announces what fills the budget, and sends nothing of it.
-    const holder = request({ port, path: '/v2/models/m/infer', method: 'POST', headers: { 'content-length': 99_950 } });
-    holder.on('error', () => {});
-    holder.write('{');
+    // It announces what fills the budget, and sends nothing of it. Beside a request of ours there is no room for it: then it comes again.
+    let holder: ClientRequest | undefined;
+    const hold = () => {
+      holder = request({ port, path: '/v2/models/m/infer', method: 'POST', headers: { 'content-length': 99_950 } });
+      holder
+        .on('error', () => {})
+        .on('response', (response) => {
+          response.resume();
+          if (response.statusCode === 503) hold();
+        });
+      holder.write('{');
+    };
+    hold();
     let refused = await ask(`${server.url}/v2/models/m/infer`, row(4));
     while (refused.status === 200) refused = await ask(`${server.url}/v2/models/m/infer`, row(4));
     expect(refused).toMatchObject({ status: 503, body: { error: expect.stringContaining('try again later') } });
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
-    holder.destroy();
+    holder!.destroy();
     await until(() => server.engine.ready);
     let again = refused;
     while (again.status !== 200) again = await ask(`${server.url}/v2/models/m/infer`, row(4));
