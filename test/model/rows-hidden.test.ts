@@ -267,7 +267,6 @@ describe('a finding', () => {
   test('is not used for a model that differs in a number of an attribute', async () => {
     await using still = await device.loadModel(gated(0));
     for (let i = 0; i < 3; i++) await still.run(row(1, 2, 3, 4));
-    await still.stats();
     const { finding } = still.batching;
     await using moving = await device.loadModel(gated(1), { batching: { finding: finding! } });
     const answers = await Promise.all([1, 10, 100].map((v) => moving.run(same(v))));
