@@ -547,7 +547,7 @@ export class Model {
     fallbackReason?: string;
     /** Where it was asked for: what the graph says of all inputs. */
     rows?: RowsFinding & {
-      /** A digest of the graph; empty where it cannot be read. */
+      /** A digest of the graph, and the axes of its batch; empty where it cannot be read. */
       graph: string;
     };
   };

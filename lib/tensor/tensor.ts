@@ -89,14 +89,7 @@ export function tensor(data: unknown, second?: unknown, third?: unknown): Tensor
   }
   const isText = wanted === 'string' || (wanted === undefined && typeof data[0] === 'string');
   if (isText) return checkTensor(hostTensor('string', data, [...(given ?? [data.length])]), 'tensor');
-  const isOfBigInts = wanted === undefined && typeof firstOf(data) === 'bigint';
-  return fromNested(data, wanted ?? (isOfBigInts ? 'int64' : 'float32'), given, wanted === undefined && !isOfBigInts);
-}
-
-function firstOf(data: readonly unknown[]): unknown {
-  let level: unknown = data;
-  for (let depth = 0; Array.isArray(level) && depth <= mostDims; depth++) level = level[0];
-  return level;
+  return fromNested(data, wanted, given);
 }
 
 /** How many elements an array of this length has; of half a complex number the check that follows tells. */
@@ -119,21 +112,20 @@ function checkTensorOptions(options: TensorOptions): TensorOptions {
   );
 }
 
-/** `onlyNumbers`: float32 was not asked for, which does not hold every bigint. */
-function fromNested(
-  data: readonly unknown[],
-  type: DType,
-  given: readonly number[] | undefined,
-  onlyNumbers: boolean,
-): Tensor {
+/** Of a type that is not wanted, the first element decides. */
+function fromNested(data: readonly unknown[], wanted: DType | undefined, given: readonly number[] | undefined): Tensor {
   const dims: number[] = [];
-  for (let level: unknown = data; Array.isArray(level); level = level[0]) {
-    dims.push(level.length);
+  let first: unknown = data;
+  for (; Array.isArray(first); first = first[0]) {
+    dims.push(first.length);
     if (dims.length > mostDims) {
       throw new TensorlaneError('ERR_SHAPE', `tensor: the arrays are nested deeper than ${mostDims} dimensions`);
     }
   }
   const count = product(dims);
+  const type = wanted ?? (typeof first === 'bigint' ? 'int64' : 'float32');
+  // What was not asked for does not hold every bigint.
+  const onlyNumbers = wanted === undefined && type === 'float32';
   if (type === 'string') {
     throw new TensorlaneError('ERR_DTYPE', `tensor: nested arrays cannot become ${type}; give its data as an array`);
   }

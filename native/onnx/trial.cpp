@@ -191,10 +191,10 @@ class Trial {
         {Row::Large, Row::Own, Row::Negative, Row::Turned},
         {Row::Own, Row::Negative, Row::Turned},
     };
-    for (const std::vector<Row>& batch : bold) {
-      if (!has_integers()) break;
+    const bool has_some = has_integers();
+    for (std::size_t i = 0; has_some && i < bold.size(); ++i) {
       try {
-        std::string problem = compare(batch, own, turned);
+        std::string problem = compare(bold[i], own, turned);
         if (!problem.empty()) return problem;
       } catch (const Error& error) {
         if (error.code() == Code::Disposed) throw;

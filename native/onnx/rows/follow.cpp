@@ -313,8 +313,7 @@ class Follower {
     for (std::size_t i = 0; i < function.inputs.size() && i < inputs.size(); ++i) {
       if (inputs[i] != nullptr) scope.facts[function.inputs[i]] = *inputs[i];
     }
-    // Kept, as whoever visits nodes knows them by where they are.
-    std::vector<Node>& nodes = *called_.emplace_back(std::make_unique<std::vector<Node>>(function.nodes));
+    std::vector<Node> nodes = function.nodes;
     for (Node& node : nodes) resolve(node, function, step, scope);
     run(nodes, scope, function.opsets, depth + 1);
     for (std::size_t i = 0; i < step.outputs().size(); ++i) {
@@ -379,7 +378,6 @@ class Follower {
   const Visit* visit_;  // null: nobody
   int unsure_ = 0;      // how many graphs lie around a node that may not run
   std::size_t graphs_run_ = 0;
-  std::vector<std::unique_ptr<std::vector<Node>>> called_;
   Symbols symbols_;
   bool undecided_ = false;
   bool from_doubt_ = false;

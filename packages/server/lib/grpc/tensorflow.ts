@@ -5,7 +5,7 @@ import type { Feeds, RunOptions, Tensor, ValueInfo } from 'tensorlane';
 import { reloadedModels } from '../config/tensorflow.js';
 import { byType, elementTypes } from '../core/dtypes.js';
 import { invalid, statuses, told } from '../core/errors.js';
-import { Filled } from '../core/filled.js';
+import { FillBudget } from '../core/fill-budget.js';
 import { messageType } from '../core/protos.js';
 import type { Engine } from '../engine/engine.js';
 import { elementsOf } from '../json/tensor.js';
@@ -79,7 +79,7 @@ async function predict(engine: Engine, request: Message, call: Call): Promise<ob
       servable,
       inputs.map(([name]) => name),
     );
-    const filled = new Filled();
+    const filled = new FillBudget();
     for (const [name, tensor] of inputs) feeds[name] = tensorOf(`input '${name.slice(0, 100)}'`, tensor, filled);
     const left = call.deadlineMicros();
     const options: RunOptions = {
@@ -95,7 +95,7 @@ async function predict(engine: Engine, request: Message, call: Call): Promise<ob
 }
 
 /** Errors: INVALID_ARGUMENT. */
-function tensorOf(what: string, tensor: Message, filled: Filled): Tensor {
+function tensorOf(what: string, tensor: Message, filled: FillBudget): Tensor {
   const type = byNumber.get(tensor.dtype);
   if (type === undefined) throw invalid(`${what}: TensorFlow's type ${tensor.dtype} is not served`);
   const shape = tensor.tensor_shape;

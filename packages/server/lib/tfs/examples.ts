@@ -5,7 +5,7 @@
 import type { Feeds, ValueInfo } from 'tensorlane';
 import { byType } from '../core/dtypes.js';
 import { invalid, Refusal } from '../core/errors.js';
-import { Filled } from '../core/filled.js';
+import { FillBudget } from '../core/fill-budget.js';
 import { bytesOfBase64 } from '../json/base64.js';
 import { isObject, type JsonObject, type JsonValue, Numbers } from '../json/parse.js';
 import { tensorOf } from '../json/tensor.js';
@@ -56,7 +56,7 @@ function valueOfFeature(what: string, value: JsonValue): JsonValue {
 export async function exampleFeeds(inputs: readonly ValueInfo[], examples: readonly Example[]): Promise<Feeds> {
   if (examples.length === 0) throw invalid('Input is empty.');
   const feeds: Record<string, Feeds[string]> = {};
-  const filled = new Filled();
+  const filled = new FillBudget();
   for (const { name, type, dims } of inputs) {
     const what = `Feature '${name}'`;
     const element = byType.get(type);

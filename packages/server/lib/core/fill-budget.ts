@@ -7,7 +7,7 @@ import { invalid } from './errors.js';
 /** Of one request, whatever the number of its inputs. */
 export const mostFilled = 1_000_000;
 
-export class Filled {
+export class FillBudget {
   #elements = 0;
 
   /** Errors: INVALID_ARGUMENT, where it is too much. */
