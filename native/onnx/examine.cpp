@@ -13,7 +13,7 @@ namespace {
 std::string said(const rows::Axes& axes) {
   std::string text;
   for (const auto& [name, axis] : axes) {
-    text += "; " + name + (axis.has_value() ? " " + std::to_string(*axis) : " none");
+    text.append("; ").append(name).append(" ").append(axis.has_value() ? std::to_string(*axis) : "none");
   }
   return text;
 }
