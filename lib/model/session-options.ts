@@ -77,7 +77,7 @@ export function completeSessionOptions(options: SessionOptions): SessionSettings
   refuseUnknown(plainObject('session', options), names, 'loadModel: session');
   const settings: SessionSettings = {
     freeDimensions: freeDimensions(options.freeDimensionOverrides),
-    configEntries: options.extra === undefined ? [] : [...configEntries('session.extra', options.extra, '')].flat(),
+    configEntries: options.extra === undefined ? [] : entriesOf(options.extra),
     customOpsLibraries: libraries(options.customOpsLibraries),
   };
   const set = <K extends keyof SessionSettings>(name: K, value: SessionSettings[K] | undefined) => {
@@ -130,6 +130,17 @@ function libraries(given: SessionOptions['customOpsLibraries']): string[] {
   if (given === undefined) return [];
   if (!Array.isArray(given)) throw wrong(name, 'an array of paths', given);
   return given.map((path, i) => text(`${name}[${i}]`, path ?? null)!);
+}
+
+/** Errors: ERR_ARGUMENT, also for an entry that two ways of writing it give two values. */
+function entriesOf(extra: object): string[] {
+  const entries = new Map<string, string>();
+  for (const [key, value] of configEntries('session.extra', extra, '')) {
+    if (!entries.has(key)) entries.set(key, value);
+    else
+      throw new TensorlaneError('ERR_ARGUMENT', `session.extra: '${key}' is given twice, nested and by its whole name`);
+  }
+  return [...entries].flat();
 }
 
 function* configEntries(name: string, given: object, prefix: string): Generator<[string, string]> {

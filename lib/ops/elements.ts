@@ -27,10 +27,7 @@ export function scalarOperand(type: NumericDType, value: unknown, what: string):
   }
   const data = arrayOfOne(type, value);
   if (data !== undefined) return { type, data, dims: [] } as unknown as Operand;
-  throw new TensorlaneError(
-    'ERR_ARGUMENT',
-    type === 'bool'
-      ? `${what} must be 0 or 1 for bool, got ${value}`
-      : `${what} must be an integer for ${type}, within the type's range, got ${value}`,
-  );
+  const expected = type === 'bool' ? '0 or 1' : /^u?int/.test(type) ? 'an integer' : 'a number';
+  const within = type === 'bool' ? '' : ", within the type's range";
+  throw new TensorlaneError('ERR_ARGUMENT', `${what} must be ${expected} for ${type}${within}, got ${value}`);
 }

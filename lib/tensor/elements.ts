@@ -27,9 +27,10 @@ export function elementOf(type: NumericDType, value: number | bigint): number | 
   return BigInt(array[0]) === BigInt(value) ? array[0] : undefined;
 }
 
-/** The same, but undefined also where a float would not be exactly this number; a float32 may. */
+/** The same, but undefined also where a float would not be exactly this number; a float32 may be the nearest, but no infinity. */
 export function exactElementOf(type: NumericDType, value: number): number | bigint | undefined {
-  if (type === 'float32' || type === 'float64') return value;
+  if (type === 'float64') return value;
+  if (type === 'float32') return overflows(type, value) ? undefined : value;
   const element = elementOf(type, value);
   if (isPacked(type)) return element;
   if (isSmallFloat(type)) return Object.is(decode(type, element as number), value) ? (element as number) : undefined;
@@ -37,10 +38,18 @@ export function exactElementOf(type: NumericDType, value: number): number | bigi
   return Number.isSafeInteger(value) ? element : undefined;
 }
 
-/** An array of this one element; undefined where `elementOf` is. */
+/** Whether a finite number is beyond the type's floats: the nearest of them would be an infinity or NaN. */
+function overflows(type: NumericDType, value: number | bigint): boolean {
+  const number = Number(value);
+  if (typeof value === 'number' && !Number.isFinite(number)) return false;
+  if (isSmallFloat(type)) return !Number.isFinite(decode(type, encode(type, number)));
+  return !Number.isFinite(type === 'float32' || type === 'complex64' ? Math.fround(number) : number);
+}
+
+/** An array of this one element; undefined where `elementOf` is, and where a finite number would become an infinity. */
 export function arrayOfOne(type: NumericDType, value: number | bigint): NumericArray | undefined {
   const element = elementOf(type, value);
-  if (element === undefined) return undefined;
+  if (element === undefined || overflows(type, value)) return undefined;
   const array = new arrayClasses[type](storedLength(type, 1));
   array[0] = element;
   return array;

@@ -355,6 +355,12 @@ test.each<[string, () => Uint8Array, unknown, RegExp, object?]>([
     /inputs\.x\.value must be a number that int64 can hold, got 0\.5/,
   ],
   [
+    'value beyond float32',
+    () => models.identity('float32', ['N', 'L']),
+    { inputs: { x: { axis: 1, value: 1e300 } } },
+    /a number that float32 can hold, got 1e\+300/,
+  ],
+  [
     'value out of range',
     () => models.identity('uint8', ['N', 'L']),
     { inputs: { x: { axis: 1, value: 256 } } },

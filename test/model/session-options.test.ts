@@ -205,6 +205,7 @@ describe('settings', () => {
     [{ customOpsLibraries: 'a.so' }, /session\.customOpsLibraries must be an array of paths/],
     [{ customOpsLibraries: [null] }, /session\.customOpsLibraries\[0\] must be a string/],
     [{ extra: { session: { a: 1 } } }, /session\.extra\.session\.a must be a string, or an object of them, got 1/],
+    [{ extra: { session: { 'a.b': '1' }, 'session.a': { b: '1' } } }, /session\.extra: 'session\.a\.b' is given twice/],
     [{ extra: { a: ['1'] } }, /session\.extra\.a must be a string, or an object of them, got Array/],
     [{ extra: 'a' }, /session\.extra must be an object/],
   ])('%j is refused', async (session, message) => {

@@ -168,6 +168,16 @@ describe('operations on two', () => {
     await expectError(device.ops.add(whole, 1.5), 'ERR_ARGUMENT', /add: b must be an integer for int32/);
     await expectError(device.ops.add(whole, 2 ** 31), 'ERR_ARGUMENT', /range/);
     await expectError(device.ops.add(1 as never, 2 as never), 'ERR_ARGUMENT', /two numbers/);
+    const real = tensor([1]);
+    await expectError(
+      device.ops.add(real, 1e300),
+      'ERR_ARGUMENT',
+      /add: b must be a number for float32, within .* got 1e\+300/,
+    );
+    await expectError(device.ops.mul(-(10n ** 400n), tensor(Float64Array.of(1))), 'ERR_ARGUMENT', /float64/);
+    expect((await device.ops.add(real, Infinity)).data).toEqual(Float32Array.of(Infinity));
+    await expectError(device.ops.clip(real, { max: 1e300 }), 'ERR_ARGUMENT', /clip: max must be a number for float32/);
+    await expectError(device.ops.padSequences(real, [1], { value: 1e300 }), 'ERR_ARGUMENT', /padSequences: value/);
     await expectError(device.ops.add(whole, '1' as never), 'ERR_ARGUMENT', /add: b/);
     await expectError(device.ops.add(whole, null as never), 'ERR_ARGUMENT', /add: b/);
   });
