@@ -1,39 +1,25 @@
 #include "onnx/graph/digest.h"
 
-#include <algorithm>
 #include <bit>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
+
+#include "onnx/graph/sum.h"
 
 namespace tensorlane::graph {
 namespace {
 
-// As FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/), of eight bytes at a time, whose high bits are folded in.
-// Against accidents, not against attackers: whoever can change a kept finding can say as well that rows are independent.
 class Digest {
  public:
-  void add(std::uint64_t number) {
-    hash_ = (hash_ ^ number) * 0x100000001b3ULL;
-    hash_ ^= hash_ >> 32U;
-  }
-  void add(std::string_view text) {
-    add(text.size());
-    for (std::size_t at = 0; at < text.size(); at += sizeof(std::uint64_t)) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, text.data() + at, std::min(sizeof word, text.size() - at));
-      add(word);
-    }
-  }
   template <typename T>
   void add_all(const T& items) {
-    add(items.size());
+    sum_.add(items.size());
     for (const auto& item : items) add_one(item);
   }
 
-  void add_one(std::int64_t number) { add(static_cast<std::uint64_t>(number)); }
-  void add_one(float number) { add(std::bit_cast<std::uint32_t>(number)); }
-  void add_one(const std::string& text) { add(std::string_view(text)); }
+  void add_one(std::int64_t number) { sum_.add(static_cast<std::uint64_t>(number)); }
+  void add_one(float number) { sum_.add(std::uint64_t{std::bit_cast<std::uint32_t>(number)}); }
+  void add_one(const std::string& text) { sum_.add(std::string_view(text)); }
   void add_one(const Dim& dim) {
     add_one(dim.size);
     add_one(dim.name);
@@ -41,7 +27,7 @@ class Digest {
   void add_one(const Value& value) {
     add_one(value.name);
     add_one(std::int64_t{value.type});
-    add(std::uint64_t{value.is_tensor});
+    sum_.add(std::uint64_t{value.is_tensor});
     if (value.shape.has_value()) add_all(*value.shape);
   }
   void add_one(const Tensor& tensor) {
@@ -50,13 +36,15 @@ class Digest {
     add_all(tensor.dims);
     if (tensor.elements.has_value()) add_all(*tensor.elements);
     if (tensor.reals.has_value()) add_all(*tensor.reals);
+    sum_.add(tensor.sum);
   }
   void add_one(const Attribute& attribute) {
     add_one(attribute.name);
     add_one(attribute.refers_to);
     if (attribute.integer.has_value()) add_one(*attribute.integer);
     if (attribute.real.has_value()) add_one(*attribute.real);
-    add(attribute.texts);
+    sum_.add(attribute.texts);
+    sum_.add(attribute.sum_of_texts);
     add_all(attribute.integers);
     add_all(attribute.reals);
     add_one(attribute.text);
@@ -97,12 +85,12 @@ class Digest {
   [[nodiscard]] std::string text() const {
     constexpr std::string_view kDigits = "0123456789abcdef";
     std::string text;
-    for (int shift = 60; shift >= 0; shift -= 4) text += kDigits[(hash_ >> shift) & 15];
+    for (int shift = 60; shift >= 0; shift -= 4) text += kDigits[(sum_.value() >> shift) & 15];
     return text;
   }
 
  private:
-  std::uint64_t hash_ = 0xcbf29ce484222325ULL;
+  Sum sum_;
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
 // A model's graph, as much of it as its structure needs: nodes, attributes, shapes, and the elements of small integer tensors,
-// which shapes and axes are made of. Weights are not read.
+// which shapes and axes are made of. Of weights no more is read than tells one training from another.
 #pragma once
 
 #include <algorithm>
@@ -37,6 +37,7 @@ struct Tensor {
   // Of integers and bools, and of float32, where there are few.
   std::optional<std::vector<std::int64_t>> elements;
   std::optional<std::vector<float>> reals;
+  std::uint64_t sum = 0;  // of where its bytes begin: other weights have another
 };
 
 struct Graph;
@@ -49,7 +50,8 @@ struct Attribute {
   std::vector<std::int64_t> integers;
   std::vector<float> reals;
   std::string text;
-  std::size_t texts = 0;  // how many a list has
+  std::size_t texts = 0;           // how many a list has
+  std::uint64_t sum_of_texts = 0;  // and of what they are
   std::optional<Tensor> tensor;
   std::shared_ptr<const Graph> graph;
 };

@@ -128,6 +128,11 @@ std::span<const std::byte> Message::bytes() const {
   return source_->at(begin_of_bytes_, static_cast<std::size_t>(length));
 }
 
+std::span<const std::byte> Message::beginning(std::size_t most) const {
+  if (kind_ != Kind::Bytes) return {};
+  return source_->at(begin_of_bytes_, static_cast<std::size_t>(std::min<std::uint64_t>(size(), most)));
+}
+
 std::string Message::text() {
   const auto read = bytes();
   return {reinterpret_cast<const char*>(read.data()), read.size()};

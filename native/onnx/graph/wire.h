@@ -62,6 +62,8 @@ class Message {
   void add_reals(std::vector<float>& to) const;
   // The bytes of a field of bytes, until the source is read again.
   [[nodiscard]] std::span<const std::byte> bytes() const;
+  // The first of them, no more than so many; none of a field of another kind.
+  [[nodiscard]] std::span<const std::byte> beginning(std::size_t most) const;
   [[nodiscard]] std::uint64_t size() const;
 
  private:

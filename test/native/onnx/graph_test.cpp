@@ -15,6 +15,7 @@
 
 #include "onnx/examine.h"
 #include "onnx/graph/digest.h"
+#include "onnx/graph/encode.h"
 #include "onnx/graph/wire.h"
 
 using namespace tensorlane;
@@ -144,7 +145,24 @@ TEST_CASE("graph: its digest tells apart what differs anywhere") {
   }
   differs([](graph::ModelGraph& other) { other.graph.inputs.front().type ^= 1; });
   differs([](graph::ModelGraph& other) { other.opsets[""] += 1; });
+  differs([](graph::ModelGraph& other) { other.graph.initializers.front().sum ^= 1; });
   CHECK(seen.size() == changes + 1);
+}
+
+TEST_CASE("graph: its digest tells other weights and other texts apart, that are not kept") {
+  const auto digest_of = [](char weight, const char* label) {
+    const graph::Encoded weights = graph::integer(1, 100) + graph::integer(1, 100) + graph::integer(2, 1) +
+                                   graph::text(8, "w") + graph::text(9, graph::Encoded(40'000, weight));
+    const graph::Encoded labels = graph::text(1, "labels") + graph::text(9, "a") + graph::text(9, label);
+    const graph::Encoded node = graph::text(4, "Own") + graph::text(5, labels);
+    const graph::Encoded model = graph::text(7, graph::text(1, node) + graph::text(5, weights));
+    const graph::ModelGraph read = graph::read_model(std::as_bytes(std::span(model)));
+    REQUIRE_MESSAGE(!read.graph.initializers.at(0).reals.has_value(), "so many weights are not kept");
+    return graph::digest(read);
+  };
+  CHECK(digest_of(1, "b") == digest_of(1, "b"));
+  CHECK(digest_of(1, "b") != digest_of(2, "b"));
+  CHECK(digest_of(1, "b") != digest_of(1, "c"));
 }
 
 TEST_CASE("graph: of several functions of one name the one is followed that a node says") {
