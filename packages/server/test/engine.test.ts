@@ -3,7 +3,7 @@
 import { renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { tensor } from 'tensorlane';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { expectError } from '../../../test/support/errors.js';
 import { initializer, model, node, slow, square, value } from '../../../test/support/onnx-builder.js';
 import { Engine, type EngineChange } from '../lib/index.js';
@@ -174,6 +174,19 @@ test('a failure is told once, however often it is tried', async () => {
   put(repository, { 'bad.onnx': 'no model either' });
   await engine.refresh();
   expect(changes.length).toBe(2);
+});
+
+test('an error of who listens to changes is told, and no failure of the model', async () => {
+  const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+  onTestFinished(() => warned.mockRestore());
+  const repository = folderOf({ 'm.onnx': plus(1) });
+  const engine = await Engine.start({ repository, device: 'cpu', pollSeconds: 0 }, () => {
+    throw new Error('a mistake of mine');
+  });
+  onTestFinished(() => engine.close());
+  expect(await answerOf(engine, 'm')).toBe(1);
+  expect(engine.status('m')).toMatchObject([{ versions: [{ state: 'AVAILABLE' }] }]);
+  expect(warned.mock.calls[0]?.[0]).toContain('onChange failed: Error: a mistake of mine');
 });
 
 test('a file that is replaced is loaded anew under its version', async () => {

@@ -3,14 +3,14 @@
 
 import { type Device, type Feeds, type Outputs, open, TensorlaneError } from 'tensorlane';
 import { ConfigReader } from '../repository/config.js';
-import { type FoundVersions, type Scan, scanRepository, scanVersions, unreadableFolder } from '../repository/scan.js';
+import type { FoundVersions, Scan } from '../repository/scan.js';
 import { Watch } from '../repository/watch.js';
 import { requireWithin } from '../repository/within.js';
 import { Tracing } from '../trace/settings.js';
 import { versionsOf } from '../triton/options.js';
 import { Given, type GivenModel, requireGiven } from './given.js';
-import { linalgNames } from './linalg.js';
-import { builtInFile, loadVersion } from './load.js';
+import { loadVersion } from './load.js';
+import { look } from './look.js';
 import { Modules } from './modules.js';
 import {
   checkEngineOptions,
@@ -50,8 +50,6 @@ export interface EngineChange {
 }
 
 let engines = 0;
-
-const builtIn: FoundVersions = new Map([[1, { file: builtInFile, fingerprint: builtInFile }]]);
 
 export class Engine implements AsyncDisposable {
   readonly device: Device;
@@ -365,29 +363,9 @@ export class Engine implements AsyncDisposable {
   }
 
   /** What there is to be served, of all models. Errors: those of the file system, where the repository cannot be read. */
-  async #look(): Promise<Scan> {
-    const { repository, models, linalg } = this.#settings;
-    const configs = this.#configs;
-    const scan: Scan =
-      repository === undefined
-        ? { found: new Map(), unreadable: new Map() }
-        : await scanRepository(repository, configs);
-    const { found, unreadable } = scan;
-    if (linalg) for (const name of linalgNames) found.set(name, builtIn);
-    for (const [name, { folder }] of [...models, ...this.#given]) {
-      if (folder === undefined) continue;
-      found.delete(name);
-      unreadable.delete(name);
-      try {
-        found.set(name, await scanVersions(name, folder, configs));
-      } catch (error) {
-        // One that is not there yet is waited for.
-        const isToCome = (error as NodeJS.ErrnoException).code === 'ENOENT' && !this.#models.get(name)?.hasAvailable;
-        if (isToCome) found.set(name, new Map());
-        else unreadable.set(name, unreadableFolder(folder, error));
-      }
-    }
-    return scan;
+  #look(): Promise<Scan> {
+    const isServed = (name: string) => this.#models.get(name)?.hasAvailable === true;
+    return look(this.#settings, this.#given, this.#configs, isServed);
   }
 
   async #refresh(): Promise<void> {
@@ -454,12 +432,21 @@ export class Engine implements AsyncDisposable {
         },
         (change) => {
           // That a load was given up is no failure of it.
-          if (!this.closed || change.error === undefined) this.#onChange({ model: name, ...change });
+          if (!this.closed || change.error === undefined) this.#tell({ model: name, ...change });
         },
       );
       this.#models.set(name, model);
     }
     return model;
+  }
+
+  /** Who listens has no say in what is served: an error of theirs is told, and changes nothing. */
+  #tell(change: EngineChange): void {
+    try {
+      this.#onChange(change);
+    } catch (error) {
+      process.emitWarning(`onChange failed: ${(error as Error)?.stack ?? String(error)}`, 'TensorlaneWarning');
+    }
   }
 
   /** What is served now; undefined, where there is none. */
