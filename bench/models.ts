@@ -42,5 +42,6 @@ export const models = {
   detection: () => ocr('ch_PP-OCRv4_det_infer.onnx'),
   recognition: () => ocr('ch_PP-OCRv4_rec_infer.onnx'),
   classifier: () => ocr('ch_ppocr_mobile_v2.0_cls_infer.onnx'),
-  voiceActivity: () => inPackage('@ricky0123/vad-web', 'dist/silero_vad_v5.onnx'),
+  voiceActivity: (version: 'legacy' | 'v5' | 'v6' = 'v5') =>
+    inPackage('@ricky0123/vad-web', `dist/silero_vad_${version}.onnx`),
 };

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { models } from '../../bench/models.js';
 import { testDevice } from '../support/device.js';
 import { chunksOf, rate, speech } from '../support/speech.js';
+import { floats } from './support.js';
 
 let device: Device;
 beforeAll(async () => {
@@ -58,3 +59,48 @@ test(`${streams} streams at once say what each says alone`, async () => {
   expect(requests).toMatchObject({ completed: streams * chunks, failed: 0, pending: 0 });
   expect(batches.rows / batches.count, 'rows a batch').toBeGreaterThan(4);
 });
+
+const frame = (seed: number, length: number) => floats([1, length], seed);
+const state = (width: number) => (seed: number) => floats([2, 1, width], seed);
+const versions = [
+  ['legacy', { input: 1536, h: state(64), c: state(64) }, { h: 1, c: 1, sr: null }, { hn: 1, cn: 1 }],
+  ['v5', { input: 576, state: state(128) }, { state: 1, sr: null }, { stateN: 1 }],
+  ['v6', { input: 576, state: state(128) }, { state: 1, sr: null }, { stateN: 1 }],
+] as const;
+
+test.each(versions)(
+  '%s: callers of one batch hear what each hears alone',
+  async (version, { input, ...states }, inputs, outputs) => {
+    const path = models.voiceActivity(version);
+    await using shared = await device.loadModel(path, {
+      batching: { maxBatchSize: 8, batchAxis: { inputs, outputs } },
+    });
+    await using alone = await device.loadModel(path, { batching: false });
+    expect(shared.batching, shared.batching.reason).toMatchObject({ enabled: true });
+    const feeds = Array.from({ length: 24 }, (_, seed) => ({
+      input: frame(seed, input),
+      sr,
+      ...Object.fromEntries(Object.entries(states).map(([name, made], i) => [name, made(seed + 100 * (i + 1))])),
+    }));
+    // Those that come first may have to be tried: the graph of some leaves a doubt.
+    const listen = () => Promise.all(feeds.map((feed) => shared.run(feed)));
+    await listen();
+    const before = shared.stats().batches.count;
+    const answers = await listen();
+    expect(shared.stats().batches.count - before, 'batches of 24 requests').toBeLessThan(24);
+    const first = new Set<number>();
+    for (const [i, feed] of feeds.entries()) {
+      const expected = await alone.run(feed);
+      first.add(expected.output!.data[0] as number);
+      for (const [name, { data, dims }] of Object.entries(expected)) {
+        expect(answers[i]![name]!.dims, name).toEqual(dims);
+        const worst = (data as Float32Array).reduce(
+          (most, x, j) => Math.max(most, Math.abs(x - (answers[i]![name]!.data[j] as number))),
+          0,
+        );
+        expect(worst, `the largest error of ${name} of caller ${i}`).toBeLessThan(1e-4);
+      }
+    }
+    expect(first.size, 'answers that differ').toBe(24);
+  },
+);
