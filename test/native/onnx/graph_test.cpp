@@ -145,7 +145,6 @@ TEST_CASE("graph: its digest tells apart what differs anywhere") {
   }
   differs([](graph::ModelGraph& other) { other.graph.inputs.front().type ^= 1; });
   differs([](graph::ModelGraph& other) { other.opsets[""] += 1; });
-  differs([](graph::ModelGraph& other) { other.graph.initializers.front().sum ^= 1; });
   CHECK(seen.size() == changes + 1);
 }
 
