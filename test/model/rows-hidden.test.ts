@@ -95,6 +95,21 @@ describe('everybody gets what he gets alone', () => {
       [ids(1, 2, 3, 4), ids(100, 100, 100, 100), ids(2, 3, 4, 5)],
     ],
     [
+      'the largest of all rows, by CastLike and behind a threshold',
+      model({
+        ...wholes,
+        nodes: [
+          node('CastLike', ['x', 'limit'], ['real']),
+          node('ReduceMax', ['real', 'zero'], ['most']),
+          node('Greater', ['most', 'limit'], ['above']),
+          node('Neg', ['x'], ['n']),
+          node('Where', ['above', 'n', 'x'], ['y']),
+        ],
+        initializers: [ints('zero', 0), floats('limit', 5000)],
+      }),
+      [ids(1, 2, 3, 4), ids(6000, 6000, 6000, 6000), ids(2, 3, 4, 5)],
+    ],
+    [
       'a function with an If by the largest of all rows',
       withFunction(model({ ...wholes, nodes: [node('F', ['x'], ['y'], {}, 'my')] }), 'my', 'F', byLargest),
       [ids(1, 2, 3, 4), ids(2, 3, 4, 5000), ids(5, 6, 7, 8)],

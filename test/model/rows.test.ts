@@ -223,6 +223,9 @@ const apart: readonly [string, Nodes, Options?][] = [
     [node('Transpose', ['x'], ['t'], { perm: list(0, 2, 1) }), node('MatMul', ['x', 't'], ['y'])],
     rank3,
   ],
+  ['CastLike', [node('CastLike', ['x', 'zero'], ['i']), node('CastLike', ['i', 'x'], ['y'])]],
+  ['Einsum with dots', one('Einsum', ['x', 'x'], { equation: { string: '...ik, ...jk -> ...ij' } }), rank3],
+  ['Einsum without a result', one('Einsum', ['x'], { equation: { string: '...i' } })],
   ['Einsum by rows', one('Einsum', ['x', 'x'], { equation: { string: 'bik,bjk->bij' } }), rank3],
   [
     'LSTM, time first',
@@ -352,6 +355,23 @@ const mixing: readonly [string, Nodes, RegExp, Options?][] = [
     'Squeeze of everything',
     [node('Squeeze', ['x'], ['s']), node('Softmax', ['s'], ['y'], { axis: int(0) })],
     /Squeeze/,
+  ],
+  [
+    'Einsum without a result, over rows',
+    one('Einsum', ['x', 'x'], { equation: { string: 'bik,cik' } }),
+    /Einsum/,
+    { ...rank3, y: ['N', null] },
+  ],
+  [
+    'Einsum with dots, over rows',
+    one('Einsum', ['x', 'x'], { equation: { string: 'ik,...k->i...' } }),
+    /Einsum/,
+    { y: ['N', null] },
+  ],
+  [
+    'CastLike, and a sum of rows',
+    [node('CastLike', ['x', 'zero'], ['i']), node('CumSum', ['i', '0'], ['s']), node('CastLike', ['s', 'x'], ['y'])],
+    /CumSum/,
   ],
   [
     'Einsum over rows',

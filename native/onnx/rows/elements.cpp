@@ -123,6 +123,16 @@ void same(Step& step) {
   step.set_all(fact);
 }
 
+// Of which type the second one is the graph may not say.
+void cast_like(Step& step) {
+  Fact fact = *step.input(0);
+  if (counts_rows(fact)) return step.doubts("may compute with the number of rows");
+  fact.reals.reset();
+  fact.elements.reset();
+  fact.below.reset();
+  step.set_all(fact);
+}
+
 void elementwise(Step& step) {
   if (auto fact = computed(step)) return step.set_all(*fact);
   std::vector<const Fact*> operands;

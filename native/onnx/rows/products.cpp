@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
+#include <string_view>
 
 #include "onnx/rows/rules.h"
 
@@ -120,29 +122,76 @@ void gemm(Step& step) {
   step.set_all(sum);
 }
 
-// Each axis has a letter: the rows' must be one that stays, in all operands that are not the same for all rows, and in no other.
-void einsum(Step& step) {
-  const graph::Attribute* equation = step.attribute("equation");
-  std::string text = equation == nullptr ? "" : equation->text;
+// An equation of Einsum with a letter for each axis.
+struct Equation {
+  std::vector<std::string> terms;
+  std::string result;
+};
+
+constexpr std::string_view kDots = "...";
+
+// The axes that dots stand for get letters that no equation has, the last one of all operands the same. False where there are dots twice,
+// or more letters than axes.
+bool spell_dots(std::string& term, std::size_t rank, std::size_t& most) {
+  const std::size_t at = term.find(kDots);
+  if (at == std::string::npos) return true;
+  const std::size_t letters = term.size() - kDots.size();
+  if (term.find('.', at + kDots.size()) != std::string::npos || letters > rank) return false;
+  std::string axes;
+  for (std::size_t left = rank - letters; left > 0; --left) axes += static_cast<char>('0' + left);
+  most = std::max(most, rank - letters);
+  term.replace(at, kDots.size(), axes);
+  return true;
+}
+
+// Without a result it is the letters that are there once, in their order, behind the dots. None for what is left to a trial: an operand of
+// unknown rank, capitals that ONNX Runtime and numpy put in another order, mistakes.
+std::optional<Equation> equation_of(const Step& step) {
+  const graph::Attribute* attribute = step.attribute("equation");
+  std::string text = attribute == nullptr ? "" : attribute->text;
   std::erase(text, ' ');
-  if (text.find("...") != std::string::npos || text.find("->") == std::string::npos)
-    return step.doubts("has an equation with dots, or without a result");
-  const std::string result = text.substr(text.find("->") + 2);
-  std::vector<std::string> terms{""};
-  for (const char letter : text.substr(0, text.find("->"))) {
+  const std::size_t arrow = text.find("->");
+  Equation equation{{""}, ""};
+  for (const char letter : text.substr(0, arrow)) {
     if (letter == ',') {
-      terms.emplace_back();
+      equation.terms.emplace_back();
     } else {
-      terms.back() += letter;
+      equation.terms.back() += letter;
     }
   }
-  if (terms.size() != step.inputs()) return step.doubts("has an equation for another number of operands");
+  if (equation.terms.size() != step.inputs()) return std::nullopt;
+  std::string letters;
+  std::size_t most = 0;
+  for (std::size_t i = 0; i < step.inputs(); ++i) {
+    const Fact* operand = step.input(i);
+    std::string& term = equation.terms[i];
+    if (operand == nullptr || !operand->rank().has_value() || *operand->rank() > 9) return std::nullopt;
+    std::ranges::copy_if(term, std::back_inserter(letters), [](char letter) { return letter != '.'; });
+    if (!spell_dots(term, *operand->rank(), most) || term.size() != *operand->rank()) return std::nullopt;
+  }
+  if (arrow != std::string::npos) {
+    equation.result = text.substr(arrow + 2);
+    const std::size_t own = equation.result.size() - (equation.result.find(kDots) == std::string::npos ? 0 : 3);
+    return spell_dots(equation.result, own + most, most) ? std::optional(equation) : std::nullopt;
+  }
+  if (std::ranges::any_of(letters, [](char letter) { return letter < 'a'; })) return std::nullopt;
+  for (std::size_t left = most; left > 0; --left) equation.result += static_cast<char>('0' + left);
+  for (char letter = 'a'; letter <= 'z'; ++letter) {
+    if (std::ranges::count(letters, letter) == 1) equation.result += letter;
+  }
+  return equation;
+}
+
+// Each axis has a letter: the rows' must be one that stays, in all operands that are not the same for all rows, and in no other.
+void einsum(Step& step) {
+  const auto equation = equation_of(step);
+  if (!equation.has_value()) return step.doubts("has an equation that is not read, or an operand of unknown rank");
+  const auto& [terms, result] = *equation;
   std::map<char, Size> sizes;
   std::optional<char> along;
   const Fact* rows = nullptr;
   for (std::size_t i = 0; i < terms.size(); ++i) {
     const Fact* operand = step.input(i);
-    if (operand == nullptr || operand->rank() != terms[i].size()) return step.doubts(kUnknownRank);
     if (counts_rows(*operand)) return step.mixes("computes with the number of rows");
     for (std::size_t axis = 0; axis < terms[i].size(); ++axis) {
       const auto [at, added] = sizes.try_emplace(terms[i][axis], (*operand->shape)[axis]);

@@ -17,6 +17,7 @@ struct Group {
 // ONNX's own operators.
 constexpr std::array kOnnx{
     Group{same, 1, "Identity Cast"},
+    Group{cast_like, 1, "CastLike"},
     Group{
         elementwise, 1,
         "Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Ceil Celu "

@@ -14,6 +14,7 @@ inline constexpr const char* kUnknownRank = "takes a value of unknown rank";
 
 // elements.cpp: each element by itself, or with those in its place
 void same(Step& step);         // the elements stay what they are
+void cast_like(Step& step);    // the same, in another type
 void elementwise(Step& step);  // any number of operands, broadcast
 void quantize(Step& step);
 void dropout(Step& step);
