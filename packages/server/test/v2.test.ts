@@ -101,9 +101,12 @@ test('tensors of JSON, flat and nested, and the outputs that are named', async (
   );
   expect(nested.body).toMatchObject({ outputs: [{ data: [1, 4, 9, 16] }] });
   const chosen = await infer(server, { inputs: [inputOf([1, 2], [1, 2])], outputs: [{ name: 'total' }] }, 'two');
-  expect((chosen.body as { outputs: object[] }).outputs).toEqual([
-    { name: 'total', datatype: 'FP32', shape: [1, 1], data: [3] },
-  ]);
+  const total = { name: 'total', datatype: 'FP32', shape: [1, 1], data: [3] };
+  expect((chosen.body as { outputs: object[] }).outputs).toEqual([total]);
+  // However often it is asked for, it comes once.
+  const outputs = new Array(1000).fill({ name: 'total' });
+  const often = await infer(server, { inputs: [inputOf([1, 2], [1, 2])], outputs }, 'two');
+  expect((often.body as { outputs: object[] }).outputs).toEqual([total]);
 });
 
 test.each([

@@ -14,7 +14,7 @@ import { modelConfigMessage } from '../triton/answer.js';
 import { bytesOf, tensorOfBytes, text } from '../v2/binary.js';
 import { classesIn } from '../v2/classification.js';
 import type { RequestedOutput } from '../v2/infer.js';
-import { requireFew } from '../v2/inputs.js';
+import { onceEach, requireFew } from '../v2/inputs.js';
 import { modelMetadata, serverMetadata } from '../v2/metadata.js';
 import { flagAt, runOptions, versionOf, wholeAt } from '../v2/parameters.js';
 import { outputTensor, placeParameters } from '../v2/reply.js';
@@ -170,16 +170,18 @@ async function readRequest(engine: Engine, servable: Servable, request: Message,
   requireFew('outputs', request.outputs.length);
   requireFew('inputs', request.inputs.length);
   const parameters = parametersOf(request.parameters);
-  const outputs = (request.outputs as Message[]).map(({ name, parameters: own }) => {
-    const called = `output '${name.slice(0, 100)}'`;
-    const said = parametersOf(own);
-    return { name: name as string, classes: classesIn(said, called), place: placeIn(said, called) };
-  });
+  const outputs = onceEach(
+    (request.outputs as Message[]).map(({ name, parameters: own }) => {
+      const called = `output '${name.slice(0, 100)}'`;
+      const said = parametersOf(own);
+      return { name: name as string, classes: classesIn(said, called), place: placeIn(said, called) };
+    }),
+  );
   const options: ServedRunOptions = {
     signal: call.signal,
     ...runOptions(servable, parameters),
     ...deadline(call.deadlineMicros(), wholeAt(parameters, 'deadline')),
-    ...(outputs.length === 0 ? {} : { outputs: [...new Set(outputs.map(({ name }) => name))] }),
+    ...(outputs.length === 0 ? {} : { outputs: outputs.map(({ name }) => name) }),
   };
   const wanted: readonly Wanted[] = outputs.length > 0 ? outputs : servable.outputs.map(({ name }) => ({ name }));
   return { feeds: await feedsOf(engine, servable, request, call), options, wanted, parameters };

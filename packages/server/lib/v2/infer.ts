@@ -16,7 +16,7 @@ import { readJson } from '../json/read.js';
 import { elementsOf, tensorOf } from '../json/tensor.js';
 import { BinaryReader } from './binary.js';
 import { classesIn } from './classification.js';
-import { requireFew } from './inputs.js';
+import { onceEach, requireFew } from './inputs.js';
 import { flagAt, objectAt, runOptions, wholeAt } from './parameters.js';
 import { answerInParts, wantsParts } from './parts.js';
 import { rawFeeds } from './raw.js';
@@ -124,7 +124,7 @@ async function readRequest(
   const { id } = json;
   if (id !== undefined && typeof id !== 'string') throw invalid("'id' must be a string");
   const parameters = objectAt(json, 'parameters', 'parameters');
-  const outputs = json.outputs === undefined ? undefined : listAt(json, 'outputs').map(readOutput);
+  const outputs = json.outputs === undefined ? undefined : onceEach(listAt(json, 'outputs').map(readOutput));
   const isBinary = flagAt(parameters, 'binary_data_output') ?? false;
   const shared: SharedInput[] = [];
   const feeds = await readInputs(listAt(json, 'inputs'), binary, shared);
@@ -133,9 +133,7 @@ async function readRequest(
     signal: exchange.signal,
     ...runOptions(servable, parameters),
     ...deadlineOf(exchange, wholeAt(parameters, 'deadline')),
-    ...(outputs === undefined || outputs.length === 0
-      ? {}
-      : { outputs: [...new Set(outputs.map(({ name }) => name))] }),
+    ...(outputs === undefined || outputs.length === 0 ? {} : { outputs: outputs.map(({ name }) => name) }),
   };
   const chosen = outputs?.map(({ binary: own, ...output }) => ({ ...output, isBinary: own ?? isBinary }));
   return { id, feeds, shared, options, outputs: chosen?.length ? chosen : undefined, isBinary };

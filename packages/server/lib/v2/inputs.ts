@@ -1,6 +1,6 @@
 // What is looked at of a request's tensors before any of them is made.
 //
-// The rule: there are no more of them than any model has, and none that its model lacks.
+// The rule: there are no more of them than any model has, none that its model lacks, and none twice.
 
 import { TensorlaneError } from 'tensorlane';
 import { invalid } from '../core/errors.js';
@@ -12,6 +12,13 @@ const mostTensors = 1000;
 /** Errors: INVALID_ARGUMENT. */
 export function requireFew(what: string, count: number): void {
   if (count > mostTensors) throw invalid(`'${what}' has ${count} tensors; ${mostTensors} are the most`);
+}
+
+/** Each output once, as it was first asked for: an answer is no longer than what the model gives. */
+export function onceEach<T extends { readonly name: string }>(outputs: readonly T[]): T[] {
+  const first = new Map<string, T>();
+  for (const output of outputs) if (!first.has(output.name)) first.set(output.name, output);
+  return [...first.values()];
 }
 
 /** Errors: ERR_ARGUMENT, as a run's are. */
