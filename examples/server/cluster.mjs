@@ -4,12 +4,10 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { json } from 'node:stream/consumers';
 import { connect, serve } from '@tensorlane/server';
-import { tensor } from 'tensorlane';
+import { createRowServer } from './rows.mjs';
 
 if (cluster.isPrimary) {
   // Nobody but this user may come by it.
@@ -28,24 +26,7 @@ if (cluster.isPrimary) {
   });
 } else {
   const client = await connect(process.env.TENSORLANE_SOCKET);
-  const models = new Map();
-  const modelOf = (name) => {
-    if (!models.has(name)) models.set(name, client.model(name));
-    return models.get(name);
-  };
-  // POST /MODEL with a row of numbers.
-  const answer = async (request) => {
-    const model = await modelOf(request.url.slice(1));
-    const row = Float32Array.from(await json(request));
-    const results = await model.run({ [model.inputs[0].name]: tensor(row, [1, row.length]) });
-    return [...results[model.outputs[0].name].data];
-  };
-  const server = createServer((request, response) => {
-    answer(request).then(
-      (row) => response.setHeader('content-type', 'application/json').end(JSON.stringify(row)),
-      ({ code, message }) => response.writeHead(400).end(JSON.stringify({ code, message })),
-    );
-  });
+  const server = createRowServer(client);
   server.listen(Number(process.env.PORT ?? 3000), () => console.log('listening', server.address()));
   process.once('SIGTERM', () => {
     server.close(() => {

@@ -1,10 +1,13 @@
 // The programs of examples/server, each of which has the model server within one of its own: both answer, and end when they are told to.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { square } from '../support/onnx-builder.js';
+import { runNode } from '../support/processes.js';
 import { startProgram } from './programs.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -47,5 +50,74 @@ test('cluster.mjs', async () => {
   } finally {
     const { code, signal, stderr } = await program.stop();
     expect([code, signal, stderr]).toEqual([0, null, '']);
+  }
+});
+
+interface App {
+  readonly name: string;
+  readonly script: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+test('ecosystem.config.cjs: what PM2 would start, two of the clients, before the server that they wait for', async () => {
+  const config = join(root, 'examples', 'server', 'ecosystem.config.cjs');
+  const env = { MODELS: folder, XDG_RUNTIME_DIR: mkdtempSync(join(tmpdir(), 'tensorlane-')) };
+  const printed = await runNode(['-p', `JSON.stringify(require(${JSON.stringify(config)}).apps)`], { env });
+  const [models, web] = JSON.parse(printed.stdout) as [App, App];
+  expect([models.name, web.name]).toEqual(['models', 'web']);
+  const clients = [1, 2].map(() => startProgram([web.script], { env: { ...web.env, PORT: '0' } }));
+  let stop = () => {};
+  const served = runNode([models.script, ...models.args!], {
+    onOutput(_, child) {
+      stop = () => child.kill('SIGINT');
+    },
+  });
+  const both = await Promise.all(clients);
+  try {
+    for (const { port } of both) expect(await ask(port, '/square', [3, 4])).toEqual([200, [9, 16]]);
+  } finally {
+    for (const one of both) expect(await one.stop('SIGINT')).toMatchObject({ code: 0, signal: null, stderr: '' });
+    stop();
+    expect(await served).toMatchObject({ code: 0, signal: null });
+  }
+});
+
+test('client.mjs, of a server on another machine: by TLS, with a token', async () => {
+  const at = (name: string) => join(mkdtempSync(join(tmpdir(), 'tensorlane-')), name);
+  const [key, cert, tokens] = [at('key'), at('cert'), at('tokens')];
+  writeFileSync(tokens, 'a-token-of-sixteen-letters\n');
+  const made = [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-subj',
+    '/CN=models',
+  ];
+  execFileSync('openssl', [...made, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert], {
+    stdio: 'ignore',
+  });
+  const command = join(root, 'packages', 'server', 'dist', 'cli', 'main.js');
+  const secured = ['--tls-cert', cert, '--tls-key', key, '--token-file', tokens];
+  const server = await startProgram([command, folder, '--http', '127.0.0.1:0', '--grpc', 'off', ...secured], {
+    listening: /https:\/\/127\.0\.0\.1:(\d+)/,
+  });
+  try {
+    const env = { TENSORLANE_SERVER: `https://127.0.0.1:${server.port}`, NODE_EXTRA_CA_CERTS: cert };
+    const client = await startProgram([join(root, 'examples', 'server', 'client.mjs')], {
+      env: { ...env, TENSORLANE_TOKEN: 'a-token-of-sixteen-letters' },
+    });
+    try {
+      expect(await ask(client.port, '/square', [3, 4])).toEqual([200, [9, 16]]);
+      expect(await ask(client.port, '/none', [3, 4])).toMatchObject([400, { code: 'ERR_NOT_FOUND' }]);
+    } finally {
+      expect(await client.stop()).toMatchObject({ code: 0, signal: null, stderr: '' });
+    }
+  } finally {
+    expect(await server.stop()).toMatchObject({ code: 0, signal: null });
   }
 });
