@@ -26,5 +26,9 @@ server.listen(Number(port), () => {
   process.send?.('ready'); // PM2's wait_ready
 });
 
-const stop = () => server.close(() => client.close());
+const stop = () =>
+  server.close(() => {
+    client.close();
+    process.disconnect?.(); // of a cluster's, which would keep it
+  });
 process.once('SIGTERM', stop).once('SIGINT', stop); // PM2 sends SIGINT

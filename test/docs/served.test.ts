@@ -66,18 +66,29 @@ test('ecosystem.config.cjs: what PM2 would start, two of the clients, before the
   const printed = await runNode(['-p', `JSON.stringify(require(${JSON.stringify(config)}).apps)`], { env });
   const [models, web] = JSON.parse(printed.stdout) as [App, App];
   expect([models.name, web.name]).toEqual(['models', 'web']);
-  const clients = [1, 2].map(() => startProgram([web.script], { env: { ...web.env, PORT: '0' } }));
+  // As PM2's cluster mode: workers on one port, each of which is to end by itself.
+  const cluster = `const cluster = require('node:cluster');
+    cluster.setupPrimary({ exec: ${JSON.stringify(web.script)}, execArgv: [] });
+    const workers = [cluster.fork(), cluster.fork()];
+    let open = 0;
+    cluster.on('listening', (_, { port }) => ++open === workers.length && console.log('port: ' + port));
+    process.on('SIGINT', () => workers.forEach((worker) => worker.process.kill('SIGINT')));
+    workers.forEach((worker) => worker.on('exit', (code, signal) => console.log('ended with', code, signal)));`;
+  const starting = startProgram(['-e', cluster], { env: { ...web.env, PORT: '0' } });
   let stop = () => {};
   const served = runNode([models.script, ...models.args!], {
     onOutput(_, child) {
       stop = () => child.kill('SIGINT');
     },
   });
-  const both = await Promise.all(clients);
+  const clients = await starting;
   try {
-    for (const { port } of both) expect(await ask(port, '/square', [3, 4])).toEqual([200, [9, 16]]);
+    const rows = Array.from({ length: 8 }, (_, i) => [i, i + 1]);
+    const answers = await Promise.all(rows.map((row) => ask(clients.port, '/square', row)));
+    expect(answers).toEqual(rows.map((row) => [200, row.map((x) => x * x)]));
   } finally {
-    for (const one of both) expect(await one.stop('SIGINT')).toMatchObject({ code: 0, signal: null, stderr: '' });
+    const { code, stdout, stderr } = await clients.stop('SIGINT');
+    expect([code, stdout.match(/ended with .*/g), stderr]).toEqual([0, new Array(2).fill('ended with 0 null'), '']);
     stop();
     expect(await served).toMatchObject({ code: 0, signal: null });
   }
