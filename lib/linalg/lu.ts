@@ -18,7 +18,7 @@ import { broadcast, checkField, checkFieldMatrices, commonField, type SolutionOf
 const forms = ['N', 'T', 'C'] as const;
 
 export interface LuFactors<A extends MatrixOperand | Operand = MatrixOperand, P extends Operand = Operand> {
-  /** [..., m, n]: u in its upper triangle, and l below, without the ones of its diagonal. */
+  /** u in its upper triangle, and l below, without the ones of its diagonal: [..., m, n]. */
   readonly lu: A;
   /** [..., min(m, n)] of int32: row i is exchanged with row pivots[i], one after the other; counted from 0, as scipy does. */
   readonly pivots: P;

@@ -42,7 +42,7 @@ export interface Lstsq<X, R, S = X> {
   readonly residuals: S;
   /** [...] of int64: the ranks of the matrices. */
   readonly rank: R;
-  /** [..., min(m, n)]: their singular values, largest first. */
+  /** Their singular values, largest first: [..., min(m, n)]. */
   readonly s: S;
 }
 
