@@ -3,7 +3,14 @@
 import { type Tensor, TensorlaneError, tensor } from 'tensorlane';
 import { describe, expect, test, vi } from 'vitest';
 import * as models from '../../../test/support/onnx-builder.js';
-import { type HandlerContext, TensorQueue, TensorWorker, type TensorWorkerOptions } from '../lib/index.js';
+import {
+  type HandlerContext,
+  TensorQueue,
+  type TensorQueueOptions,
+  TensorWorker,
+  type TensorWorkerOptions,
+} from '../lib/index.js';
+import { make as makeIn } from './support/made.js';
 import { usePlace } from './support/place.js';
 import { hasRedis } from './support/redis.js';
 import { until } from './support/until.js';
@@ -16,39 +23,9 @@ const row = (n: number) =>
 
 describe.skipIf(!hasRedis)('jobs', () => {
   const place = usePlace();
-  let number = 0;
-
-  /** A queue of its own, and a worker of it unless there is to be none. */
-  async function make(worker: TensorWorkerOptions | 'none' = {}, queue = {}) {
-    const name = `jobs-${++number}`;
-    const jobs = new TensorQueue(name, { connection: place.url, ...queue });
-    await jobs.ready();
-    const workers: TensorWorker[] = [];
-    const work = async (options: TensorWorkerOptions = {}) => {
-      const one = new TensorWorker(name, {
-        connection: place.url,
-        device: place.device,
-        lockMs: 1000,
-        stalledCheckMs: 300,
-        ...queue,
-        ...options,
-      });
-      workers.push(one);
-      await one.ready();
-      return one;
-    };
-    if (worker !== 'none') await work(worker);
-    return {
-      name,
-      jobs,
-      work,
-      workers,
-      async [Symbol.asyncDispose]() {
-        await Promise.all([jobs.close(), ...workers.map((one) => one.close())]);
-      },
-    };
-  }
-  const unworked = (queue = {}) => make('none', queue);
+  const make = (worker: TensorWorkerOptions | 'none' = {}, queue: TensorQueueOptions = {}) =>
+    makeIn(place, worker, queue);
+  const unworked = (queue: TensorQueueOptions = {}) => make('none', queue);
 
   test('every operation gives what the device gives', async () => {
     await using made = await make();

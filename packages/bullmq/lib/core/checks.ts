@@ -9,6 +9,9 @@ export function shown(value: unknown): string {
   return typeof value === 'object' && value !== null ? Object.prototype.toString.call(value) : String(value);
 }
 
+/** The longest that a timer of Node takes: with more it ends at once. */
+export const mostTimerMs = 2 ** 31 - 1;
+
 /** Errors: ERR_ARGUMENT. */
 export function refuse(message: string): never {
   throw new TensorlaneError('ERR_ARGUMENT', message);

@@ -76,8 +76,21 @@ export class Payloads {
     return packed === bytes ? reference : { ...reference, inflated: length };
   }
 
-  /** Errors: ERR_NOT_FOUND, where they have expired or are others; ERR_ARGUMENT, where they are no tensors. */
+  /**
+   * What the tensors of a job take in memory, about. Anybody may have written it, so it is known before a store is asked for as much.
+   *
+   * Errors: ERR_SHAPE (more than a job may have).
+   */
+  sizeOf(reference: Reference, what: string): number {
+    const { maxBytes } = this.#options;
+    const size = largest(reference);
+    if (size <= maxBytes) return size;
+    throw new TensorlaneError('ERR_SHAPE', `${what}: ${size} bytes of tensors; a job may have ${maxBytes}`);
+  }
+
+  /** Errors: those of `sizeOf`; ERR_NOT_FOUND, where they have expired or are others; ERR_ARGUMENT, where they are no tensors. */
   async open(reference: Reference, what: string): Promise<Record<string, Tensor>> {
+    this.sizeOf(reference, what);
     if ('inline' in reference) return decodeTensors(Buffer.from(reference.inline, 'base64'), what);
     const store = this.#storeOf(reference.store, what);
     const bytes = await store.get(reference.key, reference.bytes);
@@ -94,16 +107,19 @@ export class Payloads {
       );
     }
     if (reference.inflated === undefined) return decodeTensors(bytes, what);
-    return decodeTensors(await inflate(bytes, reference.inflated, this.#options.maxBytes, what), what);
+    return decodeTensors(await inflate(bytes, reference.inflated, what), what);
   }
 
   async keep(reference: Reference, expireMs: number): Promise<void> {
-    if (!('inline' in reference))
-      await this.#storeOf(reference.store, 'keep').keep(reference.key, reference.bytes, expireMs);
+    if ('inline' in reference) return;
+    this.sizeOf(reference, 'keep');
+    await this.#storeOf(reference.store, 'keep').keep(reference.key, reference.bytes, expireMs);
   }
 
   async drop(reference: Reference): Promise<void> {
-    if (!('inline' in reference)) await this.#storeOf(reference.store, 'drop').delete(reference.key, reference.bytes);
+    if ('inline' in reference) return;
+    this.sizeOf(reference, 'drop');
+    await this.#storeOf(reference.store, 'drop').delete(reference.key, reference.bytes);
   }
 
   #storeOf(name: string, what: string): PayloadStore {
@@ -120,9 +136,10 @@ function whole(parts: readonly Uint8Array[]): Buffer {
   return parts.length === 1 && Buffer.isBuffer(parts[0]) ? parts[0] : joined(parts);
 }
 
-/** What the tensors of a job take in memory, about. */
-export function sizeOf(reference: Reference): number {
-  return 'inline' in reference ? reference.inline.length : (reference.inflated ?? reference.bytes);
+/** What lies in the store and what comes of it are both memory that somebody has to have. */
+function largest(reference: Reference): number {
+  if ('inline' in reference) return Buffer.byteLength(reference.inline, 'base64');
+  return Math.max(reference.bytes, reference.inflated ?? 0);
 }
 
 /** Errors: ERR_ARGUMENT. */
@@ -132,12 +149,14 @@ export function checkReference(value: unknown, what: string): Reference {
     (typeof value.inline === 'string' ||
       (typeof value.store === 'string' &&
         typeof value.key === 'string' &&
-        Number.isSafeInteger(value.bytes) &&
+        isSize(value.bytes) &&
         Number.isSafeInteger(value.crc32) &&
-        (value.inflated === undefined || Number.isSafeInteger(value.inflated))));
+        (value.inflated === undefined || isSize(value.inflated))));
   if (isOne) return value as unknown as Reference;
   throw new TensorlaneError('ERR_ARGUMENT', `${what}: expected where its tensors are, got ${shown(value)}`);
 }
+
+const isSize = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /** The same bytes where it does not pay: floats that were measured rarely shrink, zeros and integers do. */
 async function compressed(bytes: Buffer): Promise<Buffer> {
@@ -149,9 +168,7 @@ async function compressed(bytes: Buffer): Promise<Buffer> {
   return all.length > bytes.length * leastSaving ? bytes : all;
 }
 
-async function inflate(bytes: Uint8Array, size: number, maxBytes: number, what: string): Promise<Buffer> {
-  if (size > maxBytes)
-    throw new TensorlaneError('ERR_SHAPE', `${what}: ${size} bytes of tensors; a job may have ${maxBytes}`);
+async function inflate(bytes: Uint8Array, size: number, what: string): Promise<Buffer> {
   const all = await inflated(bytes, { maxOutputLength: size }).catch(() => undefined);
   if (all?.length === size) return all;
   throw new TensorlaneError('ERR_ARGUMENT', `${what}: its tensors cannot be decompressed`);

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { JobsOptions } from 'bullmq';
-import { checkNames, flag, refuse, shown, text, wholeNumber } from '../core/checks.js';
+import { checkNames, flag, mostTimerMs, refuse, shown, text, wholeNumber } from '../core/checks.js';
 
 export interface BackoffOptions {
   /** 'exponential' (default): twice as long each time; 'fixed': always the same. */
@@ -40,8 +40,8 @@ const names = {
 } as const;
 const backoffNames = { type: true, delayMs: true, jitter: true } as const;
 const mostPriority = 2 ** 21 - 1;
-/** The longest that a timer of Node takes. */
-const mostMs = 2 ** 31 - 1;
+/** Ten years: a time and a place of the queue in one number is all that Redis has to order jobs by. */
+const mostDelayMs = 3_650 * 24 * 3_600_000;
 
 export interface CheckedAddOptions {
   readonly job: JobsOptions;
@@ -54,7 +54,7 @@ export interface CheckedAddOptions {
 export function checkAddOptions(options: AddOptions, what: string): CheckedAddOptions {
   checkNames(what, options, names);
   const { timeoutMs, key } = options;
-  const delayMs = wholeNumber(`${what}: delayMs`, options.delayMs, 0, 0);
+  const delayMs = wholeNumber(`${what}: delayMs`, options.delayMs, 0, 0, mostDelayMs);
   const priority = wholeNumber(`${what}: priority`, options.priority, 0, 0, mostPriority);
   const lifo = flag(`${what}: lifo`, options.lifo, false);
   return {
@@ -66,7 +66,7 @@ export function checkAddOptions(options: AddOptions, what: string): CheckedAddOp
       ...(lifo ? { lifo } : {}),
     },
     delayMs,
-    timeoutMs: timeoutMs === undefined ? undefined : wholeNumber(`${what}: timeoutMs`, timeoutMs, 0, 1, mostMs),
+    timeoutMs: timeoutMs === undefined ? undefined : wholeNumber(`${what}: timeoutMs`, timeoutMs, 0, 1, mostTimerMs),
     key: key === undefined ? undefined : text(`${what}: key`, key),
   };
 }
@@ -80,7 +80,7 @@ function checkBackoff(backoff: BackoffOptions = {}, what: string): NonNullable<J
   if (!(typeof jitter === 'number' && jitter >= 0 && jitter <= 1)) {
     refuse(`${what}: backoff.jitter must be a number from 0 to 1, got ${shown(jitter)}`);
   }
-  return { type, jitter, delay: wholeNumber(`${what}: backoff.delayMs`, backoff.delayMs, 1000, 0, mostMs) };
+  return { type, jitter, delay: wholeNumber(`${what}: backoff.delayMs`, backoff.delayMs, 1000, 0, mostTimerMs) };
 }
 
 /** BullMQ takes neither ':' nor a number for an id, and nobody a very long one. */

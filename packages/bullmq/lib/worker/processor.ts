@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { DelayedError, type Job, UnrecoverableError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type Tensor, TensorlaneError } from 'tensorlane';
+import { mostTimerMs } from '../core/checks.js';
 import { isLasting, reasonOf } from '../core/reason.js';
 import {
   checkJobData,
@@ -17,7 +18,6 @@ import {
 } from '../job/format.js';
 import type { QueueSettings } from '../job/settings.js';
 import { inSpan, SpanKind } from '../job/spans.js';
-import { sizeOf } from '../payload/payloads.js';
 import type { RedisClock } from '../redis/clock.js';
 import type { ByteBudget } from './budget.js';
 import type { Cancellations } from './cancellations.js';
@@ -84,7 +84,7 @@ export class Processor {
     const { settings, handlers, budget } = this.#parts;
     const what = `job ${job.id} '${job.name}'`;
     const data = checkJobData(job.data, what);
-    const release = await budget.take(sizeOf(data.feeds));
+    const release = await budget.take(settings.payloads.sizeOf(data.feeds, what));
     // Of a job without a deadline, BullMQ's own signal is all there is.
     const limit = data.deadline === undefined ? undefined : new AbortController();
     const giveUp = limit === undefined ? signal : AbortSignal.any([signal, limit.signal]);
@@ -97,7 +97,8 @@ export class Processor {
       if (cancelled !== null) throw new TensorlaneError('ERR_ABORTED', cancelled);
       if (leftMs <= 0) throw late();
       if (giveUp.aborted) throw givenUp(giveUp);
-      if (leftMs !== Infinity) timer = setTimeout(() => limit?.abort(late()), leftMs);
+      // What no timer lasts for is no limit.
+      if (leftMs <= mostTimerMs) timer = setTimeout(() => limit?.abort(late()), leftMs);
       const loaded = performance.now();
       const outputs = await this.#span('run', job, () => this.#call(job, data, feeds, giveUp, handlers));
       const ran = performance.now();

@@ -3,7 +3,7 @@
 
 import { type Job, type RateLimiterOptions, Worker } from 'bullmq';
 import { type Device, open } from 'tensorlane';
-import { checkNames, refuse, shown, text, wholeNumber } from '../core/checks.js';
+import { checkNames, mostTimerMs, refuse, shown, text, wholeNumber } from '../core/checks.js';
 import { keysOf } from '../job/format.js';
 import { checkSettings, type QueueSettings, type SharedOptions, sharedNames } from '../job/settings.js';
 import { RedisClock } from '../redis/clock.js';
@@ -114,8 +114,14 @@ export class TensorWorker implements AsyncDisposable {
     checkHandlers(options.models ?? {}, options.handlers ?? {});
     this.#options = options;
     const { concurrency, rateLimit } = options;
-    this.#lockMs = wholeNumber('TensorWorker: lockMs', options.lockMs, 30_000, 100);
-    this.#stalledCheckMs = wholeNumber('TensorWorker: stalledCheckMs', options.stalledCheckMs, 30_000, 100);
+    this.#lockMs = wholeNumber('TensorWorker: lockMs', options.lockMs, 30_000, 100, mostTimerMs);
+    this.#stalledCheckMs = wholeNumber(
+      'TensorWorker: stalledCheckMs',
+      options.stalledCheckMs,
+      30_000,
+      100,
+      mostTimerMs,
+    );
     this.#maxStalls = wholeNumber('TensorWorker: maxStalls', options.maxStalls, 3, 0);
     this.#concurrency =
       concurrency === undefined ? undefined : wholeNumber('TensorWorker: concurrency', concurrency, 0, 1);
@@ -124,7 +130,7 @@ export class TensorWorker implements AsyncDisposable {
     const { jsHeapMiB } = options;
     this.#jsLimits = {
       heapMiB: jsHeapMiB === undefined ? undefined : wholeNumber('TensorWorker: jsHeapMiB', jsHeapMiB, 0, 8),
-      graceMs: wholeNumber('TensorWorker: jsGraceMs', options.jsGraceMs, 5000, 0),
+      graceMs: wholeNumber('TensorWorker: jsGraceMs', options.jsGraceMs, 5000, 0, mostTimerMs),
     };
     const settings = checkSettings(options, 'TensorWorker');
     this.#connected = connect(options.connection, 'TensorWorker');
@@ -299,6 +305,6 @@ function checkRateLimit({
 }): RateLimiterOptions {
   return {
     max: wholeNumber('TensorWorker: rateLimit.max', max, 1, 1),
-    duration: wholeNumber('TensorWorker: rateLimit.durationMs', durationMs, 1000, 1),
+    duration: wholeNumber('TensorWorker: rateLimit.durationMs', durationMs, 1000, 1, mostTimerMs),
   };
 }
