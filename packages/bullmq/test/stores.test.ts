@@ -1,6 +1,6 @@
 // What every payload store does, whatever it is made of.
 
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tensor } from 'tensorlane';
@@ -92,6 +92,39 @@ describe.skipIf(!hasRedis)('payload stores', () => {
     expect([await files.get('old', 1), (await files.get('new', 1))?.length]).toEqual([undefined, 1]);
     await files.delete('new');
     expect(existsSync(folder)).toBe(true);
+  });
+
+  test('the sweep leaves files of others where they are, however old', async () => {
+    const theirs = join(folder, 'theirs.txt');
+    writeFileSync(theirs, 'dear');
+    utimesSync(theirs, 1, 1);
+    await files.put('old', Buffer.alloc(1), 0);
+    await until(async () => (await files.get('old', 1)) === undefined && (await files.sweep()) === 0);
+    expect(readFileSync(theirs, 'utf8')).toBe('dear');
+    rmSync(theirs);
+  });
+
+  test('keys that are no names of files', async () => {
+    const bytes = Buffer.from('tensors');
+    const before = readdirSync(folder);
+    for (const key of ['.', '..', '../..', '/etc/passwd', '\0', 'ä/'.repeat(300), `${'ä/'.repeat(300)}.`]) {
+      await files.put(key, bytes, 60_000);
+      expect(readdirSync(folder)).toHaveLength(before.length + 1);
+      expect(`${await files.get(key, bytes.length)}`).toBe('tensors');
+      await files.delete(key);
+    }
+    expect(readdirSync(folder)).toEqual(before);
+  });
+
+  test('a folder that comes later', async () => {
+    const place = join(folder, 'later');
+    writeFileSync(place, 'a file is there');
+    using later = new FileStore(place);
+    await expect(later.put('key', Buffer.alloc(1), 60_000)).rejects.toThrow();
+    rmSync(place);
+    await later.put('key', Buffer.alloc(1), 60_000);
+    expect((await later.get('key', 1))?.length).toBe(1);
+    rmSync(place, { recursive: true });
   });
 
   describe('of S3', () => {

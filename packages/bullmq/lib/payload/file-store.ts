@@ -1,10 +1,10 @@
 // Payloads as files of a folder that producers and workers share: on one machine a folder in memory (/dev/shm), which spares tensors the
 // way through Redis; on several a network's.
 //
-// A file's modification time is when it expires; who has a store removes what has, each minute. A file is written under another name
-// and renamed, so that nobody reads a part of one.
+// A file's modification time is when it expires; who has a store removes what has, each minute, and no file that is not a payload by its
+// name: the folder may be one where others have theirs. A file is written under another name and renamed, so that nobody reads a part of one.
 
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { mkdir, readdir, stat, statfs, unlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -44,7 +44,10 @@ const read = promisify(fs.read) as (
   length: number,
   from: number,
 ) => Promise<{ readonly bytesRead: number }>;
-const unfinished = '.part';
+const finished = '.tensors';
+const unfinished = '.tensors.part';
+/** Linux has names of up to 255 bytes. */
+const mostName = 255 - finished.length;
 
 export class FileStore implements PayloadStore, Disposable {
   readonly name = 'file';
@@ -119,6 +122,7 @@ export class FileStore implements PayloadStore, Disposable {
     const names = (await orMissing(() => readdir(this.#folder))) ?? [];
     let removed = 0;
     for (const name of names) {
+      if (!name.endsWith(finished) && !name.endsWith(unfinished)) continue;
       const path = join(this.#folder, name);
       const expired = await orMissing(
         async () => (await stat(path)).mtimeMs + (name.endsWith(unfinished) ? 3.6e6 : 0) < Date.now(),
@@ -145,12 +149,22 @@ export class FileStore implements PayloadStore, Disposable {
       await mkdir(this.#folder, { recursive: true });
       return (await statfs(this.#folder)).type === tmpfs ? calls.atOnce : calls.waiting;
     })();
+    // The next tries again: a network's folder may come later.
+    this.#made.catch(() => {
+      this.#made = undefined;
+    });
     return this.#made;
   }
 
   #path(key: string): string {
-    return join(this.#folder, encodeURIComponent(key));
+    return join(this.#folder, fileName(key));
   }
+}
+
+/** One in the folder itself, whatever the key, and of a key that is too long its hash. */
+function fileName(key: string): string {
+  const readable = encodeURIComponent(key);
+  return `${readable.length <= mostName ? readable : createHash('sha256').update(key).digest('hex')}${finished}`;
 }
 
 /** In seconds since 1970. */
