@@ -76,6 +76,19 @@ describe.skipIf(!hasRedis)('together', () => {
     expect(await place.redis.scard(`other:${name}:stalled`)).toBe(0);
   });
 
+  // Of so many arguments Lua has none: jobs were neither active nor completed then.
+  test('thousands that end at once', { timeout: 120_000 }, async () => {
+    const count = 4200;
+    const { jobs, work } = await make();
+    const worker = await work({ concurrency: count, handlers: { meet: meet(count) } });
+    const handles = await jobs.addMany(Array.from({ length: count }, (_, i) => ({ name: 'meet', feeds: x(i) })));
+    const results = await Promise.all(handles.map((handle) => handle.result()));
+    expect(results.map(({ x: { data } = x(-1).x }) => data[0])).toEqual(handles.map((_, i) => i));
+    const { active, completed } = await jobs.status();
+    expect({ active, completed }).toEqual({ active: 0, completed: count });
+    await until(() => worker.stats().completed === count);
+  });
+
   test('who listens to BullMQ hears of each end', async () => {
     const { jobs, name, work } = await make();
     const redis = new Redis(place.url, { maxRetriesPerRequest: null });

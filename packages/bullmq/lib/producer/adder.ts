@@ -4,7 +4,7 @@ import type { JobsOptions, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { JobData } from '../job/format.js';
 import { queueErrorOf } from '../redis/failures.js';
-import { addJobs, mostToAdd } from '../redis/scripts.js';
+import { addJobs, mostTogether } from '../redis/scripts.js';
 
 export interface NewJob {
   readonly name: string;
@@ -41,7 +41,7 @@ export class Adder {
       if (this.#plain.length + this.#others.length === 0) queueMicrotask(() => this.#flush());
       const waiting = { job, resolve: () => resolve(undefined), reject };
       (isPlain(job) ? this.#plain : this.#others).push(waiting);
-      if (this.#plain.length === mostToAdd) this.#flush();
+      if (this.#plain.length === mostTogether) this.#flush();
     });
   }
 
@@ -58,8 +58,8 @@ export class Adder {
     const [plain, others] = [this.#plain, this.#others];
     this.#plain = [];
     this.#others = [];
-    for (let i = 0; i < plain.length; i += mostToAdd) {
-      const some = plain.slice(i, i + mostToAdd);
+    for (let i = 0; i < plain.length; i += mostTogether) {
+      const some = plain.slice(i, i + mostTogether);
       void this.#settle(some, () => this.#addPlain(some.map(({ job }) => job)));
     }
     if (others.length > 0) void this.#settle(others, () => this.#queue.addBulk(others.map(({ job }) => job)));

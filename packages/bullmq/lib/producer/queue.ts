@@ -16,7 +16,7 @@ import type { Tensors } from '../payload/tensors.js';
 import { RedisClock } from '../redis/clock.js';
 import { type Connected, connect, requireNoEviction } from '../redis/connection.js';
 import { queueErrorOf } from '../redis/failures.js';
-import { mostToAdd } from '../redis/scripts.js';
+import { mostTogether } from '../redis/scripts.js';
 import { type AddOptions, type CheckedAddOptions, checkAddOptions, idOfKey } from './add-options.js';
 import { Adder } from './adder.js';
 import { checkSteps, flowOf, type Prepared, type Step, stepsOf } from './flow.js';
@@ -123,10 +123,10 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
   /** Many at once, with fewer words to Redis. Rejects with the first failure; those that were added by then are in the queue. */
   async addMany<R = Tensors>(jobs: readonly JobToAdd[]): Promise<JobHandle<R>[]> {
     const parts: Promise<JobHandle<R>[]>[] = [];
-    for (let i = 0; i < jobs.length; i += mostToAdd) {
+    for (let i = 0; i < jobs.length; i += mostTogether) {
       // Workers begin with the first while the last are made, and so does whoever else wants the event loop.
       if (i > 0) await nextTurn();
-      const some = jobs.slice(i, i + mostToAdd);
+      const some = jobs.slice(i, i + mostTogether);
       const part = Promise.all(some.map(({ name, feeds, options }) => this.add<R>(name, feeds, options)));
       part.catch(() => {});
       parts.push(part);

@@ -51,7 +51,7 @@ return #added
 );
 
 /** So many jobs go with one call: arguments of Lua's functions are few, and others wait while Redis runs a script. */
-export const mostToAdd = 250;
+export const mostTogether = 250;
 
 /**
  * Completes jobs, and takes as many others for who asks for them. Gives for each, in their order: what it has taken, as BullMQ's script

@@ -4,7 +4,7 @@
 
 import { type KeepJobs, type RedisQueueBackend, raw2NextJobData, type Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { completeJobs } from '../redis/scripts.js';
+import { completeJobs, mostTogether } from '../redis/scripts.js';
 
 type Complete = RedisQueueBackend['moveToCompleted'];
 type Completed = Awaited<ReturnType<Complete>>;
@@ -32,7 +32,7 @@ export function completeTogether(worker: Worker, redis: Redis, lockMs: number): 
   let lastAlone = -Infinity;
   let together = 0;
 
-  const flush = async () => {
+  const flush = () => {
     const all = waiting;
     waiting = [];
     const finishedOn = Date.now();
@@ -44,6 +44,10 @@ export function completeTogether(worker: Worker, redis: Redis, lockMs: number): 
       if (all.length === 0) return;
     }
     together += all.length;
+    for (let i = 0; i < all.length; i += mostTogether) void complete(all.slice(i, i + mostTogether), finishedOn);
+  };
+
+  const complete = async (all: readonly Waiting[], finishedOn: number) => {
     const args: (string | number)[] = [...places, prefix, finishedOn, lockMs];
     for (const {
       args: [job, , , token, fetchNext],
@@ -67,7 +71,7 @@ export function completeTogether(worker: Worker, redis: Redis, lockMs: number): 
   backend.moveToCompleted = ((...args: Parameters<Complete>) =>
     new Promise<Completed>((resolve, reject) => {
       if (!keepsByAge(args[2])) return resolve(alone(...args));
-      if (waiting.length === 0) process.nextTick(() => void flush());
+      if (waiting.length === 0) process.nextTick(flush);
       return void waiting.push({ args, value: JSON.stringify(args[1]), resolve, reject });
     })) as Complete;
 }
