@@ -174,6 +174,38 @@ describe.skipIf(!hasRedis)('models in JS', () => {
     });
   });
 
+  test('a run that has ended is none that is given up: its thread stays', async () => {
+    const counts = `let runs = 0; const count = () => ({ n: { type: 'float64', data: Float64Array.of(++runs), dims: [1] } });
+      const aborted = (signal) => new Promise((go) => signal.addEventListener('abort', go));`;
+    const inner = file(`${counts} export const run = async () => count();`);
+    const outer = file(`${counts}
+      export async function run(feeds, { models, signal, progress }) {
+        await models.run('inner', {});
+        progress('begun');
+        await aborted(signal);
+        return count();
+      }`);
+    const stays = file(`${counts}
+      export async function run(feeds, { signal, progress }) {
+        if (feeds.x === undefined) return count();
+        count();
+        progress('begun');
+        await aborted(signal);
+        await new Promise(() => {});
+      }`);
+    const { jobs } = await make({ models: { inner, outer, stays }, jsGraceMs: 50 });
+    for (const name of ['outer', 'stays']) {
+      const handle = await jobs.add(name, { x: x() });
+      await until(async () => (await handle.progress()) === 'begun');
+      await handle.cancel();
+      await expect(handle.result()).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    }
+    const runsOf = async (name: string) => (await (await jobs.add(name, {})).result()).n!.data[0];
+    // The second thread is ended; the first would have been before it.
+    await until(async () => (await runsOf('stays')) === 1);
+    expect(await runsOf('inner')).toBe(2);
+  });
+
   test.each([
     ['is not there', '/nowhere/model.mjs', 'ERR_MODEL'],
     ['cannot be parsed', 'export const inputs = [', 'ERR_MODEL'],

@@ -4,6 +4,7 @@ import { TensorlaneError } from 'tensorlane';
 
 /** What runs on after that is nobody's. */
 export async function untilGivenUp<R>(signal: AbortSignal, run: () => Promise<R> | R): Promise<R> {
+  if (signal.aborted) throw givenUp(signal);
   let stop = () => {};
   const given = new Promise<never>((_, reject) => {
     stop = () => reject(givenUp(signal));

@@ -37,7 +37,8 @@ interface Running {
   readonly context: HandlerContext;
   resolve(outputs: Tensors): void;
   reject(error: TensorlaneError): void;
-  grace?: NodeJS.Timeout;
+  /** It has ended, and nothing ends its thread any more. */
+  over(): void;
 }
 
 class Thread {
@@ -71,7 +72,7 @@ class Thread {
         ended();
         const error = () => new TensorlaneError('ERR_MODEL', `${this.#name}: ${this.#why}`);
         for (const one of this.#running.values()) {
-          clearTimeout(one.grace);
+          one.over();
           one.reject(error());
         }
         this.#running.clear();
@@ -84,14 +85,18 @@ class Thread {
   run(feeds: Tensors, context: HandlerContext): Promise<Tensors> {
     const number = ++this.#last;
     return new Promise((resolve, reject) => {
-      const one: Running = { context, resolve, reject };
-      this.#running.set(number, one);
       const { id, attempt, options, signal } = context;
+      let grace: NodeJS.Timeout | undefined;
+      const over = () => {
+        clearTimeout(grace);
+        signal.removeEventListener('abort', giveUp);
+      };
+      this.#running.set(number, { context, resolve, reject, over });
       const { copies, memory } = packed(feeds);
       this.#say({ kind: 'run', run: number, feeds: copies, context: { id, attempt, options } }, memory);
       const giveUp = () => {
         this.#say({ kind: 'abort', run: number, reason: told(signal.reason) });
-        one.grace = setTimeout(() => {
+        grace = setTimeout(() => {
           this.#why = `a run that was given up went on for ${this.#graceMs} ms, and its thread was ended`;
           void this.end();
         }, this.#graceMs);
@@ -118,7 +123,7 @@ class Thread {
       one?.context.progress(message.value).catch(() => {});
     } else {
       this.#running.delete(message.run);
-      clearTimeout(one?.grace);
+      one?.over();
       if (message.kind === 'done') one?.resolve(message.outputs);
       else one?.reject(errorOf(message.error));
     }
