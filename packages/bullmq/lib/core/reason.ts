@@ -29,8 +29,15 @@ export function reasonOf(failure: unknown): string {
 }
 
 /** BullMQ's own reasons, those of a job that ended its workers among them, have no code. */
+export function splitReason(reason: string | undefined): { code: ErrorCode; message: string } {
+  const [, code = 'ERR_INTERNAL', message] = pattern.exec(reason ?? '') ?? [];
+  return {
+    code: code as ErrorCode,
+    message: message ?? (reason || 'it failed for a reason that the queue does not know'),
+  };
+}
+
 export function errorOfReason(reason: string | undefined, jobId: string): TensorlaneError {
-  const [, code, message] = pattern.exec(reason ?? '') ?? [];
-  const what = message ?? (reason || 'it failed for a reason that the queue does not know');
-  return new TensorlaneError((code ?? 'ERR_INTERNAL') as ErrorCode, `job ${jobId}: ${what}`);
+  const { code, message } = splitReason(reason);
+  return new TensorlaneError(code, `job ${jobId}: ${message}`);
 }

@@ -6,6 +6,7 @@ import type { Redis } from 'ioredis';
 import { TensorlaneError } from 'tensorlane';
 import { errorOfReason } from '../core/reason.js';
 import { Events } from './events.js';
+import { rootOf } from './roots.js';
 
 export interface Outcome {
   /** What the worker returned. */
@@ -121,7 +122,7 @@ export class Outcomes {
     const events = await Events.listen(this.#redis, this.#queue.toKey('events'), {
       awaits: (id) => this.#pending.has(id),
       completed: (id, value) => this.#settle(id, { value }),
-      failed: (id, reason) => this.#settle(id, { error: errorOfReason(reason, id) }),
+      failed: (id, reason) => void this.#fail(id, reason),
       removed: (id) => this.#settle(id, { error: removed(id) }),
       progress: (id, value) => {
         for (const listener of this.#pending.get(id)?.listeners ?? []) listener(value);
@@ -129,6 +130,11 @@ export class Outcomes {
     });
     this.#timer = setInterval(() => this.#askAll(), askEveryMs).unref();
     return events;
+  }
+
+  async #fail(id: string, reason: string | undefined): Promise<void> {
+    const root = await rootOf(this.#redis, reason).catch(() => reason);
+    this.#settle(id, { error: errorOfReason(root, id) });
   }
 
   #settle(id: string, outcome: Outcome): void {
@@ -149,7 +155,7 @@ export class Outcomes {
     const job = await Job.fromId(this.#queue, id);
     if (job === undefined) this.#settle(id, { error: gone(id) });
     else if (job.finishedOn === undefined || job.finishedOn === null) return;
-    else if (job.failedReason) this.#settle(id, { error: errorOfReason(job.failedReason, id) });
+    else if (job.failedReason) await this.#fail(id, job.failedReason);
     else this.#settle(id, { value: job.returnvalue });
   }
 }

@@ -19,12 +19,14 @@ import { queueErrorOf } from '../redis/failures.js';
 import { mostTogether } from '../redis/scripts.js';
 import { type AddOptions, type CheckedAddOptions, checkAddOptions, idOfKey } from './add-options.js';
 import { Adder } from './adder.js';
+import { cancelJob } from './cancelling.js';
 import { checkSteps, flowOf, type Prepared, type Step, stepsOf } from './flow.js';
 import { type DeadLetter, type HandleOwner, JobHandle, type JobState } from './handle.js';
 import { givenOf, LinearAlgebraJobs, type OperationJob } from './linalg.js';
 import { Load, type QueueStatus } from './load.js';
 import { metricsOf } from './metrics.js';
 import { Outcomes } from './outcomes.js';
+import { rootOf } from './roots.js';
 
 export interface TensorQueueOptions extends SharedOptions {
   /** Where so many jobs wait, `add` rejects with ERR_OVERLOADED, within what producers add in a tenth of a second; no bound by default. */
@@ -89,7 +91,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
       stateOf: (id) => this.#stateOf(id),
       progressOf: async (id) => (await Job.fromId(this.queue, id))?.progress,
       onProgress: (id, listener) => this.#outcomes.onProgress(id, listener),
-      cancel: (id, reason) => this.#cancel(id, reason),
+      cancel: (id, reason = 'its caller cancelled it') => cancelJob(this.queue, redis, this.#settings, id, reason),
     };
   }
 
@@ -184,13 +186,17 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
   /** Those that failed for good, the latest first, from one number to another. */
   async deadLetters(from = 0, to = 99): Promise<DeadLetter[]> {
     const jobs = await this.queue.getFailed(from, to);
-    return jobs.map((job) => ({
-      id: job.id!,
-      name: job.name,
-      error: errorOfReason(job.failedReason, job.id!),
-      attempts: job.attemptsMade,
-      failedAt: job.finishedOn ?? 0,
-    }));
+    const letters = jobs
+      // One that was removed meanwhile.
+      .filter((job) => job !== undefined)
+      .map(async (job) => ({
+        id: job.id!,
+        name: job.name,
+        error: errorOfReason(await rootOf(this.#connected.redis, job.failedReason), job.id!),
+        attempts: job.attemptsMade,
+        failedAt: job.finishedOn ?? 0,
+      }));
+    return Promise.all(letters);
   }
 
   /** Puts a dead letter back into the queue, with all its attempts. Errors: ERR_NOT_FOUND. */
@@ -199,6 +205,8 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     if (job === undefined || !(await job.isFailed())) {
       throw new TensorlaneError('ERR_NOT_FOUND', `retry: there is no dead letter '${id}' in '${this.name}'`);
     }
+    // Whoever puts it back wants it.
+    await this.#connected.redis.del(this.#keys.cancelled(id));
     await job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
   }
 
@@ -331,21 +339,5 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     const state = await this.queue.getJobState(id);
     if (state === 'unknown') return 'gone';
     return state === 'prioritized' ? 'waiting' : (state as JobState);
-  }
-
-  async #cancel(id: string, reason = 'its caller cancelled it'): Promise<boolean> {
-    const job = await Job.fromId(this.queue, id);
-    if (job === undefined || job.finishedOn) return false;
-    // A worker that has just taken it, or takes it again after this, reads it there.
-    const { redis } = this.#connected;
-    await redis.set(this.#keys.cancelled(id), reason, 'PX', this.#settings.expireMs);
-    try {
-      await job.remove();
-      await this.#drop((job.data as JobData).feeds);
-    } catch {
-      // It is locked: it runs.
-      await redis.publish(this.#keys.cancel, JSON.stringify({ id, reason }));
-    }
-    return true;
   }
 }

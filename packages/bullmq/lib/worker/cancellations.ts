@@ -1,5 +1,5 @@
 // Jobs that are to be given up while they run: told on a channel, and kept under a key for a worker that was not listening when another
-// had the job.
+// had the job, or has it later. What was told is a reason to look at the key, which counts.
 
 import type { Redis } from 'ioredis';
 import { another, type Connected } from '../redis/connection.js';
@@ -9,7 +9,8 @@ const rememberedMs = 30_000;
 
 export class Cancellations {
   readonly #connected: Connected;
-  readonly #lately = new Map<string, { readonly reason: string; readonly at: number }>();
+  /** Since when. */
+  readonly #lately = new Map<string, number>();
   readonly #byChannel = new Map<string, (id: string, reason: string) => void>();
 
   constructor(redis: Redis) {
@@ -18,15 +19,15 @@ export class Cancellations {
       const told = parse(message);
       if (told === undefined) return;
       const now = performance.now();
-      for (const [id, { at }] of this.#lately) if (now - at > rememberedMs) this.#lately.delete(id);
-      this.#lately.set(told.id, { reason: told.reason, at: now });
+      for (const [id, at] of this.#lately) if (now - at > rememberedMs) this.#lately.delete(id);
+      this.#lately.set(told.id, now);
       this.#byChannel.get(channel)?.(told.id, told.reason);
     });
   }
 
-  /** Why a job was cancelled lately, if it was. */
-  reasonOf(id: string): string | undefined {
-    return this.#lately.get(id)?.reason;
+  /** Whether anybody said lately that a job is to be given up. */
+  wasTold(id: string): boolean {
+    return this.#lately.has(id);
   }
 
   async listen(channel: string, cancel: (id: string, reason: string) => void): Promise<void> {

@@ -70,6 +70,7 @@ export class Processor {
 
   /** What is left to do when the queue has taken its completion. Where it fails, what is left expires. */
   async completed(job: Job): Promise<void> {
+    if (this.#parts.cancellations.wasTold(job.id!)) await this.#forget(job);
     await this.#parts.settings.payloads.drop((job.data as JobData).feeds).catch(() => {});
   }
 
@@ -77,7 +78,14 @@ export class Processor {
   async failedForGood(job: Job): Promise<void> {
     const { payloads, deadLetterExpireMs } = this.#parts.settings;
     const feeds = (job.data as Partial<JobData> | undefined)?.feeds;
+    if (job.failedReason?.startsWith('ERR_ABORTED') || this.#parts.cancellations.wasTold(job.id!))
+      await this.#forget(job);
     if (feeds !== undefined) await payloads.keep(feeds, deadLetterExpireMs).catch(() => {});
+  }
+
+  /** That it was to be given up: it has ended. Where that fails, it is forgotten when it expires. */
+  async #forget(job: Job): Promise<void> {
+    await this.#parts.redis.del(this.#keys.cancelled(job.id!)).catch(() => {});
   }
 
   async #run(job: Job, signal: AbortSignal): Promise<JobResult> {
@@ -92,7 +100,7 @@ export class Processor {
     try {
       const begun = performance.now();
       const [feeds, cancelled, leftMs] = await this.#span('load', job, () =>
-        Promise.all([this.#feedsOf(job, data, what), this.#cancellationOf(job), this.#leftOf(data)]),
+        Promise.all([this.#feedsOf(job, data, what), this.#cancellationOf(job, data), this.#leftOf(data)]),
       );
       if (cancelled !== null) throw new TensorlaneError('ERR_ABORTED', cancelled);
       if (leftMs <= 0) throw late();
@@ -159,11 +167,10 @@ export class Processor {
     });
   }
 
-  /** One that another worker had may have been cancelled then. */
-  async #cancellationOf(job: Job): Promise<string | null> {
-    const told = this.#parts.cancellations.reasonOf(job.id!);
-    if (told !== undefined) return told;
-    return job.attemptsStarted > 1 ? this.#parts.redis.get(this.#keys.cancelled(job.id!)) : null;
+  /** One that another worker had may have been cancelled then, and one that waited for others while they ran. */
+  async #cancellationOf({ id, attemptsStarted }: Job, { from }: JobData): Promise<string | null> {
+    const maybe = attemptsStarted > 1 || from !== undefined || this.#parts.cancellations.wasTold(id!);
+    return maybe ? this.#parts.redis.get(this.#keys.cancelled(id!)) : null;
   }
 
   async #leftOf({ deadline }: JobData): Promise<number> {
