@@ -1,5 +1,6 @@
 // tensorlane's public surface.
 
+export type { Advice, AdviceRule } from './batching/advice.js';
 export type { CloseReason } from './batching/closing.js';
 export type { BatchEvent, RequestEvent } from './batching/events.js';
 export type { RequestObserver, StartedBatch } from './batching/observer.js';

@@ -9,6 +9,7 @@ export class DeviceTime {
   #part = 0;
   #changed = 0;
   #lastEnd = 0;
+  #busy = 0;
 
   /** A batch starts. Gives for how long nothing has run, and what its end is to be told. */
   start(now: number): { idle: number; since: number } {
@@ -26,8 +27,16 @@ export class DeviceTime {
     return this.#part - since;
   }
 
+  /** For how long any has run until now. */
+  busyMicros(now: number): number {
+    return this.#busy + (this.#running > 0 ? now - this.#changed : 0);
+  }
+
   #pass(now: number): void {
-    if (this.#running > 0) this.#part += (now - this.#changed) / this.#running;
+    if (this.#running > 0) {
+      this.#part += (now - this.#changed) / this.#running;
+      this.#busy += now - this.#changed;
+    }
     this.#changed = now;
   }
 }

@@ -1,14 +1,17 @@
 // An open device: its algebra, its models, its streams, and the tensors in its memory.
 
 import type { LaneCounters, Device as NativeDevice, MemoryStats as NativeMemoryStats } from '../../binding.js';
+import { systemClock } from '../addon/clock.js';
+import type { Advice } from '../batching/advice.js';
 import { TensorlaneError } from '../core/errors.js';
-import { LoadedModels } from '../model/loaded-models.js';
+import { LoadedModels, type ServedModel } from '../model/loaded-models.js';
 import type { LoadModelOptions } from '../model/options.js';
 import type { ModelSource } from '../model/source.js';
 import type { Model, ModelTypes } from '../model/types.js';
 import { compileKernel, type Kernel, type KernelOptions, type KernelParameter } from '../runtime/kernel.js';
 import { Runner } from '../runtime/runner.js';
 import { StreamPool } from '../runtime/streams.js';
+import { Advisor, type Look, takeLook } from './advisor.js';
 import { type DeviceInfo, type DeviceStats, memoryStats, streamStats } from './info.js';
 import { Scope } from './scope.js';
 import { TensorRoom } from './tensor-room.js';
@@ -19,6 +22,7 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
   readonly #native: NativeDevice;
   readonly #runner: Runner;
   readonly #models: LoadedModels;
+  readonly #advisor: Advisor;
   #lastCounters: LaneCounters | undefined;
   #lastMemory: NativeMemoryStats | undefined;
   #disposal: Promise<void> | undefined;
@@ -50,6 +54,7 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
     const resources = options.resources ?? lanes;
     const models = { resources, threads, lanes, niceness, onnxruntime, cudaDevice };
     this.#models = new LoadedModels(() => this.#open(), this.#runner, models);
+    this.#advisor = new Advisor(kind, this.#look([]));
   }
 
   get disposed(): boolean {
@@ -94,7 +99,20 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
     source: ModelSource,
     options: LoadModelOptions = {},
   ): Promise<Model<T>> {
-    return (await this.#models.load(source, options)) as unknown as Model<T>;
+    const model = await this.#models.load(source, options);
+    this.#advisor.loaded(model, this.#look([this.#models.servedOf(model)]));
+    return model as unknown as Model<T>;
+  }
+
+  /**
+   * What is wrong with how requests are served, and what to change: of each model, and of the process. Nothing where nothing is. It tells
+   * of what came since the models were loaded or, where it is asked again and again, of the last minute; of fewer than 100 requests it
+   * tells nothing. After disposal: nothing.
+   */
+  advise(): Advice[] {
+    if (this.#disposal !== undefined) return [];
+    const models = this.#models.served();
+    return this.#advisor.advise(models, this.#look(models));
   }
 
   /** Counters, cheap enough to poll. After disposal: the last ones. */
@@ -116,6 +134,11 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
+  }
+
+  #look(models: readonly ServedModel[]): Look {
+    const now = systemClock.now();
+    return takeLook(now, this.#models.busyMicros(now), models);
   }
 
   #count(): void {

@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import type { Device as NativeDevice, Model as NativeModel, ProviderRequest } from '../../binding.js';
 import { placeBesideCudaProvider } from '../addon/cuda-provider.js';
 import { findOnnxRuntime } from '../addon/onnxruntime.js';
+import type { Served } from '../batching/advice.js';
 import { Limiter } from '../batching/limiter.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import type { Runner } from '../runtime/runner.js';
@@ -26,6 +27,11 @@ export interface LoadedModelsOptions {
   readonly onnxruntime: string | undefined;
   /** The GPU to run on, where ONNX Runtime can. */
   readonly cudaDevice: number | undefined;
+}
+
+/** A model that is loaded, and what stands for it. */
+export interface ServedModel extends Served {
+  readonly key: object;
 }
 
 export class LoadedModels {
@@ -87,6 +93,20 @@ export class LoadedModels {
     } finally {
       if (loading !== undefined) this.#loading.delete(loading);
     }
+  }
+
+  /** What is known of those that are loaded and not disposed, for advice. */
+  served(): ServedModel[] {
+    return this.#live().map((model) => this.servedOf(model));
+  }
+
+  servedOf(model: LoadedModel): ServedModel {
+    return { ...model.served(this.#limiter.resources), key: model };
+  }
+
+  /** For how long any batch has run, on the scheduler's clock. */
+  busyMicros(now: number): number {
+    return this.#limiter.time.busyMicros(now);
   }
 
   /** Of those that are loaded and not disposed. */

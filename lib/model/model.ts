@@ -2,6 +2,7 @@
 
 import type { Model as NativeModel } from '../../binding.js';
 import { systemClock } from '../addon/clock.js';
+import type { Served } from '../batching/advice.js';
 import { Batcher } from '../batching/batcher.js';
 import { errorOf } from '../batching/errors.js';
 import { Failure } from '../batching/executor.js';
@@ -281,6 +282,23 @@ export class LoadedModel implements AsyncDisposable {
   /** Counters and histograms, cheap enough to poll. */
   stats(): ModelStats {
     return this.#batcher.stats();
+  }
+
+  /** @internal What `device.advise()` looks at; `resources` are the device's. */
+  served(resources: number): Served {
+    const { batcher, padding, rateLimiter } = this.#settings;
+    const { enabled, reason } = this.batching;
+    return {
+      name: this.name,
+      stats: this.stats(),
+      alone: enabled ? undefined : (reason ?? 'its rows are not known to be independent'),
+      maxBatchSize: batcher.maxBatchSize,
+      maxQueueDelayMicros: batcher.maxQueueDelayMicros,
+      allowedBatchSizes: batcher.allowedBatchSizes,
+      padsLengths: padding !== undefined,
+      targetLatencyMicros: batcher.targetLatencyMicros,
+      mostByResources: Math.max(1, Math.floor(resources / rateLimiter.resources)),
+    };
   }
 
   /** @internal `loadModel` waits for it. */

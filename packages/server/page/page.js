@@ -50,7 +50,7 @@ async function poll() {
 }
 
 function show(status) {
-  const { server, device, ready, models } = status;
+  const { server, device, ready, models, advice } = status;
   byId('access').hidden = true;
   byId('about').textContent =
     `${server.version} on the ${device.kind.toUpperCase()} (${device.name}), ${ready ? 'ready' : 'not ready'}`;
@@ -62,6 +62,7 @@ function show(status) {
   }
   state.last = now;
   listModels();
+  listAdvice(advice);
   offer(byId('shown'), ['', ...models.map(({ name }) => name)], (name) => name || 'all models');
   const served = models.filter(({ versions }) => versions.some(({ inputs }) => inputs));
   offer(
@@ -101,6 +102,16 @@ function listModels() {
     }),
   );
   byId('models').tBodies[0].replaceChildren(...rows);
+}
+
+function listAdvice(advice) {
+  byId('advice').hidden = advice.length === 0;
+  const items = advice.map(({ model, problem, change }) =>
+    make('li', {}, ...(model ? [make('b', {}, model), ': '] : []), problem, make('div', {}, change)),
+  );
+  byId('advice')
+    .querySelector('ul')
+    .replaceChildren(...items);
 }
 
 /** What came of each model between two looks, by its name. */

@@ -59,6 +59,23 @@ test('is one document, which may ask this server alone', async () => {
   });
 });
 
+test('tells what to change of what is served badly', async () => {
+  const folder = folderOf({ 'm.onnx': square({ features: 2 }) });
+  const load = { batching: { allowedBatchSizes: [8] } };
+  const server = await startServer({ repository: folder, models: { m: { load } } });
+  expect((await ask(`${server.url}/status`)).body).toMatchObject({ advice: [] });
+  for (let i = 0; i < 100; i++) await ask(`${server.url}/v2/models/m/infer`, row);
+  const { advice } = (await ask(`${server.url}/status`)).body as { advice: { rule: string }[] };
+  expect(advice.filter(({ rule }) => rule === 'padding')).toEqual([
+    {
+      rule: 'padding',
+      model: 'm/1',
+      problem: expect.stringContaining('88% of what is computed is padding'),
+      change: expect.stringContaining('allowedBatchSizes'),
+    },
+  ]);
+});
+
 describe.skipIf(executablePath === undefined)(
   `in Chromium${executablePath === undefined ? ' (none is installed here)' : ''}`,
   () => {

@@ -1,5 +1,6 @@
 // Answers at / with the page, and at /status with what it shows.
 
+import type { Advice } from 'tensorlane';
 import { told } from '../core/errors.js';
 import { pagePath, statusPath } from '../core/routes.js';
 import { serverName, serverVersion } from '../core/version.js';
@@ -38,6 +39,8 @@ function status(engine: Engine) {
     server: { name: serverName, version: serverVersion },
     device: { kind, name, fallbackReason },
     ready: engine.ready,
+    /** What is wrong with how requests are served, and what to change. */
+    advice: engine.device.advise().map(byVersion),
     models: engine.status().map((model) => ({
       name: model.name,
       versions: model.versions
@@ -46,6 +49,9 @@ function status(engine: Engine) {
     })),
   };
 }
+
+/** Names are the library's: of the model, its version, and which loading of it. */
+const byVersion = ({ model, ...advice }: Advice) => ({ ...advice, model: model?.replace(/#\d+$/, '') });
 
 function versionStatus(engine: Engine, name: string, { version, state, error }: VersionStatus) {
   const servable = engine.available(name).find((one) => one.version === version);
