@@ -42,6 +42,12 @@ export function findDevices(): Promise<{ devices: DeviceDescription[]; noCuda?: 
 /** Such as '12.4'; undefined where there is no NVIDIA driver. It stays loaded: to be asked in a process of its own. */
 export function newestCudaOfDriver(): string | undefined;
 
+/** The cores that the calling thread may run on; none where the system does not tell. */
+export function threadCores(): number[];
+
+/** Binds the calling thread to these cores, and so what it starts from then on, processes too. Throws where that cannot be. */
+export function bindThread(cores: readonly number[]): void;
+
 /**
  * The arrays of `least` elements or more in a JSON text that hold numbers alone, nested to a full shape. `outline`: the text with [] in
  * place of each. `arrays`, of float64: of each where it stands in the outline, in UTF-16's units, where its bytes begin and end in the
@@ -329,6 +335,8 @@ export interface OpenOptions {
   threads: number;
   /** Of the other lanes' threads, 0 to 19; null: as is best, on the CPU. */
   niceness: number | null;
+  /** Cores that lanes are bound to, in turns; none: they are not bound. */
+  affinity: readonly (readonly number[])[];
   /** For a CUDA device. A limit or fraction of 0 is none. */
   memory: { limitBytes: number; fraction: number; growth: boolean };
 }

@@ -9,6 +9,7 @@ export type { AdaptiveStats, BatcherStats as BatchingStats, MeasuredSetting } fr
 export type { Tuned, TunedLoad, TunedSetting } from './batching/tuned.js';
 export { type ErrorCode, TensorlaneError } from './core/errors.js';
 export type { LatencyCounts, LatencySummary } from './core/latency.js';
+export type { Affinity } from './device/affinity.js';
 export type { DeviceInfo, DeviceStats, MemoryStats } from './device/info.js';
 export { type DeviceName, listDevices, type MemoryOptions, type OpenOptions, open } from './device/open.js';
 export { Device, LinearAlgebra, type Scope, TensorOperations } from './device/types.js';

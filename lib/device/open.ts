@@ -5,6 +5,7 @@ import { addon, noCudaReason, prepareAddon } from '../addon/load.js';
 import { flag, mostThreads, namesOf, plainObject, refuseNul, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
+import { type Affinity, lanesCores } from './affinity.js';
 import { OpenedDevice } from './device.js';
 import type { DeviceInfo } from './info.js';
 import type { Device } from './types.js';
@@ -57,6 +58,11 @@ export interface OpenOptions {
    */
   niceness?: number | undefined;
   /**
+   * Linux: the cores that lanes are bound to, in turns: true gives each a core of its own, [0, 1] the first lane core 0 and the second core 1,
+   * [[0, 1], [2, 3]] two cores each. ONNX Runtime's and OpenBLAS's own threads are not bound. By default the system places them.
+   */
+  affinity?: Affinity | false | undefined;
+  /**
    * Path of ONNX Runtime's shared library, or 'newest' for that of the package onnxruntime-node, where a newer one is installed beside. By
    * default the one that the platform's package brings. The first of a process is kept.
    */
@@ -71,6 +77,7 @@ const names = namesOf<OpenOptions>({
   memory: true,
   threads: true,
   niceness: true,
+  affinity: true,
   onnxruntime: true,
 });
 const memoryNames = namesOf<MemoryOptions>({ limitBytes: true, fraction: true, growth: true });
@@ -124,7 +131,7 @@ async function findDevices(what: string) {
   }
 }
 
-type Settings = Omit<NativeOptions, 'kind' | 'index' | 'niceness'> & {
+type Settings = Omit<NativeOptions, 'kind' | 'index' | 'niceness' | 'affinity'> & {
   niceness: number | undefined;
   resources: number | undefined;
 };
@@ -173,9 +180,10 @@ async function openOne(
   const { resources, ...others } = settings;
   const { highPriority } = settings;
   const niceness = settings.niceness ?? (kind === 'cpu' ? null : 0);
-  const { Device: NativeDevice } = addon();
+  const { Device: NativeDevice, threadCores } = addon();
+  const affinity = lanesCores(given.affinity, threadCores);
   try {
-    const opened = await NativeDevice.open({ ...others, kind, index, niceness });
+    const opened = await NativeDevice.open({ ...others, kind, index, niceness, affinity });
     return new OpenedDevice(opened, {
       niceness,
       threads: settings.threads,

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <mutex>
+#include <vector>
 
 #include "binding/environment.h"
 #include "binding/objects/buffer_object.h"
@@ -17,6 +18,7 @@
 #include "binding/values/transfers.h"
 #include "binding/workers/device_open.h"
 #include "binding/workers/json_worker.h"
+#include "core/cores.h"
 #include "core/nvidia_driver.h"
 
 namespace tensorlane {
@@ -31,6 +33,15 @@ Napi::Value newest_cuda(const Napi::CallbackInfo& info) {
 
 Napi::Value find_numbers(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] { return queue_find_numbers(info.Env(), info[0], info[1]); });
+}
+
+Napi::Value cores_of_thread(const Napi::CallbackInfo& info) {
+  const std::vector<int> cores = thread_cores();
+  return from_ints(info.Env(), std::vector<std::int64_t>(cores.begin(), cores.end()));
+}
+
+void bind_to_cores(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] { bind_thread(to_cores(info[0])); });
 }
 
 // `work` gets the request, which is an object.
@@ -81,6 +92,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Timer", TimerObject::define(env));
   exports.Set("findDevices", Napi::Function::New(env, find_devices, "findDevices"));
   exports.Set("newestCudaOfDriver", Napi::Function::New(env, newest_cuda, "newestCudaOfDriver"));
+  exports.Set("threadCores", Napi::Function::New(env, cores_of_thread, "threadCores"));
+  exports.Set("bindThread", Napi::Function::New(env, bind_to_cores, "bindThread"));
   exports.Set("findNumbers", Napi::Function::New(env, find_numbers, "findNumbers"));
   exports.Set("readNumbers", Napi::Function::New(env, with_request<queue_read_numbers>, "readNumbers"));
   exports.Set("printNumbers", Napi::Function::New(env, with_request<queue_print_numbers>, "printNumbers"));

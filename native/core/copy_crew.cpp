@@ -64,6 +64,7 @@ void CopyCrew::start() noexcept {
 }
 
 void CopyCrew::help() noexcept {
+  unbind_thread();
   name_thread("lane-copy");
   std::unique_lock lock(mutex_);
   for (;;) {

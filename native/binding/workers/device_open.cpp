@@ -1,10 +1,15 @@
 #include "binding/workers/device_open.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <utility>
+#include <vector>
 
 #include "binding/environment.h"
 #include "binding/values/convert.h"
 #include "binding/workers/one_off_worker.h"
+#include "core/cores.h"
 
 namespace tensorlane {
 namespace {
@@ -41,6 +46,8 @@ class OpenWorker final : public OneOffWorker {
     const Napi::Object memory = to_object(options.Get("memory"), "memory");
     options_.memory.limit_bytes = static_cast<std::uint64_t>(to_int(memory.Get("limitBytes"), "limitBytes"));
     options_.memory.fraction = memory.Get("fraction").ToNumber().DoubleValue();
+    const Napi::Array affinity = to_array(options.Get("affinity"), "affinity");
+    for (std::uint32_t i = 0; i < affinity.Length(); ++i) affinity_.push_back(to_cores(affinity.Get(i)));
     options_.memory.growth = memory.Get("growth").ToBoolean();
   }
 
@@ -53,7 +60,11 @@ class OpenWorker final : public OneOffWorker {
     lanes.niceness = niceness_;
     // A GPU's streams take several operations at once, and a stream more would be one that nobody can name.
     lanes.small_lane = options_.kind == "cpu";
-    lanes.state = [device = opened_.device](std::size_t lane) { return device->lane_state(lane); };
+    // On the lane's thread, before it makes anything.
+    lanes.state = [device = opened_.device, affinity = affinity_](std::size_t lane) {
+      if (!affinity.empty()) bind_thread(affinity[lane % affinity.size()]);
+      return device->lane_state(lane);
+    };
     opened_.pool = std::make_shared<LanePool>(lanes);
   }
 
@@ -63,10 +74,19 @@ class OpenWorker final : public OneOffWorker {
 
   DeviceOptions options_;
   int niceness_ = 0;
+  std::vector<std::vector<int>> affinity_;  // lanes take these in turn; none: they are not bound
   Opened opened_;
 };
 
 }  // namespace
+
+std::vector<int> to_cores(const Napi::Value& value) {
+  std::vector<int> cores;
+  for (const std::int64_t core : to_ints(value, "cores")) {
+    cores.push_back(static_cast<int>(std::min<std::int64_t>(core, std::numeric_limits<int>::max())));
+  }
+  return cores;
+}
 
 Napi::Promise queue_find_devices(Napi::Env env) { return OneOffWorker::queue(std::make_unique<FindWorker>(env)); }
 

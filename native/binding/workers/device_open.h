@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <vector>
 
 #include "core/lane.h"
 #include "devices.h"
@@ -19,6 +20,9 @@ struct Opened {
 // The promise of `findDevices`, and that of `Device.open`. Errors: Argument.
 Napi::Promise queue_find_devices(Napi::Env env);
 Napi::Promise queue_open(Napi::Env env, const Napi::Object& options);
+
+// Numbers of cores. Errors: Argument.
+std::vector<int> to_cores(const Napi::Value& value);
 
 // A device's description as a plain object, as binding.d.ts has it.
 Napi::Object describe_device(Napi::Env env, const DeviceInfo& info);

@@ -4,6 +4,7 @@
 #include <system_error>
 #include <thread>
 
+#include "core/cores.h"
 #include "core/niceness.h"
 #include "core/standing.h"
 #include "core/thread_name.h"
@@ -42,6 +43,7 @@ void Crew::start(std::size_t helpers) {
 
 void Crew::help() {
   name_thread("lane-small");
+  unbind_thread();
   stand_back(Standing::kBack);
   std::unique_lock lock(mutex_);
   for (;;) {
