@@ -11,6 +11,7 @@
 // it is to be within the budget of the moment, and the queue no longer than it takes to keep the lanes busy.
 
 import { Budget } from './budget.js';
+import { Ceilings } from './ceilings.js';
 import { Costs } from './costs.js';
 import { LatencyModel } from './latency-model.js';
 import type { Limits } from './selection.js';
@@ -38,6 +39,8 @@ export interface Ended {
   readonly mixed?: boolean;
   readonly micros: number;
   readonly requests: number;
+  /** Whether it failed, and its requests were run again alone: some of them in vain, or all of them well. */
+  readonly retried?: 'in part' | 'well' | undefined;
   /** Those that were later than the target. */
   readonly tooLate: number;
   /** When it ended. */
@@ -66,6 +69,9 @@ export class Adaptive implements Limits {
   readonly #budget: Budget;
   readonly #maxRows: number;
   readonly #costs = new Costs();
+  readonly #ceilings = new Ceilings();
+  /** Of the last batch. */
+  #lastKey = '';
   /** How long a batch takes in the present way, where a row costs 1. */
   readonly #time = new LatencyModel();
   /** How many times as long as that the last few batches took: what else the machine does now. */
@@ -91,7 +97,7 @@ export class Adaptive implements Limits {
 
   /** The most rows that a batch of this key is to have. */
   rowsOf(key: string): number {
-    return this.#rowsWithin(this.#ways.aim, this.#costs.of(key));
+    return Math.min(this.#rowsWithin(this.#ways.aim, this.#costs.of(key)), this.#ceilings.of(key, this.#batches));
   }
 
   /** The most batches that are to run at once. */
@@ -150,6 +156,13 @@ export class Adaptive implements Limits {
   /** A batch has ended. */
   ended(batch: Ended): void {
     this.#batches++;
+    this.#lastKey = batch.key;
+    if (batch.retried !== undefined) {
+      // Of how long batches take it tells nothing.
+      if (batch.retried === 'well') this.#ceilings.failed(batch.key, batch.rows, this.#batches);
+      this.#budget.answered(batch.requests, batch.tooLate, batch.now);
+      return;
+    }
     this.#learn(batch);
     // What a trial does to its requests, and to those that it made wait, says nothing about the budget.
     if (this.#ways.isSettled) this.#budget.answered(batch.requests, batch.tooLate, batch.now);
@@ -159,7 +172,7 @@ export class Adaptive implements Limits {
 
   stats(): AdaptiveStats {
     const { targetMicros, budgetMicros, atOnce, aim } = this;
-    const rows = this.#rowsWithin(this.#ways.aim, this.#costs.usual);
+    const rows = this.#usualRows(this.#ways.aim);
     return {
       targetMicros,
       budgetMicros,
@@ -175,7 +188,7 @@ export class Adaptive implements Limits {
   get tuned(): Tuned {
     if (this.#batches < firstBatches) return { version: 1, loads: [] };
     // As what is learned without a target has it: powers of two.
-    const rows = Math.min(this.#maxRows, powerBelow(this.#rowsWithin(this.#ways.present, this.#costs.usual)));
+    const rows = powerBelow(this.#usualRows(this.#ways.present));
     const { atOnce, threads } = this.#ways.present.cell;
     const others = this.#ways.known
       .filter((way) => way !== this.#ways.present)
@@ -252,8 +265,13 @@ export class Adaptive implements Limits {
   }
 
   #throughput(way: Way): number {
-    const rows = this.#rowsWithin(way, this.#costs.usual);
+    const rows = this.#usualRows(way);
     return (way.cell.atOnce * rows) / this.#predict(this.#costs.usual, rows, way);
+  }
+
+  /** The most rows of a batch as they have been of late. */
+  #usualRows(way: Way): number {
+    return Math.min(this.#rowsWithin(way, this.#costs.usual), this.#ceilings.of(this.#lastKey, this.#batches));
   }
 
   /** The most rows with which a full load stays within the budget. */
@@ -269,7 +287,7 @@ export class Adaptive implements Limits {
   /** The present way, and those that were measured: how many times as long a row takes. */
   #measured(): readonly MeasuredSetting[] {
     const { present, known } = this.#ways;
-    const rows = this.#rowsWithin(present, this.#costs.usual);
+    const rows = this.#usualRows(present);
     return known
       .map((way) => {
         const groups = way === present ? this.#batches : way.ratios.length;

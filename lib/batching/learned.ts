@@ -11,7 +11,8 @@
 //    worse; then what is next to the present setting. One that was not better is tried again after twice as many batches as before, or
 //    more, so that trials cost less and less. Where batches take long, a trial of a large one costs seconds: what single rows can tell is
 //    asked of them, and asked again soon, since a slow moment of the machine may have been all that it showed.
-// 4. A trial counts at the load at which it began, and waits while that is another one: of models in a chain each has many rows and few
+// 4. A batch that fails, and is run again one by one, has taken as long as all of that: so sizes for which there is no memory are left.
+// 5. A trial counts at the load at which it began, and waits while that is another one: of models in a chain each has many rows and few
 //    in turns.
 
 import { type LearnedBatch, LoadLevel, longMicros } from './load-level.js';

@@ -164,7 +164,9 @@ export class Running<Payload, Result> {
     this.#busyMicros += computeMicros;
     const deviceMicros = batch.tookMicros ?? computeMicros;
     const failed = results.length > 0 && results.every((result) => result instanceof Failure);
-    if (!failed && !retried) this.#learn(running, requests, part, now);
+    const isWhole = !results.some((result) => result instanceof Failure);
+    if (!failed)
+      this.#learn(running, requests, { part, now, retried: retried ? (isWhole ? 'well' : 'in part') : undefined });
     this.#rows -= running.rows;
     this.#lastMicros = computeMicros;
     // What was run again took longer than the executor said last.
@@ -192,12 +194,13 @@ export class Running<Payload, Result> {
   #learn(
     { started, key, rows, atOnce, aim, mixed, waited }: RunningBatch,
     requests: readonly QueuedRequest<Payload, Result>[],
-    part: number,
-    now: number,
+    { part, now, retried }: { part: number; now: number; retried: 'in part' | 'well' | undefined },
   ): void {
     const { adaptive, learned, queue, foresight } = this.#parts;
     const micros = now - started;
-    foresight.learn(key, rows, micros, now);
+    // Of one that failed, and was run again one by one, it tells what such batches cost here, as where they have no memory; but not how long
+    // the next one takes.
+    if (retried === undefined) foresight.learn(key, rows, micros, now);
     if (aim !== undefined && learned !== undefined) {
       const pending = queue.rows + this.#rows;
       learned.ended({ key, rows, micros, part: waited + part, pending, aim, mixed });
@@ -214,6 +217,7 @@ export class Running<Payload, Result> {
       mixed,
       micros,
       requests: requests.length,
+      retried,
       tooLate,
       now,
     });

@@ -133,20 +133,30 @@ export interface TimedModel {
   readonly slower?: (now: number) => number;
   /** The standard deviation of the logarithm. */
   readonly noise: number;
+  /** The most rows of a batch that does not fail, as where there is no memory for more; any by default. */
+  readonly fits?: number;
 }
 
 /** Runs batches that take as long as the model's do, and gives what went in. */
 export function timedExecutor(
   clock: EventClock,
   random: () => number,
-  { micros, shared, noise, helped = 1, placing = 0, slower: machine = () => 1 }: TimedModel,
+  {
+    micros,
+    shared,
+    noise,
+    helped = 1,
+    placing = 0,
+    slower: machine = () => 1,
+    fits = Number.POSITIVE_INFINITY,
+  }: TimedModel,
 ) {
   let running = 0;
   let usual: number | undefined;
   let changed = Number.NEGATIVE_INFINITY;
   return {
     run: ({ payloads, padded, threads }: Batch<string>) =>
-      new Promise<readonly string[]>((resolve) => {
+      new Promise<readonly string[]>((resolve, reject) => {
         const now = clock.now();
         if (threads !== usual) changed = now;
         usual = threads;
@@ -155,7 +165,8 @@ export function timedExecutor(
         running++;
         clock.after(machine(now) * micros(padded, payloads[0]!) * slower * Math.exp(noise * normal(random)), () => {
           running--;
-          resolve(payloads);
+          if (padded > fits) reject(new Error(`no memory for ${padded} rows`));
+          else resolve(payloads);
         });
       }),
   };
