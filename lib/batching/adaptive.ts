@@ -17,7 +17,7 @@ import { LatencyModel } from './latency-model.js';
 import type { Limits } from './selection.js';
 import type { AdaptiveStats, MeasuredSetting } from './stats.js';
 import type { Cell } from './surface.js';
-import type { Tuned } from './tuned.js';
+import { largestLoad, type Tuned } from './tuned.js';
 import { firstBatches, type Way, Ways, type WaysBounds } from './ways.js';
 
 /** How many times what a full load waits for a queue may be long under too much load: a longer one keeps no lane busier, and all wait for it. */
@@ -87,8 +87,7 @@ export class Adaptive implements Limits {
     this.targetMicros = targetMicros;
     this.#budget = new Budget(targetMicros);
     this.#maxRows = bounds.mostRows;
-    // What a large load wants.
-    this.#ways = new Ways(bounds, tuned?.loads.at(-1));
+    this.#ways = new Ways(bounds, largestLoad(tuned));
   }
 
   get budgetMicros(): number {

@@ -66,5 +66,12 @@ function checkSetting(name: string, { rows, atOnce, threads }: Partial<Omit<Tune
 
 function array(name: string, given: unknown): readonly unknown[] {
   if (!Array.isArray(given)) throw wrong(`${name} must be an array`, given);
-  return given;
+  return Array.from(given); // what it leaves out is undefined, and not passed over
+}
+
+/** What a large load wants, in whatever order the loads are; of two for one load the last, which counts elsewhere, too. */
+export function largestLoad(tuned: Tuned | undefined): TunedLoad | undefined {
+  let largest: TunedLoad | undefined;
+  for (const one of tuned?.loads ?? []) if (largest === undefined || one.load >= largest.load) largest = one;
+  return largest;
 }

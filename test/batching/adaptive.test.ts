@@ -176,10 +176,13 @@ describe('the choice of rows and batches at once', () => {
     expect(adaptive.tuned.loads).toMatchObject([{ atOnce: 1, threads, others: [{ threads: 3 - threads }] }]);
   });
 
-  test('begins with what another process has learned', () => {
+  test('begins with what another process has learned of its largest load', () => {
     const tuned: Tuned = {
       version: 1,
-      loads: [{ load: 32, rows: 16, atOnce: 2, threads: 1, others: [{ rows: 16, atOnce: 1, threads: 2, ratio: 1.5 }] }],
+      loads: [
+        { load: 32, rows: 16, atOnce: 2, threads: 1, others: [{ rows: 16, atOnce: 1, threads: 2, ratio: 1.5 }] },
+        { load: 1, rows: 1, atOnce: 1, threads: 2, others: [] },
+      ],
     };
     const adaptive = adaptiveOf({ targetMicros: 100_000, concurrency: 2, threads: 2, tuned });
     expect(adaptive.aim).toMatchObject({ atOnce: 2, threads: 1 });

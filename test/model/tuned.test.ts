@@ -105,6 +105,11 @@ test.each([
     /tuned\.loads\[0\]\.others\[0\]\.ratio must be a number above 0, got -1/,
   ],
   [{ version: 1, loads: [], more: 1 }, /more/],
+  [{ version: 1, loads: new Array(1) }, /tuned\.loads\[0\] must be an object, got undefined/],
+  [
+    { version: 1, loads: [{ load: 2, rows: 1, atOnce: 1, threads: 1, others: new Array(1) }] },
+    /tuned\.loads\[0\]\.others\[0\] must be an object, got undefined/,
+  ],
 ])('tuned that is none: %j', async (tuned, message) => {
   await expectError(device.loadModel(models.square(), { tuned: tuned as never }), 'ERR_ARGUMENT', message);
 });
