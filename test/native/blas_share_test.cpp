@@ -120,16 +120,16 @@ TEST_CASE("cores that others keep busy are given to nobody, and one there always
   static std::atomic<unsigned> left = 2;
   const Cores cores(4, [](unsigned wanted) noexcept { return std::min(wanted, left.load()); });
   {
-    const BlasShare share(BlasShare::kLeftByOthers);
+    const BlasShare share;
     CHECK_MESSAGE(openblas_get_num_threads() == 2, "two of four are left");
   }
   {
-    const BlasShare few_steps;
-    CHECK_MESSAGE(openblas_get_num_threads() == 4, "whoever does not ask for others gets all");
+    const BlasShare most(3);
+    CHECK_MESSAGE(openblas_get_num_threads() == 2, "whoever can use three gets no more than are left, either");
   }
   left = 1;
   BlasShare::set_cores(4);  // looks anew
-  const BlasShare share(BlasShare::kLeftByOthers);
+  const BlasShare share;
   CHECK_MESSAGE(openblas_get_num_threads() == 1, "one of four is left");
 }
 

@@ -33,7 +33,7 @@ struct State {
 
   void divide(unsigned most = BlasShare::kAllCores) {
     unsigned share = std::clamp(cores / std::max(1U, callers), 1U, std::max(1U, most));
-    if (share > 1 && most == BlasShare::kLeftByOthers) share = without_others(share, std::chrono::steady_clock::now());
+    if (share > 1) share = without_others(share, std::chrono::steady_clock::now());
     if (share == threads) return;
     threads = share;
     set_blas_threads(share);
@@ -74,7 +74,7 @@ BlasShare::BlasShare(unsigned most_cores) {
   shared.left.wait(lock, [&shared] { return shared.callers < kMostCallers; });
   ++shared.callers;
   shared.divide(most_cores);
-  on_several_ = most_cores == kLeftByOthers && shared.threads > 1;
+  on_several_ = shared.threads > 1;
   if (!on_several_) return;
   began_ = std::chrono::steady_clock::now();
   on_core_ = on_core();

@@ -97,7 +97,7 @@ class Indices {
 // little faster above.
 inline unsigned cores_by_columns(std::int64_t m, std::int64_t n) {
   constexpr double kTooSmallToShare = 256.0 * 256.0;
-  return static_cast<double>(m) * static_cast<double>(n) > kTooSmallToShare ? BlasShare::kLeftByOthers : 1;
+  return static_cast<double>(m) * static_cast<double>(n) > kTooSmallToShare ? BlasShare::kAllCores : 1;
 }
 
 // Has kernels for small matrices compute what they take, and LAPACK, with a share of so many cores at most, what they do
