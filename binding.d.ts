@@ -375,6 +375,25 @@ export interface ProviderRequest {
   options?: readonly string[];
 }
 
+/**
+ * What is done to a tensor before or after a model. imageToTensor: uint8 [n, h, w, c] to float32 [n, c, height, width], sides that are left
+ * out as the model takes them; `mean` and `std` are one number, or one for each channel. cast: `from` where it is the first before a
+ * model. Softmax, l2Normalize and topK go along the last dimension of float32 or float64; topK's indices are another output.
+ */
+export type StepRequest =
+  | {
+      step: 'imageToTensor';
+      height?: number;
+      width?: number;
+      scale?: number;
+      mean?: readonly number[];
+      std?: readonly number[];
+      swapRedBlue?: boolean;
+    }
+  | { step: 'cast'; from?: DType; to?: DType }
+  | { step: 'softmax' | 'l2Normalize' }
+  | { step: 'topK'; k: number; indices: string };
+
 export interface LoadOptions {
   /** Path of ONNX Runtime's shared library; the first one of a process is kept. */
   runtime: string;
@@ -384,6 +403,9 @@ export interface LoadOptions {
   niceness: number | null;
   /** In order; none: the CPU. Where 'cpu' is not among them, that one cannot be had is an error. */
   providers?: readonly ProviderRequest[];
+  /** What inputs go through before the model, and outputs after it: what it is described by, takes and gives is then what callers see. */
+  preprocess?: readonly { name: string; steps: readonly StepRequest[] }[];
+  postprocess?: readonly { name: string; steps: readonly StepRequest[] }[];
   session?: SessionSettings;
   /** Files of weights, by the names that the model has for them. */
   externalData?: readonly { path: string; data: Uint8Array }[];

@@ -71,6 +71,15 @@ export type { RunOptions } from './model/run.js';
 export type { SequenceOptions } from './model/sequence.js';
 export type { ExternalDataFile, SessionOptions } from './model/session-options.js';
 export type { ModelSource } from './model/source.js';
+export type {
+  CastStep,
+  ImageToTensorStep,
+  L2NormalizeStep,
+  PostprocessStep,
+  PreprocessStep,
+  SoftmaxStep,
+  TopKStep,
+} from './model/steps.js';
 export {
   type Feeds,
   Model,
@@ -81,7 +90,6 @@ export {
   type TensorGiven,
 } from './model/types.js';
 export type { ReduceOptions } from './ops/axes.js';
-export type { CastType } from './ops/elements.js';
 export type {
   ArithmeticOperand,
   ArithmeticOrOperand,
@@ -119,6 +127,7 @@ export type {
 export type { OperationOptions } from './runtime/options.js';
 export type { ResultOptions, ResultsOptions } from './runtime/out.js';
 export { type AcquireOptions, Stream, StreamEvent, StreamPool, type StreamPriority } from './runtime/streams.js';
+export type { CastType } from './tensor/cast-types.js';
 export type { NumericDType } from './tensor/dtypes.js';
 export { type Dims, type Nested, type TensorOptions, tensor } from './tensor/tensor.js';
 export type {

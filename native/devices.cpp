@@ -35,12 +35,19 @@ std::shared_ptr<Device> open_device(const DeviceOptions& options) {
 #endif
 }
 
-RunPlace run_place([[maybe_unused]] const Device& device) {
+RunPlace run_place(const std::shared_ptr<Device>& device) {
+  RunPlace place;
 #ifdef TENSORLANE_WITH_CUDA
   constexpr std::uint32_t kNvidia = 0x10DE;
-  if (device.info().kind == "cuda") return {std::make_shared<cuda::CudaModelRuns>(), kNvidia, device.info().index};
+  if (device->info().kind == "cuda") {
+    place = {std::make_shared<cuda::CudaModelRuns>(), kNvidia, device->info().index};
+    place.operations = device;
+    place.host_operations = CpuDevice::for_host_memory();
+    return place;
+  }
 #endif
-  return {};
+  place.host_operations = device;
+  return place;
 }
 
 }  // namespace tensorlane

@@ -31,6 +31,6 @@ DeviceList list_devices();
 std::shared_ptr<Device> open_device(const DeviceOptions& options);
 
 // Where the values of a device's models lie while they run.
-RunPlace run_place(const Device& device);
+RunPlace run_place(const std::shared_ptr<Device>& device);
 
 }  // namespace tensorlane

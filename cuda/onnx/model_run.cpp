@@ -10,6 +10,18 @@
 
 namespace tensorlane::cuda {
 
+namespace {
+
+bool resides(std::span<const Operand> parts) { return parts.size() == 1 && parts.front().buffer != nullptr; }
+
+std::size_t total_bytes(std::span<const Operand> parts) {
+  std::size_t bytes = 0;
+  for (const Operand& part : parts) bytes += part.bytes;
+  return bytes;
+}
+
+}  // namespace
+
 // A run that failed half way has given the stream work all the same.
 CudaModelRun::~CudaModelRun() {
   if (provider_ == nullptr) return;
@@ -18,11 +30,28 @@ CudaModelRun::~CudaModelRun() {
 }
 
 std::byte* CudaModelRun::bring(std::span<const Operand> parts) {
-  const bool resides = parts.size() == 1 && parts.front().buffer != nullptr;
-  if (resides) {
-    reads_tensors_ = true;
-    return static_cast<std::byte*>(lane_.reads(parts.front()));
-  }
+  if (!resides(parts)) return brought(parts)->data();
+  after_stream_ = true;
+  return static_cast<std::byte*>(lane_.reads(parts.front()));
+}
+
+Operand CudaModelRun::operand(std::span<const Operand> parts) {
+  if (resides(parts)) return parts.front();
+  std::shared_ptr<CudaBuffer> buffer = brought(parts);
+  lane_.context().events().record(lane_.copy_in())->let_wait(lane_.stream());
+  std::byte* data = buffer->data();
+  return {data, total_bytes(parts), std::move(buffer)};
+}
+
+Operand CudaModelRun::take(std::size_t bytes) {
+  // At least one byte, so that an empty tensor has an address too.
+  auto buffer = std::make_shared<CudaBuffer>(lane_.shared_context(), lane_.stream(), std::max<std::size_t>(bytes, 1));
+  lane_.made(buffer);
+  std::byte* data = buffer->data();
+  return {data, bytes, std::move(buffer)};
+}
+
+std::shared_ptr<CudaBuffer> CudaModelRun::brought(std::span<const Operand> parts) {
   std::size_t bytes = 0;
   std::size_t host_bytes = 0;
   for (const Operand& part : parts) {
@@ -46,13 +75,13 @@ std::byte* CudaModelRun::bring(std::span<const Operand> parts) {
     }
     to += part.bytes;
   }
-  return buffer->data();
+  return buffer;
 }
 
 void CudaModelRun::begin(void* stream) {
   auto* const provider = static_cast<cudaStream_t>(stream);
   lane_.context().events().record(lane_.copy_in())->let_wait(provider);
-  if (reads_tensors_) lane_.context().events().record(lane_.stream())->let_wait(provider);
+  if (after_stream_) lane_.context().events().record(lane_.stream())->let_wait(provider);
   provider_ = provider;
 }
 
@@ -64,6 +93,8 @@ void CudaModelRun::end() {
   done->let_wait(lane_.stream());  // whose end is the task's
   provider_ = nullptr;
 }
+
+void CudaModelRun::operated() { lane_.context().events().record(lane_.stream())->let_wait(lane_.copy_out()); }
 
 std::byte* CudaModelRun::fetch(const std::byte* from, std::size_t bytes) {
   std::byte* to = lane_.pinned(std::max<std::size_t>(bytes, 1));

@@ -20,8 +20,11 @@ class CudaModelRun final : public ModelRun {
   ~CudaModelRun() override;
 
   std::byte* bring(std::span<const Operand> parts) override;
+  Operand operand(std::span<const Operand> parts) override;
+  Operand take(std::size_t bytes) override;
   void begin(void* stream) override;
   void end() override;
+  void operated() override;
   std::byte* fetch(const std::byte* from, std::size_t bytes) override;
   std::shared_ptr<Buffer> keep(const std::byte* from, std::size_t bytes) override;
   void hold(std::shared_ptr<void> what) override { lane_.keep(std::move(what)); }
@@ -29,8 +32,10 @@ class CudaModelRun final : public ModelRun {
   void check_device() override;
 
  private:
+  [[nodiscard]] std::shared_ptr<CudaBuffer> brought(std::span<const Operand> parts);
+
   CudaLane& lane_;
-  bool reads_tensors_ = false;
+  bool after_stream_ = false;        // the provider reads what the lane's stream is to have made first
   cudaStream_t provider_ = nullptr;  // between begin() and end()
 };
 

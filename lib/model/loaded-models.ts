@@ -70,6 +70,11 @@ export class LoadedModels {
       const providers = settings.providers.map((one) =>
         isCuda(one) && remedy !== undefined ? { ...one, remedy } : one,
       );
+      const { preprocess, postprocess } = settings;
+      const steps = {
+        ...(preprocess.length > 0 && { preprocess }),
+        ...(postprocess.length > 0 && { postprocess }),
+      };
       const given = { ...(session && { session }), ...(externalData && { externalData }) };
       loading = device.loadModel(source, {
         runtime,
@@ -78,6 +83,7 @@ export class LoadedModels {
         providers,
         ...rows,
         ...given,
+        ...steps,
       });
       this.#loading.add(loading);
       const loaded = await loading;

@@ -119,7 +119,8 @@ export class LoadedModel implements AsyncDisposable {
         : this.#layout.batchable(settings.batching === 'asked');
     if (settings.batching === 'asked' && !this.#batchable.enabled) throw impossible(this.#batchable.reason);
     if (description.rows !== undefined) {
-      this.#independence = new Independence(native, this.#layout, description.rows, settings.finding);
+      const rows = { ...description.rows, graph: withSteps(description.rows.graph, settings) };
+      this.#independence = new Independence(native, this.#layout, rows, settings.finding);
     }
     const executor = new ModelExecutor(native, this.#layout, settings.batcher);
     executor.onDisproved = (reason) => {
@@ -369,6 +370,11 @@ function infoOf(description: ReturnType<NativeModel['describe']>): ModelInfo {
     ...(fallbackReason !== undefined && { fallbackReason }),
     ...(nodes !== undefined && { nodes }),
   };
+}
+
+/** What was found of a model's shapes is by what callers give, which is another thing where there are steps before it. */
+function withSteps(graph: string, { preprocess }: ModelSettings): string {
+  return graph === '' || preprocess.length === 0 ? graph : `${graph} after ${JSON.stringify(preprocess)}`;
 }
 
 /** As a request that runs by itself, all rows of which are one to the batcher. */

@@ -32,6 +32,13 @@ import {
   type ExternalDataFile,
   type SessionOptions,
 } from './session-options.js';
+import {
+  checkStepsInBatches,
+  completeSteps,
+  type NamedSteps,
+  type PostprocessStep,
+  type PreprocessStep,
+} from './steps.js';
 
 export interface BatchingOptions extends Omit<BatcherOptions, 'concurrency'> {
   /**
@@ -124,6 +131,13 @@ export interface LoadModelOptions {
    * without 'cpu' among them loading fails then. Nodes that none of them runs are the CPU's in any case: `model.info.nodes`.
    */
   providers?: readonly Provider[] | undefined;
+  /**
+   * What callers' inputs go through before the model, by the names of inputs, on the device and off the JS thread: bytes of images go up,
+   * and `model.inputs` says what is to be given. Images of one size share batches.
+   */
+  preprocess?: Readonly<Record<string, readonly PreprocessStep[]>> | undefined;
+  /** What outputs go through before callers get them, by the names of outputs: `model.outputs` says what is given. */
+  postprocess?: Readonly<Record<string, readonly PostprocessStep[]>> | undefined;
   /** Names the model in events and metrics; its file's name by default. */
   name?: string | undefined;
   /** ONNX Runtime's own settings, under onnxruntime-node's names. */
@@ -151,6 +165,8 @@ export interface ModelSettings {
   readonly warmup: WarmupOptions | undefined;
   /** As the addon takes them, like what follows. */
   readonly providers: readonly ProviderRequest[];
+  readonly preprocess: readonly NamedSteps[];
+  readonly postprocess: readonly NamedSteps[];
   readonly session: SessionSettings | undefined;
   readonly externalData: readonly { path: string; data: Uint8Array }[] | undefined;
 }
@@ -163,6 +179,8 @@ const names = namesOf<LoadModelOptions>({
   rateLimiter: true,
   warmup: true,
   providers: true,
+  preprocess: true,
+  postprocess: true,
   name: true,
   session: true,
   externalData: true,
@@ -226,6 +244,12 @@ export function completeLoadModelOptions(
     leastAtOnce: options.concurrency === undefined ? 1 : concurrency,
     mostAtOnce: concurrency,
   };
+  const padding = padVariableLength === undefined ? undefined : checkedPadding(padVariableLength);
+  const steps = {
+    preprocess: completeSteps('preprocess', options.preprocess),
+    postprocess: completeSteps('postprocess', options.postprocess),
+  };
+  checkStepsInBatches(steps, checkedAxes(batchAxis), padding !== undefined);
   const tuned = options.tuned === undefined ? undefined : checkedTuned(options.tuned); // one in a file has been read
   const isFixed = fixesRows && options.concurrency !== undefined;
   return {
@@ -235,12 +259,13 @@ export function completeLoadModelOptions(
     learns: isFixed && !hasTarget ? undefined : { bounds, tuned },
     independentRows: flag('batching.independentRows', independentRows, false),
     finding: finding === undefined ? undefined : checkedFinding(finding),
-    batchAxis: checkedAxes(batchAxis),
-    padding: padVariableLength === undefined ? undefined : checkedPadding(padVariableLength),
+    batchAxis,
+    padding,
     threads: wholeNumber('threads', options.threads, device.threads, 1, mostThreads),
     rateLimiter: checkedRateLimiter(options.rateLimiter === undefined ? {} : options.rateLimiter, device.resources),
     warmup: checkedWarmup(options.warmup, settings),
     providers: completeProviders(options.providers, device.cudaDevice),
+    ...steps,
     session: options.session === undefined ? undefined : completeSessionOptions(options.session),
     externalData: options.externalData === undefined ? undefined : checkedExternalData(options.externalData),
   };

@@ -15,10 +15,11 @@ import {
 } from '../runtime/operands.js';
 import { checkOptions, type OperationOptions } from '../runtime/options.js';
 import type { Runner } from '../runtime/runner.js';
+import { type CastType, checkCastType } from '../tensor/cast-types.js';
 import { elementCount, product } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
 import { checkOrder, checkReduction, type ReduceOptions } from './axes.js';
-import { type CastType, checkCastType, scalarOperand } from './elements.js';
+import { scalarOperand } from './elements.js';
 import { ElementwiseOperations } from './elementwise.js';
 import { checkImages, type ImageOptions } from './images.js';
 import { checkLengths, checkPick } from './items.js';

@@ -80,6 +80,10 @@ CpuDevice::CpuDevice(unsigned threads) : info_(describe()) {
   cpu::BlasShare::set_cores(info_.threads);
 }
 
+std::shared_ptr<CpuDevice> CpuDevice::for_host_memory() {
+  return std::shared_ptr<CpuDevice>(new CpuDevice(describe()));
+}
+
 std::size_t CpuDevice::default_lanes() const { return std::max(2U, info_.threads); }
 
 MemoryStats CpuDevice::memory() {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "device/device.h"
@@ -22,6 +23,9 @@ class CpuDevice final : public Device {
   // `threads` is how many cores the operations that run at once may use together; 0 means all that this process may run
   // on. There is one such number a process (see BlasShare), so the device opened last decides.
   explicit CpuDevice(unsigned threads);
+
+  // One for what another device leaves to the CPU, in host memory: how many cores operations use stays as it is.
+  static std::shared_ptr<CpuDevice> for_host_memory();
 
   // What opening a CPU device would give, without opening one.
   static DeviceInfo describe();
@@ -45,6 +49,8 @@ class CpuDevice final : public Device {
   void launch(Lane& lane, const LaunchArgs& args) override;
 
  private:
+  explicit CpuDevice(DeviceInfo info) : info_(std::move(info)) {}
+
   DeviceInfo info_;
   // What buffers hold, which may outlive the device.
   std::shared_ptr<BufferBytes> buffer_bytes_ = std::make_shared<BufferBytes>();

@@ -13,6 +13,7 @@
 namespace tensorlane {
 
 class Lane;
+class TensorOperations;
 
 // One run, within a task of a lane that pipelines. What is brought is copied while what ran before on the lane still computes.
 class ModelRun {
@@ -27,10 +28,17 @@ class ModelRun {
   // lies. Good until the device has done the task's work. Errors: OutOfMemory, DeviceLost, Argument (a tensor of another device).
   virtual std::byte* bring(std::span<const Operand> parts) = 0;
 
+  // The same as an operand of the device's operations on the lane, which come before what the provider is given.
+  virtual Operand operand(std::span<const Operand> parts) = 0;
+  // Memory for what such an operation makes, good for as long. Errors: OutOfMemory.
+  virtual Operand take(std::size_t bytes) = 0;
+
   // Between these the provider is given its work; `stream` is its cudaStream_t. Errors: DeviceLost.
   virtual void begin(void* stream) = 0;
   virtual void end() = 0;
 
+  // Behind end(), once operations on the lane have made what is fetched.
+  virtual void operated() = 0;
   // Of an output, behind end(). In host memory, once the device has done the task's work: until what was deferred has run.
   virtual std::byte* fetch(const std::byte* from, std::size_t bytes) = 0;
   // As a tensor of the device's.
@@ -61,6 +69,9 @@ struct RunPlace {
   std::uint32_t vendor =
       0;          // PCI's number for who made the device, and which of theirs it is: a provider's memory has to be
   int index = 0;  // of the same
+  // What steps before and after a model are made of: in that memory (null: there is none but the host's), and in the host's.
+  std::shared_ptr<TensorOperations> operations;
+  std::shared_ptr<TensorOperations> host_operations;
 };
 
 }  // namespace tensorlane

@@ -84,12 +84,25 @@ ort::SyncStream* DeviceRuns::stream_of(const Lane& lane) {
   return stream;
 }
 
-void DeviceRuns::run(Lane& lane, Runs& runs, const RunLog& log, std::span<const InputParts> inputs,
-                     std::span<const std::size_t> wanted, bool resident, Deliver deliver) {
+void DeviceRuns::run(Lane& lane, Runs& runs, const RunLog& log, const Request& request, Deliver deliver) {
   const ort::Api& api = runtime_.api;
   const ort::Attempt running(runtime_, kRunning);
   const ort::MemoryInfo* memory = api.EpDevice_MemoryInfo(provider_, kDefaultMemory);
   const std::unique_ptr<ModelRun> work = place_->model_run(lane);
+  ModelSteps::Where where;
+  where.take = [&](std::size_t bytes) { return work->take(bytes); };
+  where.join = [&](std::span<const Operand> parts) { return work->operand(parts); };
+  std::vector<InputParts> stepped;  // the model's own
+  std::vector<std::size_t> own;
+  const ModelSteps* const steps = request.steps;
+  if (steps != nullptr) {
+    where.operations = steps->device_operations();
+    stepped = steps->before(lane, where, request.inputs);
+    own = steps->own_outputs(request.wanted);
+  }
+  const std::span<const InputParts> inputs = steps == nullptr ? request.inputs : stepped;
+  const std::span<const std::size_t> wanted = steps == nullptr ? request.wanted : own;
+  if (request.shapes != nullptr) request.shapes->check(inputs, session_.inputs());
   ort::SyncStream* const stream = stream_of(lane);
   ort::OwnedIoBinding binding(api);
   running(api.CreateIoBinding(session_.get(), binding.out()));
@@ -129,13 +142,23 @@ void DeviceRuns::run(Lane& lane, Runs& runs, const RunLog& log, std::span<const 
   work->end();
   auto values = std::make_shared<BoundOutputs>(runtime_, binding.get());
   std::vector<Output> outputs;
-  for (ort::Value* value : values->values()) {
-    Output& output = outputs.emplace_back(read_in_place(runtime_, value));
-    if (resident) {
-      output.elements.buffer = work->keep(output.elements.data, output.elements.bytes);
-      output.elements.data = output.elements.buffer->data();
-    } else {
-      output.elements.data = work->fetch(output.elements.data, output.elements.bytes);
+  for (ort::Value* value : values->values()) outputs.push_back(read_in_place(runtime_, value));
+  const auto keep = [&](const Operand& elements) -> Operand {
+    auto buffer = work->keep(elements.data, elements.bytes);
+    std::byte* data = buffer->data();
+    return {data, elements.bytes, std::move(buffer)};
+  };
+  if (steps != nullptr) {
+    where.join = [&](std::span<const Operand> parts) { return keep(parts.front()); };
+    outputs = steps->after(lane, where, std::move(outputs), request.wanted);
+    work->operated();
+  }
+  for (Output& output : outputs) {
+    Operand& elements = output.elements;
+    if (!request.resident) {
+      elements = {work->fetch(elements.data, elements.bytes), elements.bytes, nullptr};
+    } else if (elements.buffer == nullptr) {
+      elements = keep(elements);
     }
   }
   work->hold(std::move(values));

@@ -15,9 +15,11 @@
 
 #include "core/lane.h"
 #include "device/model_runs.h"
+#include "onnx/model_steps.h"
 #include "onnx/runs.h"
 #include "onnx/runtime.h"
 #include "onnx/session.h"
+#include "onnx/shape_guard.h"
 #include "onnx/values.h"
 
 namespace tensorlane {
@@ -38,12 +40,19 @@ class DeviceRuns {
   // Whether these outputs of these inputs can be bound: all of them are tensors of numbers.
   [[nodiscard]] bool takes(std::span<const InputParts> inputs, std::span<const std::size_t> wanted) const;
 
+  struct Request {
+    // What callers give and want where there are steps, else the model's own.
+    std::span<const InputParts> inputs;
+    std::span<const std::size_t> wanted;
+    bool resident = false;
+    const ModelSteps* steps = nullptr;
+    ShapeGuard* shapes = nullptr;  // sees the model's own inputs before it runs
+  };
   using Deliver = std::function<void(std::vector<Output>)>;
   // On a lane of the device. `deliver` is called once the device has done its work, on the lane's thread: with tensors of the device
   // where `resident`, else with outputs in host memory that is good for the call, and that no buffer keeps.
-  // Errors: Model, OutOfMemory, DeviceLost, Disposed.
-  void run(Lane& lane, Runs& runs, const RunLog& log, std::span<const InputParts> inputs,
-           std::span<const std::size_t> wanted, bool resident, Deliver deliver);
+  // Errors: Model, Shape, OutOfMemory, DeviceLost, Disposed.
+  void run(Lane& lane, Runs& runs, const RunLog& log, const Request& request, Deliver deliver);
 
  private:
   ort::SyncStream* stream_of(const Lane& lane);

@@ -9,35 +9,50 @@ namespace tensorlane {
 
 Model::Model(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options, RunPlace place)
     : runtime_(&runtime), shapes_(source), session_(runtime, source, options), runs_(runtime) {
+  if (!options.before.empty() || !options.after.empty()) {
+    steps_ = std::make_unique<const ModelSteps>(session_, options.before, options.after, place);
+  }
   if (!DeviceRuns::possible(runtime, session_, place)) return;
   device_runs_ = std::make_unique<DeviceRuns>(runtime, session_, provider().device, std::move(place.runs));
 }
 
+bool Model::runs_there(std::span<const InputParts> inputs, std::span<const std::size_t> wanted) const {
+  if (device_runs_ == nullptr) return false;
+  return steps_ == nullptr ? device_runs_->takes(inputs, wanted)
+                           : device_runs_->takes(inputs, steps_->own_outputs(wanted));
+}
+
 void Model::run_there(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
                       bool resident, DeviceRuns::Deliver deliver, const RunLog& log) {
-  shapes_.check(inputs, this->inputs());
   // What nodes of the CPU's there are gain no help: the lane is soon back.
   const SharedThreads::Run shared(runtime_->shared_threads.get(), runs_long_, true);
-  device_runs_->run(lane, runs_, log, inputs, wanted, resident, std::move(deliver));
+  device_runs_->run(lane, runs_, log, {inputs, wanted, resident, steps_.get(), &shapes_}, std::move(deliver));
 }
 
 std::vector<Output> Model::run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
                                bool alone, const RunLog& log) {
-  shapes_.check(inputs, this->inputs());
+  if (steps_ == nullptr) return run_own(lane, inputs, wanted, alone, log);
+  const std::vector<InputParts> own = steps_->before_on_host(lane, inputs);
+  return steps_->after_on_host(lane, run_own(lane, own, steps_->own_outputs(wanted), alone, log), wanted);
+}
+
+std::vector<Output> Model::run_own(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
+                                   bool alone, const RunLog& log) {
+  shapes_.check(inputs, own_inputs());
   const ort::Api& api = runtime_->api;
-  const std::vector<ort::OwnedValue> owned = make_inputs(*runtime_, this->inputs(), inputs, lane.workspace());
+  const std::vector<ort::OwnedValue> owned = make_inputs(*runtime_, own_inputs(), inputs, lane.workspace());
   std::vector<const char*> input_names;
   std::vector<const ort::Value*> values;
   input_names.reserve(owned.size());
   values.reserve(owned.size());
   for (std::size_t i = 0; i < owned.size(); ++i) {
     if (owned[i].get() == nullptr) continue;
-    input_names.push_back(this->inputs()[i].name.c_str());
+    input_names.push_back(own_inputs()[i].name.c_str());
     values.push_back(owned[i].get());
   }
   std::vector<const char*> output_names;
   output_names.reserve(wanted.size());
-  for (const std::size_t index : wanted) output_names.push_back(outputs().at(index).name.c_str());
+  for (const std::size_t index : wanted) output_names.push_back(own_outputs().at(index).name.c_str());
 
   std::vector<ort::Value*> results(wanted.size(), nullptr);
   std::vector<ort::OwnedValue> owned_results;

@@ -1,5 +1,6 @@
 // A loaded model, run from any number of lanes at once: its inputs are made into the runtime's values on the calling
-// lane, the session runs, and its outputs are handed on where they lie.
+// lane, the session runs, and its outputs are handed on where they lie. Where there are steps before and after it, what callers
+// give and get is theirs, and what the session takes and gives is the model's own.
 #pragma once
 
 #include <atomic>
@@ -12,6 +13,7 @@
 
 #include "core/lane.h"
 #include "onnx/device_runs.h"
+#include "onnx/model_steps.h"
 #include "onnx/runs.h"
 #include "onnx/session.h"
 #include "onnx/shape_guard.h"
@@ -26,9 +28,16 @@ class Model {
   Model(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options, RunPlace place = {});
 
   // Behind those that every run needs, from overridable_from() on, the initializers that one may override.
-  [[nodiscard]] const std::vector<ValueInfo>& inputs() const noexcept { return session_.inputs(); }
+  [[nodiscard]] const std::vector<ValueInfo>& inputs() const noexcept {
+    return steps_ == nullptr ? own_inputs() : steps_->inputs();
+  }
   [[nodiscard]] std::size_t overridable_from() const noexcept { return session_.overridable_from(); }
-  [[nodiscard]] const std::vector<ValueInfo>& outputs() const noexcept { return session_.outputs(); }
+  [[nodiscard]] const std::vector<ValueInfo>& outputs() const noexcept {
+    return steps_ == nullptr ? own_outputs() : steps_->outputs();
+  }
+  [[nodiscard]] const std::vector<ValueInfo>& own_inputs() const noexcept { return session_.inputs(); }
+  [[nodiscard]] const std::vector<ValueInfo>& own_outputs() const noexcept { return session_.outputs(); }
+  [[nodiscard]] const ModelSteps* steps() const noexcept { return steps_.get(); }
   [[nodiscard]] const ProviderInUse& provider() const noexcept { return session_.provider(); }
   [[nodiscard]] const std::optional<std::vector<NodePlacement>>& placement() const noexcept {
     return session_.placement();
@@ -44,13 +53,14 @@ class Model {
   // OutOfMemory.
   std::vector<Output> run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
                           bool alone = false, const RunLog& log = {});
+  // Without the steps: of the model's own inputs and outputs.
+  std::vector<Output> run_own(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
+                              bool alone = false, const RunLog& log = {});
 
   // Whether runs may be such that the values lie in the memory of the lanes' device.
   [[nodiscard]] bool in_device_memory() const noexcept { return device_runs_ != nullptr; }
   // These outputs of these inputs; then run_there() is how, as DeviceRuns has it. Errors: also DeviceLost.
-  [[nodiscard]] bool runs_there(std::span<const InputParts> inputs, std::span<const std::size_t> wanted) const {
-    return device_runs_ != nullptr && device_runs_->takes(inputs, wanted);
-  }
+  [[nodiscard]] bool runs_there(std::span<const InputParts> inputs, std::span<const std::size_t> wanted) const;
   void run_there(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted, bool resident,
                  DeviceRuns::Deliver deliver, const RunLog& log = {});
 
@@ -65,6 +75,7 @@ class Model {
   const ort::Runtime* runtime_;
   ShapeGuard shapes_;  // before the session: not every model may be loaded
   Session session_;
+  std::unique_ptr<const ModelSteps> steps_;  // null: there are none
   Runs runs_;
   std::atomic<bool> runs_long_{false};       // see SharedThreads::Run
   std::unique_ptr<DeviceRuns> device_runs_;  // null: values lie in host memory

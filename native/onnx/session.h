@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "device/steps.h"
 #include "onnx/model_source.h"
 #include "onnx/placement.h"
 #include "onnx/provider.h"
@@ -22,6 +23,8 @@ struct ModelOptions {
   int niceness = 0;  // 0 to 19, of the runtime's threads
   std::vector<ProviderRequest> providers{};  // in order; none: the CPU
   SessionSettings settings{};
+  // Not the session's: what the model does before and after it.
+  StepsByName before{}, after{};
 };
 
 class Session {

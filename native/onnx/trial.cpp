@@ -162,15 +162,32 @@ std::vector<T> interleaved(const std::vector<std::vector<T>>& rows, std::size_t 
   return all;
 }
 
+std::vector<TrialInput> after_steps(const ModelSteps& steps, Lane& lane, const std::vector<TrialInput>& inputs) {
+  std::vector<TrialInput> own = inputs;
+  std::vector<InputParts> given(inputs.size());
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    given[i].dims = own[i].dims;
+    given[i].parts = {{own[i].bytes.data(), own[i].bytes.size(), nullptr}};
+  }
+  const std::vector<InputParts> made = steps.before_on_host(lane, given);
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    if (!steps.changes(i)) continue;
+    const Operand& elements = made[i].parts.front();
+    own[i].dims = made[i].dims;
+    own[i].bytes.assign(elements.data, elements.data + elements.bytes);
+  }
+  return own;
+}
+
 class Trial {
  public:
   Trial(Model& model, Lane& lane, const std::vector<TrialInput>& inputs,
         const std::vector<std::optional<std::size_t>>& axes)
-      : model_(model), lane_(lane), inputs_(inputs), axes_(axes), wanted_(model.outputs().size()) {
+      : model_(model), lane_(lane), inputs_(inputs), axes_(axes), wanted_(model.own_outputs().size()) {
     std::iota(wanted_.begin(), wanted_.end(), std::size_t{0});
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const bool has_rows = inputs[i].axis.has_value();
-      own_.push_back(has_rows ? telling(model.inputs()[i].type, inputs[i].bytes) : inputs[i].bytes);
+      own_.push_back(has_rows ? telling(model.own_inputs()[i].type, inputs[i].bytes) : inputs[i].bytes);
     }
   }
 
@@ -210,7 +227,7 @@ class Trial {
  private:
   [[nodiscard]] bool has_integers() const {
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      if (inputs_[i].axis.has_value() && is_integer(model_.inputs()[i].type)) return true;
+      if (inputs_[i].axis.has_value() && is_integer(model_.own_inputs()[i].type)) return true;
     }
     return false;
   }
@@ -223,7 +240,7 @@ class Trial {
       const std::vector<Output>& alone = batch[row] == Row::Own ? own : turned;
       for (std::size_t i = 0; i < alone.size(); ++i) {
         if (same(alone[i], together[i], axes_[i], row, batch.size())) continue;
-        return "output '" + model_.outputs()[i].name + "' of a row was another in a batch of " +
+        return "output '" + model_.own_outputs()[i].name + "' of a row was another in a batch of " +
                std::to_string(batch.size()) + " than alone";
       }
     }
@@ -236,7 +253,7 @@ class Trial {
     memory.reserve(inputs_.size());
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       const TrialInput& input = inputs_[i];
-      const DType type = model_.inputs()[i].type;
+      const DType type = model_.own_inputs()[i].type;
       const std::size_t rows = input.axis.has_value() ? batch.size() : 1;
       const std::size_t outer = input.axis.has_value() ? element_count(std::span(input.dims).first(*input.axis)) : 1;
       InputParts& made = parts.emplace_back();
@@ -258,7 +275,7 @@ class Trial {
       memory.push_back(interleaved(lists, outer));
       made.parts.push_back({memory.back().data(), memory.back().size(), nullptr});
     }
-    return model_.run(lane_, parts, wanted_);
+    return model_.run_own(lane_, parts, wanted_);
   }
 
   // Whether a row of `together` is what `alone` is.
@@ -347,7 +364,9 @@ class Trial {
 rows::Finding try_rows(Model& model, Lane& lane, const std::vector<TrialInput>& inputs,
                        const std::vector<std::optional<std::size_t>>& axes) {
   try {
-    const std::string problem = Trial(model, lane, inputs, axes).run();
+    // Steps keep rows apart: what is tried is the model's own.
+    const std::vector<TrialInput> own = model.steps() == nullptr ? inputs : after_steps(*model.steps(), lane, inputs);
+    const std::string problem = Trial(model, lane, own, axes).run();
     if (problem.empty()) return {};
     return {rows::Verdict::Mixed, problem};
   } catch (const Error& error) {

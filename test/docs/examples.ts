@@ -28,6 +28,7 @@ export function preparePage(file: string, as = file.replaceAll(/[/.]/g, '-')): P
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'model.onnx'), models.square());
   writeFileSync(join(folder, 'classifier.onnx'), zipMap([0, 1]));
+  writeFileSync(join(folder, 'images.onnx'), models.imageClassifier());
   writeFileSync(join(folder, 'tuned.json'), JSON.stringify({ version: 1, loads: [] }));
   const vad = dirname(require.resolve('@ricky0123/vad-web/package.json'));
   mkdirSync(join(folder, 'models'));

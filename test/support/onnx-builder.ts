@@ -239,6 +239,23 @@ export function identity(type: ElementType, dims: readonly Dim[], options?: Mode
   return model({ inputs: [value('x', type, dims)], outputs: [value('y', type, dims)], nodes: [copy] }, options);
 }
 
+/** float32 images [N, 3, height, width] to the logits of classes, and the means of channels. */
+export function imageClassifier({ classes = 7, sides = [4, 6] as readonly Dim[] } = {}): Uint8Array {
+  return model({
+    inputs: [value('image', 'float32', ['N', 3, ...sides])],
+    outputs: [value('logits', 'float32', ['N', classes]), value('mean', 'float32', ['N', 3, 1, 1])],
+    nodes: [
+      node('GlobalAveragePool', ['image'], ['mean']),
+      node('Flatten', ['mean'], ['flat']),
+      node('Gemm', ['flat', 'w', 'b'], ['logits']),
+    ],
+    initializers: [
+      initializer('w', 'float32', [3, classes], randomFloats(3 * classes, 5, 9)),
+      initializer('b', 'float32', [classes], randomFloats(classes, 6)),
+    ],
+  });
+}
+
 /** y = x * x, over ['N', features]. Next to no work: it measures what surrounds a model. */
 export function square({ features = 16 } = {}): Uint8Array {
   return squareOver(['N', features]);

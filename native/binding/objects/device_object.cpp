@@ -130,7 +130,7 @@ Napi::Value DeviceObject::launch(const Napi::CallbackInfo& info) {
 Napi::Value DeviceObject::load_model(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::shared_ptr<LanePool>& lanes = pool();  // so the device is open
-    return queue_load(info.Env(), lanes, *device_, info[0], to_object(info[1], "options"));
+    return queue_load(info.Env(), lanes, device_, info[0], to_object(info[1], "options"));
   });
 }
 

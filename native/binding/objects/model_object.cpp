@@ -13,6 +13,7 @@
 #include "binding/values/pin.h"
 #include "binding/values/provider_requests.h"
 #include "binding/values/session_settings.h"
+#include "binding/values/steps.h"
 #include "binding/workers/lane_worker.h"
 #include "binding/workers/one_off_worker.h"
 #include "binding/workers/release_worker.h"
@@ -44,8 +45,8 @@ rows::Axes to_axes(const Napi::Object& given) {
 
 class LoadWorker final : public OneOffWorker {
  public:
-  LoadWorker(Napi::Env env, std::shared_ptr<LanePool> pool, const Device& device, const Napi::Value& source,
-             const Napi::Object& options)
+  LoadWorker(Napi::Env env, std::shared_ptr<LanePool> pool, const std::shared_ptr<Device>& device,
+             const Napi::Value& source, const Napi::Object& options)
       : OneOffWorker(env) {
     loaded_.pool = std::move(pool);
     place_ = run_place(device);
@@ -56,6 +57,8 @@ class LoadWorker final : public OneOffWorker {
     options_.niceness = niceness.IsNull() ? Standing::kBack : static_cast<int>(to_int(niceness, "niceness"));
     options_.providers = to_provider_requests(options.Get("providers"));
     options_.settings = to_session_settings(options.Get("session"), options.Get("externalData"), external_data_);
+    options_.before = to_steps(options.Get("preprocess"));
+    options_.after = to_steps(options.Get("postprocess"));
     const Napi::Value rows = options.Get("rows");
     if (!rows.IsUndefined()) {
       const Napi::Object axes = to_object(rows, "rows");
@@ -108,8 +111,8 @@ class LoadWorker final : public OneOffWorker {
 
 }  // namespace
 
-Napi::Promise queue_load(Napi::Env env, std::shared_ptr<LanePool> pool, const Device& device, const Napi::Value& source,
-                         const Napi::Object& options) {
+Napi::Promise queue_load(Napi::Env env, std::shared_ptr<LanePool> pool, const std::shared_ptr<Device>& device,
+                         const Napi::Value& source, const Napi::Object& options) {
   return OneOffWorker::queue(std::make_unique<LoadWorker>(env, std::move(pool), device, source, options));
 }
 
@@ -174,7 +177,8 @@ Napi::Value ModelObject::run(const Napi::CallbackInfo& info) {
 Napi::Value ModelObject::examine(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     if (examination_ == nullptr) throw Error(Code::Argument, "the model was loaded without rows");
-    return queue_examination(info.Env(), examination_, to_object(info[0], "known"));
+    if (model_ == nullptr) throw Error(Code::Disposed, "the model has been disposed");
+    return queue_examination(info.Env(), examination_, *model_, to_object(info[0], "known"));
   });
 }
 

@@ -38,7 +38,7 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
 };
 
 // Reads and loads a model on a libuv thread; `source` is a path or bytes. The promise resolves to a Model.
-Napi::Promise queue_load(Napi::Env env, std::shared_ptr<LanePool> pool, const Device& device, const Napi::Value& source,
-                         const Napi::Object& options);
+Napi::Promise queue_load(Napi::Env env, std::shared_ptr<LanePool> pool, const std::shared_ptr<Device>& device,
+                         const Napi::Value& source, const Napi::Object& options);
 
 }  // namespace tensorlane

@@ -17,7 +17,8 @@ namespace {
 
 class ExamineWorker final : public OneOffWorker {
  public:
-  ExamineWorker(Napi::Env env, std::shared_ptr<const Examination> examination, const Napi::Object& known)
+  ExamineWorker(Napi::Env env, std::shared_ptr<const Examination> examination, const Model& model,
+                const Napi::Object& known)
       : OneOffWorker(env), examination_(std::move(examination)) {
     const Napi::Array names = known.GetPropertyNames();
     for (std::uint32_t i = 0; i < names.Length(); ++i) {
@@ -31,6 +32,12 @@ class ExamineWorker final : public OneOffWorker {
           to.elements->push_back(to_integer(array.Get(e), "an element"));
         }
       }
+    }
+    for (std::size_t i = 0; model.steps() != nullptr && i < model.overridable_from(); ++i) {
+      const auto found = known_.find(model.inputs()[i].name);
+      if (found == known_.end() || !model.steps()->changes(i)) continue;
+      found->second.dims = model.steps()->own_dims(i, std::move(found->second.dims));
+      found->second.elements.reset();
     }
   }
 
@@ -106,9 +113,9 @@ Napi::Object to_js(Napi::Env env, const rows::Finding& finding) {
   return object;
 }
 
-Napi::Promise queue_examination(Napi::Env env, std::shared_ptr<const Examination> examination,
+Napi::Promise queue_examination(Napi::Env env, std::shared_ptr<const Examination> examination, const Model& model,
                                 const Napi::Object& known) {
-  return OneOffWorker::queue(std::make_unique<ExamineWorker>(env, std::move(examination), known));
+  return OneOffWorker::queue(std::make_unique<ExamineWorker>(env, std::move(examination), model, known));
 }
 
 std::unique_ptr<LaneWorker> make_trial_worker(Napi::Env env, std::shared_ptr<Model> model,

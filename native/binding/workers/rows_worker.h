@@ -14,8 +14,9 @@ namespace tensorlane {
 // binding.d.ts's RowsFinding.
 Napi::Object to_js(Napi::Env env, const rows::Finding& finding);
 
-// `known` is binding.d.ts's KnownInputs. Resolves to a RowsFinding. Errors: Argument.
-Napi::Promise queue_examination(Napi::Env env, std::shared_ptr<const Examination> examination,
+// `known` is binding.d.ts's KnownInputs, of what callers give; the examination is of the model's own. Resolves to a RowsFinding.
+// Errors: Argument, Shape.
+Napi::Promise queue_examination(Napi::Env env, std::shared_ptr<const Examination> examination, const Model& model,
                                 const Napi::Object& known);
 
 // `request` is binding.d.ts's TrialRequest. Resolves to a RowsFinding. Errors: Argument, Shape.
