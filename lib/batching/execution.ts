@@ -1,6 +1,9 @@
 // Hands batches to the executor, and finds the culprits of one that fails.
 //
-// The rule it keeps: when a batch of several requests fails, each is run again alone, once, so that only the culprits fail.
+// The rules it keeps:
+// 1. When a batch of several requests fails, each is run again alone, once, so that only the culprits fail.
+// 2. A batch for which there was no memory is run again in two halves, once, and what fails of these by the first rule; a request that was
+//    all of its batch is halved between its rows, where they may be parted.
 
 import type { Clock } from './clock.js';
 import type { BatchCounters } from './counters.js';
@@ -11,17 +14,19 @@ import type { QueuedRequest } from './request.js';
 export class Execution<Payload, Result> {
   readonly #executor: Executor<Payload, Result>;
   readonly #allowedBatchSizes: readonly number[] | undefined;
+  readonly #partsRows: boolean;
   readonly #counters: BatchCounters;
   readonly #clock: Clock;
 
   constructor(
     executor: Executor<Payload, Result>,
-    { allowedBatchSizes }: BatcherSettings,
+    { allowedBatchSizes, splitOversize }: BatcherSettings,
     counters: BatchCounters,
     clock: Clock,
   ) {
     this.#executor = executor;
     this.#allowedBatchSizes = allowedBatchSizes;
+    this.#partsRows = splitOversize && executor.join !== undefined;
     this.#counters = counters;
     this.#clock = clock;
   }
@@ -53,7 +58,7 @@ export class Execution<Payload, Result> {
     return this.#allowedBatchSizes?.find((size) => size >= total) ?? total;
   }
 
-  /** A result or a failure for each request. Where the batch fails, each is run again alone, once. */
+  /** A result or a failure for each request, also of a batch that fails. */
   async run(
     batch: Batch<Payload>,
     requests: readonly QueuedRequest<Payload, Result>[],
@@ -61,16 +66,72 @@ export class Execution<Payload, Result> {
     try {
       return { results: await this.#once(batch), retried: false };
     } catch (cause) {
-      if (requests.length === 1) return { results: [new Failure('failed', cause)], retried: false };
+      const noMemory = (cause as { code?: unknown } | undefined)?.code === 'ERR_OUT_OF_MEMORY';
+      const [first] = requests as [QueuedRequest<Payload, Result>];
+      const isOne = requests.length === 1;
+      const halves = noMemory && (isOne ? this.#partsRows && !first.alone && first.rows > 1 : requests.length > 2);
+      if (isOne && !halves) return { results: [new Failure('failed', cause)], retried: false };
+      this.#counters.retried++;
+      if (!halves) return { results: await this.#eachAlone(requests), retried: true };
+      return { results: isOne ? [await this.#halved(first)] : await this.#inHalves(requests), retried: true };
     }
-    this.#counters.retried++;
+  }
+
+  async #inHalves(requests: readonly QueuedRequest<Payload, Result>[]): Promise<(Result | Failure)[]> {
+    const middle = Math.ceil(requests.length / 2);
+    const results: (Result | Failure)[] = [];
+    for (const half of [requests.slice(0, middle), requests.slice(middle)]) {
+      const left = half.filter((request) => !this.#isGone(request));
+      const ran = left.length === 0 ? [] : await this.#half(left);
+      for (const request of half) results.push(ran[left.indexOf(request)] ?? new Failure('cancelled'));
+    }
+    return results;
+  }
+
+  async #half(requests: readonly QueuedRequest<Payload, Result>[]): Promise<readonly (Result | Failure)[]> {
+    try {
+      return await this.#once(this.batch(requests));
+    } catch (cause) {
+      return requests.length === 1 ? [new Failure('failed', cause)] : this.#eachAlone(requests);
+    }
+  }
+
+  /** One request, the two halves of its rows one after the other. */
+  async #halved(request: QueuedRequest<Payload, Result>): Promise<Result | Failure> {
+    const { payload, rows, start } = request;
+    const parts: Result[] = [];
+    const middle = Math.ceil(rows / 2);
+    for (const [from, total] of [[0, middle] as const, [middle, rows - middle] as const]) {
+      if (this.#isGone(request)) return new Failure('cancelled');
+      const padded = this.#paddedTo(request, total);
+      try {
+        const [result] = await this.#once({
+          payloads: [payload],
+          rows: [total],
+          starts: [start + from],
+          total,
+          padded,
+        });
+        if (result instanceof Failure) return result;
+        parts.push(result!);
+      } catch (cause) {
+        return new Failure('failed', cause);
+      }
+    }
+    return this.#executor.join!(parts);
+  }
+
+  async #eachAlone(requests: readonly QueuedRequest<Payload, Result>[]): Promise<(Result | Failure)[]> {
     const results: (Result | Failure)[] = [];
     for (const request of requests) {
-      const { whole } = request;
-      const isGone = whole.answered || whole.isLate(this.#clock.now()); // while another part of it, or the batch, was running
-      results.push(isGone ? new Failure('cancelled') : await this.#alone(request));
+      results.push(this.#isGone(request) ? new Failure('cancelled') : await this.#alone(request));
     }
-    return { results, retried: true };
+    return results;
+  }
+
+  /** While another part of it, or the batch, was running. */
+  #isGone({ whole }: QueuedRequest<Payload, Result>): boolean {
+    return whole.answered || whole.isLate(this.#clock.now());
   }
 
   #paddedTo(first: QueuedRequest<Payload, Result>, total: number): number {

@@ -25,7 +25,8 @@ export interface Executor<Payload, Result> {
   hold?(payload: Payload): void;
   /**
    * Runs a batch and gives a result for each payload, in order; a `Failure` among them fails its request alone. Where it
-   * rejects, each request of the batch is run once more by itself, so that only the culprits fail.
+   * rejects, each request of the batch is run once more by itself, so that only the culprits fail; with ERR_OUT_OF_MEMORY as its
+   * `code`, the batch is run once more in halves before.
    */
   run(batch: Batch<Payload>): Promise<readonly (Result | Failure)[]>;
   /** One result from those of a request whose rows were in several batches, in order. */

@@ -165,6 +165,49 @@ describe('a batch that fails', () => {
     expect(batcher.stats().batches.retried).toBe(0);
   });
 
+  const noMemory = () => Object.assign(new Error('no memory'), { code: 'ERR_OUT_OF_MEMORY' });
+
+  test('for want of memory, is run again in halves, and what fails of these one by one', async () => {
+    const { clock, executor, batcher, submit, finishAll } = setUp({ maxBatchSize: 5 });
+    const controller = new AbortController();
+    const results = ['a', 'b', 'c', 'd', 'e'].map((item) =>
+      submit(item, item === 'e' ? { signal: controller.signal, abortWhileRunning: true } : {}),
+    );
+    await clock.turn();
+    await executor.running[0]!.fail(noMemory());
+    await executor.running[0]!.fail(noMemory());
+    await executor.running[0]!.fail(noMemory());
+    controller.abort('bye');
+    await finishAll();
+    const failed = new Failure('failed', expect.objectContaining({ code: 'ERR_OUT_OF_MEMORY' }));
+    expect(await Promise.all(results)).toEqual([failed, 'B', 'C', 'D', new Failure('cancelled', 'bye')]);
+    expect(executor.log).toEqual([['a', 'b', 'c', 'd', 'e'], ['a', 'b', 'c'], ['a'], ['b'], ['c'], ['d']]);
+    expect(batcher.stats()).toMatchObject({ batches: { count: 6, retried: 1 } });
+  });
+
+  test('for want of memory, one request is halved between its rows, where they may be parted', async () => {
+    const { clock, executor, submit, finishAll } = setUp();
+    const whole = submit('a', { rows: 3 });
+    await clock.turn();
+    await executor.running[0]!.fail(noMemory());
+    await finishAll();
+    expect(await whole).toBe('A[0..2]+A[2..3]');
+    expect(executor.log).toEqual([['a'], ['a[0..2]'], ['a[2..3]']]);
+    const again = submit('b', { rows: 2 });
+    await clock.turn();
+    await executor.running[0]!.fail(noMemory());
+    await executor.running[0]!.finish();
+    await executor.running[0]!.fail(noMemory());
+    expect(await again).toEqual(new Failure('failed', expect.objectContaining({ code: 'ERR_OUT_OF_MEMORY' })));
+    for (const kind of [{ rows: 1 }, { rows: 3, alone: true }]) {
+      const one = submit('c', kind);
+      await clock.turn();
+      await executor.running[0]!.fail(noMemory());
+      expect(await one).toBeInstanceOf(Failure);
+      expect(executor.running).toEqual([]);
+    }
+  });
+
   test('keeps its lane until all of it was run again', async () => {
     const { clock, executor, submit } = setUp();
     for (const item of 'abcd') void submit(item);
