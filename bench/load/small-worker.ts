@@ -49,7 +49,7 @@ export interface Among {
 }
 
 const methods = {
-  /** For so many milliseconds; where there are no small operations, latencies are 0. */
+  /** For so many milliseconds, or until some of the large work was done; where there are no small operations, latencies are 0. */
   async among(asked: { large: Large; small: Small; ms: number }): Promise<Among> {
     const { callers, call } = large[asked.large];
     const operation = small[asked.small];
@@ -58,7 +58,7 @@ const methods = {
     const before = busy.done;
     const latencies: number[] = [];
     const start = performance.now();
-    while (performance.now() - start < asked.ms) {
+    while (performance.now() - start < asked.ms || (callers > 0 && busy.done === before)) {
       if (operation !== undefined) {
         const asks = performance.now();
         await operation();
