@@ -153,11 +153,26 @@ describe.skipIf(!hasRedis)('the command', () => {
       [['--queues', 'a', '--typo'], 2, '--typo'],
       [['--queues', 'a', '--concurrency', 'x'], 2, '--concurrency must be a number'],
       [['--queues', 'a', '--models', '/nowhere'], 1, "there is no folder '/nowhere'"],
+      [['status', '--queues', 'a', '--redis', ','], 2, '--redis is expected'],
+      [['status', '--queues', 'a', '--redis', 'redis://127.0.0.1:1'], 1, 'ECONNREFUSED'],
     ] as const) {
       const outcome = await runNode([command, ...args]);
       expect([outcome.code, outcome.stderr]).toEqual([code, expect.stringContaining(said)]);
     }
     expect((await runNode([command, '--help'])).stdout).toContain('--queues NAME');
+  });
+
+  test('a worker that waits for Redis says so', async () => {
+    const args = ['--queues', 'a', '--redis', 'redis://127.0.0.1:1', '--device', 'cpu'];
+    const child = spawn(process.execPath, [command, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    await until(() => said.includes('ECONNREFUSED'));
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    await ended;
   });
 });
 

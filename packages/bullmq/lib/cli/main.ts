@@ -2,6 +2,7 @@
 // The command of the package: npx @tensorlane/bullmq --models ./models --queues svd,ocr
 
 import { parseArgs } from 'node:util';
+import { Redis } from 'ioredis';
 import { listDevices, type OpenOptions, open, TensorlaneError } from 'tensorlane';
 import { type ModelGiven, TensorQueue, TensorWorker } from '../index.js';
 import { reportForDuty, runFleet } from './fleet.js';
@@ -75,6 +76,7 @@ async function main(args: readonly string[]): Promise<number> {
 /** For each Redis. */
 const connectionsOf = ({ redis, prefix }: Values) => {
   const urls = (redis ?? process.env.REDIS_URL ?? 'redis://127.0.0.1:6379').split(',').filter((url) => url !== '');
+  if (urls.length === 0) throw new UsageError('--redis is expected to be URLs, with commas between them');
   return urls.map((connection) => ({ connection, prefix }));
 };
 
@@ -110,7 +112,7 @@ async function work(queues: readonly string[], values: Values, name: string | un
         models: given,
         concurrency,
         lockMs: lockSeconds === undefined ? undefined : lockSeconds * 1000,
-        onError: (error) => console.error(`tensorlane-bullmq: ${error.message}`),
+        onError: ({ message }) => complain(message),
       }),
   );
   try {
@@ -128,8 +130,36 @@ async function work(queues: readonly string[], values: Values, name: string | un
   }
 }
 
+const sameAgainMs = 10_000;
+let said = { message: '', at: -Infinity };
+
+/** A connection that is lost is lost several times a second. */
+function complain(message: string): void {
+  const now = performance.now();
+  if (message === said.message && now - said.at < sameAgainMs) return;
+  said = { message, at: now };
+  console.error(`tensorlane-bullmq: ${message}`);
+}
+
+/** Whoever asks once does not wait for a Redis that is not there. Errors: the system's, or Redis' own. */
+async function requireRedis(url: string): Promise<void> {
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
+  let why: Error | undefined;
+  redis.on('error', (error) => {
+    why = error;
+  });
+  try {
+    await redis.connect();
+  } catch (error) {
+    throw new TensorlaneError('ERR_NOT_FOUND', `${url}: ${(why ?? (error as Error)).message}`);
+  } finally {
+    redis.disconnect();
+  }
+}
+
 async function status(queues: readonly string[], values: Values): Promise<void> {
   const connections = connectionsOf(values);
+  await Promise.all(connections.map(({ connection }) => requireRedis(connection)));
   for (const name of queues) {
     for (const [i, connection] of connections.entries()) {
       await using queue = new TensorQueue(name, { ...connection, allowEviction: true });

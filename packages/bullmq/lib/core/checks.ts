@@ -37,6 +37,12 @@ export function text(name: string, value: unknown): string {
   return refuse(`${name} must be a string of at least one character, got ${shown(value)}`);
 }
 
+/** BullMQ's names of queues. Errors: ERR_ARGUMENT. */
+export function queueName(name: string, value: unknown): string {
+  const given = text(name, value);
+  return given.includes(':') ? refuse(`${name} cannot have a ':' in it, got ${shown(given)}`) : given;
+}
+
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   return Object.prototype.toString.call(value) === '[object Object]';
 }

@@ -24,14 +24,13 @@ export class Events {
   readonly #connected: Connected;
   readonly #key: string;
   readonly #listeners: EventListeners;
-  readonly #ended: Promise<void>;
   #closed = false;
 
   private constructor(connected: Connected, key: string, last: string, listeners: EventListeners) {
     this.#connected = connected;
     this.#key = key;
     this.#listeners = listeners;
-    this.#ended = this.#read(last);
+    void this.#read(last);
   }
 
   /** Hears all that comes from now on. Errors: those of Redis. */
@@ -41,11 +40,10 @@ export class Events {
     return new Events(another(redis), key, last[0]?.[0] ?? '0-0', listeners);
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#closed = true;
-    // It waits for the next.
+    // It waits for the next, or for Redis to be there again.
     this.#connected.redis.disconnect();
-    await this.#ended;
   }
 
   async #read(last: string): Promise<void> {

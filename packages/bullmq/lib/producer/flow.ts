@@ -2,7 +2,7 @@
 // whose children come first.
 
 import type { FlowJob } from 'bullmq';
-import { checkNames, isPlainObject, refuse, shown, text } from '../core/checks.js';
+import { checkNames, isPlainObject, queueName, refuse, shown, text } from '../core/checks.js';
 import type { Origin } from '../job/format.js';
 import type { Tensors } from '../payload/tensors.js';
 import type { AddOptions } from './add-options.js';
@@ -34,7 +34,7 @@ export function checkSteps(last: Step, queue: string): void {
   const check = (step: Step, parent: Step | undefined): void => {
     checkNames('flow: a step', step, stepNames);
     text('flow: name of a step', step.name);
-    if (step.queue !== undefined) text('flow: queue of a step', step.queue);
+    if (step.queue !== undefined) queueName('flow: queue of a step', step.queue);
     if (seen.has(step)) {
       if (seen.get(step) === parent) return;
       refuse(

@@ -32,6 +32,7 @@ export class Outcomes {
   readonly #redis: Redis;
   readonly #pending = new Map<string, Pending>();
   #events: Promise<Events> | undefined;
+  #listening: Events | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -101,13 +102,13 @@ export class Outcomes {
     return () => pending.listeners.delete(listener);
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#closed = true;
     clearInterval(this.#timer);
     for (const [id, pending] of this.#pending) settleAll(pending, { error: closed(id) });
     this.#pending.clear();
-    const events = await this.#events?.catch(() => undefined);
-    await events?.close();
+    // Where it is only about to listen, nobody waits for that.
+    this.#listening?.close();
   }
 
   #of(id: string): Pending {
@@ -128,6 +129,11 @@ export class Outcomes {
         for (const listener of this.#pending.get(id)?.listeners ?? []) listener(value);
       },
     });
+    if (this.#closed) {
+      events.close();
+      return events;
+    }
+    this.#listening = events;
     this.#timer = setInterval(() => this.#askAll(), askEveryMs).unref();
     return events;
   }

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FlowProducer, Job, Queue } from 'bullmq';
 import { TensorlaneError } from 'tensorlane';
-import { checkNames, text, wholeNumber } from '../core/checks.js';
+import { checkNames, queueName, text, wholeNumber } from '../core/checks.js';
 import { errorOfReason } from '../core/reason.js';
 import { checkJobResult, formatVersion, type JobData, keysOf } from '../job/format.js';
 import { resultName } from '../job/operations.js';
@@ -13,6 +13,7 @@ import { checkSettings, type QueueSettings, type SharedOptions, sharedNames } fr
 import { inSpan, SpanKind } from '../job/spans.js';
 import type { Reference } from '../payload/payloads.js';
 import type { Tensors } from '../payload/tensors.js';
+import { Calls } from '../redis/calls.js';
 import { RedisClock } from '../redis/clock.js';
 import { type Connected, connect, requireNoEviction } from '../redis/connection.js';
 import { queueErrorOf } from '../redis/failures.js';
@@ -55,6 +56,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
   readonly #adder: Adder;
   readonly #clock: RedisClock;
   readonly #load: Load;
+  readonly #calls: Calls;
   readonly #owner: HandleOwner;
   #flows: FlowProducer | undefined;
   #checked: Promise<void> | undefined;
@@ -63,7 +65,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
   /** Connects by itself. Errors: ERR_ARGUMENT. */
   constructor(name: string, options: TensorQueueOptions = {}) {
     super();
-    this.name = text('TensorQueue: name', name);
+    this.name = queueName('TensorQueue: name', name);
     checkNames('TensorQueue', options, names);
     const bounds = {
       maxWaiting: options.maxWaiting === undefined ? Infinity : wholeNumber('maxWaiting', options.maxWaiting, 0, 1),
@@ -78,6 +80,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     this.queue = new Queue(name, { connection: redis, prefix, ...this.#settings.telemetry });
     // What waits for it hears of it; without this listener Node would end the process.
     this.queue.on('error', () => {});
+    this.#calls = new Calls(redis, 'the queue');
     this.#outcomes = new Outcomes(this.queue, redis);
     this.#adder = new Adder(this.queue, redis);
     this.#clock = new RedisClock(redis);
@@ -86,12 +89,13 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
       resultOf: (id, signal, parent) => {
         const attributes = { 'bullmq.job.id': id };
         const span = { name: `result ${name}`, kind: SpanKind.CLIENT, attributes, parent };
-        return inSpan(options.telemetry, span, () => this.#resultOf(id, signal));
+        return inSpan(options.telemetry, span, () => this.#calls.run(`job ${id}`, () => this.#resultOf(id, signal)));
       },
-      stateOf: (id) => this.#stateOf(id),
-      progressOf: async (id) => (await Job.fromId(this.queue, id))?.progress,
+      stateOf: (id) => this.#calls.run('state', () => this.#stateOf(id)),
+      progressOf: (id) => this.#calls.run('progress', async () => (await Job.fromId(this.queue, id))?.progress),
       onProgress: (id, listener) => this.#outcomes.onProgress(id, listener),
-      cancel: (id, reason = 'its caller cancelled it') => cancelJob(this.queue, redis, this.#settings, id, reason),
+      cancel: (id, reason = 'its caller cancelled it') =>
+        this.#calls.run('cancel', () => cancelJob(this.queue, redis, this.#settings, id, reason)),
     };
   }
 
@@ -101,9 +105,11 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
    * Errors: ERR_NOT_SUPPORTED, where Redis may drop jobs (its maxmemory-policy is not noeviction).
    */
   async ready(): Promise<void> {
-    await this.queue.waitUntilReady();
-    await this.#check();
-    await this.#outcomes.listen();
+    await this.#calls.run('ready', async () => {
+      await this.queue.waitUntilReady();
+      await this.#check();
+      await this.#outcomes.listen();
+    });
   }
 
   /**
@@ -146,6 +152,10 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
    */
   async flow<R = Tensors>(last: Step): Promise<JobHandle<R>> {
     checkSteps(last, this.name);
+    return this.#calls.run('flow', () => this.#flow<R>(last));
+  }
+
+  async #flow<R>(last: Step): Promise<JobHandle<R>> {
     const prepared = new Map<Step, Prepared>();
     const sealed: Reference[] = [];
     try {
@@ -175,7 +185,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
 
   /** What waits, who works and how fast. */
   status(): Promise<QueueStatus> {
-    return this.#load.status();
+    return this.#calls.run('status', () => this.#load.status());
   }
 
   /** The same in Prometheus' text format, for whoever serves it; any one process a queue is enough. */
@@ -185,6 +195,12 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
 
   /** Those that failed for good, the latest first, from one number to another. */
   async deadLetters(from = 0, to = 99): Promise<DeadLetter[]> {
+    const first = wholeNumber('deadLetters: from', from, 0, 0);
+    const last = wholeNumber('deadLetters: to', to, 99, 0);
+    return this.#calls.run('deadLetters', () => this.#deadLetters(first, last));
+  }
+
+  async #deadLetters(from: number, to: number): Promise<DeadLetter[]> {
     const jobs = await this.queue.getFailed(from, to);
     const letters = jobs
       // One that was removed meanwhile.
@@ -201,6 +217,10 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
 
   /** Puts a dead letter back into the queue, with all its attempts. Errors: ERR_NOT_FOUND. */
   async retry(id: string): Promise<void> {
+    return this.#calls.run('retry', () => this.#retry(id));
+  }
+
+  async #retry(id: string): Promise<void> {
     const job = await Job.fromId(this.queue, id);
     if (job === undefined || !(await job.isFailed())) {
       throw new TensorlaneError('ERR_NOT_FOUND', `retry: there is no dead letter '${id}' in '${this.name}'`);
@@ -213,7 +233,8 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
   /** What was added stays in the queue; who waits for a result here gets ERR_DISPOSED. May be called again. */
   close(): Promise<void> {
     this.#closing ??= (async () => {
-      await this.#outcomes.close();
+      this.#outcomes.close();
+      await this.#calls.close();
       await this.#flows?.close();
       await this.queue.close();
       await this.#connected.close();
@@ -238,11 +259,20 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     given: (outputs: never) => unknown,
   ): Promise<JobHandle> {
     const what = `add '${text('add: name', name)}'`;
-    if (this.#closing !== undefined) throw new TensorlaneError('ERR_DISPOSED', `${what}: the queue has been closed`);
     const checked = checkAddOptions(options, what);
     const bytes = this.#settings.payloads.encode(feeds, what);
-    this.#checked ??= this.#check();
-    await this.#checked;
+    return this.#calls.run(what, () => this.#addChecked(what, name, bytes, operationOptions, checked, given));
+  }
+
+  async #addChecked(
+    what: string,
+    name: string,
+    bytes: readonly Uint8Array[],
+    operationOptions: Readonly<Record<string, unknown>> | undefined,
+    checked: CheckedAddOptions,
+    given: (outputs: never) => unknown,
+  ): Promise<JobHandle> {
+    await this.#check();
     if (this.#load.isBounded) await this.#load.admit(what);
     const id = checked.key === undefined ? randomUUID() : idOfKey(checked.key);
     const expireMs = checked.delayMs + this.#settings.expireMs;
@@ -262,12 +292,10 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
   async #prepare(step: Step, isLast: boolean, sealed: Reference[]): Promise<Prepared> {
     const { name, queue = this.name, feeds = {}, options = {} } = step;
     const what = `flow: '${name}'`;
-    if (this.#closing !== undefined) throw new TensorlaneError('ERR_DISPOSED', `${what}: the queue has been closed`);
     const checked = checkAddOptions(options, what);
     if (checked.key !== undefined) throw new TensorlaneError('ERR_ARGUMENT', `${what}: a step cannot have a key`);
     const { payloads, prefix, removeOnComplete, removeOnFail } = this.#settings;
-    this.#checked ??= this.#check();
-    await this.#checked;
+    await this.#check();
     if (this.#load.isBounded) await this.#load.admit(what);
     const id = randomUUID();
     const key = keysOf(prefix, queue).feeds(id, randomUUID());
@@ -324,8 +352,16 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     return timeoutMs === undefined ? undefined : (await this.#clock.now()) + timeoutMs;
   }
 
-  async #check(): Promise<void> {
-    if (!this.#settings.allowEviction) await requireNoEviction(this.#connected.redis);
+  /** Once, if it is well. */
+  #check(): Promise<void> | undefined {
+    if (this.#settings.allowEviction) return undefined;
+    if (this.#checked === undefined) {
+      this.#checked = requireNoEviction(this.#connected.redis);
+      this.#checked.catch(() => {
+        this.#checked = undefined;
+      });
+    }
+    return this.#checked;
   }
 
   async #resultOf(id: string, signal: AbortSignal | undefined): Promise<Tensors> {

@@ -19,6 +19,9 @@ const always: RedisOptions = { maxRetriesPerRequest: null };
 
 /** Errors: ERR_ARGUMENT. */
 export function connect(connection: Connection = {}, what: string): Connected {
+  const keyPrefix = (connection as RedisOptions).keyPrefix ?? (connection as Redis).options?.keyPrefix;
+  if (keyPrefix)
+    refuse(`${what}: connection cannot have a keyPrefix, got ${shown(keyPrefix)}; there is the option prefix`);
   if (connection instanceof Redis || isClient(connection)) return { redis: connection as Redis, close: async () => {} };
   const redis =
     typeof connection === 'string'
@@ -27,6 +30,12 @@ export function connect(connection: Connection = {}, what: string): Connected {
         ? new Redis({ ...connection, ...always })
         : refuse(`${what}: connection must be a URL, ioredis' options or an ioredis client, got ${shown(connection)}`);
   return owned(redis);
+}
+
+/** The same for a worker, which waits for Redis however long that takes: beside a client that does not there is another. Errors: ERR_ARGUMENT. */
+export function connectToWork(connection: Connection | undefined, what: string): Connected {
+  const connected = connect(connection, what);
+  return connected.redis.options?.maxRetriesPerRequest ? another(connected.redis) : connected;
 }
 
 /** One more to the same server, of the caller's own. */
@@ -57,10 +66,20 @@ function writeTogether(stream: Writable): void {
   }) as Writable['write'];
 }
 
+/** For so long a Redis that stands still is waited for. */
+const quitMs = 2000;
+
 /** What was sent is answered before it ends, where there is somebody to answer. */
 async function end(redis: Redis): Promise<void> {
-  if (redis.status === 'ready') await redis.quit().catch(() => redis.disconnect());
-  else redis.disconnect();
+  if (redis.status === 'ready') {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, quitMs);
+    });
+    await Promise.race([redis.quit().catch(() => {}), late]);
+    clearTimeout(timer);
+  }
+  redis.disconnect();
 }
 
 /** A client of another copy of ioredis. */

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { DeviceInfo } from 'tensorlane';
 import { version } from '../core/version.js';
@@ -9,6 +10,8 @@ import { Rate, report, reportEveryMs, takeBack, type WorkerReport } from '../job
 import type { RedisClock } from '../redis/clock.js';
 
 type Counts = Pick<WorkerReport, 'slots' | 'running' | 'completed' | 'failed'>;
+
+const takeBackMs = 1000;
 
 export class Reporter {
   readonly #redis: Redis;
@@ -38,7 +41,10 @@ export class Reporter {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    if (this.#redis.status === 'ready') await takeBack(this.#redis, this.#key, this.#id).catch(() => {});
+    if (this.#redis.status !== 'ready') return;
+    // One that stands still need not hear it: who says nothing more is gone.
+    const told = takeBack(this.#redis, this.#key, this.#id).catch(() => {});
+    await Promise.race([told, setTimeout(takeBackMs, undefined, { ref: false })]);
   }
 
   async #say(): Promise<void> {

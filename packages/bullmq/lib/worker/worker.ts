@@ -3,16 +3,18 @@
 
 import { type Job, type RateLimiterOptions, Worker } from 'bullmq';
 import { type Device, open } from 'tensorlane';
-import { checkNames, mostTimerMs, refuse, shown, text, wholeNumber } from '../core/checks.js';
+import { checkNames, mostTimerMs, queueName, refuse, shown, wholeNumber } from '../core/checks.js';
 import { keysOf } from '../job/format.js';
 import { checkSettings, type QueueSettings, type SharedOptions, sharedNames } from '../job/settings.js';
+import { Calls } from '../redis/calls.js';
 import { RedisClock } from '../redis/clock.js';
-import { another, type Connected, connect, requireNoEviction } from '../redis/connection.js';
+import { another, type Connected, connectToWork, requireNoEviction } from '../redis/connection.js';
 import { ByteBudget } from './budget.js';
 import { Cancellations } from './cancellations.js';
 import { completeTogether } from './completions.js';
 import { checkHandlers, type Handler, Handlers, type ModelGiven } from './handlers.js';
 import type { JsLimits } from './js-model.js';
+import { leave } from './leaving.js';
 import { Processor, type ProcessorParts } from './processor.js';
 import { Reporter } from './reporter.js';
 import { Slots } from './slots.js';
@@ -83,6 +85,8 @@ export class TensorWorker implements AsyncDisposable {
   readonly #connected: Connected;
   /** Tensors go over it. */
   readonly #bulk: Connected;
+  /** What it waits for before it takes jobs. */
+  readonly #calls: Calls;
   readonly #settings: QueueSettings;
   readonly #lockMs: number;
   readonly #stalledCheckMs: number;
@@ -109,7 +113,7 @@ export class TensorWorker implements AsyncDisposable {
     const list = typeof queues === 'string' ? [queues] : queues;
     if (!Array.isArray(list) || list.length === 0)
       refuse(`TensorWorker: expected names of queues, got ${shown(queues)}`);
-    this.queues = [...new Set(list.map((name) => text('TensorWorker: queue', name)))];
+    this.queues = [...new Set(list.map((name) => queueName('TensorWorker: queue', name)))];
     checkNames('TensorWorker', options, names);
     checkHandlers(options.models ?? {}, options.handlers ?? {});
     this.#options = options;
@@ -133,10 +137,15 @@ export class TensorWorker implements AsyncDisposable {
       graceMs: wholeNumber('TensorWorker: jsGraceMs', options.jsGraceMs, 5000, 0, mostTimerMs),
     };
     const settings = checkSettings(options, 'TensorWorker');
-    this.#connected = connect(options.connection, 'TensorWorker');
+    this.#connected = connectToWork(options.connection, 'TensorWorker');
+    this.#calls = new Calls(this.#connected.redis, 'the worker');
     this.#bulk = another(this.#connected.redis);
     this.#settings = settings(this.#bulk.redis);
-    this.#started = this.#start();
+    // Of later ones BullMQ's workers tell.
+    const { redis } = this.#connected;
+    const tell = (error: Error) => this.#options.onError?.(error);
+    redis.on('error', tell);
+    this.#started = this.#start().finally(() => redis.off('error', tell));
     // Whoever asks for it is told.
     this.#started.catch(() => {});
   }
@@ -174,7 +183,7 @@ export class TensorWorker implements AsyncDisposable {
   async #start(): Promise<void> {
     const { redis } = this.#connected;
     const { models = {}, handlers = {}, allowEviction } = this.#options;
-    if (!allowEviction) await requireNoEviction(redis);
+    if (!allowEviction) await this.#calls.run('ready', () => requireNoEviction(redis));
     const device = this.#options.device ?? (await open());
     if (this.#options.device === undefined) this.#ownDevice = device;
     this.#handlers = await Handlers.load(device, models, handlers, this.#jsLimits);
@@ -245,14 +254,17 @@ export class TensorWorker implements AsyncDisposable {
       rest();
       if (job?.finishedOn) void processor.failedForGood(job);
     });
-    await worker.waitUntilReady();
-    await this.#cancellations!.listen(keysOf(prefix, queue).cancel, (id, reason) => worker.cancelJob(id, reason));
+    const cancel = (id: string, reason: string) => worker.cancelJob(id, reason);
+    await this.#calls.run('ready', async () => {
+      await worker.waitUntilReady();
+      await this.#cancellations!.listen(keysOf(prefix, queue).cancel, cancel);
+    });
     const reporter = new Reporter(this.#connected.redis, keysOf(prefix, queue).workers, clock, device.info, () => ({
       ...counts,
       slots: slots.limit,
     }));
     this.#reporters.push(reporter);
-    await reporter.start();
+    await this.#calls.run('ready', () => reporter.start());
     worker.run().catch((error) => this.#options.onError?.(error));
   }
 
@@ -285,14 +297,14 @@ export class TensorWorker implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    await this.#calls.close();
     await this.#started.catch(() => {});
-    await Promise.all([...this.#workers.values()].map((worker) => worker.close()));
+    const { redis } = this.#connected;
+    await leave([...this.#workers.values()], { redis, lockMs: this.#lockMs, running: () => this.#running });
     await Promise.all(this.#reporters.map((reporter) => reporter.stop()));
-    await this.#cancellations?.close();
     await this.#handlers?.dispose();
     await this.#ownDevice?.dispose();
-    await this.#bulk.close();
-    await this.#connected.close();
+    await Promise.all([this.#cancellations?.close(), this.#bulk.close(), this.#connected.close()]);
   }
 }
 

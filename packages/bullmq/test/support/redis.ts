@@ -54,6 +54,7 @@ export class RedisServer {
   /** Without a chance to write anything. */
   async kill(): Promise<void> {
     const child = this.#child!;
+    if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
     await ended;
