@@ -21,7 +21,7 @@ export interface JobData {
   /** The format. */
   readonly tensorlane: number;
   readonly feeds: Reference;
-  /** Of the operation, such as svd's `mode`. */
+  /** Of the operation, handler or model in JS, such as svd's `mode`. */
   readonly options?: Readonly<Record<string, unknown>>;
   /** When the answer is worth nothing any more: milliseconds since 1970 by Redis' own clock, since those of hosts differ. */
   readonly deadline?: number;

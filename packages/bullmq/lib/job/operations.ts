@@ -33,16 +33,17 @@ function operation(
 
 const a = ['a'] as const;
 const ab = ['a', 'b'] as const;
+const svdOptions = ['mode', 'driver', 'hermitian', 'rank', 'oversample', 'iterations', 'seed', 'signs'] as const;
 
 export const operations: ReadonlyMap<string, Operation> = new Map(
   Object.entries({
-    svd: operation(a, false, ['mode', 'driver', 'rank'], (linalg, x, _, options) => linalg.svd(x, options)),
+    svd: operation(a, false, svdOptions, (linalg, x, _, options) => linalg.svd(x, options)),
     svdvals: operation(a, true, [], (linalg, x, _, options) => linalg.svdvals(x, options)),
-    eigh: operation(a, false, [], (linalg, x, _, options) => linalg.eigh(x, options)),
-    eigvalsh: operation(a, true, [], (linalg, x, _, options) => linalg.eigvalsh(x, options)),
+    eigh: operation(a, false, ['uplo'], (linalg, x, _, options) => linalg.eigh(x, options)),
+    eigvalsh: operation(a, true, ['uplo'], (linalg, x, _, options) => linalg.eigvalsh(x, options)),
     qr: operation(a, false, ['mode'], (linalg, x, _, options) => linalg.qr(x, options)),
     inv: operation(a, true, [], (linalg, x, _, options) => linalg.inv(x, options)),
-    cholesky: operation(a, true, [], (linalg, x, _, options) => linalg.cholesky(x, options)),
+    cholesky: operation(a, true, ['upper'], (linalg, x, _, options) => linalg.cholesky(x, options)),
     det: operation(a, true, [], (linalg, x, _, options) => linalg.det(x, options)),
     slogdet: operation(a, false, [], (linalg, x, _, options) => linalg.slogdet(x, options)),
     trace: operation(a, true, ['offset'], (linalg, x, _, options) => linalg.trace(x, options)),

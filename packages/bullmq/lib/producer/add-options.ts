@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { JobsOptions } from 'bullmq';
-import { checkNames, flag, mostTimerMs, refuse, shown, text, wholeNumber } from '../core/checks.js';
+import { checkNames, flag, isPlainObject, mostTimerMs, refuse, shown, text, wholeNumber } from '../core/checks.js';
 
 export interface BackoffOptions {
   /** 'exponential' (default): twice as long each time; 'fixed': always the same. */
@@ -27,6 +27,8 @@ export interface AddOptions {
   key?: string | undefined;
   /** Whether it comes before those that wait already. */
   lifo?: boolean | undefined;
+  /** What the operation, handler or model in JS has as its options, such as svd's `mode`: what JSON has, and has the same. */
+  options?: Readonly<Record<string, unknown>> | undefined;
 }
 
 const names = {
@@ -37,6 +39,7 @@ const names = {
   timeoutMs: true,
   key: true,
   lifo: true,
+  options: true,
 } as const;
 const backoffNames = { type: true, delayMs: true, jitter: true } as const;
 const mostPriority = 2 ** 21 - 1;
@@ -48,6 +51,7 @@ export interface CheckedAddOptions {
   readonly delayMs: number;
   readonly timeoutMs: number | undefined;
   readonly key: string | undefined;
+  readonly options: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Errors: ERR_ARGUMENT. */
@@ -68,7 +72,16 @@ export function checkAddOptions(options: AddOptions, what: string): CheckedAddOp
     delayMs,
     timeoutMs: timeoutMs === undefined ? undefined : wholeNumber(`${what}: timeoutMs`, timeoutMs, 0, 1, mostTimerMs),
     key: key === undefined ? undefined : text(`${what}: key`, key),
+    options: options.options === undefined ? undefined : checkOwn(`${what}: options`, options.options),
   };
+}
+
+const jobNames = { name: true, feeds: true, options: true } as const;
+
+/** Those of addMany. Errors: ERR_ARGUMENT. */
+export function checkJobs(jobs: unknown): void {
+  if (!Array.isArray(jobs)) refuse(`addMany: expected an array of { name, feeds, options }, got ${shown(jobs)}`);
+  for (const [i, job] of jobs.entries()) checkNames(`addMany: job ${i}`, job as object, jobNames as never);
 }
 
 function checkBackoff(backoff: BackoffOptions = {}, what: string): NonNullable<JobsOptions['backoff']> {
@@ -83,8 +96,30 @@ function checkBackoff(backoff: BackoffOptions = {}, what: string): NonNullable<J
   return { type, jitter, delay: wholeNumber(`${what}: backoff.delayMs`, backoff.delayMs, 1000, 0, mostTimerMs) };
 }
 
+/** What goes through JSON, as it comes out of it. Errors: ERR_ARGUMENT, for what would be another there. */
+function checkOwn(what: string, options: unknown): Record<string, unknown> {
+  if (!isPlainObject(options)) refuse(`${what} must be an object, got ${shown(options)}`);
+  return plain(what, options, 0) as Record<string, unknown>;
+}
+
+const mostDepth = 32;
+
+function plain(what: string, value: unknown, depth: number): unknown {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  if (depth > mostDepth) refuse(`${what} is more than ${mostDepth} objects deep`);
+  if (Array.isArray(value)) return value.map((one, i) => plain(`${what}[${i}]`, one, depth + 1));
+  if (!isPlainObject(value)) refuse(`${what} must be what JSON has, got ${shown(value)}`);
+  const entries = Object.entries(value).filter(([, one]) => one !== undefined);
+  return Object.fromEntries(entries.map(([name, one]) => [name, plain(`${what}.${name}`, one, depth + 1)]));
+}
+
 /** BullMQ takes neither ':' nor a number for an id, and nobody a very long one. */
 export function idOfKey(key: string): string {
-  const readable = encodeURIComponent(key);
-  return `key-${readable.length <= 100 ? readable : createHash('sha256').update(key).digest('hex')}`;
+  // Half of a character, which JS' strings may have, is none in an id.
+  const readable = /\p{Surrogate}/u.test(key) ? undefined : encodeURIComponent(key);
+  if (readable !== undefined && readable.length <= 100) return `key-${readable}`;
+  return `key-${createHash('sha256')
+    .update(key, readable === undefined ? 'utf16le' : 'utf8')
+    .digest('hex')}`;
 }

@@ -1,6 +1,7 @@
 // A job as its caller sees it.
 
 import type { TensorlaneError } from 'tensorlane';
+import { checkNames, refuse, shown } from '../core/checks.js';
 
 /** 'gone': the queue does not know it any more. */
 export type JobState = 'waiting' | 'delayed' | 'active' | 'completed' | 'failed' | 'waiting-children' | 'gone';
@@ -9,6 +10,8 @@ export interface ResultOptions {
   /** Ends the waiting (ERR_ABORTED); the job itself goes on, unless it is cancelled. */
   signal?: AbortSignal | undefined;
 }
+
+const resultNames = { signal: true } as const;
 
 /** What a handle asks of its queue. */
 export interface HandleOwner {
@@ -39,10 +42,14 @@ export class JobHandle<R = unknown> {
   /**
    * Waits for its end. May be called again, as long as the queue keeps the result.
    *
-   * Errors: why it failed, by its code; ERR_ABORTED (cancelled, removed, or by the signal), ERR_TIMEOUT, ERR_NOT_FOUND (the queue has
+   * Errors: ERR_ARGUMENT; why it failed, by its code; ERR_ABORTED (cancelled, removed, or by the signal), ERR_TIMEOUT, ERR_NOT_FOUND (the queue has
    * neither it nor its result any more), ERR_DISPOSED (the queue was closed).
    */
-  async result({ signal }: ResultOptions = {}): Promise<R> {
+  async result(options: ResultOptions = {}): Promise<R> {
+    const { signal } = checkNames('result', options, resultNames);
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      refuse(`result: signal must be an AbortSignal, got ${shown(signal)}`);
+    }
     const outputs = await this.#owner.resultOf(this.id, signal, this.#trace);
     return this.#given(outputs as never);
   }

@@ -1,7 +1,10 @@
 // The operations of linear algebra as methods of a queue: named, typed and shaped as device.linalg has them.
 
 import type {
+  CholeskyOptions,
   Eigh,
+  EighOptions,
+  EigvalshOptions,
   FloatTensor,
   MatmulOptions,
   OperationOptions,
@@ -17,14 +20,13 @@ import type { Tensors } from '../payload/tensors.js';
 import type { AddOptions } from './add-options.js';
 import type { JobHandle } from './handle.js';
 
-/** An operation's options go to its worker; a stream cannot. */
-type OptionsOf<O extends OperationOptions> = Omit<O, 'stream'> & AddOptions;
+/** An operation's options go to its worker; a stream and memory for results cannot. */
+type OptionsOf<O extends OperationOptions> = Omit<O, 'stream' | 'out'> & Omit<AddOptions, 'options'>;
 
-/** What is left for the queue to do: options of the operation apart from those of the job. */
+/** What is left for the queue to do. */
 export interface OperationJob {
   readonly name: string;
   readonly feeds: Tensors;
-  readonly options: Readonly<Record<string, unknown>> | undefined;
   readonly add: AddOptions;
   readonly given: (outputs: never) => unknown;
 }
@@ -44,11 +46,11 @@ export abstract class LinearAlgebraJobs {
     return this.#add('svdvals', { a }, options);
   }
 
-  eigh(a: Tensor, options: OptionsOf<OperationOptions> = {}): Promise<JobHandle<Eigh<FloatTensor>>> {
+  eigh(a: Tensor, options: OptionsOf<EighOptions> = {}): Promise<JobHandle<Eigh<FloatTensor>>> {
     return this.#add('eigh', { a }, options);
   }
 
-  eigvalsh(a: Tensor, options: OptionsOf<OperationOptions> = {}): Promise<JobHandle<FloatTensor>> {
+  eigvalsh(a: Tensor, options: OptionsOf<EigvalshOptions> = {}): Promise<JobHandle<FloatTensor>> {
     return this.#add('eigvalsh', { a }, options);
   }
 
@@ -62,7 +64,7 @@ export abstract class LinearAlgebraJobs {
     return this.#add('inv', { a }, options);
   }
 
-  cholesky(a: Tensor, options: OptionsOf<OperationOptions> = {}): Promise<JobHandle<FloatTensor>> {
+  cholesky(a: Tensor, options: OptionsOf<CholeskyOptions> = {}): Promise<JobHandle<FloatTensor>> {
     return this.#add('cholesky', { a }, options);
   }
 
@@ -90,11 +92,11 @@ export abstract class LinearAlgebraJobs {
     const operation = operations.get(name)!;
     const own = Object.entries(options ?? {}).filter(([key]) => operation.options.includes(key));
     const others = Object.entries(options ?? {}).filter(([key]) => !operation.options.includes(key));
+    const add: AddOptions = Object.fromEntries(others);
     return this.addOperation({
       name,
       feeds,
-      options: own.length === 0 ? undefined : Object.fromEntries(own),
-      add: Object.fromEntries(others),
+      add: own.length === 0 ? add : { ...add, options: Object.fromEntries(own) },
       given: givenOf(name),
     });
   }

@@ -18,7 +18,7 @@ import { RedisClock } from '../redis/clock.js';
 import { type Connected, connect, requireNoEviction } from '../redis/connection.js';
 import { queueErrorOf } from '../redis/failures.js';
 import { mostTogether } from '../redis/scripts.js';
-import { type AddOptions, type CheckedAddOptions, checkAddOptions, idOfKey } from './add-options.js';
+import { type AddOptions, type CheckedAddOptions, checkAddOptions, checkJobs, idOfKey } from './add-options.js';
 import { Adder } from './adder.js';
 import { cancelJob } from './cancelling.js';
 import { checkSteps, flowOf, type Prepared, type Step, stepsOf } from './flow.js';
@@ -120,7 +120,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
    * ERR_OVERLOADED (`maxWaiting`, `maxWaitMs`; both with `retryAfterMicros`), ERR_DISPOSED.
    */
   async add<R = Tensors>(name: string, feeds: Tensors, options: AddOptions = {}): Promise<JobHandle<R>> {
-    return this.#add(name, feeds, undefined, options, givenOf(name)) as Promise<JobHandle<R>>;
+    return this.#add(name, feeds, options, givenOf(name)) as Promise<JobHandle<R>>;
   }
 
   /** The same, by the name that device and model have for it. */
@@ -130,6 +130,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
 
   /** Many at once, with fewer words to Redis. Rejects with the first failure; those that were added by then are in the queue. */
   async addMany<R = Tensors>(jobs: readonly JobToAdd[]): Promise<JobHandle<R>[]> {
+    checkJobs(jobs);
     const parts: Promise<JobHandle<R>[]>[] = [];
     for (let i = 0; i < jobs.length; i += mostTogether) {
       // Workers begin with the first while the last are made, and so does whoever else wants the event loop.
@@ -247,28 +248,26 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
   }
 
   /** @internal */
-  override addOperation({ name, feeds, options, add, given }: OperationJob): Promise<JobHandle<never>> {
-    return this.#add(name, feeds, options, add, given) as Promise<JobHandle<never>>;
+  override addOperation({ name, feeds, add, given }: OperationJob): Promise<JobHandle<never>> {
+    return this.#add(name, feeds, add, given) as Promise<JobHandle<never>>;
   }
 
   async #add(
     name: string,
     feeds: Tensors,
-    operationOptions: Readonly<Record<string, unknown>> | undefined,
     options: AddOptions,
     given: (outputs: never) => unknown,
   ): Promise<JobHandle> {
     const what = `add '${text('add: name', name)}'`;
     const checked = checkAddOptions(options, what);
     const bytes = this.#settings.payloads.encode(feeds, what);
-    return this.#calls.run(what, () => this.#addChecked(what, name, bytes, operationOptions, checked, given));
+    return this.#calls.run(what, () => this.#addChecked(what, name, bytes, checked, given));
   }
 
   async #addChecked(
     what: string,
     name: string,
     bytes: readonly Uint8Array[],
-    operationOptions: Readonly<Record<string, unknown>> | undefined,
     checked: CheckedAddOptions,
     given: (outputs: never) => unknown,
   ): Promise<JobHandle> {
@@ -282,7 +281,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     const data: JobData = {
       tensorlane: formatVersion,
       feeds: reference,
-      ...(operationOptions === undefined ? {} : { options: operationOptions }),
+      ...optionsOf(checked),
       ...(deadline === undefined ? {} : { deadline }),
     };
     const trace = await this.#put(id, name, data, checked);
@@ -302,7 +301,12 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     const reference = await payloads.seal(payloads.encode(feeds, what), key, checked.delayMs + this.#settings.expireMs);
     sealed.push(reference);
     const deadline = await this.#deadlineOf(checked);
-    const data = { tensorlane: formatVersion, feeds: reference, ...(deadline === undefined ? {} : { deadline }) };
+    const data = {
+      tensorlane: formatVersion,
+      feeds: reference,
+      ...optionsOf(checked),
+      ...(deadline === undefined ? {} : { deadline }),
+    };
     // What waits for a job that has failed for good is told so.
     const failing = isLast ? {} : { failParentOnFailure: true };
     return {
@@ -377,3 +381,5 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     return state === 'prioritized' ? 'waiting' : (state as JobState);
   }
 }
+
+const optionsOf = ({ options }: CheckedAddOptions) => (options === undefined ? {} : { options });

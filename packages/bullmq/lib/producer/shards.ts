@@ -8,7 +8,7 @@ import { TensorlaneError } from 'tensorlane';
 import { refuse, shown } from '../core/checks.js';
 import type { Tensors } from '../payload/tensors.js';
 import type { Connection } from '../redis/connection.js';
-import type { AddOptions } from './add-options.js';
+import { type AddOptions, checkJobs } from './add-options.js';
 import type { JobHandle } from './handle.js';
 import { LinearAlgebraJobs, type OperationJob } from './linalg.js';
 import type { QueueStatus } from './load.js';
@@ -56,6 +56,7 @@ export class ShardedQueue extends LinearAlgebraJobs implements AsyncDisposable {
 
   /** As TensorQueue's, a part to each Redis; the handles are in the jobs' order. */
   async addMany<R = Tensors>(jobs: readonly JobToAdd[]): Promise<JobHandle<R>[]> {
+    checkJobs(jobs);
     const parts = this.shards.map(() => [] as { readonly job: JobToAdd; readonly at: number }[]);
     for (const [at, job] of jobs.entries()) parts[this.#shardOf(job.options)]!.push({ job, at });
     const handles: JobHandle<R>[] = [];

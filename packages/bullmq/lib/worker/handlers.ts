@@ -81,7 +81,11 @@ export class Handlers {
     const { signal, options } = context;
     if (operations.has(name)) return untilGivenUp(signal, () => this.#algebra.run(name, feeds, options));
     const model = this.#models.get(name);
-    if (model !== undefined) return runModel(model, feeds, signal);
+    if (model !== undefined) {
+      const [given] = Object.keys(options);
+      if (given === undefined) return runModel(model, feeds, signal);
+      throw new TensorlaneError('ERR_ARGUMENT', `${name}: a model has no options, got ${shown(given)}`);
+    }
     const jsModel = this.#jsModels.get(name);
     if (jsModel !== undefined) return untilGivenUp(signal, () => jsModel.run(feeds, context));
     const handler = this.#handlers.get(name);
