@@ -49,6 +49,63 @@ describe.skipIf(!hasRedis)('a queue with bounds', () => {
   });
 });
 
+describe.skipIf(!hasRedis)('a queue that knows how long jobs wait', () => {
+  const place = usePlace();
+  const day = 24 * 3_600_000;
+
+  test('not for the time that they were delayed, tried before, or waited for others', async () => {
+    await using jobs = new TensorQueue('not-waiting', { connection: place.url, maxWaitMs: 60_000 });
+    await jobs.ready();
+    const data = { tensorlane: 1, feeds: { inline: '' } };
+    const add = (opts: object, own: object = data) =>
+      jobs.queue.add('echo', own, { timestamp: Date.now() - day, ...opts });
+    const waits = async () => {
+      const { oldestMs } = await jobs.status();
+      await jobs.queue.drain(true);
+      return oldestMs > 30_000;
+    };
+    await add({});
+    expect(await waits()).toBe(true);
+    await (await add({ delay: day })).promote();
+    expect(await waits()).toBe(false);
+    const tried = await add({ attempts: 2, backoff: { type: 'fixed', delay: 1000 } });
+    await place.redis.hset(jobs.queue.toKey(tried.id!), 'processedOn', Date.now(), 'atm', 1);
+    expect(await waits()).toBe(false);
+    await add({}, { ...data, from: { x: { job: 'bull:not-waiting:0', output: 'x' } } });
+    expect(await waits()).toBe(false);
+  });
+
+  test('those with priorities wait, too', async () => {
+    await using jobs = new TensorQueue('prioritized', { connection: place.url, maxWaitMs: 60_000 });
+    const timestamp = Date.now() - day;
+    await jobs.queue.add('echo', { tensorlane: 1, feeds: { inline: '' } }, { priority: 5, timestamp });
+    await expect(jobs.add('echo', { x })).rejects.toMatchObject({ code: 'ERR_OVERLOADED' });
+  });
+
+  test('a job that no worker takes within its timeoutMs is late for who waits, and is not run any more', async () => {
+    await using jobs = new TensorQueue('nobody', { connection: place.url });
+    const handle = await jobs.add('echo', { x }, { timeoutMs: 200, attempts: 1 });
+    await expect(handle.result()).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+    await expect(jobs.job(handle.id).result()).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+    const heard = await jobs.add('echo', { x }, { timeoutMs: 200, attempts: 1 });
+    await expect(heard.result()).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+    let begun = 0;
+    const echo = () => {
+      begun++;
+      return {};
+    };
+    await using worker = new TensorWorker('nobody', {
+      connection: place.url,
+      device: place.device,
+      handlers: { echo },
+    });
+    await worker.ready();
+    await until(async () => (await handle.state()) === 'failed');
+    await expect(handle.result()).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
+    expect(begun).toBe(0);
+  });
+});
+
 describe('slots', () => {
   const made = () => {
     const slots = new Slots({ least: 4, most: 32, lockMs: 1000 });

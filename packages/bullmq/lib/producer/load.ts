@@ -3,9 +3,10 @@
 //
 // What waits is asked for at most every so often, and what this producer adds in between is counted: the bound is kept within that.
 
-import type { Queue } from 'bullmq';
+import type { Job, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { TensorlaneError } from 'tensorlane';
+import type { JobData } from '../job/format.js';
 import { readReports, type WorkerReport } from '../job/workers.js';
 import type { RedisClock } from '../redis/clock.js';
 
@@ -55,11 +56,13 @@ export class Load {
   }
 
   async status(): Promise<QueueStatus> {
-    const [counts, [next], workers] = await Promise.all([
+    const [counts, [first], [second], workers] = await Promise.all([
       this.#queue.getJobCounts('wait', 'prioritized', 'delayed', 'active', 'completed', 'failed'),
       this.#queue.getJobs(['wait'], 0, 0, true),
+      this.#queue.getJobs(['prioritized'], 0, 0, true),
       readReports(this.#redis, this.#workers, this.#clock),
     ]);
+    const since = waitsSince(first ?? second);
     const count = (name: string) => counts[name] ?? 0;
     return {
       waiting: count('wait') + count('prioritized'),
@@ -67,7 +70,7 @@ export class Load {
       active: count('active'),
       completed: count('completed'),
       failed: count('failed'),
-      oldestMs: next === undefined ? 0 : Math.max(0, (await this.#clock.now()) - next.timestamp),
+      oldestMs: since === undefined ? 0 : Math.max(0, (await this.#clock.now()) - since),
       perSecond: workers.reduce((total, { perSecond }) => total + perSecond, 0),
       workers,
     };
@@ -109,6 +112,25 @@ export class Load {
     this.#addedSince = 0;
     return status;
   }
+}
+
+/**
+ * Since when a job could have been taken: not while it was delayed, or until it is tried again. undefined where nobody knows, as of one that
+ * waited for others.
+ */
+function waitsSince(job: Job | undefined): number | undefined {
+  if (job === undefined || (job.data as Partial<JobData> | null)?.from !== undefined) return undefined;
+  const { timestamp, processedOn = 0, attemptsMade, opts } = job;
+  return Math.max(
+    timestamp + (opts.delay ?? 0),
+    processedOn + (attemptsMade === 0 ? 0 : backoffMs(opts, attemptsMade)),
+  );
+}
+
+/** At most. */
+function backoffMs({ backoff }: Job['opts'], attemptsMade: number): number {
+  if (typeof backoff !== 'object') return backoff ?? 0;
+  return (backoff.delay ?? 0) * (backoff.type === 'exponential' ? 2 ** (attemptsMade - 1) : 1);
 }
 
 function overloaded(message: string, micros: number): TensorlaneError {

@@ -4,7 +4,10 @@
 import { Job, type Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { TensorlaneError } from 'tensorlane';
+import { mostTimerMs } from '../core/checks.js';
 import { errorOfReason } from '../core/reason.js';
+import type { JobData } from '../job/format.js';
+import type { RedisClock } from '../redis/clock.js';
 import { Events } from './events.js';
 import { rootOf } from './roots.js';
 
@@ -19,24 +22,32 @@ type ProgressListener = (progress: unknown) => void;
 class Pending {
   /** Whether the queue has it: a job that is not there yet is not one that is gone. */
   added = false;
+  /** When its `timeoutMs` is over, by performance.now(); only a worker that has taken it by then gives it up by itself. */
+  lateAt: number | undefined;
   /** Whether its end cannot have been missed: it was expected before it was added, or asked after since. */
   sure = false;
+  /** Whether nobody wanted to know of it when it was last looked at. */
+  forgotten = false;
   readonly waiters = new Set<(outcome: Outcome) => void>();
   readonly listeners = new Set<ProgressListener>();
 }
 
 const askEveryMs = 5000;
+/** So much later its worker has said so itself, if it has one. */
+const lateMs = 100;
 
 export class Outcomes {
   readonly #queue: Queue;
   readonly #redis: Redis;
+  readonly #clock: RedisClock;
   readonly #pending = new Map<string, Pending>();
   #events: Promise<Events> | undefined;
   #listening: Events | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(queue: Queue, redis: Redis) {
+  constructor(queue: Queue, redis: Redis, clock: RedisClock) {
+    this.#clock = clock;
     this.#queue = queue;
     this.#redis = redis;
   }
@@ -53,9 +64,12 @@ export class Outcomes {
     await this.#events;
   }
 
-  /** Told before a job is added, so that its end is not missed, however soon it comes. */
-  expect(id: string): void {
-    if (this.#events !== undefined) this.#of(id).sure = true;
+  /** Told before a job is added, so that its end is not missed, however soon it comes; `inMs` is its timeout. */
+  expect(id: string, inMs: number | undefined): void {
+    if (this.#events === undefined) return;
+    const pending = this.#of(id);
+    pending.sure = true;
+    if (inMs !== undefined) pending.lateAt = performance.now() + inMs;
   }
 
   added(id: string): void {
@@ -76,6 +90,7 @@ export class Outcomes {
     const outcome = new Promise<Outcome>((resolve) => {
       settle = resolve;
     });
+    let timer: NodeJS.Timeout | undefined;
     const onAbort = () => settle({ error: aborted(id) });
     pending.waiters.add(settle);
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -87,8 +102,13 @@ export class Outcomes {
         pending.added = pending.sure = true;
         await this.#ask(id);
       }
+      if (pending.lateAt !== undefined) {
+        const leftMs = Math.max(0, pending.lateAt - performance.now()) + lateMs;
+        if (leftMs <= mostTimerMs) timer = setTimeout(() => void this.#ask(id).catch(() => {}), leftMs);
+      }
       return await outcome;
     } finally {
+      clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
       pending.waiters.delete(settle);
     }
@@ -138,6 +158,17 @@ export class Outcomes {
     return events;
   }
 
+  /** One that no worker has, and that none will run any more. */
+  async #askWhetherLate(id: string, data: unknown): Promise<void> {
+    const deadline = (data as Partial<JobData> | null)?.deadline;
+    if (typeof deadline !== 'number') return;
+    const leftMs = deadline - (await this.#clock.now());
+    const pending = this.#pending.get(id);
+    if (leftMs > 0) {
+      if (pending !== undefined) pending.lateAt ??= performance.now() + leftMs;
+    } else if ((await this.#queue.getJobState(id)) !== 'active') this.#settle(id, { error: late(id) });
+  }
+
   async #fail(id: string, reason: string | undefined): Promise<void> {
     const root = await rootOf(this.#redis, reason).catch(() => reason);
     this.#settle(id, { error: errorOfReason(root, id) });
@@ -150,17 +181,27 @@ export class Outcomes {
     settleAll(pending, outcome);
   }
 
+  /** How many jobs it is told of. */
+  get size(): number {
+    return this.#pending.size;
+  }
+
   #askAll(): void {
     if (this.#redis.status !== 'ready') return;
-    for (const [id, { added, waiters }] of this.#pending) {
+    for (const [id, pending] of this.#pending) {
+      const { added, waiters, listeners } = pending;
       if (added && waiters.size > 0) this.#ask(id).catch(() => {});
+      if (waiters.size + listeners.size > 0) pending.forgotten = false;
+      // Its end may have been missed, and who asks for it after all is told by the queue.
+      else if (pending.forgotten) this.#pending.delete(id);
+      else pending.forgotten = true;
     }
   }
 
   async #ask(id: string): Promise<void> {
     const job = await Job.fromId(this.#queue, id);
     if (job === undefined) this.#settle(id, { error: gone(id) });
-    else if (job.finishedOn === undefined || job.finishedOn === null) return;
+    else if (job.finishedOn === undefined || job.finishedOn === null) await this.#askWhetherLate(id, job.data);
     else if (job.failedReason) await this.#fail(id, job.failedReason);
     else this.#settle(id, { value: job.returnvalue });
   }
@@ -174,6 +215,11 @@ const aborted = (id: string) =>
   new TensorlaneError('ERR_ABORTED', `job ${id}: its caller waits no more, by the signal; it goes on`);
 const closed = (id: string) =>
   new TensorlaneError('ERR_DISPOSED', `job ${id}: the queue was closed before its result came; the job goes on`);
+const late = (id: string) =>
+  new TensorlaneError(
+    'ERR_TIMEOUT',
+    `job ${id}: no worker has answered it within its timeoutMs; it is not run any more`,
+  );
 const removed = (id: string) => new TensorlaneError('ERR_ABORTED', `job ${id}: it was cancelled or removed`);
 const gone = (id: string) =>
   new TensorlaneError(

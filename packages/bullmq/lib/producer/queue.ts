@@ -81,9 +81,9 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     // What waits for it hears of it; without this listener Node would end the process.
     this.queue.on('error', () => {});
     this.#calls = new Calls(redis, 'the queue');
-    this.#outcomes = new Outcomes(this.queue, redis);
-    this.#adder = new Adder(this.queue, redis);
     this.#clock = new RedisClock(redis);
+    this.#outcomes = new Outcomes(this.queue, redis, this.#clock);
+    this.#adder = new Adder(this.queue, redis);
     this.#load = new Load(this.queue, redis, this.#keys.workers, this.#clock, bounds);
     this.#owner = {
       resultOf: (id, signal, parent) => {
@@ -168,7 +168,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
         ...this.#settings.telemetry,
       });
       this.#flows.on('error', () => {});
-      this.#outcomes.expect(id);
+      this.#outcomes.expect(id, last.options?.timeoutMs);
       await this.#flows.add(flowOf(last, prepared, this.#settings.prefix, resultName));
       this.#outcomes.added(id);
       return new JobHandle<R>(this.#owner, id, last.name, givenOf(last.name) as never);
@@ -322,10 +322,15 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     };
   }
 
-  async #put(id: string, name: string, data: JobData, { job, key }: CheckedAddOptions): Promise<string | undefined> {
+  async #put(
+    id: string,
+    name: string,
+    data: JobData,
+    { job, key, timeoutMs }: CheckedAddOptions,
+  ): Promise<string | undefined> {
     const { removeOnComplete, removeOnFail } = this.#settings;
     // Of a key's job it may have ended long ago.
-    if (key === undefined) this.#outcomes.expect(id);
+    if (key === undefined) this.#outcomes.expect(id, timeoutMs);
     let trace: string | undefined;
     try {
       trace = await this.#adder.add({ name, data, opts: { ...job, removeOnComplete, removeOnFail, jobId: id } });

@@ -1,0 +1,39 @@
+// What a producer remembers of its jobs.
+
+import { Queue } from 'bullmq';
+import { describe, expect, test, vi } from 'vitest';
+import { Outcomes } from '../lib/producer/outcomes.js';
+import { RedisClock } from '../lib/redis/clock.js';
+import { usePlace } from './support/place.js';
+import { hasRedis } from './support/redis.js';
+
+describe.skipIf(!hasRedis)('outcomes', () => {
+  const place = usePlace();
+
+  test('jobs that nobody asks for are forgotten, and may be asked for after all', async () => {
+    const queue = new Queue('outcomes', { connection: place.redis });
+    const outcomes = new Outcomes(queue, place.redis, new RedisClock(place.redis));
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      await outcomes.listen();
+      const { id } = await queue.add('none', {});
+      for (const one of [id!, 'gone', 'progress']) outcomes.expect(one, undefined);
+      outcomes.added(id!);
+      const stop = outcomes.onProgress('progress', () => {});
+      const waiting = outcomes.wait(id!, undefined);
+      vi.advanceTimersByTime(30_000);
+      expect(outcomes.size).toBe(2);
+      stop();
+      vi.advanceTimersByTime(30_000);
+      expect(outcomes.size).toBe(1);
+      expect((await outcomes.wait('gone', undefined)).error?.code).toBe('ERR_NOT_FOUND');
+      await queue.remove(id!);
+      expect((await waiting).error?.code).toBe('ERR_ABORTED');
+      expect(outcomes.size).toBe(0);
+    } finally {
+      vi.useRealTimers();
+      outcomes.close();
+      await queue.close();
+    }
+  });
+});
