@@ -1,10 +1,11 @@
 // Jobs that feed on others, over several queues.
 
-import { tensor } from 'tensorlane';
+import { type Tensor, tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Step, TensorQueue, TensorWorker } from '../lib/index.js';
 import { usePlace } from './support/place.js';
 import { hasRedis } from './support/redis.js';
+import { until } from './support/until.js';
 
 describe.skipIf(!hasRedis)('flows', () => {
   const place = usePlace();
@@ -93,6 +94,35 @@ describe.skipIf(!hasRedis)('flows', () => {
       code: 'ERR_ARGUMENT',
       message: expect.stringContaining('it gave y'),
     });
+  });
+
+  test('what a step gave is there for as long as the next waits, and as long as that is a dead letter', async () => {
+    const shared = { connection: place.url, resultExpireMs: 1000 };
+    const handlers = { pick: ({ x }: Readonly<Record<string, Tensor>>) => ({ y: x! }) };
+    await using steps = new TensorQueue('kept', shared);
+    await using first = new TensorWorker('kept-first', { ...shared, device: place.device, handlers });
+    await first.ready();
+    const step: Step = { name: 'pick', queue: 'kept-first', feeds: { x: big } };
+    const handle = await steps.flow({ name: 'late', from: { a: { step, output: 'y' } }, options: { attempts: 1 } });
+    const ttl = async () => {
+      const [key] = await place.redis.keys('*kept-first:tensorlane:*outputs*');
+      return key === undefined ? 0 : place.redis.pttl(key);
+    };
+    const day = 24 * 3_600_000;
+    await until(async () => (await ttl()) > 0);
+    expect(await ttl()).toBeGreaterThan(day / 2);
+    let fails = true;
+    const late = ({ a }: Readonly<Record<string, Tensor>>) => {
+      if (fails) throw new Error('not yet');
+      return { a: a! };
+    };
+    await using last = new TensorWorker('kept', { ...shared, device: place.device, handlers: { late } });
+    await expect(handle.result()).rejects.toMatchObject({ message: expect.stringContaining('not yet') });
+    await until(async () => (await ttl()) > 6 * day);
+    fails = false;
+    await steps.retry(handle.id);
+    expect(await handle.result()).toMatchObject({ a: { dims: [30, 30] } });
+    expect(last.stats().failed).toBe(1);
   });
 
   test('what is wrong is refused, and leaves nothing in the store', async () => {

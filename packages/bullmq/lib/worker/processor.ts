@@ -74,13 +74,17 @@ export class Processor {
     await this.#parts.settings.payloads.drop((job.data as JobData).feeds).catch(() => {});
   }
 
-  /** A dead letter may be tried again as long as it is kept. */
+  /** A dead letter may be tried again as long as it is kept, with all that it takes. */
   async failedForGood(job: Job): Promise<void> {
     const { payloads, deadLetterExpireMs } = this.#parts.settings;
-    const feeds = (job.data as Partial<JobData> | undefined)?.feeds;
+    const { feeds, from } = (job.data ?? {}) as Partial<JobData>;
     if (job.failedReason?.startsWith('ERR_ABORTED') || this.#parts.cancellations.wasTold(job.id!))
       await this.#forget(job);
     if (feeds !== undefined) await payloads.keep(feeds, deadLetterExpireMs).catch(() => {});
+    if (from === undefined) return;
+    const before = Object.values(await job.getChildrenValues().catch(() => ({}))) as Partial<JobResult>[];
+    const outputs = before.flatMap((one) => one?.outputs ?? []);
+    await Promise.allSettled(outputs.map((one) => payloads.keep(one, deadLetterExpireMs)));
   }
 
   /** That it was to be given up: it has ended. Where that fails, it is forgotten when it expires. */
@@ -112,7 +116,7 @@ export class Processor {
       const ran = performance.now();
       const reference = await this.#span('store', job, async () => {
         const bytes = settings.payloads.encode(outputs, what);
-        return settings.payloads.seal(bytes, this.#keys.outputs(job.id!, randomUUID()), settings.resultExpireMs);
+        return settings.payloads.seal(bytes, this.#keys.outputs(job.id!, randomUUID()), this.#outputsExpireMs(job));
       });
       const stored = performance.now();
       const micros = { load: micro(loaded - begun), run: micro(ran - loaded), store: micro(stored - ran) };
@@ -121,6 +125,12 @@ export class Processor {
       clearTimeout(timer);
       release();
     }
+  }
+
+  /** What another job takes is kept for as long as that may wait. */
+  #outputsExpireMs({ parentKey }: Job): number {
+    const { expireMs, resultExpireMs } = this.#parts.settings;
+    return parentKey === undefined ? resultExpireMs : Math.max(expireMs, resultExpireMs);
   }
 
   /** A part of a job, as a trace has it: BullMQ's own span is all of it. */
