@@ -216,7 +216,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     return Promise.all(letters);
   }
 
-  /** Puts a dead letter back into the queue, with all its attempts. Errors: ERR_NOT_FOUND. */
+  /** Puts a dead letter back into the queue, with all its attempts and without a timeout. Errors: ERR_NOT_FOUND. */
   async retry(id: string): Promise<void> {
     return this.#calls.run('retry', () => this.#retry(id));
   }
@@ -226,7 +226,9 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     if (job === undefined || !(await job.isFailed())) {
       throw new TensorlaneError('ERR_NOT_FOUND', `retry: there is no dead letter '${id}' in '${this.name}'`);
     }
-    // Whoever puts it back wants it.
+    // Whoever puts it back wants it, late as it is.
+    const { deadline, ...data } = job.data as Partial<JobData>;
+    if (deadline !== undefined) await job.updateData(data);
     await this.#connected.redis.del(this.#keys.cancelled(id));
     await job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
   }
@@ -331,6 +333,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     const { removeOnComplete, removeOnFail } = this.#settings;
     // Of a key's job it may have ended long ago.
     if (key === undefined) this.#outcomes.expect(id, timeoutMs);
+    else await this.#removeExpired(id);
     let trace: string | undefined;
     try {
       trace = await this.#adder.add({ name, data, opts: { ...job, removeOnComplete, removeOnFail, jobId: id } });
@@ -342,6 +345,16 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     this.#outcomes.added(id);
     if (key !== undefined) await this.#dropIfAnothers(id, data.feeds);
     return trace;
+  }
+
+  /** BullMQ removes what is kept no longer when the next job of the queue ends, and that may be long after. */
+  async #removeExpired(id: string): Promise<void> {
+    const job = await Job.fromId(this.queue, id);
+    if (!job?.finishedOn) return;
+    const { resultExpireMs, deadLetterExpireMs } = this.#settings;
+    const endsAt = job.finishedOn + (job.failedReason ? deadLetterExpireMs : resultExpireMs);
+    // Where another does the same, it is gone already.
+    if (endsAt < (await this.#clock.now())) await job.remove().catch(() => {});
   }
 
   /** Where the key's job had been there already, our tensors are nobody's. */
