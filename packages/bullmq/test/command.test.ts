@@ -162,6 +162,33 @@ describe.skipIf(!hasRedis)('the command', () => {
     expect((await runNode([command, '--help'])).stdout).toContain('--queues NAME');
   });
 
+  test('a worker whose device is lost ends, for whoever started it to start another', async () => {
+    const server = await RedisServer.start();
+    const folder = mkdtempSync(join(tmpdir(), 'tensorlane-models-'));
+    onTestFinished(async () => {
+      rmSync(folder, { recursive: true });
+      await server.stop();
+    });
+    mkdirSync(join(folder, 'loses', '1'), { recursive: true });
+    const source = "export const run = () => { throw Object.assign(new Error('gone'), { code: 'ERR_DEVICE_LOST' }); };";
+    writeFileSync(join(folder, 'loses', '1', 'model.mjs'), source);
+    await using jobs = new TensorQueue('a', { connection: server.url });
+    const handle = await jobs.add('loses', {});
+    const outcome = await runNode([
+      command,
+      '--queues',
+      'a',
+      '--redis',
+      server.url,
+      '--models',
+      folder,
+      '--device',
+      'cpu',
+    ]);
+    expect([outcome.code, outcome.stderr]).toEqual([1, expect.stringContaining('takes no more jobs')]);
+    expect(['waiting', 'delayed']).toContain(await handle.state());
+  });
+
   test('a worker that waits for Redis says so', async () => {
     const args = ['--queues', 'a', '--redis', 'redis://127.0.0.1:1', '--device', 'cpu'];
     const child = spawn(process.execPath, [command, ...args], { stdio: ['ignore', 'ignore', 'pipe'] });

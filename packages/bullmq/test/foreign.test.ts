@@ -36,6 +36,17 @@ describe.skipIf(!hasRedis)('jobs of others', () => {
     expect((await after.result()).data[0]).toBe(2);
   });
 
+  test('what others wrote among what workers say of themselves, and to those who cancel', async () => {
+    await using made = await make(place);
+    const { jobs, name } = made;
+    await place.redis.hset(`bull:${name}:tensorlane:workers`, 'a', 'null', 'b', '{bad', 'c', '"text"', 'd', '{"id":1}');
+    for (const text of ['null', '1', '{}', '{"id":1}', 'x']) {
+      await place.redis.publish(`bull:${name}:tensorlane:cancel`, text);
+    }
+    expect((await jobs.status()).workers).toMatchObject([{ pid: process.pid }]);
+    expect((await (await jobs.det(a)).result()).data[0]).toBe(2);
+  });
+
   test('tensors in the job itself that are more than it may have', async () => {
     await using made = await make(place, { maxPayloadBytes: 500 });
     const inline = encodeTensors({ a: tensor(new Float64Array(100), [10, 10]) }, 'a').toString('base64');

@@ -62,8 +62,7 @@ async function main(args: readonly string[]): Promise<number> {
     }
     const devices = await devicesOf(values.device);
     if (devices.length > 1) return await runFleet(devices, [process.argv[1]!, ...without(args, '--device')], told());
-    await work(queues, values, devices[0]);
-    return 0;
+    return await work(queues, values, devices[0]);
   } catch (error) {
     const isUsage = error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS');
     const isTold = error instanceof TensorlaneError || typeof (error as { syscall?: unknown }).syscall === 'string';
@@ -93,7 +92,8 @@ function without(args: readonly string[], option: string): string[] {
   return args.filter((one, i) => one !== option && !one.startsWith(`${option}=`) && args[i - 1] !== option);
 }
 
-async function work(queues: readonly string[], values: Values, name: string | undefined): Promise<void> {
+/** Gives the status to end with. */
+async function work(queues: readonly string[], values: Values, name: string | undefined): Promise<number> {
   const models = values.models === undefined ? {} : findModels(values.models);
   const concurrency = numberIn('--concurrency', values.concurrency);
   const lockSeconds = numberIn('--lock', values.lock);
@@ -104,6 +104,11 @@ async function work(queues: readonly string[], values: Values, name: string | un
     return [model, file.endsWith('.onnx') && connections.length > 1 ? await device.loadModel(file) : file] as const;
   });
   const given: Record<string, ModelGiven> = Object.fromEntries(await Promise.all(loaded));
+  // Whoever started it starts another.
+  let lost = () => {};
+  const isLost = new Promise<'lost'>((resolve) => {
+    lost = () => resolve('lost');
+  });
   const workers = connections.map(
     (connection) =>
       new TensorWorker(queues, {
@@ -112,7 +117,10 @@ async function work(queues: readonly string[], values: Values, name: string | un
         models: given,
         concurrency,
         lockMs: lockSeconds === undefined ? undefined : lockSeconds * 1000,
-        onError: ({ message }) => complain(message),
+        onError: (error) => {
+          complain(error.message);
+          if ((error as { code?: string }).code === 'ERR_DEVICE_LOST') lost();
+        },
       }),
   );
   try {
@@ -124,7 +132,8 @@ async function work(queues: readonly string[], values: Values, name: string | un
     console.log(`models: ${names.length === 0 ? 'none' : names.join(', ')}, and linear algebra`);
     console.log(`working on ${queues.join(', ')}; SIGTERM ends it when it has answered what it has taken`);
     const isOver = told();
-    await Promise.race([isOver, new Promise<void>(reportForDuty)]);
+    const how = await Promise.race([isOver, new Promise<void>(reportForDuty), isLost]);
+    return how === 'lost' ? 1 : 0;
   } finally {
     await Promise.all(workers.map((worker) => worker.close()));
   }

@@ -39,7 +39,9 @@ export async function readReports(redis: Redis, key: string, clock: RedisClock):
   const [all, now] = await Promise.all([redis.hgetall(key), clock.now()]);
   const reports = Object.values(all).flatMap((one) => {
     try {
-      return [JSON.parse(one) as WorkerReport];
+      const read = JSON.parse(one) as WorkerReport;
+      // What is none is somebody else's.
+      return typeof read?.id === 'string' && typeof read.at === 'number' ? [read] : [];
     } catch {
       return [];
     }

@@ -33,6 +33,10 @@ export interface ProcessorParts {
   readonly suspects: Suspects;
   readonly cancellations: Cancellations;
   readonly clock: RedisClock;
+  /** After so many times a job whose device is lost each time is not put back any more. */
+  readonly maxStalls: number;
+  /** Told that the device works no more. */
+  deviceLost(reason: TensorlaneError): void;
 }
 
 /** A job of a format that is not known here is left to other workers for so long, from when it was added. */
@@ -60,6 +64,11 @@ export class Processor {
     try {
       return await this.#run(job, signal);
     } catch (failure) {
+      if ((failure as { code?: string } | undefined)?.code === 'ERR_DEVICE_LOST') {
+        this.#parts.deviceLost(failure as TensorlaneError);
+        // No fault of its own, unless it is so each time.
+        if (job.attemptsStarted <= this.#parts.maxStalls) return await putBack(job, token, Suspects.delayMs());
+      }
       const reason = reasonOf(failure);
       if (isLasting(failure)) throw new UnrecoverableError(reason);
       throw new Error(reason, { cause: failure });

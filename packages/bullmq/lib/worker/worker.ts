@@ -2,7 +2,7 @@
 // connection that no tensors go over; and when it closes, what it has taken is answered first.
 
 import { type Job, type RateLimiterOptions, Worker } from 'bullmq';
-import { type Device, open } from 'tensorlane';
+import { type Device, open, TensorlaneError } from 'tensorlane';
 import { checkNames, mostTimerMs, queueName, refuse, shown, wholeNumber } from '../core/checks.js';
 import { keysOf } from '../job/format.js';
 import { checkSettings, type QueueSettings, type SharedOptions, sharedNames } from '../job/settings.js';
@@ -43,7 +43,10 @@ export interface TensorWorkerOptions extends SharedOptions {
   maxStalls?: number | undefined;
   /** At most so many jobs of a queue in so many milliseconds, by all of its workers that say so. */
   rateLimit?: { readonly max: number; readonly durationMs: number } | undefined;
-  /** Told of what is nobody's failure in particular, such as a connection that is lost; nothing by default. */
+  /**
+   * Told of what is nobody's failure in particular, such as a connection that is lost, or ERR_DEVICE_LOST, with which it closes; nothing by
+   * default.
+   */
   onError?: ((error: Error) => void) | undefined;
 }
 
@@ -197,6 +200,8 @@ export class TensorWorker implements AsyncDisposable {
       suspects: new Suspects(),
       cancellations: this.#cancellations,
       clock: new RedisClock(this.#bulk.redis),
+      maxStalls: this.#maxStalls,
+      deviceLost: (reason) => this.#leave(reason),
     };
     await Promise.all(this.queues.map((queue) => this.#serve(queue, new Processor(queue, parts), parts.clock, device)));
   }
@@ -294,6 +299,14 @@ export class TensorWorker implements AsyncDisposable {
     this.#completed++;
     for (const part of ['load', 'run', 'store'] as const) this.#micros[part] += result.micros[part];
     void processor.completed(job);
+  }
+
+  /** Of a device that is lost it would fail all jobs that it took, sooner than others answer any. */
+  #leave(reason: TensorlaneError): void {
+    if (this.#closing !== undefined) return;
+    const message = `the worker takes no more jobs: ${reason.message}`;
+    this.#options.onError?.(new TensorlaneError('ERR_DEVICE_LOST', message, { cause: reason }));
+    void this.close();
   }
 
   async #close(): Promise<void> {
