@@ -1,11 +1,31 @@
 // What a producer remembers of its jobs.
 
+import { getEventListeners } from 'node:events';
 import { Queue } from 'bullmq';
 import { describe, expect, test, vi } from 'vitest';
+import { onAbort } from '../lib/core/aborts.js';
 import { Outcomes } from '../lib/producer/outcomes.js';
 import { RedisClock } from '../lib/redis/clock.js';
 import { usePlace } from './support/place.js';
 import { hasRedis } from './support/redis.js';
+
+test('a signal that many wait with has one listener, and none when nobody waits', () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const listeners = () => getEventListeners(signal, 'abort').length;
+  const heard: number[] = [];
+  const stops = Array.from({ length: 50 }, (_, i) => onAbort(signal, () => heard.push(i)));
+  expect(listeners()).toBe(1);
+  for (const stop of stops) stop();
+  expect(listeners()).toBe(0);
+  onAbort(signal, () => heard.push(50));
+  const stop = onAbort(signal, () => stop());
+  onAbort(signal, () => heard.push(51));
+  stops[0]!();
+  controller.abort();
+  expect(heard).toEqual([50, 51]);
+  expect(onAbort(undefined, () => {})()).toBeUndefined();
+});
 
 describe.skipIf(!hasRedis)('outcomes', () => {
   const place = usePlace();

@@ -4,6 +4,7 @@
 import { Job, type Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { TensorlaneError } from 'tensorlane';
+import { onAbort } from '../core/aborts.js';
 import { mostTimerMs } from '../core/checks.js';
 import { errorOfReason } from '../core/reason.js';
 import type { JobData } from '../job/format.js';
@@ -91,9 +92,8 @@ export class Outcomes {
       settle = resolve;
     });
     let timer: NodeJS.Timeout | undefined;
-    const onAbort = () => settle({ error: aborted(id) });
     pending.waiters.add(settle);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const stop = onAbort(signal, () => settle({ error: aborted(id) }));
     try {
       if (this.#closed) throw closed(id);
       await this.listen();
@@ -109,7 +109,7 @@ export class Outcomes {
       return await outcome;
     } finally {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
+      stop();
       pending.waiters.delete(settle);
     }
   }
