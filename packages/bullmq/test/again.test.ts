@@ -1,10 +1,12 @@
 // Jobs that are wanted again: of a key whose job has ended, and dead letters.
 
 import { tensor } from 'tensorlane';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { make } from './support/made.js';
 import { usePlace } from './support/place.js';
+import { WorkerProcess } from './support/processes.js';
 import { hasRedis } from './support/redis.js';
+import { until } from './support/until.js';
 
 const x = tensor(new Float64Array(1000), [1000]);
 
@@ -56,6 +58,26 @@ describe.skipIf(!hasRedis)('again', () => {
     await made.work({ handlers: { echo: (feeds) => ({ ...feeds }) } });
     await expect(handle.result()).rejects.toMatchObject({ code: 'ERR_TIMEOUT' });
     await made.jobs.retry(handle.id);
+    expect((await handle.result()).x!.dims).toEqual([1000]);
+  });
+
+  test('a dead letter that ended its workers is tried again as often as at first', async () => {
+    await using made = await make(place, 'none');
+    const shared = { lockMs: 300, stalledCheckMs: 100, maxStalls: 1 };
+    const handle = await made.jobs.add('hang', { x });
+    const begins = async () => {
+      const worker = await WorkerProcess.start(made.name, place.url, shared);
+      onTestFinished(() => void worker.end('SIGKILL'));
+      await until(() => worker.begun > 0);
+      await worker.end('SIGKILL');
+    };
+    for (let i = 0; i < 2; i++) await begins();
+    const buries = await made.work(shared);
+    await expect(handle.result()).rejects.toMatchObject({ message: expect.stringContaining('stalled') });
+    await buries.close();
+    await made.jobs.retry(handle.id);
+    await begins();
+    await made.work({ ...shared, handlers: { hang: (feeds) => ({ ...feeds }) } });
     expect((await handle.result()).x!.dims).toEqual([1000]);
   });
 });

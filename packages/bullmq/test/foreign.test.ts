@@ -47,6 +47,30 @@ describe.skipIf(!hasRedis)('jobs of others', () => {
     expect((await (await jobs.det(a)).result()).data[0]).toBe(2);
   });
 
+  test('reasons that go round in a circle, or lead nowhere', async () => {
+    await using made = await make(place, 'none');
+    const { jobs } = made;
+    for (const [id, child] of [
+      ['a', 'b'],
+      ['b', 'a'],
+      ['c', 'none'],
+    ] as const) {
+      await jobs.queue.add('x', {}, { jobId: id });
+      const failedReason = `child ${jobs.queue.toKey(child)} failed`;
+      await place.redis.hset(jobs.queue.toKey(id), { failedReason, finishedOn: 1 });
+      await place.redis.lrem(jobs.queue.toKey('wait'), 0, id);
+      await place.redis.zadd(jobs.queue.toKey('failed'), 1, id);
+      await expect(jobs.job(id).result()).rejects.toMatchObject({ code: 'ERR_INTERNAL' });
+    }
+    await jobs.queue.add('x', {}, { jobId: 'd' });
+    await place.redis.hset(jobs.queue.toKey('d'), {
+      failedReason: `child ${jobs.queue.toKey('failed')} failed`,
+      finishedOn: 1,
+    });
+    await expect(jobs.job('d').result()).rejects.toMatchObject({ code: 'ERR_INTERNAL' });
+    expect(await jobs.deadLetters()).toHaveLength(3);
+  });
+
   test('tensors in the job itself that are more than it may have', async () => {
     await using made = await make(place, { maxPayloadBytes: 500 });
     const inline = encodeTensors({ a: tensor(new Float64Array(100), [10, 10]) }, 'a').toString('base64');

@@ -170,7 +170,7 @@ export class Outcomes {
   }
 
   async #fail(id: string, reason: string | undefined): Promise<void> {
-    const root = await rootOf(this.#redis, reason).catch(() => reason);
+    const root = await rootOf(this.#redis, reason);
     this.#settle(id, { error: errorOfReason(root, id) });
   }
 

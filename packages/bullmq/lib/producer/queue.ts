@@ -229,6 +229,8 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     // Whoever puts it back wants it, late as it is.
     const { deadline, ...data } = job.data as Partial<JobData>;
     if (deadline !== undefined) await job.updateData(data);
+    // How often it was left behind: BullMQ would count on.
+    await this.#connected.redis.hdel(this.queue.toKey(id), 'stc');
     await this.#connected.redis.del(this.#keys.cancelled(id));
     await job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true });
   }

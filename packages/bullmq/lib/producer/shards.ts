@@ -33,7 +33,14 @@ export class ShardedQueue extends LinearAlgebraJobs implements AsyncDisposable {
       refuse(`ShardedQueue: connections must be an array of connections, got ${shown(connections)}`);
     }
     this.name = name;
-    this.shards = connections.map((connection) => new TensorQueue(name, { ...shared, connection }));
+    const shards: TensorQueue[] = [];
+    try {
+      for (const connection of connections) shards.push(new TensorQueue(name, { ...shared, connection }));
+    } catch (reason) {
+      for (const one of shards) void one.close();
+      throw reason;
+    }
+    this.shards = shards;
   }
 
   /** Errors: those of TensorQueue's. */
