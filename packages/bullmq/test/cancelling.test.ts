@@ -91,6 +91,23 @@ describe.skipIf(!hasRedis)('cancelling', () => {
     await until(async () => (await made.jobs.status()).active === 0);
   });
 
+  test('a flow that nobody has begun goes with all that its steps have in the store', async () => {
+    await using made = await make(place, 'none');
+    const big = tensor(new Float64Array(1000), [1000]);
+    const step = {
+      name: 'a',
+      queue: `${made.name}-steps`,
+      feeds: { y: big },
+      from: { x: { step: { name: 'b', feeds: { x: big } } } },
+    };
+    const handle = await made.jobs.flow({ name: 'c', from: { x: { step } }, feeds: { y: big } });
+    const stored = () => place.redis.keys(`*${made.name}*:tensorlane:*`);
+    expect(await stored()).toHaveLength(3);
+    expect(await handle.cancel()).toBe(true);
+    expect(await stored()).toEqual([]);
+    expect(await handle.state()).toBe('gone');
+  });
+
   test('a flow whose step fails says why, however far before the last it is', async () => {
     await using made = await make(place, {
       handlers: { picky: () => Promise.reject(new TensorlaneError('ERR_SHAPE', 'pictures have three channels')) },

@@ -18,28 +18,40 @@ export async function cancelJob(
   const job = await Job.fromId(queue, id);
   if (job === undefined || job.finishedOn) return false;
   const own = keysOf(prefix, queue.name).cancelled(id);
+  const before = await waitedFor(redis, queue.toKey(id));
+  const data = await Promise.all(before.map((key) => redis.hget(key, 'data')));
   // A worker that has just taken it, or takes it again after this, reads it there.
   await redis.set(own, reason, 'PX', expireMs);
   try {
     await job.remove();
   } catch {
     // It is locked, or one that it waits for is.
-    await giveUp(redis, queue.toKey(id), reason, expireMs);
+    for (const key of [queue.toKey(id), ...before]) await giveUp(redis, key, reason, expireMs);
     return true;
   }
   await redis.del(own);
-  const feeds = (job.data as Partial<JobData> | undefined)?.feeds;
-  if (feeds !== undefined) await payloads.drop(feeds).catch(() => {});
+  // With it those went that it waited for.
+  const all = [
+    job.data,
+    ...data.map((text) => (text === null ? undefined : JSON.parse(text))),
+  ] as (Partial<JobData> | null)[];
+  const feeds = all.flatMap((one) => one?.feeds ?? []);
+  await Promise.allSettled(feeds.map((one) => payloads.drop(one)));
   return true;
 }
 
-/** It, and those that it waits for. */
+/** The keys of the jobs that it waits for, and of those that they do. */
+async function waitedFor(redis: Redis, jobKey: string): Promise<string[]> {
+  const children = await redis.smembers(`${jobKey}:dependencies`);
+  const all = children.map(async (key) => [key, ...(await waitedFor(redis, key))]);
+  return (await Promise.all(all)).flat();
+}
+
 async function giveUp(redis: Redis, jobKey: string, reason: string, expireMs: number): Promise<void> {
   const { prefix, queue, id } = partsOf(jobKey);
   const keys = keysOf(prefix, queue);
   await redis.set(keys.cancelled(id), reason, 'PX', expireMs);
   await redis.publish(keys.cancel, JSON.stringify({ id, reason }));
-  for (const child of await redis.smembers(`${jobKey}:dependencies`)) await giveUp(redis, child, reason, expireMs);
 }
 
 /** Neither a queue's name nor an id has a ':' in it. */
