@@ -74,6 +74,7 @@ export class Learned implements Limits {
     if (rows <= this.#load) return;
     this.#load = rows;
     if (rows >= 2 ** (this.#level + 1)) this.#moveTo(Math.floor(Math.log2(rows)));
+    this.#at.most = Math.max(this.#at.most, rows);
   }
 
   ended(batch: LearnedBatch): void {
@@ -185,7 +186,7 @@ export class Learned implements Limits {
   #change(at: LoadLevel, cell: Cell, ratio: number): void {
     const { present } = at;
     for (const [level, other] of this.#levels.entries()) {
-      if (other?.present !== present || !(other === at || fits(cell, level))) continue;
+      if (other?.present !== present || !(other === at || fits(cell, level, other.most))) continue;
       this.#trials.delete(other);
       other.change(cell, ratio, retryAfter.left);
     }
@@ -226,7 +227,10 @@ export class Learned implements Limits {
     const sizes = this.#surface.sizes(present);
     const cell = sizes.findLast((one) => one.rows <= rows) ?? sizes[0]!;
     for (const [level, other] of this.#levels.entries()) {
-      if (other?.begins) this.#levels[level] = new LoadLevel(this.#filled(cell, level));
+      if (!other?.begins) continue;
+      const next = new LoadLevel(this.#filled(cell, level));
+      next.most = other.most;
+      this.#levels[level] = next;
     }
     this.#at = this.#levels[this.#level]!;
   }
@@ -262,16 +266,18 @@ export class Learned implements Limits {
 
   /** The setting, or one with smaller batches, which the load can fill. */
   #filled(cell: Cell, level: number): Cell {
-    return this.#surface.sizes(cell).findLast((one) => one.rows <= cell.rows && fits(one, level)) ?? cell;
+    const most = this.#levels[level]?.most ?? 0;
+    return this.#surface.sizes(cell).findLast((one) => one.rows <= cell.rows && fits(one, level, most)) ?? cell;
   }
 
   #fits(cell: Cell): boolean {
-    return fits(cell, this.#level);
+    return fits(cell, this.#level, this.#at.most);
   }
 }
 
-/** Whether a load can fill its batches, more or less. */
-const fits = ({ rows, atOnce }: Cell, level: number) => rows * atOnce <= 1.5 * 2 ** level;
+/** Whether a load, of which so many rows were the most, can fill its batches, more or less: three callers fit into one of four. */
+const fits = ({ rows, atOnce }: Cell, level: number, most: number) =>
+  rows * atOnce <= (most > 2 ** level ? 2 : 1.5) * 2 ** level;
 
 /** In nothing else, so that the load fills its batches as well as the other's. */
 const differsInThreads = (cell: Cell, other: Cell) => cell.rows === other.rows && cell.atOnce === other.atOnce;

@@ -59,6 +59,8 @@ export class LoadLevel {
   present: Cell;
   /** Whether the present setting is nobody's choice yet. */
   begins: boolean;
+  /** The most rows that were queued or running. */
+  most = 0;
   /** Groups with the present setting. */
   seen = 0;
   /** Groups of all. */
