@@ -7,10 +7,11 @@
 //    nearest one. What is found better at one load holds at all with the same present setting, until it is tried there.
 // 2. Another setting is tried for a few batches. What those have of the device's time for their rows is compared with what the present one
 //    has for rows of the same shapes. One that is clearly better becomes the present one (trial.ts).
-// 3. The smallest size is tried first, as it tells the soonest; then sizes from the present one on, in both directions, until one is far
-//    worse; then what is next to the present setting. One that was not better is tried again after twice as many batches as before, or
-//    more, so that trials cost less and less. Where batches take long, a trial of a large one costs seconds: what single rows can tell is
-//    asked of them, and asked again soon, since a slow moment of the machine may have been all that it showed.
+// 3. The smallest size is tried first, as it tells the soonest; then, where there are many lanes, all of them on one thread each, and one on
+//    all threads; then sizes from the present one on, in both directions, until one is far worse; then what is next to the present setting. One
+//    that was not better is tried again after twice as many batches as before, or more, so that trials cost less and less. Where batches take
+//    long, a trial of a large one costs seconds: what single rows can tell is asked of them, and asked again soon, since a slow moment of the
+//    machine may have been all that it showed.
 // 4. A batch that fails, and is run again one by one, has taken as long as all of that: so sizes for which there is no memory are left.
 // 5. A trial counts at the load at which it began, and waits while that is another one: of models in a chain each has many rows and few
 //    in turns.
@@ -202,6 +203,8 @@ export class Learned implements Limits {
     // The least is told the soonest.
     const isLong = at.groupMicros > longMicros;
     if ((isLong || !at.known.has(least)) && this.#try(least)) return;
+    const ends = this.#surface.ends(isLong ? least : from, (one) => this.#fits(one));
+    if (ends.some((end) => this.#try(end))) return;
     for (const way of this.#surface.ways(from)) {
       let last = 1;
       for (const cell of way) {

@@ -66,6 +66,25 @@ export class Surface {
     return this.#cells.filter(isNear);
   }
 
+  /**
+   * Of more than two numbers of batches at once the two ends: as many as `fits` on one thread each, and one batch on all threads, of no more
+   * rows. The way there may lead through settings that are worse than both.
+   */
+  ends({ rows }: Cell, fits: (cell: Cell) => boolean): readonly Cell[] {
+    if (this.#lanes.length < 3) return [];
+    const end = (lanes: readonly number[], threads: number): readonly Cell[] => {
+      for (const atOnce of lanes) {
+        const cell = this.sizes({ atOnce, threads }).findLast((one) => one.rows <= rows && fits(one));
+        if (cell !== undefined) return [cell];
+      }
+      return [];
+    };
+    return [
+      ...end(this.#lanes.toReversed(), this.#threads[0]!),
+      ...end(this.#lanes.slice(0, 1), this.#threads.at(-1)!),
+    ];
+  }
+
   /** Those that differ in rows alone: fewer of them, from there on, and more. */
   ways(from: Cell): readonly (readonly Cell[])[] {
     const cells = this.sizes(from);
