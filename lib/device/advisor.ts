@@ -7,7 +7,7 @@ import { performance } from 'node:perf_hooks';
 import { type Advice, adviceOn, adviceOnProcess, type Span, type Surroundings, spanOf } from '../batching/advice.js';
 import type { BatcherStats } from '../batching/stats.js';
 import type { ServedModel } from '../model/loaded-models.js';
-import { type Throttling, throttling } from './throttling.js';
+import { type Throttling, throttling } from './container.js';
 
 /** Of how long advice tells, at least, where it is asked more often. */
 const spanMicros = 60e6;

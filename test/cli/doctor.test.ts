@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { limitText } from '../../lib/cli/doctor/command.js';
 import { kernelsAdvice, processorFlags } from '../../lib/cli/doctor/kernels.js';
 import { runNode } from '../support/processes.js';
 
@@ -47,6 +48,12 @@ test('OpenBLAS that does not know the processor is told of, with what to do', as
   if (!processorFlags().has('avx2')) return;
   const { report } = await doctor([], { OPENBLAS_CORETYPE: 'Prescott' });
   expect(report.checks[0]).toMatchObject({ ok: true, advice: expect.stringContaining('for Prescott') });
+});
+
+test('a container’s limit is told with what it has cost', () => {
+  expect(limitText(null, null)).toBe('');
+  expect(limitText(1.5, null)).toBe(", its container's limit 1.5");
+  expect(limitText(0.5, 0.254)).toBe(", its container's limit 0.5, which has stopped it in 25% of its periods");
 });
 
 test('people are told the same in words', async () => {

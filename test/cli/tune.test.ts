@@ -96,6 +96,8 @@ describe.concurrent('as a user runs it', () => {
   test.each([
     [['no.onnx'], 1, /no\.onnx/],
     [['square.onnx', '--slo', 'soon'], 2, /--slo must be a time such as 50ms.*got 'soon'/],
+    [['square.onnx', '--page', 'nowhere/a.html'], 1, /there is no folder nowhere to write nowhere\/a\.html in/],
+    [['square.onnx', '--out', 'nowhere/a.json'], 1, /there is no folder nowhere/],
     [['square.onnx', '--minutes', '0'], 2, /--minutes must be a number from 0\.01/],
     [['square.onnx', '--input', 'z:1x16', '--out', 'a.json'], 1, /--input: the model has no input 'z'; it takes 'x'/],
     [['square.onnx', '--input', 'x:1x15', '--out', 'b.json'], 1, /x.*15/],

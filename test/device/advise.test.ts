@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { type Device, type Model, open, tensor } from 'tensorlane';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { onThrottling } from '../../lib/device/advisor.js';
-import { throttling } from '../../lib/device/throttling.js';
+import { cpuLimit, throttling } from '../../lib/device/container.js';
 import { square } from '../support/onnx-builder.js';
 
 const row = { x: tensor(Float32Array.of(1, 2), [1, 2]) };
@@ -90,6 +90,20 @@ describe('a container’s limit of CPU time', () => {
       'sys/fs/cgroup/cpu,cpuacct/a/cpu.stat': 'nr_periods 100\nnr_throttled 20\nthrottled_time 7000000\n',
     });
     expect(throttling(root)).toEqual({ allPeriods: 100, periods: 20, micros: 7000 });
+  });
+
+  test('is the tightest of them, in cores', () => {
+    const files = { 'proc/self/cgroup': '0::/pod/app\n', 'sys/fs/cgroup/pod/app/cpu.max': 'max 100000\n' };
+    expect(cpuLimit(rooted(files))).toBe(undefined);
+    expect(cpuLimit(rooted({ ...files, 'sys/fs/cgroup/pod/cpu.max': '150000 100000\n' }))).toBe(1.5);
+    const v1 = {
+      'sys/fs/cgroup/cpu/a/cpu.cfs_quota_us': '50000\n',
+      'sys/fs/cgroup/cpu/a/cpu.cfs_period_us': '100000\n',
+    };
+    expect(cpuLimit(rooted({ 'proc/self/cgroup': '4:cpu,cpuacct:/a\n', ...v1 }))).toBe(0.5);
+    const none = { ...v1, 'sys/fs/cgroup/cpu/a/cpu.cfs_quota_us': '-1\n' };
+    expect(cpuLimit(rooted({ 'proc/self/cgroup': '4:cpu:/a\n', ...none }))).toBe(undefined);
+    expect(cpuLimit(rooted({}))).toBe(undefined);
   });
 
   test('is none where there is none, or nothing can be read', () => {

@@ -37,6 +37,8 @@ function machineLines({
   node,
   platform,
   cpu,
+  cpuLimit,
+  throttled,
   memoryBytes,
   driver,
   onnxruntime,
@@ -45,11 +47,18 @@ function machineLines({
   const listed = Object.entries(packages).map(([name, version]) => `${name} ${version}`);
   return [
     `tensorlane ${tensorlane} on ${platform}, Node ${node}`,
-    `  CPU: ${cpu}, ${(memoryBytes / 2 ** 30).toFixed(1)} GiB`,
+    `  CPU: ${cpu}${limitText(cpuLimit, throttled)}, ${(memoryBytes / 2 ** 30).toFixed(1)} GiB`,
     `  NVIDIA's driver: ${driver === null ? 'none' : driverText(driver)}`,
     `  ONNX Runtime: ${onnxruntime ?? 'none'}`,
     `  packages: ${listed.join(', ') || 'none beside tensorlane'}`,
   ];
+}
+
+/** What a container lets the process have. */
+export function limitText(cores: number | null, throttled: number | null): string {
+  if (cores === null) return '';
+  const stopped = throttled === null ? '' : `, which has stopped it in ${Math.round(100 * throttled)}% of its periods`;
+  return `, its container's limit ${Number(cores.toFixed(2))}${stopped}`;
 }
 
 function driverText({ version, cuda }: Driver): string {

@@ -6,6 +6,7 @@ import { platform, platformPackage } from '../../addon/choose.js';
 import { type Driver, findDriver } from '../../addon/driver.js';
 import { ownVersion } from '../../addon/own-package.js';
 import { glibcVersion } from '../../addon/remedies.js';
+import { cpuLimit, throttling } from '../../device/container.js';
 import { onnxRuntimeVersion } from '../versions.js';
 
 export interface Machine {
@@ -14,6 +15,9 @@ export interface Machine {
   /** Such as linux-x64, glibc 2.36. */
   readonly platform: string;
   readonly cpu: string;
+  /** Of a container: the cores that its limit of CPU time comes to, and the part of its periods in which that has stopped it so far. */
+  readonly cpuLimit: number | null;
+  readonly throttled: number | null;
   readonly memoryBytes: number;
   readonly driver: Driver | null;
   readonly onnxruntime: string | null;
@@ -30,12 +34,15 @@ export async function machine(): Promise<Machine> {
     const version = versionOf(require, name);
     if (version !== undefined) packages[name] = version;
   }
+  const stopped = throttling();
   return {
     tensorlane: ownVersion(),
     node: process.versions.node,
     platform: `${platform}${libc()}`,
     cpu: `${cpus()[0]?.model.trim() || 'unknown'}, ${availableParallelism()} of ${cpus().length} cores`,
-    memoryBytes: totalmem(),
+    cpuLimit: cpuLimit() ?? null,
+    throttled: stopped === undefined ? null : stopped.periods / stopped.allPeriods,
+    memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Infinity),
     driver: (await findDriver()) ?? null,
     onnxruntime: onnxRuntimeVersion() ?? null,
     packages,

@@ -4,11 +4,12 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { availableParallelism, cpus, freemem } from 'node:os';
-import { resolve } from 'node:path';
+import { availableParallelism, cpus } from 'node:os';
+import { dirname, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ownVersion } from '../../addon/own-package.js';
 import { TensorlaneError } from '../../core/errors.js';
+import { cpuLimit, throttling } from '../../device/container.js';
 import type { DeviceName } from '../../device/open.js';
 import type { LoadModelOptions } from '../../model/options.js';
 import { type Command, UsageError } from '../command.js';
@@ -53,6 +54,11 @@ export const tune: Command = {
     const slo = options.slo === undefined ? undefined : microsOption('slo', options.slo);
     const out = options.out as string;
     const page = (options.page as string | undefined) ?? out.replace(/(\.json)?$/, '.html');
+    // Before minutes are spent on what cannot be written.
+    for (const written of [out, page]) {
+      if (existsSync(dirname(resolve(written)))) continue;
+      throw new TensorlaneError('ERR_ARGUMENT', `there is no folder ${dirname(written)} to write ${written} in`);
+    }
     const load = await loadOptions(options.options as string | undefined);
     const crew = new Crew();
     let interrupted = false;
@@ -129,6 +135,7 @@ async function measure(crew: Crew, asked: Asked): Promise<Measured> {
   if (journal.steps > 0) console.error(`Goes on where it was interrupted: ${journal.steps} steps are taken over.`);
   const progress = new Progress(seconds);
 
+  const stoppedBefore = throttling();
   const first = crew.target();
   progress.at(0, 'loads the model');
   const loaded = await first.call('load', { model, device, open: {}, load });
@@ -139,7 +146,7 @@ async function measure(crew: Crew, asked: Asked): Promise<Measured> {
   await crew.dismiss(first);
 
   // What a container's limit leaves, which Node does not know of everywhere.
-  const cores = loaded.device.kind === 'cpu' ? loaded.device.threads : availableParallelism();
+  const cores = loaded.device.kind === 'cpu' ? loaded.device.threads : usableCores();
   const subject: Subject = { model, device, load, samples: samples.all };
   const most = (load.batching || undefined)?.maxBatchSize ?? mostRows;
   const spec = {
@@ -159,7 +166,7 @@ async function measure(crew: Crew, asked: Asked): Promise<Measured> {
   const { setups, skipped } = setupsOf({
     device: loaded.device.kind,
     cores,
-    mostProcesses: memory === 0 ? cores : Math.floor((memoryShare * freemem()) / memory),
+    mostProcesses: memory === 0 ? cores : Math.floor((memoryShare * process.availableMemory()) / memory),
     alone,
     sloMicros,
     noPeer: compare ? noPeer() : null,
@@ -180,6 +187,8 @@ async function measure(crew: Crew, asked: Asked): Promise<Measured> {
     );
   }
   progress.end();
+  const stopped = throttling();
+  const periods = (stopped?.allPeriods ?? 0) - (stoppedBefore?.allPeriods ?? 0);
   const ours = results.filter(({ id }) => setups.find((setup) => setup.id === id)!.by === 'tensorlane');
   const alones = results
     .find(({ name }) => name === tunedName)!
@@ -189,6 +198,7 @@ async function measure(crew: Crew, asked: Asked): Promise<Measured> {
     date: new Date().toISOString(),
     model: { file: asked.file, sha256 },
     machine: { cpu, cores, device: loaded.device.kind === 'cuda' ? loaded.device.name : 'CPU' },
+    throttled: periods > 0 ? (stopped!.periods - (stoppedBefore?.periods ?? 0)) / periods : undefined,
     input: samples.about,
     sloMicros,
     alone,
@@ -200,6 +210,9 @@ async function measure(crew: Crew, asked: Asked): Promise<Measured> {
     advice: advise({ setups: ours, cells, cores, device: loaded.device.kind, alone, sloMillis }),
   };
 }
+
+/** As the CPU's default is: a limit of CPU time is rounded up. */
+const usableCores = () => Math.max(1, Math.min(availableParallelism(), Math.ceil(cpuLimit() ?? Infinity)));
 
 /** Where none is given: ten times what a request takes by itself, 10 ms at least, rounded up to 1, 2 or 5 times a power of ten. */
 function usualSlo(micros: number): number {

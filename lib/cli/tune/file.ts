@@ -51,6 +51,8 @@ export interface Measured {
   readonly date: string;
   readonly model: { readonly file: string; readonly sha256: string };
   readonly machine: { readonly cpu: string; readonly cores: number; readonly device: string };
+  /** Of a container: the part of the periods of its limit of CPU time in which that stopped what was measured. */
+  readonly throttled?: number | undefined;
   readonly input: string;
   readonly sloMicros: number;
   /** Why requests share no batches; undefined where they do. */

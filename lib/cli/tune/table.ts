@@ -36,7 +36,7 @@ export function rowsOf({ setups, sloMicros }: Measured): string[][] {
 
 /** What has to be known to read the table. */
 export function notesOf(measured: Measured): string[] {
-  const { setups, skipped, sloMicros, machine } = measured;
+  const { setups, skipped, sloMicros, machine, throttled = 0 } = measured;
   const sloMillis = sloMicros / 1000;
   const bound = setups.some((setup) => isBoundByLoad(bestPoint(setup, sloMillis), sloMillis));
   const points = setups.flatMap(({ points }) => points).flatMap(({ usage }) => usage ?? []);
@@ -46,6 +46,11 @@ export function notesOf(measured: Measured): string[] {
     ...(bound ? ['*: the load was busy or late itself here, and may be what bounds this row.'] : []),
     ...(others > 0.2 * machine.cores
       ? [`Beside what was measured up to ${others.toFixed(1)} cores were at work, the load itself and other programs.`]
+      : []),
+    ...(throttled >= 0.05
+      ? [
+          `The container's limit of CPU time stopped what was measured in ${Math.round(100 * throttled)}% of its periods: long latencies are its pauses.`,
+        ]
       : []),
     ...skipped.map(({ name, why }) => `Not measured: ${name}: ${why}.`),
   ];

@@ -1,6 +1,7 @@
-// For how long the limit of CPU time of a container (Linux's control groups) has stopped this process: cpu.stat of cgroup v2 and v1.
+// What a container (Linux's control groups, v2 and v1) lets this process have of CPU time, and for how long that has stopped it.
 //
-// The rule it keeps: of the groups that the process lies in, the one that was stopped the longest tells. What cannot be read tells nothing.
+// The rules they keep: of the groups that the process lies in, the tightest limit holds, and the one that was stopped the longest tells. What cannot
+// be read is no limit. native/core/cpu_quota.h has the same rule for the defaults.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,6 +22,20 @@ export function throttling(root = '/'): Throttling | undefined {
     if (found !== undefined && (most === undefined || found.micros > most.micros)) most = found;
   }
   return most;
+}
+
+/** In cores; undefined where there is no limit. Files are looked for below `root`. */
+export function cpuLimit(root = '/'): number | undefined {
+  const limits = foldersOf(root).flatMap((folder) => limitOf(folder) ?? []);
+  return limits.length === 0 ? undefined : Math.min(...limits);
+}
+
+function limitOf(folder: string): number | undefined {
+  // v2: "150000 100000", or "max 100000"; v1: a file each, the quota -1 where there is none.
+  const both = read(join(folder, 'cpu.max'))?.trim().split(' ');
+  const [quota, period] = both ?? [read(join(folder, 'cpu.cfs_quota_us')), read(join(folder, 'cpu.cfs_period_us'))];
+  const cores = Number(quota) / Number(period);
+  return cores > 0 && cores < Infinity ? cores : undefined;
 }
 
 function foldersOf(root: string): string[] {
