@@ -5,13 +5,14 @@ import { parseArgs } from 'node:util';
 import { TensorlaneError } from '../core/errors.js';
 import { type Command, UsageError } from './command.js';
 import { doctor } from './doctor/command.js';
+import { mps } from './mps/command.js';
 import { plan } from './plan/command.js';
 import { run } from './run/command.js';
 import { setup } from './setup/command.js';
 import { tune } from './tune/command.js';
 import { types } from './types.js';
 
-const commands: Readonly<Record<string, Command>> = { doctor, plan, run, setup, tune, types };
+const commands: Readonly<Record<string, Command>> = { doctor, mps, plan, run, setup, tune, types };
 
 function usage(): string {
   const lines = Object.values(commands).map(({ usage, about }) => `  tensorlane ${usage}\n      ${about}`);
