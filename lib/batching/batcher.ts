@@ -15,6 +15,7 @@
 //    of the same turn share it. That waits for nothing but code which is running anyway.
 
 import { TensorlaneError } from '../core/errors.js';
+import type { LatencyRecorder } from '../core/latency.js';
 import { Adaptive } from './adaptive.js';
 import { Admission } from './admission.js';
 import type { Clock } from './clock.js';
@@ -56,6 +57,8 @@ export interface BatcherParts {
   readonly name?: string | undefined;
   /** The device that it shares with others, and what one of its batches takes of it. */
   readonly limiter?: { readonly of: Limiter; readonly resources: number; readonly weight: number } | undefined;
+  /** Keeps all latencies, in place of a histogram for each kind. */
+  readonly latencies?: LatencyRecorder | undefined;
 }
 
 export class Batcher<Payload, Result> {
@@ -68,7 +71,7 @@ export class Batcher<Payload, Result> {
   readonly #foresight = new Foresight();
   readonly #limits: Limits;
   readonly #share: Share | undefined;
-  readonly #batchCounters = new BatchCounters();
+  readonly #batchCounters: BatchCounters;
   readonly #wake: Wake;
   readonly #queue: Queue<Payload, Result>;
   readonly #watch: Watch<Payload, Result>;
@@ -79,7 +82,9 @@ export class Batcher<Payload, Result> {
   readonly #admission: Admission<Payload, Result>;
   #closed = false;
 
-  constructor(executor: Executor<Payload, Result>, settings: BatcherSettings, { clock, name, limiter }: BatcherParts) {
+  constructor(executor: Executor<Payload, Result>, settings: BatcherSettings, parts: BatcherParts) {
+    const { clock, name, limiter, latencies } = parts;
+    this.#batchCounters = new BatchCounters(latencies);
     this.#executor = executor;
     this.settings = settings;
     this.name = name ?? '';
@@ -104,7 +109,7 @@ export class Batcher<Payload, Result> {
       late: (request) => this.#giveUp(request, missed(request.deadline!)),
     });
     const shared = { clock, name: this.name, watch: this.#watch };
-    this.#settlement = new Settlement({ ...shared, executor, queue: this.#queue, preserveOrdering });
+    this.#settlement = new Settlement({ ...shared, executor, queue: this.#queue, preserveOrdering, latencies });
     this.#execution = new Execution(executor, settings, this.#batchCounters, clock);
     this.#running = new Running({
       ...shared,

@@ -1,7 +1,7 @@
 // What a batcher counts, and the statistics that it makes of it. Each part counts what it does: requests are counted where they
 // are settled, batches where they run.
 
-import { LatencyBuckets, LatencyHistogram } from '../core/latency.js';
+import { LatencyBuckets, type LatencyCounts, LatencyHistogram, type LatencyRecorder } from '../core/latency.js';
 import type { CloseReason } from './closing.js';
 import type { FailureReason } from './executor.js';
 import type { BatcherStats } from './stats.js';
@@ -19,7 +19,11 @@ export class RequestCounters {
   };
   /** Of the overloaded, those that had been accepted. */
   shed = 0;
-  readonly totalMicros = new LatencyHistogram();
+  readonly totalMicros: LatencyRecorder;
+
+  constructor(latencies?: LatencyRecorder) {
+    this.totalMicros = latencies ?? new LatencyHistogram();
+  }
 
   get pending(): number {
     const { failed, cancelled, expired } = this.failures;
@@ -43,10 +47,17 @@ export class BatchCounters {
     adaptive: 0,
     alone: 0,
   };
-  readonly queueMicros = new LatencyHistogram();
-  readonly formingMicros = new LatencyHistogram();
-  readonly laneWaitMicros = new LatencyBuckets();
-  readonly computeMicros = new LatencyHistogram();
+  readonly queueMicros: LatencyRecorder;
+  readonly formingMicros: LatencyRecorder;
+  readonly laneWaitMicros: LatencyRecorder<LatencyCounts>;
+  readonly computeMicros: LatencyRecorder;
+
+  constructor(latencies?: LatencyRecorder) {
+    this.queueMicros = latencies ?? new LatencyHistogram();
+    this.formingMicros = latencies ?? new LatencyHistogram();
+    this.laneWaitMicros = latencies ?? new LatencyBuckets();
+    this.computeMicros = latencies ?? new LatencyHistogram();
+  }
 
   executed(rows: number, padded: number): void {
     this.count++;

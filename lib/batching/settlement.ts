@@ -5,6 +5,7 @@
 // first that fails. No answer is given after its deadline, though the timer may come later still. Where answers keep their order, one that waits for others is not settled yet: it counts as pending, and may
 // still be given up.
 
+import type { LatencyRecorder } from '../core/latency.js';
 import type { Clock } from './clock.js';
 import { RequestCounters } from './counters.js';
 import type { MissedDeadline } from './errors.js';
@@ -23,10 +24,11 @@ export interface SettlementParts<Payload, Result> {
   /** The batcher's, in events. */
   readonly name: string;
   readonly preserveOrdering: boolean;
+  readonly latencies: LatencyRecorder | undefined;
 }
 
 export class Settlement<Payload, Result> {
-  readonly counters = new RequestCounters();
+  readonly counters: RequestCounters;
   readonly #executor: Executor<Payload, Result>;
   readonly #queue: Queue<Payload, Result>;
   readonly #watch: Watch<Payload, Result>;
@@ -35,7 +37,8 @@ export class Settlement<Payload, Result> {
   readonly #ordered: Ordered<QueuedRequest<Payload, Result>> | undefined;
   #whenNonePends: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
 
-  constructor({ executor, queue, watch, clock, name, preserveOrdering }: SettlementParts<Payload, Result>) {
+  constructor({ executor, queue, watch, clock, name, preserveOrdering, latencies }: SettlementParts<Payload, Result>) {
+    this.counters = new RequestCounters(latencies);
     this.#executor = executor;
     this.#queue = queue;
     this.#watch = watch;

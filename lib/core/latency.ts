@@ -21,6 +21,12 @@ export interface LatencySummary extends LatencyCounts {
   readonly max: number;
 }
 
+/** What keeps latencies. */
+export interface LatencyRecorder<Summary extends LatencyCounts = LatencySummary> {
+  record(microseconds: number): void;
+  summary(): Summary;
+}
+
 const anHour = 3.6e9;
 /** 50 us to 10 s: 1, 2.5 and 5 times each power of ten. */
 const upTo: readonly number[] = Object.freeze([
@@ -35,7 +41,7 @@ const firstBucket = Int32Array.from({ length: 33 }, (_, zeros) =>
 );
 
 /** Counts in buckets alone. */
-export class LatencyBuckets {
+export class LatencyBuckets implements LatencyRecorder<LatencyCounts> {
   #count = 0;
   #sum = 0;
   /** Of each bucket, without those before it. */
@@ -63,7 +69,7 @@ export class LatencyBuckets {
   }
 }
 
-export class LatencyHistogram {
+export class LatencyHistogram implements LatencyRecorder {
   // Two digits are plenty for a latency, and keep a histogram at some 30 kB.
   readonly #histogram: RecordableHistogram = createHistogram({ lowest: 1, highest: anHour, figures: 2 });
   readonly #buckets = new LatencyBuckets();
@@ -89,3 +95,9 @@ export class LatencyHistogram {
     };
   }
 }
+
+/** For who reads none: histograms of thousands of batchers take gigabytes, and time. */
+export const noLatencies: LatencyRecorder = {
+  record() {},
+  summary: () => ({ ...new LatencyBuckets().summary(), mean: 0, p50: 0, p95: 0, p99: 0, max: 0 }),
+};

@@ -52,6 +52,16 @@ const poisson = (rate: number, seconds: number, seed = 1) =>
 const quantile = (values: readonly number[], share: number) =>
   [...values].sort((a, b) => a - b)[Math.max(0, Math.ceil(share * values.length) - 1)]!;
 
+test('thousands of machines take no histograms of thousands', async () => {
+  // What is made once is made before.
+  await simulate(fleetOf(onlyOne), askedAt([1000]));
+  const before = process.memoryUsage().rss;
+  const { requests } = await simulate(fleetOf(onlyOne, { machines: 4000 }), askedAt(poisson(4000, 1)));
+  expect(requests).toBeGreaterThan(3000);
+  // Five of 30 kB each were 600 MB.
+  expect((process.memoryUsage().rss - before) / 2 ** 20).toBeLessThan(200);
+});
+
 describe('a machine', () => {
   test('that runs one request at a time is the queue that Lindley’s recursion describes', async () => {
     const times = poisson(700, 20);

@@ -6,6 +6,7 @@
 import { Batcher } from '../../batching/batcher.js';
 import type { Batch, Failure } from '../../batching/executor.js';
 import type { BatcherSettings } from '../../batching/options.js';
+import { noLatencies } from '../../core/latency.js';
 import type { Random } from '../load/random.js';
 import type { EventClock } from './event-clock.js';
 import type { ServiceTimes } from './service.js';
@@ -108,7 +109,7 @@ export class Machine {
     this.#batcher = new Batcher<undefined, undefined>(
       { run: (batch) => this.#run(batch), join: () => undefined },
       settings,
-      { clock },
+      { clock, latencies: noLatencies },
     );
   }
 
