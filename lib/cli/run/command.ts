@@ -64,9 +64,13 @@ export const run: Command = {
           ...(place.gpu !== undefined && { CUDA_VISIBLE_DEVICES: place.gpu, CUDA_DEVICE_ORDER: 'PCI_BUS_ID' }),
           ...(share !== undefined && { CUDA_MPS_ACTIVE_THREAD_PERCENTAGE: String(share) }),
         };
-        const worker = bound(place, all, () => cluster.fork(env));
+        const worker = bound(place, all, () => cluster.fork(env), tell);
         worker.process.once('exit', (code, signal) => onEnd({ code, signal }));
-        worker.process.once('error', (error) => tell(`process ${index}: ${error.message}`));
+        worker.process.on('error', (error) => {
+          tell(`process ${index}: ${error.message}`);
+          // One that the system could not start never exits.
+          if (worker.process.pid === undefined) onEnd({ code: 1, signal: null });
+        });
         tell(
           `process ${index} is ${worker.process.pid}${about(place, ports === undefined ? undefined : ports + index)}`,
         );
@@ -105,14 +109,25 @@ function splitsCores({ cores }: CommandOptions): boolean {
   throw new UsageError(`--cores must be split or all, got '${cores}'`);
 }
 
-function bound<T>({ cores }: Place, all: readonly number[], start: () => T): T {
+/** Started on cores of its own; where these are no longer the process's, it runs on those that are. */
+function bound<T>({ cores }: Place, all: readonly number[], start: () => T, tell: (line: string) => void): T {
   if (cores === undefined) return start();
   const { bindThread } = addon();
-  bindThread(cores);
+  try {
+    bindThread(cores);
+  } catch (error) {
+    tell(`${(error as Error).message}: the next process is not bound`);
+    return start();
+  }
   try {
     return start();
   } finally {
-    bindThread(all);
+    // As far as that is still allowed; what is not has no more use.
+    try {
+      bindThread(all);
+    } catch (error) {
+      tell((error as Error).message);
+    }
   }
 }
 
