@@ -93,8 +93,9 @@ export interface Surroundings {
 
 /** A device that works for less of the time than this, while requests wait, waits itself. */
 const idleDevice = 0.5;
-/** A JS thread that works for more of the time is what bounds the process. */
+/** A JS thread that works for more of the time is what bounds the process; where requests wait, sooner: it rests while the device has a batch. */
 const busyThread = 0.9;
+const busyThreadWhileSomeWait = 0.8;
 /** So many requests wait on average. */
 const someWait = 1;
 const paddedShare = 0.3;
@@ -148,9 +149,13 @@ function onPadding(model: Served, { rows, paddedRows, paddedLengths }: Span): Ad
 function onWaiting(model: Served, span: Span, { deviceBusy, kind, threadBusy }: Surroundings): Advice | undefined {
   const { queued, running } = span;
   if (queued < someWait) return undefined;
+  const perBatch = span.requests / span.batches;
+  const { adaptive, lanes } = model.stats;
+  const atOnce = adaptive?.atOnce ?? lanes.size;
+  const isAlwaysFull = running >= 0.9 * atOnce && queued >= perBatch * atOnce && model.stats.requests.queued > 0;
+  if (!isAlwaysFull && threadBusy >= busyThreadWhileSomeWait) return undefined; // that is told of the process
   const waits = `${short(queued)} requests wait on average`;
   if (deviceBusy < idleDevice) {
-    if (threadBusy >= busyThread) return undefined; // that is told of the process
     const isDelay = span.closed.delay >= span.batches / 2;
     return {
       rule: 'device',
@@ -160,8 +165,6 @@ function onWaiting(model: Served, span: Span, { deviceBusy, kind, threadBusy }: 
         : 'find what holds the requests up: preserveOrdering, sequences that wait for their turn, or other work of the JS thread',
     };
   }
-  const { adaptive, lanes } = model.stats;
-  const atOnce = adaptive?.atOnce ?? lanes.size;
   if (model.mostByResources < atOnce && running > 0.8 * model.mostByResources) {
     return {
       rule: 'lanes',
@@ -169,7 +172,8 @@ function onWaiting(model: Served, span: Span, { deviceBusy, kind, threadBusy }: 
       change: `open({ resources }) lets ${model.mostByResources} of its batches run at once: raise it, or lower the model's rateLimiter.resources`,
     };
   }
-  if (running < 0.5 * atOnce) {
+  // The device had more to run than this model's batches.
+  if (running < 0.5 * atOnce && running < 0.5 * deviceBusy) {
     return {
       rule: 'lanes',
       problem: `${waits}, and ${short(running)} batches run at once of ${atOnce} that the model's lanes could`,
@@ -177,8 +181,6 @@ function onWaiting(model: Served, span: Span, { deviceBusy, kind, threadBusy }: 
         'other models have the device meanwhile: give this one a higher rateLimiter.weight, or a device of its own',
     };
   }
-  const perBatch = span.requests / span.batches;
-  const isAlwaysFull = running >= 0.9 * atOnce && queued >= perBatch * atOnce && model.stats.requests.queued > 0;
   if (!isAlwaysFull) return undefined;
   return {
     rule: 'queue',
@@ -196,12 +198,15 @@ function moreThroughput({ alone, maxBatchSize, targetLatencyMicros }: Served, { 
 }
 
 /** What is wrong with the process. */
-export function adviceOnProcess(requests: number, { threadBusy }: Surroundings): Advice[] {
-  if (requests < enoughRequests || threadBusy < busyThread) return [];
+export function adviceOnProcess(spans: readonly Span[], { threadBusy }: Surroundings): Advice[] {
+  const requests = spans.reduce((sum, span) => sum + span.requests, 0);
+  const queued = spans.reduce((sum, span) => sum + span.queued, 0);
+  const waits = queued >= someWait;
+  if (requests < enoughRequests || threadBusy < (waits ? busyThreadWhileSomeWait : busyThread)) return [];
   return [
     {
       rule: 'thread',
-      problem: `the JS thread works for ${percent(threadBusy)} of the time`,
+      problem: `the JS thread works for ${percent(threadBusy)} of the time${waits ? `, and ${short(queued)} requests wait on average` : ''}`,
       change: 'take work off it, or run several processes: `tensorlane tune` says whether they pay',
     },
   ];

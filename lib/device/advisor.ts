@@ -54,10 +54,12 @@ export class Advisor {
       const from = before.stats.has(model.key) ? before : (this.#loaded.get(model.key) ?? before);
       return [model, spanOf(from.stats.get(model.key), model.stats, passed(from, now)), this.#around(from, now)];
     });
-    const requests = spans.reduce((sum, [, span]) => sum + span.requests, 0);
     return [
       ...spans.flatMap(([model, span, around]) => adviceOn(model, span, around)),
-      ...adviceOnProcess(requests, this.#around(before, now)),
+      ...adviceOnProcess(
+        spans.map(([, span]) => span),
+        this.#around(before, now),
+      ),
       ...onThrottling(before.throttling, now.throttling),
     ];
   }

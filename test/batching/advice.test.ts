@@ -148,11 +148,31 @@ test('lanes that others’ resources keep idle', async () => {
   expect(await rules({ ...load, limiter: new Limiter(4) })).toEqual(['queue']);
 });
 
-test('the JS thread', () => {
+describe('the JS thread', () => {
   const around = { deviceBusy: 0.1, kind: 'cpu', threadBusy: 0.95 } as const;
-  expect(adviceOnProcess(1000, around)).toMatchObject([{ rule: 'thread', problem: expect.stringContaining('95%') }]);
-  expect(adviceOnProcess(1000, { ...around, threadBusy: 0.5 })).toEqual([]);
-  expect(adviceOnProcess(10, around)).toEqual([]);
+  const span = (queued: number) => ({ ...spanOf(undefined, someStats, 1e6), requests: 1000, queued });
+
+  test('that works all the time', () => {
+    expect(adviceOnProcess([span(0)], around)).toMatchObject([
+      { rule: 'thread', problem: 'the JS thread works for 95% of the time' },
+    ]);
+    expect(adviceOnProcess([span(0)], { ...around, threadBusy: 0.85 })).toEqual([]);
+    expect(adviceOnProcess([{ ...span(0), requests: 10 }], around)).toEqual([]);
+    const [advice] = adviceOnProcess([span(2), span(1)], { ...around, threadBusy: 0.85 });
+    expect(advice!.problem).toBe('the JS thread works for 85% of the time, and 3 requests wait on average');
+  });
+
+  test('is not told of as lanes that others keep idle, nor are lanes where there are no others', () => {
+    const stats = { ...someStats, lanes: { size: 4, busyMicros: 0 } };
+    const one = { ...span(10), running: 0.6, batches: 500 };
+    const model = { ...plain, stats };
+    const on = (given: object) => adviceOn(model, one, { ...around, ...given }).map(({ rule }) => rule);
+    expect(on({ deviceBusy: 0.6, threadBusy: 0.85 })).toEqual([]);
+    expect(on({ deviceBusy: 0.6, threadBusy: 0.5 })).toEqual([]);
+    expect(adviceOn(model, { ...one, running: 0.2 }, { ...around, deviceBusy: 0.9, threadBusy: 0.5 })).toMatchObject([
+      { rule: 'lanes', change: expect.stringContaining('other models have the device') },
+    ]);
+  });
 });
 
 test('a span counts what came in it alone', async () => {
@@ -185,3 +205,5 @@ async function statsOf(requests = 200) {
   await clock.run(requests * 500 + 1000);
   return batcher.stats();
 }
+
+const someStats = await statsOf();
