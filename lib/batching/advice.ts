@@ -207,7 +207,7 @@ export function adviceOnProcess(spans: readonly Span[], { threadBusy }: Surround
     {
       rule: 'thread',
       problem: `the JS thread works for ${percent(threadBusy)} of the time${waits ? `, and ${short(queued)} requests wait on average` : ''}`,
-      change: 'take work off it, or run several processes: `tensorlane tune` says whether they pay',
+      change: 'take work off it, or run several processes (`tensorlane run`); `tensorlane tune` says whether they pay',
     },
   ];
 }
