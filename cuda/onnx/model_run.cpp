@@ -51,6 +51,17 @@ Operand CudaModelRun::take(std::size_t bytes) {
   return {data, bytes, std::move(buffer)};
 }
 
+Operand CudaModelRun::room(std::size_t bytes, bool stays) {
+  auto buffer = std::make_shared<CudaBuffer>(lane_.shared_context(), lane_.copy_in(), std::max<std::size_t>(bytes, 1));
+  if (stays) {
+    lane_.made(buffer);
+  } else {
+    lane_.keep(buffer);
+  }
+  std::byte* data = buffer->data();
+  return {data, bytes, std::move(buffer)};
+}
+
 std::shared_ptr<CudaBuffer> CudaModelRun::brought(std::span<const Operand> parts) {
   std::size_t bytes = 0;
   std::size_t host_bytes = 0;

@@ -3,8 +3,8 @@
 //
 //   copy_in: inputs up --event--> provider's stream: the model --event--> copy_out: outputs down
 //
-// Inputs lie in buffers that are allocated and freed in the order of copy_in, which nothing but copies is on; the pinned blocks that
-// they come through are held until the task ends. So two batches in flight have a set of each, and no more is ever taken than that.
+// Inputs and outputs lie in buffers that are allocated and freed in the order of copy_in, which nothing but copies is on; the pinned blocks that
+// inputs come through are held until the task ends. So two batches in flight have a set of each, and no more is ever taken than that.
 #pragma once
 
 #include <memory>
@@ -22,6 +22,7 @@ class CudaModelRun final : public ModelRun {
   std::byte* bring(std::span<const Operand> parts) override;
   Operand operand(std::span<const Operand> parts) override;
   Operand take(std::size_t bytes) override;
+  Operand room(std::size_t bytes, bool stays) override;
   void begin(void* stream) override;
   void end() override;
   void operated() override;

@@ -33,6 +33,9 @@ class ModelRun {
   // Memory for what such an operation makes, good for as long. Errors: OutOfMemory.
   virtual Operand take(std::size_t bytes) = 0;
 
+  // Memory that the provider writes an output to: as a tensor of the device's where it stays, else good for as long. Errors: OutOfMemory.
+  virtual Operand room(std::size_t bytes, bool stays) = 0;
+
   // Between these the provider is given its work; `stream` is its cudaStream_t. Errors: DeviceLost.
   virtual void begin(void* stream) = 0;
   virtual void end() = 0;

@@ -171,7 +171,12 @@ void l2_normalize(TensorOperations& operations, Lane& lane, const Made& given, c
   const Rows rows(given.form);
   if (rows.count == 0 || rows.length == 0) return;
   const std::size_t bytes = byte_size(type, static_cast<std::size_t>(rows.count));
-  ReduceArgs norm{type, Reduction::Norm, {rows.count, rows.length, 1}, given.elements, take(bytes)};
+  ReduceArgs norm;
+  norm.type = type;
+  norm.reduction = Reduction::Norm;
+  norm.dims = {rows.count, rows.length, 1};
+  norm.a = given.elements;
+  norm.result = take(bytes);
   operations.reduce(lane, norm);
   ClipArgs clip;
   clip.type = type;
@@ -270,8 +275,9 @@ std::vector<Made> run_steps(TensorOperations& operations, Lane& lane, const std:
     const Made& from = made.front();
     std::vector<Made> next;
     for (Form& form : form_after(what, step, from.form)) {
-      const std::size_t bytes = form.bytes();
-      next.push_back({std::move(form), take(bytes)});
+      // Before the braces: GCC 12 destroys twice what stands in them before something that throws.
+      Operand elements = take(form.bytes());
+      next.push_back({std::move(form), std::move(elements)});
     }
     Made& to = next.front();
     switch (step.kind) {

@@ -84,14 +84,68 @@ ort::SyncStream* DeviceRuns::stream_of(const Lane& lane) {
   return stream;
 }
 
+void DeviceRuns::run_bound(Runs& runs, const RunLog& log, ModelRun& work, ort::SyncStream* stream,
+                           const ort::IoBinding* binding) const {
+  const ort::Api& api = runtime_.api;
+  const ort::Attempt running(runtime_, kRunning);
+  ort::Status* status = nullptr;
+  {
+    const Runs::Run run(runs, log);
+    // The runtime waits for nothing at the end of the run; an event does.
+    running(api.AddRunConfigEntry(run.options(), "disable_synchronize_execution_providers", "1"));
+    api.RunOptionsSetSyncStream(run.options(), stream);
+    work.begin(api.SyncStream_GetHandle(stream));
+    status = api.RunWithBinding(session_.get(), run.options(), binding);
+  }
+  running(status);
+}
+
+void DeviceRuns::bind_to_device(ort::IoBinding* binding, std::span<const std::size_t> wanted) const {
+  const ort::MemoryInfo* memory = runtime_.api.EpDevice_MemoryInfo(provider_, kDefaultMemory);
+  const ort::Attempt running(runtime_, kRunning);
+  for (const std::size_t index : wanted) {
+    running(runtime_.api.BindOutputToDevice(binding, session_.outputs()[index].name.c_str(), memory));
+  }
+}
+
+std::vector<Output> DeviceRuns::bind_rooms(ModelRun& work, ort::IoBinding* binding, std::span<const std::size_t> wanted,
+                                           std::span<const OutputShapes::Dims> expected, bool stay) const {
+  const ort::Api& api = runtime_.api;
+  const ort::MemoryInfo* memory = api.EpDevice_MemoryInfo(provider_, kDefaultMemory);
+  const ort::Attempt running(runtime_, kRunning);
+  std::vector<Output> outputs;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const ValueInfo& info = session_.outputs()[wanted[i]];
+    Output& output = outputs.emplace_back();
+    output.type = info.type;
+    output.dims = expected[i];
+    output.elements = work.room(byte_size(info.type, element_count(expected[i])), stay);
+    ort::OwnedValue value(api);
+    running(api.CreateTensorWithDataAsOrtValue(memory, output.elements.data, output.elements.bytes, output.dims.data(),
+                                               output.dims.size(), static_cast<int>(info.type), value.out()));
+    running(api.BindOutput(binding, info.name.c_str(), value.get()));  // which keeps the value
+  }
+  return outputs;
+}
+
 void DeviceRuns::run(Lane& lane, Runs& runs, const RunLog& log, const Request& request, Deliver deliver) {
+  const std::unique_ptr<ModelRun> work = place_->model_run(lane);
+  try {
+    run(lane, *work, runs, log, request, std::move(deliver));
+  } catch (const Error&) {
+    work->check_device();  // which says more than what failed for it
+    throw;
+  }
+}
+
+void DeviceRuns::run(Lane& lane, ModelRun& work, Runs& runs, const RunLog& log, const Request& request,
+                     Deliver deliver) {
   const ort::Api& api = runtime_.api;
   const ort::Attempt running(runtime_, kRunning);
   const ort::MemoryInfo* memory = api.EpDevice_MemoryInfo(provider_, kDefaultMemory);
-  const std::unique_ptr<ModelRun> work = place_->model_run(lane);
   ModelSteps::Where where;
-  where.take = [&](std::size_t bytes) { return work->take(bytes); };
-  where.join = [&](std::span<const Operand> parts) { return work->operand(parts); };
+  where.take = [&](std::size_t bytes) { return work.take(bytes); };
+  where.join = [&](std::span<const Operand> parts) { return work.operand(parts); };
   std::vector<InputParts> stepped;  // the model's own
   std::vector<std::size_t> own;
   const ModelSteps* const steps = request.steps;
@@ -112,57 +166,62 @@ void DeviceRuns::run(Lane& lane, Runs& runs, const RunLog& log, const Request& r
     const ValueInfo& info = session_.inputs()[i];
     std::vector<Operand> parts = inputs[i].parts;
     if (info.type == DType::Bool) normalize_bools(parts, bools);
-    std::byte* data = work->bring(parts);
+    std::byte* data = work.bring(parts);
     ort::OwnedValue value(api);
     running(api.CreateTensorWithDataAsOrtValue(memory, data, total_bytes(parts), inputs[i].dims.data(),
                                                inputs[i].dims.size(), static_cast<int>(info.type), value.out()));
     running(api.BindInput(binding.get(), info.name.c_str(), value.get()));  // which keeps the value
   }
-  for (const std::size_t index : wanted) {
-    running(api.BindOutputToDevice(binding.get(), session_.outputs()[index].name.c_str(), memory));
-  }
-  ort::Status* status = nullptr;
-  {
-    const Runs::Run run(runs, log);
-    // The runtime waits for nothing at the end of the run; an event does.
-    running(api.AddRunConfigEntry(run.options(), "disable_synchronize_execution_providers", "1"));
-    api.RunOptionsSetSyncStream(run.options(), stream);
-    work->begin(api.SyncStream_GetHandle(stream));
-    status = api.RunWithBinding(session_.get(), run.options(), binding.get());
-  }
-  if (status != nullptr) {
-    try {
-      work->check_device();
-    } catch (...) {
-      api.ReleaseStatus(status);
-      throw;
-    }
-    running(status);
-  }
-  work->end();
-  auto values = std::make_shared<BoundOutputs>(runtime_, binding.get());
+  const OutputShapes::Dims key = OutputShapes::key_of(inputs, wanted);
+  const std::vector<OutputShapes::Dims> expected = shapes_.expected(key);
   std::vector<Output> outputs;
-  for (ort::Value* value : values->values()) outputs.push_back(read_in_place(runtime_, value));
+  if (expected.size() == wanted.size()) {
+    outputs = bind_rooms(work, binding.get(), wanted, expected, request.resident);
+  } else {
+    bind_to_device(binding.get(), wanted);
+  }
+  try {
+    run_bound(runs, log, work, stream, binding.get());
+  } catch (const Error& error) {
+    // It may have made other dims than those of its like.
+    if (outputs.empty() || error.code() != Code::Model) throw;
+    outputs.clear();
+    shapes_.doubt(key);
+    bind_to_device(binding.get(), wanted);
+    run_bound(runs, log, work, stream, binding.get());
+  }
+  work.end();
+  if (outputs.empty()) {
+    auto values = std::make_shared<BoundOutputs>(runtime_, binding.get());
+    std::vector<OutputShapes::Dims> made;
+    for (ort::Value* value : values->values()) {
+      outputs.push_back(read_in_place(runtime_, value));
+      made.push_back(outputs.back().dims);
+    }
+    shapes_.learn(key, std::move(made));
+    work.hold(std::move(values));
+  }
   const auto keep = [&](const Operand& elements) -> Operand {
-    auto buffer = work->keep(elements.data, elements.bytes);
+    auto buffer = work.keep(elements.data, elements.bytes);
     std::byte* data = buffer->data();
     return {data, elements.bytes, std::move(buffer)};
   };
   if (steps != nullptr) {
-    where.join = [&](std::span<const Operand> parts) { return keep(parts.front()); };
+    where.join = [&](std::span<const Operand> parts) {
+      return parts.front().buffer == nullptr ? keep(parts.front()) : parts.front();
+    };
     outputs = steps->after(lane, where, std::move(outputs), request.wanted);
-    work->operated();
+    work.operated();
   }
   for (Output& output : outputs) {
     Operand& elements = output.elements;
     if (!request.resident) {
-      elements = {work->fetch(elements.data, elements.bytes), elements.bytes, nullptr};
+      elements = {work.fetch(elements.data, elements.bytes), elements.bytes, nullptr};
     } else if (elements.buffer == nullptr) {
       elements = keep(elements);
     }
   }
-  work->hold(std::move(values));
-  work->defer([deliver = std::move(deliver), outputs = std::move(outputs)]() mutable { deliver(std::move(outputs)); });
+  work.defer([deliver = std::move(deliver), outputs = std::move(outputs)]() mutable { deliver(std::move(outputs)); });
 }
 
 }  // namespace tensorlane

@@ -16,6 +16,7 @@
 #include "core/lane.h"
 #include "device/model_runs.h"
 #include "onnx/model_steps.h"
+#include "onnx/output_shapes.h"
 #include "onnx/runs.h"
 #include "onnx/runtime.h"
 #include "onnx/session.h"
@@ -55,12 +56,24 @@ class DeviceRuns {
   void run(Lane& lane, Runs& runs, const RunLog& log, const Request& request, Deliver deliver);
 
  private:
+  void run(Lane& lane, ModelRun& work, Runs& runs, const RunLog& log, const Request& request, Deliver deliver);
   ort::SyncStream* stream_of(const Lane& lane);
+  // To memory that the provider takes as it runs.
+  void bind_to_device(ort::IoBinding* binding, std::span<const std::size_t> wanted) const;
+  // To memory of the device's, for outputs of the dims that are expected.
+  [[nodiscard]] std::vector<Output> bind_rooms(ModelRun& work, ort::IoBinding* binding,
+                                               std::span<const std::size_t> wanted,
+                                               std::span<const OutputShapes::Dims> expected, bool stay) const;
 
   const ort::Runtime& runtime_;
   const Session& session_;
   const ort::EpDevice* provider_;
   std::shared_ptr<ModelRuns> place_;
+  // Errors: as run().
+  void run_bound(Runs& runs, const RunLog& log, ModelRun& work, ort::SyncStream* stream,
+                 const ort::IoBinding* binding) const;
+
+  OutputShapes shapes_;
   std::mutex mutex_;                                 // guards streams_
   std::map<std::size_t, ort::SyncStream*> streams_;  // of each lane that has run it
 };

@@ -143,7 +143,8 @@ std::vector<InputParts> ModelSteps::before(Lane& lane, const Where& where, std::
     if (before_[i].empty()) continue;
     InputParts& input = own.at(i);
     const ValueInfo& info = inputs_[i];
-    Made whole{{info.type, true, std::move(input.dims)}, where.join(input.parts)};
+    Operand elements = where.join(input.parts);
+    Made whole{{info.type, true, std::move(input.dims)}, std::move(elements)};
     Made made = std::move(
         run_steps(*where.operations, lane, what_before(info.name), before_[i], std::move(whole), where.take).front());
     input.dims = std::move(made.form.dims);
@@ -162,7 +163,8 @@ std::vector<Output> ModelSteps::after(Lane& lane, const Where& where, std::vecto
     if (steps.empty()) continue;
     const std::string what = what_after(outputs_[own[i]].name);
     if (output.form != ValueForm::Tensor) throw Error(Code::Model, what + ": the model made no value of it");
-    Made whole{{output.type, true, std::move(output.dims)}, where.join(std::span(&output.elements, 1))};
+    Operand elements = where.join(std::span(&output.elements, 1));
+    Made whole{{output.type, true, std::move(output.dims)}, std::move(elements)};
     results[own[i]] = run_steps(*where.operations, lane, what, steps, std::move(whole), where.take);
   }
   std::vector<Output> outputs;

@@ -151,6 +151,7 @@ inline constexpr int kMemTypeDefault = 0;
   X(CreateIoBinding, 134, 5, Status*, (Session*, IoBinding**))                                                         \
   X(ReleaseIoBinding, 135, 5, void, (IoBinding*))                                                                      \
   X(BindInput, 136, 5, Status*, (IoBinding*, const char* name, const Value*))                                          \
+  X(BindOutput, 137, 5, Status*, (IoBinding*, const char* name, const Value*))                                         \
   X(BindOutputToDevice, 138, 5, Status*, (IoBinding*, const char* name, const MemoryInfo*))                            \
   X(GetBoundOutputValues, 140, 5, Status*, (const IoBinding*, Allocator*, Value***, std::size_t*))                     \
   X(SetGlobalIntraOpNumThreads, 147, 5, Status*, (ThreadingOptions*, int))                                             \

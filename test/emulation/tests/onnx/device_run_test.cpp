@@ -46,6 +46,16 @@ std::unique_ptr<Model> load_there(const Bytes& bytes) {
                                  RunPlace{std::make_shared<cuda::CudaModelRuns>(), kNvidia, 0});
 }
 
+// The same of bytes, of which the largest of each row is given, and where it is.
+std::unique_ptr<Model> load_stepped(Rig& rig, const Bytes& bytes) {
+  ModelOptions options{1, 0, {{.name = "EmulatedCudaExecutionProvider", .library = TENSORLANE_TEST_PROVIDER}}};
+  options.before = {{"x", {{.kind = StepKind::Cast, .from = DType::UInt8}}}};
+  options.after = {{"y", {{.kind = StepKind::TopK, .k = 1, .indices = "at"}}}};
+  RunPlace place{std::make_shared<cuda::CudaModelRuns>(), kNvidia, 0};
+  place.operations = rig.shared_device();
+  return std::make_unique<Model>(runtime(), as_span(bytes), options, std::move(place));
+}
+
 std::vector<InputParts> inputs_of(std::vector<Operand> parts) {
   std::vector<InputParts> inputs(1);
   std::size_t bytes = 0;
@@ -141,10 +151,10 @@ TEST_CASE("device run: a tensor of the device's is read where it lies, and what 
                        [&](std::vector<Output> outputs) { y = outputs.at(0).elements.buffer; });
     });
   };
-  run(x);
+  run(x);  // the first of its dims, which it leaves in memory of the provider's: a copy
   const std::uint64_t before = emulation::calls("cudaMemcpyAsync");
-  run(y);                                                    // of what the first gave
-  CHECK(emulation::calls("cudaMemcpyAsync") - before == 1);  // within the device
+  run(y);  // of what the first gave
+  CHECK(emulation::calls("cudaMemcpyAsync") - before == 0);
   std::vector<float> got(kGiven.size());
   rig.run([&](Lane& lane) { rig.device().copy(lane, cuda::testing::on_device(y), cuda::testing::host(got)); });
   CHECK(got == std::vector<float>{4, 0, 8, 0, 12, 0, 16, 0});
@@ -203,41 +213,47 @@ TEST_CASE("device run: lanes run one session at once") {
   CHECK(results == std::vector<std::vector<float>>(30, kExpected));
 }
 
-TEST_CASE("device run: every call fails in turn; each time a typed error, and nothing leaks") {
-  const Bytes bytes = doubling();
-  const auto inputs = inputs_of({operand(kGiven)});
+namespace {
+
+// With each call of a run failing in turn: `load(rig)` makes the model.
+template <typename Load>
+void sweep(Load load, const std::vector<InputParts>& inputs, const std::vector<float>& expected) {
   std::uint64_t calls = 0;
+  // The first of its dims, and one whose outputs' dims are known.
+  const auto twice = [&](Rig& rig, Model& model) {
+    std::vector<float> result = run_there(rig, model, inputs);
+    CHECK(result == expected);
+    return run_there(rig, model, inputs);
+  };
   {
     Rig rig;
-    const auto model = load_there(bytes);
-    CHECK(run_there(rig, *model, inputs) == kExpected);
+    const auto model = load(rig);
     const std::uint64_t before = emulation::calls();
-    CHECK(run_there(rig, *model, inputs) == kExpected);
+    CHECK(twice(rig, *model) == expected);
     calls = emulation::calls() - before;
   }
-  REQUIRE(calls > 10);
+  REQUIRE(calls > 20);
   for (const auto& kind : cuda::testing::kFaultKinds) {
     for (std::uint64_t nth = 1; nth <= calls; nth += cuda::testing::kSweepStride) {
       INFO("call ", nth, " of ", calls, " failed with ", std::string(kind.name));
       const emulation::Live before = cuda::testing::alive();
       {
         Rig rig;
-        const auto model = load_there(bytes);
-        CHECK(run_there(rig, *model, inputs) == kExpected);
+        const auto model = load(rig);
         emulation::plan_fault("", nth, kind.error);
         std::vector<float> result;
         std::string message;
-        const auto code = cuda::testing::code_of([&] { result = run_there(rig, *model, inputs); }, &message);
+        const auto code = cuda::testing::code_of([&] { result = twice(rig, *model); }, &message);
         emulation::clear_faults();
         INFO("it ended with: ", message);
-        if (!code.has_value()) CHECK(result == kExpected);
+        if (!code.has_value()) CHECK(result == expected);
         if (kind.loses) {
           if (code.has_value()) CHECK(*code == Code::DeviceLost);
           emulation::reset_errors();
         } else {
           if (code.has_value()) CHECK((*code == Code::Model || *code == Code::OutOfMemory || *code == Code::Internal));
           CHECK_FALSE(rig.context().health().lost());
-          CHECK(run_there(rig, *model, inputs) == kExpected);
+          CHECK(run_there(rig, *model, inputs) == expected);
         }
       }
       if (kind.loses) {
@@ -247,4 +263,38 @@ TEST_CASE("device run: every call fails in turn; each time a typed error, and no
       }
     }
   }
+}
+
+const std::vector<std::uint8_t> kGivenBytes{1, 7, 2, 0, 3, 0, 200, 4};
+
+std::vector<InputParts> stepped_inputs() {
+  std::vector<InputParts> inputs(1);
+  inputs[0].dims = {2, 4};
+  inputs[0].parts = {operand(kGivenBytes)};
+  return inputs;
+}
+
+}  // namespace
+
+TEST_CASE("device run: every call fails in turn; each time a typed error, and nothing leaks") {
+  const Bytes bytes = doubling();
+  sweep([&](Rig& /*rig*/) { return load_there(bytes); }, inputs_of({operand(kGiven)}), kExpected);
+}
+
+TEST_CASE("device run: with steps before and after it, every call fails in turn") {
+  const Bytes bytes = doubling();
+  sweep([&](Rig& rig) { return load_stepped(rig, bytes); }, stepped_inputs(), {14, 400});
+}
+
+TEST_CASE("device run: of steps bytes go up and a few numbers come back, once each, and nothing crosses between") {
+  const Bytes bytes = doubling();
+  Rig rig;
+  const auto model = load_stepped(rig, bytes);
+  CHECK(model->inputs().front().type == DType::UInt8);
+  CHECK(model->outputs().at(1).name == "at");
+  const auto inputs = stepped_inputs();
+  CHECK(run_there(rig, *model, inputs) == std::vector<float>{14, 400});
+  const std::uint64_t before = emulation::calls("cudaMemcpyAsync") + emulation::calls("cudaMemcpy");
+  CHECK(run_there(rig, *model, inputs) == std::vector<float>{14, 400});
+  CHECK(emulation::calls("cudaMemcpyAsync") + emulation::calls("cudaMemcpy") - before == 2);
 }

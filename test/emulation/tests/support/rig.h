@@ -40,6 +40,7 @@ class Rig {
   }
 
   [[nodiscard]] CudaDevice& device() { return *device_; }
+  [[nodiscard]] const std::shared_ptr<CudaDevice>& shared_device() { return device_; }
   [[nodiscard]] LanePool& pool() { return *pool_; }
   [[nodiscard]] Context& context() { return *device_->context(); }
 
