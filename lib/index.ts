@@ -10,7 +10,7 @@ export type { Tuned, TunedLoad, TunedSetting } from './batching/tuned.js';
 export { type ErrorCode, TensorlaneError } from './core/errors.js';
 export type { LatencyCounts, LatencySummary } from './core/latency.js';
 export type { Affinity } from './device/affinity.js';
-export type { DeviceInfo, DeviceStats, MemoryStats } from './device/info.js';
+export type { DeviceInfo, DeviceStats, GroupMemberStats, MemoryStats } from './device/info.js';
 export { type DeviceName, listDevices, type MemoryOptions, type OpenOptions, open } from './device/open.js';
 export { Device, LinearAlgebra, type Scope, TensorOperations } from './device/types.js';
 export type { Eig } from './linalg/eigenvalues.js';

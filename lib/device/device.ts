@@ -53,8 +53,17 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
     const cudaDevice = kind === 'cuda' ? index : undefined;
     const resources = options.resources ?? lanes;
     const models = { resources, threads, lanes, niceness, onnxruntime, cudaDevice };
-    this.#models = new LoadedModels(() => this.#open(), this.#runner, models);
+    this.#models = new LoadedModels(
+      () => this.#open(),
+      { runner, put: (tensor) => runner.put(tensor, {}), areSeveral: false },
+      models,
+    );
     this.#advisor = new Advisor(kind, this.#look([]));
+  }
+
+  /** @internal For a group of devices. */
+  get internals(): { readonly native: NativeDevice; readonly runner: Runner } {
+    return { native: this.#native, runner: this.#runner };
   }
 
   get disposed(): boolean {

@@ -19,6 +19,8 @@ export interface DeviceInfo {
   readonly runtime?: string;
   /** Why `open()` gave this device and not a GPU. */
   readonly fallbackReason?: string;
+  /** Of a group (`open({ devices })`): its devices; what stands beside is the first one's, and the memory of all. */
+  readonly devices?: readonly DeviceInfo[];
 }
 
 export interface DeviceStats {
@@ -42,6 +44,18 @@ export interface DeviceStats {
   /** Memories that device tensors hold; slices share one. */
   readonly tensors: number;
   readonly memory: MemoryStats;
+  /** Of a group: each of its devices. */
+  readonly devices?: readonly GroupMemberStats[];
+}
+
+/** One of a group's devices. */
+export interface GroupMemberStats extends Omit<DeviceStats, 'devices'> {
+  /** Its number: N of 'cuda:N'. */
+  readonly index: number;
+  /** Batches of models that it has run. */
+  readonly batches: number;
+  /** Why it is lost. */
+  readonly lost?: string;
 }
 
 /** Memory of a device, in bytes. */
@@ -79,4 +93,27 @@ export function memoryStats(memory: NativeMemoryStats): MemoryStats {
     pinnedBytes: memory.pinned,
     pinnedUsedBytes: memory.pinnedUsed,
   };
+}
+
+/** Of at least one. */
+export function groupInfo(devices: readonly DeviceInfo[]): DeviceInfo {
+  const memoryBytes = devices.reduce((sum, one) => sum + one.memoryBytes, 0);
+  return { ...devices[0]!, memoryBytes, devices };
+}
+
+export function groupStats(devices: readonly GroupMemberStats[]): DeviceStats {
+  const memory = sums(devices.map((one) => one.memory));
+  return {
+    streams: sums(devices.map(({ streams }) => streams)),
+    models: devices[0]!.models,
+    tensors: devices.reduce((sum, { tensors }) => sum + tensors, 0),
+    // Without a limit for one there is none for all.
+    memory: devices.every((one) => one.memory.limitBytes > 0) ? memory : { ...memory, limitBytes: 0 },
+    devices,
+  };
+}
+
+function sums<T extends object>(all: readonly T[]): T {
+  const names = Object.keys(all[0]!) as (keyof T)[];
+  return Object.fromEntries(names.map((name) => [name, all.reduce((sum, one) => sum + Number(one[name]), 0)])) as T;
 }

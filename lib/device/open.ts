@@ -2,11 +2,21 @@
 
 import type { OpenOptions as NativeOptions } from '../../binding.js';
 import { addon, noCudaReason, prepareAddon } from '../addon/load.js';
-import { flag, mostThreads, namesOf, plainObject, refuseNul, refuseUnknown, wholeNumber } from '../core/arguments.js';
+import {
+  flag,
+  mostThreads,
+  namesOf,
+  plainObject,
+  refuseNul,
+  refuseUnknown,
+  wholeNumber,
+  wrong,
+} from '../core/arguments.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
 import { type Affinity, lanesCores } from './affinity.js';
 import { OpenedDevice } from './device.js';
+import { GroupedDevice } from './group.js';
 import type { DeviceInfo } from './info.js';
 import type { Device } from './types.js';
 
@@ -31,6 +41,11 @@ export interface MemoryOptions {
 export interface OpenOptions {
   /** By default the best that works here. */
   device?: DeviceName | undefined;
+  /**
+   * Several CUDA devices as one, with `device: 'cuda'`: all that there are, or those of these numbers. Models are replicated, and each
+   * batch goes to the device that has the least to do; algebra runs where its operands are. What is said of the device here is said of each.
+   */
+  devices?: 'all' | readonly number[] | undefined;
   /** Streams (lanes) of the device; by default one for each core that the process may use, two at least, on the CPU, and four on CUDA. */
   streams?: number | undefined;
   /**
@@ -71,6 +86,7 @@ export interface OpenOptions {
 
 const names = namesOf<OpenOptions>({
   device: true,
+  devices: true,
   streams: true,
   highPriorityStreams: true,
   resources: true,
@@ -103,7 +119,9 @@ export async function open(options: DeviceName | OpenOptions = {}): Promise<Devi
   }
   refuseNul('open: onnxruntime', given.onnxruntime ?? '');
   const settings = completeOpenOptions(given);
+  const devices = checkDevices(given);
   await prepareAddon();
+  if (devices !== undefined) return openGroup(devices, settings, given);
   if (named !== null) return openOne(named[1] as 'cpu' | 'cuda', Number(named[2] ?? 0), settings, given);
   const found = await findDevices('open');
   if (found.devices[0]?.kind !== 'cuda') return openOne('cpu', 0, settings, given, found.noCuda);
@@ -169,14 +187,41 @@ function completeOpenOptions(given: OpenOptions): Settings {
   };
 }
 
-/** The same. */
+/** Errors: ERR_ARGUMENT. */
+function checkDevices({ device, devices }: OpenOptions): 'all' | readonly number[] | undefined {
+  if (devices === undefined) return undefined;
+  if (device !== 'cuda') throw wrong("open: devices needs device: 'cuda', of which they are", device);
+  if (devices === 'all') return devices;
+  const areNumbers = Array.isArray(devices) && devices.every((one) => Number.isSafeInteger(one) && one >= 0);
+  if (areNumbers && devices.length > 0 && new Set(devices).size === devices.length) return [...devices];
+  throw wrong("open: devices must be 'all' or an array of different numbers, at least one", devices);
+}
+
+/** Errors: those of `open`; what was opened before one of them is closed again. */
+async function openGroup(devices: 'all' | readonly number[], settings: Settings, given: OpenOptions): Promise<Device> {
+  const all = devices === 'all' ? (await findDevices('open')).devices.filter(({ kind }) => kind === 'cuda') : [];
+  const indices = devices === 'all' ? all.map(({ index }) => index).sort((a, b) => a - b) : devices;
+  // Of none, the first says what is missing.
+  const opening = (indices.length === 0 ? [0] : indices).map((index) => openOne('cuda', index, settings, given));
+  const ended = await Promise.allSettled(opening);
+  const opened = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value as OpenedDevice] : []));
+  const failed = ended.find((one) => one.status === 'rejected');
+  if (failed === undefined) {
+    const { resources, threads } = settings;
+    return new GroupedDevice(opened, { resources, threads, onnxruntime: given.onnxruntime });
+  }
+  await Promise.all(opened.map((one) => one.dispose()));
+  throw failed.reason;
+}
+
+/** Once the addon is prepared. */
 async function openOne(
   kind: 'cpu' | 'cuda',
   index: number,
   settings: Settings,
   given: OpenOptions,
   fallbackReason?: string,
-): Promise<Device> {
+): Promise<OpenedDevice> {
   const { resources, ...others } = settings;
   const { highPriority } = settings;
   const niceness = settings.niceness ?? (kind === 'cpu' ? null : 0);
@@ -193,7 +238,8 @@ async function openOne(
       fallbackReason,
     });
   } catch (reason) {
-    const what = `open: '${given.device ?? kind}' cannot be opened: `;
+    const named = given.devices === undefined ? (given.device ?? kind) : `cuda:${index}`;
+    const what = `open: '${named}' cannot be opened: `;
     const failure = toTensorlaneError(reason, what);
     if (kind === 'cpu' || failure.code !== 'ERR_NO_DEVICE') throw failure;
     const told = noCudaReason() === undefined ? failure.message : what + noCudaReason();

@@ -4,6 +4,7 @@ import type { ClassOf, Public } from '../core/types.js';
 import { LinearAlgebra as Linalg } from '../linalg/linalg.js';
 import { TensorOperations as Operations } from '../ops/ops.js';
 import { OpenedDevice } from './device.js';
+import { GroupedDevice } from './group.js';
 import type { Scope as OpenedScope } from './scope.js';
 
 export interface LinearAlgebra extends Public<Linalg> {}
@@ -21,10 +22,14 @@ export interface Scope extends Omit<OpenedScope, 'linalg' | 'ops' | 'scope'> {
 }
 
 /** A device that is open. Made by `open`. */
-export interface Device extends Omit<OpenedDevice, 'linalg' | 'ops' | 'scope'> {
+export interface Device extends Omit<OpenedDevice, 'linalg' | 'ops' | 'scope' | 'internals'> {
   readonly linalg: LinearAlgebra;
   readonly ops: TensorOperations;
   /** A part of the program whose tensors are freed at its end: `await using scope = device.scope()`. Errors: ERR_DISPOSED. */
   scope(): Scope;
 }
-export const Device: ClassOf<Device> = OpenedDevice as never;
+export const Device: ClassOf<Device> = {
+  name: 'Device',
+  prototype: OpenedDevice.prototype as never,
+  [Symbol.hasInstance]: (value): value is Device => value instanceof OpenedDevice || value instanceof GroupedDevice,
+};

@@ -6,6 +6,7 @@ import { setOwn } from '../core/own.js';
 import { DeviceTensor } from '../runtime/device-tensor.js';
 import type { Runner } from '../runtime/runner.js';
 import type { NumericDType } from '../tensor/dtypes.js';
+import type { Tensor } from '../tensor/types.js';
 import type { Layout } from './layout.js';
 import type { Feeds, Outputs } from './run.js';
 import { copyValue, inWords } from './values.js';
@@ -33,14 +34,22 @@ export function requireNumbers(layout: Layout, outputs: readonly number[]): void
   }
 }
 
+interface Memory {
+  readonly runner: Runner;
+  readonly put: (tensor: Tensor) => Promise<DeviceTensor>;
+}
+
 /** Outputs as tensors of the device: `data` is a Buffer of it, or in host memory. */
-export async function onDevice(outputs: Outputs, runner: Runner): Promise<Record<string, DeviceTensor>> {
+export async function onDevice(
+  outputs: Outputs,
+  { runner, put: putThere }: Memory,
+): Promise<Record<string, DeviceTensor>> {
   const Buffer = addon().Buffer;
   const put = Object.entries(outputs).map(async ([name, tensor]) => {
     const data: unknown = tensor.data;
     const { type, dims } = tensor;
     if (data instanceof Buffer) return [name, runner.adopt(data, { type: type as NumericDType, dims })] as const;
-    return [name, await runner.put(tensor, {})] as const;
+    return [name, await putThere(tensor)] as const;
   });
   const ended = await Promise.allSettled(put);
   const resident: Record<string, DeviceTensor> = {};

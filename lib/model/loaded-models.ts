@@ -7,8 +7,7 @@ import { findOnnxRuntime } from '../addon/onnxruntime.js';
 import type { Served } from '../batching/advice.js';
 import { Limiter } from '../batching/limiter.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
-import type { Runner } from '../runtime/runner.js';
-import { LoadedModel } from './model.js';
+import { type DeviceMemory, LoadedModel } from './model.js';
 import { completeLoadModelOptions, type LoadModelOptions, type ModelSettings } from './options.js';
 import { type ModelSource, modelSource } from './source.js';
 import { readTuned } from './tuned-file.js';
@@ -35,8 +34,8 @@ export interface ServedModel extends Served {
 }
 
 export class LoadedModels {
-  readonly #device: () => NativeDevice;
-  readonly #runner: Runner;
+  readonly #device: () => Pick<NativeDevice, 'loadModel'>;
+  readonly #memory: DeviceMemory;
   readonly #options: LoadedModelsOptions;
   readonly #limiter: Limiter;
   /** Held weakly: a model that its user has lost, undisposed, is left to the garbage collector. */
@@ -45,9 +44,9 @@ export class LoadedModels {
   #closed = false;
 
   /** `device` gives the open device, or throws ERR_DISPOSED. */
-  constructor(device: () => NativeDevice, runner: Runner, options: LoadedModelsOptions) {
+  constructor(device: () => Pick<NativeDevice, 'loadModel'>, memory: DeviceMemory, options: LoadedModelsOptions) {
     this.#device = device;
-    this.#runner = runner;
+    this.#memory = memory;
     this.#options = options;
     this.#limiter = new Limiter(options.resources);
   }
@@ -132,7 +131,7 @@ export class LoadedModels {
     try {
       const onDisposed = () => kept && this.#models.delete(kept);
       const readsDevice = this.#options.cudaDevice === undefined;
-      const tensors = { runner: this.#runner, readsDevice };
+      const tensors = { ...this.#memory, readsDevice };
       const model = new LoadedModel(loaded, settings, { name, limiter: this.#limiter, tensors, onDisposed });
       kept = new WeakRef(model);
       this.#live(); // forgets those that were collected

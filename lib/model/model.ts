@@ -12,8 +12,9 @@ import { checkRequestOptions } from '../batching/request-options.js';
 import type { BatcherStats } from '../batching/stats.js';
 import type { Tuned } from '../batching/tuned.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
+import type { DeviceTensor } from '../runtime/device-tensor.js';
 import type { Runner } from '../runtime/runner.js';
-import type { ValueInfo } from '../tensor/types.js';
+import type { Tensor, ValueInfo } from '../tensor/types.js';
 import { inHostMemory, onDevice, requireNumbers } from './device-values.js';
 import { ModelExecutor } from './executor.js';
 import type { BatchingFinding } from './finding.js';
@@ -45,8 +46,8 @@ export interface ModelInfo {
   readonly fallbackReason?: string;
   /** Where its inputs and outputs lie while it runs: with 'device', lanes go on while the device works, and nothing is copied twice. */
   readonly memory: 'host' | 'device';
-  /** Of ONNX Runtime's: all lanes run one, and share its weights. */
-  readonly sessions: 1;
+  /** Of ONNX Runtime's: all lanes of a device run one, and share its weights. */
+  readonly sessions: number;
   /** Which provider runs which node. Undefined where the CPU runs all of them, and with an ONNX Runtime before 1.24, which does not tell. */
   readonly nodes?: readonly NodePlacement[];
 }
@@ -54,10 +55,17 @@ export interface ModelInfo {
 export type ModelStats = BatcherStats;
 
 /** How a model gets at the tensors of its device. */
-export interface TensorAccess {
-  readonly runner: Runner;
+export interface TensorAccess extends DeviceMemory {
   /** Whether ONNX Runtime reads the device's memory, whatever it computes on: where that is the host's. */
   readonly readsDevice: boolean;
+}
+
+/** The memory that device tensors are in. */
+export interface DeviceMemory {
+  readonly runner: Runner;
+  readonly put: (tensor: Tensor) => Promise<DeviceTensor>;
+  /** Of several devices: what a run is given from it, and leaves there, goes through host memory. */
+  readonly areSeveral: boolean;
 }
 
 interface ModelSurroundings {
@@ -66,6 +74,9 @@ interface ModelSurroundings {
   readonly tensors: TensorAccess;
   readonly onDisposed: () => void;
 }
+
+/** One of each device, where there are several. */
+type OneOrMoreNatives = NativeModel & { readonly sessions?: number };
 
 export class LoadedModel implements AsyncDisposable {
   /** In events and metrics. */
@@ -96,7 +107,11 @@ export class LoadedModel implements AsyncDisposable {
   #disposal: Promise<void> | undefined;
 
   /** Models are made by `device.loadModel`. Errors: ERR_ARGUMENT, for options that the model contradicts. */
-  constructor(native: NativeModel, settings: ModelSettings, { name, limiter, tensors, onDisposed }: ModelSurroundings) {
+  constructor(
+    native: OneOrMoreNatives,
+    settings: ModelSettings,
+    { name, limiter, tensors, onDisposed }: ModelSurroundings,
+  ) {
     this.name = name;
     this.#tensors = tensors;
     this.#native = native;
@@ -105,9 +120,10 @@ export class LoadedModel implements AsyncDisposable {
     const description = native.describe();
     this.provider = description.provider;
     this.fallbackReason = description.fallbackReason;
-    this.info = infoOf(description);
+    this.info = infoOf(description, native.sessions ?? 1);
     this.#layout = new Layout(description, settings.batchAxis, settings.padding);
-    this.#readsDevice = tensors.readsDevice || (description.inDeviceMemory && this.#layout.ofNumbers);
+    const inMemory = description.inDeviceMemory && this.#layout.ofNumbers;
+    this.#readsDevice = !tensors.areSeveral && (tensors.readsDevice || inMemory);
     this.#signature = new Signature(this.#layout, this.#readsDevice);
     this.inputs = this.#layout.given.map(({ info }) => info);
     this.outputs = this.#layout.outputs.map(({ info }) => info);
@@ -206,7 +222,7 @@ export class LoadedModel implements AsyncDisposable {
       const payload = { checked, outputs, alone, resident: stays, log, page: undefined, place: 0 };
       const outcome = await this.#batcher.submit(payload, { key, rows, alone }, options);
       if (outcome instanceof Failure) throw errorOf(outcome, 'run');
-      return resident ? ((await onDevice(outcome, this.#tensors.runner)) as unknown as Outputs) : outcome;
+      return resident ? ((await onDevice(outcome, this.#tensors)) as unknown as Outputs) : outcome;
     } finally {
       for (const tensor of held) tensor.unuse();
     }
@@ -361,12 +377,12 @@ export class LoadedModel implements AsyncDisposable {
   }
 }
 
-function infoOf(description: ReturnType<NativeModel['describe']>): ModelInfo {
+function infoOf(description: ReturnType<NativeModel['describe']>, sessions: number): ModelInfo {
   const { provider, fallbackReason, inDeviceMemory, nodes } = description;
   return {
     provider,
     memory: inDeviceMemory ? 'device' : 'host',
-    sessions: 1,
+    sessions,
     ...(fallbackReason !== undefined && { fallbackReason }),
     ...(nodes !== undefined && { nodes }),
   };

@@ -108,6 +108,11 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
     await this.dispose();
   }
 
+  /** @internal Whose memory it is. */
+  get owner(): StorageOwner {
+    return this.#storage.owner;
+  }
+
   /** @internal The same bytes under dims, and a type, of as many, of no scope. Errors: ERR_DISPOSED. */
   view(dims: readonly number[], what: string): DeviceTensor<T>;
   view<V extends NumericDType>(dims: readonly number[], what: string, type: V): DeviceTensor<V>;

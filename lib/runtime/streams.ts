@@ -77,6 +77,11 @@ export class Stream implements Disposable {
     this.release();
   }
 
+  /** @internal */
+  isOf(device: NativeDevice): boolean {
+    return device === this.#device;
+  }
+
   /** @internal The lane's index, for an operation on `device`. */
   laneOn(device: NativeDevice, what: string): number {
     if (device !== this.#device) throw new TensorlaneError('ERR_ARGUMENT', `${what}: the stream is of another device`);
