@@ -45,6 +45,13 @@ test('refuses what it does not have or know', async () => {
   await expectError(open({ memory: { fraction: 2 } }), 'ERR_ARGUMENT', /above 0 and at most 1, got 2/);
   await expectError(open({ memory: { limit: 2 } as never }), 'ERR_ARGUMENT', /no option 'limit'/);
   await expectError(open(null as never), 'ERR_ARGUMENT', /null/);
+  for (const onnxruntimeProviders of [5, '', 'a\0b']) {
+    await expectError(
+      open({ onnxruntimeProviders } as never),
+      'ERR_ARGUMENT',
+      /open: onnxruntimeProviders must be a string of at least one/,
+    );
+  }
 });
 
 test('a library that is not there is named when a model is loaded', async () => {

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, symlinkSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { CudaMajor } from './driver.js';
 import { onnxRuntimeVersionOf } from './onnxruntime-version.js';
 
@@ -23,15 +23,13 @@ export function setupFolder(major: CudaMajor): string {
   return join(data, 'tensorlane', `cuda${major}`);
 }
 
-/** `core` beside the CUDA provider of its version, where there is one. */
-export function placeBesideCudaProvider(core: string): PlacedRuntime {
-  if (process.platform !== 'linux' || hasProvider(dirname(core))) return { path: core, remedy: undefined };
-  const named = process.env.TENSORLANE_ONNXRUNTIME_PROVIDERS;
-  if (named) {
-    if (hasProvider(named)) return linked(core, named);
-    const missing = providerFiles.filter((file) => !existsSync(join(named, file))).join(' and ');
-    return { path: core, remedy: `TENSORLANE_ONNXRUNTIME_PROVIDERS names ${named}, which has no ${missing}` };
-  }
+/** `core` beside the CUDA provider of its version, where there is one: in the folder that `open` was given, if it was, and in no other. */
+export function placeBesideCudaProvider(core: string, given?: string): PlacedRuntime {
+  if (process.platform !== 'linux') return { path: core, remedy: undefined };
+  if (given !== undefined) return named(core, given, 'open({ onnxruntimeProviders })');
+  if (hasProvider(dirname(core))) return { path: core, remedy: undefined };
+  const folder = process.env.TENSORLANE_ONNXRUNTIME_PROVIDERS;
+  if (folder) return named(core, folder, 'TENSORLANE_ONNXRUNTIME_PROVIDERS');
   const version = onnxRuntimeVersionOf(core);
   const setup = 'run `npx tensorlane setup cuda`';
   const others: string[] = [];
@@ -46,6 +44,15 @@ export function placeBesideCudaProvider(core: string): PlacedRuntime {
       ? `Its CUDA provider is not there: ${setup}, or name its folder in TENSORLANE_ONNXRUNTIME_PROVIDERS`
       : `The CUDA provider in ${others.join(' and ')} is of another version, and ${here}: ${setup} again`;
   return { path: core, remedy };
+}
+
+/** In the folder that `by` names. */
+function named(core: string, folder: string, by: string): PlacedRuntime {
+  const whole = resolve(folder);
+  if (whole === dirname(resolve(core)) && hasProvider(whole)) return { path: core, remedy: undefined };
+  if (hasProvider(whole)) return linked(core, whole);
+  const missing = providerFiles.filter((file) => !existsSync(join(whole, file))).join(' and ');
+  return { path: core, remedy: `${by} names ${folder}, which has no ${missing}` };
 }
 
 function hasProvider(folder: string): boolean {

@@ -37,6 +37,7 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
       highPriority: number;
       resources?: number | undefined;
       onnxruntime?: string | undefined;
+      onnxruntimeProviders?: string | undefined;
       fallbackReason?: string | undefined;
     },
   ) {
@@ -48,11 +49,11 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
     this.info =
       options.fallbackReason === undefined ? description : { ...description, fallbackReason: options.fallbackReason };
     this.streams = new StreamPool(native, lanes, options.highPriority);
-    const { niceness, onnxruntime, threads } = options;
+    const { niceness, onnxruntime, onnxruntimeProviders, threads } = options;
     const { kind, index } = this.info;
     const cudaDevice = kind === 'cuda' ? index : undefined;
     const resources = options.resources ?? lanes;
-    const models = { resources, threads, lanes, niceness, onnxruntime, cudaDevice };
+    const models = { resources, threads, lanes, niceness, onnxruntime, onnxruntimeProviders, cudaDevice };
     this.#models = new LoadedModels(
       () => this.#open(),
       { runner, put: (tensor) => runner.put(tensor, {}), areSeveral: false },

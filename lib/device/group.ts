@@ -31,6 +31,7 @@ export interface GroupOptions {
   readonly resources?: number | undefined;
   readonly threads: number;
   readonly onnxruntime?: string | undefined;
+  readonly onnxruntimeProviders?: string | undefined;
 }
 
 export class GroupedDevice extends TensorRoom implements AsyncDisposable {
@@ -43,7 +44,7 @@ export class GroupedDevice extends TensorRoom implements AsyncDisposable {
   #disposal: Promise<void> | undefined;
 
   /** Groups are made by `open`. */
-  constructor(devices: readonly OpenedDevice[], { resources, threads, onnxruntime }: GroupOptions) {
+  constructor(devices: readonly OpenedDevice[], { resources, threads, ...onnx }: GroupOptions) {
     const members = new Members(devices);
     const [first] = members.all as readonly [Member, ...Member[]];
     super(first.runner);
@@ -58,7 +59,8 @@ export class GroupedDevice extends TensorRoom implements AsyncDisposable {
       () => this.#open(),
       { runner: first.runner, put, areSeveral: true },
       {
-        ...{ resources: resources ?? lanes, threads, lanes, niceness: 0, onnxruntime },
+        ...{ resources: resources ?? lanes, threads, lanes, niceness: 0 },
+        ...{ onnxruntime: onnx.onnxruntime, onnxruntimeProviders: onnx.onnxruntimeProviders },
         cudaDevice: first.device.info.index,
       },
     );

@@ -9,6 +9,7 @@ import {
   plainObject,
   refuseNul,
   refuseUnknown,
+  text,
   wholeNumber,
   wrong,
 } from '../core/arguments.js';
@@ -82,6 +83,11 @@ export interface OpenOptions {
    * default the one that the platform's package brings. The first of a process is kept.
    */
   onnxruntime?: string | undefined;
+  /**
+   * Folder of ONNX Runtime's CUDA provider (libonnxruntime_providers_cuda.so and _shared.so), of the core's very version. By default it is
+   * looked for beside the core, where TENSORLANE_ONNXRUNTIME_PROVIDERS says, and where `tensorlane setup cuda` puts it.
+   */
+  onnxruntimeProviders?: string | undefined;
 }
 
 const names = namesOf<OpenOptions>({
@@ -95,6 +101,7 @@ const names = namesOf<OpenOptions>({
   niceness: true,
   affinity: true,
   onnxruntime: true,
+  onnxruntimeProviders: true,
 });
 const memoryNames = namesOf<MemoryOptions>({ limitBytes: true, fraction: true, growth: true });
 
@@ -118,6 +125,7 @@ export async function open(options: DeviceName | OpenOptions = {}): Promise<Devi
     );
   }
   refuseNul('open: onnxruntime', given.onnxruntime ?? '');
+  text('open: onnxruntimeProviders', given.onnxruntimeProviders);
   const settings = completeOpenOptions(given);
   const devices = checkDevices(given);
   await prepareAddon();
@@ -208,7 +216,8 @@ async function openGroup(devices: 'all' | readonly number[], settings: Settings,
   const failed = ended.find((one) => one.status === 'rejected');
   if (failed === undefined) {
     const { resources, threads } = settings;
-    return new GroupedDevice(opened, { resources, threads, onnxruntime: given.onnxruntime });
+    const { onnxruntime, onnxruntimeProviders } = given;
+    return new GroupedDevice(opened, { resources, threads, onnxruntime, onnxruntimeProviders });
   }
   await Promise.all(opened.map((one) => one.dispose()));
   throw failed.reason;
@@ -235,6 +244,7 @@ async function openOne(
       highPriority,
       resources,
       onnxruntime: given.onnxruntime,
+      onnxruntimeProviders: given.onnxruntimeProviders,
       fallbackReason,
     });
   } catch (reason) {

@@ -24,6 +24,8 @@ export interface LoadedModelsOptions {
   readonly niceness: number | null;
   /** Path of ONNX Runtime's shared library, where the user has named it. */
   readonly onnxruntime: string | undefined;
+  /** Folder of its CUDA provider, the same. */
+  readonly onnxruntimeProviders?: string | undefined;
   /** The GPU to run on, where ONNX Runtime can. */
   readonly cudaDevice: number | undefined;
 }
@@ -58,7 +60,10 @@ export class LoadedModels {
     const device = this.#device();
     const { threads, lanes, resources, niceness, cudaDevice } = this.#options;
     const settings = completeLoadModelOptions(options, { threads, lanes, resources, cudaDevice });
-    const { path: runtime, remedy } = placeBesideCudaProvider(findOnnxRuntime(this.#options.onnxruntime));
+    const { path: runtime, remedy } = placeBesideCudaProvider(
+      findOnnxRuntime(this.#options.onnxruntime),
+      this.#options.onnxruntimeProviders,
+    );
     let loading: Promise<NativeModel> | undefined;
     try {
       const { inputs = {}, outputs = {} } = settings.batchAxis;

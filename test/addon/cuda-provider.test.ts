@@ -84,6 +84,23 @@ describe.skipIf(process.platform !== 'linux')("ONNX Runtime's CUDA provider", ()
     );
   });
 
+  test('is taken from the folder that open was given, before all others, and from no other', () => {
+    const own = join(provider(data, 'beside'), 'libonnxruntime.so.1');
+    writeFileSync(own, 'no library');
+    const given = provider(data, 'given');
+    process.env.TENSORLANE_ONNXRUNTIME_PROVIDERS = provider(data, 'named');
+    const { path, remedy } = placeBesideCudaProvider(own, given);
+    expect(remedy).toBeUndefined();
+    expect(readlinkSync(join(dirname(path), providerFiles[1]))).toBe(join(given, providerFiles[1]));
+    expect(placeBesideCudaProvider(own, dirname(own))).toEqual({ path: own, remedy: undefined });
+    expect(placeBesideCudaProvider(own, join(root, 'nowhere'))).toEqual({
+      path: own,
+      remedy: expect.stringMatching(
+        /^open\(\{ onnxruntimeProviders \}\) names .*nowhere, which has no .*shared.so and .*cuda.so$/,
+      ),
+    });
+  });
+
   test('of none it is said what to do', () => {
     expect(placeBesideCudaProvider(core)).toEqual({
       path: core,
