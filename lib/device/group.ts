@@ -54,7 +54,7 @@ export class GroupedDevice extends TensorRoom implements AsyncDisposable {
     this.linalg = routed(members, ({ device }) => device.linalg);
     this.ops = routed(members, ({ device }) => device.ops);
     const lanes = this.streams.size;
-    const put = (tensor: Tensor) => putOn(members, {}, ({ runner }) => runner.put(tensor, {}));
+    const put = (tensor: Tensor) => putOn(members, tensor, {}, ({ runner }) => runner.put(tensor, {}));
     this.#models = new LoadedModels(
       () => this.#open(),
       { runner: first.runner, put, areSeveral: true },
@@ -72,7 +72,7 @@ export class GroupedDevice extends TensorRoom implements AsyncDisposable {
 
   /** On the device that holds the fewest bytes, or that of its stream. */
   override put<T extends NumericDType>(tensor: Tensor<T>, options: OperationOptions = {}): Promise<DeviceTensor<T>> {
-    return putOn(this.#members, options, ({ device }) => device.put(tensor, options));
+    return putOn(this.#members, tensor ?? {}, options, ({ device }) => device.put(tensor, options));
   }
 
   async kernel<const P extends readonly KernelParameter[]>(
@@ -162,9 +162,23 @@ function routed<T extends object>(members: Members, of: (member: Member) => T): 
   });
 }
 
-/** Where the fewest bytes are, or on the device of the stream among the options. */
-function putOn<T>(members: Members, options: OperationOptions, put: (member: Member) => Promise<T>): Promise<T> {
-  return members.run([options], 'put', put, ({ device }) => device.stats().memory.tensorBytes);
+/** Where the fewest bytes are, those on their way among them, or on the device of the stream among the options. */
+function putOn<T>(
+  members: Members,
+  { data }: { readonly data?: unknown },
+  options: OperationOptions,
+  put: (member: Member) => Promise<T>,
+): Promise<T> {
+  const bytes = ArrayBuffer.isView(data) ? data.byteLength : 0;
+  const counted = async (member: Member) => {
+    member.putting += bytes;
+    try {
+      return await put(member);
+    } finally {
+      member.putting -= bytes;
+    }
+  };
+  return members.run([options], 'put', counted, ({ device, putting }) => device.stats().memory.tensorBytes + putting);
 }
 
 /** Of all devices: each is acquired where most are free. */
@@ -234,7 +248,7 @@ class GroupScope extends Scope {
   }
 
   override put<T extends NumericDType>(tensor: Tensor<T>, options: OperationOptions = {}): Promise<DeviceTensor<T>> {
-    return putOn(this.#members, options, (member) => this.#scopes.get(member)!.put(tensor, options));
+    return putOn(this.#members, tensor ?? {}, options, (member) => this.#scopes.get(member)!.put(tensor, options));
   }
 
   override scope(): Scope {

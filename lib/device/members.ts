@@ -18,6 +18,8 @@ export interface Member {
   /** Models' batches that it runs, and that it has run. */
   running: number;
   ran: number;
+  /** Bytes of tensors on their way to it. */
+  putting: number;
   /** Why it is lost. */
   lost: string | undefined;
 }
@@ -34,7 +36,7 @@ export class Members {
   constructor(devices: readonly OpenedDevice[]) {
     this.all = devices.map((device) => {
       const { native, runner } = device.internals;
-      return { device, native, runner, running: 0, ran: 0, lost: undefined };
+      return { device, native, runner, running: 0, ran: 0, putting: 0, lost: undefined };
     });
   }
 

@@ -67,7 +67,8 @@ describe.skipIf(emulation === undefined)('a group of two devices', () => {
     for (const [i, m] of matrices.entries()) expectClose(products[i]!.data, [...(await cpu.linalg.matmul(m, m)).data]);
     expect(group.stats().devices!.map(({ streams }) => streams.completed > 0)).toEqual([true, true]);
 
-    const put = await Promise.all(matrices.map((m) => group.put(m)));
+    const put: DeviceTensor<'float32'>[] = [];
+    for (const m of matrices) put.push(await group.put(m));
     expect(group.stats().devices!.map(({ tensors }) => tensors)).toEqual([4, 4]);
     for (const [i, m] of put.entries()) {
       await using squared = await group.linalg.matmul(m, m);
@@ -83,6 +84,12 @@ describe.skipIf(emulation === undefined)('a group of two devices', () => {
     await expectError(group.linalg.matmul(put[0]!, other), 'ERR_ARGUMENT', /of several devices, cuda:\d and cuda:\d/);
     for (const one of put) await one.dispose();
     expect(group.stats().tensors).toBe(0);
+
+    // At once: what is on its way counts, and for a moment twice.
+    const atOnce = await Promise.all(matrices.map((m) => group.put(m)));
+    expect(Math.min(...group.stats().devices!.map(({ tensors }) => tensors))).toBeGreaterThanOrEqual(2);
+    for (const one of atOnce) await one.dispose();
+    await expectError(group.put(undefined as never), 'ERR_ARGUMENT');
   });
 
   test('streams, scopes and kernels are of one of its devices each', async () => {
