@@ -183,6 +183,51 @@ describe.each(places)('steps, %s', (_, where) => {
   });
 });
 
+test('what only shows when it runs is refused then, also of requests whose shapes are not looked at before', async () => {
+  const options: LoadModelOptions = { preprocess: { image: [{ step: 'imageToTensor' }] } };
+  await using model = await device.loadModel(classifier({ sides: ['H', 'W'] }), options);
+  const run = (dims: readonly number[]) => model.run({ image: images(dims, 1) }, { alone: true });
+  await expectError(
+    run([4, 4, 3]),
+    'ERR_SHAPE',
+    /preprocess\.image: imageToTensor: expected images, uint8 \[n, h, w, c\]/,
+  );
+  await expectError(run([1, 4, 4, 5]), 'ERR_SHAPE', /images have 1 to 4 channels, got 5/);
+  await expectError(run([1, 4, 4, 4]), 'ERR_MODEL', /Expected: 3/);
+  const side = 2 ** 31 - 1;
+  for (const [height, code] of [[side, 'ERR_SHAPE'] as const, [400, 'ERR_OUT_OF_MEMORY'] as const]) {
+    await using huge = await device.loadModel(classifier({ sides: ['H', 'W'] }), {
+      preprocess: { image: [{ step: 'imageToTensor', height, width: side }] },
+    });
+    await expectError(huge.run({ image: images([1, 1, 1, 3], 1) }), code);
+  }
+
+  const bytes = models.model({
+    inputs: [value('x', 'float32', null)],
+    outputs: [value('y', 'float32', null)],
+    nodes: [node('Relu', ['x'], ['y'])],
+  });
+  await using unranked = await device.loadModel(bytes, {
+    postprocess: { y: [{ step: 'l2Normalize' }, { step: 'topK', k: 2 }] },
+  });
+  for (const x of [tensor([3, 4]), tensor(new Float32Array(1), [])]) {
+    await expectError(unranked.run({ x }), 'ERR_SHAPE', /postprocess\.y: l2Normalize: expected rows/);
+  }
+  await expectError(unranked.run({ x: tensor([[3]]) }), 'ERR_SHAPE', /topK: k is 2, but a row has 1 elements/);
+  const { y, y_indices: at } = await unranked.run({
+    x: tensor([
+      [3, 4],
+      [0, 0],
+      [NaN, 1],
+    ]),
+  });
+  for (const [i, v] of [0.8, 0.6, 0, 0, NaN, NaN].entries()) {
+    if (Number.isNaN(v)) expect(y!.data[i]).toBeNaN();
+    else expect(y!.data[i]).toBeCloseTo(v, 6);
+  }
+  expect(at!.data).toEqual(BigInt64Array.of(1n, 0n, 0n, 1n, 0n, 1n));
+});
+
 test('what the model passes through to one output is not what a step of another overwrites', async () => {
   const bytes = models.model({
     inputs: [value('x', 'float32', ['N', 300])],
