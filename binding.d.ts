@@ -120,6 +120,8 @@ interface Request {
   onDevice: boolean;
   /** Memory for results, where they are to be, each of exactly their size; undefined is then given in their place. */
   outs?: readonly (ArrayBufferView | BufferPart | undefined)[];
+  /** What takes it back; one serves several requests, which are steps of one operation. */
+  stop?: Stop | undefined;
 }
 
 /** `batch` matrices of m x n. */
@@ -590,6 +592,13 @@ export class Model {
   endProfiling(): string;
   /** Frees the model on a lane; only when no run is in flight. */
   close(): Promise<void>;
+}
+
+/** Takes back requests that were given it: they are rejected with ERR_ABORTED. */
+export class Stop {
+  constructor();
+  /** True where the first of them had not begun: nothing of them is read or written any more. Else they end where they look next, or not at all. */
+  stop(): boolean;
 }
 
 /** Timers with the resolution of the system's clock. A pending one keeps the event loop alive. */

@@ -125,7 +125,7 @@ export type {
   ResultOf,
 } from './runtime/operands.js';
 export type { OperationOptions } from './runtime/options.js';
-export type { ResultOptions, ResultsOptions } from './runtime/out.js';
+export type { ResultOptions, ResultsOptions, StoppableOptions } from './runtime/out.js';
 export { type AcquireOptions, Stream, StreamEvent, StreamPool, type StreamPriority } from './runtime/streams.js';
 export type { CastType } from './tensor/cast-types.js';
 export type { NumericDType } from './tensor/dtypes.js';

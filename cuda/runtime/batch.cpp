@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/stop.h"
 #include "cuda/memory/staging.h"
 #include "cuda/runtime/context.h"
 #include "cuda/runtime/errors.h"
@@ -84,6 +85,7 @@ class Batch {
     const std::size_t chunks = (batch_ + chunk_ - 1) / chunk_;
     bring(0);
     for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
+      Stop::look();
       compute(chunk, body);
       if (chunk + 1 < chunks) bring(chunk + 1);
       fetch(chunk);

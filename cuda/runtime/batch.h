@@ -37,7 +37,7 @@ struct BatchSizes {
 };
 
 // `body` puts the operation on lane.stream(). Operands without bytes have null addresses. Inputs must not be written
-// to, whether they are copies or not. Errors: OutOfMemory, DeviceLost, and what `body` throws.
+// to, whether they are copies or not. Errors: OutOfMemory, DeviceLost, Aborted between two chunks, and what `body` throws.
 void run_batch(CudaLane& lane, std::int64_t batch, std::span<const BatchOperand> inputs,
                std::span<const BatchOperand> outputs, const std::function<void(const Chunk&)>& body,
                const BatchSizes& sizes = {});

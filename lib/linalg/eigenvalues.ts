@@ -23,7 +23,7 @@ export interface Eig<R> {
   readonly eigenvectors: R;
 }
 
-const eigNames = namesOf<ResultsOptions<'eigenvalues' | 'eigenvectors'>>({ out: true, stream: true });
+const eigNames = namesOf<ResultsOptions<'eigenvalues' | 'eigenvectors'>>({ out: true, signal: true, stream: true });
 
 /** Of linear algebra, eigenvalues. */
 export class EigenvalueOperations extends LuOperations {

@@ -32,8 +32,8 @@ export interface SpaceOptions extends ResultOptions {
   rtol?: number | undefined;
 }
 
-const polarNames = namesOf<PolarOptions>({ side: true, out: true, stream: true });
-const spaceNames = namesOf<SpaceOptions>({ rtol: true, out: true, stream: true });
+const polarNames = namesOf<PolarOptions>({ side: true, out: true, signal: true, stream: true });
+const spaceNames = namesOf<SpaceOptions>({ rtol: true, out: true, signal: true, stream: true });
 
 /** Of linear algebra, the functions of matrices. */
 export class MatrixFunctions extends SolvingOperations {

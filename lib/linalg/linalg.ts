@@ -86,13 +86,18 @@ export interface Slogdet<R, L = R> {
   readonly logabsdet: L;
 }
 
-const matmulNames = namesOf<MatmulOptions>({ tf32: true, out: true, stream: true });
-const qrNames = namesOf<QrOptions>({ mode: true, out: true, stream: true });
-const eighNames = namesOf<EighOptions>({ uplo: true, out: true, stream: true });
-const eigvalshNames = namesOf<EigvalshOptions>({ uplo: true, out: true, stream: true });
-const choleskyNames = namesOf<CholeskyOptions>({ upper: true, out: true, stream: true });
-const slogdetNames = namesOf<ResultsOptions<'sign' | 'logabsdet'>>({ out: true, stream: true });
-const traceNames = namesOf<ResultOptions & { offset?: number }>({ offset: true, out: true, stream: true });
+const matmulNames = namesOf<MatmulOptions>({ tf32: true, out: true, signal: true, stream: true });
+const qrNames = namesOf<QrOptions>({ mode: true, out: true, signal: true, stream: true });
+const eighNames = namesOf<EighOptions>({ uplo: true, out: true, signal: true, stream: true });
+const eigvalshNames = namesOf<EigvalshOptions>({ uplo: true, out: true, signal: true, stream: true });
+const choleskyNames = namesOf<CholeskyOptions>({ upper: true, out: true, signal: true, stream: true });
+const slogdetNames = namesOf<ResultsOptions<'sign' | 'logabsdet'>>({ out: true, signal: true, stream: true });
+const traceNames = namesOf<ResultOptions & { offset?: number }>({
+  offset: true,
+  out: true,
+  signal: true,
+  stream: true,
+});
 
 /**
  * Operands are host tensors or device tensors; where one is on the device, so are the results. Host operands of up to 64 KiB

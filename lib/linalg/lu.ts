@@ -50,14 +50,15 @@ export interface SolveTriangularOptions extends LuSolveOptions {
   unitDiagonal?: boolean | undefined;
 }
 
-const luNames = namesOf<LuOptions>({ pIndices: true, out: true, stream: true });
-const luFactorNames = namesOf<ResultsOptions<'lu' | 'pivots'>>({ out: true, stream: true });
-const luSolveNames = namesOf<LuSolveOptions>({ trans: true, out: true, stream: true });
+const luNames = namesOf<LuOptions>({ pIndices: true, out: true, signal: true, stream: true });
+const luFactorNames = namesOf<ResultsOptions<'lu' | 'pivots'>>({ out: true, signal: true, stream: true });
+const luSolveNames = namesOf<LuSolveOptions>({ trans: true, out: true, signal: true, stream: true });
 const triangularNames = namesOf<SolveTriangularOptions>({
   trans: true,
   lower: true,
   unitDiagonal: true,
   out: true,
+  signal: true,
   stream: true,
 });
 

@@ -55,11 +55,32 @@ export interface RankOptions extends ResultOptions {
   hermitian?: boolean | undefined;
 }
 
-const vectorNames = namesOf<VectorNormOptions>({ ord: true, axis: true, keepDims: true, out: true, stream: true });
-const matrixNames = namesOf<MatrixNormOptions>({ ord: true, keepDims: true, out: true, stream: true });
-const normNames = namesOf<NormOptions>({ ord: true, axis: true, keepDims: true, out: true, stream: true });
-const condNames = namesOf<CondOptions>({ p: true, out: true, stream: true });
-const rankNames = namesOf<RankOptions>({ rtol: true, tol: true, hermitian: true, out: true, stream: true });
+const vectorNames = namesOf<VectorNormOptions>({
+  ord: true,
+  axis: true,
+  keepDims: true,
+  out: true,
+  signal: true,
+  stream: true,
+});
+const matrixNames = namesOf<MatrixNormOptions>({ ord: true, keepDims: true, out: true, signal: true, stream: true });
+const normNames = namesOf<NormOptions>({
+  ord: true,
+  axis: true,
+  keepDims: true,
+  out: true,
+  signal: true,
+  stream: true,
+});
+const condNames = namesOf<CondOptions>({ p: true, out: true, signal: true, stream: true });
+const rankNames = namesOf<RankOptions>({
+  rtol: true,
+  tol: true,
+  hermitian: true,
+  out: true,
+  signal: true,
+  stream: true,
+});
 
 /** Of linear algebra, what measures. */
 export class NormOperations {

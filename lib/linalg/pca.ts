@@ -5,7 +5,7 @@ import { TensorlaneError } from '../core/errors.js';
 import { DeviceTensor } from '../runtime/device-tensor.js';
 import type { MatrixOperand, Operand } from '../runtime/operands.js';
 import { checkOptions, type OperationOptions } from '../runtime/options.js';
-import { placed, type ResultOptions, resultNames } from '../runtime/out.js';
+import { placed, type ResultOptions, resultNames, type StoppableOptions } from '../runtime/out.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
 import { isComplex } from '../tensor/dtypes.js';
@@ -141,17 +141,18 @@ export async function pcaOf(runner: Runner, x: MatrixOperand | RowBlocks, option
   const { stream, components } = checkOptions(options, 'pca', pcaNames);
   const whiten = flag('pca: whiten', options.whiten, false);
   const own = checkBlocks(options, 'pca');
+  const where = { stream, signal: own.signal };
   const isShare = typeof components === 'number' && components > 0 && components < 1;
   const wanted =
     components === undefined || isShare ? undefined : requiredWholeNumber('pca: components', components, 1);
   const share = isShare ? components : undefined;
   if (isRowBlocks(x)) {
-    const setting = { what: 'pca', centered: true, rank: wanted, oversample: 10, options: { stream } };
+    const setting = { what: 'pca', centered: true, rank: wanted, oversample: 10, options: where };
     const reducer = await RowReducer.of(runner, x, setting, own);
     try {
       const { rows } = reducer;
       requireSamples(rows);
-      const fit = await fitOf(runner, { stream }, [reducer.mean!], async (steps, given) => {
+      const fit = await fitOf(runner, where, [reducer.mean!], async (steps, given) => {
         const { s, vt, error } = await reducer.singularValues(steps);
         const all = reducer.countOfAll;
         return variances(steps, { mean: await steps.copy(given!), s, vt, error, all, samples: rows, share });
@@ -169,11 +170,14 @@ export async function pcaOf(runner: Runner, x: MatrixOperand | RowBlocks, option
       `pca: expected one real matrix, got ${type} of dims [${operand.dims.join(', ')}]`,
     );
   }
+  if (own.onProgress !== undefined) {
+    throw new TensorlaneError('ERR_ARGUMENT', 'pca: onProgress goes together with rows that come in blocks');
+  }
   requireSamples(m);
   const all = Math.min(m, n);
   if (wanted !== undefined && wanted > all)
     throw wrong(`pca: components must be at most ${all} of dims [${m}, ${n}]`, wanted);
-  const fit = await fitOf(runner, { stream }, [operand], async (steps, given) => {
+  const fit = await fitOf(runner, where, [operand], async (steps, given) => {
     const rows = await steps.cast(given!, type);
     const mean = await steps.reduce('mean', rows, [0]);
     const centered = await steps.binary('sub', rows, mean);
@@ -235,7 +239,7 @@ async function countFor(steps: Steps, ratio: Operand, share: number): Promise<nu
 
 async function fitOf(
   runner: Runner,
-  options: OperationOptions,
+  options: StoppableOptions,
   given: readonly Operand[],
   body: (steps: Steps, x: Operand | undefined) => Promise<Fit>,
 ): Promise<Fit> {

@@ -33,9 +33,9 @@ export interface TensordotOptions extends ResultOptions {
   axes?: number | readonly [readonly number[], readonly number[]] | undefined;
 }
 
-const diagonalNames = namesOf<DiagonalOptions>({ offset: true, out: true, stream: true });
-const axisNames = namesOf<AxisOptions>({ axis: true, out: true, stream: true });
-const tensordotNames = namesOf<TensordotOptions>({ axes: true, out: true, stream: true });
+const diagonalNames = namesOf<DiagonalOptions>({ offset: true, out: true, signal: true, stream: true });
+const axisNames = namesOf<AxisOptions>({ axis: true, out: true, signal: true, stream: true });
+const tensordotNames = namesOf<TensordotOptions>({ axes: true, out: true, signal: true, stream: true });
 
 /** Of linear algebra, what multiplies. */
 export class ProductOperations extends NormOperations {

@@ -12,10 +12,11 @@ import { wrong } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { DeviceTensor } from '../runtime/device-tensor.js';
 import type { MatrixOperand, Operand } from '../runtime/operands.js';
-import type { OperationOptions } from '../runtime/options.js';
+import type { StoppableOptions } from '../runtime/out.js';
 import { floatOf } from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
+import { checkSignal, refuseAborted } from '../runtime/stopping.js';
 import { arrayClasses, bitsOf, isComplex, type NumericArray } from '../tensor/dtypes.js';
 import { hostTensor } from '../tensor/tensor.js';
 import type { FieldType, FloatType, Tensor } from '../tensor/types.js';
@@ -31,7 +32,7 @@ export interface Progress {
 }
 
 export interface BlocksOptions {
-  /** Ends it between two blocks, with ERR_ABORTED. */
+  /** Ends it, with ERR_ABORTED: between two blocks, or between two steps of what is computed of one. */
   signal?: AbortSignal | undefined;
   /** Called when a block has been taken. */
   onProgress?: ((progress: Progress) => void) | undefined;
@@ -49,19 +50,10 @@ export function isRowBlocks(value: unknown): value is RowBlocks {
 
 /** Errors: ERR_ARGUMENT. */
 export function checkBlocks({ signal, onProgress }: BlocksOptions, what: string): BlocksOptions {
-  if (signal !== undefined && typeof (signal as AbortSignal | null)?.addEventListener !== 'function') {
-    throw wrong(`${what}: signal must be an AbortSignal`, signal);
-  }
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw wrong(`${what}: onProgress must be a function`, onProgress);
   }
-  return { signal, onProgress };
-}
-
-/** Errors: ERR_ABORTED. */
-export function refuseAborted(signal: AbortSignal | undefined, what: string): void {
-  if (!signal?.aborted) return;
-  throw new TensorlaneError('ERR_ABORTED', `${what}: aborted by its signal`, { cause: signal.reason });
+  return { signal: checkSignal(signal, what), onProgress };
 }
 
 interface Setting {
@@ -70,7 +62,7 @@ interface Setting {
   /** How many singular values are wanted; all where there is none. */
   readonly rank: number | undefined;
   readonly oversample: number;
-  readonly options: OperationOptions;
+  readonly options: StoppableOptions;
 }
 
 /** What the rows so far come to. */
@@ -151,7 +143,8 @@ export class RowReducer {
     const rows = kept + capacity + 1;
     const elements = rows * n * (isComplex(type) ? 2 : 1);
     const made = hostTensor(type, new arrayClasses[type](elements) as NumericArray, [rows, n]) as Tensor<FieldType>;
-    const stack = operand instanceof DeviceTensor ? await runner.put(made, options) : (made as Operand);
+    const stack =
+      operand instanceof DeviceTensor ? await runner.put(made, { stream: options.stream }) : (made as Operand);
     return new RowReducer(runner, setting, type, n, kept, stack);
   }
 

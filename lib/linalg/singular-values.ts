@@ -14,14 +14,7 @@ import { EigenvalueOperations } from './eigenvalues.js';
 import { hermitianSvd, hermitianSvdvals } from './hermitian.js';
 import { checkFieldMatrices, type FieldMatrices, requireSquare } from './matrices.js';
 import { randomizedSvd, type Sampling } from './randomized.js';
-import {
-  type BlocksOptions,
-  checkBlocks,
-  isRowBlocks,
-  type RowBlocks,
-  RowReducer,
-  refuseAborted,
-} from './row-blocks.js';
+import { type BlocksOptions, checkBlocks, isRowBlocks, type RowBlocks, RowReducer } from './row-blocks.js';
 import { cut, type Triple, withSigns } from './truncated.js';
 
 const svdModes = ['thin', 'full', 'values'] as const;
@@ -107,6 +100,7 @@ const svdNames = namesOf<SvdOptions>({
   hermitian: true,
   signs: true,
   out: true,
+  signal: true,
   stream: true,
 });
 
@@ -165,19 +159,18 @@ export class SingularValueOperations extends EigenvalueOperations {
   }
 
   async #ofBlocks(blocks: RowBlocks, options: BlocksSvdOptions): Promise<unknown> {
-    const { rank, oversample, signal, stream } = checkOptions(options, 'svd', blocksNames);
+    const { rank, oversample, stream } = checkOptions(options, 'svd', blocksNames);
     const own = checkBlocks(options, 'svd');
     const setting = {
       what: 'svd',
       centered: false,
       rank: rank === undefined ? undefined : requiredWholeNumber('svd: rank', rank, 1),
       oversample: wholeNumber('svd: oversample', oversample, 10, 0),
-      options: { stream },
+      options: { stream, signal: own.signal },
     };
     const reducer = await RowReducer.of(this.#runner, blocks, setting, own);
     try {
-      refuseAborted(signal, 'svd');
-      const [s, vt, error] = await compose(this.#runner, 'svd', { stream }, [], undefined, async (steps) => {
+      const [s, vt, error] = await compose(this.#runner, 'svd', setting.options, [], undefined, async (steps) => {
         const found = await reducer.singularValues(steps);
         return [found.s, found.vt, found.error];
       });
@@ -245,8 +238,8 @@ export class SingularValueOperations extends EigenvalueOperations {
 
   /** The singular values of `a` [..., m, n], largest first: [..., min(m, n)]. Errors: ERR_NOT_CONVERGED. */
   async svdvals<A extends MatrixOperand>(a: A, options: ResultOptions = {}): Promise<RealResultOf<A>> {
-    const { out, stream } = checkOptions(options, 'svdvals', resultNames);
-    return (await this.svd(a, { mode: 'values', out: out === undefined ? undefined : { s: out }, stream })).s;
+    const { out, ...others } = checkOptions(options, 'svdvals', resultNames);
+    return (await this.svd(a, { ...others, mode: 'values', out: out === undefined ? undefined : { s: out } })).s;
   }
 
   /** The results of these names, made of steps. */

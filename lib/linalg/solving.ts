@@ -56,10 +56,10 @@ export interface TensorinvOptions extends ResultOptions {
   ind?: number | undefined;
 }
 
-const pinvNames = namesOf<PinvOptions>({ rtol: true, hermitian: true, out: true, stream: true });
-const lstsqNames = namesOf<LstsqOptions>({ rtol: true, out: true, stream: true });
-const tensorsolveNames = namesOf<TensorsolveOptions>({ axes: true, out: true, stream: true });
-const tensorinvNames = namesOf<TensorinvOptions>({ ind: true, out: true, stream: true });
+const pinvNames = namesOf<PinvOptions>({ rtol: true, hermitian: true, out: true, signal: true, stream: true });
+const lstsqNames = namesOf<LstsqOptions>({ rtol: true, out: true, signal: true, stream: true });
+const tensorsolveNames = namesOf<TensorsolveOptions>({ axes: true, out: true, signal: true, stream: true });
+const tensorinvNames = namesOf<TensorinvOptions>({ ind: true, out: true, signal: true, stream: true });
 
 /** Of linear algebra, what solves. */
 export class SolvingOperations extends ProductOperations {

@@ -5,9 +5,18 @@ import { TensorlaneError } from '../core/errors.js';
 import { DeviceTensor } from './device-tensor.js';
 import { checkOperand, type Operand } from './operands.js';
 import type { OperationOptions } from './options.js';
+import { checkSignal } from './stopping.js';
 import type { Shape } from './storage.js';
 
-export interface ResultOptions extends OperationOptions {
+export interface StoppableOptions extends OperationOptions {
+  /**
+   * Takes the operation back (ERR_ABORTED): at once where it has not begun, and its operands are then no longer read. One that has begun
+   * ends between two matrices of a batch that LAPACK computes, or between two of its steps; else it gives what it computes.
+   */
+  signal?: AbortSignal | undefined;
+}
+
+export interface ResultOptions extends StoppableOptions {
   /**
    * A tensor of the result's type and dims, which the result is written to, and which is given back: in host memory, or where an
    * operand is on the device a device tensor. Nothing may be read from it until the promise settles; after an error what it holds
@@ -17,29 +26,35 @@ export interface ResultOptions extends OperationOptions {
 }
 
 /** Of operations with several results: a tensor for each of them, or for some. */
-export interface ResultsOptions<Name extends string> extends OperationOptions {
+export interface ResultsOptions<Name extends string> extends StoppableOptions {
   /** Tensors of the results' types and dims, by their names, as an operation with one result takes one. */
   out?: { readonly [name in Name]?: Operand | undefined } | undefined;
 }
 
 /** Where results go, in their order; what is missing is made. */
-export interface Placed extends OperationOptions {
+export interface Placed extends StoppableOptions {
   /** None that has not been looked at. */
   readonly out?: undefined;
   readonly outs?: readonly (Operand | undefined)[] | undefined;
 }
 
 /** The names of `ResultOptions`. */
-export const resultNames = namesOf<ResultOptions>({ out: true, stream: true });
+export const resultNames = namesOf<ResultOptions>({ out: true, signal: true, stream: true });
 
 /** The options of an operation with one result. Errors: ERR_ARGUMENT, ERR_DTYPE. */
-export function placed({ out, stream }: ResultOptions, what: string): Placed {
-  return out === undefined ? { stream } : { stream, outs: [checkOut(out, `${what}: out`)] };
+export function placed({ out, signal, stream }: ResultOptions, what: string): Placed {
+  const where = whereOf(signal, stream, what);
+  return out === undefined ? where : { ...where, outs: [checkOut(out, `${what}: out`)] };
 }
 
 /** Of one whose results have these names. Errors: ERR_ARGUMENT, ERR_DTYPE. */
-export function placedByName({ out, stream }: ResultsOptions<string>, what: string, names: readonly string[]): Placed {
-  if (out === undefined) return { stream };
+export function placedByName(
+  { out, signal, stream }: ResultsOptions<string>,
+  what: string,
+  names: readonly string[],
+): Placed {
+  const where = whereOf(signal, stream, what);
+  if (out === undefined) return where;
   const given = plainObject(`${what}: out`, out);
   if (given instanceof DeviceTensor || 'dims' in given) {
     throw new TensorlaneError('ERR_ARGUMENT', `${what}: out must be an object with ${names.join(', ')}, not a tensor`);
@@ -49,7 +64,12 @@ export function placedByName({ out, stream }: ResultsOptions<string>, what: stri
     const one = given[name];
     return one === undefined ? undefined : checkOut(one, `${what}: out.${name}`);
   });
-  return { stream, outs };
+  return { ...where, outs };
+}
+
+/** Without a signal no more than the stream: every operation passes here. */
+function whereOf(signal: unknown, stream: Placed['stream'], what: string): Placed {
+  return signal === undefined ? { stream } : { stream, signal: checkSignal(signal, what) };
 }
 
 function checkOut(value: unknown, what: string): Operand {

@@ -17,6 +17,7 @@ import { checkOperand, type Operand } from './operands.js';
 import { checkOptions, type OperationOptions } from './options.js';
 import { type Placed, requireFits } from './out.js';
 import { Running } from './running.js';
+import { type Stop, stoppable } from './stopping.js';
 import { type Shape, Storage, type StorageOwner } from './storage.js';
 import type { Tracked } from './tracked.js';
 
@@ -33,7 +34,7 @@ type OperandName =
   | 'offsets'
   | 'value';
 /** What an operation is given, without its operands and the choice of where the results go. */
-export type Settings<K extends keyof Operations> = Omit<Operations[K], 'onDevice' | 'outs' | OperandName>;
+export type Settings<K extends keyof Operations> = Omit<Operations[K], 'onDevice' | 'outs' | 'stop' | OperandName>;
 
 /** The types that operands are to be of, by their names; any where there is none. */
 export type OperandTypes = Readonly<Record<string, NumericDType | undefined>>;
@@ -45,6 +46,7 @@ interface Call<K extends keyof Operations> {
   readonly settings: Settings<K>;
   /** Memory for results, in their order. */
   readonly outs?: Placed['outs'];
+  readonly stop?: Stop | undefined;
 }
 
 /** One step of an operation that is made of others. */
@@ -79,7 +81,7 @@ export class Runner implements StorageOwner {
   }
 
   /** `options` have been checked. Operands of other types than `types` says are converted first, as a part of the operation. */
-  async run<K extends keyof Operations>(
+  run<K extends keyof Operations>(
     name: K,
     operands: Readonly<Record<string, Operand>>,
     settings: Settings<K>,
@@ -87,14 +89,25 @@ export class Runner implements StorageOwner {
     options: Placed,
     types?: OperandTypes,
   ): Promise<Operand[]> {
+    const { outs, signal } = options;
+    if (signal === undefined) return this.#run({ name, operands, types, settings, outs }, results, options);
+    return stoppable(signal, name, (stop) =>
+      this.#run({ name, operands, types, settings, outs, stop }, results, options),
+    );
+  }
+
+  async #run<K extends keyof Operations>(
+    call: Call<K>,
+    results: readonly Shape[],
+    options: Placed,
+  ): Promise<Operand[]> {
+    const { name, operands, outs } = call;
     this.#scope?.enter(name);
     try {
       const onDevice = isOnDevice(operands);
-      const { outs } = options;
       outs?.forEach((out, i) => {
         if (out !== undefined) requireFits(out, results[i]!, onDevice, name);
       });
-      const call = { name, operands, types, settings, outs };
       const buffers = await this.#submit(this.#device(), this.lane(options, name), call, onDevice);
       return this.#take(results, buffers, this.#scope, outs);
     } finally {
@@ -106,17 +119,24 @@ export class Runner implements StorageOwner {
    * An operation of several steps, of which its caller knows nothing: once begun it goes on to its end, though its device or scope
    * is being disposed, or its stream was released. What `steps` gives belongs to the scope, and what it makes before to none.
    */
-  async compose(
+  compose(what: string, options: Placed, steps: (run: RunStep) => Promise<readonly Operand[]>): Promise<Operand[]> {
+    const { signal } = options;
+    if (signal === undefined) return this.#compose(what, options, steps);
+    return stoppable(signal, what, (stop) => this.#compose(what, options, steps, stop));
+  }
+
+  async #compose(
     what: string,
     options: Placed,
     steps: (run: RunStep) => Promise<readonly Operand[]>,
+    stop?: Stop,
   ): Promise<Operand[]> {
     const device = this.#device();
     const lane = this.lane(options, what);
     this.#scope?.enter(what);
     this.#root.#begun.begin();
     try {
-      const results = await steps((step) => this.#step(device, lane, step));
+      const results = await steps((step) => this.#step(device, lane, step, stop));
       for (const [i, result] of results.entries()) {
         if (result instanceof DeviceTensor && options.outs?.[i] === undefined) result.moveTo(this.#scope);
       }
@@ -239,8 +259,10 @@ export class Runner implements StorageOwner {
     device: NativeDevice,
     lane: number | undefined,
     step: Step<K>,
+    stop: Stop | undefined,
   ): Promise<Operand[]> {
-    const buffers = await this.#submit(device, lane, step, step.onDevice ?? isOnDevice(step.operands));
+    const call = stop === undefined ? step : { ...step, stop };
+    const buffers = await this.#submit(device, lane, call, step.onDevice ?? isOnDevice(step.operands));
     return this.#take(step.results, buffers, undefined, step.outs);
   }
 
@@ -261,12 +283,13 @@ export class Runner implements StorageOwner {
   #submit<K extends keyof Operations>(
     device: NativeDevice,
     lane: number | undefined,
-    { name, operands, types, settings, outs }: Call<K>,
+    { name, operands, types, settings, outs, stop }: Call<K>,
     onDevice: boolean,
     what: string = name,
   ): Promise<(ArrayBuffer | NativeBuffer | undefined)[]> {
     // What is spread comes last: V8 copies an object with each name that is added behind a spread.
     const request: Record<string, unknown> = { onDevice, ...settings };
+    if (stop !== undefined) request.stop = stop;
     const keys: string[] = [];
     const tensors: DeviceTensor[] = [];
     for (const key in operands) {

@@ -11,6 +11,7 @@
 #include "binding/objects/event_object.h"
 #include "binding/objects/kernel_object.h"
 #include "binding/objects/model_object.h"
+#include "binding/objects/stop_object.h"
 #include "binding/objects/timer_object.h"
 #include "binding/values/convert.h"
 #include "binding/values/pin.h"
@@ -90,6 +91,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Buffer", buffer);
   exports.Set("Kernel", kernel);
   exports.Set("Timer", TimerObject::define(env));
+  exports.Set("Stop", StopObject::define(env));
   exports.Set("findDevices", Napi::Function::New(env, find_devices, "findDevices"));
   exports.Set("newestCudaOfDriver", Napi::Function::New(env, newest_cuda, "newestCudaOfDriver"));
   exports.Set("threadCores", Napi::Function::New(env, cores_of_thread, "threadCores"));

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/stop.h"
+
 namespace tensorlane {
 
 // Calls visit(index, a_index, b_index) for every element of `dims` in row-major order, where the last two are the
-// operands' matrices by their strides.
+// operands' matrices by their strides. Errors: Aborted, between two of them.
 template <typename Visit>
 void for_each_batch(const std::vector<std::int64_t>& dims, const std::vector<std::int64_t>& a_strides,
                     const std::vector<std::int64_t>& b_strides, Visit visit) {
@@ -18,6 +20,7 @@ void for_each_batch(const std::vector<std::int64_t>& dims, const std::vector<std
   std::int64_t a = 0;
   std::int64_t b = 0;
   for (std::int64_t index = 0; index < total; ++index) {
+    Stop::look();
     visit(index, a, b);
     for (std::size_t axis = dims.size(); axis-- > 0;) {
       a += a_strides[axis];

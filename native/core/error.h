@@ -18,6 +18,7 @@ enum class Code {
   NotConverged,
   Singular,
   NotPositiveDefinite,
+  Aborted,
   Disposed,
   OutOfMemory,
   DeviceLost,
@@ -45,6 +46,8 @@ constexpr const char* code_string(Code code) {
       return "ERR_SINGULAR";
     case Code::NotPositiveDefinite:
       return "ERR_NOT_POSITIVE_DEFINITE";
+    case Code::Aborted:
+      return "ERR_ABORTED";
     case Code::Disposed:
       return "ERR_DISPOSED";
     case Code::OutOfMemory:

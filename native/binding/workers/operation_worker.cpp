@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "binding/objects/buffer_object.h"
+#include "binding/objects/stop_object.h"
 #include "binding/values/js_request.h"
 #include "binding/values/result_block.h"
 #include "binding/values/result_place.h"
@@ -20,7 +21,8 @@ class OperationWorker final : public LaneWorker {
       : LaneWorker(env),
         device_(std::move(device)),
         pool_(std::move(pool)),
-        on_device_(object.Get("onDevice").ToBoolean()) {
+        on_device_(object.Get("onDevice").ToBoolean()),
+        stop_(StopObject::unwrap(object.Get("stop"))) {
     JsRequest request(object);
     operation_ = read_operation(name, request);
     inputs_ = request.take_inputs();
@@ -37,6 +39,7 @@ class OperationWorker final : public LaneWorker {
   [[nodiscard]] bool takes_little() const noexcept override { return operation_->small(); }
 
   void Execute(Lane& lane) override {
+    const Stop::Heeded heeded(stop_);
     const std::vector<Operand*>& results = operation_->results();
     blocks_.resize(results.size());
     for (std::size_t i = 0; i < results.size(); ++i) place(lane, i, *results[i]);
@@ -115,7 +118,8 @@ class OperationWorker final : public LaneWorker {
 
   std::shared_ptr<Device> device_;
   std::shared_ptr<LanePool> pool_;
-  bool on_device_;  // where the results go
+  bool on_device_;              // where the results go
+  std::shared_ptr<Stop> stop_;  // null where nothing stops it
   std::unique_ptr<Operation> operation_;
   std::vector<Input> inputs_;
   std::vector<Conversion> conversions_;              // of them, and to operands of the operation

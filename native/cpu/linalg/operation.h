@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/stop.h"
 #include "core/workspace.h"
 #include "cpu/linalg/blas_share.h"
 #include "cpu/linalg/lapack.h"
@@ -80,7 +81,10 @@ class Indices {
   [[nodiscard]] std::int64_t batch() const { return batch_; }
   template <typename Visit>
   void for_each(Visit visit) const {
-    for (std::int64_t at = 0; at < size(); ++at) visit(some_ == nullptr ? at : (*some_)[static_cast<std::size_t>(at)]);
+    for (std::int64_t at = 0; at < size(); ++at) {
+      Stop::look();
+      visit(some_ == nullptr ? at : (*some_)[static_cast<std::size_t>(at)]);
+    }
   }
 
  private:
