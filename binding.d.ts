@@ -184,8 +184,15 @@ export interface Operations {
   eigh: SquareRequest<FieldType> & { vectors: boolean };
   /** w; v if `vectors`; both complex, whatever the operand is. */
   eig: SquareRequest<FieldType> & { vectors: boolean };
-  /** c. */
-  matmul: PairRequest<FieldType | IntegerType> & { m: number; k: number; n: number; tf32: boolean };
+  /** c. An operand that is transposed lies there as the transposes of its matrices. */
+  matmul: PairRequest<FieldType | IntegerType> & {
+    m: number;
+    k: number;
+    n: number;
+    tf32: boolean;
+    aTransposed?: boolean;
+    bTransposed?: boolean;
+  };
   /** x. */
   solve: PairRequest<FieldType> & { n: number; nrhs: number };
   /** r; q unless the mode is 'r'. */

@@ -127,6 +127,7 @@ export type {
 export type { OperationOptions } from './runtime/options.js';
 export type { ResultOptions, ResultsOptions, StoppableOptions } from './runtime/out.js';
 export { type AcquireOptions, Stream, StreamEvent, StreamPool, type StreamPriority } from './runtime/streams.js';
+export { transposed } from './runtime/transposed.js';
 export type { CastType } from './tensor/cast-types.js';
 export type { NumericDType } from './tensor/dtypes.js';
 export { type Dims, type Nested, type TensorOptions, tensor } from './tensor/tensor.js';

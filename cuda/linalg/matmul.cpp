@@ -16,11 +16,22 @@ void multiply_items(CudaLane& lane, const MatmulArgs& args, const BatchWalk& wal
   const std::int64_t a_elements = args.m * args.k;
   const std::int64_t b_elements = args.k * args.n;
   const std::int64_t c_elements = args.m * args.n;
-  Product product{args.type, args.tf32, args.m,          args.k,          args.n,          chunk.count,
-                  0,         0,         chunk.inputs[0], chunk.inputs[1], chunk.outputs[0]};
+  Product product{args.type,
+                  args.tf32,
+                  args.m,
+                  args.k,
+                  args.n,
+                  chunk.count,
+                  0,
+                  0,
+                  chunk.inputs[0],
+                  chunk.inputs[1],
+                  chunk.outputs[0],
+                  args.a_transposed,
+                  args.b_transposed};
   // One b for every a: the a matrices lie one below the other, so they are a single tall one.
   const std::int64_t rows = chunk.count * args.m;
-  if (walk.a_is_item() && walk.b_is_shared() && rows <= std::numeric_limits<int>::max()) {
+  if (walk.a_is_item() && walk.b_is_shared() && !args.a_transposed && rows <= std::numeric_limits<int>::max()) {
     product.m = rows;
     product.count = 1;
     multiply(lane, product);

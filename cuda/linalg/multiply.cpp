@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "cuda/linalg/common.h"
 
@@ -17,7 +18,7 @@ namespace tensorlane::cuda {
 namespace {
 
 // The algorithm depends on these, and on how the pointers are aligned.
-using Key = std::array<std::int64_t, 12>;
+using Key = std::array<std::int64_t, 14>;
 
 // How many bytes an address is a multiple of, as far as that matters.
 std::int64_t alignment(const void* address) {
@@ -37,7 +38,9 @@ Key key_of(cublasLtHandle_t handle, const Product& product) {
           product.b_step,
           alignment(product.a),
           alignment(product.b),
-          alignment(product.c)};
+          alignment(product.c),
+          product.a_transposed,
+          product.b_transposed};
 }
 
 // A description that cuBLASLt holds, and how it is given back.
@@ -61,12 +64,19 @@ Layout layout_of(const CublasLt& api, cudaDataType type, std::int64_t rows, std:
   return layout;
 }
 
+// How a row-major matrix of ours lies, rows x columns, or its transpose: by columns it is the transpose of what lies there.
+Layout operand_of(const CublasLt& api, const Product& product, bool transposed, std::int64_t rows, std::int64_t columns,
+                  std::int64_t step) {
+  if (transposed) std::swap(rows, columns);
+  return layout_of(api, data_type(product.type), columns, rows, product.count, step);
+}
+
 // A product as cuBLASLt sees it: its A is our b, and its B our a.
 struct Problem {
   Problem(const CublasLt& api, const Product& product)
       : operation(nullptr, api.cublasLtMatmulDescDestroy),
-        a(layout_of(api, data_type(product.type), product.n, product.k, product.count, product.b_step)),
-        b(layout_of(api, data_type(product.type), product.k, product.m, product.count, product.a_step)),
+        a(operand_of(api, product, product.b_transposed, product.k, product.n, product.b_step)),
+        b(operand_of(api, product, product.a_transposed, product.m, product.k, product.a_step)),
         c(layout_of(api, data_type(product.type), product.n, product.m, product.count, product.m * product.n)) {
     const cublasComputeType_t compute = product.type == DType::Float64 ? CUBLAS_COMPUTE_64F
                                         : product.tf32                 ? CUBLAS_COMPUTE_32F_FAST_TF32
@@ -74,10 +84,20 @@ struct Problem {
     cublasLtMatmulDesc_t created = nullptr;
     check(api.cublasLtMatmulDescCreate(&created, compute, data_type(product.type)), "cublasLtMatmulDescCreate");
     operation.reset(created);
+    transpose_where(api, CUBLASLT_MATMUL_DESC_TRANSA, product.b_transposed);
+    transpose_where(api, CUBLASLT_MATMUL_DESC_TRANSB, product.a_transposed);
   }
 
   Description<cublasLtMatmulDesc_t> operation;
   Layout a, b, c;
+
+ private:
+  void transpose_where(const CublasLt& api, cublasLtMatmulDescAttributes_t attribute, bool transposed) {
+    if (!transposed) return;
+    const cublasOperation_t as = CUBLAS_OP_T;
+    check(api.cublasLtMatmulDescSetAttribute(operation.get(), attribute, &as, sizeof(as)),
+          "cublasLtMatmulDescSetAttribute");
+  }
 };
 
 cublasLtMatmulAlgo_t ask(const CublasLt& api, cublasLtHandle_t handle, const Product& product, const Problem& problem,

@@ -17,6 +17,7 @@ struct Product {
   const void* a = nullptr;
   const void* b = nullptr;
   void* c = nullptr;
+  bool a_transposed = false, b_transposed = false;  // as MatmulArgs has them
 };
 
 // Sizes are not 0. Errors: OutOfMemory, NotSupported.

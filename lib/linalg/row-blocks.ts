@@ -17,6 +17,7 @@ import { floatOf } from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
 import { checkSignal, refuseAborted } from '../runtime/stopping.js';
+import { orderOf } from '../runtime/transposed.js';
 import { arrayClasses, bitsOf, isComplex, type NumericArray } from '../tensor/dtypes.js';
 import { hostTensor } from '../tensor/tensor.js';
 import type { FieldType, FloatType, Tensor } from '../tensor/types.js';
@@ -194,17 +195,29 @@ export class RowReducer {
     if (block instanceof DeviceTensor !== this.#stack instanceof DeviceTensor) {
       throw new TensorlaneError('ERR_ARGUMENT', `${what}: some blocks are on the device, and some are not`);
     }
-    for (let from = 0; from < rows; ) {
-      const count = Math.min(rows - from, this.#capacity - this.#filled);
-      const to = this.#part(this.#kept + this.#filled, count);
-      const part = this.#partOf(block, from, count);
-      await compose(this.#runner, what, { ...options, outs: [to] }, [part], this.#type, async (_, x) => [x!]);
-      await this.#letGo();
-      this.#filled += count;
-      this.#rows += count;
-      from += count;
-      if (this.#filled === this.#capacity) await this.#reduce();
+    const ordered = await this.#inOrder(block);
+    try {
+      for (let from = 0; from < rows; ) {
+        const count = Math.min(rows - from, this.#capacity - this.#filled);
+        const to = this.#part(this.#kept + this.#filled, count);
+        const part = this.#partOf(ordered, from, count);
+        await compose(this.#runner, what, { ...options, outs: [to] }, [part], this.#type, async (_, x) => [x!]);
+        await this.#letGo();
+        this.#filled += count;
+        this.#rows += count;
+        from += count;
+        if (this.#filled === this.#capacity) await this.#reduce();
+      }
+    } finally {
+      if (ordered !== block && ordered instanceof DeviceTensor) await ordered.dispose();
     }
+  }
+
+  /** Of a transposed block the rows, one after the other. */
+  async #inOrder(block: Operand): Promise<Operand> {
+    if (orderOf(block) === undefined) return block;
+    const { what, options } = this.#setting;
+    return (await compose(this.#runner, what, options, [block], undefined, async (_, x) => [x!]))[0]!;
   }
 
   #part(first: number, count: number): Operand {

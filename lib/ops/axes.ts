@@ -1,8 +1,6 @@
 // Operations along an axis: which one is meant, and what is before it and behind it.
 
 import { flag, namesOf } from '../core/arguments.js';
-import { TensorlaneError } from '../core/errors.js';
-import { shown } from '../core/shown.js';
 import { placeOfAxis } from '../runtime/axes.js';
 import { checkFloat } from '../runtime/operands.js';
 import { checkOptions, type OperationOptions } from '../runtime/options.js';
@@ -36,15 +34,4 @@ export function checkReduction(a: unknown, options: ReduceOptions, what: string)
 export function checkAxis(dims: readonly number[], axis: unknown, what: string) {
   const place = placeOfAxis(axis, dims.length, what);
   return { outer: product(dims.slice(0, place)), length: dims[place]!, inner: product(dims.slice(place + 1)) };
-}
-
-/** All the axes, each once; the last one first where none are given. Errors: ERR_ARGUMENT. */
-export function checkOrder(axes: unknown, rank: number): number[] {
-  if (axes === undefined) return Array.from({ length: rank }, (_, i) => rank - 1 - i);
-  if (!Array.isArray(axes) || axes.length !== rank) {
-    throw new TensorlaneError('ERR_ARGUMENT', `transpose: expected ${rank} axes, got ${shown(axes)}`);
-  }
-  const order = axes.map((axis) => placeOfAxis(axis, rank, 'transpose'));
-  if (new Set(order).size === rank) return order;
-  throw new TensorlaneError('ERR_ARGUMENT', `transpose: every axis must be named once, got ${shown(axes)}`);
 }

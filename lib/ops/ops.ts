@@ -5,6 +5,7 @@ import type { Operations } from '../../binding.js';
 import { addon } from '../addon/load.js';
 import { namesOf, requiredWholeNumber, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
+import { checkOrder } from '../runtime/axes.js';
 import {
   checkFloat,
   checkOperand,
@@ -18,7 +19,7 @@ import type { Runner } from '../runtime/runner.js';
 import { type CastType, checkCastType } from '../tensor/cast-types.js';
 import { elementCount, product } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
-import { checkOrder, checkReduction, type ReduceOptions } from './axes.js';
+import { checkReduction, type ReduceOptions } from './axes.js';
 import { scalarOperand } from './elements.js';
 import { ElementwiseOperations } from './elementwise.js';
 import { checkImages, type ImageOptions } from './images.js';
@@ -90,7 +91,7 @@ export class TensorOperations extends ElementwiseOperations {
     checkOptions(options, 'transpose');
     const operand = checkOperand(a, 'transpose');
     const { type, dims } = operand;
-    const order = checkOrder(axes, dims.length);
+    const order = checkOrder(axes, dims.length, 'transpose');
     const shapes = [{ type, dims: order.map((axis) => dims[axis]!) }];
     const request = { type, dims: [...dims], axes: order };
     const [result] = await this.#runner.run('transpose', { a: operand }, request, shapes, options);

@@ -25,3 +25,14 @@ export function placesOfAxes(axes: unknown, rank: number, what: string): number[
   if (new Set(places).size === places.length) return places;
   throw new TensorlaneError('ERR_ARGUMENT', `${what}: an axis may be named only once, got ${shown(axes)}`);
 }
+
+/** An order of all axes, by default the last one first. Errors: ERR_ARGUMENT. */
+export function checkOrder(axes: unknown, rank: number, what: string): number[] {
+  if (axes === undefined) return Array.from({ length: rank }, (_, i) => rank - 1 - i);
+  if (!Array.isArray(axes) || axes.length !== rank) {
+    throw new TensorlaneError('ERR_ARGUMENT', `${what}: expected ${rank} axes, got ${shown(axes)}`);
+  }
+  const order = axes.map((axis) => placeOfAxis(axis, rank, what));
+  if (new Set(order).size === rank) return order;
+  throw new TensorlaneError('ERR_ARGUMENT', `${what}: every axis must be named once, got ${shown(axes)}`);
+}

@@ -2,11 +2,13 @@
 
 import type { BufferPart } from '../../binding.js';
 import { namesOf } from '../core/arguments.js';
-import { TensorlaneError } from '../core/errors.js';
+import { type ErrorCode, TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
 import { bitsOf, byteSize, type NumericDType } from '../tensor/dtypes.js';
 import { elementCount } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
+import { isInOrder, storedDims } from '../tensor/view.js';
+import { checkOrder } from './axes.js';
 import { checkOptions, type OperationOptions } from './options.js';
 import type { Storage, StorageOwner } from './storage.js';
 import type { Tracked } from './tracked.js';
@@ -27,13 +29,23 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
   readonly type: T;
   readonly dims: readonly number[];
   readonly byteLength: number;
+  /** @internal Dimension i is dimension order[i] of what is stored; undefined where they are the same. */
+  readonly order: readonly number[] | undefined;
   readonly #storage: Storage;
   readonly #offset: number;
   #scope: Tracked | undefined;
   #disposal: Promise<void> | undefined;
 
   /** @internal */
-  constructor(storage: Storage, offset: number, type: T, dims: readonly number[], scope?: Tracked) {
+  constructor(
+    storage: Storage,
+    offset: number,
+    type: T,
+    dims: readonly number[],
+    scope?: Tracked,
+    order?: readonly number[],
+  ) {
+    this.order = order;
     this.#storage = storage;
     this.#offset = offset;
     this.#scope = scope;
@@ -53,9 +65,9 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
   async get(options: GetOptions<T> = {}): Promise<Tensor<T>> {
     const { out } = checkOptions(options, 'get', getNames);
     const { owner } = this.#storage;
-    const part = this.use(owner, 'get');
+    const part = this.#use(owner, 'get');
     try {
-      return (await owner.read(this, part, options, out)) as Tensor<T>;
+      return (await owner.read(this, part, options, out, this.order)) as Tensor<T>;
     } finally {
       this.unuse();
     }
@@ -63,10 +75,12 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
 
   /**
    * The part from `start` up to but not including `end` of the leading dimension, as Array.prototype.slice counts: a tensor
-   * over the same memory, to be disposed like any other, or with its scope. Errors: ERR_SHAPE, ERR_DISPOSED.
+   * over the same memory, to be disposed like any other, or with its scope. Of a transposed tensor the leading dimension must be the one that is
+   * so in memory, too. Errors: ERR_SHAPE, ERR_DISPOSED.
    */
   slice(start: number, end?: number): DeviceTensor<T> {
     this.#refuseDisposed('slice');
+    if (this.order !== undefined && this.order[0] !== 0) throw outOfOrder('ERR_SHAPE', 'slice');
     const [rows, ...rest] = this.dims;
     if (rows === undefined) throw new TensorlaneError('ERR_SHAPE', 'slice: a scalar has no leading dimension');
     const from = sliceBound(start, rows, 'start');
@@ -76,12 +90,44 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
     if (offset * 8 !== from * perRow * bitsOf[this.type]) {
       throw new TensorlaneError('ERR_SHAPE', `slice: row ${from} of ${perRow} ${this.type} does not begin at a byte`);
     }
-    return new DeviceTensor(this.#storage, this.#offset + offset, this.type, [to - from, ...rest], this.#scope);
+    return new DeviceTensor(
+      this.#storage,
+      this.#offset + offset,
+      this.type,
+      [to - from, ...rest],
+      this.#scope,
+      this.order,
+    );
+  }
+
+  /**
+   * The dimensions in another order, over the same memory: dimension i is dimension axes[i] of this one, by default the last one comes
+   * first, as numpy has it. To be disposed like any other tensor, or with its scope. Operations of its device take it like any
+   * other, and `matmul` reads it where it lies. All types but those of less than a byte an element. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_DISPOSED.
+   */
+  transpose(axes?: readonly number[]): DeviceTensor<T> {
+    this.#refuseDisposed('transpose');
+    if (bitsOf[this.type] < 8) {
+      throw new TensorlaneError('ERR_DTYPE', `transpose: elements of ${this.type} do not fill whole bytes`);
+    }
+    const order = checkOrder(axes, this.dims.length, 'transpose');
+    const dims = order.map((axis) => this.dims[axis]!);
+    const own = this.order;
+    const both = own === undefined ? order : order.map((axis) => own[axis]!);
+    return new DeviceTensor(
+      this.#storage,
+      this.#offset,
+      this.type,
+      dims,
+      this.#scope,
+      isInOrder(both) ? undefined : both,
+    );
   }
 
   /** The same elements under other dims: a tensor over the same memory. Errors: ERR_SHAPE, ERR_DISPOSED. */
   reshape(dims: readonly number[]): DeviceTensor<T> {
     this.#refuseDisposed('reshape');
+    if (this.order !== undefined) throw outOfOrder('ERR_SHAPE', 'reshape');
     const have = elementCount(this.dims, 'reshape');
     if (!Array.isArray(dims) || elementCount(dims, 'reshape') !== have) {
       throw new TensorlaneError(
@@ -118,7 +164,15 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
   view<V extends NumericDType>(dims: readonly number[], what: string, type: V): DeviceTensor<V>;
   view(dims: readonly number[], what: string, type: NumericDType = this.type): DeviceTensor {
     this.#refuseDisposed(what);
+    if (this.order !== undefined) throw outOfOrder('ERR_INTERNAL', what);
     return new DeviceTensor(this.#storage, this.#offset, type, dims);
+  }
+
+  /** @internal What is stored, in its order; of no scope. Errors: ERR_DISPOSED. */
+  stored(what: string): DeviceTensor<T> {
+    this.#refuseDisposed(what);
+    const dims = this.order === undefined ? this.dims : storedDims(this.dims, this.order);
+    return new DeviceTensor(this.#storage, this.#offset, this.type, dims);
   }
 
   /** @internal From its scope, if it has one, to another or to none. */
@@ -130,6 +184,11 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
 
   /** @internal Its memory, for an operation that ends with `unuse`. Errors: ERR_DISPOSED, ERR_ARGUMENT. */
   use(owner: StorageOwner, what: string): BufferPart {
+    if (this.order !== undefined) throw outOfOrder('ERR_ARGUMENT', what);
+    return this.#use(owner, what);
+  }
+
+  #use(owner: StorageOwner, what: string): BufferPart {
     this.#refuseDisposed(what);
     if (owner !== this.#storage.owner) {
       throw new TensorlaneError(
@@ -148,6 +207,13 @@ export class DeviceTensor<T extends NumericDType = NumericDType> implements Asyn
   #refuseDisposed(what: string): void {
     if (this.disposed) throw new TensorlaneError('ERR_DISPOSED', `${what}: the tensor has been disposed`);
   }
+}
+
+function outOfOrder(code: ErrorCode, what: string): TensorlaneError {
+  return new TensorlaneError(
+    code,
+    `${what}: the elements of a transposed tensor are not in order; device.ops.transpose(tensor, axes) copies them so`,
+  );
 }
 
 function sliceBound(index: number, rows: number, what: string): number {

@@ -2,7 +2,6 @@
 // what it gives. See steps.ts.
 
 import type { Operations } from '../../binding.js';
-import { addon } from '../addon/load.js';
 import { bitsOf, byteSize, isComplex, type NumericArray, type NumericDType, storedLength } from '../tensor/dtypes.js';
 import { arrayOfOne } from '../tensor/elements.js';
 import { hostTensor, product } from '../tensor/tensor.js';
@@ -14,6 +13,7 @@ import { type Placed, requireFits } from './out.js';
 import { complexOf, isInteger, realOf } from './promotion.js';
 import type { RunStep, Settings, Step } from './runner.js';
 import type { Shape } from './storage.js';
+import { keptOf, orderOf, storedOf } from './transposed.js';
 
 type Binary = Operations['binary']['op'];
 type Unary = Operations['unary']['op'];
@@ -31,11 +31,19 @@ export class ElementSteps {
 
   /** An operand for as long as this goes on, as the type. */
   take(operand: Operand, type: NumericDType, what: string): Promise<Operand> {
+    const order = orderOf(operand);
+    if (order !== undefined) return this.#inOrder(operand, order, type, what);
     if (operand.type !== type) return this.cast(operand, type);
-    if (operand instanceof DeviceTensor) return Promise.resolve(this.#keep(operand.view(operand.dims, what)));
-    const { data } = operand;
-    const kept = data.byteLength <= addon().copyUpTo ? data.slice() : data;
-    return Promise.resolve(hostTensor(type, kept, [...operand.dims]) as Operand);
+    return Promise.resolve(this.#keep(keptOf(operand, what)));
+  }
+
+  /** A transposed one. */
+  async #inOrder(operand: Operand, order: readonly number[], to: NumericDType, what: string): Promise<Operand> {
+    const { type, dims } = operand;
+    const stored = this.#keep(storedOf(operand, what));
+    const settings = { type, dims: [...stored.dims], axes: order };
+    const ordered = await this.one('transpose', { a: stored }, settings, { type, dims: [...dims] });
+    return this.cast(ordered, to);
   }
 
   /** The results, of which some are copied to where the caller wants them. */

@@ -4,6 +4,7 @@ import { TensorlaneError } from '../core/errors.js';
 import { bitsOf, isComplex, type NumericDType } from '../tensor/dtypes.js';
 import { checkTensor } from '../tensor/tensor.js';
 import type { DType, FieldType, FloatType, Tensor } from '../tensor/types.js';
+import { TensorView } from '../tensor/view.js';
 import { DeviceTensor } from './device-tensor.js';
 
 export type Operand<T extends NumericDType = NumericDType> = Tensor<T> | DeviceTensor<T>;
@@ -67,7 +68,9 @@ export function checkFloat(value: unknown, what: string, rank = 0): FloatOperand
 }
 
 function asTensor(value: unknown, what: string): Tensor | DeviceTensor {
-  return value instanceof DeviceTensor ? value : checkTensor(value, what);
+  // A view has been checked; its elements are looked at where it is used.
+  if (value instanceof DeviceTensor) return value;
+  return value instanceof TensorView ? (value as unknown as Tensor) : checkTensor(value, what);
 }
 
 function requireRank({ dims }: { readonly dims: readonly number[] }, what: string, rank: number): void {

@@ -7,6 +7,7 @@ import { checkOperand, type Operand } from './operands.js';
 import type { OperationOptions } from './options.js';
 import { checkSignal } from './stopping.js';
 import type { Shape } from './storage.js';
+import { orderOf } from './transposed.js';
 
 export interface StoppableOptions extends OperationOptions {
   /**
@@ -72,8 +73,11 @@ function whereOf(signal: unknown, stream: Placed['stream'], what: string): Place
   return signal === undefined ? { stream } : { stream, signal: checkSignal(signal, what) };
 }
 
-function checkOut(value: unknown, what: string): Operand {
-  return checkOperand(value, what);
+/** Errors: ERR_ARGUMENT, ERR_DTYPE. */
+export function checkOut(value: unknown, what: string): Operand {
+  const out = checkOperand(value, what);
+  if (orderOf(out) === undefined) return out;
+  throw new TensorlaneError('ERR_ARGUMENT', `${what}: results are not written to a transposed tensor`);
 }
 
 /** Whether a result of this shape may be written to it. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */

@@ -12,14 +12,16 @@ import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import { arrayOver, byteSize, type NumericDType } from '../tensor/dtypes.js';
 import { checkTensor, elementCount, hostTensor } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
+import { storedDims, TensorView } from '../tensor/view.js';
 import { DeviceTensor } from './device-tensor.js';
-import { checkOperand, type Operand } from './operands.js';
+import type { Operand } from './operands.js';
 import { checkOptions, type OperationOptions } from './options.js';
-import { type Placed, requireFits } from './out.js';
+import { checkOut, type Placed, requireFits } from './out.js';
 import { Running } from './running.js';
 import { type Stop, stoppable } from './stopping.js';
 import { type Shape, Storage, type StorageOwner } from './storage.js';
 import type { Tracked } from './tracked.js';
+import { hasViews, isOfTransposes, keptOf, orderOf } from './transposed.js';
 
 type OperandName =
   | 'a'
@@ -90,6 +92,7 @@ export class Runner implements StorageOwner {
     types?: OperandTypes,
   ): Promise<Operand[]> {
     const { outs, signal } = options;
+    if (hasViews(operands)) return this.#ofViews({ name, operands, types, settings, outs }, results, options);
     if (signal === undefined) return this.#run({ name, operands, types, settings, outs }, results, options);
     return stoppable(signal, name, (stop) =>
       this.#run({ name, operands, types, settings, outs, stop }, results, options),
@@ -152,20 +155,61 @@ export class Runner implements StorageOwner {
     await this.#begun.idle();
   }
 
+  /** One operation, some of whose operands are transposed. */
+  #ofViews<K extends keyof Operations>(call: Call<K>, results: readonly Shape[], options: Placed): Promise<Operand[]> {
+    const { name, operands, settings } = call;
+    return this.compose(name, options, async (run) => {
+      const held: Operand[] = [];
+      const hold = (one: Operand) => {
+        held.push(one);
+        return one;
+      };
+      const flags: Record<string, boolean> = {};
+      const take = async (key: string, operand: Operand): Promise<[string, Operand]> => {
+        const order = orderOf(operand);
+        const a = hold(keptOf(operand, name));
+        if (order === undefined) return [key, a];
+        if (name === 'matmul' && isOfTransposes(operand)) {
+          flags[`${key}Transposed`] = true;
+          return [key, a];
+        }
+        const { type, dims } = operand;
+        const step = inOrder(a, order);
+        return [key, hold((await run({ ...step, results: [{ type, dims: [...dims] }] }))[0]!)];
+      };
+      try {
+        // All are taken before anything is waited for, and none is left that still runs.
+        const taken = await Promise.allSettled(Object.entries(operands).map(([key, one]) => take(key, one)));
+        const ordered = taken.map((one) => {
+          if (one.status === 'rejected') throw one.reason;
+          return one.value;
+        });
+        const step = { ...call, operands: Object.fromEntries(ordered), settings: { ...settings, ...flags }, results };
+        return await run(step);
+      } finally {
+        await Promise.all(held.map((one) => (one instanceof DeviceTensor ? one.dispose() : undefined)));
+      }
+    });
+  }
+
   async put(tensor: Tensor, options: OperationOptions): Promise<DeviceTensor> {
     checkOptions(options, 'put');
     if ((tensor as unknown) instanceof DeviceTensor) {
       throw new TensorlaneError('ERR_ARGUMENT', 'put: expected a host tensor, got a device tensor; get() it first');
     }
-    const from = checkTensor(tensor, 'put');
-    const { type, dims } = from;
+    const view = (tensor as unknown) instanceof TensorView ? (tensor as unknown as TensorView) : undefined;
+    const from = checkTensor(view === undefined ? tensor : view.stored, 'put');
+    const { type } = from;
+    const { dims } = tensor;
     if (type === 'string') throw new TensorlaneError('ERR_DTYPE', 'put: strings have no place in device memory');
     const bytes = byteSize(type, elementCount(dims, 'put'));
     this.#scope?.enter('put');
     try {
       const device = this.#device();
-      const copy = { name: 'copy', operands: { from }, settings: { bytes } } as const;
-      const [buffer] = await this.#submit(device, this.lane(options, 'put'), copy, true, 'put');
+      const lane = this.lane(options, 'put');
+      const [buffer] = await (view === undefined
+        ? this.#submit(device, lane, { name: 'copy', operands: { from }, settings: { bytes } }, true, 'put')
+        : this.#submit(device, lane, inOrder(from as Operand, view.order), true, 'put'));
       return this.adopt(buffer as NativeBuffer, { type, dims: [...dims] });
     } finally {
       this.#scope?.leave();
@@ -177,16 +221,18 @@ export class Runner implements StorageOwner {
     from: BufferPart,
     options: OperationOptions,
     out?: Tensor<NumericDType> | undefined,
+    order?: readonly number[],
   ): Promise<Tensor<NumericDType>> {
     const lane = this.lane(options, 'get');
     try {
-      const request = { from, bytes: from.bytes, onDevice: false };
-      if (out !== undefined) {
-        requireFits(checkOperand(out, 'get: out'), shape, false, 'get');
-        await this.#device().run('copy', { ...request, outs: [out.data] }, lane);
-        return out;
-      }
-      const [buffer] = await this.#device().run('copy', request, lane);
+      const { type, dims } = shape;
+      if (out !== undefined) requireFits(checkOut(out, 'get: out'), shape, false, 'get');
+      const request = { onDevice: false, ...(out !== undefined && { outs: [out.data] }) };
+      const device = this.#device();
+      const [buffer] = await (order === undefined
+        ? device.run('copy', { ...request, from, bytes: from.bytes }, lane)
+        : device.run('transpose', { ...request, type, dims: storedDims(dims, order), axes: order, a: from }, lane));
+      if (out !== undefined) return out;
       return onHost({ type: shape.type, dims: [...shape.dims] }, buffer as ArrayBuffer);
     } catch (reason) {
       throw toTensorlaneError(reason);
@@ -329,6 +375,11 @@ function ofType<E extends ArrayBufferView | BufferPart>(
   to: NumericDType | undefined,
 ): E | ConvertedOperand {
   return to === undefined || to === from ? elements : { convert: elements, from, to };
+}
+
+/** The step that copies elements in the order in which dimension i of the result is dimension order[i] of them. */
+function inOrder(a: Operand, order: readonly number[]): Call<'transpose'> {
+  return { name: 'transpose', operands: { a }, settings: { type: a.type, dims: [...a.dims], axes: order } };
 }
 
 function onHost({ type, dims }: Shape, buffer: ArrayBuffer): Tensor<NumericDType> {

@@ -13,12 +13,13 @@ export interface Shape {
 
 /** The device that memory is of, as far as its tensors need one. */
 export interface StorageOwner {
-  /** Copies elements to host memory: to `out`, where one is given. */
+  /** Copies elements to host memory: to `out`, where one is given. With an order, dimension i of the shape is stored as order[i]. */
   read(
     shape: Shape,
     part: BufferPart,
     options: OperationOptions,
     out?: Tensor<NumericDType> | undefined,
+    order?: readonly number[],
   ): Promise<Tensor<NumericDType>>;
 }
 

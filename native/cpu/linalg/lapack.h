@@ -139,11 +139,16 @@ inline void geev(char jobvr, Int n, Complex128* a, Complex128* w, Complex128* vr
   zgeev_(&none, &jobvr, &n, a, &n, w, nullptr, &one, vr, &n, work, &lwork, rwork, info);
 }
 
-inline void gemm(Int m, Int n, Int k, const float* a, const float* b, float* c) {
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0F, a, k, b, n, 0.0F, c, n);
+// c = op(a) op(b), all row-major.
+inline void gemm(CBLAS_TRANSPOSE of_a, CBLAS_TRANSPOSE of_b, Int m, Int n, Int k, const float* a, const float* b,
+                 float* c) {
+  cblas_sgemm(CblasRowMajor, of_a, of_b, m, n, k, 1.0F, a, of_a == CblasNoTrans ? k : m, b,
+              of_b == CblasNoTrans ? n : k, 0.0F, c, n);
 }
-inline void gemm(Int m, Int n, Int k, const double* a, const double* b, double* c) {
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, 1.0, a, k, b, n, 0.0, c, n);
+inline void gemm(CBLAS_TRANSPOSE of_a, CBLAS_TRANSPOSE of_b, Int m, Int n, Int k, const double* a, const double* b,
+                 double* c) {
+  cblas_dgemm(CblasRowMajor, of_a, of_b, m, n, k, 1.0, a, of_a == CblasNoTrans ? k : m, b, of_b == CblasNoTrans ? n : k,
+              0.0, c, n);
 }
 
 // op(a) x = b in b's place, for a triangle of the row-major a.

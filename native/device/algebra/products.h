@@ -28,13 +28,15 @@ inline DType product_type(const Request& request) {
 }
 
 // For each index of `batch_dims`: c (m x n) = a (m x k) times b (k x n). A stride counts matrices, and 0 broadcasts.
-// Signed integers wrap; of bools a sum is whether one of them is true.
+// Signed integers wrap; of bools a sum is whether one of them is true. An operand that is `transposed` lies there as the
+// transposes of its matrices: a as k x m each, b as n x k.
 struct MatmulArgs {
   DType type{};
   std::int64_t m = 0, k = 0, n = 0;
   std::vector<std::int64_t> batch_dims, a_strides, b_strides;
   bool tf32 = false;  // float32 products may be rounded to 10 bits of mantissa where the device is faster so
   Operand a, b, c;
+  bool a_transposed = false, b_transposed = false;
 
   [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(std::min({m, k, n})); }
 
@@ -44,6 +46,8 @@ struct MatmulArgs {
     k = request.size("k");
     n = request.size("n");
     tf32 = request.flag("tf32");
+    a_transposed = request.flag("aTransposed");
+    b_transposed = request.flag("bTransposed");
     read_pair(request, *this, {m, k}, {k, n}, c, {m, n});
   }
 };
