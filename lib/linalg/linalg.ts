@@ -111,7 +111,7 @@ const traceNames = namesOf<ResultOptions & { offset?: number }>({
  *
  * Every operation rejects with ERR_ARGUMENT, ERR_DTYPE or ERR_SHAPE for operands it cannot take, ERR_NOT_FINITE for a NaN or an
  * infinity (but products, traces and norms without singular values, which let them through) and for a result beyond what its type
- * holds (but det, which gives an infinity, and those), ERR_DISPOSED once its device is gone, ERR_OUT_OF_MEMORY,
+ * holds (but det and the residuals of lstsq, which may be infinite, and those), ERR_DISPOSED once its device is gone, ERR_OUT_OF_MEMORY,
  * ERR_DEVICE_LOST, and ERR_NO_RUNTIME where the device's algebra libraries are missing.
  */
 export class LinearAlgebra extends SingularValueOperations {

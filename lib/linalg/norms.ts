@@ -124,8 +124,8 @@ export class NormOperations {
 
   /**
    * The p-norm along an axis, or several, as numpy.linalg.vector_norm: `ord` is p, 2 by default; Infinity and -Infinity are the largest
-   * and the smallest absolute value. No power on the way overflows or vanishes. Of nothing it is 0, but of a negative p
-   * refused (ERR_SHAPE).
+   * and the smallest absolute value. No power on the way overflows or vanishes. Of nothing it is 0, of a negative p Infinity, and of
+   * -Infinity refused (ERR_SHAPE), as numpy has it.
    */
   async vectorNorm<A extends MatrixOperand>(a: A, options: VectorNormOptions = {}): Promise<RealResultOf<A>> {
     const { ord, axis, keepDims } = checkOptions(options, 'vectorNorm', vectorNames);
@@ -137,8 +137,8 @@ export class NormOperations {
   }
 
   /**
-   * The norms of matrices [..., m, n]: [...], as numpy.linalg.matrix_norm. Of empty matrices it is 0, but of -1, -2 and -Infinity
-   * refused (ERR_SHAPE).
+   * The norms of matrices [..., m, n]: [...], as numpy.linalg.matrix_norm. Of empty matrices it is 0, but refused (ERR_SHAPE) where it is the
+   * smallest of no columns (-1), rows (-Infinity) or singular values (-2).
    *
    * Errors: ERR_NOT_FINITE and ERR_NOT_CONVERGED (2, -2 and 'nuc', which take singular values).
    */
@@ -248,7 +248,7 @@ export class NormOperations {
     keepDims: boolean,
     options: ResultOptions,
   ): Promise<RealResultOf<A>> {
-    refuseSmallestOfNothing(what, operand, along, order < 0);
+    if (order === Number.NEGATIVE_INFINITY) refuseSmallestOfNothing(what, operand, along, along);
     const axes = [...along].sort((x, y) => x - y);
     const type = floatOf(operand.type);
     const [norm] = await compose(this.#runner, what, placed(options, what), [operand], type, async (steps, x) => [
@@ -265,9 +265,12 @@ export class NormOperations {
     keepDims: boolean,
     options: ResultOptions,
   ): Promise<RealResultOf<A>> {
-    refuseSmallestOfNothing(what, operand, along, typeof order === 'number' && order < 0);
     const type = floatOf(operand.type);
     const [rows, columns] = along as [number, number];
+    // The smallest sum of a column's elements, of a row's, and the smallest singular value.
+    if (order === -1) refuseSmallestOfNothing(what, operand, along, [columns]);
+    if (order === Number.NEGATIVE_INFINITY) refuseSmallestOfNothing(what, operand, along, [rows]);
+    if (order === -2) refuseSmallestOfNothing(what, operand, along, along);
     const others = [...operand.dims.keys()].filter((place) => place !== rows && place !== columns);
     const [norm] = await compose(this.#runner, what, placed(options, what), [operand], type, async (steps, x) => {
       const matrices = await steps.transpose(x!, [...others, rows, columns]);
@@ -298,9 +301,14 @@ function axesOf(axis: unknown, rank: number, what: string): number[] {
   return Array.isArray(axis) ? placesOfAxes(axis, rank, what) : [placeOfAxis(axis, rank, what)];
 }
 
-/** The smallest of nothing is no number. Errors: ERR_SHAPE. */
-function refuseSmallestOfNothing(what: string, { dims }: Operand, along: readonly number[], smallest: boolean): void {
-  if (!smallest || !along.some((axis) => dims[axis] === 0)) return;
+/** The smallest along axes of which there is nothing is no number, where there is a result at all. Errors: ERR_SHAPE. */
+function refuseSmallestOfNothing(
+  what: string,
+  { dims }: Operand,
+  along: readonly number[],
+  axes: readonly number[],
+): void {
+  if (!axes.some((axis) => dims[axis] === 0) || dims.some((dim, axis) => dim === 0 && !along.includes(axis))) return;
   throw new TensorlaneError('ERR_SHAPE', `${what}: of nothing there is no smallest; got dims [${dims.join(', ')}]`);
 }
 

@@ -228,7 +228,8 @@ export class ProductOperations extends NormOperations {
       async (steps, x, y) => {
         const [given, q] = await Promise.all([toBack(steps, x!, places[0]), toBack(steps, y!, places[1])]);
         const p = await steps.conjugate(given);
-        if (product(p.dims) === k && product(q.dims) === k) {
+        // One product of each: of vectors of nothing, too, but not of no vectors.
+        if ([p, q].every((one) => product(one.dims.slice(0, -1)) === 1)) {
           const { dims } = broadcastDims([p.dims.slice(0, -1), q.dims.slice(0, -1)], 'vecdot');
           return [steps.reshape(await steps.matmul(steps.reshape(p, [1, k]), steps.reshape(q, [k, 1])), dims)];
         }

@@ -38,7 +38,7 @@ export interface LstsqOptions extends ResultsOptions<'x' | 'residuals' | 'rank' 
 export interface Lstsq<X, R, S = X> {
   /** [n], [..., n] or [..., n, k]: the solutions, of all the smallest one. */
   readonly x: X;
-  /** [], [...] or [..., k]: the sums of the squares of what a · x differs from b by, whatever the rank. */
+  /** [], [...] or [..., k]: the sums of the squares of what a · x differs from b by, whatever the rank; Infinity where the type does not hold one. */
   readonly residuals: S;
   /** [...] of int64: the ranks of the matrices. */
   readonly rank: R;
