@@ -4,9 +4,11 @@
 // The rule it keeps: it costs nothing while nobody asks. What it compares with are looks that were taken when it was asked before.
 
 import { performance } from 'node:perf_hooks';
+import { systemClock } from '../addon/clock.js';
 import { type Advice, adviceOn, adviceOnProcess, type Span, type Surroundings, spanOf } from '../batching/advice.js';
 import type { BatcherStats } from '../batching/stats.js';
-import type { ServedModel } from '../model/loaded-models.js';
+import type { LoadedModels, ServedModel } from '../model/loaded-models.js';
+import type { LoadedModel } from '../model/model.js';
 import { type Throttling, throttling } from './container.js';
 
 /** Of how long advice tells, at least, where it is asked more often. */
@@ -16,7 +18,7 @@ const leastApart = 2e6;
 /** Of so much of the periods of its limit that the process was stopped, it is told. */
 const throttledShare = 0.05;
 
-export interface Look {
+interface Look {
   /** In microseconds, on the scheduler's clock. */
   readonly at: number;
   /** For how long anything has run on the device until then. */
@@ -29,22 +31,26 @@ export interface Look {
 
 export class Advisor {
   readonly #kind: 'cuda' | 'cpu';
+  readonly #models: LoadedModels;
   /** What was seen when the device was opened, and then when advice was asked for; the oldest first. */
   readonly #looks: Look[];
   /** What was seen when a model had been loaded. */
   readonly #loaded = new WeakMap<object, Look>();
 
-  constructor(kind: 'cuda' | 'cpu', first: Look) {
+  constructor(kind: 'cuda' | 'cpu', models: LoadedModels) {
     this.#kind = kind;
-    this.#looks = [first];
+    this.#models = models;
+    this.#looks = [this.#look([])];
   }
 
   /** What the model has done so far, as it was warmed up, is not counted. */
-  loaded(key: object, look: Look): void {
-    this.#loaded.set(key, look);
+  loaded(model: LoadedModel): void {
+    this.#loaded.set(model, this.#look([this.#models.servedOf(model)]));
   }
 
-  advise(models: readonly ServedModel[], now: Look): Advice[] {
+  advise(): Advice[] {
+    const models = this.#models.served();
+    const now = this.#look(models);
     // The last that is old enough, else the oldest.
     const far = this.#looks.findLastIndex(({ at }) => now.at - at >= spanMicros);
     if (far > 0) this.#looks.splice(0, far);
@@ -62,6 +68,17 @@ export class Advisor {
       ),
       ...onThrottling(before.throttling, now.throttling),
     ];
+  }
+
+  #look(models: readonly ServedModel[]): Look {
+    const at = systemClock.now();
+    return {
+      at,
+      deviceBusyMicros: this.#models.busyMicros(at),
+      thread: performance.eventLoopUtilization(),
+      throttling: throttling(),
+      stats: new WeakMap(models.map(({ key, stats }) => [key, stats])),
+    };
   }
 
   #around(from: Look, now: Look): Surroundings {
@@ -89,14 +106,4 @@ export function onThrottling(before: Throttling | undefined, now: Throttling | u
       change: 'raise the limit, or compute on fewer threads: open({ threads, streams })',
     },
   ];
-}
-
-export function takeLook(at: number, deviceBusyMicros: number, models: readonly ServedModel[]): Look {
-  return {
-    at,
-    deviceBusyMicros,
-    thread: performance.eventLoopUtilization(),
-    throttling: throttling(),
-    stats: new WeakMap(models.map(({ key, stats }) => [key, stats])),
-  };
 }

@@ -1,17 +1,16 @@
 // An open device: its algebra, its models, its streams, and the tensors in its memory.
 
 import type { LaneCounters, Device as NativeDevice, MemoryStats as NativeMemoryStats } from '../../binding.js';
-import { systemClock } from '../addon/clock.js';
 import type { Advice } from '../batching/advice.js';
 import { TensorlaneError } from '../core/errors.js';
-import { LoadedModels, type ServedModel } from '../model/loaded-models.js';
+import { LoadedModels } from '../model/loaded-models.js';
 import type { LoadModelOptions } from '../model/options.js';
 import type { ModelSource } from '../model/source.js';
 import type { Model, ModelTypes } from '../model/types.js';
 import { compileKernel, type Kernel, type KernelOptions, type KernelParameter } from '../runtime/kernel.js';
 import { Runner } from '../runtime/runner.js';
 import { StreamPool } from '../runtime/streams.js';
-import { Advisor, type Look, takeLook } from './advisor.js';
+import { Advisor } from './advisor.js';
 import { type DeviceInfo, type DeviceStats, memoryStats, streamStats } from './info.js';
 import { Scope } from './scope.js';
 import { TensorRoom } from './tensor-room.js';
@@ -59,7 +58,7 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
       { runner, put: (tensor) => runner.put(tensor, {}), areSeveral: false },
       models,
     );
-    this.#advisor = new Advisor(kind, this.#look([]));
+    this.#advisor = new Advisor(kind, this.#models);
   }
 
   /** @internal For a group of devices. */
@@ -110,7 +109,7 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
     options: LoadModelOptions = {},
   ): Promise<Model<T>> {
     const model = await this.#models.load(source, options);
-    this.#advisor.loaded(model, this.#look([this.#models.servedOf(model)]));
+    this.#advisor.loaded(model);
     return model as unknown as Model<T>;
   }
 
@@ -120,9 +119,7 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
    * tells nothing. After disposal: nothing.
    */
   advise(): Advice[] {
-    if (this.#disposal !== undefined) return [];
-    const models = this.#models.served();
-    return this.#advisor.advise(models, this.#look(models));
+    return this.#disposal === undefined ? this.#advisor.advise() : [];
   }
 
   /** Counters, cheap enough to poll. After disposal: the last ones. */
@@ -144,11 +141,6 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
-  }
-
-  #look(models: readonly ServedModel[]): Look {
-    const now = systemClock.now();
-    return takeLook(now, this.#models.busyMicros(now), models);
   }
 
   #count(): void {

@@ -1,5 +1,6 @@
 // Several CUDA devices as one, with a device's own surface: models are replicated, and what is computed with tensors is where these are.
 
+import type { Advice } from '../batching/advice.js';
 import { TensorlaneError } from '../core/errors.js';
 import type { LinearAlgebra } from '../linalg/linalg.js';
 import { LoadedModels } from '../model/loaded-models.js';
@@ -20,6 +21,7 @@ import type { OperationOptions } from '../runtime/options.js';
 import { type AcquireOptions, type Stream, StreamPool } from '../runtime/streams.js';
 import type { NumericDType } from '../tensor/dtypes.js';
 import type { Tensor } from '../tensor/types.js';
+import { Advisor } from './advisor.js';
 import type { OpenedDevice } from './device.js';
 import { type DeviceInfo, type DeviceStats, groupInfo, groupStats } from './info.js';
 import { type Member, Members } from './members.js';
@@ -41,6 +43,7 @@ export class GroupedDevice extends TensorRoom implements AsyncDisposable {
   override readonly ops: TensorOperations;
   readonly #members: Members;
   readonly #models: LoadedModels;
+  readonly #advisor: Advisor;
   #disposal: Promise<void> | undefined;
 
   /** Groups are made by `open`. */
@@ -64,6 +67,7 @@ export class GroupedDevice extends TensorRoom implements AsyncDisposable {
         cudaDevice: first.device.info.index,
       },
     );
+    this.#advisor = new Advisor('cuda', this.#models);
   }
 
   get disposed(): boolean {
@@ -105,7 +109,14 @@ export class GroupedDevice extends TensorRoom implements AsyncDisposable {
       if (typeof one !== 'object' || one === null || !('device' in one) || one.device === undefined) continue;
       throw new TensorlaneError('ERR_ARGUMENT', `providers[${i}].device: in a group of devices each has its own`);
     }
-    return (await this.#models.load(source, options)) as unknown as Model<T>;
+    const model = await this.#models.load(source, options);
+    this.#advisor.loaded(model);
+    return model as unknown as Model<T>;
+  }
+
+  /** As a device's own, of what all of them run. */
+  advise(): Advice[] {
+    return this.#disposal === undefined ? this.#advisor.advise() : [];
   }
 
   /** Of all devices together, and of each in `devices`. */
