@@ -19,13 +19,12 @@ function elements({ data, dims }: Tensor<'float64'>): number[] {
 }
 
 test('vecdot along an axis of no elements is 0 for each of the others', async () => {
-  const { vecdot } = device.linalg;
-  const of = (dims: number[], axis: number) => vecdot.call(device.linalg, f64([], dims), f64([], dims), { axis });
-  expect(elements((await of([0, 3], 0)) as Tensor<'float64'>)).toEqual([0, 0, 0]);
-  expect(elements((await of([2, 3, 0], -1)) as Tensor<'float64'>)).toEqual([0, 0, 0, 0, 0, 0]);
-  expect(elements((await of([0], 0)) as Tensor<'float64'>)).toEqual([0]);
-  expect(elements((await of([1, 1, 0], -1)) as Tensor<'float64'>)).toEqual([0]);
-  expect(elements((await of([0, 3], 1)) as Tensor<'float64'>)).toEqual([]);
+  const of = (dims: number[], axis: number) => device.linalg.vecdot(f64([], dims), f64([], dims), { axis });
+  expect(elements(await of([0, 3], 0))).toEqual([0, 0, 0]);
+  expect(elements(await of([2, 3, 0], -1))).toEqual([0, 0, 0, 0, 0, 0]);
+  expect(elements(await of([0], 0))).toEqual([0]);
+  expect(elements(await of([1, 1, 0], -1))).toEqual([0]);
+  expect(elements(await of([0, 3], 1))).toEqual([]);
   const complex = { type: 'complex128', data: new Float64Array(0), dims: [0, 2] } as const;
   const { dims, data } = await device.linalg.vecdot(complex, complex, { axis: 0 });
   expect([dims, [...data]]).toEqual([[2], [0, 0, 0, 0]]);
