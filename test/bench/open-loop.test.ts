@@ -25,6 +25,21 @@ describe('open loop', () => {
     expect(Math.min(...record.latencies)).toBeGreaterThanOrEqual(99);
   });
 
+  test('waits by the clock that it is given, for the microseconds that are left', async () => {
+    const waits: number[] = [];
+    const after = (micros: number, callback: () => void) => {
+      waits.push(micros);
+      setTimeout(callback, micros / 1000);
+    };
+    const times = Float64Array.of(0.25, 30, 60);
+    const record = await openLoop(async () => {}, { times, durationMs: 80, maxInFlight: 10, drainMs: 10, after });
+    expect([...record.outcomes]).toEqual([Outcome.answered, Outcome.answered, Outcome.answered]);
+    expect(waits.length).toBeGreaterThan(0);
+    for (const wait of waits) expect(wait).toBeGreaterThan(0);
+    // Whole milliseconds are what Node's timers would have been asked for.
+    expect(waits.some((wait) => !Number.isInteger(wait / 1000))).toBe(true);
+  });
+
   test('a stall of the server, or of the sender itself, makes every request scheduled meanwhile wait', async () => {
     const record = await openLoop(
       async (i) => {

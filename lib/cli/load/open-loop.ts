@@ -20,6 +20,8 @@ export interface OpenLoopOptions {
    * millisecond late, which is better where server and sender share few cores.
    */
   readonly spin?: boolean;
+  /** Calls back after so many microseconds, more exactly than Node's timers do, in place of these. */
+  readonly after?: (micros: number, callback: () => void) => unknown;
   /** Whether an error says that the server refused on purpose, to keep its promises to others. */
   readonly isShed?: (error: unknown) => boolean;
 }
@@ -43,7 +45,7 @@ export interface OpenLoopRecord {
 
 export async function openLoop(
   request: (index: number) => Promise<unknown>,
-  { times, durationMs, maxInFlight, drainMs, spin = false, isShed = () => false }: OpenLoopOptions,
+  { times, durationMs, maxInFlight, drainMs, spin = false, after, isShed = () => false }: OpenLoopOptions,
 ): Promise<OpenLoopRecord> {
   const outcomes = new Uint8Array(times.length).fill(Outcome.unanswered);
   const latencies = new Float64Array(times.length).fill(Number.NaN);
@@ -86,6 +88,7 @@ export async function openLoop(
       for (let at = times[next]; at !== undefined && at <= now; at = times[++next]) send(next, at);
       const wait = (times[next] ?? durationMs) - (performance.now() - start);
       if (next === times.length && wait <= 0) resolve();
+      else if (after !== undefined && wait > 0) after(1000 * wait, tick);
       // Timers come up to a millisecond late.
       else if (wait > (spin ? 2 : 0)) setTimeout(tick, spin ? wait - 1.5 : Math.ceil(wait));
       else setImmediate(tick);
