@@ -1,4 +1,5 @@
-// npm run test:numpy [-- DEVICE]: numpy's own tests of numpy.linalg, which its wheel has, against device.linalg. Those of known.json
+// npm run test:numpy [-- DEVICE]: numpy's own tests of numpy.linalg, which its wheel has, and ours of what the array API standard says of
+// linear algebra (array_api_test.py), against device.linalg. Those of known.json
 // may fail, and must: it may only shrink (--write writes it anew). Where python3, or what TENSORLANE_PYTHON names, lacks what they
 // need, this says so and is skipped.
 
@@ -45,7 +46,11 @@ if (status !== 0 || told.length === 0) {
 const failed = told.filter(({ outcome }) => outcome === 'failed');
 const passed = told.filter(({ outcome }) => outcome === 'passed');
 const { numpy, failing } = JSON.parse(readFileSync(here('known.json'), 'utf8')) as Known;
-console.log(`numpy ${version}: ${passed.length} of ${passed.length + failed.length} of its tests of numpy.linalg pass`);
+const isStandard = ({ id }: Told) => id.startsWith('array API: ');
+const count = (which: (one: Told) => boolean) =>
+  `${passed.filter(which).length} of ${passed.filter(which).length + failed.filter(which).length}`;
+console.log(`numpy ${version}: ${count((one) => !isStandard(one))} of its tests of numpy.linalg pass`);
+console.log(`array API: ${count(isStandard)} of our tests of its linear algebra pass`);
 if (process.argv.includes('--write')) {
   const all = failed.toSorted((a, b) => (a.id < b.id ? -1 : 1)).map(({ id, why }) => [id, why]);
   const known: Known = { numpy: version, failing: Object.fromEntries(all) };

@@ -1,23 +1,24 @@
-"""numpy's own tests of numpy.linalg against tensorlane: a line of JSON a test, { id, outcome, why }.
+"""Our tests of the array API standard, and numpy's own of numpy.linalg, against tensorlane: a line of JSON a test, { id, outcome, why }.
 
 python3 run.py NODE-COMMAND...
 """
 
 import json
+import pathlib
 import sys
 
+import bridge
 import numpy.linalg
 import pytest
-from bridge import Child, functions
 
-child = Child(sys.argv[1:])
-# Before the tests are imported, which take them by name.
-for name, function in functions(child).items():
-    function.__name__ = name
-    setattr(numpy.linalg, name, function)
+child = bridge.Child(sys.argv[1:])
+bridge.linalg.update(bridge.functions(child))
 
 
 class Reporter:
+    def __init__(self, of=""):
+        self.of = of
+
     def pytest_runtest_logreport(self, report):
         if report.when != "call" and report.passed:
             return
@@ -25,14 +26,21 @@ class Reporter:
         # The first and the last line: what is between them are tracebacks and numbers.
         lines = [] if report.passed or crash is None else [line for line in crash.message.splitlines() if line.strip()]
         why = " ... ".join(" ".join(line.split())[:120] for line in dict.fromkeys([*lines[:1], *lines[-1:]]))
-        test = report.nodeid.split("::", 1)[-1]
+        test = self.of + report.nodeid.split("::", 1)[-1]
         print(json.dumps({"id": test, "outcome": report.outcome, "why": why}), flush=True)
 
 
-# What is printed beside the lines goes elsewhere.
-code = pytest.main(
-    ["--pyargs", "numpy.linalg.tests.test_linalg", "-p", "no:cacheprovider", "-p", "no:terminal"],
-    plugins=[Reporter()],
-)
+def run(tests, reporter):
+    # What is printed beside the lines goes elsewhere.
+    return pytest.main([*tests, "-p", "no:cacheprovider", "-p", "no:terminal"], plugins=[reporter])
+
+
+# These compare with the genuine functions, where they need any.
+codes = [run([str(pathlib.Path(__file__).with_name("array_api_test.py"))], Reporter("array API: "))]
+# Before the tests are imported, which take them by name.
+for name, function in bridge.linalg.items():
+    function.__name__ = name
+    setattr(numpy.linalg, name, function)
+codes.append(run(["--pyargs", "numpy.linalg.tests.test_linalg"], Reporter()))
 child.end()
-sys.exit(0 if code in (0, 1) else int(code))
+sys.exit(next((int(code) for code in codes if code not in (0, 1)), 0))
