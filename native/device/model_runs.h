@@ -73,8 +73,8 @@ struct RunPlace {
       0;          // PCI's number for who made the device, and which of theirs it is: a provider's memory has to be
   int index = 0;  // of the same
   // What steps before and after a model are made of: in that memory (null: there is none but the host's), and in the host's.
-  std::shared_ptr<TensorOperations> operations;
-  std::shared_ptr<TensorOperations> host_operations;
+  std::shared_ptr<TensorOperations> operations{};
+  std::shared_ptr<TensorOperations> host_operations{};
 };
 
 }  // namespace tensorlane
