@@ -16,6 +16,7 @@ const pages = [
   ['server', 'A model server'],
   ['tune', 'What to run here'],
   ['plan', 'How many machines'],
+  ['run', 'Several processes'],
   ['jobs', 'Jobs'],
   ['jobs-scale', 'Jobs at scale'],
   ['errors', 'Errors'],
