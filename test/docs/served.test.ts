@@ -81,14 +81,14 @@ test('ecosystem.config.cjs: what PM2 would start, two of the clients, before the
       stop = () => child.kill('SIGINT');
     },
   });
-  const clients = await starting;
   try {
+    const clients = await starting;
     const rows = Array.from({ length: 8 }, (_, i) => [i, i + 1]);
     const answers = await Promise.all(rows.map((row) => ask(clients.port, '/square', row)));
-    expect(answers).toEqual(rows.map((row) => [200, row.map((x) => x * x)]));
-  } finally {
     const { code, stdout, stderr } = await clients.stop('SIGINT');
+    expect(answers).toEqual(rows.map((row) => [200, row.map((x) => x * x)]));
     expect([code, stdout.match(/ended with .*/g), stderr]).toEqual([0, new Array(2).fill('ended with 0 null'), '']);
+  } finally {
     stop();
     expect(await served).toMatchObject({ code: 0, signal: null });
   }
