@@ -111,7 +111,9 @@ export class LoadedModels {
   }
 
   servedOf(model: LoadedModel): ServedModel {
-    return { ...model.served(this.#limiter.resources), key: model };
+    const { resources, ...served } = model.served();
+    const mostByResources = Math.max(1, Math.floor(this.#limiter.resources / resources));
+    return { ...served, mostByResources, key: model };
   }
 
   /** For how long any batch has run, on the scheduler's clock. */

@@ -301,8 +301,8 @@ export class LoadedModel implements AsyncDisposable {
     return this.#batcher.stats();
   }
 
-  /** @internal What `device.advise()` looks at; `resources` are the device's. */
-  served(resources: number): Served {
+  /** @internal What `device.advise()` looks at, and how many of the device's resources a batch takes. */
+  served(): Omit<Served, 'mostByResources'> & { readonly resources: number } {
     const { batcher, padding, rateLimiter } = this.#settings;
     const { enabled, reason } = this.batching;
     return {
@@ -314,7 +314,7 @@ export class LoadedModel implements AsyncDisposable {
       allowedBatchSizes: batcher.allowedBatchSizes,
       padsLengths: padding !== undefined,
       targetLatencyMicros: batcher.targetLatencyMicros,
-      mostByResources: Math.max(1, Math.floor(resources / rateLimiter.resources)),
+      resources: rateLimiter.resources,
     };
   }
 

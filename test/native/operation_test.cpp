@@ -103,7 +103,7 @@ TEST_CASE("sizes that overflow are refused, also as a sum of strides") {
 
   GivenRequest pair;
   pair.texts = {{"type", "float32"}};
-  pair.flags = {{"tf32", false}};
+  pair.flags = {{"tf32", false}, {"aTransposed", false}, {"bTransposed", false}};
   pair.integers = {{"m", 1}, {"k", 1}, {"n", 1}};
   pair.operands = {{"a", sized(64)}, {"b", sized(64)}};
   pair.lists = {{"batchDims", {2, 3}}, {"aStrides", {3, 1}}, {"bStrides", {0, 1}}};

@@ -1,4 +1,4 @@
-// docs/batching.md: its examples run, and its tables leave nothing out.
+// docs/batching.md: its examples run, and its tables leave nothing out. What its examples begin to listen to ends with this file's process.
 
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -12,10 +12,10 @@ import { batched } from 'tensorlane/batching';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { batcherOptionNames } from '../../lib/batching/options.js';
 import { batcherFamilies, deviceFamilies } from '../../lib/metrics/families.js';
-import { blocksOf } from '../docs/markdown.js';
 import { testDevice } from '../support/device.js';
 import * as models from '../support/onnx-builder.js';
 import { chunksOf, rate, samples, speech } from '../support/speech.js';
+import { blocksOf } from './markdown.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const text = readFileSync(join(root, 'docs/batching.md'), 'utf8');
