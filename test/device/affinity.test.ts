@@ -26,16 +26,22 @@ describe('which cores', () => {
   });
 });
 
-const program = (affinity: unknown) => `
+/** Tells of its lanes when they are on as many sets of cores as are waited for, as a thread that has just begun is not bound yet; or at last. */
+const program = (affinity: unknown, sets: number) => `
   const { readdirSync, readFileSync } = require('node:fs');
   import('tensorlane').then(async ({ open, tensor }) => {
     const device = await open({ device: 'cpu', streams: 2, affinity: ${JSON.stringify(affinity)} });
     // All lanes at work, so that each is at the thread that it has for that.
     await Promise.all(Array.from({ length: 4 }, () => device.linalg.svd(tensor(Float32Array.from({ length: 65536 }, (_, i) => Math.sin(i * i)), [256, 256]))));
-    const lanes = readdirSync('/proc/self/task').flatMap((id) => {
+    const look = () => readdirSync('/proc/self/task').flatMap((id) => {
       const read = (file) => readFileSync('/proc/self/task/' + id + '/' + file, 'utf8');
       return read('comm').trim() === 'lane' ? [/Cpus_allowed_list:\\s*(.*)/.exec(read('status'))[1]] : [];
     });
+    let lanes = look();
+    for (let i = 0; i < 500 && !(lanes.length === 3 && new Set(lanes).size === ${sets}); i++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      lanes = look();
+    }
     const { threads } = device.info;
     await device.dispose();
     console.log(JSON.stringify({ lanes, threads, own: /Cpus_allowed_list:\\s*(.*)/.exec(readFileSync('/proc/self/status', 'utf8'))[1] }));
@@ -51,14 +57,14 @@ describe.skipIf(!hasTwo)('threads', () => {
     readonly own: string;
   }
 
-  async function found(affinity: unknown): Promise<Found> {
-    const { stdout, stderr } = await runNode(['--eval', program(affinity)]);
+  async function found(affinity: unknown, sets: number): Promise<Found> {
+    const { stdout, stderr } = await runNode(['--eval', program(affinity, sets)]);
     expect(stderr).toBe('');
     return JSON.parse(stdout) as Found;
   }
 
   test('of lanes are on cores of their own, and others where they were', async () => {
-    const { lanes, threads, own } = await found(true);
+    const { lanes, threads, own } = await found(true, 3);
     // The third is that of small operations, which is bound to none.
     expect(new Set(lanes).size).toBe(3);
     expect(lanes.filter((lane) => lane === cores)).toHaveLength(1);
@@ -68,7 +74,7 @@ describe.skipIf(!hasTwo)('threads', () => {
   });
 
   test('are where the system places them, by default', async () => {
-    const { lanes } = await found(undefined);
+    const { lanes } = await found(undefined, 1);
     expect(new Set(lanes)).toEqual(new Set([cores]));
   });
 });
