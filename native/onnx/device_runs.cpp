@@ -198,7 +198,7 @@ void DeviceRuns::run(Lane& lane, ModelRun& work, Runs& runs, const RunLog& log, 
       outputs.push_back(read_in_place(runtime_, value));
       made.push_back(outputs.back().dims);
     }
-    shapes_.learn(key, std::move(made));
+    shapes_.learn(key, made);
     work.hold(std::move(values));
   }
   const auto keep = [&](const Operand& elements) -> Operand {

@@ -8,7 +8,6 @@
 #include <map>
 #include <mutex>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "onnx/values.h"
@@ -37,10 +36,10 @@ class OutputShapes {
     return found == shapes_.end() ? std::vector<Dims>() : found->second;
   }
 
-  void learn(const Dims& key, std::vector<Dims> outputs) {
+  void learn(const Dims& key, const std::vector<Dims>& outputs) {
     const std::lock_guard lock(mutex_);
     if (shapes_.size() >= kMost) shapes_.clear();
-    shapes_.try_emplace(key, std::move(outputs));
+    shapes_.try_emplace(key, outputs);
   }
 
   void doubt(const Dims& key) {

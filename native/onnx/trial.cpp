@@ -92,7 +92,7 @@ bool is_integer(DType type) {
 
 // Half of each integer, which is still an index where that one is; 1 for 0, and 0 for what is negative. The other one of a bool.
 std::vector<std::byte> halved(DType type, std::vector<std::byte> bytes) {
-  const std::size_t size = byte_size(type, 1);
+  const std::size_t size = std::max<std::size_t>(byte_size(type, 1), 1);
   for (std::size_t at = 0; at + size <= bytes.size(); at += size) {
     std::uint64_t value = 0;
     std::memcpy(&value, bytes.data() + at, size);  // little-endian, as every machine is that this runs on
