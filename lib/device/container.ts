@@ -3,8 +3,8 @@
 // The rules they keep: of the groups that the process lies in, the tightest limit holds, and the one that was stopped the longest tells. What cannot
 // be read is no limit. native/core/cpu_quota.h has the same rule for the defaults.
 
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readIfThere } from '../core/system-files.js';
 
 export interface Throttling {
   /** In microseconds, since the group was made: added up over the processors that were stopped. */
@@ -32,8 +32,11 @@ export function cpuLimit(root = '/'): number | undefined {
 
 function limitOf(folder: string): number | undefined {
   // v2: "150000 100000", or "max 100000"; v1: a file each, the quota -1 where there is none.
-  const both = read(join(folder, 'cpu.max'))?.trim().split(' ');
-  const [quota, period] = both ?? [read(join(folder, 'cpu.cfs_quota_us')), read(join(folder, 'cpu.cfs_period_us'))];
+  const both = readIfThere(join(folder, 'cpu.max'))?.trim().split(' ');
+  const [quota, period] = both ?? [
+    readIfThere(join(folder, 'cpu.cfs_quota_us')),
+    readIfThere(join(folder, 'cpu.cfs_period_us')),
+  ];
   const cores = Number(quota) / Number(period);
   return cores > 0 && cores < Infinity ? cores : undefined;
 }
@@ -42,7 +45,7 @@ function foldersOf(root: string): string[] {
   const mounts = join(root, 'sys/fs/cgroup');
   const folders: string[] = [];
   // Such as "0::/a/b" (v2) and "4:cpu,cpuacct:/a/b" (v1). In a container the tree may begin with the group, whose path is then not in it.
-  for (const line of (read(join(root, 'proc/self/cgroup')) ?? '').split('\n')) {
+  for (const line of (readIfThere(join(root, 'proc/self/cgroup')) ?? '').split('\n')) {
     const found = /^\d+:([^:]*):(.*)$/.exec(line);
     if (found === null) continue;
     const [, controllers, path] = found as unknown as [string, string, string];
@@ -63,7 +66,7 @@ function chain(mount: string, path: string): string[] {
 }
 
 function statOf(folder: string): Throttling | undefined {
-  const stat = read(join(folder, 'cpu.stat'));
+  const stat = readIfThere(join(folder, 'cpu.stat'));
   if (stat === undefined) return undefined;
   const field = (name: string) => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(stat)?.[1] ?? Number.NaN);
   const periods = field('nr_throttled');
@@ -73,12 +76,4 @@ function statOf(folder: string): Throttling | undefined {
   // Without a limit v2 has the fields, all 0, or has them not.
   if (!(allPeriods > 0) || Number.isNaN(micros) || Number.isNaN(periods)) return undefined;
   return { micros, periods, allPeriods };
-}
-
-function read(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
 }

@@ -4,11 +4,12 @@
 // started here, which a file beside its own says, is ever told to quit; nothing is killed.
 
 import { spawn } from 'node:child_process';
-import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TensorlaneError } from '../../core/errors.js';
+import { fieldsOfProcess, readIfThere } from '../../core/system-files.js';
 
 const program = 'nvidia-cuda-mps-control';
 /** NVIDIA's own default. */
@@ -38,7 +39,7 @@ export class MpsControl {
 
   /** The daemon that runs there; undefined where none does. */
   daemon(): Daemon | undefined {
-    const pid = Number(read(join(this.folder, `${program}.pid`))?.trim());
+    const pid = Number(readIfThere(join(this.folder, `${program}.pid`))?.trim());
     const began = Number.isSafeInteger(pid) && pid > 0 ? beganAt(pid) : undefined;
     return began === undefined ? undefined : { pid, began };
   }
@@ -46,7 +47,7 @@ export class MpsControl {
   /** Whether the daemon that runs there was started by `start`. */
   get isOwn(): boolean {
     const daemon = this.daemon();
-    const kept = read(this.#mark);
+    const kept = readIfThere(this.#mark);
     return daemon !== undefined && kept === textOf(daemon);
   }
 
@@ -135,18 +136,9 @@ export class MpsControl {
 const textOf = ({ pid, began }: Daemon) => `${pid} ${began}\n`;
 const pidsOf = (text: string) => (text.match(/^\s*\d+\s*$/gm) ?? []).map(Number);
 
-function read(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
-/** In ticks since the system started: the 22nd field; the second is the program's name in parentheses, which may have spaces in it. */
+/** In ticks since the system started: the 22nd field of its stat. */
 function beganAt(pid: number): string | undefined {
-  const stat = read(`/proc/${pid}/stat`);
-  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const fields = fieldsOfProcess(pid);
   return fields === undefined || fields[0] === 'Z' ? undefined : fields[19];
 }
 

@@ -3,8 +3,9 @@
 // The rules it keeps: processes share no cores while there is one for each; those of a GPU have the cores of its NUMA node, where that is
 // known; where there are more processes than cores, none is bound.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { readIfThere } from '../../core/system-files.js';
 
 export interface Place {
   /** Undefined: all that there are. */
@@ -61,11 +62,8 @@ export function gpusHere(root = '/'): string[] {
 export function coresNear(gpu: string, root = '/'): number[] | undefined {
   const address = addresses(root)[/^\d+$/.test(gpu) ? Number(gpu) : -1];
   if (address === undefined) return undefined;
-  try {
-    return listed(readFileSync(join(root, 'sys/bus/pci/devices', address, 'local_cpulist'), 'utf8').trim());
-  } catch {
-    return undefined;
-  }
+  const cores = readIfThere(join(root, 'sys/bus/pci/devices', address, 'local_cpulist'));
+  return cores === undefined ? undefined : listed(cores.trim());
 }
 
 /** PCI addresses, ascending. */

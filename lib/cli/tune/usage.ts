@@ -1,6 +1,6 @@
 // What processes take of the machine while something is measured, by Linux's /proc. Elsewhere nothing is known, and nothing is told.
 
-import { readFileSync } from 'node:fs';
+import { fieldsOfProcess, readIfThere } from '../../core/system-files.js';
 
 /** Ticks a second in what /proc tells: USER_HZ, which is 100 on all of Linux's architectures that Node runs on. */
 const ticksPerSecond = 100;
@@ -32,28 +32,23 @@ export function watchUsage(pids: readonly number[]): () => Usage | undefined {
 
 /** The most that a process has had in memory so far, in bytes. */
 export function peakBytes(pid: number): number | undefined {
-  try {
-    const found = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    return found === null ? undefined : Number(found[1]) * 1024;
-  } catch {
-    return undefined;
-  }
+  const found = /^VmHWM:\s+(\d+) kB/m.exec(readIfThere(`/proc/${pid}/status`) ?? '');
+  return found === null ? undefined : Number(found[1]) * 1024;
 }
 
 function read(pids: readonly number[]): Reading | undefined {
-  try {
-    const own = new Map(pids.map((pid) => [pid, ticksOf(readFileSync(`/proc/${pid}/stat`, 'utf8'))]));
-    const cpu = /^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8'))![1]!.split(' ').map(Number);
-    // user, nice, system, idle, iowait, irq, softirq, steal; what guests take is in the first two.
-    const [user, nice, system, , , irq, softirq] = cpu;
-    return { at: performance.now(), own, all: user! + nice! + system! + irq! + softirq! };
-  } catch {
-    return undefined;
+  const own = new Map<number, number>();
+  for (const pid of pids) {
+    const fields = fieldsOfProcess(pid);
+    if (fields === undefined) return undefined;
+    own.set(pid, Number(fields[11]) + Number(fields[12])); // utime and stime, the 14th and 15th
   }
-}
-
-/** utime and stime, the 14th and 15th; the second is the program's name in parentheses, which may have spaces in it. */
-function ticksOf(stat: string): number {
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return Number(fields[11]) + Number(fields[12]);
+  const cpu = /^cpu +(.*)$/m
+    .exec(readIfThere('/proc/stat') ?? '')?.[1]
+    ?.split(' ')
+    .map(Number);
+  if (cpu === undefined) return undefined;
+  // user, nice, system, idle, iowait, irq, softirq, steal; what guests take is in the first two.
+  const [user, nice, system, , , irq, softirq] = cpu;
+  return { at: performance.now(), own, all: user! + nice! + system! + irq! + softirq! };
 }
