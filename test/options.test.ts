@@ -12,6 +12,7 @@ import {
   tensor,
 } from 'tensorlane';
 import { Batched, batched } from 'tensorlane/batching';
+import { findNumbers, printNumbers } from 'tensorlane/json';
 import { collectMetrics } from 'tensorlane/metrics';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDevice } from './support/device.js';
@@ -117,6 +118,8 @@ const asynchronous: readonly [string, Call][] = [
   ['batched', (options) => batched(async () => [1]).run('item', options)],
   ['run', (options) => model.run({ x: a }, options)],
   ['run', (options) => sequence().run({}, options)],
+  ['findNumbers', (options) => findNumbers(new Uint8Array(), options)],
+  ['printNumbers', (options) => printNumbers(a, options)],
 ];
 
 const synchronous: readonly [string, Call][] = [

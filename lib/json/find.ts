@@ -1,7 +1,7 @@
 // Finds what is long in a JSON text, so that nobody has to parse it on the JS thread.
 
 import { addon, prepareAddon } from '../addon/load.js';
-import { requiredWholeNumber, wrong } from '../core/arguments.js';
+import { namesOf, plainObject, refuseUnknown, wholeNumber, wrong } from '../core/arguments.js';
 import { toTensorlaneError } from '../core/errors.js';
 
 /** An array of a JSON text that holds nothing but numbers, true and false, nested to a full shape. */
@@ -23,6 +23,13 @@ export interface FoundNumbers {
   readonly arrays: readonly NumberArray[];
 }
 
+export interface FindOptions {
+  /** How many elements an array has at least that is taken out; 256 by default. */
+  readonly least?: number | undefined;
+}
+
+const names = namesOf<FindOptions>({ least: true });
+
 /**
  * Takes the long arrays of numbers out of a JSON text, off the JS thread: what is left is short, and `readNumbers` reads the arrays.
  *
@@ -34,9 +41,10 @@ export interface FoundNumbers {
  *
  * Errors: ERR_ARGUMENT, ERR_NO_DEVICE (there is no addon), ERR_OUT_OF_MEMORY.
  */
-export async function findNumbers(text: Uint8Array, { least = 256 }: { least?: number } = {}): Promise<FoundNumbers> {
+export async function findNumbers(text: Uint8Array, options: FindOptions = {}): Promise<FoundNumbers> {
   requireText(text);
-  requiredWholeNumber('findNumbers: least', least, 1);
+  refuseUnknown(plainObject('findNumbers: options', options), names, 'findNumbers');
+  const least = wholeNumber('findNumbers: least', options.least, 256, 1);
   await prepareAddon();
   try {
     const { outline, arrays } = await addon().findNumbers(text, least);

@@ -1,7 +1,7 @@
 // Writes tensors as JSON.
 
 import { addon, prepareAddon } from '../addon/load.js';
-import { oneOf, plainObject, wholeNumber } from '../core/arguments.js';
+import { namesOf, oneOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { toTensorlaneError } from '../core/errors.js';
 import type { Tensor } from '../tensor/types.js';
 import type { JsonDType } from './read.js';
@@ -29,6 +29,8 @@ export interface PrintedNumbers {
   readonly ends: Float64Array;
 }
 
+const names = namesOf<PrintOptions>({ style: true, layout: true, indent: true });
+
 /** From so many elements on it is worth another thread: below, handing it over and back costs as much as doing it. */
 const fewest = 512;
 
@@ -42,6 +44,7 @@ const fewest = 512;
  */
 export async function printNumbers(tensor: Tensor<JsonDType>, options: PrintOptions = {}): Promise<PrintedNumbers> {
   const { type, data, dims } = plainObject('printNumbers: the tensor', tensor);
+  refuseUnknown(plainObject('printNumbers: options', options), names, 'printNumbers');
   const request = {
     type,
     data,
