@@ -4,11 +4,10 @@ export {
   Client,
   type ConnectOptions,
   connect,
-  type RemoteFeeds,
   RemoteModel,
-  type RemoteRunOptions,
 } from './client/client.js';
 export { RemoteLinearAlgebra, type RemoteOperationOptions } from './client/linalg.js';
+export type { RemoteFeeds, RemoteRunOptions } from './client/run-options.js';
 export { defineConfig, readConfigFile } from './config/file.js';
 export { readBatchingFile, readModelConfigFile, readServingFile } from './config/tensorflow.js';
 export { Engine, type EngineChange, type ModelReference, type ModelStatus } from './engine/engine.js';

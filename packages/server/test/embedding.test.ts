@@ -158,6 +158,13 @@ test.each([
   expect(y).toEqual({ type, data, dims: [2] });
 });
 
+test('a misspelt version of a model is refused, not answered by the highest', async () => {
+  const server = await startServer({ repository: folderOf({ 'm.onnx': square({ features: 2 }) }) });
+  using client = await connect(server.url);
+  const misspelt = client.model('m', { verison: 1 } as never);
+  await expectError(misspelt, 'ERR_ARGUMENT', /model: there is no option 'verison'; there is version/);
+});
+
 test('what has any rank has no dims for a client, as for the library', async () => {
   const server = await startServer({ repository: folderOf({ 'm.onnx': square({ features: 2 }) }), linalg: true });
   using client = await connect(server.url);

@@ -51,6 +51,8 @@ test('a bare file is version 1, and of versions the highest is served', async ()
   expect(stateOf(engine, 'm')).toEqual({ 10: 'AVAILABLE' });
   await expectError(engine.run({ name: 'm', version: 9 }, feeds()), 'ERR_NOT_FOUND', /no version 9 .*loaded are 10/);
   await expectError(engine.run('missing', feeds()), 'ERR_NOT_FOUND', /no model 'missing'/);
+  const misspelt = engine.run({ name: 'm', verison: 9 } as never, feeds());
+  await expectError(misspelt, 'ERR_ARGUMENT', /a model: there is no option 'verison'/);
   await expectError(engine.run('constructor', feeds()), 'ERR_NOT_FOUND');
   expect(engine.ready).toBe(true);
 });

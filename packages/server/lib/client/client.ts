@@ -2,19 +2,13 @@
 // batches.
 
 import type { AgentOptions } from 'node:https';
-import {
-  type Outputs,
-  type RunOptions,
-  type Tensor,
-  type TensorGiven,
-  TensorlaneError,
-  type ValueInfo,
-} from 'tensorlane';
+import { type Outputs, type Tensor, type TensorGiven, TensorlaneError, type ValueInfo } from 'tensorlane';
 import { byType, byV2Name } from '../core/dtypes.js';
 import { objectOf } from '../core/options.js';
 import { timeoutHeader } from '../http/deadline.js';
 import { BinaryReader, bytesOf } from '../v2/binary.js';
 import { RemoteLinearAlgebra } from './linalg.js';
+import { type RemoteFeeds, type RemoteRunOptions, runNames } from './run-options.js';
 import { type Received, type Sent, Transport } from './transport.js';
 
 export interface ConnectOptions {
@@ -24,18 +18,8 @@ export interface ConnectOptions {
   headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** What a run takes of `RunOptions`; outputs come to this process. */
-export type RemoteRunOptions = Pick<RunOptions, 'outputs' | 'signal' | 'priority' | 'timeoutMicros' | 'deadlineMicros'>;
-export type RemoteFeeds = Readonly<Record<string, TensorGiven>>;
-
 const connectNames: Readonly<Record<keyof ConnectOptions, true>> = { agent: true, headers: true };
-const runNames: Readonly<Record<keyof RemoteRunOptions, true>> = {
-  outputs: true,
-  signal: true,
-  priority: true,
-  timeoutMicros: true,
-  deadlineMicros: true,
-};
+const modelNames = { version: true } as const;
 
 /**
  * Connects to a server: 'http://HOST:PORT', 'https://HOST:PORT' or 'unix:PATH'. Resolves when it is there.
@@ -59,7 +43,7 @@ export class Client implements Disposable {
   readonly #headers: Readonly<Record<string, string>>;
   #isClosed = false;
   /** Where the server has `linalg: true`. */
-  readonly linalg = new RemoteLinearAlgebra(this);
+  readonly linalg = new RemoteLinearAlgebra((path, feeds, options) => this.infer(path, feeds, options));
 
   /** Clients are made by `connect`. */
   constructor(transport: Transport, headers: Readonly<Record<string, string>>) {
@@ -68,7 +52,8 @@ export class Client implements Disposable {
   }
 
   /** A model of the server's, in its highest version or the one that is named. Errors: ERR_NOT_FOUND, and those of `connect`. */
-  async model(name: string, { version }: { version?: number | undefined } = {}): Promise<RemoteModel> {
+  async model(name: string, options: { version?: number | undefined } = {}): Promise<RemoteModel> {
+    const { version } = objectOf('model', options, modelNames);
     const path = `/v2/models/${encodeURIComponent(name)}${version === undefined ? '' : `/versions/${version}`}`;
     const { inputs, outputs } = (await this.ask(path)) as Record<'inputs' | 'outputs', readonly Metadata[]>;
     return new RemoteModel(this, name, version, path, inputs.map(infoOf), outputs.map(infoOf));

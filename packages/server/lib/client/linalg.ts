@@ -1,18 +1,19 @@
 // Linear algebra at a server, by the names and results of device.linalg.
 
-import { type FloatTensor, type TensorGiven, TensorlaneError } from 'tensorlane';
-import type { Client, RemoteRunOptions } from './client.js';
+import { type FloatTensor, type Outputs, type TensorGiven, TensorlaneError } from 'tensorlane';
+import type { RemoteFeeds, RemoteRunOptions } from './run-options.js';
 
 export type RemoteOperationOptions = Omit<RemoteRunOptions, 'outputs'>;
 type Options = RemoteOperationOptions;
+type Infer = (path: string, feeds: RemoteFeeds, options: RemoteRunOptions) => Promise<Outputs>;
 
 /** Operands are host tensors; matrices are their last two dimensions. Errors: those of `device.linalg`, and of a remote model's `run`. */
 export class RemoteLinearAlgebra {
-  readonly #client: Client;
+  readonly #infer: Infer;
 
   /** @internal */
-  constructor(client: Client) {
-    this.#client = client;
+  constructor(infer: Infer) {
+    this.#infer = infer;
   }
 
   /** Thin: a = u · diag(s) · vt, of a [..., m, n]. */
@@ -63,7 +64,7 @@ export class RemoteLinearAlgebra {
 
   async #run(name: string, feeds: Readonly<Record<string, TensorGiven>>, options: Options = {}) {
     try {
-      return (await this.#client.infer(`/v2/models/linalg.${name}`, feeds, options)) as Record<string, FloatTensor>;
+      return (await this.#infer(`/v2/models/linalg.${name}`, feeds, options)) as Record<string, FloatTensor>;
     } catch (error) {
       if (!(error instanceof TensorlaneError) || error.code !== 'ERR_NOT_FOUND') throw error;
       const help = 'the server serves no linear algebra: start it with `linalg: true` (--linalg)';

@@ -23,17 +23,13 @@ import {
   noSettings,
 } from './options.js';
 import { dependentsLast, withParts } from './parts.js';
+import { type ModelReference, referenceTo } from './reference.js';
 import type { Servable, ServedRunOptions } from './servable.js';
 import { SharedMemory } from './shared-memory.js';
 import { BatchListener } from './statistics.js';
 import { type VersionState, type VersionStatus, Versions, type Wanted } from './versions.js';
 
-/** A model, and its highest version or the one that is named. */
-export interface ModelReference {
-  readonly name: string;
-  readonly version?: number | undefined;
-  readonly label?: string | undefined;
-}
+export type { ModelReference } from './reference.js';
 
 export interface ModelStatus {
   readonly name: string;
@@ -181,10 +177,9 @@ export class Engine implements AsyncDisposable {
     return this.resolve(reference).use(work);
   }
 
-  /** Errors: ERR_NOT_FOUND, ERR_DISPOSED, and those of `model.run`. */
+  /** Errors: ERR_NOT_FOUND, ERR_DISPOSED, ERR_ARGUMENT, and those of `model.run`. */
   async run(model: string | ModelReference, feeds: Feeds, options?: ServedRunOptions): Promise<Outputs> {
-    const reference = typeof model === 'string' ? { name: model } : model;
-    return this.use(reference, (servable) => servable.run(feeds, options));
+    return this.use(referenceTo(model), (servable) => servable.run(feeds, options));
   }
 
   /**
@@ -196,7 +191,7 @@ export class Engine implements AsyncDisposable {
     feeds: Feeds,
     options?: ServedRunOptions,
   ): AsyncGenerator<Outputs, void> {
-    yield* streamOf(this.resolve(typeof model === 'string' ? { name: model } : model), feeds, options);
+    yield* streamOf(this.resolve(referenceTo(model)), feeds, options);
   }
 
   /**
@@ -488,7 +483,7 @@ export class Engine implements AsyncDisposable {
     streamOf(this.#within(model), feeds, options);
 
   #within(model: string | ModelReference): Servable {
-    const { name, ...which } = typeof model === 'string' ? { name: model } : model;
+    const { name, ...which } = referenceTo(model);
     const versions = this.#models.get(name);
     if (versions === undefined) throw new TensorlaneError('ERR_NOT_FOUND', `there is no model '${name}'`);
     return versions.resolve(which);

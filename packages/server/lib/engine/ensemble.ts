@@ -10,8 +10,8 @@ import type { TritonConfig, TritonInput, TritonOutput, TritonStep } from '../tri
 import { readLabels } from '../triton/labels.js';
 import { requireServed } from '../triton/options.js';
 import { dataTypeOf, elementTypeOf } from '../triton/values.js';
-import type { ModelReference } from './engine.js';
 import { overOf } from './over.js';
+import type { ModelReference } from './reference.js';
 import { type Runnable, Servable, type ServedRunOptions } from './servable.js';
 import type { VersionStatistics } from './statistics.js';
 

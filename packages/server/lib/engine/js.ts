@@ -11,9 +11,9 @@ import { emptyConfig, type TritonConfig } from '../triton/config.js';
 import { readLabels } from '../triton/labels.js';
 import { requireServed } from '../triton/options.js';
 import { type Described, describe } from '../triton/values.js';
-import type { ModelReference } from './engine.js';
 import { LateError, type Modules } from './modules.js';
 import { overOf } from './over.js';
+import type { ModelReference } from './reference.js';
 import { type Runnable, Servable, type ServedRunOptions } from './servable.js';
 import type { VersionStatistics } from './statistics.js';
 

@@ -4,7 +4,8 @@
 
 import type { Feeds, ModelStats, Outputs, RunOptions, ValueInfo } from 'tensorlane';
 import { TensorlaneError } from 'tensorlane';
-import { type RunTrace, traceRun } from '../trace/run.js';
+import { traceRun } from '../trace/run.js';
+import type { RunTrace } from '../trace/run-trace.js';
 import type { TritonConfig } from '../triton/config.js';
 import type { SequenceStep } from './sequences.js';
 import { reasonOf, type VersionStatistics } from './statistics.js';
