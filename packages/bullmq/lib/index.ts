@@ -13,6 +13,7 @@ export type { QueueStatus } from './producer/load.js';
 export { type JobToAdd, TensorQueue, type TensorQueueOptions } from './producer/queue.js';
 export { ShardedQueue, type ShardedQueueOptions } from './producer/shards.js';
 export type { Connection } from './redis/connection.js';
-export type { Handler, HandlerContext, ModelGiven } from './worker/handlers.js';
+export type { HandlerContext } from './worker/handler-context.js';
+export type { Handler, ModelGiven } from './worker/handlers.js';
 export type { JsContext } from './worker/js-model.js';
 export { TensorWorker, type TensorWorkerOptions, type WorkerStats } from './worker/worker.js';

@@ -9,19 +9,8 @@ import { operations } from '../job/operations.js';
 import type { Tensors } from '../payload/tensors.js';
 import { Algebra } from './algebra.js';
 import { givenUp, untilGivenUp } from './giving-up.js';
+import type { HandlerContext } from './handler-context.js';
 import { type JsLimits, JsModel } from './js-model.js';
-
-export interface HandlerContext {
-  readonly id: string;
-  /** From 1. */
-  readonly attempt: number;
-  /** The job's `options`. */
-  readonly options: Readonly<Record<string, unknown>>;
-  /** When the job is cancelled or late. */
-  readonly signal: AbortSignal;
-  /** Tells the caller how far it is: a number, or anything that JSON has. */
-  progress(value: number | object): Promise<void>;
-}
 
 /** A function of the user's. What it throws fails the job; with a TensorlaneError, the caller gets its code. */
 export type Handler = (feeds: Readonly<Record<string, Tensor>>, context: HandlerContext) => Promise<Tensors> | Tensors;

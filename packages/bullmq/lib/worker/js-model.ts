@@ -7,7 +7,7 @@
 import { Worker } from 'node:worker_threads';
 import { type ErrorCode, TensorlaneError } from 'tensorlane';
 import type { Tensors } from '../payload/tensors.js';
-import type { HandlerContext } from './handlers.js';
+import type { HandlerContext } from './handler-context.js';
 import { type FromThread, packed, type ThreadData, type Told, type ToThread, told } from './js-messages.js';
 
 /** What `run` of a JS model is given beside its inputs. */

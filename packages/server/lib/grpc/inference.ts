@@ -13,12 +13,12 @@ import { tracedCall } from '../trace/request.js';
 import { modelConfigMessage } from '../triton/answer.js';
 import { bytesOf, tensorOfBytes, text } from '../v2/binary.js';
 import { classesIn } from '../v2/classification.js';
-import type { RequestedOutput } from '../v2/infer.js';
 import { onceEach, requireFew } from '../v2/inputs.js';
 import { modelMetadata, serverMetadata } from '../v2/metadata.js';
 import { flagAt, runOptions, versionOf, wholeAt } from '../v2/parameters.js';
 import { outputTensor, placeParameters } from '../v2/reply.js';
 import { control, indexEntries } from '../v2/repository.js';
+import type { RequestedOutput } from '../v2/request.js';
 import { logSettings, traceSettings } from '../v2/settings.js';
 import {
   placeIn,

@@ -3,8 +3,8 @@
 // The rule: whoever takes them takes them to their end or says that it stops; then what makes them ends, and what it held is given back.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Limits } from './limits.js';
 import { hangUp } from './node.js';
-import type { Service } from './service.js';
 
 /** The same, with `ended` called once: when there is nothing more, or nobody takes it any more. */
 export function ending<T>(source: AsyncIterator<T>, ended: () => void): AsyncIterableIterator<T> {
@@ -38,12 +38,19 @@ export function ending<T>(source: AsyncIterator<T>, ended: () => void): AsyncIte
   };
 }
 
+/** What the service says of an answer's end. */
+interface Ends {
+  readonly limits: Pick<Limits, 'stallSeconds'>;
+  /** Connections end with the answers that they have. */
+  readonly retired: boolean;
+}
+
 /** Over node:http. Who takes nothing for too long is cut off; where the server ends meanwhile, so does the connection. Never rejects. */
 export async function sendEvents(
   message: IncomingMessage,
   response: ServerResponse,
   events: AsyncIterable<string | Uint8Array>,
-  service: Service,
+  service: Ends,
 ): Promise<void> {
   for await (const event of events) {
     if (response.destroyed) break;

@@ -4,7 +4,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Mark, TracedRun, TraceFile } from './file.js';
-import type { RunTrace } from './run.js';
+import type { RunTrace } from './run-trace.js';
 
 interface Around {
   readonly request: RequestRecord;

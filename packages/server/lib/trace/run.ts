@@ -1,17 +1,8 @@
 // What is kept of one run of a model: spans, a record for the trace file, or both.
 
-import type { RequestObserver } from 'tensorlane';
 import { recordOfRun } from './record.js';
+import type { RunTrace } from './run-trace.js';
 import { spansOfRun } from './spans.js';
-
-/** Follows one run of a model. */
-export interface RunTrace {
-  /** For the run's options. */
-  readonly observer: Required<RequestObserver>;
-  /** Does it, so that the runs of its steps are known as such. */
-  around?<T>(work: () => T): T;
-  end(error?: unknown): void;
-}
 
 /** undefined: its request is not traced. */
 export function traceRun(name: string, version: number): RunTrace | undefined {

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import type * as Api from '@opentelemetry/api';
 import type { RequestObserver, StartedBatch } from 'tensorlane';
 import { serverName, serverVersion } from '../core/version.js';
-import type { RunTrace } from './run.js';
+import type { RunTrace } from './run-trace.js';
 
 const api = installed();
 

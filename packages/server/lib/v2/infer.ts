@@ -21,30 +21,11 @@ import { flagAt, objectAt, runOptions, wholeAt } from './parameters.js';
 import { answerInParts, wantsParts } from './parts.js';
 import { rawFeeds } from './raw.js';
 import { inferAnswer } from './reply.js';
-import { type Place, placeIn, readShared, type SharedInput } from './shared-memory.js';
+import type { InferRequest } from './request.js';
+import { placeIn, readShared, type SharedInput } from './shared-memory.js';
 
 const headerLength = 'inference-header-content-length';
 const namesOfElements: ReadonlySet<string> = new Set(['data']);
-
-export interface RequestedOutput {
-  readonly name: string;
-  readonly isBinary: boolean;
-  /** How many classes are wanted in place of the tensor. */
-  readonly classes?: number | undefined;
-  /** Where in shared memory it is wanted. */
-  readonly place?: Place | undefined;
-}
-
-export interface InferRequest {
-  readonly id: string | undefined;
-  readonly feeds: Feeds;
-  /** Inputs that are still to be read. */
-  readonly shared: readonly SharedInput[];
-  readonly options: ServedRunOptions;
-  readonly outputs: readonly RequestedOutput[] | undefined;
-  /** Of outputs that say nothing. */
-  readonly isBinary: boolean;
-}
 
 export async function infer(engine: Engine, exchange: Exchange, model: ModelReference): Promise<Answer> {
   // A model that is not there needs no body.

@@ -8,7 +8,7 @@ import type { Servable } from '../engine/servable.js';
 import { type Answer, bytesIn, lengthOf, textAnswer } from '../http/exchange.js';
 import { bytesOf } from './binary.js';
 import { classified } from './classification.js';
-import type { InferRequest, RequestedOutput } from './infer.js';
+import type { InferRequest, RequestedOutput } from './request.js';
 import { type Place, writeShared } from './shared-memory.js';
 
 export async function inferAnswer(
