@@ -80,11 +80,42 @@ describe('commands', () => {
   });
 });
 
+test('every option of a command is in docs/', () => {
+  const commands = [
+    ...readdirSync(join(root, 'lib/cli'), { recursive: true, encoding: 'utf8' })
+      .filter((file) => /(command|types)\.ts$/.test(file))
+      .map((file) => `lib/cli/${file}`),
+    'packages/server/lib/cli/main.ts',
+    'packages/bullmq/lib/cli/main.ts',
+  ];
+  const flags = commands.flatMap((file) =>
+    [...read(file).matchAll(/^ *'?([\w-]+)'?: \{ type: '(?:string|boolean)'/gm)].map(([, name]) => `--${name}`),
+  );
+  expect(flags.length).toBeGreaterThan(50);
+  const text = pages.map(read).join('\n');
+  expect(flags.filter((flag) => !new RegExp(`${flag}\\b`).test(text))).toEqual([]);
+});
+
 describe('links', () => {
+  /** As GitHub and the site name headings. */
+  const anchorsOf = (text: string) =>
+    [...text.replace(/^```.*?^```/gms, '').matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+      heading!
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, '')
+        .replaceAll(' ', '-'),
+    );
+
   test.each(pages)('%s leads only to what is there', (file) => {
-    const links = [...read(file).matchAll(/\]\(([^)#]+)(#[^)]*)?\)/g)].map(([, target]) => target!);
-    const broken = links.filter((target) => !/^https?:/.test(target) && !existsSync(join(root, dirname(file), target)));
-    expect(broken).toEqual([]);
+    const links = [...read(file).matchAll(/\]\(([^)#\s]*)(?:#([^)]*))?\)/g)].filter(
+      ([, target]) => !/^https?:/.test(target!),
+    );
+    const broken = links.filter(([, target, anchor]) => {
+      const to = target === '' ? file : join(dirname(file), target!);
+      if (!existsSync(join(root, to))) return true;
+      return anchor !== undefined && !anchorsOf(read(to)).includes(anchor);
+    });
+    expect(broken.map(([link]) => link)).toEqual([]);
   });
 });
 
