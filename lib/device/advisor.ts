@@ -8,7 +8,6 @@ import { systemClock } from '../addon/clock.js';
 import { type Advice, adviceOn, adviceOnProcess, type Span, type Surroundings, spanOf } from '../batching/advice.js';
 import type { BatcherStats } from '../batching/stats.js';
 import type { LoadedModels, ServedModel } from '../model/loaded-models.js';
-import type { LoadedModel } from '../model/model.js';
 import { type Throttling, throttling } from './container.js';
 
 /** Of how long advice tells, at least, where it is asked more often. */
@@ -41,11 +40,8 @@ export class Advisor {
     this.#kind = kind;
     this.#models = models;
     this.#looks = [this.#look([])];
-  }
-
-  /** What the model has done so far, as it was warmed up, is not counted. */
-  loaded(model: LoadedModel): void {
-    this.#loaded.set(model, this.#look([this.#models.servedOf(model)]));
+    // What a model has done so far, as it was warmed up, is not counted.
+    models.onLoaded = (model) => this.#loaded.set(model, this.#look([models.servedOf(model)]));
   }
 
   advise(): Advice[] {

@@ -108,9 +108,7 @@ export class OpenedDevice extends TensorRoom implements AsyncDisposable {
     source: ModelSource,
     options: LoadModelOptions = {},
   ): Promise<Model<T>> {
-    const model = await this.#models.load(source, options);
-    this.#advisor.loaded(model);
-    return model as unknown as Model<T>;
+    return (await this.#models.load(source, options)) as unknown as Model<T>;
   }
 
   /**

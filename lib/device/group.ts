@@ -109,9 +109,7 @@ export class GroupedDevice extends TensorRoom implements AsyncDisposable {
       if (typeof one !== 'object' || one === null || !('device' in one) || one.device === undefined) continue;
       throw new TensorlaneError('ERR_ARGUMENT', `providers[${i}].device: in a group of devices each has its own`);
     }
-    const model = await this.#models.load(source, options);
-    this.#advisor.loaded(model);
-    return model as unknown as Model<T>;
+    return (await this.#models.load(source, options)) as unknown as Model<T>;
   }
 
   /** As a device's own, of what all of them run. */

@@ -44,6 +44,8 @@ export class LoadedModels {
   readonly #models = new Set<WeakRef<LoadedModel>>();
   readonly #loading = new Set<Promise<unknown>>();
   #closed = false;
+  /** Told of each model as soon as it is loaded and warmed up. */
+  onLoaded: (model: LoadedModel) => void = () => {};
 
   /** `device` gives the open device, or throws ERR_DISPOSED. */
   constructor(device: () => Pick<NativeDevice, 'loadModel'>, memory: DeviceMemory, options: LoadedModelsOptions) {
@@ -96,7 +98,9 @@ export class LoadedModels {
         throw new TensorlaneError('ERR_DISPOSED', 'loadModel: the device was disposed meanwhile');
       }
       const name = options.name ?? (typeof source === 'string' ? basename(source) : 'model');
-      return await this.#make(loaded, settings, name);
+      const model = await this.#make(loaded, settings, name);
+      this.onLoaded(model);
+      return model;
     } catch (reason) {
       const what = typeof source === 'string' ? `loadModel: '${source}': ` : 'loadModel: ';
       throw toTensorlaneError(reason, reason instanceof TensorlaneError ? '' : what);
