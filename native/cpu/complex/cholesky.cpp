@@ -19,7 +19,7 @@ void cholesky_batch(Lane& lane, const CholeskyArgs& args) {
   const std::int64_t n = args.n;
   std::vector<std::int64_t> not_definite;
   LineStart<T> l(args.l, n * n, args.batch);
-  l.use(std::get<0>(take_arrays<T>(lane.workspace(), l.spare())));
+  std::tie(l.spare()) = take_arrays<T>(lane.workspace(), l.spare_count());
   const auto load = [&](std::int64_t i) {
     const T* a = elements<const T>(args.a) + i * n * n;
     T* factor = l[i];

@@ -33,10 +33,8 @@ class Eigh {
     lrwork_ = work_size(reals);
     liwork_ = integers;
     check_work_size("eigh", std::max(lwork_, lrwork_), n_, n_, kAdvice);
-    Real<T>* w = nullptr;
-    std::tie(copy_, work_, rwork_, iwork_, w) =
-        take_arrays<T, T, Real<T>, Int, Real<T>>(lane.workspace(), n_ * n_, lwork_, lrwork_, liwork_, w_.spare());
-    w_.use(w);
+    std::tie(copy_, work_, rwork_, iwork_, w_.spare()) =
+        take_arrays<T, T, Real<T>, Int, Real<T>>(lane.workspace(), n_ * n_, lwork_, lrwork_, liwork_, w_.spare_count());
   }
 
   [[nodiscard]] bool load(std::int64_t i) {

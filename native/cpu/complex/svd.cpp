@@ -46,14 +46,9 @@ class Svd {
     check_info("svd: gesvd", info);
     const std::int64_t lwork = std::max(work_size(by_division), work_size(by_iteration));
     check_work_size("svd", lwork, m_, n_, kAdvice);
-    Real<T>* s = nullptr;
-    T* u = nullptr;
-    T* vt = nullptr;
-    std::tie(copy_, work_, rwork_, iwork_, s, u, vt) = take_arrays<T, T, Real<T>, Int, Real<T>, T, T>(
-        lane.workspace(), m_ * n_, lwork, reals, 8 * k, s_.spare(), u_.spare(), vt_.spare());
-    s_.use(s);
-    u_.use(u);
-    vt_.use(vt);
+    std::tie(copy_, work_, rwork_, iwork_, s_.spare(), u_.spare(), vt_.spare()) =
+        take_arrays<T, T, Real<T>, Int, Real<T>, T, T>(lane.workspace(), m_ * n_, lwork, reals, 8 * k, s_.spare_count(),
+                                                       u_.spare_count(), vt_.spare_count());
     lwork_ = static_cast<Int>(lwork);
   }
 

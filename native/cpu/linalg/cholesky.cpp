@@ -38,7 +38,7 @@ void cholesky_by_lapack(Lane& lane, const CholeskyArgs& args, const Indices& ind
   check_lapack_size("cholesky", n, n);
   const auto* a = elements<const T>(args.a);
   LineStart<T> l(args.l, n * n, args.batch);
-  l.use(std::get<0>(take_arrays<T>(lane.workspace(), l.spare())));
+  std::tie(l.spare()) = take_arrays<T>(lane.workspace(), l.spare_count());
   std::vector<std::int64_t> not_positive_definite;
   for_each_finite(
       "cholesky", indices,

@@ -56,15 +56,13 @@ void eigh_by_lapack(Lane& lane, const EighArgs& args, const Indices& indices) {
   T* work = nullptr;
   T* copy = nullptr;  // where there is no v to compute in
   T* probe = nullptr;
-  T* spare_w = nullptr;
   Int* iwork = nullptr;
   LineStart<T> w(args.w, n, args.batch);
   LineStart<T> v(args.v, n * n, args.batch);
-  std::tie(work, iwork, copy, probe, spare_w) =
-      take_arrays<T, Int, T, T, T>(lane.workspace(), sizes.elements, sizes.integers, args.vectors ? v.spare() : n * n,
-                                   args.vectors ? orthonormal_work(n) : 0, w.spare());
-  w.use(spare_w);
-  v.use(copy);
+  std::tie(work, iwork, copy, probe, w.spare()) = take_arrays<T, Int, T, T, T>(
+      lane.workspace(), sizes.elements, sizes.integers, args.vectors ? v.spare_count() : n * n,
+      args.vectors ? orthonormal_work(n) : 0, w.spare_count());
+  v.spare() = copy;
 
   const auto* a = elements<const T>(args.a);
   const auto matrix = [&](std::int64_t i) { return args.vectors ? v[i] : copy; };

@@ -23,9 +23,9 @@ class LineStart {
         count_(count),
         all_begin_(begins(result_) && (batch < 2 || begins(result_ + count))) {}
 
-  // How many elements of the lane's it takes.
-  [[nodiscard]] std::int64_t spare() const { return all_begin_ ? 0 : count_; }
-  void use(T* spare) { spare_ = spare; }
+  // How many elements of the lane's it takes, and what is to be set to where they are (by std::tie, of take_arrays).
+  [[nodiscard]] std::int64_t spare_count() const { return all_begin_ ? 0 : count_; }
+  [[nodiscard]] T*& spare() { return spare_; }
 
   [[nodiscard]] T* operator[](std::int64_t i) const {
     T* own = result_ + i * count_;

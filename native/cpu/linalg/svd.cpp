@@ -64,15 +64,9 @@ class Svd {
     lapack::gesdd(job_, rows(), columns(), nullptr, rows(), nullptr, nullptr, rows(), nullptr, ldvt(), &optimal, -1,
                   nullptr, &info);
     const std::int64_t lwork = checked(optimal, info, "svd: gesdd");
-    T* s = nullptr;
-    T* u = nullptr;
-    T* vt = nullptr;
-    std::tie(copy_, work_, probe_, iwork_, s, u, vt) = take_arrays<T, T, T, Int, T, T, T>(
-        lane.workspace(), m_ * n_, lwork, vectors_ ? orthonormal_work(std::max(m_, n_)) : 0, 8 * sizes_.k, s_.spare(),
-        u_.spare(), vt_.spare());
-    s_.use(s);
-    u_.use(u);
-    vt_.use(vt);
+    std::tie(copy_, work_, probe_, iwork_, s_.spare(), u_.spare(), vt_.spare()) = take_arrays<T, T, T, Int, T, T, T>(
+        lane.workspace(), m_ * n_, lwork, vectors_ ? orthonormal_work(std::max(m_, n_)) : 0, 8 * sizes_.k,
+        s_.spare_count(), u_.spare_count(), vt_.spare_count());
     lwork_ = static_cast<Int>(lwork);
   }
 
