@@ -6,7 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { ARRIVALS, type Arrivals, schedule } from '../../lib/cli/load/arrivals.js';
+import { type Arrivals, arrivalKinds, schedule } from '../../lib/cli/load/arrivals.js';
 import { openLoop } from '../../lib/cli/load/open-loop.js';
 import { randomFloats } from '../../test/support/onnx-builder.js';
 import { COLUMNS, drawChart, drawPage, type LoadPoint, tableRows } from './chart.js';
@@ -18,7 +18,7 @@ import { isSustained } from './sustained.js';
 const USAGE = `Usage: node --import tsx bench/load/main.ts URL [options]
   --body FILE         what to send; by default --floats N random ones (16)
   --rates 50,100,200  open loop: requests a second
-  --arrivals NAME     of the open loop: ${ARRIVALS.join(', ')} (poisson)
+  --arrivals NAME     of the open loop: ${arrivalKinds.join(', ')} (poisson)
   --in-flight N       at most so many on their way, more are not sent (1024)
   --spin              keep a core busy to send on the microsecond
   --callers 1,8,64    closed loop instead: so many callers, each asking again when it has its answer
@@ -56,7 +56,8 @@ function settings() {
   });
   const [url] = positionals;
   if (url === undefined || positionals.length > 1) throw new UsageError('one URL is needed');
-  if (!ARRIVALS.includes(values.arrivals as Arrivals)) throw new UsageError(`--arrivals: ${ARRIVALS.join(', ')}`);
+  if (!arrivalKinds.includes(values.arrivals as Arrivals))
+    throw new UsageError(`--arrivals: ${arrivalKinds.join(', ')}`);
   const one = (name: 'floats' | 'in-flight' | 'duration' | 'warmup' | 'seed') =>
     numbers(name, values[name])[0] as number;
   return {

@@ -30,7 +30,7 @@ export interface Advice {
 }
 
 /** Of fewer requests nothing is said. */
-export const enoughRequests = 100;
+const enoughRequests = 100;
 
 /** How a model is set up. */
 export interface Served {

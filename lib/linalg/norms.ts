@@ -319,7 +319,7 @@ function largestOf(steps: Steps, a: Operand, axes: readonly number[], keepDims: 
 }
 
 /** Along axes in ascending order. */
-export async function vectorNormOf(
+async function vectorNormOf(
   steps: Steps,
   given: Operand,
   order: number,

@@ -29,7 +29,7 @@ const types: readonly (string | undefined)[] = [
   ...['float8e5m2fnuz', 'uint4', 'int4', 'float4e2m1', 'float8e8m0', 'uint2', 'int2'],
 ];
 
-export function tensorOf(bytes: Uint8Array): Tensor {
+function tensorOf(bytes: Uint8Array): Tensor {
   const fields = fieldsOf(bytes);
   const dims = integersOf(fields, 1).map(Number);
   const type = types[Number(integersOf(fields, 2)[0] ?? 0n)] as DType;

@@ -96,10 +96,6 @@ export class Checked {
     return this.fake.executor.running.length;
   }
 
-  get queued(): number {
-    return this.#queued.size;
-  }
-
   submit({ rows, key, level, timeout, deadline, alone, cancellable, abortWhileRunning, sequence }: Ask): void {
     const { defaultTimeoutMicros, defaultDeadlineMicros, allowTimeoutOverride } = this.#settings.policies[level]!;
     const least = (general: number, own: number | undefined) =>

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { ARRIVALS, schedule } from '../../lib/cli/load/arrivals.js';
+import { arrivalKinds, schedule } from '../../lib/cli/load/arrivals.js';
 
 const rate = 200;
 const durationMs = 600_000;
@@ -16,7 +16,7 @@ function dispersion(times: Float64Array, windowMs: number): number {
 }
 
 describe('arrivals', () => {
-  test.each(ARRIVALS)('%s: the mean rate is the one asked for, in order and within the time', (arrivals) => {
+  test.each(arrivalKinds)('%s: the mean rate is the one asked for, in order and within the time', (arrivals) => {
     const times = schedule({ arrivals, rate, durationMs, seed: 1 });
     expect(times.length / (durationMs / 1000) / rate).toBeCloseTo(1, 1);
     expect(times.every((at, i) => at >= 0 && at < durationMs && at >= (times[i - 1] ?? 0))).toBe(true);

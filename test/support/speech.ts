@@ -6,7 +6,7 @@ import { randomFloats } from './onnx-builder.js';
 export const rate = 16_000;
 /** A chunk has so many new samples, and before them the last ones of the chunk before it. */
 export const samples = 512;
-export const context = 64;
+const context = 64;
 
 /** Something like speech: harmonics of a voice that rises and falls, in syllables with pauses between them, and some noise. */
 export function speech(seed: number, chunks: number): Float32Array {

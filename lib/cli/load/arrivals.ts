@@ -3,14 +3,14 @@
 
 import { exponential, type Random, random } from './random.js';
 
-export const ARRIVALS = ['constant', 'poisson', 'bursty'] as const;
+export const arrivalKinds = ['constant', 'poisson', 'bursty'] as const;
 
 /**
  * - constant: one every 1 / rate.
  * - poisson: independent callers; the gaps are exponential.
  * - bursty: Poisson whose rate is now high and now low (a Markov-modulated process of two states), the mean being the rate.
  */
-export type Arrivals = (typeof ARRIVALS)[number];
+export type Arrivals = (typeof arrivalKinds)[number];
 
 export interface Burst {
   /** The rate within a burst, as a multiple of the mean; at most 1 / share. */
@@ -21,7 +21,7 @@ export interface Burst {
   readonly meanMs: number;
 }
 
-export const BURST: Burst = { factor: 4, share: 0.2, meanMs: 100 };
+const usualBurst: Burst = { factor: 4, share: 0.2, meanMs: 100 };
 
 export interface ScheduleOptions {
   readonly arrivals: Arrivals;
@@ -38,7 +38,13 @@ export function schedule(options: ScheduleOptions): Float64Array {
 }
 
 /** The same, one by one: for those that are too many to keep. */
-export function* arrivalsOf({ arrivals, rate, durationMs, seed, burst = BURST }: ScheduleOptions): Generator<number> {
+export function* arrivalsOf({
+  arrivals,
+  rate,
+  durationMs,
+  seed,
+  burst = usualBurst,
+}: ScheduleOptions): Generator<number> {
   if (!(rate > 0 && durationMs > 0)) throw new RangeError(`no schedule of ${rate} requests/s for ${durationMs} ms`);
   const perMs = rate / 1000;
   if (arrivals === 'constant') for (let i = 0; i < perMs * durationMs; i++) yield i / perMs;

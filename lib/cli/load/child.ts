@@ -26,7 +26,7 @@ interface Answer {
 }
 
 /** Longer than any single step of a benchmark takes: a child that hangs must not hang the run. */
-const TIMEOUT_MS = 180_000;
+const timeoutMs = 180_000;
 
 /** In the parent: a child process that runs `script` and offers the methods M. */
 export class Child<M extends Methods> {
@@ -65,8 +65,8 @@ export class Child<M extends Methods> {
     return new Promise<Result<M[K]>>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#process.kill('SIGKILL');
-        reject(new Error(`${this.#name}: no answer to "${method}" within ${TIMEOUT_MS / 1000} s`));
-      }, TIMEOUT_MS);
+        reject(new Error(`${this.#name}: no answer to "${method}" within ${timeoutMs / 1000} s`));
+      }, timeoutMs);
       const settle =
         <T>(action: (value: T) => void) =>
         (value: T) => {

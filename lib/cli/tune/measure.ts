@@ -55,7 +55,7 @@ export class Crew {
 }
 
 /** What a set-up says stands above what the user says, and so within `batching`. */
-export function merged(user: LoadModelOptions, own: LoadModelOptions): LoadModelOptions {
+function merged(user: LoadModelOptions, own: LoadModelOptions): LoadModelOptions {
   const batching = user.batching && own.batching ? { ...user.batching, ...own.batching } : undefined;
   return { ...user, ...own, ...(batching && { batching }) };
 }
@@ -148,7 +148,7 @@ export async function measureCells(
 const shown = ({ rows, atOnce, threads }: Size) =>
   `${atOnce} x ${rows} ${rows === 1 ? 'row' : 'rows'}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
 
-export function powersOfTwo(most: number): number[] {
+function powersOfTwo(most: number): number[] {
   const all: number[] = [];
   for (let one = 1; one < most; one *= 2) all.push(one);
   return [...all, most];

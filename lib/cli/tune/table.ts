@@ -8,7 +8,7 @@ const senderBusy = 0.85;
 /** So late it sent, as a part of the SLO. */
 const senderLate = 0.1;
 
-export function isBoundByLoad({ sender }: MeasuredPoint, sloMillis: number): boolean {
+function isBoundByLoad({ sender }: MeasuredPoint, sloMillis: number): boolean {
   return sender.busy > senderBusy || sender.late > Math.max(1, senderLate * sloMillis);
 }
 

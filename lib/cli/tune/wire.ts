@@ -78,10 +78,6 @@ export class Line {
     return new Line(socket);
   }
 
-  get inFlight(): number {
-    return this.#waiting.size;
-  }
-
   /** Errors: Unanswered. */
   request(): Promise<void> {
     this.#next = (this.#next + 1) % echo;

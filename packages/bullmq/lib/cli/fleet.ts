@@ -18,7 +18,7 @@ export interface Member {
   readonly before: readonly string[];
 }
 
-export function membersOf(devices: readonly string[]): Member[] {
+function membersOf(devices: readonly string[]): Member[] {
   const cores = ownCores();
   const parts = cores === undefined ? undefined : shareCores(cores, devices.length);
   return devices.map((device, i) => {

@@ -11,7 +11,7 @@ import { checkReference, type Reference } from '../payload/payloads.js';
 /** What producers here write. */
 export const formatVersion = 1;
 /** The oldest that workers here still read. */
-export const oldestFormat = 1;
+const oldestFormat = 1;
 
 const isKnown = (format: unknown) =>
   Number.isSafeInteger(format) && (format as number) >= oldestFormat && (format as number) <= formatVersion;

@@ -6,7 +6,7 @@ import { queueErrorOf } from '../redis/failures.js';
 import type { PayloadStore } from './store.js';
 
 /** Part of the job format: from a payload's size follows how many keys it has. */
-export const chunkBytes = 2 ** 20;
+const chunkBytes = 2 ** 20;
 
 export class RedisStore implements PayloadStore {
   readonly name = 'redis';

@@ -34,7 +34,7 @@ export function readModelConfigFile(file: string): Record<string, ModelConfig> {
 }
 
 /** `file`: what paths are relative to. Errors: ERR_ARGUMENT. */
-export function modelsOf({ model_config_list: list }: ModelServerConfig, file: string): Record<string, ModelConfig> {
+function modelsOf({ model_config_list: list }: ModelServerConfig, file: string): Record<string, ModelConfig> {
   if (list === undefined) throw wrongOption(`${file}: it has no model_config_list`);
   const models = new Map<string, ModelConfig>();
   for (const { name, base_path: base, model_platform: platform, ...rest } of list.config ?? []) {

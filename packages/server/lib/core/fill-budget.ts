@@ -5,7 +5,7 @@
 import { invalid } from './errors.js';
 
 /** Of one request, whatever the number of its inputs. */
-export const mostFilled = 1_000_000;
+const mostFilled = 1_000_000;
 
 export class FillBudget {
   #elements = 0;

@@ -15,7 +15,7 @@ import type { ModelReference } from './reference.js';
 import { type Runnable, Servable, type ServedRunOptions } from './servable.js';
 import type { VersionStatistics } from './statistics.js';
 
-export const ensemblePlatform = 'ensemble';
+const ensemblePlatform = 'ensemble';
 
 export interface EnsembleModels {
   run(model: string | ModelReference, feeds: Feeds, options?: ServedRunOptions): Promise<Outputs>;

@@ -61,11 +61,6 @@ export class Sequences {
     void this.#sequence()?.dispose();
   }
 
-  /** How many are there. */
-  get size(): number {
-    return this.#entries.size;
-  }
-
   /** Errors: ERR_ARGUMENT (no start), ERR_QUEUE_FULL (too many), ERR_SHAPE (several rows), and those of `model.run`. */
   async run(feeds: Feeds, options: RunOptions, step: SequenceStep): Promise<Outputs> {
     if (this.#settings.isBatched) this.#requireOneRow(feeds);

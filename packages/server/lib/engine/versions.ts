@@ -78,10 +78,6 @@ export class Versions {
     return this.#available().map((version) => this.#entries.get(version)!.servable!);
   }
 
-  statisticsOf(version: number): VersionStatistics | undefined {
-    return this.#entries.get(version)?.statistics;
-  }
-
   /** The highest version that is served, unless one is named. Errors: ERR_NOT_FOUND. */
   resolve({ version, label }: { version?: number | undefined; label?: string | undefined } = {}): Servable {
     let wanted = version;

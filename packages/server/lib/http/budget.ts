@@ -48,11 +48,6 @@ export class ByteBudget {
     return this.#used;
   }
 
-  /** How many clients have requests that are not answered yet, where clients have limits. */
-  get clients(): number {
-    return this.#clients.size;
-  }
-
   /** `client`: whose it is; undefined where that is not known, and has no limit of its own. */
   lease(client?: string): Lease {
     return this.#lease(client, 1);

@@ -133,7 +133,7 @@ function peek(socket: Socket, millis: number, then: (isHttp2: boolean) => void):
 }
 
 /** What node:tls takes. */
-export function serverTls({ cert, key, ca }: Tls) {
+function serverTls({ cert, key, ca }: Tls) {
   return { cert, key, ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }) };
 }
 

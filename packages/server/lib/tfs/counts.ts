@@ -11,7 +11,7 @@ export type Entrypoint = 'REST' | 'GRPC';
 /** Microseconds, as TensorFlow Serving has them: from 10 on, each 1.8 times the one before. */
 const buckets = Array.from({ length: 33 }, (_, power) => 10 * 1.8 ** power);
 
-export class TensorflowCounts {
+class TensorflowCounts {
   readonly registry = new Registry();
   readonly #engine: Engine;
   readonly #requests = new Counter({

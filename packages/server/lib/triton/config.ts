@@ -5,7 +5,7 @@
 import { messageOfText, messageType } from '../core/protos.js';
 
 export const configFile = 'config.pbtxt';
-export const configMessage = 'inference.ModelConfig';
+const configMessage = 'inference.ModelConfig';
 
 /** What is not said is what protobuf has for it: 0, '', false, nothing; null for a message. */
 export interface TritonConfig {
