@@ -11,21 +11,18 @@ export const dense: Suite = {
   about: `four dense layers of ${WIDTH}, ${CALLERS} callers, against onnxruntime-node`,
   figures: ['throughput ratio', 'event-loop delay p99'],
   async run(context) {
-    const { ours, theirs, throughput } = await closedLoopDuel(context, 'dense', {
+    const { ours, theirs } = await closedLoopDuel(context, 'dense', {
       path: models.dense(WIDTH),
       dims: [1, WIDTH],
       callers: CALLERS,
       durationMs: 4000,
+      ratio: {
+        target: { is: '>=', value: 5 },
+        remark: `maxBatchSize ${CALLERS}, otherwise default options`,
+      },
     });
     const delay = (rounds: typeof ours) => rounds.map((round) => round.loop.p99);
-    const remark = `maxBatchSize ${CALLERS}, otherwise default options`;
-    context.add('throughput ratio', 'x', throughput.ratio, {
-      target: { is: '>=', value: 5 },
-      remark,
-    });
     context.add('event-loop delay p99', 'ms', delay(ours), { target: { is: '<=', value: 3 } });
-    context.add('tensorlane', '/s', throughput.ours);
-    context.add('onnxruntime-node', '/s', throughput.theirs);
     context.add(
       'tensorlane rows a batch',
       '',

@@ -4,7 +4,7 @@ import { Child } from '../../lib/cli/load/child.js';
 import type { ModelSpec, ModelWorker } from '../load/model-worker.js';
 import { CONTENDERS, type ContenderName, PISCINA } from '../peers/contender.js';
 import { maxAbsError, ratios } from '../stats.js';
-import type { Context } from '../suite.js';
+import type { Context, FigureOptions } from '../suite.js';
 
 type Side = Child<ModelWorker>;
 
@@ -71,16 +71,18 @@ export interface ClosedLoop {
   readonly durationMs: number;
   /** A batch with room for all callers where they are left out. */
   readonly options?: ModelSpec['options'];
+  /** Of the throughput as a multiple of onnxruntime-node's. */
+  readonly ratio: FigureOptions;
 }
 
 /**
- * Both libraries under a closed loop, and onnxruntime-node in worker threads, in turns: what each round gave, and our throughput
- * as a multiple of theirs.
+ * Both libraries under a closed loop, and onnxruntime-node in worker threads, in turns: adds the figures of throughput, and gives what each
+ * round of the two gave.
  */
 export async function closedLoopDuel(
   context: Context,
   key: string,
-  { path, dims, callers, durationMs, options = { maxBatchSize: callers } }: ClosedLoop,
+  { path, dims, callers, durationMs, options = { maxBatchSize: callers }, ratio }: ClosedLoop,
 ) {
   const spec = { path, input: 'x', dims, requests: callers, options };
   const load = { key, callers, warmupMs: context.rounds(1000, 300), durationMs: context.rounds(durationMs, 700) };
@@ -102,5 +104,8 @@ export async function closedLoopDuel(
     'ms',
     threads.map((round) => round.loop.p99),
   );
-  return { ours, theirs, throughput: { ours: our, theirs: their, ratio: ratios(our, their) } };
+  context.add('throughput ratio', 'x', ratios(our, their), ratio);
+  context.add('tensorlane', '/s', our);
+  context.add('onnxruntime-node', '/s', their);
+  return { ours, theirs };
 }

@@ -10,18 +10,16 @@ export const square: Suite = {
   about: `a model that squares 16 floats, ${CALLERS} callers, against onnxruntime-node`,
   figures: ['throughput ratio'],
   async run(context) {
-    const { ours, theirs, throughput } = await closedLoopDuel(context, 'square', {
+    const { ours, theirs } = await closedLoopDuel(context, 'square', {
       path: models.square(),
       dims: [1, 16],
       callers: CALLERS,
       durationMs: 3000,
+      ratio: {
+        target: { is: '>=', value: 2 },
+        remark: `the aim is 3x; maxBatchSize ${CALLERS}, otherwise default options`,
+      },
     });
-    context.add('throughput ratio', 'x', throughput.ratio, {
-      target: { is: '>=', value: 2 },
-      remark: `the aim is 3x; maxBatchSize ${CALLERS}, otherwise default options`,
-    });
-    context.add('tensorlane', '/s', throughput.ours);
-    context.add('onnxruntime-node', '/s', throughput.theirs);
     context.add(
       'tensorlane rows a batch',
       '',
