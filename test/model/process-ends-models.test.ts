@@ -1,7 +1,7 @@
 // Models whose attributes, constants or bodies would end ONNX Runtime's process: refused as they are loaded, or with the first request that
 // leads there.
 
-import { type Device, open, type Tensor, tensor } from 'tensorlane';
+import { type Device, open, type Tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectError } from '../support/errors.js';
 import {
@@ -15,6 +15,7 @@ import {
   type Value,
   value,
 } from '../support/onnx-builder.js';
+import { elementsOf, int, list, ones, real, text } from '../support/onnx-parts.js';
 
 let device: Device;
 beforeAll(async () => {
@@ -22,13 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => device.dispose());
 
-const int = (number: number): Attribute => ({ int: number });
-const list = (...numbers: number[]): Attribute => ({ ints: numbers });
-const real = (float: number): Attribute => ({ float });
-const text = (string: string): Attribute => ({ string });
-const floats = (...dims: number[]) => tensor(new Float32Array(dims.reduce((a, b) => a * b, 1)).fill(1), dims);
-const held = (name: string, ...dims: number[]) =>
-  initializer(name, 'float32', dims, new Float32Array(dims.reduce((a, b) => a * b, 1)).fill(1));
+const held = (name: string, ...dims: number[]) => initializer(name, 'float32', dims, ones(...dims).data);
 
 /** Of as many inputs of float32, x0 to x9, as its nodes take. */
 function ofFloats(nodes: readonly Node[], initializers: readonly Initializer[] = [], outputs = ['y'], opset = 21) {
@@ -44,7 +39,7 @@ function ofFloats(nodes: readonly Node[], initializers: readonly Initializer[] =
   );
 }
 
-const xs = (...shapes: number[][]) => Object.fromEntries(shapes.map((dims, i) => [`x${i}`, floats(...dims)]));
+const xs = (...shapes: number[][]) => Object.fromEntries(shapes.map((dims, i) => [`x${i}`, ones(...dims)]));
 
 describe('attributes', () => {
   const huge = 2 ** 33;
@@ -279,10 +274,10 @@ describe('what has to fit', () => {
       initializers: [held('w', 1, 2, 3), held('r', 1, 2, 2)],
     });
     await using loaded = await device.loadModel(bytes, { batching: false });
-    const x = floats(4, 2, 3);
+    const x = ones(4, 2, 3);
     expect((await loaded.run({ x })).y!.dims).toEqual([4, 1, 2, 2]);
-    await expectError(loaded.run({ x, w: floats(2, 3) }), 'ERR_SHAPE', /'w' a value of 2 dimensions/);
-    expect((await loaded.run({ x, w: floats(1, 2, 3) })).y!.dims).toEqual([4, 1, 2, 2]);
+    await expectError(loaded.run({ x, w: ones(2, 3) }), 'ERR_SHAPE', /'w' a value of 2 dimensions/);
+    expect((await loaded.run({ x, w: ones(1, 2, 3) })).y!.dims).toEqual([4, 1, 2, 2]);
   });
 
   test('QLinearWhere, of whose scales the model holds some', async () => {
@@ -323,7 +318,7 @@ describe('what has to fit', () => {
       Object.fromEntries(
         shapes.map((dims, i): [string, Tensor] => [
           names[i]!,
-          { type: 'uint8', dims, data: new Uint8Array(dims.reduce((a, b) => a * b, 1)).fill(1) },
+          { type: 'uint8', dims, data: new Uint8Array(elementsOf(dims)).fill(1) },
         ]),
       );
     await using loaded = await device.loadModel(bytes, { batching: false });
@@ -411,7 +406,7 @@ describe('bodies', () => {
       initializers: [...weights, ...initializers],
     });
     await using loaded = await device.loadModel(bytes, { batching: false });
-    const [right, wrong] = what === 'Scan' ? [floats(2, 4, 2, 3), floats(2, 4, 3)] : [floats(4, 2, 3), floats(4, 3)];
+    const [right, wrong] = what === 'Scan' ? [ones(2, 4, 2, 3), ones(2, 4, 3)] : [ones(4, 2, 3), ones(4, 3)];
     await expectError(
       loaded.run({ ...feeds, x: wrong }),
       'ERR_SHAPE',

@@ -11,10 +11,10 @@ import {
   model,
   type Node,
   node,
-  randomFloats,
   scalar,
   value,
 } from '../support/onnx-builder.js';
+import { ones, weightsOf } from '../support/onnx-parts.js';
 
 let device: Device;
 beforeAll(async () => {
@@ -22,7 +22,6 @@ beforeAll(async () => {
 });
 afterAll(() => device.dispose());
 
-const ones = (...dims: number[]) => tensor(new Float32Array(dims.reduce((a, b) => a * b, 1)).fill(1), dims);
 const number = (of: number): Tensor => tensor(BigInt64Array.of(BigInt(of)), []);
 const yes = tensor(Uint8Array.of(1), [], { type: 'bool' });
 const no = tensor(Uint8Array.of(0), [], { type: 'bool' });
@@ -74,16 +73,7 @@ describe('the way that an If goes', () => {
   const branch = (nodes: readonly Node[]): Attribute => ({
     graph: { nodes, inputs: [], outputs: [value('y', 'float32', null)] },
   });
-  const weights = (name: string, ...dims: number[]) =>
-    initializer(
-      name,
-      'float32',
-      dims,
-      randomFloats(
-        dims.reduce((a, b) => a * b, 1),
-        1,
-      ),
-    );
+  const weights = weightsOf(1);
   const rnn = node('RNN', ['x', 'w', 'r'], ['y'], { hidden_size: { int: 2 } });
   const way = (condition: readonly Node[], inputs: ReturnType<typeof value>[], held: readonly Initializer[] = []) =>
     model({

@@ -5,16 +5,13 @@ import { type Device, open, type Tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectError } from '../support/errors.js';
 import { type Attribute, model, node, value } from '../support/onnx-builder.js';
+import { elementsOf, int, list, text } from '../support/onnx-parts.js';
 
 let device: Device;
 beforeAll(async () => {
   device = await open('cpu');
 });
 afterAll(() => device.dispose());
-
-const int = (number: number): Attribute => ({ int: number });
-const ints = (...numbers: number[]): Attribute => ({ ints: numbers });
-const text = (string: string): Attribute => ({ string });
 
 type Type = 'float32' | 'uint8' | 'int8' | 'int32' | 'int64' | 'bool';
 const arrays = {
@@ -245,7 +242,7 @@ const operators: readonly Operator[] = [
   {
     op: 'QLinearAveragePool',
     domain: ms,
-    attributes: { kernel_shape: ints(1, 1), channels_last: int(1) },
+    attributes: { kernel_shape: list(1, 1), channels_last: int(1) },
     takes: 'ufufu',
     right: [[1, 2, 2, 3], ...scalars(4)],
     wrong: [[[0, 2, 2, 3], ...scalars(4)]],
@@ -287,7 +284,7 @@ const operators: readonly Operator[] = [
   {
     op: 'FeatureVectorizer',
     domain: 'ai.onnx.ml',
-    attributes: { inputdimensions: ints(3, 1) },
+    attributes: { inputdimensions: list(3, 1) },
     takes: 'ff',
     right: [
       [2, 3],
@@ -343,7 +340,7 @@ const operators: readonly Operator[] = [
   {
     op: 'QLinearAveragePool',
     domain: ms,
-    attributes: { kernel_shape: ints(2, 2), channels_last: int(1) },
+    attributes: { kernel_shape: list(2, 2), channels_last: int(1) },
     takes: 'ufufu',
     right: [[1, 4, 4, 2], ...scalars(4)],
     wrong: [[[1, 1, 4, 2], ...scalars(4)]],
@@ -405,7 +402,7 @@ const given = (types: readonly Type[], shapes: readonly number[][], names: reado
     names.map((name, i): [string, Tensor] => {
       const type = types[i]!;
       const dims = shapes[i]!;
-      const data = new arrays[type](dims.reduce((a, b) => a * b, 1));
+      const data = new arrays[type](elementsOf(dims));
       (data as Uint8Array).fill((type === 'int64' ? 1n : 1) as number);
       return [name, { type, dims, data } as Tensor];
     }),

@@ -1,18 +1,10 @@
 // What ONNX Runtime ends the process for, which nobody could catch: requests that lead to it are refused.
 
-import { type Device, open, tensor } from 'tensorlane';
+import { type Device, open } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectError } from '../support/errors.js';
-import {
-  type Attribute,
-  initializer,
-  ints,
-  model,
-  type Node,
-  node,
-  randomFloats,
-  value,
-} from '../support/onnx-builder.js';
+import { type Attribute, initializer, ints, model, type Node, node, value } from '../support/onnx-builder.js';
+import { ones, text, weightsOf } from '../support/onnx-parts.js';
 
 let device: Device;
 beforeAll(async () => {
@@ -20,18 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => device.dispose());
 
-const floats = (...dims: number[]) => tensor(new Float32Array(dims.reduce((a, b) => a * b, 1)).fill(1), dims);
-const text = (string: string): Attribute => ({ string });
-const weights = (name: string, ...dims: number[]) =>
-  initializer(
-    name,
-    'float32',
-    dims,
-    randomFloats(
-      dims.reduce((a, b) => a * b, 1),
-      1,
-    ),
-  );
+const weights = weightsOf(1);
 
 /** Of x and, where a node takes it, z, of unknown shape, to y. */
 function ofAnyRank(nodes: readonly Node[], initializers: ReturnType<typeof weights>[] = []): Uint8Array {
@@ -77,7 +58,7 @@ describe('ranks that are known only when a request comes', () => {
     ],
   ];
   test.each(cases)('%s', async (what, bytes, right, wrong) => {
-    const feeds = (shapes: number[][]) => Object.fromEntries(shapes.map((dims, i) => ['xz'[i]!, floats(...dims)]));
+    const feeds = (shapes: number[][]) => Object.fromEntries(shapes.map((dims, i) => ['xz'[i]!, ones(...dims)]));
     for (const batching of [undefined, false] as const) {
       await using loaded = await device.loadModel(bytes, batching === undefined ? {} : { batching });
       for (let round = 0; round < 2; round++) {
@@ -105,8 +86,8 @@ describe('ranks that are known only when a request comes', () => {
       [...rnnWeights, initializer('three', 'int64', [], BigInt64Array.of(3n)) as never],
     );
     await using loaded = await device.loadModel(bytes, { batching: false });
-    expect((await loaded.run({ x: floats(4, 2, 3) })).y!.dims).toEqual([4, 1, 2, 2]);
-    expect((await loaded.run({ x: floats(4, 3) })).y!.dims).toEqual([4, 3]);
+    expect((await loaded.run({ x: ones(4, 2, 3) })).y!.dims).toEqual([4, 1, 2, 2]);
+    expect((await loaded.run({ x: ones(4, 3) })).y!.dims).toEqual([4, 3]);
   });
 });
 
@@ -151,8 +132,8 @@ describe('values without elements', () => {
   test.each(cases)('%s', async (what, bytes, none, some) => {
     await using loaded = await device.loadModel(bytes, { batching: false });
     const feeds = (dims: number[]) => ({
-      x: floats(...dims),
-      ...(what === 'QuantizeLinear' && { s: floats(...dims.with(1, 1)) }),
+      x: ones(...dims),
+      ...(what === 'QuantizeLinear' && { s: ones(...dims.with(1, 1)) }),
     });
     await expectError(
       loaded.run(feeds(none)),
@@ -170,7 +151,7 @@ describe('values without elements', () => {
       initializers: [ints('k', 1)],
     });
     await using loaded = await device.loadModel(bytes, { batching: false });
-    expect((await loaded.run({ x: floats(1, 2), z: floats(0) })).y!.data).toEqual(Float32Array.of(1));
-    await expectError(loaded.run({ x: floats(0, 2), z: floats(1) }), 'ERR_SHAPE', /node TopK 'y'/);
+    expect((await loaded.run({ x: ones(1, 2), z: ones(0) })).y!.data).toEqual(Float32Array.of(1));
+    await expectError(loaded.run({ x: ones(0, 2), z: ones(1) }), 'ERR_SHAPE', /node TopK 'y'/);
   });
 });

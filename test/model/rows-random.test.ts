@@ -15,6 +15,7 @@ import {
   randomFloats,
   value,
 } from '../support/onnx-builder.js';
+import { int, list, weightsOf } from '../support/onnx-parts.js';
 
 let device: Device;
 beforeAll(async () => {
@@ -25,8 +26,6 @@ afterAll(() => device.dispose());
 /** A step takes [N, 2, 4] and gives the same. `t` names a value of its own. */
 type Step = (x: string, y: string, t: (name: string) => string) => Node[];
 
-const int = (number: number): Attribute => ({ int: number });
-const list = (...numbers: number[]): Attribute => ({ ints: numbers });
 const one =
   (op: string, others: readonly string[] = [], attributes: Record<string, Attribute> = {}): Step =>
   (x, y) => [node(op, [x, ...others], [y], attributes)];
@@ -167,16 +166,7 @@ const mixing: Record<string, Step> = {
     node('Sub', [x, t('top')], [y]),
   ],
 };
-const floats = (name: string, ...dims: number[]) =>
-  initializer(
-    name,
-    'float32',
-    dims,
-    randomFloats(
-      dims.reduce((a, b) => a * b, 1),
-      11,
-    ),
-  );
+const floats = weightsOf(11);
 const constants = [
   ints('0', 0),
   ints('1', 1),

@@ -16,6 +16,7 @@ import {
   type Value,
   value,
 } from '../support/onnx-builder.js';
+import { elementsOf } from '../support/onnx-parts.js';
 
 let device: Device;
 beforeAll(async () => {
@@ -43,14 +44,7 @@ const y = (...dims: (number | string | null)[]) => value('y', 'float32', dims);
 const floats =
   (...dims: number[]) =>
   (caller: number): Feeds => ({
-    x: tensor(
-      randomFloats(
-        dims.reduce((a, b) => a * b, 1),
-        caller + 1,
-        caller + 1,
-      ),
-      dims,
-    ),
+    x: tensor(randomFloats(elementsOf(dims), caller + 1, caller + 1), dims),
   });
 const texts =
   (...ones: string[]) =>

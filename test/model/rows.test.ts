@@ -16,6 +16,7 @@ import {
   scalar,
   value,
 } from '../support/onnx-builder.js';
+import { int, list, weightsOf } from '../support/onnx-parts.js';
 
 let device: Device;
 beforeAll(async () => {
@@ -33,16 +34,7 @@ interface Options {
   readonly opset?: number;
 }
 
-const weights = (name: string, ...dims: number[]) =>
-  initializer(
-    name,
-    'float32',
-    dims,
-    randomFloats(
-      dims.reduce((a, b) => a * b, 1),
-      3,
-    ),
-  );
+const weights = weightsOf(3);
 
 const constants = [
   ints('zero', 0),
@@ -106,8 +98,6 @@ function of(
 const one = (op: string, inputs: readonly string[] = ['x'], attributes: Record<string, Attribute> = {}) => [
   node(op, inputs, ['y'], attributes),
 ];
-const int = (number: number): Attribute => ({ int: number });
-const list = (...numbers: number[]): Attribute => ({ ints: numbers });
 const picture: Options = { x: ['N', 2, 6, 6], y: ['N', null, null, null] };
 const rank3: Options = { x: ['N', 2, 4], y: ['N', null, null] };
 
