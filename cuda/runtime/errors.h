@@ -35,7 +35,7 @@ class Health {
   int device_;
   std::atomic<bool> lost_{false};
   mutable std::mutex mutex_;
-  std::string cause_;
+  std::string cause_;  // guarded by mutex_
 };
 
 // While it lives, the device is the one that CUDA's calls of this thread are for. Afterwards the thread has the context
