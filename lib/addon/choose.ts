@@ -4,6 +4,7 @@
 // The rule it keeps: what may take a process down is tried in another one first. Nothing is tried where there is no driver.
 
 import { type CudaMajor, mayHaveDriver } from './driver.js';
+import { ownVersion } from './own-package.js';
 import packages from './packages.cjs';
 import type { PlatformPackage } from './platform-package.js';
 import { tryApart } from './trial.js';
@@ -21,16 +22,21 @@ export const platform = `${process.platform}-${process.arch}`;
 /** The platform's own package. */
 export const platformPackage = `@tensorlane/${platform}`;
 
-/** undefined where no package is installed. Errors: those of loading a package that is. */
+/** undefined where no package is installed. Errors: those of loading the platform's own, where it is. */
 export async function choose(): Promise<Choice | undefined> {
   const refusals: string[] = [];
   for (const cuda of [13, 12] as const) {
     const name = `${platformPackage}-cuda${cuda}`;
-    const found = installed(name);
-    if (found === undefined) continue;
-    const problem = await problemOf(found.file, cuda);
-    if (problem === undefined) return { name, package: found };
-    refusals.push(`${name} is installed, but ${problem}`);
+    try {
+      const found = installed(name);
+      if (found === undefined) continue;
+      const mismatch = mismatchOf(found);
+      const problem = mismatch ? `${mismatch}; ${exactly(name)}` : await problemOf(found.file, cuda);
+      if (problem === undefined) return { name, package: found };
+      refusals.push(`${name} is installed, but ${problem}`);
+    } catch (error) {
+      refusals.push(`${name} is installed, but cannot be loaded: ${firstLine(error)}`);
+    }
   }
   const found = installed(platformPackage);
   if (found === undefined) return undefined;
@@ -47,11 +53,23 @@ export function installed(name: string): PlatformPackage | undefined {
     return packages[name]?.();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    // Of a module that the package itself misses, only the lines below would name the package.
-    if (code === 'MODULE_NOT_FOUND' && message.split('\n')[0]!.includes(name)) return undefined;
+    // Of a module that the package itself misses, only the lines below would name the package. (Yarn's Plug'n'Play says more above them.)
+    if (code === 'MODULE_NOT_FOUND' && message.split(/^Require stack:/m)[0]!.includes(name)) return undefined;
     throw error;
   }
 }
+
+/** What is wrong with an installed package's version; undefined where it is tensorlane's own. */
+export function mismatchOf({ version }: PlatformPackage): string | undefined {
+  const own = ownVersion();
+  return version === own ? undefined : `it is of version ${version}, and tensorlane of ${own}`;
+}
+
+/** What installs a package of tensorlane's own version. */
+export const exactly = (name: string) => `npm install ${name}@${ownVersion()} (pnpm add, yarn add)`;
+
+/** Of an error that others threw, without the stack in its message. */
+export const firstLine = (error: unknown): string => (error as Error).message.trim().replace(/\n[\s\S]*/, '');
 
 /** Why an addon's CUDA device does not work here; undefined where it does. */
 export async function problemOf(file: string, cuda: CudaMajor): Promise<string | undefined> {

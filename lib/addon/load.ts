@@ -9,8 +9,9 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import type * as Binding from '../../binding.js';
 import { TensorlaneError } from '../core/errors.js';
-import { choose, installed, platform, platformPackage } from './choose.js';
+import { choose, exactly, firstLine, installed, mismatchOf, platform, platformPackage } from './choose.js';
 import { ownVersion, packageRoot } from './own-package.js';
+import type { PlatformPackage } from './platform-package.js';
 import { missingPackage, refusedFile, refusedPackage } from './remedies.js';
 
 type Addon = typeof Binding;
@@ -34,7 +35,7 @@ export async function prepareAddon(): Promise<void> {
 /** Errors: ERR_NO_DEVICE. */
 export function addon(): Addon {
   // Whoever could not wait gets what needs no trying.
-  loaded ??= ownBuild(packageRoot, process.env.TENSORLANE_ADDON) ?? fromPackage(installed(platformPackage));
+  loaded ??= ownBuild(packageRoot, process.env.TENSORLANE_ADDON) ?? fromPackage(ofPlatform());
   return loaded;
 }
 
@@ -47,7 +48,7 @@ async function load(): Promise<void> {
   loaded ??= ownBuild(packageRoot, process.env.TENSORLANE_ADDON);
   if (loaded !== undefined) return;
   ownVersion(); // before packages are looked for, which a bundle cannot
-  const choice = await choose();
+  const choice = await choose().catch(brokenPackage);
   loaded = fromPackage(choice?.package, choice?.name);
   if (!choice!.name.includes('-cuda')) {
     withoutCuda = choice!.withoutCuda ?? `for a GPU, npm install ${choice!.name}-cuda13 (or -cuda12)`;
@@ -76,14 +77,23 @@ export function ownBuild(root: string, named: string | undefined): Addon | undef
   }
 }
 
-/** Errors: ERR_NO_DEVICE. */
-function fromPackage(found: ReturnType<typeof installed>, name = platformPackage): Addon {
-  const version = ownVersion();
-  if (found === undefined) throw refused(name, new Error('it is not installed'), missingPackage(version));
-  if (found.version !== version) {
-    const wrong = new Error(`it is of version ${found.version}, and tensorlane of ${version}`);
-    throw refused(name, wrong, missingPackage(version));
+function ofPlatform(): PlatformPackage | undefined {
+  try {
+    return installed(platformPackage);
+  } catch (error) {
+    return brokenPackage(error);
   }
+}
+
+function brokenPackage(error: unknown): never {
+  throw refused(platformPackage, error, `make node_modules anew, or ${exactly(platformPackage)}`);
+}
+
+/** Errors: ERR_NO_DEVICE. */
+function fromPackage(found: PlatformPackage | undefined, name = platformPackage): Addon {
+  if (found === undefined) throw refused(name, new Error('it is not installed'), missingPackage());
+  const mismatch = mismatchOf(found);
+  if (mismatch !== undefined) throw refused(name, new Error(mismatch), exactly(name));
   try {
     return found.load();
   } catch (cause) {
@@ -92,10 +102,9 @@ function fromPackage(found: ReturnType<typeof installed>, name = platformPackage
 }
 
 function refused(tried: string, cause: unknown, remedy: string): TensorlaneError {
-  const reason = (cause as Error).message.trim().replace(/\n[\s\S]*/, '');
   return new TensorlaneError(
     'ERR_NO_DEVICE',
-    `tensorlane's native addon could not be loaded on ${platform}: tried ${tried}: ${reason}; ${remedy}`,
+    `tensorlane's native addon could not be loaded on ${platform}: tried ${tried}: ${firstLine(cause)}; ${remedy}`,
     { cause },
   );
 }

@@ -1,22 +1,21 @@
 // What helps where no addon can be loaded, by what is wrong.
 
-import { platform, platformPackage } from './choose.js';
+import { exactly, platform, platformPackage } from './choose.js';
 import packages from './packages.cjs';
 
 const forMusl = 'there is none for musl (Alpine): take an image with glibc, such as node:22-slim';
 
 /** Where no package for this platform is installed. */
-export function missingPackage(version: string): string {
+export function missingPackage(): string {
   if (isMusl()) return forMusl;
   if (!Object.hasOwn(packages, platformPackage)) {
     return `there is none for ${platform}: build it in a clone of tensorlane, and name it in TENSORLANE_ADDON`;
   }
-  const exact = `${platformPackage}@${version}`;
   if (process.versions.electron !== undefined) {
-    return `install ${exact}, and keep node_modules/@tensorlane out of the archive (asarUnpack)`;
+    return `${exactly(platformPackage)}, and keep node_modules/@tensorlane out of the archive (asarUnpack)`;
   }
   return (
-    `npm install ${exact} (pnpm add, yarn add). It is left out by --omit=optional and --no-optional, and by a lock file or ` +
+    `${exactly(platformPackage)}. It is left out by --omit=optional and --no-optional, and by a lock file or ` +
     'node_modules of another platform: make these anew here; a bundle has to leave tensorlane and @tensorlane/* outside'
   );
 }

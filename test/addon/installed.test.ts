@@ -94,6 +94,25 @@ test('a package for CUDA stands back where it does not work, and says why', asyn
   expect(printed).toContain(reason);
 });
 
+test.each([
+  [
+    'of another version',
+    { of: '0.0.1' },
+    `it is of version 0.0.1, and tensorlane of ${version}; npm install @tensorlane/${platform}-cuda13@${version} `,
+  ],
+  [
+    'that fails by itself',
+    { more: "throw new Error('this package is broken')" },
+    'cannot be loaded: this package is broken',
+  ],
+])('a package for CUDA %s takes nobody down', async (_, options, reason) => {
+  add(platform);
+  add(`${platform}-cuda13`, options);
+  const { printed, stderr } = await run(svd);
+  expect(printed, stderr).toMatch(/^4,3 /);
+  expect(printed).toContain(`@tensorlane/${platform}-cuda13 is installed, but ${reason}`);
+});
+
 test('where there is no package, the error says how to get it', async () => {
   const { printed, stderr } = await run(openFails);
   expect(printed, stderr).toMatch(
@@ -122,7 +141,18 @@ test('nor is a file that is no addon', async () => {
 test('a package that fails by itself is told of as it fails', async () => {
   add(platform, { more: "throw new Error('this package is broken')" });
   const { printed } = await run(openFails);
-  expect(printed).toContain('this package is broken');
+  expect(printed).toMatch(
+    /^ERR_NO_DEVICE .*this package is broken; make node_modules anew, or npm install @tensorlane/,
+  );
+});
+
+test("what Yarn's Plug'n'Play knows of, but has not installed on this platform, is not installed", async () => {
+  add(platform, {
+    more: `const missing = 'Required unplugged package missing from disk.\\n\\nMissing package: @tensorlane/${platform}@npm:${version}\\n\\nRequire stack:';
+      throw Object.assign(new Error(missing), { code: 'MODULE_NOT_FOUND' });`,
+  });
+  const { printed } = await run(openFails);
+  expect(printed).toMatch(/^ERR_NO_DEVICE .*: it is not installed; npm install @tensorlane/);
 });
 
 test('without ONNX Runtime algebra works, and a model says what to install', async () => {

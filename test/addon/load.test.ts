@@ -77,8 +77,8 @@ test('the remedy is that of the cause', () => {
     'Error loading shared library ld-linux-x86-64.so.2: No such file or directory (needed by tensorlane.node)';
   expect(refusedPackage(alpine, true)).toMatch(/^it is for glibc, .* musl \(Alpine\): .*node:22-slim/);
   expect(refusedPackage(alpine, false)).toMatch(/^build one/);
-  expect(missingPackage('1.2.3')).toMatch(
-    /^npm install @tensorlane\/[a-z]+-[a-z0-9]+@1\.2\.3 .*--omit=optional.*lock file/,
+  expect(missingPackage()).toMatch(
+    /^npm install @tensorlane\/[a-z]+-[a-z0-9]+@\d+\.\d+\.\d+ .*--omit=optional.*lock file/,
   );
 });
 
