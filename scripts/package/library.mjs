@@ -7,12 +7,16 @@ import { bundleModules, commonJs, exportsOfBoth } from './bundle.mjs';
 import { root, writeManifest } from './platform.mjs';
 import { targets } from './targets.mjs';
 
+/** What README.md leads to, whole: errors and the other packages name pages of it. Without the site that is built of it. */
+const documentation = ['docs', 'examples', 'ARCHITECTURE.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'];
+const isBuilt = (file) => file === inRoot('docs', 'site') || /\/(node_modules|\.next)$/.test(file);
+
 /** Resolves to the folder. */
 export async function makeLibraryPackage(folder = inRoot('build', 'package', 'tensorlane')) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  for (const name of [...root.files, 'README.md', 'LICENSE', 'CHANGELOG.md'])
-    cpSync(inRoot(name), path.join(folder, name), { recursive: true });
+  for (const name of [...root.files, ...documentation, 'README.md', 'LICENSE'])
+    cpSync(inRoot(name), path.join(folder, name), { recursive: true, filter: (file) => !isBuilt(file) });
   const exported = Object.values(root.exports).flatMap((entry) => entry.default ?? []);
   await bundleModules(
     folder,
@@ -25,7 +29,7 @@ export async function makeLibraryPackage(folder = inRoot('build', 'package', 'te
   const optional = Object.fromEntries(Object.keys(peers).map((name) => [name, { optional: true }]));
   writeManifest(folder, {
     ...manifest,
-    files: [...manifest.files, commonJs],
+    files: [...manifest.files, ...documentation, commonJs],
     main: `./${commonJs}/dist/index.js`,
     types: `./${commonJs}/dist/index.d.ts`,
     exports: exportsOfBoth(manifest.exports),

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { runNode } from '../support/processes.js';
@@ -77,11 +77,39 @@ test.runIf(process.platform === 'linux')(
   },
 );
 
-test('the library asks for the packages of the platforms of its very version, and runs nothing when it is installed', async () => {
+let made: Promise<string> | undefined;
+async function libraryPackage(): Promise<string> {
   const { makeLibraryPackage } = (await script('library.mjs')) as {
     makeLibraryPackage(folder: string): Promise<string>;
   };
-  const folder = await makeLibraryPackage(join(temporary, 'tensorlane'));
+  made ??= makeLibraryPackage(join(temporary, 'tensorlane'));
+  return made;
+}
+
+interface Packed {
+  files: { path: string }[];
+}
+
+test('what its pages lead to is in the package, and nothing that was built beside them', async () => {
+  const folder = await libraryPackage();
+  const listing = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts', folder], {
+    encoding: 'utf8',
+  });
+  const [{ files }] = JSON.parse(listing) as [Packed];
+  const names = new Set(files.map(({ path }) => path));
+  const pages = [...names].filter((name) => name.endsWith('.md'));
+  expect(pages).toEqual(expect.arrayContaining(['README.md', 'CHANGELOG.md', 'docs/install.md', 'examples/README.md']));
+  const lost = pages.flatMap((page) => {
+    const links = [...readFileSync(join(folder, page), 'utf8').matchAll(/\]\((?![a-z]+:|#)([^)#\s]+)/g)];
+    const leadTo = links.map(([, link]) => join(dirname(page), link!));
+    return leadTo.filter((file) => !names.has(file)).map((file) => `${page}: ${file}`);
+  });
+  expect(lost).toEqual([]);
+  expect([...names].filter((name) => /^docs\/site|node_modules|\.next/.test(name))).toEqual([]);
+});
+
+test('the library asks for the packages of the platforms of its very version, and runs nothing when it is installed', async () => {
+  const folder = await libraryPackage();
   const { version, scripts, dependencies, devDependencies, optionalDependencies, exports } = read(folder);
   expect(optionalDependencies).toEqual({ '@tensorlane/linux-arm64': version, '@tensorlane/linux-x64': version });
   expect([scripts, devDependencies]).toEqual([undefined, undefined]);
