@@ -47,7 +47,6 @@ export function writePlatformPackage(target, addon, folder) {
     version: root.version,
     description: `The native addon of tensorlane ${what}for linux-${target.arch}`,
     license: root.license,
-    ...(root.repository ? { repository: root.repository } : {}),
     type: 'commonjs',
     main: 'index.js',
     files,
@@ -60,8 +59,26 @@ export function writePlatformPackage(target, addon, folder) {
   return runtime;
 }
 
-export const writeManifest = (folder, manifest) =>
-  writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+/** @param {string} [directory] of its sources in the repository */
+export function writeManifest(folder, manifest, directory) {
+  const whole = { ...manifest, ...origin(directory) };
+  writeFileSync(path.join(folder, 'package.json'), `${JSON.stringify(whole, null, 2)}\n`);
+}
+
+/**
+ * Where a package comes from. A registry takes its provenance only where that is the repository whose workflow made it, and leads links of its README
+ * there: in a workflow of GitHub's, that one, whatever its name.
+ */
+function origin(directory) {
+  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: name } = process.env;
+  if (!server || !name) return root.repository ? { repository: root.repository } : {};
+  const page = `${server}/${name}`;
+  return {
+    repository: { type: 'git', url: `git+${page}.git`, ...(directory && { directory }) },
+    homepage: `${page}#readme`,
+    bugs: `${page}/issues`,
+  };
+}
 
 /** Puts the library of onnxruntime-node, of the version that package-lock.json pins, into a folder. Returns its version. */
 function copyOnnxRuntime(arch, to) {

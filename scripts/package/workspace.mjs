@@ -1,4 +1,5 @@
-// A package of packages/: what its `files` name, the root's licence beside it, and the root as a dependency by its exact version.
+// A package of packages/: what its `files` name, the root's licence beside it, and the root as a dependency: by its exact version where they have
+// the same. One that goes by another's version is not published anew with each of the root's, and takes those that break nothing.
 import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { inRoot } from '../setup/run.mjs';
@@ -16,6 +17,11 @@ export function makeWorkspacePackage(name, folder = inRoot('build', 'package', n
     cpSync(path.join(source, file), path.join(folder, file), { recursive: true });
   cpSync(inRoot('LICENSE'), path.join(folder, 'LICENSE'));
   // In a clone it is a link to the root.
-  writeManifest(folder, { ...manifest, dependencies: { ...dependencies, [root.name]: root.version } });
+  const wanted = manifest.version === root.version ? root.version : `^${root.version}`;
+  writeManifest(
+    folder,
+    { ...manifest, dependencies: { ...dependencies, [root.name]: wanted } },
+    path.join('packages', name),
+  );
   return folder;
 }
