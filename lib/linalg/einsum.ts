@@ -36,10 +36,14 @@ export async function einsumOf(runner: Runner, subscripts: unknown, given: unkno
     output.map((label) => sizes.get(label)!),
     'einsum',
   );
+  // What an operand has as a 1 for others' sake is nothing that it has in common with them.
+  const needed = inputs.map((labels, i) =>
+    labels.filter((label, axis) => !isSpare(operands[i]!.dims[axis]!, label, sizes)),
+  );
   const [result] = await compose(runner, 'einsum', options, operands, type, async (steps, ...tensors) => {
     const alone = await Promise.all(
       tensors.map((tensor, i) => {
-        const others = new Set([...inputs.flatMap((labels, j) => (j === i ? [] : labels)), ...output]);
+        const others = new Set([...needed.flatMap((labels, j) => (j === i ? [] : labels)), ...output]);
         return reduceAlone(steps, { tensor, labels: inputs[i]! }, sizes, others);
       }),
     );
@@ -81,6 +85,11 @@ function sizesOf(inputs: readonly (readonly Label[])[], operands: readonly Opera
   return sizes;
 }
 
+/** Whether a dimension of 1 serves for a larger one of other operands. */
+function isSpare(size: number, label: Label, sizes: ReadonlyMap<Label, number>): boolean {
+  return size === 1 && sizes.get(label) !== 1;
+}
+
 /** Diagonals of what is named twice, without what is 1 for others' sake; and summed over what no other needs. */
 async function reduceAlone(
   steps: Steps,
@@ -98,11 +107,11 @@ async function reduceAlone(
     found = await diagonalOf(steps, found, first, second, 0);
     names = [...names.filter((_, i) => i !== first && i !== second), label];
   }
-  const isSpare = (i: number) => found.dims[i] === 1 && sizes.get(names[i]!) !== 1;
-  const stay = names.filter((_, i) => !isSpare(i));
+  const spare = names.map((label, axis) => isSpare(found.dims[axis]!, label, sizes));
+  const stay = names.filter((_, axis) => !spare[axis]);
   found = steps.reshape(
     found,
-    found.dims.filter((_, i) => !isSpare(i)),
+    found.dims.filter((_, axis) => !spare[axis]),
   );
   const alone = [...stay.keys()].filter((i) => !others.has(stay[i]!));
   if (alone.length === 0) return { tensor: found, labels: stay };

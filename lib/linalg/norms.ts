@@ -10,6 +10,8 @@ import { floatOf } from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
 import { isComplex } from '../tensor/dtypes.js';
+import { hostTensor, product } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/types.js';
 import { checkField, checkFieldMatrices, epsilonOf, requireSquare, tolerance } from './matrices.js';
 
 const matrixOrders = ['fro', 'nuc', 1, -1, 2, -2, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY] as const;
@@ -401,12 +403,18 @@ async function undefinedAs(value: number, steps: Steps, a: Operand): Promise<Ope
 
 /** The inverses; where some matrices are singular, of ones in their place, and which are not. */
 async function invertRegular(steps: Steps, a: Operand): Promise<{ inverse: Operand; regular?: Operand }> {
+  let singular: readonly number[];
   try {
     return { inverse: await steps.inv(a) };
   } catch (error) {
-    if (!(error instanceof TensorlaneError) || error.code !== 'ERR_SINGULAR') throw error;
+    if (!(error instanceof TensorlaneError) || error.code !== 'ERR_SINGULAR' || !error.indices) throw error;
+    singular = error.indices;
   }
-  const regular = await steps.binary('notEqual', await steps.sizes(await steps.signOfDet(a)), 0);
+  // As the inversion found them: a determinant, which is rounded in another order, may be 0 of others.
+  const lead = a.dims.slice(0, -2);
+  const found = new Uint8Array(product(lead)).fill(1);
+  for (const i of singular) found[i] = 0;
+  const regular = await steps.place(hostTensor('bool', found, lead) as Tensor<'bool'>, a);
   const condition = steps.reshape(regular, [...regular.dims, 1, 1]);
   const replaced = await steps.where(condition, a, await steps.identity(a.dims.at(-1)!, a));
   return { inverse: await steps.inv(replaced), regular };

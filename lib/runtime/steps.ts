@@ -88,18 +88,6 @@ export class Steps extends ElementSteps {
     return this.one('inv', { a }, square(a), { type: a.type, dims: [...a.dims] });
   }
 
-  /** -1, 0 or 1; of complex matrices of size 1, or 0. */
-  async signOfDet(a: Operand): Promise<Operand> {
-    const dims = a.dims.slice(0, -2);
-    const results = [
-      { type: a.type, dims },
-      { type: realOf(a.type), dims },
-    ];
-    const settings = { ...square(a), log: true };
-    const [sign] = await this.run({ name: 'det', operands: { a }, settings, results });
-    return sign!;
-  }
-
   async svd(a: Operand, mode: 'thin' | 'full' = 'thin'): Promise<{ u: Operand; s: Operand; vt: Operand }> {
     const { lead, m, n, k, type } = matricesOf(a);
     const results = [

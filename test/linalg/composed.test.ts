@@ -102,6 +102,30 @@ describe('what is wrong is refused', () => {
   });
 });
 
+test.each([
+  ['ij,j->i', [2, 3], [1], [3, 12]],
+  ['ij,ij', [1, 3], [2, 3], [0 + 1 + 4 + 0 + 4 + 10]],
+  ['ij,ij->j', [2, 3], [1, 3], [0, 5, 14]],
+  ['ij,jk->ik', [2, 1], [3, 2], [0, 0, 6, 9]],
+  ['ii,i->', [3, 3], [1], [0]],
+] as const)(
+  'einsum: a dimension of 1 serves for a larger one that is summed over: %s of %j and %j',
+  async (subscripts, of, by, expected) => {
+    const counted = (dims: readonly number[]) =>
+      f64([...Array(dims.reduce((x, y) => x * y, 1)).keys()], [...dims]) as Tensor<'float64'>;
+    const b = subscripts === 'ij,j->i' ? f64([1], [1]) : counted(by);
+    const { data } = await device.linalg.einsum(subscripts, [counted(of), b]);
+    expect([...data]).toEqual(expected);
+  },
+);
+
+test('cond of a matrix that inversion finds singular is infinite, whatever its determinant is rounded to', async () => {
+  // Its determinant is rounded to a number, or to 0, by the order of elimination.
+  const singular = [3, 1, 2, 4, 0, 4, 3, 0, 3];
+  const { data } = await device.linalg.cond(f64([...singular, 1, 0, 0, 0, 2, 0, 0, 0, 4], [2, 3, 3]), { p: -1 });
+  expect([...data]).toEqual([Number.POSITIVE_INFINITY, 0.25]);
+});
+
 test('a power may be beyond the safe integers, and a rotation to any of them is one', async () => {
   const quarter = f64([0, -1, 1, 0], [2, 2]);
   expect([...(await device.linalg.matrixPower(quarter, 2n ** 100n)).data].map((x) => x + 0)).toEqual([1, 0, 0, 1]);
