@@ -180,7 +180,7 @@ test("a client's failures are those of the library", async () => {
   using client = await connect(server.url);
   const model = await client.model('m');
   expect(Object.keys(await model.run({ x: tensor([[1, 2]]) }, { outputs: ['total'] }))).toEqual(['total']);
-  await expectError(client.model('none'), 'ERR_NOT_FOUND', /no model 'none'/);
+  await expectError(client.model('none'), 'ERR_NOT_FOUND', /unknown model: 'none'/);
   await expectError(model.run({ x: tensor([[1, 2, 3]]) }), 'ERR_SHAPE', /x/);
   await expectError(model.run({ x: tensor([[1, 2]], { type: 'int32' }) }), 'ERR_DTYPE');
   await expectError(model.run({ z: tensor([[1, 2]]) }), 'ERR_ARGUMENT', /'z'/);

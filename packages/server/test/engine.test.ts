@@ -49,8 +49,12 @@ test('a bare file is version 1, and of versions the highest is served', async ()
   expect(await answerOf(engine, 'bare')).toBe(10);
   expect(await answerOf(engine, 'm')).toBe(10);
   expect(stateOf(engine, 'm')).toEqual({ 10: 'AVAILABLE' });
-  await expectError(engine.run({ name: 'm', version: 9 }, feeds()), 'ERR_NOT_FOUND', /no version 9 .*loaded are 10/);
-  await expectError(engine.run('missing', feeds()), 'ERR_NOT_FOUND', /no model 'missing'/);
+  await expectError(
+    engine.run({ name: 'm', version: 9 }, feeds()),
+    'ERR_NOT_FOUND',
+    /version 9 is not found; loaded are 10/,
+  );
+  await expectError(engine.run('missing', feeds()), 'ERR_NOT_FOUND', /unknown model: 'missing' is not found/);
   const misspelt = engine.run({ name: 'm', verison: 9 } as never, feeds());
   await expectError(misspelt, 'ERR_ARGUMENT', /a model: there is no option 'verison'/);
   await expectError(engine.run('constructor', feeds()), 'ERR_NOT_FOUND');

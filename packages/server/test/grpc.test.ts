@@ -235,7 +235,7 @@ describe('the Open Inference Protocol', () => {
     const good = { model_name: 'm', inputs: [input('x', [1, 2])], raw_input_contents: raw(Float32Array.of(3, 4)) };
     const contents = { fp32_contents: [1, 2] };
     const wrong: readonly [object, number, RegExp][] = [
-      [{ ...good, model_name: 'none' }, 5, /no model 'none'/],
+      [{ ...good, model_name: 'none' }, 5, /^Request for unknown model: 'none' is not found$/],
       [{ ...good, model_version: '7' }, 5, /version 7/],
       [{ ...good, model_version: 'x' }, 3, /a version is an integer/],
       [

@@ -27,7 +27,7 @@ import { type ModelReference, referenceTo } from './reference.js';
 import type { Servable, ServedRunOptions } from './servable.js';
 import { SharedMemory } from './shared-memory.js';
 import { BatchListener } from './statistics.js';
-import { type VersionState, type VersionStatus, Versions, type Wanted } from './versions.js';
+import { unknownModel, type VersionState, type VersionStatus, Versions, type Wanted } from './versions.js';
 
 export type { ModelReference } from './reference.js';
 
@@ -463,7 +463,7 @@ export class Engine implements AsyncDisposable {
   }
 
   #modelNotThere(name: string): never {
-    throw new TensorlaneError('ERR_NOT_FOUND', `there is no model '${name.slice(0, 200)}'`);
+    throw new TensorlaneError('ERR_NOT_FOUND', `${unknownModel(name)} is not found`);
   }
 
   #isSaidUnloaded(model: Versions): boolean {
@@ -484,9 +484,7 @@ export class Engine implements AsyncDisposable {
 
   #within(model: string | ModelReference): Servable {
     const { name, ...which } = referenceTo(model);
-    const versions = this.#models.get(name);
-    if (versions === undefined) throw new TensorlaneError('ERR_NOT_FOUND', `there is no model '${name}'`);
-    return versions.resolve(which);
+    return (this.#models.get(name) ?? this.#modelNotThere(name)).resolve(which);
   }
 }
 

@@ -30,6 +30,9 @@ interface Entry {
   readonly statistics: VersionStatistics;
 }
 
+/** Triton's words, which its clients look for. */
+export const unknownModel = (name: string) => `Request for unknown model: '${name.slice(0, 200)}'`;
+
 export type LoadVersion = (version: number, found: FoundVersion, statistics: VersionStatistics) => Promise<Servable>;
 
 /** What is to be served of what is found. */
@@ -98,8 +101,8 @@ export class Versions {
     throw new TensorlaneError(
       'ERR_NOT_FOUND',
       wanted === undefined
-        ? `model '${this.name}' has no version that is loaded${this.#why()}`
-        : `model '${this.name}' has no version ${wanted} that is loaded; loaded are ${available.join(', ') || 'none'}`,
+        ? `${unknownModel(this.name)} has no version that is loaded${this.#why()}`
+        : `${unknownModel(this.name)} version ${wanted} is not found; loaded are ${available.join(', ') || 'none'}`,
     );
   }
 

@@ -1,5 +1,6 @@
 // The index of models, and their loading and unloading by calls.
 
+import { TensorlaneError } from 'tensorlane';
 import { invalid, Refusal, told } from '../core/errors.js';
 import type { Engine, ModelReference } from '../engine/engine.js';
 import type { GivenModel } from '../engine/given.js';
@@ -67,12 +68,23 @@ export async function control(
   if (unknown !== undefined) {
     throw new Refusal('UNIMPLEMENTED', `${what} does not take the parameter '${unknown.slice(0, 100)}'`);
   }
-  if (what === 'load') return engine.load(model, await givenIn(parameters, bytesOf));
+  if (what === 'load') return load(engine, model, await givenIn(parameters, bytesOf));
   const { unload_dependents: dependents } = parameters;
   if (dependents !== undefined && typeof dependents !== 'boolean') {
     throw invalid("parameter 'unload_dependents' must be true or false");
   }
   return engine.unload(model, { dependents });
+}
+
+/** What fails is told in Triton's words, which its clients look for. */
+async function load(engine: Engine, model: string, given: GivenModel | undefined): Promise<void> {
+  try {
+    await engine.load(model, given);
+  } catch (cause) {
+    if (!(cause instanceof TensorlaneError)) throw cause;
+    const message = `failed to load '${model.slice(0, 200)}': ${cause.message}`;
+    throw new TensorlaneError(cause.code, message, { cause });
+  }
 }
 
 const filePrefix = 'file:';
