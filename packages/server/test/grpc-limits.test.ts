@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { identity } from '../../../test/support/onnx-builder.js';
 import { protos } from '../lib/core/protos.js';
 import { call, grpcClient, inferOf } from './calls.js';
-import { ask, folderOf, startServer } from './support.js';
+import { ask, folderOf, startServer, until } from './support.js';
 
 const infer = 'inference.GRPCInferenceService/ModelInfer';
 const files = () => ({ 'm.onnx': identity('float32', ['N', 'M']) });
@@ -142,6 +142,26 @@ test.each(['ModelInfer', 'ModelStreamInfer'])('who takes nothing of an answer of
     await once(other, 'close');
   }
   expect(idle.closed).toBe(false);
+});
+
+test('a message that is none ends a stream, and its client is told, also where answers are on their way', async () => {
+  const server = await startServer({ repository: folderOf(files()), grpc: '127.0.0.1:0' });
+  const path = 'inference.GRPCInferenceService/ModelStreamInfer';
+  const { session, stream } = byHand(server.grpcTarget!, path, { initialWindowSize: 0 });
+  const type = protos().lookupType('inference.ModelInferRequest');
+  const message = Buffer.from(type.encode(type.fromObject(inferOf('m', [1]))).finish());
+  const send = (bytes: Uint8Array) => stream.write(Buffer.concat([prefix(bytes.length), bytes]));
+  // Of what is answered nothing can be sent yet: the first is on its way, and the others wait behind it.
+  for (let i = 0; i < 3; i++) send(message);
+  const { success } = server.engine.resolve({ name: 'm' }).statistics;
+  await until(() => success.count === 3);
+  send(Buffer.from([0xff, 0xff, 0xff]));
+  // What comes after it has an answer: it was read.
+  await new Promise((resolve) => session.ping(resolve));
+  session.settings({ initialWindowSize: 65_535 });
+  stream.resume();
+  const [trailers] = (await once(stream, 'trailers')) as [http2.IncomingHttpHeaders];
+  expect(trailers).toMatchObject({ 'grpc-status': '13', 'grpc-message': expect.stringContaining('deserializing') });
 });
 
 test.each(['ModelInfer', 'ModelStreamInfer'])(

@@ -73,6 +73,8 @@ export function guardedCalls(guard: Guard, limits: Limits, budget: ByteBudget): 
     const send = guarded.sendMessage.bind(guarded);
     // When a message has gone is told to nobody else.
     guarded.sendMessage = (message, callback) => {
+      // grpc-js has ended the call by itself, as for a message that it could not read: what is written after that keeps its status back for ever.
+      if (stream?.writableEnded) return;
       const taken = taking.sent();
       send(message, () => {
         taken();
