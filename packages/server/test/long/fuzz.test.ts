@@ -3,14 +3,18 @@
 //
 // Some hundreds to each, the same each time; TENSORLANE_FUZZ_REQUESTS=100000 sends as many, TENSORLANE_FUZZ_SEED others.
 
+import { rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { add, identity, square } from '../../../../test/support/onnx-builder.js';
 import { messageType } from '../../lib/core/protos.js';
 import { ask, folderOf, until } from '../support.js';
+import { below, bytes, json, pick, type Random, type Sent } from './broken.js';
+import { brokenMessage, countdown, extension, extensionCalls, streamed } from './extensions.js';
 import { randomBy, type ServerProcess, startProcess } from './process.js';
 
 const count = Number(process.env.TENSORLANE_FUZZ_REQUESTS ?? 600);
@@ -22,96 +26,7 @@ const hangMs = 60_000;
 /** Connections of ours that stay open on purpose. */
 const mostKept = 2 * atOnce;
 
-type Random = () => number;
-
-const below = (random: Random, most: number) => Math.floor(random() * most);
-const pick = <T>(random: Random, list: readonly T[]): T => list[below(random, list.length)]!;
-
 const models = ['square', 'add', 'text', 'linalg.svd', 'linalg.solve'];
-
-/** Values where another is expected. */
-const wrongValues: readonly string[] = [
-  ...['null', 'true', '-1', '0', '1e999', '-0', '1.5', '9007199254740993', '18446744073709551616', 'NaN', '-Infinity'],
-  ...[
-    '""',
-    '"x"',
-    '"\\u0000"',
-    '"\\ud800"',
-    '[]',
-    '[[]]',
-    '[[1],[2,3]]',
-    '{}',
-    '{"a":1,"a":2}',
-    '{"b64":"!!"}',
-    '[[[[[[1]]]]]]',
-  ],
-  ...['[4294967296, 4294967296]', '[-1]', '[2147483647]', '[1e15]', '["1"]', `[${'['.repeat(300)}1${']'.repeat(300)}]`],
-];
-const keys = [
-  'id',
-  'parameters',
-  'inputs',
-  'outputs',
-  'name',
-  'shape',
-  'datatype',
-  'data',
-  'instances',
-  'signature_name',
-  'b64',
-];
-const parameterNames = [
-  'binary_data',
-  'binary_data_size',
-  'binary_data_output',
-  'priority',
-  'timeout',
-  'deadline',
-  'sequence_id',
-  'classification',
-  'shared_memory_region',
-];
-
-/** A valid body, of which something was replaced, doubled, or left out. */
-function json(random: Random, valid: string): string {
-  let text = valid;
-  for (let change = below(random, 4); change >= 0; change--) {
-    const tokens = [...text.matchAll(/"[^"]*"|-?\d+(\.\d+)?|[[\]{},:]/g)];
-    const token = tokens[below(random, tokens.length)];
-    if (token === undefined) return text;
-    const [from, to] = [token.index, token.index + token[0].length];
-    const other = pick(random, [
-      () => pick(random, wrongValues),
-      () => `"${pick(random, keys)}"`,
-      () => `"parameters":{"${pick(random, parameterNames)}":${pick(random, wrongValues)}}`,
-      () => '',
-      () => token[0] + token[0],
-      () => String.fromCharCode(below(random, 256)),
-    ])();
-    text = text.slice(0, from) + other + text.slice(to);
-  }
-  return random() < 0.1 ? text.slice(0, below(random, text.length)) : text;
-}
-
-/** Some bytes are others, or more, or fewer. */
-function bytes(random: Random, valid: Uint8Array): Buffer {
-  const changed = Buffer.from(valid);
-  for (let change = below(random, 8); change >= 0 && changed.length > 0; change--) {
-    changed[below(random, changed.length)] = below(random, 256);
-  }
-  const cut = random();
-  if (cut < 0.15) return changed.subarray(0, below(random, changed.length + 1));
-  if (cut < 0.25)
-    return Buffer.concat([changed, Buffer.from(Array.from({ length: below(random, 64) }, () => below(random, 256)))]);
-  return changed;
-}
-
-interface Sent {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: Record<string, string>;
-  readonly body: Buffer;
-}
 
 const validV2 = (model: string) =>
   model.startsWith('linalg')
@@ -219,7 +134,7 @@ function encoded(random: Random, headers: Record<string, string>, body: Buffer):
 
 /** Of what is wrong, what is the server's own fault. */
 function fault(status: number, body: string): string | undefined {
-  if (status < 500 || status === 501 || status === 503) return undefined;
+  if (status < 500 || status === 501 || status === 503 || body.startsWith('{"error":"failed to load')) return undefined;
   return `${status} ${body.slice(0, 300)}`;
 }
 
@@ -361,20 +276,49 @@ const calls: readonly [string, string, object][] = [
 
 const same = (one: Buffer) => one;
 
-function sendCall(client: Client, random: Random): Promise<string | undefined> {
-  const [path, name, valid] = pick(random, calls);
+/** What is the server's own fault: late, unknown, or failed inside. A model that is brought and is none fails where it is loaded. */
+const isFault = ({ code, details }: ServiceError) =>
+  code === 4 || code === 2 || (code === 13 && !/deserializ|^failed to load/i.test(details));
+
+function encodedOf(name: string, valid: object): Uint8Array {
   const type = messageType(name);
-  const encodedMessage = type.encode(type.fromObject(valid)).finish();
-  const message = random() < 0.95 ? bytes(random, encodedMessage) : Buffer.from(encodedMessage);
+  return type.encode(type.fromObject(valid)).finish();
+}
+
+type NamedCall = readonly [path: string, message: string, valid: object];
+
+function sendCall(client: Client, random: Random, list: readonly NamedCall[]): Promise<string | undefined> {
+  const [path, name, valid] = pick(random, list);
+  const encodedMessage = encodedOf(name, valid);
+  const message = random() < 0.95 ? brokenMessage(random, encodedMessage) : Buffer.from(encodedMessage);
   const metadata = new Metadata();
   if (random() < 0.1) metadata.set('grpc-accept-encoding', 'x');
   return new Promise((resolve) => {
     const options = { deadline: Date.now() + hangMs };
     client.makeUnaryRequest(`/${path}`, same, same, message, metadata, options, (error: ServiceError | null) => {
-      const isFault =
-        error?.code === 4 || error?.code === 2 || (error?.code === 13 && !/deserializ/i.test(error.details));
-      resolve(isFault ? `${error!.code} ${error!.details}` : undefined);
+      resolve(error !== null && isFault(error) ? `${error.code} ${error.details}` : undefined);
     });
+  });
+}
+
+/** A stream of some messages, that ends, is cancelled, or is left while answers come. */
+function sendStream(client: Client, random: Random): Promise<string | undefined> {
+  const messages = Array.from({ length: 1 + below(random, 6) }, () => {
+    const encodedMessage = encodedOf('inference.ModelInferRequest', pick(random, streamed));
+    return random() < 0.4 ? brokenMessage(random, encodedMessage) : Buffer.from(encodedMessage);
+  });
+  const ending = random();
+  return new Promise((resolve) => {
+    const path = '/inference.GRPCInferenceService/ModelStreamInfer';
+    const call = client.makeBidiStreamRequest(path, same, same, { deadline: Date.now() + hangMs });
+    call.on('data', () => {
+      if (ending < 0.2) call.cancel();
+    });
+    call.on('error', (error: ServiceError) => resolve(isFault(error) ? `${error.code} ${error.details}` : undefined));
+    call.on('end', () => resolve(undefined));
+    for (const one of messages) call.write(one);
+    if (ending < 0.1) setImmediate(() => call.cancel());
+    else call.end();
   });
 }
 
@@ -395,6 +339,9 @@ async function flood(one: (index: number) => Promise<string | undefined>): Promi
 
 /** Each request has chance of its own, so that one can be sent again alone. */
 const chanceOf = (index: number) => randomBy(seed * 1_000_003 + index);
+
+/** Of shared memory that tensors may be in. */
+const key = `tensorlane-fuzz-${process.pid}`;
 
 const protocols: Readonly<Record<string, (server: ServerProcess) => (index: number) => Promise<string | undefined>>> = {
   'Open Inference Protocol over REST': ({ url }) => {
@@ -419,9 +366,22 @@ const protocols: Readonly<Record<string, (server: ServerProcess) => (index: numb
       return sendRaw(port, rawFrames(random), random() < 0.5 ? 'half' : 'destroy');
     };
   },
+  "Triton's extensions over REST": ({ url }) => {
+    const agent = new Agent({ keepAlive: true, maxSockets: atOnce });
+    return (index) => send(agent, url, extension(chanceOf(index), key));
+  },
   'gRPC in messages': ({ grpc }) => {
     const client = new Client(grpc, credentials.createInsecure());
-    return (index) => sendCall(client, chanceOf(index));
+    return (index) => sendCall(client, chanceOf(index), calls);
+  },
+  "Triton's extensions, and examples, over gRPC": ({ grpc }) => {
+    const client = new Client(grpc, credentials.createInsecure());
+    const all = extensionCalls(key);
+    return (index) => sendCall(client, chanceOf(index), all);
+  },
+  'streams of gRPC': ({ grpc }) => {
+    const client = new Client(grpc, credentials.createInsecure());
+    return (index) => sendStream(client, chanceOf(index));
   },
   'gRPC in bytes': ({ grpc }) => {
     const port = Number(grpc.split(':').at(-1));
@@ -438,9 +398,17 @@ test.each(Object.keys(protocols))('%s', { timeout: 300_000 + count * 100 }, asyn
     'square.onnx': square({ features: 2 }),
     'add.onnx': add(),
     'text.onnx': identity('string', ['N', 2]),
+    'victim.onnx': square({ features: 2 }),
+    'countdown/1/model.mjs': countdown,
   });
+  const config = join(folderOf({ 'config.json': '{"sharedMemory": true, "explicitControl": true}' }), 'config.json');
+  writeFileSync(`/dev/shm/${key}`, new Uint8Array(4096));
+  onTestFinished(() => rmSync(`/dev/shm/${key}`, { force: true }));
   const server = await startProcess(
-    [repository, '--linalg', '--max-body', '1000000', '--poll', '0', '--drain', '1', '--log', 'error'],
+    [
+      ...[repository, '--config', config, '--linalg', '--max-body', '1000000'],
+      ...['--poll', '0', '--drain', '1', '--log', 'error'],
+    ],
     count * 100,
   );
   const one = protocols[name]!(server);
