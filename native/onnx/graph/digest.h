@@ -7,7 +7,8 @@
 
 namespace tensorlane::graph {
 
-// 16 hexadecimal digits, of all that was read: the structure and the small tensors, not the weights, which do not say where rows go.
+// 16 hexadecimal digits, of all that was read: the structure, the small tensors and the beginnings of the weights, but of those in files of
+// their own, which are not opened for it.
 std::string digest(const ModelGraph& model);
 
 }  // namespace tensorlane::graph
