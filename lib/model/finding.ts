@@ -14,8 +14,8 @@ export interface RowsVerdict {
 /** What was found of a model's rows. It is plain data, to be kept as JSON and given to a later load of the same model. */
 export interface BatchingFinding extends RowsVerdict {
   /**
-   * A digest of the model's graph, of the beginning of its weights (but those in files of their own), and the axes of its batch: what was
-   * found of another one is not used.
+   * A digest of the model's graph, of the beginnings of its weights, and the axes of its batch: what was found of another one is not
+   * used.
    */
   readonly graph: string;
   /** What was found of single shapes, where the graph says nothing of all. */

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "onnx/graph/digest.h"
+#include "onnx/graph/external_files.h"
 #include "onnx/graph/wire.h"
 
 namespace tensorlane {
@@ -20,11 +21,15 @@ std::string said(const rows::Axes& axes) {
 
 }  // namespace
 
-Examination::Examination(const ModelSource& source, rows::Axes inputs, rows::Axes outputs)
+Examination::Examination(const ModelSource& source, rows::Axes inputs, rows::Axes outputs,
+                         std::span<const ExternalData> external)
     : inputs_(std::move(inputs)), outputs_(std::move(outputs)) {
   try {
     graph_ = source.graph();
-    digest_ = graph::digest(*graph_) + said(inputs_) + said(outputs_);
+    graph::ExternalFiles files(source.path());
+    for (const ExternalData& file : external) files.give(file.path, file.bytes);
+    const auto sum_of = [&files](const graph::External& weights) { return files.sum_of(weights); };
+    digest_ = graph::digest(*graph_, sum_of) + said(inputs_) + said(outputs_);
     finding_ = rows::follow_rows(*graph_, inputs_, outputs_);
   } catch (const graph::Malformed& problem) {
     finding_ = {rows::Verdict::Doubtful, std::string("its graph cannot be read: ") + problem.what()};

@@ -2,19 +2,23 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "onnx/graph/graph.h"
 #include "onnx/model_source.h"
 #include "onnx/rows/follow.h"
+#include "onnx/session_settings.h"
 
 namespace tensorlane {
 
 // Nothing of it changes once it is made: any thread may use it.
 class Examination {
  public:
-  // A graph that cannot be read (in ONNX Runtime's own format, say) leaves it in doubt.
-  Examination(const ModelSource& source, rows::Axes inputs, rows::Axes outputs);
+  // `external`: weights that are given in memory, instead of in files. A graph that cannot be read (in ONNX Runtime's own format, say)
+  // leaves it in doubt.
+  Examination(const ModelSource& source, rows::Axes inputs, rows::Axes outputs,
+              std::span<const ExternalData> external = {});
 
   // What holds of all inputs.
   [[nodiscard]] const rows::Finding& finding() const noexcept { return finding_; }

@@ -78,7 +78,8 @@ class LoadWorker final : public OneOffWorker {
     const ModelSource source = bytes_.has_value() ? ModelSource(bytes_->bytes()) : ModelSource(path_);
     // First: what it reads of the file and the disk is then at hand for the runtime, which reads all of it.
     if (axes_.has_value()) {
-      loaded_.examination = std::make_shared<const Examination>(source, axes_->inputs, axes_->outputs);
+      loaded_.examination =
+          std::make_shared<const Examination>(source, axes_->inputs, axes_->outputs, options_.settings.external_data);
     }
     loaded_.model = std::make_shared<Model>(runtime, source, options_, std::move(place_));
     for (const Pin& data : external_data_) loaded_.bytes += static_cast<std::int64_t>(data.bytes().size());

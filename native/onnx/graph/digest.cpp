@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "onnx/graph/sum.h"
 
@@ -11,6 +12,8 @@ namespace {
 
 class Digest {
  public:
+  explicit Digest(SumOfExternal sum_of_external) : sum_of_external_(std::move(sum_of_external)) {}
+
   template <typename T>
   void add_all(const T& items) {
     sum_.add(items.size());
@@ -37,6 +40,7 @@ class Digest {
     if (tensor.elements.has_value()) add_all(*tensor.elements);
     if (tensor.reals.has_value()) add_all(*tensor.reals);
     sum_.add(tensor.sum);
+    if (tensor.external.has_value() && sum_of_external_) sum_.add(sum_of_external_(*tensor.external));
   }
   void add_one(const Attribute& attribute) {
     add_one(attribute.name);
@@ -90,13 +94,14 @@ class Digest {
   }
 
  private:
+  SumOfExternal sum_of_external_;
   Sum sum_;
 };
 
 }  // namespace
 
-std::string digest(const ModelGraph& model) {
-  Digest digest;
+std::string digest(const ModelGraph& model, SumOfExternal sum_of_external) {
+  Digest digest(std::move(sum_of_external));
   digest.add_one(model.graph);
   digest.add_one(model.opsets);
   digest.add_all(model.functions);

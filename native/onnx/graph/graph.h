@@ -30,6 +30,12 @@ struct Value {
   std::optional<Shape> shape;  // none: of unknown rank
 };
 
+// Where the bytes of a tensor are that lie in a file of their own.
+struct External {
+  std::string location;  // beside the model
+  std::uint64_t offset = 0;
+};
+
 struct Tensor {
   std::string name;
   std::int32_t type = 0;
@@ -38,6 +44,7 @@ struct Tensor {
   std::optional<std::vector<std::int64_t>> elements;
   std::optional<std::vector<float>> reals;
   std::uint64_t sum = 0;  // of where its bytes begin: other weights have another
+  std::optional<External> external;
 };
 
 struct Graph;

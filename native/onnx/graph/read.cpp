@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -13,8 +14,6 @@ namespace {
 
 // Shapes and axes have a handful of elements; more is data.
 constexpr std::int64_t kMostElements = 4096;
-// So much of a tensor's bytes is read to tell it from others: two trainings have no float in common.
-constexpr std::size_t kSampledBytes = 4096;
 // A graph in an attribute of a node of a graph, and so on: more than any model has.
 constexpr int kMostDepth = 64;
 
@@ -100,12 +99,25 @@ bool keeps_elements(std::int32_t type) {
   return type == kInt64 || type == kInt32 || type == kBool || type == kInt8 || type == kUInt8;
 }
 
+// A key and its value, of those that say where a tensor's bytes are.
+void read_external(Message entry, External& external) {
+  std::string key;
+  std::string value;
+  while (entry.next()) {
+    if (entry.field() == 1) key = entry.text();
+    if (entry.field() == 2) value = entry.text();
+  }
+  if (key == "location") external.location = value;
+  if (key == "offset") std::from_chars(value.data(), value.data() + value.size(), external.offset);
+}
+
 Tensor read_tensor(Message message) {
   constexpr std::uint64_t kMostBytes = kMostElements * sizeof(std::int64_t);
   Tensor tensor;
   std::vector<std::int64_t> listed;
   std::vector<float> reals;
   std::vector<std::byte> raw;
+  External external;
   bool elsewhere = false;
   Sum sum;
   while (message.next()) {
@@ -133,14 +145,18 @@ Tensor read_tensor(Message message) {
           raw.assign(bytes.begin(), bytes.end());
         }
         break;
+      case 13:
+        read_external(message.message(), external);
+        break;
       case 14:
-        elsewhere = message.integer() == 1;  // in a file of its own
+        elsewhere = message.integer() == 1;
         break;
       default:
         break;
     }
   }
   tensor.sum = sum.value();
+  if (elsewhere) tensor.external = std::move(external);
   const auto count = count_of(tensor.dims);
   if (elsewhere || !count.has_value()) return tensor;
   if (tensor.type == kFloat) {

@@ -13,6 +13,9 @@
 
 namespace tensorlane::graph {
 
+// So much of a tensor's bytes is read to tell it from others: two trainings have no float in common.
+inline constexpr std::size_t kSampledBytes = 4096;
+
 class Sum {
  public:
   void add(std::uint64_t number) {

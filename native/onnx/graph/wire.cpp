@@ -17,7 +17,9 @@ constexpr std::size_t kWindow = std::size_t{64} << 10U;
 
 }  // namespace
 
-ByteSource::ByteSource(const std::string& path) : size_(0), file_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+ByteSource::ByteSource(const std::string& path)
+    : size_(0),
+      file_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {  // which waits for nobody where it is a pipe
   struct stat status{};
   if (file_ < 0 || fstat(file_, &status) != 0 || !S_ISREG(status.st_mode)) {
     if (file_ >= 0) close(file_);

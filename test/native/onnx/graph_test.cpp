@@ -8,13 +8,11 @@
 #include <fstream>
 #include <iterator>
 #include <random>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "onnx/examine.h"
-#include "onnx/graph/digest.h"
 #include "onnx/graph/encode.h"
 #include "onnx/graph/wire.h"
 
@@ -120,48 +118,6 @@ TEST_CASE("graph: a model's source reads it once, or fails to once") {
   CHECK_THROWS_WITH_AS((void)wrong.graph(), "it has a field without a number", graph::Malformed);
   changing[0] = std::byte{0x3b};
   CHECK_THROWS_WITH_AS((void)wrong.graph(), "it has a field without a number", graph::Malformed);
-}
-
-TEST_CASE("graph: its digest tells apart what differs anywhere") {
-  const auto given = bytes_of(TENSORLANE_TEST_MODEL);
-  graph::ModelGraph model = graph::read_model(given);
-  CHECK(graph::digest(graph::read_model(given)) == graph::digest(model));
-  // The work grows with the square of their number.
-  model.graph.nodes.resize(std::min<std::size_t>(model.graph.nodes.size(), 60));
-  const std::string own = graph::digest(model);
-  std::set<std::string> seen{own};
-  std::size_t changes = 0;
-  const auto differs = [&](auto&& change) {
-    graph::ModelGraph other = model;
-    change(other);
-    seen.insert(graph::digest(other));
-    ++changes;
-  };
-  for (std::size_t i = 0; i < model.graph.nodes.size(); ++i) {
-    differs([&](graph::ModelGraph& other) { other.graph.nodes[i].op += 'x'; });
-    differs([&](graph::ModelGraph& other) { other.graph.nodes[i].op.back() ^= 1; });
-    differs([&](graph::ModelGraph& other) { other.graph.nodes[i].inputs.emplace_back(); });
-    differs([&](graph::ModelGraph& other) { other.graph.nodes[i].outputs.emplace_back("y"); });
-  }
-  differs([](graph::ModelGraph& other) { other.graph.inputs.front().type ^= 1; });
-  differs([](graph::ModelGraph& other) { other.opsets[""] += 1; });
-  CHECK(seen.size() == changes + 1);
-}
-
-TEST_CASE("graph: its digest tells other weights and other texts apart, that are not kept") {
-  const auto digest_of = [](char weight, const char* label) {
-    const graph::Encoded weights = graph::integer(1, 100) + graph::integer(1, 100) + graph::integer(2, 1) +
-                                   graph::text(8, "w") + graph::text(9, graph::Encoded(40'000, weight));
-    const graph::Encoded labels = graph::text(1, "labels") + graph::text(9, "a") + graph::text(9, label);
-    const graph::Encoded node = graph::text(4, "Own") + graph::text(5, labels);
-    const graph::Encoded model = graph::text(7, graph::text(1, node) + graph::text(5, weights));
-    const graph::ModelGraph read = graph::read_model(std::as_bytes(std::span(model)));
-    REQUIRE_MESSAGE(!read.graph.initializers.at(0).reals.has_value(), "so many weights are not kept");
-    return graph::digest(read);
-  };
-  CHECK(digest_of(1, "b") == digest_of(1, "b"));
-  CHECK(digest_of(1, "b") != digest_of(2, "b"));
-  CHECK(digest_of(1, "b") != digest_of(1, "c"));
 }
 
 TEST_CASE("graph: of several functions of one name the one is followed that a node says") {
