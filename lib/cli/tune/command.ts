@@ -15,7 +15,7 @@ import type { LoadModelOptions } from '../../model/options.js';
 import { type Command, UsageError } from '../command.js';
 import { microsOption, numberOption } from '../quantities.js';
 import { advise } from './advice.js';
-import { loadsOf, type Measured, type MeasuredSetup, median, shares, type TunedFile } from './file.js';
+import { loadsOf, type Measured, median, shares, type TunedFile } from './file.js';
 import { Journal } from './journal.js';
 import { Crew, measureCells, measureSetup, type Subject } from './measure.js';
 import { pageOf } from './page.js';
@@ -136,14 +136,8 @@ async function measure(crew: Crew, asked: Asked): Promise<Measured> {
   const progress = new Progress(seconds);
 
   const stoppedBefore = throttling();
-  const first = crew.target();
   progress.at(0, 'loads the model');
-  const loaded = await first.call('load', { model, device, open: {}, load });
-  const samples = await samplesOf(loaded.inputs, input);
-  await first.call('give', samples.all);
-  const alone = await first.call('whyAlone', undefined as never);
-  const memory = peakBytes(first.pid) ?? 0;
-  await crew.dismiss(first);
+  const { loaded, samples, alone, memory } = await lookAt(crew, model, asked);
 
   // What a container's limit leaves, which Node does not know of everywhere.
   const cores = loaded.device.kind === 'cpu' ? loaded.device.threads : usableCores();
@@ -173,19 +167,13 @@ async function measure(crew: Crew, asked: Asked): Promise<Measured> {
   });
   const tuned = { version: 1, loads: loadsOf(cells) } as const;
   const sloMillis = sloMicros / 1000;
-  const results: MeasuredSetup[] = [];
-  const end = performance.now() + (1 - cellsShare) * seconds * 1000;
-  for (const [i, setup] of setups.entries()) {
-    const left = Math.max(0, (end - performance.now()) / 1000 / (setups.length - i));
-    const own = 'tuned' in setup.load ? { ...setup, load: { ...setup.load, tuned } } : setup;
-    const tell = (share: number, what: string) =>
-      progress.at(cellsShare + ((1 - cellsShare) * (i + share)) / setups.length, what);
-    results.push(
-      await journal.step(`setup ${setup.id}`, () =>
-        measureSetup(crew, subject, own, { sloMillis, seconds: left }, tell),
-      ),
+  const owns = setups.map((setup) => ('tuned' in setup.load ? { ...setup, load: { ...setup.load, tuned } } : setup));
+  const results = await inTurn(owns, (1 - cellsShare) * seconds, (setup, share, left) => {
+    const tell = (part: number, what: string) => progress.at(cellsShare + (1 - cellsShare) * share(part), what);
+    return journal.step(`setup ${setup.id}`, () =>
+      measureSetup(crew, subject, setup, { sloMillis, seconds: left }, tell),
     );
-  }
+  });
   progress.end();
   const stopped = throttling();
   const periods = (stopped?.allPeriods ?? 0) - (stoppedBefore?.allPeriods ?? 0);
@@ -209,6 +197,33 @@ async function measure(crew: Crew, asked: Asked): Promise<Measured> {
     skipped,
     advice: advise({ setups: ours, cells, cores, device: loaded.device.kind, alone, sloMillis }),
   };
+}
+
+/** What the model is, why it runs alone where it does, and what memory a process of it takes. */
+async function lookAt(crew: Crew, model: string, { device, load, input }: Asked) {
+  const first = crew.target();
+  const loaded = await first.call('load', { model, device, open: {}, load });
+  const samples = await samplesOf(loaded.inputs, input);
+  await first.call('give', samples.all);
+  const alone = await first.call('whyAlone', undefined as never);
+  const memory = peakBytes(first.pid) ?? 0;
+  await crew.dismiss(first);
+  return { loaded, samples, alone, memory };
+}
+
+/** One after the other, each with an equal part of the seconds that are left; `share` says what part of all is done. */
+async function inTurn<T, R>(
+  all: readonly T[],
+  seconds: number,
+  work: (one: T, share: (part: number) => number, seconds: number) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  const end = performance.now() + seconds * 1000;
+  for (const [i, one] of all.entries()) {
+    const left = Math.max(0, (end - performance.now()) / 1000 / (all.length - i));
+    results.push(await work(one, (part) => (i + part) / all.length, left));
+  }
+  return results;
 }
 
 /** As the CPU's default is: a limit of CPU time is rounded up. */
