@@ -7,9 +7,11 @@ import { OpenedDevice } from './device.js';
 import { GroupedDevice } from './group.js';
 import type { Scope as OpenedScope } from './scope.js';
 
+/** numpy.linalg's operations, and some of scipy.linalg's, on this device: `device.linalg`. */
 export interface LinearAlgebra extends Public<Linalg> {}
 export const LinearAlgebra: ClassOf<LinearAlgebra> = Linalg as never;
 
+/** What comes before and after a model or a matrix operation, on this device: `device.ops`. */
 export interface TensorOperations extends Public<Operations> {}
 export const TensorOperations: ClassOf<TensorOperations> = Operations as never;
 

@@ -251,8 +251,9 @@ export class LinearAlgebra extends SingularValueOperations {
     return u as ResultOf<A>;
   }
 
-  /** a = q · r for `a` [..., m, n], by Householder reflections (geqrf); the signs are LAPACK's. */
+  /** r alone, of a = q · r: [..., min(m, n), n] for `a` [..., m, n]. */
   async qr<A extends MatrixOperand>(a: A, options: QrOptions & { mode: 'r' }): Promise<Pick<Qr<ResultOf<A>>, 'r'>>;
+  /** a = q · r for `a` [..., m, n], by Householder reflections (geqrf); the signs are LAPACK's. */
   async qr<A extends MatrixOperand>(a: A, options?: QrOptions): Promise<Qr<ResultOf<A>>>;
   async qr(a: MatrixOperand, options: QrOptions = {}): Promise<unknown> {
     checkOptions(options, 'qr', qrNames);

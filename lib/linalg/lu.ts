@@ -72,14 +72,15 @@ export class LuOperations extends MatrixFunctions {
     this.#runner = runner;
   }
 
-  /**
-   * a = p · l · u for `a` [..., m, n] and k = min(m, n), with partial pivoting (getrf), as scipy.linalg.lu and torch.linalg.lu. A
-   * singular matrix has zeros on the diagonal of u.
-   */
+  /** a = p · l · u for `a` [..., m, n], with p [..., m] of int32: row i of `a` is row p[i] of l · u. */
   async lu<A extends MatrixOperand>(
     a: A,
     options: LuOptions & { pIndices: true },
   ): Promise<Lu<ResultAs<A, 'int32'>, ResultOf<A>>>;
+  /**
+   * a = p · l · u for `a` [..., m, n] and k = min(m, n), with partial pivoting (getrf), as scipy.linalg.lu and torch.linalg.lu. A
+   * singular matrix has zeros on the diagonal of u.
+   */
   async lu<A extends MatrixOperand>(a: A, options?: LuOptions): Promise<Lu<ResultOf<A>, ResultOf<A>>>;
   async lu(a: MatrixOperand, options: LuOptions = {}): Promise<unknown> {
     const pIndices = flag('lu: pIndices', checkOptions(options, 'lu', luNames).pIndices, false);

@@ -122,23 +122,27 @@ export class SingularValueOperations extends EigenvalueOperations {
     this.#runner = runner;
   }
 
-  /**
-   * Singular value decomposition: a = u · diag(s) · vt, for `a` of dims [..., m, n]; with a `rank` the nearest matrix of that
-   * rank.
-   *
-   * On the CPU by divide and conquer, LAPACK's gesdd (Gu and Eisenstat, SIAM J. Matrix Anal. Appl. 16(1), 1995); on CUDA by the
-   * driver that is named. 'randomized' is block Krylov iteration (Musco and Musco, NeurIPS 2015).
-   *
-   * Errors: ERR_NOT_CONVERGED.
-   */
+  /** The singular values of `a` [..., m, n] alone: s [..., min(m, n)], largest first. Errors: ERR_NOT_CONVERGED. */
   async svd<A extends MatrixOperand>(
     a: A,
     options: SvdOptions & { mode: 'values' },
   ): Promise<Pick<Svd<ResultOf<A>, RealResultOf<A>>, 's'>>;
+  /**
+   * The largest `rank` singular values of `a` [..., m, n] and their vectors, which make the nearest matrix of that rank, and how far it is
+   * off. 'randomized' is block Krylov iteration (Musco and Musco, NeurIPS 2015). Errors: ERR_NOT_CONVERGED.
+   */
   async svd<A extends MatrixOperand>(
     a: A,
     options: SvdOptions & { rank: number; driver?: 'auto' | 'randomized' | undefined },
   ): Promise<TruncatedSvd<ResultOf<A>, RealResultOf<A>>>;
+  /**
+   * Singular value decomposition: a = u · diag(s) · vt, for `a` of dims [..., m, n].
+   *
+   * On the CPU by divide and conquer, LAPACK's gesdd (Gu and Eisenstat, SIAM J. Matrix Anal. Appl. 16(1), 1995); on CUDA by the
+   * driver that is named.
+   *
+   * Errors: ERR_NOT_CONVERGED.
+   */
   async svd<A extends MatrixOperand>(a: A, options?: SvdOptions): Promise<Svd<ResultOf<A>, RealResultOf<A>>>;
   /**
    * The singular values and right singular vectors of a matrix whose rows come in blocks [rows, n], of any sizes, from an iterable

@@ -103,7 +103,8 @@ export interface WarmupOptions {
 export interface LoadModelOptions {
   /**
    * How requests share batches; false runs every request alone. By default a model is batched where all its inputs and
-   * outputs have a free leading dimension that is surely the batch; options, even empty ones, say that it is.
+   * outputs have a free leading dimension that is surely the batch. Options, even empty ones, ask for it: where it cannot be, loading fails
+   * (`required`).
    */
   batching?: BatchingOptions | false | undefined;
   /**

@@ -195,6 +195,7 @@ export class TensorOperations extends ElementwiseOperations {
     indices: readonly number[],
     options?: OperationOptions,
   ): Promise<ResultAs<A, A['type']>>;
+  /** The same by a tensor of indices, int32 or int64, in host memory or on the device. Errors: ERR_ARGUMENT (an index that is out of range). */
   async gather<A extends Operand, I extends Operand<'int32' | 'int64'>>(
     a: A,
     indices: I,
@@ -226,6 +227,7 @@ export class TensorOperations extends ElementwiseOperations {
     updates: U,
     options?: OperationOptions,
   ): Promise<ResultAs<A | U, A['type']>>;
+  /** The same by a tensor of indices, int32 or int64, in host memory or on the device. Errors: ERR_ARGUMENT (an index that is out of range). */
   async scatter<A extends Operand, I extends Operand<'int32' | 'int64'>, U extends Operand>(
     a: A,
     indices: I,

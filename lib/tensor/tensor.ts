@@ -51,7 +51,9 @@ export type Dims = readonly number[];
 
 /** A tensor over the typed array, which is not copied. `dims` defaults to one dimension of the array's length. */
 export function tensor<A extends TensorArray>(data: A, dims?: Dims): Tensor<TypeOfArray<A>>;
+/** The same of a type that is named, whose elements the array holds: float16 in a Uint16Array, bool in a Uint8Array, complex64 in a Float32Array. */
 export function tensor<T extends DType>(data: TypedData[T], dims: Dims | undefined, options: { type: T }): Tensor<T>;
+/** The same, of a type that the array may hold. */
 export function tensor<A extends TensorArray>(
   data: A,
   dims: Dims | undefined,
