@@ -98,7 +98,8 @@ export class Surface {
   }
 }
 
-function powersOfTwo(least: number, most: number): number[] {
+/** And the most, whatever it is: the rows and lanes that are tried. */
+export function powersOfTwo(least: number, most: number): number[] {
   const all = [most];
   for (let one = 1; one < most; one *= 2) if (one >= least) all.push(one);
   return all.sort((a, b) => a - b);

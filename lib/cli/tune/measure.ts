@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { packageRoot } from '../../addon/own-package.js';
+import { powersOfTwo } from '../../batching/surface.js';
 import type { DeviceName } from '../../device/open.js';
 import type { LoadModelOptions } from '../../model/options.js';
 import { Child } from '../load/child.js';
@@ -88,8 +89,8 @@ export async function measureCells(
   tell: (share: number, what: string) => void,
 ): Promise<MeasuredCell[]> {
   const threads = mostThreads > 1 ? [mostThreads, 1] : [1];
-  const sizes = powersOfTwo(mostRows);
-  const lanes = powersOfTwo(mostAtOnce);
+  const sizes = powersOfTwo(1, mostRows);
+  const lanes = powersOfTwo(1, mostAtOnce);
   const cells = threads.flatMap((threads) =>
     lanes.flatMap((atOnce) => sizes.map((rows) => ({ rows, atOnce, threads }))),
   );
@@ -147,12 +148,6 @@ export async function measureCells(
 
 const shown = ({ rows, atOnce, threads }: Size) =>
   `${atOnce} x ${rows} ${rows === 1 ? 'row' : 'rows'}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
-
-function powersOfTwo(most: number): number[] {
-  const all: number[] = [];
-  for (let one = 1; one < most; one *= 2) all.push(one);
-  return [...all, most];
-}
 
 const callers = [1, 2, 4, 8, 16, 32, 64] as const;
 /** What part of the most that it answers a set-up is asked for at random. */
