@@ -50,7 +50,7 @@ export async function findNumbers(text: Uint8Array, options: FindOptions = {}): 
     const { outline, arrays } = await addon().findNumbers(text, least);
     return { outline: new Uint8Array(outline), arrays: arraysOf(new Float64Array(arrays)) };
   } catch (error) {
-    throw toTensorlaneError(error);
+    throw toTensorlaneError(error, 'findNumbers: ');
   }
 }
 

@@ -2,9 +2,10 @@
 
 import { addon, prepareAddon } from '../addon/load.js';
 import { namesOf, oneOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
-import { toTensorlaneError } from '../core/errors.js';
+import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
+import { checkTensor } from '../tensor/tensor.js';
 import type { Tensor } from '../tensor/types.js';
-import type { JsonDType } from './read.js';
+import { type JsonDType, jsonTypes } from './read.js';
 
 export interface PrintOptions {
   /**
@@ -39,11 +40,14 @@ const fewest = 512;
  *
  * Above 64 KiB the elements are read where they lie: they must not change until the promise settles.
  *
- * Errors: ERR_ARGUMENT, ERR_SHAPE (its data have not the elements of its dims; a scalar has no rows), ERR_NOT_SUPPORTED (a type that JSON has
- * no numbers for), ERR_NO_DEVICE (there is no addon), ERR_OUT_OF_MEMORY.
+ * Errors: ERR_ARGUMENT, ERR_DTYPE (data of another array class), ERR_SHAPE (its data have not the elements of its dims; a scalar has no rows),
+ * ERR_NOT_SUPPORTED (a type that JSON has no numbers for), ERR_NO_DEVICE (there is no addon), ERR_OUT_OF_MEMORY.
  */
 export async function printNumbers(tensor: Tensor<JsonDType>, options: PrintOptions = {}): Promise<PrintedNumbers> {
-  const { type, data, dims } = plainObject('printNumbers: the tensor', tensor);
+  const { type, data, dims } = checkTensor(tensor, 'printNumbers') as Tensor<JsonDType>;
+  if (!Object.hasOwn(jsonTypes, type)) {
+    throw new TensorlaneError('ERR_NOT_SUPPORTED', `printNumbers: JSON has no numbers for elements of ${type}`);
+  }
   refuseUnknown(plainObject('printNumbers: options', options), names, 'printNumbers');
   const request = {
     type,
@@ -62,6 +66,6 @@ export async function printNumbers(tensor: Tensor<JsonDType>, options: PrintOpti
     const { text, ends } = await addon().printNumbers(request);
     return { text: new Uint8Array(text), ends: new Float64Array(ends) };
   } catch (error) {
-    throw toTensorlaneError(error);
+    throw toTensorlaneError(error, 'printNumbers: ');
   }
 }

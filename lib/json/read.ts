@@ -1,7 +1,7 @@
 // Reads what was found.
 
 import { addon, prepareAddon } from '../addon/load.js';
-import { wrong } from '../core/arguments.js';
+import { plainObject, requiredWholeNumber, wrong } from '../core/arguments.js';
 import { toTensorlaneError } from '../core/errors.js';
 import { arrayOver } from '../tensor/dtypes.js';
 import type { TypedData } from '../tensor/types.js';
@@ -28,7 +28,7 @@ export type ReadNumbers<T extends JsonDType> =
   | { readonly data: TypedData[T]; readonly refused?: undefined }
   | { readonly data?: undefined; readonly refused: { readonly index: number; readonly text: string } };
 
-const types: Readonly<Record<JsonDType, true>> = {
+export const jsonTypes: Readonly<Record<JsonDType, true>> = {
   float16: true,
   bfloat16: true,
   float32: true,
@@ -58,7 +58,8 @@ export async function readNumbers<T extends JsonDType>(
   type: T,
 ): Promise<ReadNumbers<T>> {
   requireText(text);
-  if (!Object.hasOwn(types, type)) throw wrong('readNumbers: type must be one that JSON has numbers for', type);
+  checkArrays(arrays);
+  if (!Object.hasOwn(jsonTypes, type)) throw wrong('readNumbers: type must be one that JSON has numbers for', type);
   await prepareAddon();
   try {
     const places = arrays.flatMap(({ start, end }) => [start, end]);
@@ -67,6 +68,18 @@ export async function readNumbers<T extends JsonDType>(
     if ('index' in read) return { refused: read };
     return { data: arrayOver(type, read) as TypedData[T] };
   } catch (error) {
-    throw toTensorlaneError(error);
+    throw toTensorlaneError(error, 'readNumbers: ');
+  }
+}
+
+/** Errors: ERR_ARGUMENT. */
+function checkArrays(arrays: unknown): void {
+  if (!Array.isArray(arrays)) throw wrong('readNumbers: arrays must be those that findNumbers gave', arrays);
+  for (const [i, one] of arrays.entries()) {
+    const what = `readNumbers: arrays[${i}]`;
+    const { start, end, count } = plainObject(what, one as NumberArray);
+    requiredWholeNumber(`${what}.start`, start, 0);
+    requiredWholeNumber(`${what}.end`, end, 0);
+    requiredWholeNumber(`${what}.count`, count, 0);
   }
 }

@@ -119,6 +119,10 @@ describe('reading', () => {
     await expectError(readNumbers(bytes, wrong, 'float32'), 'ERR_ARGUMENT');
     await expectError(readNumbers(bytes, arrays, 'string' as never), 'ERR_ARGUMENT', /type/);
     await expectError(readNumbers('[1]' as never, arrays, 'float32'), 'ERR_ARGUMENT', /Uint8Array/);
+    await expectError(readNumbers(bytes, null as never, 'float32'), 'ERR_ARGUMENT', /arrays must be those .* got null/);
+    await expectError(readNumbers(bytes, [null] as never, 'float32'), 'ERR_ARGUMENT', /arrays\[0\] must be an object/);
+    const half = [{ ...arrays[0]!, count: 1.5 }];
+    await expectError(readNumbers(bytes, half, 'float32'), 'ERR_ARGUMENT', /arrays\[0\]\.count must be an integer/);
     await expectError(findNumbers('[1]' as never), 'ERR_ARGUMENT', /Uint8Array/);
     await expectError(findNumbers(bytes, { least: 0 }), 'ERR_ARGUMENT', /least/);
   });
@@ -193,8 +197,11 @@ describe('printing', () => {
     await expectError(printNumbers(good, { layout: 'columns' as never }), 'ERR_ARGUMENT', /layout/);
     await expectError(printNumbers(good, { indent: -1 }), 'ERR_ARGUMENT', /indent/);
     await expectError(printNumbers(undefined as never), 'ERR_ARGUMENT');
-    await expectError(printNumbers(tensor(['a']) as never), 'ERR_ARGUMENT');
-    await expectError(printNumbers({ type: 'float3' as never, data: good.data, dims: [2] }), 'ERR_ARGUMENT', /float3/);
+    await expectError(printNumbers({ type: 'float32', dims: [1] } as never), 'ERR_DTYPE', /holds a Float32Array/);
+    const doubles = { ...good, data: Float64Array.of(1, 2) };
+    await expectError(printNumbers(doubles as never), 'ERR_DTYPE', /holds a Float32Array, not Float64Array/);
+    await expectError(printNumbers(tensor(['a']) as never), 'ERR_NOT_SUPPORTED', /printNumbers: .* of string/);
+    await expectError(printNumbers({ type: 'float3' as never, data: good.data, dims: [2] }), 'ERR_DTYPE', /float3/);
     const scalar = tensor(Float32Array.of(1), []);
     await expectError(printNumbers(scalar, { layout: 'rows' }), 'ERR_SHAPE', /scalar/);
   });
