@@ -37,6 +37,17 @@ test('what works is told with the libraries that did it', async () => {
   expect(models!.libraries.join()).toContain('libonnxruntime');
 });
 
+test('a runtime whose report names no libraries, as that of Deno, is no fault', async () => {
+  const quiet = join(temporary, 'quiet.cjs');
+  writeFileSync(
+    quiet,
+    `const { getReport } = process.report; process.report.getReport = () => ({ header: getReport().header });`,
+  );
+  const { code, report } = await doctor(['cpu'], { NODE_OPTIONS: `--require ${quiet}` });
+  expect(code, report.checks[0]?.what).toBe(0);
+  if (process.platform === 'linux') expect(report.checks[0]!.libraries.join()).toMatch(/tensorlane[^/]*\.node/);
+});
+
 test('OpenBLAS that does not know the processor is told of, with what to do', async () => {
   const flags = (...names: string[]) => new Set(names);
   const library = (core: string) => `OpenBLAS 0.3.21 DYNAMIC_ARCH NO_AFFINITY ${core} MAX_THREADS=64`;

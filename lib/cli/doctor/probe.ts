@@ -5,6 +5,7 @@ import { answer } from '../../addon/trial.js';
 import { open } from '../../device/open.js';
 import type { Device } from '../../device/types.js';
 import { tensor } from '../../tensor/tensor.js';
+import { loadedFiles } from './loaded.js';
 import { square } from './square.js';
 
 export type Check = 'cpu' | 'models' | 'cuda';
@@ -49,15 +50,10 @@ async function algebraOn(kind: 'cpu' | 'cuda'): Promise<string> {
     .join(', ');
 }
 
-interface Report {
-  readonly sharedObjects: readonly string[];
-}
-
 const libraryNames =
   /\/(tensorlane[^/]*\.node|lib(onnxruntime|openblas|cublas|cusolver|cudnn|nvrtc|cuda)[^/]*\.so[^/]*)$/;
 
 await answer(async (): Promise<Found> => {
   const what = await checks[process.argv[2] as Check]();
-  const { sharedObjects } = process.report.getReport() as unknown as Report;
-  return { what, libraries: sharedObjects.filter((file) => libraryNames.test(file)) };
+  return { what, libraries: loadedFiles().filter((file) => libraryNames.test(file)) };
 });

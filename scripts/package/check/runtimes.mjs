@@ -1,6 +1,6 @@
 // Under each runtime: algebra, a model, batches, workers and an end by itself.
 import path from 'node:path';
-import { Project } from './project.mjs';
+import { expectWorkingDoctor, Project } from './project.mjs';
 
 async function installed({ registry, version, folder }) {
   const project = new Project(folder(''), { dependencies: { tensorlane: version } });
@@ -31,6 +31,8 @@ export const runtimes = [
       const deno = path.join(surroundings.tools, '@deno', 'linux-x64-glibc', 'deno');
       const allowed = ['run', '--allow-ffi', '--allow-read', '--allow-env', '--allow-sys', '--node-modules-dir=manual'];
       for (const program of ['main.mjs', 'worker.mjs']) await project.expectRight(deno, ...allowed, program);
+      const command = ['run', '--allow-all', '--node-modules-dir=manual', 'node_modules/tensorlane/dist/cli/main.js'];
+      expectWorkingDoctor(await project.command(deno, ...command, 'doctor', '--json'));
     },
   },
 ];
