@@ -4,7 +4,7 @@ import { addon } from '../addon/load.js';
 import { flag, namesOf, requiredWholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
-import { checkOperand } from '../runtime/operands.js';
+import { checkOperand, type Operand } from '../runtime/operands.js';
 import { checkOptions, type OperationOptions } from '../runtime/options.js';
 
 export interface ImageOptions extends OperationOptions {
@@ -64,7 +64,8 @@ export function checkImages(images: unknown, options: ImageOptions) {
     std: perChannel(std, channels, `${what}: std`),
   };
   if (request.std.includes(0)) throw new TensorlaneError('ERR_ARGUMENT', `${what}: std must not be 0, as it divides`);
-  return { operand, request };
+  // By its name: what is declared of it is of this compiler's time otherwise, and older ones refuse it.
+  return { operand: operand as Operand, request };
 }
 
 /** A finite number for each channel, from one for all of them or one for each. Errors: ERR_ARGUMENT. */

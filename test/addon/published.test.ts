@@ -153,6 +153,17 @@ async function namesIn([imported, required = imported]: string[]) {
   return JSON.parse(stdout) as { names: Record<string, string | null>; same: boolean };
 }
 
+test("the types that TypeScript 5.7 made generic are named as they always were, so that older ones take the package's", () => {
+  const folders = [root, ...readdirSync(join(root, 'packages')).map((name) => join(root, 'packages', name))];
+  const generic = /\b(?:\w+Array|Buffer|DataView)<(?:Shared)?ArrayBuffer(?:Like)?>/;
+  const found = folders.flatMap((folder) => {
+    const names = readdirSync(join(folder, 'dist'), { recursive: true, encoding: 'utf8' });
+    const declarations = names.filter((name) => name.endsWith('.d.ts')).map((name) => join(folder, 'dist', name));
+    return declarations.filter((file) => generic.test(readFileSync(file, 'utf8')));
+  });
+  expect(found).toEqual([]);
+});
+
 test('a clone asks for none of them: before a release there are none', () => {
   const { optionalDependencies, devDependencies } = read(root);
   expect(optionalDependencies).toBeUndefined();

@@ -132,8 +132,16 @@ function peek(socket: Socket, millis: number, then: (isHttp2: boolean) => void):
   socket.on('readable', look).on('error', drop).on('timeout', drop).on('end', drop);
 }
 
+interface ServerTls {
+  cert: Buffer;
+  key: Buffer;
+  ca?: Buffer;
+  requestCert?: true;
+  rejectUnauthorized?: true;
+}
+
 /** What node:tls takes. */
-function serverTls({ cert, key, ca }: Tls) {
+function serverTls({ cert, key, ca }: Tls): ServerTls {
   return { cert, key, ...(ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true }) };
 }
 
