@@ -118,7 +118,7 @@ export class Project {
       no_proxy: '127.0.0.1',
       NO_PROXY: '127.0.0.1',
     };
-    const { ok, output } = await runProgram(command, { cwd: this.folder, env, show: false, timeout: 300_000 });
+    const { ok, output } = await runProgram(command, { cwd: this.folder, env, show: false, timeout: 900_000 });
     if (!ok)
       throw new Error(`${command.map((word) => path.basename(word)).join(' ')} failed: ${output.trim().slice(-2000)}`);
     return output;
