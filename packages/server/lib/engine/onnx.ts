@@ -137,14 +137,24 @@ function outputsOf(model: string, names: readonly string[], wanted: readonly str
   );
 }
 
-function common(model: Model, { batching }: LoadOptions) {
+function common(model: Model, { batching, postprocess }: LoadOptions) {
   const { enabled, maxBatchSize } = model.batching;
   return {
     platform: 'onnxruntime_onnx',
+    indices: indicesIn(postprocess),
     priorityLevels: (batching === false ? undefined : batching?.priorityLevels) ?? 1,
     ...(enabled ? { maxBatchSize } : {}),
     stats: () => model.stats(),
   };
+}
+
+/** Of outputs that end in the k highest. */
+function indicesIn(postprocess: LoadOptions['postprocess'] = {}): ReadonlyMap<string, string> {
+  const found = Object.entries(postprocess).flatMap(([name, steps]) => {
+    const last = steps.at(-1);
+    return last?.step === 'topK' ? [[name, last.indices ?? `${name}_indices`] as const] : [];
+  });
+  return new Map(found);
 }
 
 /** `warmsUpLater`: its configuration has it warmed up. */

@@ -28,6 +28,8 @@ export interface Runnable {
   readonly config?: TritonConfig | undefined;
   /** By output: what its classes are called. */
   readonly labels?: ReadonlyMap<string, readonly string[]> | undefined;
+  /** By output that has but the highest elements: the output that says which of all they are. */
+  readonly indices?: ReadonlyMap<string, string> | undefined;
   /** Whether its requests belong to sequences; false by default. */
   readonly keepsState?: boolean | undefined;
   /** The models that it runs, where it runs others: these are not unloaded before it. */
@@ -109,6 +111,19 @@ export class Servable {
   /** What the classes of an output are called; undefined, where nobody says. */
   labelsOf(output: string): readonly string[] | undefined {
     return this.#runnable.labels?.get(output);
+  }
+
+  /**
+   * The output that says which of all its elements an output has, where it has but the highest. Undefined: it has all. Errors: ERR_NOT_SUPPORTED, where
+   * nobody can tell.
+   */
+  indicesOf(output: string): string | undefined {
+    const indices = this.#runnable.indices?.get(output);
+    if (indices === undefined || this.outputs.some(({ name }) => name === indices)) return indices;
+    throw new TensorlaneError(
+      'ERR_NOT_SUPPORTED',
+      `output '${output}' of '${this.name}' has its highest elements alone, and '${indices}', which says of what classes they are, is left out`,
+    );
   }
 
   stats(): ModelStats | undefined {

@@ -12,7 +12,7 @@ import { elementsOf } from '../json/tensor.js';
 import { tracedCall } from '../trace/request.js';
 import { modelConfigMessage } from '../triton/answer.js';
 import { bytesOf, tensorOfBytes, text } from '../v2/binary.js';
-import { classesIn } from '../v2/classification.js';
+import { classesIn, outputsToRun } from '../v2/classification.js';
 import { onceEach, requireFew } from '../v2/inputs.js';
 import { modelMetadata, serverMetadata } from '../v2/metadata.js';
 import { flagAt, runOptions, versionOf, wholeAt } from '../v2/parameters.js';
@@ -181,7 +181,7 @@ async function readRequest(engine: Engine, servable: Servable, request: Message,
     signal: call.signal,
     ...runOptions(servable, parameters),
     ...deadline(call.deadlineMicros(), wholeAt(parameters, 'deadline')),
-    ...(outputs.length === 0 ? {} : { outputs: outputs.map(({ name }) => name) }),
+    ...(outputs.length === 0 ? {} : { outputs: outputsToRun(servable, outputs) }),
   };
   const wanted: readonly Wanted[] = outputs.length > 0 ? outputs : servable.outputs.map(({ name }) => ({ name }));
   return { feeds: await feedsOf(engine, servable, request, call), options, wanted, parameters };

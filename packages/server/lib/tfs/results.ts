@@ -15,13 +15,20 @@ export interface ScoredClass {
 
 const floats = ['float32', 'float64', 'float16', 'bfloat16'];
 
-/** The outputs that are looked at. Errors: INVALID_ARGUMENT, where it is not clear which. */
-export function classifyOutputs({ name, outputs }: Servable): { scores: string; classes: string | undefined } {
+/** The outputs that are looked at. Errors: INVALID_ARGUMENT, where it is not clear which; ERR_NOT_SUPPORTED, where labels are of no classes. */
+export function classifyOutputs(servable: Servable): {
+  scores: string;
+  classes: string | undefined;
+  /** Of what labels the scores are, where they are not of all. */
+  indices: string | undefined;
+} {
+  const { name, outputs } = servable;
   const scores = chosen(name, 'scores, [examples, classes]', 'scores', outputs, ({ type, dims }) => {
     return floats.includes(type) && (dims?.length ?? 2) === 2;
   });
   const classes = outputs.find((one) => one.name === 'classes' && one.type === 'string');
-  return { scores, classes: classes?.name };
+  const isLabelled = classes === undefined && servable.labelsOf(scores) !== undefined;
+  return { scores, classes: classes?.name, indices: isLabelled ? servable.indicesOf(scores) : undefined };
 }
 
 /** Errors: INVALID_ARGUMENT, where it is not clear which. */
@@ -61,11 +68,16 @@ export function classesOf(servable: Servable, outputs: Outputs, examples: number
     throw invalid(`outputs '${names.classes}' and '${names.scores}' have other numbers of classes`);
   }
   const labels = servable.labelsOf(names.scores);
+  const indices = names.indices === undefined ? undefined : (outputs[names.indices] as Tensor);
   const each = scores.dims[1]!;
   const value = numbersIn(scores);
   return Array.from({ length: examples }, (_, row) =>
     Array.from({ length: each }, (_, at) => ({
-      label: String(classes?.data[row * each + at] ?? labels?.[at] ?? ''),
+      label: String(
+        classes?.data[row * each + at] ??
+          labels?.[indices === undefined ? at : Number(indices.data[row * each + at])] ??
+          '',
+      ),
       score: value(row * each + at),
     })),
   );

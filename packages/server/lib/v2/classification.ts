@@ -15,9 +15,21 @@ export function classesIn(parameters: JsonObject, called: string): number | unde
   return count;
 }
 
+/** What is to be run for outputs: also what says of what classes their values are. Errors: ERR_NOT_SUPPORTED. */
+export function outputsToRun(
+  servable: Servable,
+  outputs: readonly { readonly name: string; readonly classes?: number | undefined }[],
+): readonly string[] {
+  const names = outputs.flatMap(({ name, classes }) => {
+    const indices = classes === undefined ? undefined : servable.indicesOf(name);
+    return indices === undefined ? [name] : [name, indices];
+  });
+  return [...new Set(names)];
+}
+
 /**
  * Of each row of a model that has batches, else of the whole tensor, its `count` highest elements, the first of equal ones first:
- * [rows, count] or [count]. Errors: INVALID_ARGUMENT, of strings.
+ * [rows, count] or [count]. `indices`: of what classes the elements are, where they are not all. Errors: INVALID_ARGUMENT, of strings.
  */
 export function classified(
   servable: Servable,
@@ -25,6 +37,7 @@ export function classified(
   name: string,
   tensor: Tensor,
   count: number,
+  indices?: Tensor,
 ): Tensor {
   if (tensor.type === 'string') throw invalid(`output '${name}' is of BYTES, which are no values to be classified`);
   const isBatched = servable.maxBatchSize !== undefined && info?.dims?.[0] === -1;
@@ -38,8 +51,9 @@ export function classified(
   for (let row = 0; row < rows; row++) {
     for (const at of highest(values, row * each, each, most)) {
       const value = values[row * each + at]!;
-      const label = labels?.[at];
-      data.push(`${isFloat ? fixed(Number(value)) : value}:${at}${label ? `:${label}` : ''}`);
+      const index = indices === undefined ? at : Number(indices.data[row * each + at]);
+      const label = labels?.[index];
+      data.push(`${isFloat ? fixed(Number(value)) : value}:${index}${label ? `:${label}` : ''}`);
     }
   }
   return { type: 'string', data, dims: isBatched ? [rows, most] : [most] };

@@ -15,7 +15,7 @@ import { isObject, type JsonObject, type JsonValue } from '../json/parse.js';
 import { readJson } from '../json/read.js';
 import { elementsOf, tensorOf } from '../json/tensor.js';
 import { BinaryReader } from './binary.js';
-import { classesIn } from './classification.js';
+import { classesIn, outputsToRun } from './classification.js';
 import { onceEach, requireFew } from './inputs.js';
 import { flagAt, objectAt, runOptions, wholeAt } from './parameters.js';
 import { answerInParts, wantsParts } from './parts.js';
@@ -114,7 +114,7 @@ async function readRequest(
     signal: exchange.signal,
     ...runOptions(servable, parameters),
     ...deadlineOf(exchange, wholeAt(parameters, 'deadline')),
-    ...(outputs === undefined || outputs.length === 0 ? {} : { outputs: outputs.map(({ name }) => name) }),
+    ...(outputs === undefined || outputs.length === 0 ? {} : { outputs: outputsToRun(servable, outputs) }),
   };
   const chosen = outputs?.map(({ binary: own, ...output }) => ({ ...output, isBinary: own ?? isBinary }));
   return { id, feeds, shared, options, outputs: chosen?.length ? chosen : undefined, isBinary };

@@ -65,7 +65,8 @@ export function outputTensor(
   const tensor = servedTensor(name, outputs[name]);
   if (classes === undefined) return tensor;
   const info = servable.outputs.find((output) => output.name === name);
-  return classified(servable, info, name, tensor, classes);
+  const indices = servable.indicesOf(name);
+  return classified(servable, info, name, tensor, classes, indices === undefined ? undefined : outputs[indices]);
 }
 
 /** Of an output that is in shared memory. */
