@@ -187,11 +187,15 @@ test('arguments that do not fit are refused', async () => {
       ['x', '--http', 'localhost'],
       ['x', '--tls-key', 'k'],
       ['x', '--tls-ca', 'c'],
+      ['x', '--devices', '0;1'],
+      ['x', '--devices', '0,1', '--device', 'cpu'],
     ].map((args) => runNode([command, ...args])),
   );
-  expect(outcomes.map(({ code }) => code)).toEqual([2, 2, 2, 1, 1, 2, 2]);
+  expect(outcomes.map(({ code }) => code)).toEqual([2, 2, 2, 1, 1, 2, 2, 2, 1]);
   expect(outcomes[2]!.stderr).toContain("--poll must be a number, got 'often'");
   expect(outcomes[3]!.stderr).toMatch(/ENOENT/);
   expect(outcomes[4]!.stderr).toContain("http must be HOST:PORT, a port, or unix:PATH, got 'localhost'");
+  expect(outcomes[7]!.stderr).toContain("--devices must be 'all' or numbers of GPUs");
+  expect(outcomes[8]!.stderr).toContain("devices needs device: 'cuda'");
   expect((await runNode([command, '--help'])).stdout).toContain('--http ADDRESS');
 });

@@ -60,6 +60,13 @@ test('so do options of models, of loading and of the device', () => {
   expect(merged({ device: { streams: 2, device: 'cuda' } }, { device: 'cpu' })).toEqual({
     device: { streams: 2, device: 'cpu' },
   });
+  // A device that is named is one.
+  const several = { device: { device: 'cuda', devices: 'all', streams: 2 } };
+  expect(merged(several, { device: 'cuda:1' })).toEqual({ device: { device: 'cuda:1', streams: 2 } });
+  expect(merged(several, { device: { memory: { fraction: 1 } } })).toEqual({
+    device: { ...several.device, memory: { fraction: 1 } },
+  });
+  expect(merged({ device: 'cpu' }, several)).toEqual(several);
 });
 
 test('what is wrong in a configuration is left for who checks it, and an open device is not taken apart', () => {

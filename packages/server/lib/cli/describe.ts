@@ -7,8 +7,9 @@ import { type Conditions, curlOf } from './curl.js';
 
 export function describe(server: Server, conditions: Conditions): string {
   const { engine, url, grpcTarget } = server;
-  const { kind, name, fallbackReason } = engine.device.info;
-  const device = `on the ${kind.toUpperCase()} (${name})${fallbackReason === undefined ? '' : `: ${fallbackReason}`}`;
+  const { kind, name, devices, fallbackReason } = engine.device.info;
+  const several = devices === undefined ? '' : `, ${devices.length} of them`;
+  const device = `on the ${kind.toUpperCase()} (${name}${several})${fallbackReason === undefined ? '' : `: ${fallbackReason}`}`;
   const lines = [
     `Serving ${device}`,
     `  Open Inference Protocol v2   ${url}/v2`,

@@ -23,6 +23,7 @@ TensorFlow Serving's, by REST and gRPC.
   --http ADDRESS       where HTTP listens: HOST:PORT, a port on loopback, or unix:PATH (127.0.0.1:8000)
   --grpc ADDRESS       where gRPC listens, likewise (127.0.0.1:8001); off: nowhere
   --device NAME        cpu, cuda or cuda:N; by default the best that works here
+  --devices GPUS       several GPUs as one: all, or their numbers, as 0,2; models are on each of them
   --poll SECONDS       how often the folder is looked at for new versions; 0: only once (1)
   --linalg             serves linear algebra, too: linalg.svd, linalg.solve, ...; without a folder it does by itself
   --control            lets clients load and unload models, and change what is traced and logged
@@ -42,6 +43,7 @@ const flags = {
   http: { type: 'string' },
   grpc: { type: 'string' },
   device: { type: 'string' },
+  devices: { type: 'string' },
   poll: { type: 'string' },
   linalg: { type: 'boolean' },
   control: { type: 'boolean' },
@@ -78,7 +80,7 @@ async function optionsOf(args: readonly string[]): Promise<ServerOptions | undef
     repository: hasNone ? exampleModels() : positionals[0],
     http: values.http,
     grpc: values.grpc === 'off' ? false : values.grpc,
-    device: deviceOf(values.device as DeviceName | undefined, serving?.device),
+    device: deviceOf(values.device as DeviceName | undefined, values.devices, serving?.device),
     pollSeconds: numberIn('--poll', values.poll),
     linalg: values.linalg ?? (hasNone ? true : undefined),
     explicitControl: values.control,
@@ -98,9 +100,20 @@ async function optionsOf(args: readonly string[]): Promise<ServerOptions | undef
   return options;
 }
 
-function deviceOf(name: DeviceName | undefined, options: OpenOptions | undefined): ServerOptions['device'] {
+function deviceOf(
+  name: DeviceName | undefined,
+  several: string | undefined,
+  options: OpenOptions | undefined,
+): ServerOptions['device'] {
+  if (several !== undefined) return { ...options, device: name ?? 'cuda', devices: devicesIn(several) };
   if (options === undefined) return name;
   return name === undefined ? options : { ...options, device: name };
+}
+
+function devicesIn(text: string): NonNullable<OpenOptions['devices']> {
+  if (text === 'all') return text;
+  if (/^\d{1,4}(,\d{1,4})*$/.test(text)) return text.split(',').map(Number);
+  throw new UsageError(`--devices must be 'all' or numbers of GPUs, as 0,2, got '${text}'`);
 }
 
 function tlsOf(cert: string | undefined, key: string | undefined, ca: string | undefined): ServerOptions['tls'] {

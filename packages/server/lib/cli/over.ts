@@ -4,6 +4,7 @@
 // one thing each; tokens are one, too, wherever they come from: who names others means these. What is wrong in a configuration stays in it, for
 // who checks options to tell of it.
 
+import type { OpenOptions } from 'tensorlane';
 import { mergedLoad } from '../engine/options.js';
 import type { ServerOptions } from '../server.js';
 
@@ -59,9 +60,12 @@ function accessOver(below: unknown, above: unknown): unknown {
   });
 }
 
-/** A name is short for `{ device: name }`. What is open already has its options, and another is meant. */
+/** A name is short for `{ device: name }`, and means one, not several. What is open already has its options, and another is meant. */
 function deviceOver(below: ServerOptions['device'], above: ServerOptions['device']): ServerOptions['device'] {
   const options = (device: ServerOptions['device']) => (typeof device === 'string' ? { device } : device);
   if (above === undefined || !isPlain(options(below))) return above ?? below;
-  return keysOver(options(below), options(above));
+  const [one, other] = [options(below) as OpenOptions | undefined, options(above) as OpenOptions];
+  if (other.device === undefined || one === undefined) return keysOver(one, other);
+  const { devices: _, ...rest } = one;
+  return keysOver(rest, other);
 }

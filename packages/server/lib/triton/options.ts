@@ -25,7 +25,7 @@ const onnxPlatforms = ['', 'onnxruntime_onnx', 'onnx_onnxv1'];
 const onnxBackends = ['', 'onnxruntime'];
 
 /** Of a model that is an ONNX file. Errors: ERR_ARGUMENT. */
-export function onnxMeaning(config: TritonConfig, { kind, index }: Device['info']): Meaning {
+export function onnxMeaning(config: TritonConfig, { kind, index, devices }: Device['info']): Meaning {
   if (!onnxPlatforms.includes(config.platform)) throw wrongOption(`platform '${config.platform}' is not served here`);
   if (!onnxBackends.includes(config.backend)) {
     const help = config.backend === 'python' ? '; a model.mjs is a model in JS' : '';
@@ -33,7 +33,7 @@ export function onnxMeaning(config: TritonConfig, { kind, index }: Device['info'
   }
   requireServed(config);
   const warnings: string[] = [];
-  const instances = instancesOf(config.instance_group, kind, index, warnings);
+  const instances = instancesOf(config.instance_group, kind, devices?.map((one) => one.index) ?? [index], warnings);
   if (Object.keys(config.metric_tags).length > 0) warnings.push('metric_tags label no metrics');
   if (config.response_cache?.enable) warnings.push('response_cache: there is none, and each request is computed');
   if (config.model_metrics) warnings.push('model_metrics: histograms have buckets of their own');
@@ -133,10 +133,11 @@ function policyOf(policy: TritonQueuePolicy): QueuePolicy {
   };
 }
 
+/** `indices`: of the GPUs that the model is loaded on. */
 function instancesOf(
   groups: readonly TritonInstanceGroup[],
   device: 'cpu' | 'cuda',
-  index: number,
+  indices: readonly number[],
   warnings: string[],
 ): LoadOptions {
   let count = 0;
@@ -146,13 +147,18 @@ function instancesOf(
     if (kind === 'KIND_GPU' && device === 'cpu') {
       throw wrongOption('instance_group: KIND_GPU, but the device is the CPU; leave its kind out, or use KIND_AUTO');
     }
-    if (device === 'cuda' && gpus.length > 0 && !gpus.includes(index)) {
-      throw wrongOption(`instance_group: gpus [${gpus.join(', ')}], but the device is GPU ${index}`);
+    const its = indices.join(', ');
+    if (device === 'cuda' && gpus.length > 0 && !gpus.some((one) => indices.includes(one))) {
+      throw wrongOption(`instance_group: gpus [${gpus.join(', ')}], but the device is GPU ${its}`);
     }
     if (profile.length > 0) throw wrongOption("instance_group: profile is TensorRT's");
     if (passive) throw wrongOption('instance_group: passive instances are not made here');
     if (kind === 'KIND_CPU' && device === 'cuda') warnings.push('instance_group: KIND_CPU, but it runs on the GPU');
-    if (gpus.length > 1) warnings.push('instance_group: it runs on one GPU');
+    const areOthers = gpus.length !== indices.length || !gpus.every((one) => indices.includes(one));
+    if (gpus.length > 0 && device === 'cpu') warnings.push('instance_group: gpus have no effect on the CPU');
+    else if (gpus.length > 0 && areOthers) {
+      warnings.push(`instance_group: gpus [${gpus.join(', ')}], but it runs on GPU ${its}`);
+    }
     if (group.secondary_devices.length > 0) warnings.push('instance_group: secondary_devices are not used');
     if (group.host_policy !== '') warnings.push('instance_group: host_policy has no effect');
     if (limiter !== null && limiter.resources.length > 0) {
@@ -162,7 +168,8 @@ function instancesOf(
     }
     // Of two, Triton gives the one of priority 2 half of the chances of the one of 1.
     if (limiter !== null && limiter.priority > 0) weight = 1 / limiter.priority;
-    count += group.count || 1;
+    // So many on each.
+    count += (group.count || 1) * (device === 'cuda' ? indices.length : 1);
   }
   return {
     ...(count === 0 ? {} : { concurrency: count }),
