@@ -12,6 +12,7 @@ import { type Address, parseAddress, urlOf } from './http/address.js';
 import { mount } from './http/fastify.js';
 import { checkLimits, type LimitOptions } from './http/limits.js';
 import { createListener, type Listener, removeStale } from './http/listener.js';
+import { originForm } from './http/node.js';
 import { Service } from './http/service.js';
 import { Log, type LogOption } from './log/log.js';
 import { type AuthOptions, Guard } from './security/access.js';
@@ -93,6 +94,7 @@ export class Server implements AsyncDisposable {
         listener = createListener(handler, limits, tls);
         return listener.server;
       },
+      rewriteUrl: ({ url }) => originForm(url ?? '/'),
       forceCloseConnections: 'idle',
       exposeHeadRoutes: false,
     });
@@ -107,7 +109,7 @@ export class Server implements AsyncDisposable {
     });
     try {
       await app.register((scope, _options, done) => {
-        mount(scope, service, '');
+        mount(scope, service, '', { all: true });
         done();
       });
       for (const one of [address, grpcAddress]) if (one !== undefined && 'path' in one) await removeStale(one.path);

@@ -1,6 +1,6 @@
 // What is got may be asked for its headers alone (HEAD), and every path says what it takes (OPTIONS), over all ways.
 
-import { createServer } from 'node:http';
+import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { square } from '../../../test/support/onnx-builder.js';
@@ -60,6 +60,30 @@ test.each(Object.keys(ways))('over %s', async (way) => {
   expect([wrong.status, await wrong.json()]).toEqual([405, { error: 'this path takes GET' }]);
   for (const method of ['HEAD', 'OPTIONS']) expect((await asked(method, '/v2/no/such/path')).status).toBe(404);
   expect((await asked('OPTIONS', '/elsewhere')).status).toBe(404);
+});
+
+test('what the server has nothing for is told as all failures are, and a path that names the server is a path', async () => {
+  const { url } = await startServer({ repository: folderOf(files) });
+  const { port } = new URL(url);
+  const asked = (method: string, path: string, body = '') =>
+    new Promise<[number, unknown, string | undefined]>((resolve, reject) => {
+      const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+      const sent = request({ port, method, path, headers }, async (response) => {
+        const parts = await response.toArray();
+        const { allow } = response.headers;
+        resolve([response.statusCode!, JSON.parse(Buffer.concat(parts).toString()), allow]);
+      });
+      sent.on('error', reject).end(body);
+    });
+  const nothing = [404, { error: 'there is nothing at this path' }, undefined];
+  expect(await asked('GET', '/nothing')).toEqual(nothing);
+  expect(await asked('POST', '/metrics/', '{"a": ')).toEqual(nothing);
+  expect(await asked('POST', '//v2/models/m/infer', '{}')).toEqual(nothing);
+  const wrong = [405, { error: 'this path takes GET' }, 'GET, HEAD, OPTIONS'];
+  for (const path of ['/v2/models/m', '/metrics', '/']) expect(await asked('PROPFIND', path)).toEqual(wrong);
+  const body = JSON.stringify({ inputs: [{ name: 'x', shape: [1, 2], datatype: 'FP32', data: [3, 4] }] });
+  const [status, answer] = await asked('POST', `${url}/v2/models/m/infer?a=b`, body);
+  expect([status, answer]).toMatchObject([200, { outputs: [{ data: [9, 16] }] }]);
 });
 
 test('a large answer has its length, and none of its bytes', async () => {

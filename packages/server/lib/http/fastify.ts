@@ -49,8 +49,8 @@ function sendable(body: readonly Uint8Array[], reply: FastifyReply): Uint8Array 
   return Readable.from(body, { objectMode: false });
 }
 
-/** To be called in a scope of its own: it has one parser of bodies, which reads nothing. */
-export function mount(app: FastifyInstance, service: Service, prefix: string): void {
+/** To be called in a scope of its own: it has one parser of bodies, which reads nothing. `all`: also what is nobody's is its to answer. */
+export function mount(app: FastifyInstance, service: Service, prefix: string, { all = false } = {}): void {
   app.removeAllContentTypeParsers();
   // The body is read when it is known whose it is, and that there is room for it.
   app.addContentTypeParser('*', (_request, _body, done) => done(null));
@@ -68,6 +68,7 @@ export function mount(app: FastifyInstance, service: Service, prefix: string): v
     // It is a promise of all bytes being sent, which is only waited for where none of them are yet: fastify would take it for unanswered.
     return typeof body !== 'string' && lengthOf(body) >= leastUncopied ? sent : undefined;
   };
+  if (all) app.setNotFoundHandler(handler);
   const paths = ['/v2', '/v2/*', '/v1/*', '/V1/*', ...service.ownPaths];
   for (const url of paths) {
     app.route({ method: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'], url, handler });

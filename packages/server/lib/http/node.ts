@@ -112,6 +112,14 @@ export function hangUp(message: IncomingMessage): void {
   else stream.close(constants.NGHTTP2_CANCEL);
 }
 
+/** A request may name its server, too, as those through proxies do. */
+export function originForm(url: string): string {
+  if (url.startsWith('/')) return url;
+  const [, path] = /^https?:\/\/[^/?#]*(.*)$/i.exec(url) ?? [];
+  if (path === undefined) return url;
+  return path.startsWith('/') ? path : `/${path}`;
+}
+
 /** A request's path without its query. */
 export function pathOf(url: string): string {
   const end = url.indexOf('?');
