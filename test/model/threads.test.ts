@@ -1,7 +1,8 @@
 // The threads that models share by default, and those of its own that a model has by `threads`.
 
-import { availableParallelism } from 'node:os';
-import { open, tensor } from 'tensorlane';
+import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism, getPriority } from 'node:os';
+import { type LoadModelOptions, open, tensor } from 'tensorlane';
 import { expect, it } from 'vitest';
 import { testDevice } from '../support/device.js';
 import * as models from '../support/onnx-builder.js';
@@ -65,3 +66,34 @@ it.each([
   expect(stdout).toContain('theirs 4 9\n');
   expect(stdout).toContain('ours 4 9\n');
 });
+
+/** How far ONNX Runtime's threads stand back, by the system's number of each. */
+function standing(): Map<string, number> {
+  const threads = new Map<string, number>();
+  for (const id of readdirSync('/proc/self/task')) {
+    const stat = readFileSync(`/proc/self/task/${id}/stat`, 'utf8');
+    const [, name, rest] = /\((.*)\) (.*)/.exec(stat)!;
+    if (name === 'lane-onnx') threads.set(id, Number(rest!.split(' ')[16]));
+  }
+  return threads;
+}
+
+// Node's own threads may have been told to stand back, by nice: then all do.
+it.skipIf(process.platform !== 'linux' || cores < 2 || getPriority() > 0)(
+  'has the threads that branches run on stand back as far as is said, and else not at all: the run is theirs',
+  async () => {
+    const branches = { executionMode: 'parallel', interOpNumThreads: 2 } as const;
+    const added = async (niceness: number | undefined, options: LoadModelOptions) => {
+      await using device = await open({ device: 'cpu', niceness });
+      const before = standing();
+      await using model = await device.loadModel(dense, { batching: false, ...options });
+      await model.run({ x });
+      return [...standing()].filter(([id]) => !before.has(id)).map(([, niceness]) => niceness);
+    };
+    // Whatever is made first makes those that are shared, too.
+    await added(undefined, {});
+    expect(new Set(await added(undefined, { session: branches }))).toEqual(new Set([0]));
+    expect(new Set(await added(undefined, { threads: 2 }))).toEqual(new Set([10]));
+    expect(new Set(await added(7, { session: branches }))).toEqual(new Set([7]));
+  },
+);

@@ -52,11 +52,14 @@ class LoadWorker final : public OneOffWorker {
     place_ = run_place(device);
     runtime_ = options.Get("runtime").ToString();
     options_.threads = static_cast<unsigned>(to_int(options.Get("threads"), "threads"));
-    // Those that help a run stand back in any case: it does not wait for what they have not begun.
     const Napi::Value niceness = options.Get("niceness");
-    options_.niceness = niceness.IsNull() ? Standing::kBack : static_cast<int>(to_int(niceness, "niceness"));
+    niceness_ = niceness.IsNull() ? Standing::kBack : static_cast<int>(to_int(niceness, "niceness"));
     options_.providers = to_provider_requests(options.Get("providers"));
     options_.settings = to_session_settings(options.Get("session"), options.Get("externalData"), external_data_);
+    // Those that help a run stand back in any case: it does not wait for what they have not begun. Those that branches run on
+    // do not: a run in that mode is all theirs, and a lane beside busy neighbours would wait for what gets next to nothing.
+    const bool in_branches = options_.settings.parallel.value_or(false);
+    options_.niceness = niceness.IsNull() && in_branches ? 0 : niceness_;
     options_.before = to_steps(options.Get("preprocess"));
     options_.after = to_steps(options.Get("postprocess"));
     const Napi::Value rows = options.Get("rows");
@@ -74,7 +77,7 @@ class LoadWorker final : public OneOffWorker {
 
  private:
   void Work() override {
-    const ort::Runtime& runtime = ort::Runtime::open(runtime_, options_.niceness);
+    const ort::Runtime& runtime = ort::Runtime::open(runtime_, niceness_);
     const ModelSource source = bytes_.has_value() ? ModelSource(bytes_->bytes()) : ModelSource(path_);
     // First: what it reads of the file and the disk is then at hand for the runtime, which reads all of it.
     if (axes_.has_value()) {
@@ -97,6 +100,7 @@ class LoadWorker final : public OneOffWorker {
   }
 
   std::string runtime_;
+  int niceness_ = 0;  // of the threads that models share
   std::string path_;
   std::optional<Pin> bytes_;
   std::deque<Pin> external_data_;
