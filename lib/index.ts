@@ -1,12 +1,12 @@
 // tensorlane's public surface.
 
-export type { Advice, AdviceRule } from './batching/advice.js';
-export type { CloseReason } from './batching/closing.js';
-export type { BatchEvent, RequestEvent } from './batching/events.js';
-export type { RequestObserver, StartedBatch } from './batching/observer.js';
+export type { Tuned, TunedLoad, TunedSetting } from './batching/learning/tuned.js';
 export type { QueuePolicy } from './batching/options.js';
-export type { AdaptiveStats, BatcherStats as BatchingStats, MeasuredSetting } from './batching/stats.js';
-export type { Tuned, TunedLoad, TunedSetting } from './batching/tuned.js';
+export type { Advice, AdviceRule } from './batching/statistics/advice.js';
+export type { CloseReason } from './batching/statistics/closing.js';
+export type { BatchEvent, RequestEvent } from './batching/statistics/events.js';
+export type { RequestObserver, StartedBatch } from './batching/statistics/observer.js';
+export type { AdaptiveStats, BatcherStats as BatchingStats, MeasuredSetting } from './batching/statistics/stats.js';
 export { type ErrorCode, TensorlaneError } from './core/errors.js';
 export type { LatencyCounts, LatencySummary } from './core/latency.js';
 export type { Affinity } from './device/affinity.js';

@@ -22,6 +22,7 @@ endif()
 # Each operation is a file of its own, so that a new one needs no line here.
 file(GLOB core_sources CONFIGURE_DEPENDS
   ${CMAKE_CURRENT_LIST_DIR}/core/*.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/*/*.cpp
   ${CMAKE_CURRENT_LIST_DIR}/device/*.cpp
   ${CMAKE_CURRENT_LIST_DIR}/device/*/*.cpp
   ${CMAKE_CURRENT_LIST_DIR}/cpu/*.cpp

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "core/copy_crew.h"
 #include "core/error.h"
+#include "core/memory/copy_crew.h"
 #include "cuda/kernels/finite.h"
 #include "cuda/libraries/libraries.h"
 #include "cuda/runtime/errors.h"

@@ -3,10 +3,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../lib/addon/clock.js';
 import { Batcher } from '../../lib/batching/batcher.js';
-import type { Clock } from '../../lib/batching/clock.js';
-import type { Executor } from '../../lib/batching/executor.js';
-import { nodeClock } from '../../lib/batching/node-clock.js';
 import { type BatcherOptions, completeBatcherOptions } from '../../lib/batching/options.js';
+import type { Executor } from '../../lib/batching/running/executor.js';
+import type { Clock } from '../../lib/batching/time/clock.js';
+import { nodeClock } from '../../lib/batching/time/node-clock.js';
 import { ModelExecutor } from '../../lib/model/executor.js';
 import { Layout } from '../../lib/model/layout.js';
 import type { QueuedRun } from '../../lib/model/page.js';

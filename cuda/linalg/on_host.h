@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 #include "cuda/runtime/lane.h"
 #include "device/device.h"
 

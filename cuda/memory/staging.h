@@ -1,6 +1,6 @@
 // Copies between the caller's memory and the device through pinned blocks: in pieces, so that a copy of any size pins a
 // bounded amount, and without waiting as long as that amount is not used up. Several threads copy a large piece (see
-// core/copy_crew.h).
+// core/memory/copy_crew.h).
 //
 // The blocks are the task's: they are given back when the device has done its work.
 #pragma once

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/stop.h"
+#include "core/lanes/stop.h"
 #include "cuda/memory/staging.h"
 #include "cuda/runtime/context.h"
 #include "cuda/runtime/errors.h"

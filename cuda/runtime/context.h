@@ -12,7 +12,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/copy_crew.h"
+#include "core/memory/copy_crew.h"
 #include "cuda/memory/host_pool.h"
 #include "cuda/memory/memory_pool.h"
 #include "cuda/runtime/errors.h"

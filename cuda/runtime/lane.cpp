@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/event.h"
+#include "core/lanes/event.h"
 #include "cuda/cuda_device.h"
 #include "cuda/libraries/libraries.h"
 #include "cuda/memory/cuda_buffer.h"

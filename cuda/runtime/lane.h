@@ -14,7 +14,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 #include "cuda/libraries/handles.h"
 #include "cuda/memory/host_pool.h"
 #include "cuda/memory/memory_pool.h"

@@ -10,7 +10,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/lane_state.h"
+#include "core/lanes/lane_state.h"
 #include "cuda/memory/host_pool.h"
 #include "cuda/runtime/stream.h"
 

@@ -2,7 +2,7 @@
 // millisecond costs the JS thread nothing.
 
 import type { Timer } from '../../binding.js';
-import type { Clock } from '../batching/clock.js';
+import type { Clock } from '../batching/time/clock.js';
 import { addon } from './load.js';
 
 let timer: Timer | undefined;

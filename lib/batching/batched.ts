@@ -4,13 +4,13 @@ import { namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/argume
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
 import { Batcher } from './batcher.js';
-import type { Clock } from './clock.js';
 import { errorOf } from './errors.js';
-import { type Executor, Failure } from './executor.js';
-import { nodeClock } from './node-clock.js';
 import { type BatcherOptions, batcherOptionNames, completeBatcherOptions } from './options.js';
 import { checkRequestOptions, type RequestOptions } from './request-options.js';
-import type { BatcherStats } from './stats.js';
+import { type Executor, Failure } from './running/executor.js';
+import type { BatcherStats } from './statistics/stats.js';
+import type { Clock } from './time/clock.js';
+import { nodeClock } from './time/node-clock.js';
 
 export interface BatchedOptions<Item> extends BatcherOptions {
   /** How many of a batch's rows an item is; 1 by default. */

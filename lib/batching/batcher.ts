@@ -16,29 +16,29 @@
 
 import { TensorlaneError } from '../core/errors.js';
 import type { LatencyRecorder } from '../core/latency.js';
-import { Adaptive } from './adaptive.js';
-import { Admission } from './admission.js';
-import type { Clock } from './clock.js';
-import { BatchCounters, statsOf } from './counters.js';
-import { DeviceTime } from './device-time.js';
 import { oversize } from './errors.js';
-import { Execution } from './execution.js';
-import { type Batch, type Executor, Failure } from './executor.js';
-import { Foresight } from './foresight.js';
-import type { Plan } from './forming.js';
-import { Learned } from './learned.js';
-import type { Limiter, Share } from './limiter.js';
-import type { RequestObserver } from './observer.js';
+import { Adaptive } from './learning/adaptive.js';
+import { Foresight } from './learning/foresight.js';
+import { Learned } from './learning/learned.js';
+import type { Tuned } from './learning/tuned.js';
 import type { BatcherSettings } from './options.js';
-import { Queue } from './queue.js';
-import { type Kind, QueuedRequest, split, type Turn } from './request.js';
-import { Running } from './running.js';
-import { type Limits, Selection } from './selection.js';
-import { missed, Settlement } from './settlement.js';
-import type { BatcherStats } from './stats.js';
-import type { Tuned } from './tuned.js';
-import { Wake } from './wake.js';
-import { Watch, type Watching } from './watch.js';
+import { DeviceTime } from './running/device-time.js';
+import { Execution } from './running/execution.js';
+import { type Batch, type Executor, Failure } from './running/executor.js';
+import type { Limiter, Share } from './running/limiter.js';
+import { Running } from './running/running.js';
+import { missed, Settlement } from './running/settlement.js';
+import { BatchCounters, statsOf } from './statistics/counters.js';
+import type { RequestObserver } from './statistics/observer.js';
+import type { BatcherStats } from './statistics/stats.js';
+import type { Clock } from './time/clock.js';
+import { Wake } from './time/wake.js';
+import { Watch, type Watching } from './time/watch.js';
+import { Admission } from './waiting/admission.js';
+import type { Plan } from './waiting/forming.js';
+import { Queue } from './waiting/queue.js';
+import { type Kind, QueuedRequest, split, type Turn } from './waiting/request.js';
+import { type Limits, Selection } from './waiting/selection.js';
 
 export interface SubmitOptions extends Watching {
   /** From 1, the highest. */

@@ -1,7 +1,7 @@
 // What the caller of a request that did not succeed gets. Called where the caller awaits, so that the stack is its own.
 
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
-import type { Failure } from './executor.js';
+import type { Failure } from './running/executor.js';
 
 /** The cause of a failure for which there was no place in the queue. */
 export interface NoPlace {

@@ -4,8 +4,8 @@
 import { ascendingIntegers, flag, oneOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
-import type { Bounds } from './surface.js';
-import type { Tuned } from './tuned.js';
+import type { Bounds } from './learning/surface.js';
+import type { Tuned } from './learning/tuned.js';
 
 /** How requests may queue. With priorities, each level may have its own. */
 export interface QueuePolicy {

@@ -3,8 +3,8 @@
 import { flag } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
-import type { RequestObserver } from './observer.js';
 import type { BatcherSettings } from './options.js';
+import type { RequestObserver } from './statistics/observer.js';
 
 export interface RequestOptions {
   /**

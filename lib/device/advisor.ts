@@ -1,12 +1,19 @@
-// What `device.advise()` says: the rules of lib/batching/advice.ts over what came since the models were loaded or, where it is asked again
+// What `device.advise()` says: the rules of lib/batching/statistics/advice.ts over what came since the models were loaded or, where it is asked again
 // and again, in the last minute.
 //
 // The rule it keeps: it costs nothing while nobody asks. What it compares with are looks that were taken when it was asked before.
 
 import { performance } from 'node:perf_hooks';
 import { systemClock } from '../addon/clock.js';
-import { type Advice, adviceOn, adviceOnProcess, type Span, type Surroundings, spanOf } from '../batching/advice.js';
-import type { BatcherStats } from '../batching/stats.js';
+import {
+  type Advice,
+  adviceOn,
+  adviceOnProcess,
+  type Span,
+  type Surroundings,
+  spanOf,
+} from '../batching/statistics/advice.js';
+import type { BatcherStats } from '../batching/statistics/stats.js';
 import type { LoadedModels, ServedModel } from '../model/loaded-models.js';
 import { type Throttling, throttling } from './container.js';
 

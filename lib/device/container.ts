@@ -1,7 +1,7 @@
 // What a container (Linux's control groups, v2 and v1) lets this process have of CPU time, and for how long that has stopped it.
 //
 // The rules they keep: of the groups that the process lies in, the tightest limit holds, and the one that was stopped the longest tells. What cannot
-// be read is no limit. native/core/cpu_quota.h has the same rule for the defaults.
+// be read is no limit. native/core/cores/cpu_quota.h has the same rule for the defaults.
 
 import { join } from 'node:path';
 import { readIfThere } from '../core/system-files.js';

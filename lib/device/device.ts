@@ -1,7 +1,7 @@
 // An open device: its algebra, its models, its streams, and the tensors in its memory.
 
 import type { LaneCounters, Device as NativeDevice, MemoryStats as NativeMemoryStats } from '../../binding.js';
-import type { Advice } from '../batching/advice.js';
+import type { Advice } from '../batching/statistics/advice.js';
 import { TensorlaneError } from '../core/errors.js';
 import { LoadedModels } from '../model/loaded-models.js';
 import type { LoadModelOptions } from '../model/options.js';

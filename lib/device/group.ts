@@ -1,6 +1,6 @@
 // Several CUDA devices as one, with a device's own surface: models are replicated, and what is computed with tensors is where these are.
 
-import type { Advice } from '../batching/advice.js';
+import type { Advice } from '../batching/statistics/advice.js';
 import { TensorlaneError } from '../core/errors.js';
 import type { LinearAlgebra } from '../linalg/linalg.js';
 import { LoadedModels } from '../model/loaded-models.js';

@@ -1,7 +1,7 @@
 // Which statistic becomes which metric. Prometheus's conventions hold: base units, counters that end with _total, and a unit
 // in the name.
 
-import type { BatcherStats } from '../batching/stats.js';
+import type { BatcherStats } from '../batching/statistics/stats.js';
 import type { LatencyCounts, LatencySummary } from '../core/latency.js';
 import type { DeviceStats } from '../device/info.js';
 

@@ -3,7 +3,7 @@
 // They are read when a registry is scraped, all in the same moment, so that they cost a request nothing and add up. The
 // registry is handed in: this file needs no client of its own, and works with whichever copy of one the server has.
 
-import type { BatcherStats } from '../batching/stats.js';
+import type { BatcherStats } from '../batching/statistics/stats.js';
 import { namesOf, plainObject, refuseUnknown } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';

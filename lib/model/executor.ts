@@ -3,7 +3,7 @@
 // Pages and output buffers are pooled, so a steady load allocates nothing but what its callers keep.
 
 import type { Model as NativeModel, RunOutput, TensorOutput } from '../../binding.js';
-import type { Batch, Executor } from '../batching/executor.js';
+import type { Batch, Executor } from '../batching/running/executor.js';
 import { TensorlaneError } from '../core/errors.js';
 import { own, setOwn } from '../core/own.js';
 import { arrayClasses } from '../tensor/dtypes.js';

@@ -2,15 +2,15 @@
 
 import type { Model as NativeModel } from '../../binding.js';
 import { systemClock } from '../addon/clock.js';
-import type { Served } from '../batching/advice.js';
 import { Batcher } from '../batching/batcher.js';
 import { errorOf } from '../batching/errors.js';
-import { Failure } from '../batching/executor.js';
-import type { Limiter } from '../batching/limiter.js';
+import type { Tuned } from '../batching/learning/tuned.js';
 import type { BatcherSettings } from '../batching/options.js';
 import { checkRequestOptions } from '../batching/request-options.js';
-import type { BatcherStats } from '../batching/stats.js';
-import type { Tuned } from '../batching/tuned.js';
+import { Failure } from '../batching/running/executor.js';
+import type { Limiter } from '../batching/running/limiter.js';
+import type { Served } from '../batching/statistics/advice.js';
+import type { BatcherStats } from '../batching/statistics/stats.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
 import type { DeviceTensor } from '../runtime/device-tensor.js';
 import type { Runner } from '../runtime/runner.js';

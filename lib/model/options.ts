@@ -1,6 +1,8 @@
 // The options of loadModel, checked and completed.
 
 import type { ProviderRequest, SessionSettings } from '../../binding.js';
+import type { Bounds } from '../batching/learning/surface.js';
+import { checkedTuned, type Tuned } from '../batching/learning/tuned.js';
 import {
   type BatcherOptions,
   type BatcherSettings,
@@ -9,8 +11,6 @@ import {
   defaultConcurrency,
   mostConcurrency,
 } from '../batching/options.js';
-import type { Bounds } from '../batching/surface.js';
-import { checkedTuned, type Tuned } from '../batching/tuned.js';
 import {
   ascendingIntegers,
   flag,

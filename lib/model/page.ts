@@ -6,7 +6,7 @@
 
 import type { BufferPart, RunInput, RunLog } from '../../binding.js';
 import { addon } from '../addon/load.js';
-import type { Batch } from '../batching/executor.js';
+import type { Batch } from '../batching/running/executor.js';
 import { TensorlaneError } from '../core/errors.js';
 import type { NumericArray, NumericArrayClass } from '../tensor/dtypes.js';
 import { exactElementOf } from '../tensor/elements.js';

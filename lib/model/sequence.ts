@@ -8,7 +8,7 @@
 // scheduler's already, so that its limits, timeouts and counters hold for it.
 
 import { addon } from '../addon/load.js';
-import type { Turn } from '../batching/request.js';
+import type { Turn } from '../batching/waiting/request.js';
 import { namesOf, plainObject, refuseUnknown, wholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { own, setOwn } from '../core/own.js';

@@ -1,7 +1,7 @@
 // What was learned of a model, kept in a file.
 
 import { readFile } from 'node:fs/promises';
-import { checkedTuned, type Tuned } from '../batching/tuned.js';
+import { checkedTuned, type Tuned } from '../batching/learning/tuned.js';
 import { refuseNul } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 

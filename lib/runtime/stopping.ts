@@ -3,7 +3,7 @@
 
 import type { Stop as NativeStop } from '../../binding.js';
 import { addon } from '../addon/load.js';
-import { Signals } from '../batching/signals.js';
+import { Signals } from '../batching/time/signals.js';
 import { wrong } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 

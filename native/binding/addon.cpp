@@ -19,7 +19,7 @@
 #include "binding/values/transfers.h"
 #include "binding/workers/device_open.h"
 #include "binding/workers/json_worker.h"
-#include "core/cores.h"
+#include "core/cores/cores.h"
 #include "core/nvidia_driver.h"
 
 namespace tensorlane {

@@ -5,10 +5,10 @@
 #include <string>
 #include <system_error>
 
-#include "core/cores.h"
+#include "core/cores/cores.h"
 #include "core/error.h"
+#include "core/lanes/timer.h"
 #include "core/process_exit.h"
-#include "core/timer.h"
 #include "onnx/model.h"
 
 namespace tensorlane {

@@ -15,7 +15,7 @@
 
 #include "binding/end_guard.h"
 #include "binding/values/transfers.h"
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 
 namespace tensorlane {
 

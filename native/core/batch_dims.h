@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/stop.h"
+#include "core/lanes/stop.h"
 
 namespace tensorlane {
 

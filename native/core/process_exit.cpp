@@ -4,7 +4,7 @@
 
 #include <cstdlib>
 
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 
 namespace tensorlane {
 namespace {

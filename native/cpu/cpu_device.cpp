@@ -10,10 +10,10 @@
 #include <thread>
 #include <utility>
 
-#include "core/cores.h"
+#include "core/cores/cores.h"
 #include "core/error.h"
-#include "core/host_block.h"
-#include "core/kept_memory.h"
+#include "core/memory/host_block.h"
+#include "core/memory/kept_memory.h"
 #include "cpu/linalg/blas.h"
 #include "cpu/linalg/blas_share.h"
 

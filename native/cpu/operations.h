@@ -1,7 +1,7 @@
 // What the CPU does for the operations of a device's tables, one operation or family a file, in linalg/ and ops/.
 #pragma once
 
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 #include "device/algebra.h"
 #include "device/tensor_operations.h"
 

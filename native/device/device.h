@@ -2,7 +2,7 @@
 // native/cpu, cuda/.
 #pragma once
 
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 #include "device/algebra.h"
 #include "device/info.h"
 #include "device/kernels.h"

@@ -6,7 +6,7 @@
 #include <limits>
 #include <string_view>
 
-#include "core/kept_memory.h"
+#include "core/memory/kept_memory.h"
 #include "device/device.h"
 
 namespace tensorlane {

@@ -12,7 +12,7 @@
 // steps are bytes times the shorter side of its matrices, and for images. All come to about 0.1 ns each on a core of a server.
 //
 // Operations run on a lane's thread and may take as long as they need, or hand their work to the device and return (see
-// core/lane_state.h). Operands are contiguous and row-major; their sizes have been checked by Args::read(). An operand
+// core/lanes/lane_state.h). Operands are contiguous and row-major; their sizes have been checked by Args::read(). An operand
 // lies in host memory, or in a Buffer of this device. Host memory stays valid, and results in host memory unread, until
 // the task has ended. Every one of them may fail with OutOfMemory.
 #pragma once

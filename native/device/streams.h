@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <memory>
 
-#include "core/lane_state.h"
+#include "core/lanes/lane_state.h"
 
 namespace tensorlane {
 

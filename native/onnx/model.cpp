@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "onnx/shared_threads.h"
+#include "onnx/threads/shared_threads.h"
 
 namespace tensorlane {
 

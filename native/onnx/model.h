@@ -11,13 +11,13 @@
 #include <string>
 #include <vector>
 
-#include "core/lane.h"
-#include "onnx/device_runs.h"
-#include "onnx/model_steps.h"
-#include "onnx/runs.h"
-#include "onnx/session.h"
-#include "onnx/shape_guard.h"
-#include "onnx/values.h"
+#include "core/lanes/lane.h"
+#include "onnx/guard/shape_guard.h"
+#include "onnx/runs/device_runs.h"
+#include "onnx/runs/model_steps.h"
+#include "onnx/runs/runs.h"
+#include "onnx/session/session.h"
+#include "onnx/values/values.h"
 
 namespace tensorlane {
 

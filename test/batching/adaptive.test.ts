@@ -1,9 +1,9 @@
 // What targetLatencyMicros makes of loads, in simulated time; test/long/adaptive.test.ts holds it against fixed settings.
 
 import { describe, expect, test } from 'vitest';
-import { Adaptive } from '../../lib/batching/adaptive.js';
-import { LatencyModel } from '../../lib/batching/latency-model.js';
-import type { Tuned } from '../../lib/batching/tuned.js';
+import { Adaptive } from '../../lib/batching/learning/adaptive.js';
+import { LatencyModel } from '../../lib/batching/learning/latency-model.js';
+import type { Tuned } from '../../lib/batching/learning/tuned.js';
 import { setUp } from './fake.js';
 import { type SimulatedModel, simulate } from './simulation.js';
 
@@ -353,7 +353,7 @@ const models: Readonly<Record<string, SimulatedModel>> = {
 
 describe.each(Object.entries(models))('under twice the load that it can take, %s', (_name, model) => {
   const targetMicros = 5 * (model.fixed + 16 * model.perRow);
-  // The best that a full load within the target could do: with k batches of n rows at once, see lib/batching/adaptive.ts.
+  // The best that a full load within the target could do: with k batches of n rows at once, see lib/batching/learning/adaptive.ts.
   let best = 0;
   for (const k of [1, 2]) {
     for (let n = 1; n <= 64; n++) {

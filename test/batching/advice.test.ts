@@ -1,10 +1,16 @@
 // What is said to be wrong: each rule on a load that shows it, in simulated time, and on one beside it that is as it should be.
 
 import { describe, expect, test } from 'vitest';
-import { type AdviceRule, adviceOn, adviceOnProcess, type Served, spanOf } from '../../lib/batching/advice.js';
 import { Batcher } from '../../lib/batching/batcher.js';
-import { Limiter } from '../../lib/batching/limiter.js';
 import { type BatcherOptions, completeBatcherOptions } from '../../lib/batching/options.js';
+import { Limiter } from '../../lib/batching/running/limiter.js';
+import {
+  type AdviceRule,
+  adviceOn,
+  adviceOnProcess,
+  type Served,
+  spanOf,
+} from '../../lib/batching/statistics/advice.js';
 import { EventClock, mulberry, timedExecutor } from './simulation.js';
 
 interface Loaded {

@@ -3,8 +3,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, test } from 'vitest';
 import { Batched, type BatchedOptions, batched } from '../../lib/batching/batched.js';
-import type { BatchEvent, RequestEvent } from '../../lib/batching/events.js';
-import type { StartedBatch } from '../../lib/batching/observer.js';
+import type { BatchEvent, RequestEvent } from '../../lib/batching/statistics/events.js';
+import type { StartedBatch } from '../../lib/batching/statistics/observer.js';
 import { TensorlaneError } from '../../lib/core/errors.js';
 import { FakeClock, FakeExecutor } from './fake.js';
 

@@ -2,8 +2,8 @@
 // without, in simulated time.
 
 import { describe, expect, test } from 'vitest';
-import { Adaptive } from '../../lib/batching/adaptive.js';
-import { Ceilings } from '../../lib/batching/ceilings.js';
+import { Adaptive } from '../../lib/batching/learning/adaptive.js';
+import { Ceilings } from '../../lib/batching/learning/ceilings.js';
 import { completeBatcherOptions } from '../../lib/batching/options.js';
 import { type ServedModel, serve } from './callers.js';
 

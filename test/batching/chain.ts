@@ -2,9 +2,9 @@
 // the JS thread, which has work of its own between two of them, takes a core from them while it has.
 
 import { Batcher } from '../../lib/batching/batcher.js';
-import type { Batch } from '../../lib/batching/executor.js';
-import { Limiter } from '../../lib/batching/limiter.js';
 import type { BatcherSettings } from '../../lib/batching/options.js';
+import type { Batch } from '../../lib/batching/running/executor.js';
+import { Limiter } from '../../lib/batching/running/limiter.js';
 import { EventClock, mulberry, normal } from './simulation.js';
 
 /** A model of a chain. */

@@ -1,10 +1,10 @@
 // A batcher beside a model of it: what was asked of it, and what therefore has to hold after every step. The first thing that
 // does not hold is kept, since much of this runs inside the batcher, which would take an exception for the executor's.
 
-import type { Batch } from '../../lib/batching/executor.js';
-import { Failure } from '../../lib/batching/executor.js';
-import type { Limiter } from '../../lib/batching/limiter.js';
 import type { BatcherOptions, BatcherSettings } from '../../lib/batching/options.js';
+import type { Batch } from '../../lib/batching/running/executor.js';
+import { Failure } from '../../lib/batching/running/executor.js';
+import type { Limiter } from '../../lib/batching/running/limiter.js';
 import { type FakeClock, setUp } from './fake.js';
 
 interface Asked {

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Deadlines } from '../../lib/batching/deadlines.js';
+import { Deadlines } from '../../lib/batching/time/deadlines.js';
 import { FakeClock } from './fake.js';
 
 function setUp() {

@@ -1,7 +1,7 @@
 // What batches have of a device that they share.
 
 import { expect, test } from 'vitest';
-import { DeviceTime } from '../../lib/batching/device-time.js';
+import { DeviceTime } from '../../lib/batching/running/device-time.js';
 import { mulberry } from './simulation.js';
 
 test('a batch that runs beside another has half of the time in which both run', () => {

@@ -1,7 +1,7 @@
 // How requests end: with their result, with a failure that is theirs, or because nobody wants them any more; each once.
 
 import { describe, expect, test } from 'vitest';
-import { Failure } from '../../lib/batching/executor.js';
+import { Failure } from '../../lib/batching/running/executor.js';
 import { now, setUp } from './fake.js';
 
 async function busy(options: Parameters<typeof setUp>[0] = {}) {

@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { batched } from '../../lib/batching/batched.js';
 import { errorOf } from '../../lib/batching/errors.js';
-import { Failure, type FailureReason } from '../../lib/batching/executor.js';
+import { Failure, type FailureReason } from '../../lib/batching/running/executor.js';
 import { TensorlaneError, toTensorlaneError } from '../../lib/core/errors.js';
 import { FakeClock, setUp } from './fake.js';
 

@@ -1,10 +1,10 @@
 // A clock that only moves when told to, and an executor whose batches end when told to.
 
 import { Batcher, type BatcherParts, type SubmitOptions } from '../../lib/batching/batcher.js';
-import type { Clock } from '../../lib/batching/clock.js';
-import type { Batch, Executor, Failure } from '../../lib/batching/executor.js';
 import { type BatcherOptions, completeBatcherOptions } from '../../lib/batching/options.js';
-import type { Kind } from '../../lib/batching/request.js';
+import type { Batch, Executor, Failure } from '../../lib/batching/running/executor.js';
+import type { Clock } from '../../lib/batching/time/clock.js';
+import type { Kind } from '../../lib/batching/waiting/request.js';
 
 export class FakeClock implements Clock {
   #now = 0;

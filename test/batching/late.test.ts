@@ -4,8 +4,8 @@
 import { describe, expect, test } from 'vitest';
 import { batched } from '../../lib/batching/batched.js';
 import { errorOf } from '../../lib/batching/errors.js';
-import { Failure } from '../../lib/batching/executor.js';
-import { Foresight } from '../../lib/batching/foresight.js';
+import { Foresight } from '../../lib/batching/learning/foresight.js';
+import { Failure } from '../../lib/batching/running/executor.js';
 import type { TensorlaneError } from '../../lib/core/errors.js';
 import { FakeClock, now, setUp } from './fake.js';
 

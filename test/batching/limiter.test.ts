@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { Batcher } from '../../lib/batching/batcher.js';
-import { Limiter } from '../../lib/batching/limiter.js';
 import { type BatcherOptions, completeBatcherOptions } from '../../lib/batching/options.js';
+import { Limiter } from '../../lib/batching/running/limiter.js';
 import { FakeClock, FakeExecutor, setUp } from './fake.js';
 
 interface Wanted {

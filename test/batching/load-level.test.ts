@@ -1,7 +1,7 @@
 // What is known of the settings at one load.
 
 import { expect, test } from 'vitest';
-import { emptyGroup, LoadLevel } from '../../lib/batching/load-level.js';
+import { emptyGroup, LoadLevel } from '../../lib/batching/learning/load-level.js';
 
 /** As many shapes as are remembered. */
 const remembered = 256;

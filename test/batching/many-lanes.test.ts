@@ -2,8 +2,8 @@
 // every step between the two is worse.
 
 import { describe, expect, test } from 'vitest';
+import { Surface } from '../../lib/batching/learning/surface.js';
 import { completeBatcherOptions } from '../../lib/batching/options.js';
-import { Surface } from '../../lib/batching/surface.js';
 import { type ServedModel, serve } from './callers.js';
 
 const base = completeBatcherOptions({}, 'batching');

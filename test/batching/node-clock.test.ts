@@ -1,7 +1,7 @@
 // The clock of tensorlane/batching: fractions of a millisecond by Node's own means.
 
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { nodeClock } from '../../lib/batching/node-clock.js';
+import { nodeClock } from '../../lib/batching/time/node-clock.js';
 
 afterEach(() => vi.unstubAllGlobals());
 

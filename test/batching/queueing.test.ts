@@ -1,7 +1,7 @@
 // Who may queue, for how long, and who comes first: bounds, timeouts, priorities.
 
 import { describe, expect, test } from 'vitest';
-import { Failure } from '../../lib/batching/executor.js';
+import { Failure } from '../../lib/batching/running/executor.js';
 import { now, setUp } from './fake.js';
 
 /** With the only lane busy, so that all that comes is queued. */

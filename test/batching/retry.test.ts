@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { NoPlace } from '../../lib/batching/errors.js';
-import { Failure } from '../../lib/batching/executor.js';
+import { Failure } from '../../lib/batching/running/executor.js';
 import { now, setUp } from './fake.js';
 
 type Fake = ReturnType<typeof setUp>;

@@ -3,8 +3,8 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Limiter } from '../../lib/batching/limiter.js';
 import type { BatcherOptions } from '../../lib/batching/options.js';
+import { Limiter } from '../../lib/batching/running/limiter.js';
 import { Checked } from './checked.js';
 import { FakeClock } from './fake.js';
 

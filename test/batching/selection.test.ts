@@ -3,10 +3,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type BatcherOptions, completeBatcherOptions } from '../../lib/batching/options.js';
-import { Queue } from '../../lib/batching/queue.js';
-import { QueuedRequest } from '../../lib/batching/request.js';
-import { Selection } from '../../lib/batching/selection.js';
-import { Wake } from '../../lib/batching/wake.js';
+import { Wake } from '../../lib/batching/time/wake.js';
+import { Queue } from '../../lib/batching/waiting/queue.js';
+import { QueuedRequest } from '../../lib/batching/waiting/request.js';
+import { Selection } from '../../lib/batching/waiting/selection.js';
 import { FakeClock, setUp } from './fake.js';
 
 function queued(options: BatcherOptions = {}, running = { size: 0 }) {

@@ -2,9 +2,9 @@
 // every machine. Batches take as long as a formula and a seeded random number say.
 
 import { Batcher } from '../../lib/batching/batcher.js';
-import type { Clock } from '../../lib/batching/clock.js';
-import { type Batch, Failure } from '../../lib/batching/executor.js';
 import { type BatcherOptions, completeBatcherOptions } from '../../lib/batching/options.js';
+import { type Batch, Failure } from '../../lib/batching/running/executor.js';
+import type { Clock } from '../../lib/batching/time/clock.js';
 
 /** How long a batch takes: (fixed + perRow n), longer by `shared` of that for each other batch at once, times noise. */
 export interface SimulatedModel {

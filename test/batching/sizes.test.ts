@@ -1,7 +1,7 @@
 // How many rows batches have: preferred and allowed sizes, padding, and requests that are too large.
 
 import { describe, expect, test } from 'vitest';
-import { Failure } from '../../lib/batching/executor.js';
+import { Failure } from '../../lib/batching/running/executor.js';
 import { now, setUp } from './fake.js';
 
 describe('preferred sizes', () => {

@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/neighbours.h"
+#include "core/cores/neighbours.h"
 #include "cpu/linalg/blas_crowding.h"
 
 using tensorlane::cores_left_by_others;

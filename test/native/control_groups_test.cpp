@@ -7,8 +7,8 @@
 #include <fstream>
 #include <string>
 
-#include "core/cpu_quota.h"
-#include "core/memory_limit.h"
+#include "core/cores/cpu_quota.h"
+#include "core/memory/memory_limit.h"
 
 using namespace tensorlane;
 namespace fs = std::filesystem;

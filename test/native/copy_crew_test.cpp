@@ -1,6 +1,6 @@
 // Large copies by several threads.
 
-#include "core/copy_crew.h"
+#include "core/memory/copy_crew.h"
 
 #include <doctest/doctest.h>
 

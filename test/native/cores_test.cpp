@@ -1,5 +1,5 @@
 // Threads that are bound to cores, as the system tells of them.
-#include "core/cores.h"
+#include "core/cores/cores.h"
 
 #include <doctest/doctest.h>
 

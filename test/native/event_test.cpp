@@ -1,5 +1,5 @@
 // Events between lanes, by tasks like those of binding/stream_tasks.h: one marks when it is destroyed, one waits.
-#include "core/event.h"
+#include "core/lanes/event.h"
 
 #include <doctest/doctest.h>
 
@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 #include "support/tasks.h"
 
 using namespace tensorlane;

@@ -1,5 +1,5 @@
 // Memory of large blocks that is kept for the next ones.
-#include "core/kept_memory.h"
+#include "core/memory/kept_memory.h"
 
 #include <doctest/doctest.h>
 
@@ -12,8 +12,8 @@
 #include <thread>
 #include <vector>
 
-#include "core/host_block.h"
-#include "core/workspace.h"
+#include "core/memory/host_block.h"
+#include "core/memory/workspace.h"
 
 using namespace tensorlane;
 using namespace std::chrono_literals;

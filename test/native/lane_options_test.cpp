@@ -14,9 +14,9 @@
 #include <thread>
 #include <vector>
 
+#include "core/cores/standing.h"
 #include "core/error.h"
-#include "core/lane.h"
-#include "core/standing.h"
+#include "core/lanes/lane.h"
 #include "support/failure.h"
 #include "support/lane_state.h"
 #include "support/tasks.h"

@@ -12,7 +12,7 @@
 #include <thread>
 #include <utility>
 
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 #include "support/lane_state.h"
 #include "support/tasks.h"
 

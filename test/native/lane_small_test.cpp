@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 #include "support/lane_state.h"
 #include "support/tasks.h"
 

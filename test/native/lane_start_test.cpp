@@ -7,7 +7,7 @@
 #include <fstream>
 #include <system_error>
 
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 
 using namespace tensorlane;
 

@@ -1,5 +1,5 @@
 // Lanes whose device works behind them: tasks that are pending there, how they end, and in which order.
-#include "core/lane_state.h"
+#include "core/lanes/lane_state.h"
 
 #include <doctest/doctest.h>
 
@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 #include "support/lane_state.h"
 #include "support/tasks.h"
 

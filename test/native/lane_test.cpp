@@ -1,5 +1,5 @@
-// The rules at the head of core/lane.h, one by one, and then all of them at once.
-#include "core/lane.h"
+// The rules at the head of core/lanes/lane.h, one by one, and then all of them at once.
+#include "core/lanes/lane.h"
 
 #include <doctest/doctest.h>
 

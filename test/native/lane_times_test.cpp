@@ -5,7 +5,7 @@
 #include <memory>
 #include <thread>
 
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 #include "support/tasks.h"
 
 using namespace tensorlane;

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/host_block.h"
+#include "core/memory/host_block.h"
 #include "cpu/small/choose.h"
 #include "subject.h"
 #include "support/every_set.h"

@@ -1,5 +1,5 @@
 // How far a lane stands back: the rules, in made-up time.
-#include "core/standing.h"
+#include "core/cores/standing.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "core/timer.h"
+#include "core/lanes/timer.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "core/workspace.h"
+#include "core/memory/workspace.h"
 
 #include <doctest/doctest.h>
 

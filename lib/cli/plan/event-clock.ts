@@ -5,7 +5,7 @@
 // 2. What was put off to the end of a turn happens after the event that did so, before any other.
 // 3. Promises are let settle after an event that may have settled some, and after no other: that is most of what a simulation costs.
 
-import type { Clock } from '../../batching/clock.js';
+import type { Clock } from '../../batching/time/clock.js';
 
 interface Event {
   readonly at: number;

@@ -4,8 +4,8 @@
 // its whole, and goes on at the pace that was measured for as many at once as there are now.
 
 import { Batcher } from '../../batching/batcher.js';
-import type { Batch, Failure } from '../../batching/executor.js';
 import type { BatcherSettings } from '../../batching/options.js';
+import type { Batch, Failure } from '../../batching/running/executor.js';
 import { noLatencies } from '../../core/latency.js';
 import type { Random } from '../load/random.js';
 import type { EventClock } from './event-clock.js';

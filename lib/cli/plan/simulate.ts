@@ -3,8 +3,8 @@
 // The rules it keeps: what a machine that fails had is lost, and counts; machines that are replaced or added answer nothing until they have
 // started; one that is taken away answers what it has. All chance comes of the seed. The cost grows with the requests, however many machines there are.
 
-import { Failure } from '../../batching/executor.js';
 import type { BatcherSettings } from '../../batching/options.js';
+import { Failure } from '../../batching/running/executor.js';
 import { exponential, random } from '../load/random.js';
 import { type Balancer, balancer, type Policy } from './balancer.js';
 import { EventClock } from './event-clock.js';

@@ -1,7 +1,7 @@
 // The file that tune writes: what `loadModel({ tuned })` takes, and beside it all that was measured.
 
 import { readFile } from 'node:fs/promises';
-import { checkedTuned, type Tuned, type TunedLoad } from '../../batching/tuned.js';
+import { checkedTuned, type Tuned, type TunedLoad } from '../../batching/learning/tuned.js';
 import { TensorlaneError } from '../../core/errors.js';
 import type { LoadResult } from './sender.js';
 import type { Usage } from './usage.js';

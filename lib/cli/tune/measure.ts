@@ -7,7 +7,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { packageRoot } from '../../addon/own-package.js';
-import { powersOfTwo } from '../../batching/surface.js';
+import { powersOfTwo } from '../../batching/learning/surface.js';
 import type { DeviceName } from '../../device/open.js';
 import type { LoadModelOptions } from '../../model/options.js';
 import { Child } from '../load/child.js';

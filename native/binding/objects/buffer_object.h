@@ -8,8 +8,8 @@
 
 #include <memory>
 
-#include "core/lane.h"
-#include "core/use_order.h"
+#include "core/lanes/lane.h"
+#include "core/lanes/use_order.h"
 #include "device/device.h"
 
 namespace tensorlane {

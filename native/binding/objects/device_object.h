@@ -7,8 +7,8 @@
 #include <optional>
 #include <utility>
 
-#include "core/kept_memory.h"
-#include "core/lane.h"
+#include "core/lanes/lane.h"
+#include "core/memory/kept_memory.h"
 #include "device/device.h"
 
 namespace tensorlane {

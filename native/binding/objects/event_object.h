@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "core/event.h"
+#include "core/lanes/event.h"
 
 namespace tensorlane {
 

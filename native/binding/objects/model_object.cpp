@@ -19,7 +19,7 @@
 #include "binding/workers/release_worker.h"
 #include "binding/workers/rows_worker.h"
 #include "binding/workers/run_worker.h"
-#include "core/standing.h"
+#include "core/cores/standing.h"
 #include "devices.h"
 
 namespace tensorlane {

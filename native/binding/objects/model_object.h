@@ -7,9 +7,9 @@
 #include <memory>
 
 #include "binding/environment.h"
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 #include "device/device.h"
-#include "onnx/examine.h"
+#include "onnx/independence/examine.h"
 #include "onnx/model.h"
 
 namespace tensorlane {

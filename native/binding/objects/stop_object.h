@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "core/stop.h"
+#include "core/lanes/stop.h"
 
 namespace tensorlane {
 

@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "binding/environment.h"
-#include "core/timer.h"
+#include "core/lanes/timer.h"
 
 namespace tensorlane {
 

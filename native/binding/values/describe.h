@@ -5,7 +5,7 @@
 
 #include <span>
 
-#include "onnx/value_type.h"
+#include "onnx/values/value_type.h"
 
 namespace tensorlane {
 

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "binding/values/pin.h"
-#include "core/use_order.h"
+#include "core/lanes/use_order.h"
 #include "device/device.h"
 
 namespace tensorlane {

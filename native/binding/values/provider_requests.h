@@ -5,8 +5,8 @@
 
 #include <vector>
 
-#include "onnx/placement.h"
-#include "onnx/provider.h"
+#include "onnx/runtime/provider.h"
+#include "onnx/session/placement.h"
 
 namespace tensorlane {
 

@@ -2,7 +2,7 @@
 //
 // It is allocated when the work runs and not when it is asked for, so that a thousand waiting operations hold no memory
 // for their results and cost the JS thread no garbage collection. That of large ones comes back when their arrays are collected, and
-// is the next ones' (core/kept_memory.h).
+// is the next ones' (core/memory/kept_memory.h).
 //
 // What is more than one JS array can hold is refused before it is computed, or, where its size only shows then, before
 // it is handed over: V8 would end the process.
@@ -20,7 +20,7 @@
 #include "binding/values/given.h"
 #include "binding/values/pin.h"
 #include "core/error.h"
-#include "core/host_block.h"
+#include "core/memory/host_block.h"
 
 namespace tensorlane {
 

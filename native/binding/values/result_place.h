@@ -13,7 +13,7 @@
 #include <span>
 
 #include "binding/values/pin.h"
-#include "core/use_order.h"
+#include "core/lanes/use_order.h"
 #include "device/device.h"
 
 namespace tensorlane {

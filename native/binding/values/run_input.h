@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "binding/values/pin.h"
-#include "core/use_order.h"
-#include "onnx/values.h"
+#include "core/lanes/use_order.h"
+#include "onnx/values/values.h"
 
 namespace tensorlane {
 

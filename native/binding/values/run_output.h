@@ -15,8 +15,8 @@
 
 #include "binding/values/pin.h"
 #include "binding/values/result_block.h"
-#include "core/lane.h"
-#include "onnx/values.h"
+#include "core/lanes/lane.h"
+#include "onnx/values/values.h"
 
 namespace tensorlane {
 

@@ -6,7 +6,7 @@
 #include <deque>
 
 #include "binding/values/pin.h"
-#include "onnx/session_settings.h"
+#include "onnx/session/session_settings.h"
 
 namespace tensorlane {
 

@@ -9,7 +9,7 @@
 #include "binding/environment.h"
 #include "binding/values/convert.h"
 #include "binding/workers/one_off_worker.h"
-#include "core/cores.h"
+#include "core/cores/cores.h"
 
 namespace tensorlane {
 namespace {

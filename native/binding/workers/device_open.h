@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 #include "devices.h"
 
 namespace tensorlane {

@@ -18,8 +18,8 @@
 #include "binding/environment.h"
 #include "binding/values/convert.h"
 #include "core/error.h"
-#include "core/lane.h"
-#include "core/use_order.h"
+#include "core/lanes/lane.h"
+#include "core/lanes/use_order.h"
 
 namespace tensorlane {
 

@@ -10,7 +10,7 @@
 #include "binding/values/pin.h"
 #include "binding/workers/one_off_worker.h"
 #include "device/request.h"
-#include "onnx/trial.h"
+#include "onnx/independence/trial.h"
 
 namespace tensorlane {
 namespace {

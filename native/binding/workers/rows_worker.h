@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "binding/workers/lane_worker.h"
-#include "onnx/examine.h"
+#include "onnx/independence/examine.h"
 #include "onnx/model.h"
 
 namespace tensorlane {

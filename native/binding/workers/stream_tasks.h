@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "binding/workers/lane_worker.h"
-#include "core/event.h"
+#include "core/lanes/event.h"
 
 namespace tensorlane {
 

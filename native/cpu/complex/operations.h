@@ -5,7 +5,7 @@
 // found whose buffers are those of A's. Nothing of that takes a conjugate.
 #pragma once
 
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 #include "device/algebra.h"
 
 namespace tensorlane::cpu::complex {

@@ -6,7 +6,7 @@
 #include <ctime>
 #include <mutex>
 
-#include "core/neighbours.h"
+#include "core/cores/neighbours.h"
 #include "cpu/linalg/blas.h"
 #include "cpu/linalg/blas_crowding.h"
 

@@ -9,7 +9,7 @@
 // the threads wait for one another longer than they compute, and for whole time slices where other processes want the
 // cores (one SVD of 100 x 100 beside two busy processes: 1.2 ms on one thread, 650 ms on two).
 //
-// For the same reason nobody gets more than others leave: what these keep busy (core/neighbours.h), who are looked for now and then, no caller
+// For the same reason nobody gets more than others leave: what these keep busy (core/cores/neighbours.h), who are looked for now and then, no caller
 // gets; and where one that had several had to wait for them all the same, the next ones get one (blas_crowding.h). Products and eliminations have
 // fewer steps than decompositions, but lose by a busy neighbour too (solve of 512 x 512 beside one busy process on two cores: 7 ms on one
 // thread, 191 ms on two).

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/workspace.h"
+#include "core/memory/workspace.h"
 #include "cpu/linalg/operation.h"
 
 namespace tensorlane::cpu {

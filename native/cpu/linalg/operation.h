@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/stop.h"
-#include "core/workspace.h"
+#include "core/lanes/stop.h"
+#include "core/memory/workspace.h"
 #include "cpu/linalg/blas_share.h"
 #include "cpu/linalg/lapack.h"
 #include "device/device.h"

@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "core/workspace.h"
+#include "core/memory/workspace.h"
 #include "cpu/linalg/blas_share.h"
 #include "cpu/small/choose.h"
 #include "cpu/small/crew.h"

@@ -4,9 +4,9 @@
 #include <system_error>
 #include <thread>
 
-#include "core/cores.h"
-#include "core/niceness.h"
-#include "core/standing.h"
+#include "core/cores/cores.h"
+#include "core/cores/niceness.h"
+#include "core/cores/standing.h"
 #include "core/thread_name.h"
 
 namespace tensorlane::cpu::small {

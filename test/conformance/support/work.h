@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 
 namespace tensorlane::test {
 

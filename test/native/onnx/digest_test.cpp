@@ -15,9 +15,9 @@
 #include <string>
 #include <vector>
 
-#include "onnx/examine.h"
 #include "onnx/graph/encode.h"
 #include "onnx/graph/external_files.h"
+#include "onnx/independence/examine.h"
 #include "onnx/model_bytes.h"
 
 using namespace tensorlane;

@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "onnx/examine.h"
 #include "onnx/graph/encode.h"
 #include "onnx/graph/wire.h"
+#include "onnx/independence/examine.h"
 
 using namespace tensorlane;
 

@@ -1,5 +1,5 @@
 // When ONNX Runtime's shared threads are parked: the rules of parking.h, by a clock of the test's own.
-#include "onnx/parking.h"
+#include "onnx/threads/parking.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // The threads that models share: whom they help, where they sleep, and that nobody's result depends on it.
-#include "onnx/shared_threads.h"
+#include "onnx/threads/shared_threads.h"
 
 #include <doctest/doctest.h>
 
@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/cores.h"
+#include "core/cores/cores.h"
 #include "onnx/support.h"
 
 using namespace tensorlane;

@@ -1,5 +1,5 @@
 // The smallest integers by -1, in the forms of the instruction that compilers make.
-#include "onnx/wrapping_division.h"
+#include "onnx/guard/wrapping_division.h"
 
 #include <doctest/doctest.h>
 

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/lane.h"
-#include "core/lane_state.h"
+#include "core/lanes/lane.h"
+#include "core/lanes/lane_state.h"
 #include "support/tasks.h"
 
 namespace tensorlane::test {

@@ -11,7 +11,7 @@
 #include <thread>
 #include <utility>
 
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 
 namespace tensorlane::test {
 

@@ -5,7 +5,7 @@
 
 #include <thread>
 
-#include "core/event.h"
+#include "core/lanes/event.h"
 #include "support/rig.h"
 
 using namespace tensorlane;

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <thread>
 
-#include "core/event.h"
+#include "core/lanes/event.h"
 #include "cuda/memory/cuda_buffer.h"
 #include "cuda/runtime/context.h"
 #include "cuda/runtime/status_words.h"

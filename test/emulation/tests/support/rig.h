@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/lane.h"
+#include "core/lanes/lane.h"
 #include "cuda/cuda_device.h"
 #include "cuda/runtime/lane.h"
 #include "emulation.h"

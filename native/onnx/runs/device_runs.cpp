@@ -1,0 +1,227 @@
+#include "onnx/runs/device_runs.h"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "core/error.h"
+#include "onnx/values/input_bytes.h"
+
+namespace tensorlane {
+namespace {
+
+constexpr int kDefaultMemory = 0;  // OrtDeviceMemoryType
+constexpr const char* kRunning = "running the model";
+
+bool is_numbers(const ValueInfo& info) { return info.kind == ValueKind::Tensor && info.type != DType::String; }
+
+// The values of a run's outputs as they are bound, released together.
+class BoundOutputs {
+ public:
+  BoundOutputs(const ort::Runtime& runtime, const ort::IoBinding* binding) : runtime_(runtime) {
+    const ort::Attempt running(runtime, kRunning);
+    running(runtime.api.GetBoundOutputValues(binding, runtime.allocator, &values_, &count_));
+  }
+  ~BoundOutputs() {
+    for (ort::Value* value : std::span(values_, count_)) runtime_.api.ReleaseValue(value);
+    if (values_ == nullptr) return;
+    if (ort::Status* status = runtime_.api.AllocatorFree(runtime_.allocator, values_))
+      runtime_.api.ReleaseStatus(status);
+  }
+  BoundOutputs(const BoundOutputs&) = delete;
+  BoundOutputs& operator=(const BoundOutputs&) = delete;
+
+  [[nodiscard]] std::span<ort::Value*> values() const { return {values_, count_}; }
+
+ private:
+  const ort::Runtime& runtime_;
+  ort::Value** values_ = nullptr;
+  std::size_t count_ = 0;
+};
+
+}  // namespace
+
+bool DeviceRuns::possible(const ort::Runtime& runtime, const Session& session, const RunPlace& place) {
+  const ort::Api& api = runtime.api;
+  const ort::EpDevice* provider = session.provider().device;
+  if (place.runs == nullptr || provider == nullptr || api.RunOptionsSetSyncStream == nullptr) return false;
+  const ort::Attempt asking(runtime, "asking where the model's values lie");
+  std::vector<const ort::MemoryInfo*> inputs(session.overridable_from());
+  std::vector<const ort::MemoryInfo*> outputs(session.outputs().size());
+  asking(api.SessionGetMemoryInfoForInputs(session.get(), inputs.data(), inputs.size()));
+  asking(api.SessionGetMemoryInfoForOutputs(session.get(), outputs.data(), outputs.size()));
+  const auto is_the_devices = [&](const ort::MemoryInfo* memory) {
+    if (memory == nullptr || api.MemoryInfoGetVendorId(memory) != place.vendor) return false;
+    int id = 0;
+    asking(api.MemoryInfoGetId(memory, &id));
+    return id == place.index;
+  };
+  // Of the provider none: it computes on values in host memory.
+  return is_the_devices(api.EpDevice_MemoryInfo(provider, kDefaultMemory)) &&
+         std::ranges::all_of(inputs, is_the_devices) && std::ranges::all_of(outputs, is_the_devices);
+}
+
+DeviceRuns::~DeviceRuns() {
+  for (const auto& [lane, stream] : streams_) runtime_.api.ReleaseSyncStream(stream);
+}
+
+bool DeviceRuns::takes(std::span<const InputParts> inputs, std::span<const std::size_t> wanted) const {
+  if (inputs.size() > session_.overridable_from()) return false;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].form != ValueForm::None && !is_numbers(session_.inputs()[i])) return false;
+  }
+  return std::ranges::all_of(wanted, [&](std::size_t index) { return is_numbers(session_.outputs().at(index)); });
+}
+
+ort::SyncStream* DeviceRuns::stream_of(const Lane& lane) {
+  const std::lock_guard lock(mutex_);
+  ort::SyncStream*& stream = streams_[lane.index()];
+  if (stream == nullptr) {
+    const ort::Attempt making(runtime_, "making a stream of the provider's");
+    making(runtime_.api.CreateSyncStreamForEpDevice(provider_, nullptr, &stream));
+  }
+  return stream;
+}
+
+void DeviceRuns::run_bound(Runs& runs, const RunLog& log, ModelRun& work, ort::SyncStream* stream,
+                           const ort::IoBinding* binding) const {
+  const ort::Api& api = runtime_.api;
+  const ort::Attempt running(runtime_, kRunning);
+  ort::Status* status = nullptr;
+  {
+    const Runs::Run run(runs, log);
+    // The runtime waits for nothing at the end of the run; an event does.
+    running(api.AddRunConfigEntry(run.options(), "disable_synchronize_execution_providers", "1"));
+    api.RunOptionsSetSyncStream(run.options(), stream);
+    work.begin(api.SyncStream_GetHandle(stream));
+    status = api.RunWithBinding(session_.get(), run.options(), binding);
+  }
+  running(status);
+}
+
+void DeviceRuns::bind_to_device(ort::IoBinding* binding, std::span<const std::size_t> wanted) const {
+  const ort::MemoryInfo* memory = runtime_.api.EpDevice_MemoryInfo(provider_, kDefaultMemory);
+  const ort::Attempt running(runtime_, kRunning);
+  for (const std::size_t index : wanted) {
+    running(runtime_.api.BindOutputToDevice(binding, session_.outputs()[index].name.c_str(), memory));
+  }
+}
+
+std::vector<Output> DeviceRuns::bind_rooms(ModelRun& work, ort::IoBinding* binding, std::span<const std::size_t> wanted,
+                                           std::span<const OutputShapes::Dims> expected, bool stay) const {
+  const ort::Api& api = runtime_.api;
+  const ort::MemoryInfo* memory = api.EpDevice_MemoryInfo(provider_, kDefaultMemory);
+  const ort::Attempt running(runtime_, kRunning);
+  std::vector<Output> outputs;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const ValueInfo& info = session_.outputs()[wanted[i]];
+    Output& output = outputs.emplace_back();
+    output.type = info.type;
+    output.dims = expected[i];
+    output.elements = work.room(byte_size(info.type, element_count(expected[i])), stay);
+    ort::OwnedValue value(api);
+    running(api.CreateTensorWithDataAsOrtValue(memory, output.elements.data, output.elements.bytes, output.dims.data(),
+                                               output.dims.size(), static_cast<int>(info.type), value.out()));
+    running(api.BindOutput(binding, info.name.c_str(), value.get()));  // which keeps the value
+  }
+  return outputs;
+}
+
+void DeviceRuns::run(Lane& lane, Runs& runs, const RunLog& log, const Request& request, Deliver deliver) {
+  const std::unique_ptr<ModelRun> work = place_->model_run(lane);
+  try {
+    run(lane, *work, runs, log, request, std::move(deliver));
+  } catch (const Error&) {
+    work->check_device();  // which says more than what failed for it
+    throw;
+  }
+}
+
+void DeviceRuns::run(Lane& lane, ModelRun& work, Runs& runs, const RunLog& log, const Request& request,
+                     Deliver deliver) {
+  const ort::Api& api = runtime_.api;
+  const ort::Attempt running(runtime_, kRunning);
+  const ort::MemoryInfo* memory = api.EpDevice_MemoryInfo(provider_, kDefaultMemory);
+  ModelSteps::Where where;
+  where.take = [&](std::size_t bytes) { return work.take(bytes); };
+  where.join = [&](std::span<const Operand> parts) { return work.operand(parts); };
+  std::vector<InputParts> stepped;  // the model's own
+  std::vector<std::size_t> own;
+  const ModelSteps* const steps = request.steps;
+  if (steps != nullptr) {
+    where.operations = steps->device_operations();
+    stepped = steps->before(lane, where, request.inputs);
+    own = steps->own_outputs(request.wanted);
+  }
+  const std::span<const InputParts> inputs = steps == nullptr ? request.inputs : stepped;
+  const std::span<const std::size_t> wanted = steps == nullptr ? request.wanted : own;
+  if (request.shapes != nullptr) request.shapes->check(inputs, session_.inputs());
+  ort::SyncStream* const stream = stream_of(lane);
+  ort::OwnedIoBinding binding(api);
+  running(api.CreateIoBinding(session_.get(), binding.out()));
+  std::vector<std::byte> bools;  // read before bring() returns
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].form == ValueForm::None) continue;
+    const ValueInfo& info = session_.inputs()[i];
+    std::vector<Operand> parts = inputs[i].parts;
+    if (info.type == DType::Bool) normalize_bools(parts, bools);
+    std::byte* data = work.bring(parts);
+    ort::OwnedValue value(api);
+    running(api.CreateTensorWithDataAsOrtValue(memory, data, total_bytes(parts), inputs[i].dims.data(),
+                                               inputs[i].dims.size(), static_cast<int>(info.type), value.out()));
+    running(api.BindInput(binding.get(), info.name.c_str(), value.get()));  // which keeps the value
+  }
+  const OutputShapes::Dims key = OutputShapes::key_of(inputs, wanted);
+  const std::vector<OutputShapes::Dims> expected = shapes_.expected(key);
+  std::vector<Output> outputs;
+  if (expected.size() == wanted.size()) {
+    outputs = bind_rooms(work, binding.get(), wanted, expected, request.resident);
+  } else {
+    bind_to_device(binding.get(), wanted);
+  }
+  try {
+    run_bound(runs, log, work, stream, binding.get());
+  } catch (const Error& error) {
+    // It may have made other dims than those of its like.
+    if (outputs.empty() || error.code() != Code::Model) throw;
+    outputs.clear();
+    shapes_.doubt(key);
+    bind_to_device(binding.get(), wanted);
+    run_bound(runs, log, work, stream, binding.get());
+  }
+  work.end();
+  if (outputs.empty()) {
+    auto values = std::make_shared<BoundOutputs>(runtime_, binding.get());
+    std::vector<OutputShapes::Dims> made;
+    for (ort::Value* value : values->values()) {
+      outputs.push_back(read_in_place(runtime_, value));
+      made.push_back(outputs.back().dims);
+    }
+    shapes_.learn(key, made);
+    work.hold(std::move(values));
+  }
+  const auto keep = [&](const Operand& elements) -> Operand {
+    auto buffer = work.keep(elements.data, elements.bytes);
+    std::byte* data = buffer->data();
+    return {data, elements.bytes, std::move(buffer)};
+  };
+  if (steps != nullptr) {
+    where.join = [&](std::span<const Operand> parts) {
+      return parts.front().buffer == nullptr ? keep(parts.front()) : parts.front();
+    };
+    outputs = steps->after(lane, where, std::move(outputs), request.wanted);
+    work.operated();
+  }
+  for (Output& output : outputs) {
+    Operand& elements = output.elements;
+    if (!request.resident) {
+      elements = {work.fetch(elements.data, elements.bytes), elements.bytes, nullptr};
+    } else if (elements.buffer == nullptr) {
+      elements = keep(elements);
+    }
+  }
+  work.defer([deliver = std::move(deliver), outputs = std::move(outputs)]() mutable { deliver(std::move(outputs)); });
+}
+
+}  // namespace tensorlane
