@@ -71,3 +71,18 @@ TEST_CASE("standing: nor is it where its process leaves some of the cores idle, 
   thread.share.process += 1600ms;
   CHECK(thread.standing.look(thread.share) == Standing::Step::None);
 }
+
+TEST_CASE("standing: neighbours are told of while they are there, and threads of the own process are none") {
+  Thread thread;
+  CHECK_FALSE(thread.standing.has_neighbours());
+  thread.have(0.5, 1);
+  CHECK(thread.standing.has_neighbours());
+  thread.have(0.5, 0.5, 10ms);  // too little to tell
+  CHECK(thread.standing.has_neighbours());
+  thread.have(0.97, 1.9);
+  CHECK_FALSE(thread.standing.has_neighbours());
+  thread.have(0.3, 1.95);
+  CHECK_FALSE(thread.standing.has_neighbours());
+  thread.have(0.3, 0.6);
+  CHECK(thread.standing.has_neighbours());
+}

@@ -33,8 +33,9 @@ Standing::Step Standing::look(const Share& now) noexcept {
   const bool has_all = part(now.process - last_.process, waited * cores_ + ran) > kAll;
   const double waiting = part(waited, wanted);
   last_ = now;
-  if (stands_back_) return waiting > kStarved && !has_all ? Step::Forward : Step::None;
-  if (waiting >= kCalm && !has_all) return Step::None;
+  has_neighbours_ = waiting >= (stands_back_ ? kStarved : kCalm) && !has_all;
+  if (stands_back_) return has_neighbours_ ? Step::Forward : Step::None;
+  if (has_neighbours_) return Step::None;
   stands_back_ = true;
   return Step::Back;
 }

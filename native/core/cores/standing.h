@@ -5,8 +5,11 @@
 // 2. What tells is how long its thread waited for a core beside how long it ran. Where its own process used nearly all that the cores gave
 //    meanwhile, it waited for that.
 // 3. A thread may stand back further at any time, but without privileges never less again: then another takes its place.
+// 4. Threads that cannot be replaced so, and stand back for good, are no help beside such neighbours: what they have begun they do
+//    not end, and the lane waits for it.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <optional>
 
@@ -33,11 +36,18 @@ class Standing {
   // What to do about it now; after Forward this thread is to do no more.
   Step look(const Share& now) noexcept;
 
+  // As of the last look that told something: whether other processes keep the cores busy.
+  [[nodiscard]] bool has_neighbours() const noexcept { return has_neighbours_; }
+
  private:
   const unsigned cores_;
   Share last_;
   bool stands_back_ = false;
+  bool has_neighbours_ = false;
 };
+
+// What a lane of this process was told last, whichever it was. From any thread.
+inline std::atomic<bool> busy_neighbours{false};
 
 // Of the calling thread. Nothing where the system does not tell.
 std::optional<Share> share_of_thread() noexcept;

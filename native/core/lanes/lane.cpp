@@ -70,6 +70,7 @@ class Place {
     const auto share = share_of_();
     if (!share.has_value()) return false;
     const Standing::Step step = standing_->look(*share);
+    busy_neighbours.store(standing_->has_neighbours(), std::memory_order_relaxed);
     if (step == Standing::Step::Back) stand_back(Standing::kBack);
     return step == Standing::Step::Forward;
   }

@@ -6,6 +6,7 @@
 // 3. They help what takes long: a model whose runs are short by themselves would wait for them to wake.
 // 4. Where no run is going that they could help they are parked too, for they would spin. Only where the next run came soon
 //    after the last one they stay awake for a while: for a caller who asks again as soon as it is answered.
+// 5. Beside other processes that keep the cores busy no run wants help (core/cores/standing.h, rule 4).
 //
 // No lock and no clock is here: whoever holds one has them.
 #pragma once

@@ -2,6 +2,7 @@
 
 #include "core/cores/cores.h"
 #include "core/cores/niceness.h"
+#include "core/cores/standing.h"
 #include "core/error.h"
 #include "core/thread_name.h"
 #include "onnx/threads/threads.h"
@@ -74,7 +75,9 @@ SharedThreadsCounters SharedThreads::counters() {
 SharedThreads::Run::Run(SharedThreads* threads, std::atomic<bool>& is_long, bool alone)
     : threads_(threads), is_long_(is_long) {
   if (threads == nullptr) return;
-  wants_help_ = !alone && is_long.load(std::memory_order_relaxed);
+  // Beside busy neighbours it does without: the helpers stand back for good, and one of them that had begun would be waited for.
+  const bool helpers_come = threads->niceness_ == 0 || !busy_neighbours.load(std::memory_order_relaxed);
+  wants_help_ = !alone && helpers_come && is_long.load(std::memory_order_relaxed);
   since_ = Clock::now();
   threads->entered(wants_help_, since_);
 }
