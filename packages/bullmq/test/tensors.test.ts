@@ -66,6 +66,7 @@ describe('encodeTensors and decodeTensors', () => {
     ['a sequence', { x: [] }, 'ERR_NOT_SUPPORTED'],
     ['a map', { x: new Map() }, 'ERR_NOT_SUPPORTED'],
     ['null', { x: null }, 'ERR_NOT_SUPPORTED'],
+    ['nothing', { x: undefined }, 'ERR_DTYPE'],
     ['no type', { x: { data: Float32Array.of(1), dims: [1] } }, 'ERR_DTYPE'],
     ['a type that there is not', { x: { type: 'toString', data: Float32Array.of(1), dims: [1] } }, 'ERR_DTYPE'],
     ['numbers', { x: { type: 'float32', data: [1], dims: [1] } }, 'ERR_DTYPE'],
@@ -80,6 +81,7 @@ describe('encodeTensors and decodeTensors', () => {
   });
 
   test('bytes that are no tensors are an error, and never anything else', () => {
+    expect(() => decodeTensors(undefined as never, 'test')).toThrow(expect.objectContaining({ code: 'ERR_ARGUMENT' }));
     const good = encodeTensors(
       { x: tensor([[1, 2]]), s: tensor(['a', 'b']), i: tensor(Int8Array.of(1), [2], { type: 'int4' }) },
       'test',

@@ -137,6 +137,7 @@ test('options of handlers are refused by name', async () => {
   const engine = await engineOf();
   expect(() => createHandler(engine, { prefix: 'models' })).toThrow(/prefix must begin with/);
   expect(() => createFetchHandler(engine, { limit: {} } as never)).toThrow(/no option 'limit'/);
+  expect(() => createHandler({} as never)).toThrow(/a handler is of an Engine that runs, got an object/);
 });
 
 test.each([
@@ -163,6 +164,9 @@ test('a misspelt version of a model is refused, not answered by the highest', as
   using client = await connect(server.url);
   const misspelt = client.model('m', { verison: 1 } as never);
   await expectError(misspelt, 'ERR_ARGUMENT', /model: there is no option 'verison'; there is version/);
+  await expectError(client.model(5 as never), 'ERR_ARGUMENT', /asked for by its name, got 5/);
+  const model = await client.model('m');
+  await expectError(model.run(undefined as never), 'ERR_ARGUMENT', /an object of tensors by name, got undefined/);
 });
 
 test('what has any rank has no dims for a client, as for the library', async () => {

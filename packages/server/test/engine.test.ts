@@ -57,6 +57,15 @@ test('a bare file is version 1, and of versions the highest is served', async ()
   await expectError(engine.run('missing', feeds()), 'ERR_NOT_FOUND', /unknown model: 'missing' is not found/);
   const misspelt = engine.run({ name: 'm', verison: 9 } as never, feeds());
   await expectError(misspelt, 'ERR_ARGUMENT', /a model: there is no option 'verison'/);
+  await expectError(engine.run({} as never, feeds()), 'ERR_ARGUMENT', /asked for by its name, got undefined/);
+  await expectError(engine.run(undefined as never, feeds()), 'ERR_ARGUMENT', /a model must be an object/);
+  await expectError(
+    engine.use(undefined as never, async () => {}),
+    'ERR_ARGUMENT',
+    /a model must be an object/,
+  );
+  await expectError(engine.run('m', feeds(), null as never), 'ERR_ARGUMENT', /options must be an object, got null/);
+  expect(() => engine.status(5 as never)).toThrow(/a model must be an object, got 5/);
   await expectError(engine.run('constructor', feeds()), 'ERR_NOT_FOUND');
   expect(engine.ready).toBe(true);
 });

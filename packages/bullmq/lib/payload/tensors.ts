@@ -82,7 +82,7 @@ function pack(name: string, value: Tensor, what: string): Packed {
   if (value === null || Array.isArray(value) || value instanceof Map) {
     throw new TensorlaneError('ERR_NOT_SUPPORTED', `${what}: only tensors go through a queue, got ${shown(value)}`);
   }
-  const { type, data, dims } = value as Partial<Tensor>;
+  const { type, data, dims } = Object(value) as Partial<Tensor>;
   if (typeof type !== 'string' || (type !== 'string' && !isNumeric(type))) {
     throw new TensorlaneError(
       'ERR_DTYPE',
@@ -158,6 +158,7 @@ export function decodeTensors(bytes: Uint8Array, what: string): Record<string, T
 }
 
 function readHeader(bytes: Uint8Array, what: string): { header: Record<string, unknown>; body: Uint8Array } {
+  if (!(bytes instanceof Uint8Array)) throw malformed(what, `expected a Uint8Array, got ${shown(bytes)}`);
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = all.length < 8 ? -1 : Number(all.readBigUInt64LE(0));
   if (length < 2 || 8 + length > all.length) throw malformed(what, `${all.length} bytes are too few for its header`);

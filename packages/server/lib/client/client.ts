@@ -4,7 +4,7 @@
 import type { AgentOptions } from 'node:https';
 import { type Outputs, type Tensor, type TensorGiven, TensorlaneError, type ValueInfo } from 'tensorlane';
 import { byType, byV2Name } from '../core/dtypes.js';
-import { objectOf } from '../core/options.js';
+import { objectOf, shown, wrongOption } from '../core/options.js';
 import { timeoutHeader } from '../http/deadline.js';
 import { BinaryReader, bytesOf } from '../v2/binary.js';
 import { RemoteLinearAlgebra } from './linalg.js';
@@ -54,6 +54,7 @@ export class Client implements Disposable {
   /** A model of the server's, in its highest version or the one that is named. Errors: ERR_NOT_FOUND, and those of `connect`. */
   async model(name: string, options: { version?: number | undefined } = {}): Promise<RemoteModel> {
     const { version } = objectOf('model', options, modelNames);
+    if (typeof name !== 'string') throw wrongOption(`model: it is asked for by its name, got ${shown(name)}`);
     const path = `/v2/models/${encodeURIComponent(name)}${version === undefined ? '' : `/versions/${version}`}`;
     const { inputs, outputs } = (await this.ask(path)) as Record<'inputs' | 'outputs', readonly Metadata[]>;
     return new RemoteModel(this, name, version, path, inputs.map(infoOf), outputs.map(infoOf));
@@ -78,6 +79,7 @@ export class Client implements Disposable {
 
   #request(path: string, feeds: RemoteFeeds, options: RemoteRunOptions): Sent {
     objectOf('run: options', options, runNames);
+    if (Object(feeds) !== feeds) throw wrongOption(`run: expected an object of tensors by name, got ${shown(feeds)}`);
     const { outputs, signal, priority, timeoutMicros, deadlineMicros } = options;
     const given = Object.entries(feeds).map(([name, tensor]) => ({ name, tensor: sendable(name, tensor) }));
     const binary = given.map(({ tensor }) => bytesOf(tensor));

@@ -154,7 +154,7 @@ export class Engine implements AsyncDisposable {
 
   /** Of all models, or of one. Errors: ERR_NOT_FOUND. */
   status(name?: string): ModelStatus[] {
-    const models = name === undefined ? [...this.#models.values()] : [this.#modelOf(name)];
+    const models = name === undefined ? [...this.#models.values()] : [this.#modelOf(referenceTo(name).name)];
     return models.map((model) => ({ name: model.name, versions: model.status }));
   }
 
@@ -174,12 +174,12 @@ export class Engine implements AsyncDisposable {
 
   /** `work` has the version until the promise settles: it is not unloaded before. Errors: ERR_NOT_FOUND, and those of `work`. */
   async use<T>(reference: ModelReference, work: (servable: Servable) => Promise<T>): Promise<T> {
-    return this.resolve(reference).use(work);
+    return this.resolve(referenceTo(reference)).use(work);
   }
 
   /** Errors: ERR_NOT_FOUND, ERR_DISPOSED, ERR_ARGUMENT, and those of `model.run`. */
   async run(model: string | ModelReference, feeds: Feeds, options?: ServedRunOptions): Promise<Outputs> {
-    return this.use(referenceTo(model), (servable) => servable.run(feeds, options));
+    return this.resolve(referenceTo(model)).use((servable) => servable.run(feeds, options));
   }
 
   /**

@@ -4,6 +4,7 @@
 
 import type { Feeds, ModelStats, Outputs, RunOptions, ValueInfo } from 'tensorlane';
 import { TensorlaneError } from 'tensorlane';
+import { shown, wrongOption } from '../core/options.js';
 import { traceRun } from '../trace/run.js';
 import type { RunTrace } from '../trace/run-trace.js';
 import type { TritonConfig } from '../triton/config.js';
@@ -223,6 +224,7 @@ export class Servable {
   }
 
   #observed(options: ServedRunOptions, trace: RunTrace | undefined): ServedRunOptions {
+    if (Object(options) !== options) throw wrongOption(`run: options must be an object, got ${shown(options)}`);
     if (options.sequence !== undefined && !this.keepsState) {
       throw new TensorlaneError(
         'ERR_NOT_SUPPORTED',

@@ -9,7 +9,10 @@ export function parseAddress(name: string, text: string): Address {
   if (typeof text === 'string' && text.startsWith('unix:') && text.length > 'unix:'.length) {
     return { path: text.slice('unix:'.length) };
   }
-  const [, bracketed, plain, digits] = /^(?:(?:\[([^\]]+)\]|([^:[\]]*)):)?(\d{1,5})$/.exec(String(text)) ?? [];
+  const [, bracketed, plain, digits] =
+    /^(?:(?:\[([^\]]+)\]|([^:[\]]*)):)?(\d{1,5})$/.exec(
+      ['string', 'number'].includes(typeof text) ? String(text) : '',
+    ) ?? [];
   const port = Number(digits);
   if (digits !== undefined && port <= 65535) return { host: bracketed || plain || '127.0.0.1', port };
   throw wrongOption(`${name} must be HOST:PORT, a port, or unix:PATH, got ${shown(text)}`);

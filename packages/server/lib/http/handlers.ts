@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { flagOf, objectOf, shown, wrongOption } from '../core/options.js';
-import type { Engine } from '../engine/engine.js';
+import { Engine } from '../engine/engine.js';
 import { sendEvents } from './events.js';
 import { leastUncopied, lengthOf } from './exchange.js';
 import { checkLimits, type LimitOptions } from './limits.js';
@@ -94,6 +94,7 @@ function streamOf(body: readonly Uint8Array[]): ReadableStream<Uint8Array> {
 }
 
 function serviceOf(engine: Engine, options: HandlerOptions) {
+  if (!(engine instanceof Engine)) throw wrongOption(`a handler is of an Engine that runs, got ${shown(engine)}`);
   const { limits, metrics, openapi, prefix = '' } = objectOf('options', options, names);
   if (typeof prefix !== 'string' || !/^(\/[^?#]*[^/?#])?$/.test(prefix)) {
     throw wrongOption(`prefix must begin with '/' and not end with it, got ${shown(prefix)}`);
