@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { square } from '../../../test/support/onnx-builder.js';
 import { protos } from '../lib/core/protos.js';
 import { mostWatchers } from '../lib/grpc/health.js';
-import { grpcClient } from './calls.js';
+import { call, grpcClient } from './calls.js';
 import { folderOf, put, startServer, until } from './support.js';
 
 const health = 'grpc.health.v1.Health';
@@ -32,6 +32,14 @@ function watchers(target: string) {
     return watcher;
   };
 }
+
+test('a list has the services and the server itself, and no names of models', async () => {
+  const server = await startServer({ repository: folderOf({ 'm.onnx': 'no model' }), grpc: '127.0.0.1:0' });
+  const { statuses } = await call(grpcClient(server.grpcTarget!), `${health}/List`);
+  const services = ['GRPCInferenceService', 'PredictionService', 'ModelService'];
+  expect(Object.keys(statuses).map((name) => name.split('.').at(-1))).toEqual(['', ...services]);
+  expect(new Set(Object.values(statuses).map((one) => (one as { status: number }).status))).toEqual(new Set([2]));
+});
 
 test('each is told what is new of what it watches, until it leaves', async () => {
   const repository = folderOf({ 'm.onnx': square({ features: 2 }) });

@@ -53,7 +53,11 @@ export function addHealth(server: Server, engine: Engine, around: Around): () =>
       throw new Refusal('NOT_FOUND', `there is no service or model '${service.slice(0, 200)}'`);
     return { status };
   };
-  addService(server, 'grpc.health.v1.Health', around, { Check }, { Watch });
+  // Health is for everyone, and which models there are is not.
+  const List = () => ({
+    statuses: Object.fromEntries(services.map((service) => [service, { status: statusOf(engine, service) }])),
+  });
+  addService(server, 'grpc.health.v1.Health', around, { Check, List }, { Watch });
   return () => {
     clearInterval(timer);
     tellAll();
