@@ -32,6 +32,11 @@ async function asked(
 
 const squares = '"shape":[1,2],"data":[0,0]';
 
+test('of several models one is asked that is asked by a line', async () => {
+  const files = { ...models, 'a.onnx': square({ features: 1000 }) };
+  expect((await asked({}, { files })).reply).toContain(squares);
+});
+
 test('where nothing is asked for', async () => {
   const { above, line, reply } = await asked({});
   expect(above).toBe('Try it:');

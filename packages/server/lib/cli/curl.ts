@@ -18,6 +18,8 @@ export interface Line {
   readonly line: string;
   /** What is to be there before it works. */
   readonly needs: readonly string[];
+  /** Whether it asks for an answer, and not only for what the model is. */
+  readonly infers: boolean;
 }
 
 /** What a server lets nobody do without. */
@@ -33,20 +35,21 @@ export function curlOf(url: string, model: Servable, { tls, auth }: Conditions):
     ...(keepsState ? { parameters: { sequence_id: 1, sequence_start: true, sequence_end: true } } : {}),
     inputs: inputs.map(exampleOf),
   });
+  const infers = body.length <= 500;
   const at = `${origin}/v2/models/${encodeURIComponent(name)}`;
   const parts = [
     'curl -s',
     ...options,
     ...(isByCertificate ? ['--cert CLIENT.pem --key CLIENT.key'] : []),
     ...(token === undefined ? [] : [`-H "Authorization: Bearer ${token}"`]),
-    ...(body.length > 500 ? [at] : [`${at}/infer`, ...(decoupled ? ["-H 'Accept: multipart/mixed'"] : [])]),
-    ...(body.length > 500 ? [] : [`-d ${quoted(body)}`]),
+    ...(infers ? [`${at}/infer`, ...(decoupled ? ["-H 'Accept: multipart/mixed'"] : [])] : [at]),
+    ...(infers ? [`-d ${quoted(body)}`] : []),
   ];
   const needs = [
     ...(isByCertificate ? ["a client's certificate in CLIENT.pem and its key in CLIENT.key"] : []),
     ...(token === '$TOKEN' ? ['one of the tokens in TOKEN'] : []),
   ];
-  return { line: parts.join(' '), needs };
+  return { line: parts.join(' '), needs, infers };
 }
 
 function quoted(text: string): string {

@@ -24,12 +24,12 @@ export function describe(server: Server, conditions: Conditions): string {
       lines.push(`  ${name}/${version}   ${state}${error === undefined ? '' : `: ${told(error).message}`}`);
     }
   }
-  // The one with the least to type, of those that answer once, and by themselves, if there are any.
+  // One that infers, with the least to type, of those that answer once, and by themselves, if there are any.
   const isPlain = (one: Servable) => !one.keepsState && !one.decoupled;
   const served = engine.status().flatMap(({ name }) => engine.available(name).slice(0, 1));
   const [shortest] = (served.some(isPlain) ? served.filter(isPlain) : served)
     .map((servable) => curlOf(url, servable, conditions))
-    .sort((a, b) => a.line.length - b.line.length);
+    .sort((a, b) => Number(b.infers) - Number(a.infers) || a.line.length - b.line.length);
   if (shortest === undefined) lines.push('There is no model yet: what comes into the folder is served.');
   else lines.push(`Try it${shortest.needs.map((one) => `, with ${one}`).join('')}:`, `  ${shortest.line}`);
   return lines.join('\n');
