@@ -334,6 +334,10 @@ describe('generate', () => {
       status: 200,
       body: { id: 'a', model_name: 'm', model_version: '1', y: 'some "text"' },
     });
+    // An empty id is none, as of clients that always send one.
+    expect((await at(server, 'm/generate', { id: '', x: 'a' })).body).not.toHaveProperty('id');
+    const inputs = [{ name: 'x', shape: [1, 1], datatype: 'BYTES', data: ['a'] }];
+    expect((await at(server, 'm/infer', { id: '', inputs })).body).not.toHaveProperty('id');
     expect((await at(server, 'm/versions/1/generate', { parameters: { x: 'there' } })).body).toMatchObject({
       y: 'there',
     });

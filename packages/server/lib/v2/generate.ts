@@ -119,7 +119,7 @@ async function answerText(servable: Servable, id: string | undefined, outputs: O
     parts.push(`${JSON.stringify(name)}:${tensor.data.length === 1 ? text : `[${text}]`}`);
   }
   const start = [
-    ...(id === undefined ? [] : [`"id":${JSON.stringify(id)}`]),
+    ...(id === undefined || id === '' ? [] : [`"id":${JSON.stringify(id)}`]),
     `"model_name":${JSON.stringify(servable.name)}`,
     `"model_version":"${servable.version}"`,
   ];

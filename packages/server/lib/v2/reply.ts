@@ -23,7 +23,7 @@ export async function inferAnswer(
   const written = await Promise.all(
     wanted.map(({ name, place }, at) => place && writeShared(engine, name, tensors[at]!, place)),
   );
-  const id = request.id === undefined ? '' : `"id":${JSON.stringify(request.id)},`;
+  const id = request.id === undefined || request.id === '' ? '' : `"id":${JSON.stringify(request.id)},`;
   const model = `"model_name":${JSON.stringify(servable.name)},"model_version":"${servable.version}"`;
   const json: (string | Uint8Array)[] = [`{${id}${model},"outputs":[`];
   const binary: Uint8Array[] = [];
