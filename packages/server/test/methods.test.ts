@@ -86,6 +86,14 @@ test('what the server has nothing for is told as all failures are, and a path th
   expect([status, answer]).toMatchObject([200, { outputs: [{ data: [9, 16] }] }]);
 });
 
+test.each(Object.keys(ways))('JSON is said to be JSON, whatever there is of it, over %s', async (way) => {
+  const asked = await ways[way]!();
+  for (const path of ['/v2', '/v2/models/none', '/v1/models/m', '/v1/models/none', '/openapi.json']) {
+    const { headers } = await asked('GET', path);
+    expect([path, headers.get('content-type')]).toEqual([path, 'application/json']);
+  }
+});
+
 test('a large answer has its length, and none of its bytes', async () => {
   const many = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`m${i}.onnx`, files['m.onnx']]));
   const asked = byUrl((await startServer({ repository: folderOf(many) })).url);

@@ -40,6 +40,8 @@ export async function tensorlane(app: FastifyInstance, options: PluginOptions): 
   mount(app, new Service(engine, limits, own), typeof prefix === 'string' ? prefix : '');
 }
 
+const asItIs = (text: unknown) => text as string;
+
 /** What is large is sent from where it lies. */
 function sendable(body: readonly Uint8Array[], reply: FastifyReply): Uint8Array | Readable {
   if (body.length === 1) return body[0]!;
@@ -63,7 +65,8 @@ export function mount(app: FastifyInstance, service: Service, prefix: string, { 
       reply.raw.writeHead(status, { ...(reply.getHeaders() as OutgoingHttpHeaders), ...headers });
       return sendEvents(request.raw, reply.raw, events, service);
     }
-    reply.code(status).headers(headers);
+    // As the protocols have it: fastify would say of some JSON, and not of all, in what charset it is.
+    reply.code(status).headers(headers).serializer(asItIs);
     const sent = reply.send(typeof body === 'string' ? body : sendable(body, reply));
     // It is a promise of all bytes being sent, which is only waited for where none of them are yet: fastify would take it for unanswered.
     return typeof body !== 'string' && lengthOf(body) >= leastUncopied ? sent : undefined;
