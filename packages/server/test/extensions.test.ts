@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { expectError } from '../../../test/support/errors.js';
 import { add, identity, model, node, square, strings, value } from '../../../test/support/onnx-builder.js';
 import { protos } from '../lib/core/protos.js';
+import { SharedMemory } from '../lib/engine/shared-memory.js';
 import type { Server, ServerOptions } from '../lib/index.js';
 import { ask, folderOf, startServer } from './support.js';
 
@@ -157,6 +159,17 @@ describe.skipIf(!existsSync('/dev/shm'))('system shared memory', () => {
     expect((await infer(server, { inputs }, 'sum')).status).toBe(404);
     expect(await at(server, '/unregister', {})).toMatchObject({ status: 200 });
     expect((await at(server, '/status')).body).toEqual([]);
+  });
+
+  test('what is given back while it is written is no longer there', async () => {
+    const memory = new SharedMemory();
+    const { key } = shared(new Uint8Array(64));
+    await memory.register({ name: 'r', key, offset: 0, byteSize: 64 });
+    // How large it is has been asked, and it is not written yet.
+    const written = memory.write('r', 0, floats(1));
+    const gone = memory.unregister('r');
+    await expectError(written, 'ERR_NOT_FOUND', /Unable to find shared memory region/);
+    await gone;
   });
 
   test('and over gRPC, with raw bytes for those that are not there', async () => {

@@ -79,7 +79,8 @@ export class SharedMemory {
     const bytes = new Uint8Array(byteSize);
     let at = 0;
     while (at < byteSize) {
-      const { bytesRead } = await file.read(bytes, at, byteSize - at, region.offset + offset + at);
+      const from = region.offset + offset + at;
+      const { bytesRead } = await this.#still(name, file, () => file.read(bytes, at, byteSize - at, from));
       if (bytesRead === 0) throw argument(`shared memory region '${name}' has become smaller`);
       at += bytesRead;
     }
@@ -89,20 +90,31 @@ export class SharedMemory {
   /** Errors: ERR_NOT_FOUND, ERR_ARGUMENT (outside of it, or no longer there). */
   async write(name: string, offset: number, bytes: Uint8Array): Promise<void> {
     const { region, file } = this.#within(name, offset, bytes.length);
-    const { size } = await file.stat();
+    const { size } = await this.#still(name, file, () => file.stat());
     // A write beyond its end would make it larger.
     if (region.offset + offset + bytes.length > size)
       throw argument(`shared memory region '${name}' has become smaller`);
     let at = 0;
     while (at < bytes.length) {
-      at += (await file.write(bytes, at, bytes.length - at, region.offset + offset + at)).bytesWritten;
+      const to = region.offset + offset + at;
+      at += (await this.#still(name, file, () => file.write(bytes, at, bytes.length - at, to))).bytesWritten;
     }
+  }
+
+  /** One step of several: the region may have been given back since the last. Errors: ERR_NOT_FOUND. */
+  #still<T>(name: string, file: FileHandle, step: () => Promise<T>): Promise<T> {
+    if (this.#regions.get(name)?.file === file) return step();
+    throw this.#missing(name);
   }
 
   #find(name: string) {
     const found = this.#regions.get(name);
     if (found !== undefined) return found;
-    throw new TensorlaneError('ERR_NOT_FOUND', `Unable to find shared memory region: '${name.slice(0, 200)}'`);
+    throw this.#missing(name);
+  }
+
+  #missing(name: string): TensorlaneError {
+    return new TensorlaneError('ERR_NOT_FOUND', `Unable to find shared memory region: '${name.slice(0, 200)}'`);
   }
 
   #within(name: string, offset: number, byteSize: number) {
