@@ -185,6 +185,32 @@ test('files that a configuration names lie beside it', async () => {
   });
 });
 
+test('so do those of ONNX Runtime and of its sessions, and sockets', async () => {
+  const session = { customOpsLibraries: ['ops.so', '/ops.so'], profileFilePrefix: 'profile', logId: 'x' };
+  const options = {
+    http: 'unix:http.socket',
+    grpc: '127.0.0.1:0',
+    device: { device: 'cpu', onnxruntime: 'libonnxruntime.so' },
+    load: { session },
+    models: { m: { load: { session: { optimizedModelFilePath: 'm.onnx' } } }, n: 1 },
+  };
+  const folder = folderOf({ 'a.json': JSON.stringify(options), 'b.json': '{"device": {"onnxruntime": "newest"}}' });
+  expect(await readConfigFile(join(folder, 'a.json'))).toEqual({
+    http: `unix:${join(folder, 'http.socket')}`,
+    grpc: '127.0.0.1:0',
+    device: { device: 'cpu', onnxruntime: join(folder, 'libonnxruntime.so') },
+    load: {
+      session: {
+        customOpsLibraries: [join(folder, 'ops.so'), '/ops.so'],
+        profileFilePrefix: join(folder, 'profile'),
+        logId: 'x',
+      },
+    },
+    models: { m: { load: { session: { optimizedModelFilePath: join(folder, 'm.onnx') } } }, n: 1 },
+  });
+  expect(await readConfigFile(join(folder, 'b.json'))).toEqual({ device: { onnxruntime: 'newest' } });
+});
+
 test('pad_variable_length_inputs: requests of different lengths share batches, and each gets its own length', async () => {
   const folder = folderOf({
     'models/m.onnx': identity('float32', ['N', 'L']),

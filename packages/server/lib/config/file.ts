@@ -7,7 +7,6 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { TensorlaneError } from 'tensorlane';
 import { wrongOption } from '../core/options.js';
-import type { ModelConfig } from '../engine/options.js';
 import type { ServerOptions } from '../server.js';
 
 /** Gives the options their types, in a configuration file: `export default defineConfig({ ... })`. */
@@ -23,30 +22,8 @@ export async function readConfigFile(file: string): Promise<ServerOptions> {
       `${file} must have the options of a server as its ${file.endsWith('.json') ? 'content' : 'default export'}`,
     );
   }
-  const { repository, models, tls, auth, load, trace } = options;
-  const resolved = (folder: string) => path.resolve(path.dirname(file), folder);
-  const placed = ([name, model]: [string, ModelConfig]) => {
-    const folder = typeof model?.folder === 'string' ? { folder: resolved(model.folder) } : {};
-    const isObject = typeof model === 'object' && model !== null;
-    return [name, isObject ? { ...model, ...folder, ...placedFiles('load', model.load, ['tuned'], resolved) } : model];
-  };
-  return {
-    ...options,
-    ...(typeof repository === 'string' ? { repository: resolved(repository) } : {}),
-    ...placedFiles('load', load, ['tuned'], resolved),
-    ...placedFiles('trace', trace, ['file'], resolved),
-    ...placedFiles('tls', tls, ['cert', 'key', 'ca'], resolved),
-    ...(auth === undefined
-      ? {}
-      : {
-          auth: {
-            ...auth,
-            ...placedFiles('inference', auth.inference, ['tokenFile'], resolved),
-            ...placedFiles('control', auth.control, ['tokenFile'], resolved),
-          },
-        }),
-    ...(models === undefined ? {} : { models: Object.fromEntries(Object.entries(models).map(placed)) }),
-  };
+  const folder = path.dirname(file);
+  return paths.reduce((all, [where, place]) => at(all, where.split('.'), (given) => place(folder, given)), options);
 }
 
 async function read(file: string): Promise<ServerOptions> {
@@ -63,17 +40,46 @@ async function read(file: string): Promise<ServerOptions> {
   }
 }
 
-/** The object of that name, with its files placed; what else is wrong with it is told where it is used. */
-function placedFiles(
-  name: string,
-  given: unknown,
-  files: readonly string[],
-  resolved: (file: string) => string,
-): object {
-  if (typeof given !== 'object' || given === null) return given === undefined ? {} : { [name]: given };
-  const placed = Object.entries(given).map(([key, value]) => [
+type Place = (folder: string, given: string) => string;
+
+const file: Place = (folder, given) => path.resolve(folder, given);
+/** Of the options of loading that are `where`. */
+const ofLoading = (where: string): [string, Place][] =>
+  ['tuned', 'session.customOpsLibraries.*', 'session.optimizedModelFilePath', 'session.profileFilePrefix'].map(
+    (name) => [`${where}.${name}`, file],
+  );
+const socket: Place = (folder, given) =>
+  given.startsWith('unix:') ? `unix:${path.resolve(folder, given.slice('unix:'.length))}` : given;
+
+/** Where paths are, by the names of options; '*' is any. */
+const paths: readonly (readonly [string, Place])[] = [
+  ['repository', file],
+  ['models.*.folder', file],
+  ...ofLoading('models.*.load'),
+  ...ofLoading('load'),
+  ['device.onnxruntime', (folder, given) => (given === 'newest' ? given : file(folder, given))],
+  ['device.onnxruntimeProviders', file],
+  ['http', socket],
+  ['grpc', socket],
+  ['trace.file', file],
+  ...['cert', 'key', 'ca'].map((name) => [`tls.${name}`, file] as const),
+  ...['inference', 'control'].map((kind) => [`auth.${kind}.tokenFile`, file] as const),
+];
+
+/** With what is there, if it is text, as `change` has it. What else is wrong with it is told where it is used, and an open device is not taken apart. */
+function at<T>(value: T, [name, ...rest]: readonly string[], change: (given: string) => string): T {
+  if (name === undefined) return typeof value === 'string' ? (change(value) as T) : value;
+  if (Array.isArray(value)) return name === '*' ? (value.map((one) => at(one, rest, change)) as T) : value;
+  if (!isPlain(value)) return value;
+  const entries = Object.entries(value).map(([key, one]) => [
     key,
-    files.includes(key) && typeof value === 'string' ? resolved(value) : value,
+    name === '*' || name === key ? at(one, rest, change) : one,
   ]);
-  return { [name]: Object.fromEntries(placed) };
+  return Object.fromEntries(entries) as T;
+}
+
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
