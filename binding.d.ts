@@ -172,12 +172,15 @@ interface AxisRequest extends Request {
   a: Operand;
 }
 
+/** In their order; undefined where JS gave the memory. `ran`: which routine did it, where several could have. */
+export type Results = (ArrayBuffer | Buffer | undefined)[] & { readonly ran?: string };
+
 /** What each operation is given; behind it, the results it gives, in order. */
 export interface Operations {
   /** s, real; u and vt unless the mode is 'values'. A rank of 0 is none; the device says which others it takes. */
   svd: MatrixRequest<FieldType> & {
     mode: 'thin' | 'full' | 'values';
-    driver: 'auto' | 'gesvd' | 'gesvdj' | 'gesvdp' | 'gesvdr' | 'gesvda';
+    driver: 'auto' | 'jacobi' | 'gesdd' | 'gesddTransposed' | 'gesvd' | 'gesvdj' | 'gesvdp' | 'gesvdr' | 'gesvda';
     rank: number;
   };
   /** w, real; v if `vectors`. */
@@ -443,11 +446,7 @@ export class Device {
   describe(): DeviceDescription & { lanes: number };
   counters(): LaneCounters;
   memory(): MemoryStats;
-  run<K extends keyof Operations>(
-    name: K,
-    request: Operations[K],
-    lane?: number,
-  ): Promise<(ArrayBuffer | Buffer | undefined)[]>;
+  run<K extends keyof Operations>(name: K, request: Operations[K], lane?: number): Promise<Results>;
   compile(request: { source: string; name: string; options: readonly string[] }): Promise<Kernel>;
   launch(request: LaunchRequest, lane?: number): Promise<void>;
   loadModel(source: string | Uint8Array, options: LoadOptions): Promise<Model>;

@@ -13,6 +13,7 @@ export type { Affinity } from './device/affinity.js';
 export type { DeviceInfo, DeviceStats, GroupMemberStats, MemoryStats } from './device/info.js';
 export { type DeviceName, listDevices, type MemoryOptions, type OpenOptions, open } from './device/open.js';
 export { Device, LinearAlgebra, type Scope, TensorOperations } from './device/types.js';
+export type { Driven } from './linalg/driven.js';
 export type { Eig } from './linalg/eigenvalues.js';
 export type { Polar, PolarOptions, SpaceOptions } from './linalg/functions.js';
 export type {

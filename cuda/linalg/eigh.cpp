@@ -106,13 +106,16 @@ bool library_has_batched(CudaLane& lane) {
 #endif
 }
 
-void run(CudaLane& lane, const Job& job) {
+void run(CudaLane& lane, const Job& job, Ran ran) {
   switch (choose_eigh(job.count, job.n, library_has_batched(lane))) {
     case EighMethod::Each:
+      say_ran(ran, "syevd");
       return eigh_each(lane, job);
     case EighMethod::Batched:
+      say_ran(ran, "syevBatched");
       return eigh_batched(lane, job);
     case EighMethod::Jacobi:
+      say_ran(ran, "syevjBatched");
       return eigh_jacobi(lane, job);
   }
 }
@@ -141,8 +144,10 @@ void eigh(CudaLane& lane, const EighArgs& args) {
       copy_finite(stream, type, lower.as(), work.as(), chunk.count, elements, not_finite.at(chunk.first));
     }
     scale_to_unit(stream, type, work.as(), chunk.count, elements, magnitudes.as<int>());
-    run(lane, {type, args.vectors ? CUSOLVER_EIG_MODE_VECTOR : CUSOLVER_EIG_MODE_NOVECTOR, n, chunk.count, work.as(),
-               chunk.outputs[0], info.at(chunk.first)});
+    run(lane,
+        {type, args.vectors ? CUSOLVER_EIG_MODE_VECTOR : CUSOLVER_EIG_MODE_NOVECTOR, n, chunk.count, work.as(),
+         chunk.outputs[0], info.at(chunk.first)},
+        args.ran);
     scale_back(stream, type, chunk.outputs[0], chunk.count, n, magnitudes.as<int>());
     find_not_finite(stream, type, chunk.outputs[0], chunk.count, n, beyond.at(chunk.first));
     if (args.vectors) transpose(stream, size_of(type), work.as(), chunk.outputs[1], chunk.count, n, n);

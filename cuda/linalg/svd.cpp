@@ -157,6 +157,7 @@ void svd(CudaLane& lane, const SvdArgs& args) {
     return;
   }
   const SvdMethod method = choose_svd(args.driver, args.type, args.batch, args.m, args.n, version_of(lane.cusolver()));
+  say_ran(args.ran, name_of(method));
   Decomposition all(lane, args);
   all.run(method, 0, args.batch);
   // By its own choice of a driver it is done right, or not at all; what the user chose is what is done.

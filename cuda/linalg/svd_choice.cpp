@@ -47,10 +47,33 @@ SvdMethod choose_svd(SvdDriver driver, DType type, std::int64_t batch, std::int6
   return library_version >= limits.gesvdp_is_right ? SvdMethod::Gesvdp : SvdMethod::Gesvd;
 }
 
+const char* name_of(SvdMethod method) {
+  switch (method) {
+    case SvdMethod::Gesvd:
+      return "gesvd";
+    case SvdMethod::Gesvdj:
+      return "gesvdj";
+    case SvdMethod::GesvdjBatched:
+      return "gesvdjBatched";
+    case SvdMethod::Gesvdp:
+      return "gesvdp";
+    case SvdMethod::Gesvdr:
+      return "gesvdr";
+    case SvdMethod::Gesvda:
+      return "gesvda";
+  }
+  return nullptr;
+}
+
 void check_svd_driver(const SvdArgs& args) {
   const std::string shape = std::to_string(args.m) + " x " + std::to_string(args.n);
   const std::int64_t k = std::min(args.m, args.n);
   const bool chosen = args.driver != SvdDriver::Auto;
+  if (chosen && std::ranges::find(kDrivers, args.driver, &DriverRow::driver) == kDrivers.end()) {
+    throw Error(Code::Argument, std::string("svd: the driver ") + quoted(args.driver) +
+                                    " is the CPU's; a CUDA device takes 'auto' and cuSOLVER's: 'gesvd', 'gesvdj', "
+                                    "'gesvdp', 'gesvdr' and 'gesvda'");
+  }
   if (chosen && args.mode == SvdMode::Full && !row_of(args.driver).full_mode) {
     throw Error(Code::Argument, std::string("svd: the driver ") + quoted(args.driver) + " has no full mode (given " +
                                     shape + "); use mode 'thin' or 'values', or another driver");

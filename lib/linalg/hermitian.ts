@@ -3,16 +3,16 @@
 
 import { addon } from '../addon/load.js';
 import type { Operand } from '../runtime/operands.js';
-import type { Steps } from '../runtime/steps.js';
+import type { Factors, Steps } from '../runtime/steps.js';
 import { hostTensor, product } from '../tensor/tensor.js';
 
 /** Of [..., n, n], of which the lower triangle is read. */
-export async function hermitianSvd(steps: Steps, a: Operand): Promise<{ u: Operand; s: Operand; vt: Operand }> {
+export async function hermitianSvd(steps: Steps, a: Operand): Promise<Factors> {
   const n = a.dims.at(-1)!;
   if (n > addon().limits.topK) return steps.svd(await mirrored(steps, a));
   const lead = a.dims.slice(0, -2);
   const batch = product(lead);
-  const { w, v } = await steps.eigh(a);
+  const { w, v, driver } = await steps.eigh(a);
   const { values: s, indices } = await steps.largestFirst(await steps.unary('abs', w));
   // Which row of all matrices' rows each is.
   const before = BigInt64Array.from({ length: batch }, (_, i) => BigInt(i * n));
@@ -34,7 +34,7 @@ export async function hermitianSvd(steps: Steps, a: Operand): Promise<{ u: Opera
     steps.transposeMatrices(ut),
     steps.conjugate(ut).then((conjugate) => steps.scale(conjugate, steps.reshape(signs, [...lead, n, 1]))),
   ]);
-  return { u, s, vt };
+  return { u, s, vt, driver };
 }
 
 /** Whole matrices, of which the lower triangle counts. */

@@ -15,10 +15,11 @@ import {
   resultNames,
 } from '../runtime/out.js';
 import { realOf } from '../runtime/promotion.js';
-import type { Runner, Settings } from '../runtime/runner.js';
+import type { Results, Runner, Settings } from '../runtime/runner.js';
 import { compose, runAs } from '../runtime/steps.js';
 import type { Shape } from '../runtime/storage.js';
 import { diagonalOf } from './axes.js';
+import { type Driven, drivenBy } from './driven.js';
 import { checkSystem } from './lu.js';
 import {
   broadcast,
@@ -129,24 +130,30 @@ export class LinearAlgebra extends SingularValueOperations {
    *
    * Errors: ERR_NOT_CONVERGED.
    */
-  async eigh<A extends MatrixOperand>(a: A, options: EighOptions = {}): Promise<Eigh<ResultOf<A>, RealResultOf<A>>> {
+  async eigh<A extends MatrixOperand>(
+    a: A,
+    options: EighOptions = {},
+  ): Promise<Eigh<ResultOf<A>, RealResultOf<A>> & Driven> {
     const triangle = oneOf('eigh: uplo', checkOptions(options, 'eigh', eighNames).uplo, 'L', triangles);
     const { operand, type, lead, batch, n } = checkFieldSquare(a, 'eigh');
     const to = placedByName(options, 'eigh', ['eigenvalues', 'eigenvectors']);
     if (triangle === 'U') {
+      let driver: string | undefined;
       const [w, v] = await compose(this.#runner, 'eigh', to, [operand], type, async (steps, x) => {
         const found = await steps.eigh(await steps.transposeMatrices(x!));
+        driver = found.driver;
         return [found.w, await steps.conjugate(found.v)];
       });
-      return { eigenvalues: w, eigenvectors: v } as Eigh<ResultOf<A>, RealResultOf<A>>;
+      return drivenBy({ eigenvalues: w, eigenvectors: v } as Eigh<ResultOf<A>, RealResultOf<A>>, driver);
     }
     const shapes = [
       { type: realOf(type), dims: [...lead, n] },
       { type, dims: [...lead, n, n] },
     ];
     const request = { type, vectors: true, batch, n };
-    const [eigenvalues, eigenvectors] = await this.#run('eigh', { a: operand }, request, shapes, to);
-    return { eigenvalues, eigenvectors } as Eigh<ResultOf<A>, RealResultOf<A>>;
+    const found = await this.#run('eigh', { a: operand }, request, shapes, to);
+    const [eigenvalues, eigenvectors] = found;
+    return drivenBy({ eigenvalues, eigenvectors } as Eigh<ResultOf<A>, RealResultOf<A>>, found.ran);
   }
 
   /** The eigenvalues alone, smallest first: [..., n]. Errors: ERR_NOT_CONVERGED. */
@@ -301,7 +308,7 @@ export class LinearAlgebra extends SingularValueOperations {
     settings: Settings<K> & { type: ProductType },
     results: readonly Shape[],
     options: Placed,
-  ): Promise<Operand[]> {
+  ): Promise<Results> {
     const { type } = settings;
     return runAs(this.#runner, name, { name, operands, settings, results }, options, { a: type, b: type });
   }

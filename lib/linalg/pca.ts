@@ -217,7 +217,8 @@ async function variances(steps: Steps, { mean, s, vt, error, all, samples, share
   const [values, variance, part, rows] = await Promise.all([s, each, ratio, vt].map((one) => steps.gather(one, first)));
   const noise = await steps.binary('sub', whole, await steps.reduce('sum', variance!, [0]));
   const positive = await steps.where(await steps.binary('greater', noise, 0), noise, 0);
-  const { vt: components } = await withSigns(steps, { u: steps.reshape(values!, [1, count]), s: values!, vt: rows! });
+  const factors = { u: steps.reshape(values!, [1, count]), s: values!, vt: rows!, driver: undefined };
+  const { vt: components } = await withSigns(steps, factors);
   return {
     mean,
     components,

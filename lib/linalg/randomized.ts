@@ -7,10 +7,10 @@
 // computed from it, so that small singular values are not lost beside large ones.
 
 import type { Operand } from '../runtime/operands.js';
-import type { Steps } from '../runtime/steps.js';
+import type { Factors, Steps } from '../runtime/steps.js';
 import { bitsOf } from '../tensor/dtypes.js';
 import { product } from '../tensor/tensor.js';
-import { cut, type Triple } from './truncated.js';
+import { cut } from './truncated.js';
 
 export interface Sampling {
   readonly rank: number;
@@ -29,7 +29,7 @@ export async function randomizedSvd(
   steps: Steps,
   a: Operand,
   { rank, oversample, iterations, seed }: Sampling,
-): Promise<Triple & { error: Operand }> {
+): Promise<Factors & { error: Operand }> {
   const [m, n] = a.dims.slice(-2) as [number, number];
   const width = rank + oversample;
   const blocks = iterations + 1;
@@ -42,8 +42,8 @@ export async function randomizedSvd(
   }
   const q = found.length === 1 ? found[0]! : await steps.orthonormal(await sideBySide(steps, found));
   const small = await cut(steps, await steps.svd(await projected(steps, q, a)), rank);
-  const triple = { u: await steps.matmul(q, small.u), s: small.s, vt: small.vt };
-  return { ...triple, error: await leftBy(steps, a, triple) };
+  const factors = { u: await steps.matmul(q, small.u), s: small.s, vt: small.vt, driver: 'randomized' };
+  return { ...factors, error: await leftBy(steps, a, factors) };
 }
 
 /** qᴴ · a, without a copy of a. */
@@ -66,7 +66,7 @@ async function sideBySide(steps: Steps, parts: readonly Operand[]): Promise<Oper
 }
 
 /** The Frobenius norms of a - u diag(s) vt; of one matrix some rows at a time. */
-async function leftBy(steps: Steps, a: Operand, { u, s, vt }: Triple): Promise<Operand> {
+async function leftBy(steps: Steps, a: Operand, { u, s, vt }: Factors): Promise<Operand> {
   const right = await steps.scale(vt, steps.reshape(s, [...s.dims, 1]));
   const lead = a.dims.slice(0, -2);
   const normOf = async (part: Operand, left: Operand) => {

@@ -8,21 +8,33 @@ import { checkOptions, type OperationOptions } from '../runtime/options.js';
 import { type Placed, placedByName, type ResultOptions, type ResultsOptions, resultNames } from '../runtime/out.js';
 import { realOf } from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
-import { compose, type Steps } from '../runtime/steps.js';
+import { compose, type Factors, type Steps } from '../runtime/steps.js';
 import { isComplex } from '../tensor/dtypes.js';
+import { type Driven, drivenBy } from './driven.js';
 import { EigenvalueOperations } from './eigenvalues.js';
 import { hermitianSvd, hermitianSvdvals } from './hermitian.js';
 import { checkFieldMatrices, type FieldMatrices, requireSquare } from './matrices.js';
 import { randomizedSvd, type Sampling } from './randomized.js';
 import { type BlocksOptions, checkBlocks, isRowBlocks, type RowBlocks, RowReducer } from './row-blocks.js';
-import { cut, type Triple, withSigns } from './truncated.js';
+import { cut, withSigns } from './truncated.js';
 
 const svdModes = ['thin', 'full', 'values'] as const;
-const svdDrivers = ['auto', 'randomized', 'gesvd', 'gesvdj', 'gesvdp', 'gesvdr', 'gesvda'] as const;
+const svdDrivers = [
+  'auto',
+  'randomized',
+  'jacobi',
+  'gesdd',
+  'gesddTransposed',
+  'gesvd',
+  'gesvdj',
+  'gesvdp',
+  'gesvdr',
+  'gesvda',
+] as const;
 const signChoices = ['any', 'deterministic'] as const;
 
 export type SvdMode = (typeof svdModes)[number];
-/** Beside 'auto' and 'randomized', which every device has, cuSOLVER's. */
+/** 'auto' and 'randomized' are every device's, 'jacobi', 'gesdd' and 'gesddTransposed' the CPU's, 'gesvd' either's, and the others cuSOLVER's. */
 export type SvdDriver = (typeof svdDrivers)[number];
 
 export interface SvdOptions extends ResultsOptions<'u' | 's' | 'vt' | 'error'> {
@@ -30,7 +42,9 @@ export interface SvdOptions extends ResultsOptions<'u' | 's' | 'vt' | 'error'> {
   mode?: SvdMode | undefined;
   /**
    * Who computes it. 'randomized': of the first `rank` values, by a random sample; the results are near the nearest matrix of this rank, and
-   * `error` says how near to `a`. The others are CUDA's. 'auto' (default) chooses by shape and type. 'gesvd': QR iteration. 'gesvdj': Jacobi. 'gesvdp': polar
+   * `error` says how near to `a`. 'auto' (default) chooses by shape, batch, type and device, from a table that was measured; `driver` of the result says
+   * which it was. On the CPU: 'jacobi', of small matrices; 'gesdd', divide and conquer; 'gesddTransposed', the same of the transpose. 'gesvd': QR iteration.
+   * The others are CUDA's. 'gesvdj': Jacobi. 'gesvdp': polar
    * decomposition. 'gesvdr': randomized, of the first `rank` values. 'gesvda': from the eigenvalues of aᵀa, for batches of tall
    * matrices; it loses half of the digits.
    */
@@ -126,7 +140,7 @@ export class SingularValueOperations extends EigenvalueOperations {
   async svd<A extends MatrixOperand>(
     a: A,
     options: SvdOptions & { mode: 'values' },
-  ): Promise<Pick<Svd<ResultOf<A>, RealResultOf<A>>, 's'>>;
+  ): Promise<Pick<Svd<ResultOf<A>, RealResultOf<A>>, 's'> & Driven>;
   /**
    * The largest `rank` singular values of `a` [..., m, n] and their vectors, which make the nearest matrix of that rank, and how far it is
    * off. 'randomized' is block Krylov iteration (Musco and Musco, NeurIPS 2015). Errors: ERR_NOT_CONVERGED.
@@ -134,7 +148,7 @@ export class SingularValueOperations extends EigenvalueOperations {
   async svd<A extends MatrixOperand>(
     a: A,
     options: SvdOptions & { rank: number; driver?: 'auto' | 'randomized' | undefined },
-  ): Promise<TruncatedSvd<ResultOf<A>, RealResultOf<A>>>;
+  ): Promise<TruncatedSvd<ResultOf<A>, RealResultOf<A>> & Driven>;
   /**
    * Singular value decomposition: a = u · diag(s) · vt, for `a` of dims [..., m, n].
    *
@@ -143,7 +157,7 @@ export class SingularValueOperations extends EigenvalueOperations {
    *
    * Errors: ERR_NOT_CONVERGED.
    */
-  async svd<A extends MatrixOperand>(a: A, options?: SvdOptions): Promise<Svd<ResultOf<A>, RealResultOf<A>>>;
+  async svd<A extends MatrixOperand>(a: A, options?: SvdOptions): Promise<Svd<ResultOf<A>, RealResultOf<A>> & Driven>;
   /**
    * The singular values and right singular vectors of a matrix whose rows come in blocks [rows, n], of any sizes, from an iterable
    * or an async one: a generator that reads a file, say. No more of it is in memory than a block, and some of its rows. Of up to 4096 columns
@@ -204,7 +218,7 @@ export class SingularValueOperations extends EigenvalueOperations {
         throw new TensorlaneError('ERR_ARGUMENT', 'svd: hermitian goes together with no driver and no rank');
       }
     }
-    const finish = async (steps: Steps, found: Triple) => (deterministic ? withSigns(steps, found) : found);
+    const finish = async (steps: Steps, found: Factors) => (deterministic ? withSigns(steps, found) : found);
     if (rankOfAll !== undefined) {
       return this.#composed(operand, type, names, to, async (steps, x) => {
         const { error, ...found } =
@@ -229,15 +243,17 @@ export class SingularValueOperations extends EigenvalueOperations {
     const results = dims.map((one, i) => ({ type: i === 0 ? realOf(type) : type, dims: one }));
     if (deterministic && mode === 'thin') {
       return this.#composed(operand, type, names, to, async (steps, x) => {
-        const [s, u, vt] = await steps.run({ name: 'svd', operands: { a: x }, settings, results });
-        return withSigns(steps, { u: u!, s: s!, vt: vt! });
+        const found = await steps.run({ name: 'svd', operands: { a: x }, settings, results });
+        const [s, u, vt] = found;
+        return withSigns(steps, { u: u!, s: s!, vt: vt!, driver: found.ran });
       });
     }
     if (deterministic && mode === 'full') {
       throw new TensorlaneError('ERR_ARGUMENT', "svd: signs: 'deterministic' goes together with the mode 'thin'");
     }
-    const [s, u, vt] = await this.#runner.run('svd', { a: operand }, settings, results, to, { a: type });
-    return mode === 'values' ? { s } : { u, s, vt };
+    const found = await this.#runner.run('svd', { a: operand }, settings, results, to, { a: type });
+    const [s, u, vt] = found;
+    return drivenBy(mode === 'values' ? { s } : { u, s, vt }, found.ran);
   }
 
   /** The singular values of `a` [..., m, n], largest first: [..., min(m, n)]. Errors: ERR_NOT_CONVERGED. */
@@ -246,7 +262,7 @@ export class SingularValueOperations extends EigenvalueOperations {
     return (await this.svd(a, { ...others, mode: 'values', out: out === undefined ? undefined : { s: out } })).s;
   }
 
-  /** The results of these names, made of steps. */
+  /** The results of these names and, of vectors, the driver, made of steps. */
   async #composed(
     operand: Operand,
     type: Operand['type'],
@@ -254,11 +270,13 @@ export class SingularValueOperations extends EigenvalueOperations {
     to: Placed,
     body: (steps: Steps, a: Operand) => Promise<object>,
   ): Promise<unknown> {
+    let driver: string | undefined;
     const found = await compose(this.#runner, 'svd', to, [operand], type, async (steps, x) => {
-      const results = (await body(steps, x!)) as Readonly<Record<string, Operand>>;
+      const results = (await body(steps, x!)) as Readonly<Record<string, Operand>> & Driven;
+      driver = results.driver;
       return names.map((name) => results[name]!);
     });
-    return Object.fromEntries(names.map((name, i) => [name, found[i]]));
+    return drivenBy(Object.fromEntries(names.map((name, i) => [name, found[i]])), driver);
   }
 }
 

@@ -10,6 +10,7 @@ import { floatOf } from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Steps } from '../runtime/steps.js';
 import { product } from '../tensor/tensor.js';
+import { type Driven, drivenBy } from './driven.js';
 import {
   broadcast,
   checkField,
@@ -35,7 +36,7 @@ export interface LstsqOptions extends ResultsOptions<'x' | 'residuals' | 'rank' 
   rtol?: number | undefined;
 }
 
-export interface Lstsq<X, R, S = X> {
+export interface Lstsq<X, R, S = X> extends Driven {
   /** [n], [..., n] or [..., n, k]: the solutions, of all the smallest one. */
   readonly x: X;
   /** [], [...] or [..., k]: the sums of the squares of what a · x differs from b by, whatever the rank; Infinity where the type does not hold one. */
@@ -139,6 +140,7 @@ export class SolvingOperations extends ProductOperations {
     }
     broadcast(left.dims.slice(0, -2), bDims.slice(0, -2), 'lstsq');
     const relative = tolerance('lstsq: rtol', rtol, Math.max(m, n) * epsilonOf(type));
+    let driver: string | undefined;
     const results = await compose(
       this.#runner,
       'lstsq',
@@ -147,7 +149,8 @@ export class SolvingOperations extends ProductOperations {
       type,
       async (steps, p, q) => {
         const sides = steps.reshape(q!, bDims);
-        const { u, s, vt } = await steps.svd(p!);
+        const { u, s, vt, driver: ran } = await steps.svd(p!);
+        driver = ran;
         const [inverses, v, transposed, rank] = await Promise.all([
           inverseValues(steps, s, relative),
           steps.adjoint(vt),
@@ -172,7 +175,7 @@ export class SolvingOperations extends ProductOperations {
       },
     );
     const [x, residuals, rank, s] = results;
-    return { x, residuals, rank, s } as never;
+    return drivenBy({ x, residuals, rank, s }, driver) as never;
   }
 
   /**

@@ -11,7 +11,7 @@ import { DeviceTensor } from './device-tensor.js';
 import type { Operand } from './operands.js';
 import { type Placed, requireFits } from './out.js';
 import { complexOf, isInteger, realOf } from './promotion.js';
-import type { RunStep, Settings, Step } from './runner.js';
+import type { Results, RunStep, Settings, Step } from './runner.js';
 import type { Shape } from './storage.js';
 import { keptOf, orderOf, storedOf } from './transposed.js';
 
@@ -81,7 +81,7 @@ export class ElementSteps {
     await Promise.allSettled(Array.from(this.#made, (tensor) => tensor.dispose()));
   }
 
-  async run<K extends keyof Operations>(step: Step<K>): Promise<Operand[]> {
+  async run<K extends keyof Operations>(step: Step<K>): Promise<Results> {
     const running = this.#runStep(step);
     this.#pending.add(running);
     try {

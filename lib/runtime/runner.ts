@@ -6,6 +6,7 @@ import type {
   ConvertedOperand,
   Buffer as NativeBuffer,
   Device as NativeDevice,
+  Results as NativeResults,
   Operations,
 } from '../../binding.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
@@ -57,7 +58,10 @@ export interface Step<K extends keyof Operations> extends Call<K> {
   /** Where the results go; by default to where one of the operands is. */
   readonly onDevice?: boolean;
 }
-export type RunStep = <K extends keyof Operations>(step: Step<K>) => Promise<Operand[]>;
+export type RunStep = <K extends keyof Operations>(step: Step<K>) => Promise<Results>;
+
+/** What an operation gives. `ran`: the name of the routine that did it, where several could have. */
+export type Results = Operand[] & { ran?: string };
 
 /** Runs the operations of one device, and keeps account of the memory that its tensors hold. */
 export class Runner implements StorageOwner {
@@ -90,7 +94,7 @@ export class Runner implements StorageOwner {
     results: readonly Shape[],
     options: Placed,
     types?: OperandTypes,
-  ): Promise<Operand[]> {
+  ): Promise<Results> {
     const { outs, signal } = options;
     if (hasViews(operands)) return this.#ofViews({ name, operands, types, settings, outs }, results, options);
     if (signal === undefined) return this.#run({ name, operands, types, settings, outs }, results, options);
@@ -99,11 +103,7 @@ export class Runner implements StorageOwner {
     );
   }
 
-  async #run<K extends keyof Operations>(
-    call: Call<K>,
-    results: readonly Shape[],
-    options: Placed,
-  ): Promise<Operand[]> {
+  async #run<K extends keyof Operations>(call: Call<K>, results: readonly Shape[], options: Placed): Promise<Results> {
     const { name, operands, outs } = call;
     this.#scope?.enter(name);
     try {
@@ -156,9 +156,14 @@ export class Runner implements StorageOwner {
   }
 
   /** One operation, some of whose operands are transposed. */
-  #ofViews<K extends keyof Operations>(call: Call<K>, results: readonly Shape[], options: Placed): Promise<Operand[]> {
+  async #ofViews<K extends keyof Operations>(
+    call: Call<K>,
+    results: readonly Shape[],
+    options: Placed,
+  ): Promise<Results> {
     const { name, operands, settings } = call;
-    return this.compose(name, options, async (run) => {
+    let ran: string | undefined;
+    const given = await this.compose(name, options, async (run) => {
       const held: Operand[] = [];
       const hold = (one: Operand) => {
         held.push(one);
@@ -185,11 +190,14 @@ export class Runner implements StorageOwner {
           return one.value;
         });
         const step = { ...call, operands: Object.fromEntries(ordered), settings: { ...settings, ...flags }, results };
-        return await run(step);
+        const found = await run(step);
+        ran = found.ran;
+        return found;
       } finally {
         await Promise.all(held.map((one) => (one instanceof DeviceTensor ? one.dispose() : undefined)));
       }
     });
+    return ranBy(given, ran);
   }
 
   async put(tensor: Tensor, options: OperationOptions): Promise<DeviceTensor> {
@@ -306,24 +314,20 @@ export class Runner implements StorageOwner {
     lane: number | undefined,
     step: Step<K>,
     stop: Stop | undefined,
-  ): Promise<Operand[]> {
+  ): Promise<Results> {
     const call = stop === undefined ? step : { ...step, stop };
     const buffers = await this.#submit(device, lane, call, step.onDevice ?? isOnDevice(step.operands));
     return this.#take(step.results, buffers, undefined, step.outs);
   }
 
-  #take(
-    results: readonly Shape[],
-    buffers: readonly (ArrayBuffer | NativeBuffer | undefined)[],
-    scope: Tracked | undefined,
-    outs: Placed['outs'],
-  ): Operand[] {
-    return results.map((result, i) => {
+  #take(results: readonly Shape[], buffers: NativeResults, scope: Tracked | undefined, outs: Placed['outs']): Results {
+    const given = results.map((result, i) => {
       const out = outs?.[i];
       if (out !== undefined) return out;
       const buffer = buffers[i]!;
       return buffer instanceof ArrayBuffer ? onHost(result, buffer) : this.#adopt(buffer, result, scope);
     });
+    return ranBy(given, buffers.ran);
   }
 
   #submit<K extends keyof Operations>(
@@ -332,7 +336,7 @@ export class Runner implements StorageOwner {
     { name, operands, types, settings, outs, stop }: Call<K>,
     onDevice: boolean,
     what: string = name,
-  ): Promise<(ArrayBuffer | NativeBuffer | undefined)[]> {
+  ): Promise<NativeResults> {
     // What is spread comes last: V8 copies an object with each name that is added behind a spread.
     const request: Record<string, unknown> = { onDevice, ...settings };
     if (stop !== undefined) request.stop = stop;
@@ -360,6 +364,12 @@ export class Runner implements StorageOwner {
     };
     return this.using(what, tensors, call, device);
   }
+}
+
+/** Results of which the device has said who made them, or has not. */
+export function ranBy(given: Results, ran: string | undefined): Results {
+  if (ran !== undefined) given.ran = ran;
+  return given;
 }
 
 /** Whether one is, and so the results are to be. */

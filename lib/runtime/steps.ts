@@ -14,7 +14,7 @@ import { ElementSteps } from './element-steps.js';
 import type { Operand } from './operands.js';
 import type { Placed } from './out.js';
 import { floatOf, realOf } from './promotion.js';
-import type { OperandTypes, Runner, Step } from './runner.js';
+import { type OperandTypes, type Results, type Runner, ranBy, type Step } from './runner.js';
 
 type Binary = Operations['binary']['op'];
 
@@ -45,13 +45,13 @@ export function compose(
  * One operation whose operands are taken as `types` says. The device converts them as a part of it; only what becomes complex does so in
  * a step of its own. `options` have been checked.
  */
-export function runAs<K extends keyof Operations>(
+export async function runAs<K extends keyof Operations>(
   runner: Runner,
   what: string,
   { name, operands, settings, results }: Step<K>,
   options: Placed,
   types: OperandTypes,
-): Promise<Operand[]> {
+): Promise<Results> {
   const names = Object.keys(operands);
   const becomesComplex = (one: string) => {
     const wanted = types[one];
@@ -60,10 +60,22 @@ export function runAs<K extends keyof Operations>(
   if (!names.some(becomesComplex)) return runner.run(name, operands, settings, results, options, types);
   const given = Object.values(operands);
   const wanted = names.map((one) => types[one]);
-  return compose(runner, what, options, given, wanted, (steps, ...taken) => {
+  let ran: string | undefined;
+  const made = await compose(runner, what, options, given, wanted, async (steps, ...taken) => {
     const named = Object.fromEntries(names.map((one, i) => [one, taken[i]!]));
-    return steps.run({ name, operands: named, settings, results });
+    const found = await steps.run({ name, operands: named, settings, results });
+    ran = found.ran;
+    return found;
   });
+  return ranBy(made, ran);
+}
+
+/** Of an SVD, and the routine that found them. */
+export interface Factors {
+  readonly u: Operand;
+  readonly s: Operand;
+  readonly vt: Operand;
+  readonly driver: string | undefined;
 }
 
 /** The error of a step, as one of the operation that was called. */
@@ -88,7 +100,7 @@ export class Steps extends ElementSteps {
     return this.one('inv', { a }, square(a), { type: a.type, dims: [...a.dims] });
   }
 
-  async svd(a: Operand, mode: 'thin' | 'full' = 'thin'): Promise<{ u: Operand; s: Operand; vt: Operand }> {
+  async svd(a: Operand, mode: 'thin' | 'full' = 'thin'): Promise<Factors> {
     const { lead, m, n, k, type } = matricesOf(a);
     const results = [
       { type: realOf(type), dims: [...lead, k] },
@@ -96,8 +108,9 @@ export class Steps extends ElementSteps {
       { type, dims: [...lead, mode === 'full' ? n : k, n] },
     ];
     const settings = { type, mode, driver: 'auto', rank: 0, batch: product(lead), m, n } as const;
-    const [s, u, vt] = await this.run({ name: 'svd', operands: { a }, settings, results });
-    return { u: u!, s: s!, vt: vt! };
+    const found = await this.run({ name: 'svd', operands: { a }, settings, results });
+    const [s, u, vt] = found;
+    return { u: u!, s: s!, vt: vt!, driver: found.ran };
   }
 
   /** An orthonormal basis of what the columns span: [..., m, min(m, n)]. */
@@ -125,15 +138,15 @@ export class Steps extends ElementSteps {
   }
 
   /** The lower triangle is read. */
-  async eigh(a: Operand): Promise<{ w: Operand; v: Operand }> {
+  async eigh(a: Operand): Promise<{ w: Operand; v: Operand; driver: string | undefined }> {
     const { type } = a;
     const results = [
       { type: realOf(type), dims: a.dims.slice(0, -1) },
       { type, dims: [...a.dims] },
     ];
     const settings = { ...square(a), vectors: true };
-    const [w, v] = await this.run({ name: 'eigh', operands: { a }, settings, results });
-    return { w: w!, v: v! };
+    const found = await this.run({ name: 'eigh', operands: { a }, settings, results });
+    return { w: found[0]!, v: found[1]!, driver: found.ran };
   }
 
   eigvalsh(a: Operand): Promise<Operand> {

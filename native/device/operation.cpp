@@ -18,6 +18,7 @@ class ReadOperation final : public Operation {
  public:
   ReadOperation(Request& request, bool pipelines) : Operation(pipelines) {
     args_.read(request);
+    if constexpr (requires { args_.ran; }) args_.ran = &ran_;
     take_results(request);
     const auto bytes = static_cast<double>(request.bytes());
     if constexpr (requires { args_.work(bytes); }) {
@@ -28,9 +29,11 @@ class ReadOperation final : public Operation {
   }
 
   void run(Device& device, Lane& lane) override { std::invoke(Function, device, lane, args_); }
+  [[nodiscard]] const char* ran() const noexcept override { return ran_; }
 
  private:
   Args args_;
+  const char* ran_ = nullptr;
 };
 
 template <typename Args, auto Function>

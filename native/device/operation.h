@@ -50,6 +50,8 @@ class Operation {
   [[nodiscard]] double work() const noexcept { return work_; }
   [[nodiscard]] bool small() const noexcept { return work_ <= kSmallWork; }
   virtual void run(Device& device, Lane& lane) = 0;
+  // Which routine did it, after run(), where several could have; else null.
+  [[nodiscard]] virtual const char* ran() const noexcept { return nullptr; }
 
  protected:
   explicit Operation(bool pipelines) : pipelines_(pipelines) {}

@@ -193,8 +193,8 @@ TEST_CASE("every enumerator has a word of its own, which leads back to it") {
     CHECK_FALSE(find_word<Enum>("").has_value());
   };
   check(std::vector{SvdMode::Thin, SvdMode::Full, SvdMode::Values});
-  check(std::vector{SvdDriver::Auto, SvdDriver::Gesvd, SvdDriver::Gesvdj, SvdDriver::Gesvdp, SvdDriver::Gesvdr,
-                    SvdDriver::Gesvda});
+  check(std::vector{SvdDriver::Auto, SvdDriver::Jacobi, SvdDriver::Gesdd, SvdDriver::GesddTransposed, SvdDriver::Gesvd,
+                    SvdDriver::Gesvdj, SvdDriver::Gesvdp, SvdDriver::Gesvdr, SvdDriver::Gesvda});
   check(std::vector{QrMode::Reduced, QrMode::Complete, QrMode::R});
   check(std::vector{Reduction::Sum, Reduction::Mean, Reduction::Max, Reduction::Min, Reduction::Norm});
 }

@@ -62,6 +62,7 @@ class OperationWorker final : public LaneWorker {
         array.Set(i, give_to_js(env, std::move(blocks_[i])));
       }
     }
+    if (operation_->ran() != nullptr) array.Set("ran", operation_->ran());
     return array;
   }
 

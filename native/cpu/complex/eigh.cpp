@@ -98,6 +98,7 @@ void eigh_batch(Lane& lane, const EighArgs& args) {
 void eigh(Lane& lane, const EighArgs& args) {
   if (args.n == 0 || args.batch == 0) return;
   check_lapack_size("eigh", args.n, args.n);
+  say_ran(args.ran, "heevd");
   with_complex(
       args.type, [&](auto element) { eigh_batch<decltype(element)>(lane, args); }, cores_by_columns(args.n, args.n));
 }

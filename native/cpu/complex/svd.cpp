@@ -114,6 +114,11 @@ void svd_batch(Lane& lane, const SvdArgs& args) {
     return;
   }
   check_lapack_size("svd", args.m, args.n);
+  if (args.driver != SvdDriver::Auto && args.driver != SvdDriver::Gesdd) {
+    throw Error(Code::Argument, std::string("svd: driver '").append(word_of(args.driver)) +
+                                    "' is for real matrices; complex ones take 'auto' and 'gesdd'");
+  }
+  if (args.batch > 0) say_ran(args.ran, "gesdd");
   Svd<T> svd(lane, args);
   std::vector<std::int64_t> not_converged;
   std::vector<std::int64_t> beyond;

@@ -123,6 +123,7 @@ std::vector<std::int64_t> small_eigh_batch(Lane& lane, const EighArgs& args) {
 template <typename T>
 void eigh_batch(Lane& lane, const EighArgs& args) {
   if (args.n == 0 || args.batch == 0) return;
+  say_ran(args.ran, small::takes_eigh(args.n) ? "jacobi" : "syevd");
   small_or_lapack(
       small::takes_eigh(args.n), args.batch, cores_by_columns(args.n, args.n),
       [&] { return small_eigh_batch<T>(lane, args); },

@@ -5,7 +5,12 @@
 // Row-major without a transpose: the buffer of a row-major m x n matrix A is that of the column-major n x m matrix A^T,
 // and A^T = U' S V'^T means A = V' S U'^T. So their "VT" buffer, read row-major, is our u, and its "U" buffer is our
 // vt.
+//
+// So a tall matrix is a wide one to them, which is slower by much than a tall one where it is large: such a matrix is copied
+// transposed (it is copied anyway), and what comes out is transposed back. From which shape on is measured
+// (device/driver_table.h).
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -23,16 +28,38 @@
 #include "cpu/linalg/orthonormal.h"
 #include "cpu/operations.h"
 #include "cpu/small/batch.h"
+#include "device/driver_table.h"
 
 namespace tensorlane::cpu {
 namespace {
 
 using lapack::Int;
 
+// What was asked for, or what is quickest for the shape. Errors: Argument.
+template <typename T>
+SvdDriver choose_driver(const SvdArgs& args) {
+  const bool full = args.mode == SvdMode::Full;
+  if (args.driver == SvdDriver::Jacobi && !small::has_svd(args.m, args.n, full)) {
+    throw Error(Code::Argument, "svd: the driver 'jacobi' takes matrices of up to " + std::to_string(small::kMostRows) +
+                                    " by " + std::to_string(small::kMostLong) + " (in mode 'full' up to " +
+                                    std::to_string(small::kMostSvd) + " by as many, or square ones), not of " +
+                                    std::to_string(args.m) + " x " + std::to_string(args.n));
+  }
+  if (args.driver != SvdDriver::Auto) return args.driver;
+  if (small::takes_svd<T>(args.m, args.n, full)) return SvdDriver::Jacobi;
+  const bool tall = args.m / driver_table::kTransposedRatio >= args.n;
+  // In full mode u would be transposed, too, which is much larger than the matrix.
+  const bool large = args.m >= (driver_table::kTransposedElements + args.n - 1) / args.n;
+  return tall && large && !full ? SvdDriver::GesddTransposed : SvdDriver::Gesdd;
+}
+
 void check_driver(const SvdArgs& args) {
-  if (args.driver != SvdDriver::Auto) {
+  constexpr std::array kOwn{SvdDriver::Auto, SvdDriver::Jacobi, SvdDriver::Gesdd, SvdDriver::GesddTransposed,
+                            SvdDriver::Gesvd};
+  if (std::ranges::find(kOwn, args.driver) == kOwn.end()) {
     throw Error(Code::Argument, std::string("svd: driver '").append(word_of(args.driver)) +
-                                    "' is cuSOLVER's; the CPU device takes 'auto'");
+                                    "' is cuSOLVER's; the CPU device takes 'auto', 'jacobi', 'gesdd', "
+                                    "'gesddTransposed' and 'gesvd'");
   }
   if (args.rank != 0) {
     throw Error(Code::Argument, "svd: rank " + std::to_string(args.rank) +
@@ -47,8 +74,10 @@ enum class SvdOutcome { Done, NotFinite, NotConverged, Beyond };
 template <typename T>
 class Svd {
  public:
-  Svd(Lane& lane, const SvdArgs& args)
+  Svd(Lane& lane, const SvdArgs& args, SvdDriver driver)
       : args_(args),
+        by_iteration_(driver == SvdDriver::Gesvd),
+        transposed_(driver == SvdDriver::GesddTransposed),
         m_(args.m),
         n_(args.n),
         sizes_(args.mode, args.m, args.n),
@@ -64,14 +93,21 @@ class Svd {
     lapack::gesdd(job_, rows(), columns(), nullptr, rows(), nullptr, nullptr, rows(), nullptr, ldvt(), &optimal, -1,
                   nullptr, &info);
     const std::int64_t lwork = checked(optimal, info, "svd: gesdd");
-    std::tie(copy_, work_, probe_, iwork_, s_.spare(), u_.spare(), vt_.spare()) = take_arrays<T, T, T, Int, T, T, T>(
-        lane.workspace(), m_ * n_, lwork, vectors_ ? orthonormal_work(std::max(m_, n_)) : 0, 8 * sizes_.k,
-        s_.spare_count(), u_.spare_count(), vt_.spare_count());
+    const bool apart = vectors_ && transposed_;
+    std::tie(copy_, work_, probe_, iwork_, s_.spare(), u_.spare(), vt_.spare(), left_, right_) =
+        take_arrays<T, T, T, Int, T, T, T, T, T>(lane.workspace(), m_ * n_, lwork,
+                                                 vectors_ ? orthonormal_work(std::max(m_, n_)) : 0, 8 * sizes_.k,
+                                                 s_.spare_count(), u_.spare_count(), vt_.spare_count(),
+                                                 apart ? m_ * sizes_.u_columns : 0, apart ? sizes_.vt_rows * n_ : 0);
     lwork_ = static_cast<Int>(lwork);
   }
 
   [[nodiscard]] bool load(std::int64_t i) {
-    return copy_finite(elements<const T>(args_.a) + i * m_ * n_, copy_, static_cast<std::size_t>(m_ * n_));
+    const T* a = elements<const T>(args_.a) + i * m_ * n_;
+    const auto count = static_cast<std::size_t>(m_ * n_);
+    if (!transposed_) return copy_finite(a, copy_, count);
+    transpose(a, m_, n_, copy_);
+    return all_finite(copy_, count);
   }
 
   [[nodiscard]] SvdOutcome compute(std::int64_t i) {
@@ -85,14 +121,26 @@ class Svd {
  private:
   static constexpr const char* kAdvice = "use mode 'values' or split the matrix";
 
-  // As LAPACK sees it: A^T.
-  [[nodiscard]] Int rows() const { return static_cast<Int>(n_); }
-  [[nodiscard]] Int columns() const { return static_cast<Int>(m_); }
-  [[nodiscard]] Int ldvt() const { return static_cast<Int>(vectors_ ? sizes_.u_columns : 1); }
+  // As LAPACK sees it: A^T, or A where it is transposed.
+  [[nodiscard]] Int rows() const { return static_cast<Int>(transposed_ ? m_ : n_); }
+  [[nodiscard]] Int columns() const { return static_cast<Int>(transposed_ ? n_ : m_); }
+  [[nodiscard]] Int ldvt() const {
+    return static_cast<Int>(!vectors_ ? 1 : (transposed_ ? sizes_.vt_rows : sizes_.u_columns));
+  }
+  // Its "U" and "VT".
+  [[nodiscard]] T* left(std::int64_t i) const { return transposed_ ? left_ : vt_[i]; }
+  [[nodiscard]] T* right(std::int64_t i) const { return transposed_ ? right_ : u_[i]; }
+  void transpose_back(std::int64_t i) const {
+    if (!transposed_ || !vectors_) return;
+    transpose(left_, sizes_.u_columns, m_, u_[i]);
+    transpose(right_, n_, sizes_.vt_rows, vt_[i]);
+  }
 
   [[nodiscard]] SvdOutcome decompose(std::int64_t i) {
-    if (by_gesdd(i) && is_right(i)) return SvdOutcome::Done;
-    if (!load(i)) return SvdOutcome::NotFinite;  // written to meanwhile
+    if (!by_iteration_) {
+      if (by_gesdd(i) && is_right(i)) return SvdOutcome::Done;
+      if (!load(i)) return SvdOutcome::NotFinite;  // written to meanwhile
+    }
     if (!by_gesvd(i)) return SvdOutcome::NotConverged;
     if (is_right(i)) return SvdOutcome::Done;
     // The largest value may be too large, though no element is.
@@ -109,9 +157,10 @@ class Svd {
   // Whether it converged.
   [[nodiscard]] bool by_gesdd(std::int64_t i) {
     Int info = 0;
-    lapack::gesdd(job_, rows(), columns(), copy_, rows(), s_[i], vt_[i], rows(), u_[i], ldvt(), work_, lwork_, iwork_,
-                  &info);
+    lapack::gesdd(job_, rows(), columns(), copy_, rows(), s_[i], left(i), rows(), right(i), ldvt(), work_, lwork_,
+                  iwork_, &info);
     check_info("svd: gesdd", info);
+    transpose_back(i);
     return info == 0;
   }
 
@@ -119,11 +168,13 @@ class Svd {
   [[nodiscard]] bool by_gesvd(std::int64_t i) {
     T optimal{};
     Int info = 0;
-    lapack::gesvd(job_, rows(), columns(), copy_, rows(), s_[i], vt_[i], rows(), u_[i], ldvt(), &optimal, -1, &info);
+    lapack::gesvd(job_, rows(), columns(), copy_, rows(), s_[i], left(i), rows(), right(i), ldvt(), &optimal, -1,
+                  &info);
     std::vector<T> work(static_cast<std::size_t>(checked(optimal, info, "svd: gesvd")));
-    lapack::gesvd(job_, rows(), columns(), copy_, rows(), s_[i], vt_[i], rows(), u_[i], ldvt(), work.data(),
+    lapack::gesvd(job_, rows(), columns(), copy_, rows(), s_[i], left(i), rows(), right(i), ldvt(), work.data(),
                   static_cast<Int>(work.size()), &info);
     check_info("svd: gesvd", info);
+    transpose_back(i);
     return info == 0;
   }
 
@@ -134,6 +185,7 @@ class Svd {
   }
 
   const SvdArgs& args_;
+  bool by_iteration_, transposed_;
   std::int64_t m_, n_;
   SvdSizes sizes_;
   bool vectors_;
@@ -142,14 +194,16 @@ class Svd {
   T* copy_ = nullptr;
   T* work_ = nullptr;
   T* probe_ = nullptr;
+  T* left_ = nullptr;
+  T* right_ = nullptr;
   Int* iwork_ = nullptr;
   Int lwork_ = 0;
 };
 
 template <typename T>
-void svd_by_lapack(Lane& lane, const SvdArgs& args, const Indices& indices) {
+void svd_by_lapack(Lane& lane, const SvdArgs& args, SvdDriver driver, const Indices& indices) {
   check_lapack_size("svd", args.m, args.n);
-  Svd<T> svd(lane, args);
+  Svd<T> svd(lane, args, driver);
   std::vector<std::int64_t> not_finite;
   std::vector<std::int64_t> not_converged;
   std::vector<std::int64_t> beyond;
@@ -209,10 +263,12 @@ std::vector<std::int64_t> small_svd_batch(Lane& lane, const SvdArgs& args) {
 template <typename T>
 void svd_batch(Lane& lane, const SvdArgs& args) {
   if (args.m == 0 || args.n == 0) return empty_svd_batch<T>(args);
+  const SvdDriver driver = choose_driver<T>(args);
+  if (args.batch > 0) say_ran(args.ran, word_of(driver).data());
   small_or_lapack(
-      small::takes_svd<T>(args.m, args.n, args.mode == SvdMode::Full), args.batch, cores_by_columns(args.m, args.n),
+      driver == SvdDriver::Jacobi, args.batch, cores_by_columns(args.m, args.n),
       [&] { return small_svd_batch<T>(lane, args); },
-      [&](const Indices& indices) { svd_by_lapack<T>(lane, args, indices); });
+      [&](const Indices& indices) { svd_by_lapack<T>(lane, args, driver, indices); });
 }
 
 }  // namespace

@@ -53,11 +53,15 @@ namespace tensorlane::cpu::small {
 
 // Whether there are kernels for such a matrix. By the shape alone: so what a matrix' results are does not depend on how many
 // others there are in its batch. `full`: whether u and vt are wanted as square matrices.
-template <typename T>
-[[nodiscard]] bool takes_svd(std::int64_t m, std::int64_t n, bool full) {
+[[nodiscard]] constexpr bool has_svd(std::int64_t m, std::int64_t n, bool full) {
   const std::int64_t shorter = std::min(m, n);
   if (shorter < 1 || std::max(m, n) > kMostLong) return false;
-  return shorter <= kMostSvd || (shorter <= kernels<T>().most_svd && (m == n || !full));
+  return shorter <= kMostSvd || (shorter <= kMostRows && (m == n || !full));
+}
+// And whether they are quicker than LAPACK.
+template <typename T>
+[[nodiscard]] bool takes_svd(std::int64_t m, std::int64_t n, bool full) {
+  return has_svd(m, n, full) && std::min(m, n) <= kernels<T>().most_svd;
 }
 [[nodiscard]] constexpr bool takes_qr(std::int64_t m, std::int64_t n) {
   return std::min(m, n) >= 1 && std::min(m, n) <= kMostQr && std::max(m, n) <= kMostLong;

@@ -3,10 +3,12 @@
 #define TENSORLANE_SET avx2
 #define TENSORLANE_REGISTER_BYTES 32
 #include "cpu/small/instantiate.h"
+#include "device/driver_table.h"
 
 namespace tensorlane::cpu::small {
 
-constinit const InstructionSet kAvx2{"avx2", avx2::table<float>(kMostRows), avx2::table<double>(kMostRows)};
+constinit const InstructionSet kAvx2{"avx2", avx2::table<float>(driver_table::kJacobiAvx2Float32),
+                                     avx2::table<double>(driver_table::kJacobiAvx2Float64)};
 
 }  // namespace tensorlane::cpu::small
 #endif

@@ -3,10 +3,12 @@
 #define TENSORLANE_SET avx512
 #define TENSORLANE_REGISTER_BYTES 64
 #include "cpu/small/instantiate.h"
+#include "device/driver_table.h"
 
 namespace tensorlane::cpu::small {
 
-constinit const InstructionSet kAvx512{"avx512", avx512::table<float>(kMostRows), avx512::table<double>(kMostRows)};
+constinit const InstructionSet kAvx512{"avx512", avx512::table<float>(driver_table::kJacobiAvx512Float32),
+                                       avx512::table<double>(driver_table::kJacobiAvx512Float64)};
 
 }  // namespace tensorlane::cpu::small
 #endif

@@ -2,9 +2,11 @@
 #define TENSORLANE_SET plain
 #define TENSORLANE_REGISTER_BYTES 16
 #include "cpu/small/instantiate.h"
+#include "device/driver_table.h"
 
 namespace tensorlane::cpu::small {
 
-constinit const InstructionSet kPlain{"plain", plain::table<float>(kMostSvd), plain::table<double>(kMostSvd)};
+constinit const InstructionSet kPlain{"plain", plain::table<float>(driver_table::kJacobiPlainFloat32),
+                                      plain::table<double>(driver_table::kJacobiPlainFloat64)};
 
 }  // namespace tensorlane::cpu::small

@@ -40,6 +40,13 @@ TENSORLANE_INLINE Integers<T> centred_exponent(Values<T> most, Values<T> least) 
   return most > Values<T>{} ? centred : Integers<T>{};
 }
 
+// Where a column, zeros aside, is so far below the longest that it would count as one of zeros: LAPACK knows its singular value.
+template <typename T>
+TENSORLANE_INLINE Integers<T> too_far_apart(const Scale<T>& scale, Values<T> least) {
+  const Values<T> scaled = scale(least);
+  return scaled * scaled <= all<T>(SvdLimits<T>::kNullSquare);
+}
+
 // The least cosine between columns of n elements that is more than rounding.
 template <typename T>
 TENSORLANE_INLINE T least_cosine(Index n) {

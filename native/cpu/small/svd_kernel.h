@@ -140,11 +140,12 @@ TENSORLANE_INLINE void complete(T* x, Index n, const Integers<T>* is_null, T* ca
   }
 }
 
-// The exponents that the lanes are scaled by; `a` is of rows x columns, by columns.
+// The exponents that the lanes are scaled by; `a` is of rows x columns, by columns. `least` receives the largest element of the
+// smallest column, zeros aside.
 template <typename T>
-TENSORLANE_INLINE Integers<T> centre(const T* a, Index rows, Index columns) {
+TENSORLANE_INLINE Integers<T> centre(const T* a, Index rows, Index columns, Values<T>& least) {
   Values<T> most{};
-  Values<T> least = all<T>(Register<T>::kMax);
+  least = all<T>(Register<T>::kMax);
   for (Index j = 0; j < columns; ++j) {
     Values<T> largest{};
     for (Index i = 0; i < rows; ++i) largest = larger<T>(largest, magnitude<T>(load(a, j * rows + i)));
@@ -170,7 +171,8 @@ TENSORLANE_INLINE void svd_lanes(const SvdGroup<T>& group, const Index n) {
   T* const candidate = factors + n * kWidth;
 
   const Integers<T> bad = pack(group.a, group.count, rows, n, tall, a);
-  const Integers<T> exponent = centre(a, rows, n);
+  Values<T> least;
+  const Integers<T> exponent = centre(a, rows, n, least);
   const Scale<T> scale(exponent);
   const Scale<T> scale_back(-exponent);
   for (Index at = 0; at < rows * n; ++at) store(a, at, scale(load(a, at)));
@@ -204,7 +206,7 @@ TENSORLANE_INLINE void svd_lanes(const SvdGroup<T>& group, const Index n) {
   Values<T> lengths[kMostSvd];
   Integers<T> is_null[kMostSvd];
   Integers<T> some_null{};
-  Integers<T> beyond{};
+  Integers<T> beyond = too_far_apart<T>(scale, least);
   for (Index j = 0; j < n; ++j) {
     const Values<T> square = square_of(columns.column(j), n);
     lengths[j] = root<T>(square);

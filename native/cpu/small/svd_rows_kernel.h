@@ -295,6 +295,7 @@ TENSORLANE_INLINE Outcome svd_of_rows(const OneMatrix<T>& matrix, Index m, Index
   }
   const Integers<T> exponent = centred_exponent<T>(all<T>(most), all<T>(least));
   const Scale<T> scale(exponent);
+  if (any<T>(too_far_apart<T>(scale, all<T>(least)))) return Outcome::Undone;
   const Scale<T> scale_back(-exponent);
   for (Index r = 0; r < kRegisters; ++r) {
     Values<T> square{};

@@ -17,10 +17,11 @@ enum class Outcome : std::uint8_t { Done, NotFinite, NotPositiveDefinite, Undone
 
 inline constexpr std::int64_t kMostLanes = 16;
 
-// The sizes up to which a kernel takes matrices. `kMostLong` is that of the longer side of one that is not square.
+// The sizes up to which a kernel takes matrices; of the SVD, which has LAPACK take over earlier where that is quicker, up to which
+// there is one. `kMostLong` is that of the longer side of one that is not square.
 inline constexpr std::int64_t kMostProduct = 16;
-inline constexpr std::int64_t kMostSvd = 16;   // with a matrix in each lane; one at a time, up to a table's `most_svd`
-inline constexpr std::int64_t kMostRows = 32;  // which is at most this
+inline constexpr std::int64_t kMostSvd = 16;  // with a matrix in each lane; one at a time
+inline constexpr std::int64_t kMostRows = 32;
 inline constexpr std::int64_t kMostEigh = 16;
 inline constexpr std::int64_t kMostQr = 16;
 inline constexpr std::int64_t kMostLong = 64;
@@ -90,7 +91,7 @@ struct Products {
 template <typename T>
 struct Table {
   std::int64_t lanes;
-  std::int64_t most_svd;  // beyond which LAPACK is quicker
+  std::int64_t most_svd;  // beyond which LAPACK is quicker, as measured (device/driver_table.h)
   void (*matmul)(const Products<T>&);
   void (*svd)(const SvdGroup<T>&);
   void (*eigh)(const EighGroup<T>&);

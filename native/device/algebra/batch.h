@@ -10,6 +10,13 @@
 
 namespace tensorlane {
 
+// Where an operation that several routines can do says which one did it, for as long as the program runs; null where nobody asks.
+using Ran = const char**;
+
+inline void say_ran(Ran ran, const char* routine) {
+  if (ran != nullptr) *ran = routine;
+}
+
 // The rows and columns of one matrix.
 struct MatrixShape {
   std::int64_t rows = 0, columns = 0;

@@ -11,7 +11,9 @@
 namespace tensorlane {
 
 enum class SvdMode { Thin, Full, Values };
-enum class SvdDriver { Auto, Gesvd, Gesvdj, Gesvdp, Gesvdr, Gesvda };  // cuSOLVER's; the CPU takes Auto alone
+// The CPU's are Jacobi (of small matrices, our own), Gesdd, GesddTransposed (of the transpose, and transposed back) and Gesvd;
+// cuSOLVER's Gesvd and those behind it.
+enum class SvdDriver { Auto, Jacobi, Gesdd, GesddTransposed, Gesvd, Gesvdj, Gesvdp, Gesvdr, Gesvda };
 enum class QrMode { Reduced, Complete, R };
 
 template <>
@@ -26,8 +28,11 @@ struct Words<SvdMode> {
 template <>
 struct Words<SvdDriver> {
   static constexpr std::array kTable{
-      Word{SvdDriver::Auto, "auto"},     Word{SvdDriver::Gesvd, "gesvd"},   Word{SvdDriver::Gesvdj, "gesvdj"},
-      Word{SvdDriver::Gesvdp, "gesvdp"}, Word{SvdDriver::Gesvdr, "gesvdr"}, Word{SvdDriver::Gesvda, "gesvda"},
+      Word{SvdDriver::Auto, "auto"},     Word{SvdDriver::Jacobi, "jacobi"},
+      Word{SvdDriver::Gesdd, "gesdd"},   Word{SvdDriver::GesddTransposed, "gesddTransposed"},
+      Word{SvdDriver::Gesvd, "gesvd"},   Word{SvdDriver::Gesvdj, "gesvdj"},
+      Word{SvdDriver::Gesvdp, "gesvdp"}, Word{SvdDriver::Gesvdr, "gesvdr"},
+      Word{SvdDriver::Gesvda, "gesvda"},
   };
 };
 
@@ -71,6 +76,7 @@ struct SvdArgs {
   std::int64_t batch = 0, m = 0, n = 0;
   Operand a, u, s, vt;
   int max_sweeps = 0;  // of Jacobi's method; 0: as many as the library thinks right
+  Ran ran = nullptr;   // a driver's word
 
   [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(std::min(m, n)); }
 

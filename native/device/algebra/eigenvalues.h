@@ -15,6 +15,7 @@ struct EighArgs {
   bool vectors = true;
   std::int64_t batch = 0, n = 0;
   Operand a, w, v;
+  Ran ran = nullptr;  // 'jacobi' (our own), or LAPACK's or cuSOLVER's routine
 
   [[nodiscard]] double work(double bytes) const { return bytes * static_cast<double>(n); }
 
