@@ -45,7 +45,24 @@ export function compose(
  * One operation whose operands are taken as `types` says. The device converts them as a part of it; only what becomes complex does so in
  * a step of its own. `options` have been checked.
  */
-export async function runAs<K extends keyof Operations>(
+export function runAs<K extends keyof Operations>(
+  runner: Runner,
+  what: string,
+  step: Step<K>,
+  options: Placed,
+  types: OperandTypes,
+): Promise<Results> {
+  const { name, operands, settings, results } = step;
+  const becomesComplex = (one: string) => {
+    const wanted = types[one];
+    return wanted !== undefined && isComplex(wanted) && operands[one]!.type !== wanted;
+  };
+  if (Object.keys(operands).some(becomesComplex)) return runConverted(runner, what, step, options, types);
+  return runner.run(name, operands, settings, results, options, types);
+}
+
+/** The same, with the conversions as steps before it. */
+async function runConverted<K extends keyof Operations>(
   runner: Runner,
   what: string,
   { name, operands, settings, results }: Step<K>,
@@ -53,15 +70,9 @@ export async function runAs<K extends keyof Operations>(
   types: OperandTypes,
 ): Promise<Results> {
   const names = Object.keys(operands);
-  const becomesComplex = (one: string) => {
-    const wanted = types[one];
-    return wanted !== undefined && isComplex(wanted) && operands[one]!.type !== wanted;
-  };
-  if (!names.some(becomesComplex)) return runner.run(name, operands, settings, results, options, types);
-  const given = Object.values(operands);
   const wanted = names.map((one) => types[one]);
   let ran: string | undefined;
-  const made = await compose(runner, what, options, given, wanted, async (steps, ...taken) => {
+  const made = await compose(runner, what, options, Object.values(operands), wanted, async (steps, ...taken) => {
     const named = Object.fromEntries(names.map((one, i) => [one, taken[i]!]));
     const found = await steps.run({ name, operands: named, settings, results });
     ran = found.ran;

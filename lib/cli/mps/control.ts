@@ -70,12 +70,12 @@ export class MpsControl {
     mkdirSync(join(this.folder, 'log'), { recursive: true, mode: 0o700 });
     const { uid } = lstatSync(this.folder);
     if (process.getuid !== undefined && uid !== process.getuid()) {
-      throw new TensorlaneError('ERR_ARGUMENT', `mps: the folder ${this.folder} is another user's`);
+      throw new TensorlaneError('ERR_ARGUMENT', `the folder ${this.folder} is another user's`);
     }
     await this.#run(['-d'], '');
     const daemon = await until(() => this.daemon(), millis);
     if (daemon === undefined) {
-      throw new TensorlaneError('ERR_INTERNAL', `mps: no daemon runs after its start; see ${join(this.folder, 'log')}`);
+      throw new TensorlaneError('ERR_INTERNAL', `no daemon runs after its start; see ${join(this.folder, 'log')}`);
     }
     writeFileSync(this.#mark, textOf(daemon));
     return daemon;
@@ -120,13 +120,13 @@ export class MpsControl {
         const why = isMissing
           ? "is not on PATH; it comes with NVIDIA's driver for Linux"
           : `cannot run: ${error.message}`;
-        reject(new TensorlaneError(isMissing ? 'ERR_NO_RUNTIME' : 'ERR_INTERNAL', `mps: ${program} ${why}`));
+        reject(new TensorlaneError(isMissing ? 'ERR_NO_RUNTIME' : 'ERR_INTERNAL', `${program} ${why}`));
       });
       child.on('close', (code, signal) => {
         clearTimeout(timer);
         if (code === 0) return resolve(text);
         const what = signal === null ? `ended with ${code}` : `gave no answer within ${answerMillis / 1000} s`;
-        reject(new TensorlaneError('ERR_INTERNAL', `mps: ${program} ${what}${told === '' ? '' : `: ${told.trim()}`}`));
+        reject(new TensorlaneError('ERR_INTERNAL', `${program} ${what}${told === '' ? '' : `: ${told.trim()}`}`));
       });
       child.stdin?.end(input);
     });
