@@ -41,7 +41,8 @@ describe('a signal', () => {
     const before = single.stats();
     const control = new AbortController();
     const running = single.run({ x });
-    await new Promise((resolve) => setImmediate(resolve));
+    // It starts at the end of this turn, and cannot end before the event loop has turned, however busy the machine is.
+    await new Promise<void>((resolve) => process.nextTick(resolve));
     const queued = rejection(() => single.run({ x }, { signal: control.signal }));
     const behind = single.run({ x });
     expect(listeners(control.signal)).toBe(1);
