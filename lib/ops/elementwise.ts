@@ -5,7 +5,7 @@ import { namesOf } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { broadcastDims } from '../runtime/broadcast.js';
 import { checkOperand, type FloatOf, type Operand, type RealOf, type ResultAs } from '../runtime/operands.js';
-import { checkOptions, type OperationOptions } from '../runtime/options.js';
+import { checkStoppable, type StoppableOptions } from '../runtime/out.js';
 import {
   type ArithmeticType,
   floatOf,
@@ -47,7 +47,7 @@ type TensorsOf<V> = Extract<V, Operand>;
 export type ResultOfPair<A, B, T extends NumericDType> = ResultAs<TensorsOf<A | B>, T>;
 type PromotedPair<A, B> = Promoted<TypeOf<A, B>, TypeOf<B, A>>;
 
-export interface ClipOptions extends OperationOptions {
+export interface ClipOptions extends StoppableOptions {
   /** What smaller elements become; none by default. */
   min?: number | bigint | undefined;
   /** What larger elements become; none by default. Where it is below `min` it is what all elements become. */
@@ -57,8 +57,8 @@ export interface ClipOptions extends OperationOptions {
 type BinaryOp = Operations['binary']['op'];
 type UnaryOp = Operations['unary']['op'];
 
-const clipNames = namesOf<ClipOptions>({ min: true, max: true, stream: true });
-const softmaxNames = namesOf<Omit<ReduceOptions, 'keepDims'>>({ axis: true, stream: true });
+const clipNames = namesOf<ClipOptions>({ min: true, max: true, signal: true, stream: true });
+const softmaxNames = namesOf<Omit<ReduceOptions, 'keepDims'>>({ axis: true, signal: true, stream: true });
 
 /**
  * Element by element. Operands are tensors of float32, float64, int32 and int64, of arithmetic, equality and functions also complex64 and
@@ -79,7 +79,7 @@ export class ElementwiseOperations {
   add<A extends ArithmeticOrOperand, B extends ArithmeticOrOperand>(
     a: A,
     b: B,
-    options: OperationOptions = {},
+    options: StoppableOptions = {},
   ): Promise<ResultOfPair<A, B, PromotedPair<A, B>>> {
     return this.#binary('add', a, b, options) as never;
   }
@@ -88,7 +88,7 @@ export class ElementwiseOperations {
   sub<A extends ArithmeticOrOperand, B extends ArithmeticOrOperand>(
     a: A,
     b: B,
-    options: OperationOptions = {},
+    options: StoppableOptions = {},
   ): Promise<ResultOfPair<A, B, PromotedPair<A, B>>> {
     return this.#binary('sub', a, b, options) as never;
   }
@@ -97,7 +97,7 @@ export class ElementwiseOperations {
   mul<A extends ArithmeticOrOperand, B extends ArithmeticOrOperand>(
     a: A,
     b: B,
-    options: OperationOptions = {},
+    options: StoppableOptions = {},
   ): Promise<ResultOfPair<A, B, PromotedPair<A, B>>> {
     return this.#binary('mul', a, b, options) as never;
   }
@@ -106,7 +106,7 @@ export class ElementwiseOperations {
   div<A extends ArithmeticOrOperand, B extends ArithmeticOrOperand>(
     a: A,
     b: B,
-    options: OperationOptions = {},
+    options: StoppableOptions = {},
   ): Promise<ResultOfPair<A, B, FloatOf<PromotedPair<A, B>>>> {
     return this.#binary('div', a, b, options) as never;
   }
@@ -115,7 +115,7 @@ export class ElementwiseOperations {
   equal<A extends ArithmeticOrOperand, B extends ArithmeticOrOperand>(
     a: A,
     b: B,
-    options: OperationOptions = {},
+    options: StoppableOptions = {},
   ): Promise<ResultOfPair<A, B, 'bool'>> {
     return this.#binary('equal', a, b, options) as never;
   }
@@ -124,7 +124,7 @@ export class ElementwiseOperations {
   notEqual<A extends ArithmeticOrOperand, B extends ArithmeticOrOperand>(
     a: A,
     b: B,
-    options: OperationOptions = {},
+    options: StoppableOptions = {},
   ): Promise<ResultOfPair<A, B, 'bool'>> {
     return this.#binary('notEqual', a, b, options) as never;
   }
@@ -133,7 +133,7 @@ export class ElementwiseOperations {
   less<A extends NumberOrOperand, B extends NumberOrOperand>(
     a: A,
     b: B,
-    options: OperationOptions = {},
+    options: StoppableOptions = {},
   ): Promise<ResultOfPair<A, B, 'bool'>> {
     return this.#binary('less', a, b, options) as never;
   }
@@ -142,7 +142,7 @@ export class ElementwiseOperations {
   lessEqual<A extends NumberOrOperand, B extends NumberOrOperand>(
     a: A,
     b: B,
-    options: OperationOptions = {},
+    options: StoppableOptions = {},
   ): Promise<ResultOfPair<A, B, 'bool'>> {
     return this.#binary('lessEqual', a, b, options) as never;
   }
@@ -151,7 +151,7 @@ export class ElementwiseOperations {
   greater<A extends NumberOrOperand, B extends NumberOrOperand>(
     a: A,
     b: B,
-    options: OperationOptions = {},
+    options: StoppableOptions = {},
   ): Promise<ResultOfPair<A, B, 'bool'>> {
     return this.#binary('greater', a, b, options) as never;
   }
@@ -160,28 +160,28 @@ export class ElementwiseOperations {
   greaterOrEqual<A extends NumberOrOperand, B extends NumberOrOperand>(
     a: A,
     b: B,
-    options: OperationOptions = {},
+    options: StoppableOptions = {},
   ): Promise<ResultOfPair<A, B, 'bool'>> {
     return this.#binary('greaterOrEqual', a, b, options) as never;
   }
 
   /** e to the power of each element: [...] to [...], of integers in float64. */
-  exp<A extends ArithmeticOperand>(a: A, options: OperationOptions = {}): Promise<ResultAs<A, FloatOf<A['type']>>> {
+  exp<A extends ArithmeticOperand>(a: A, options: StoppableOptions = {}): Promise<ResultAs<A, FloatOf<A['type']>>> {
     return this.#unary('exp', a, options) as never;
   }
 
   /** The natural logarithm: [...] to [...], of integers in float64. Of 0 it is -Infinity, of less NaN. */
-  log<A extends ArithmeticOperand>(a: A, options: OperationOptions = {}): Promise<ResultAs<A, FloatOf<A['type']>>> {
+  log<A extends ArithmeticOperand>(a: A, options: StoppableOptions = {}): Promise<ResultAs<A, FloatOf<A['type']>>> {
     return this.#unary('log', a, options) as never;
   }
 
   /** The square root: [...] to [...], of integers in float64. Of less than 0 it is NaN. */
-  sqrt<A extends ArithmeticOperand>(a: A, options: OperationOptions = {}): Promise<ResultAs<A, FloatOf<A['type']>>> {
+  sqrt<A extends ArithmeticOperand>(a: A, options: StoppableOptions = {}): Promise<ResultAs<A, FloatOf<A['type']>>> {
     return this.#unary('sqrt', a, options) as never;
   }
 
   /** The absolute value: [...] to [...] of the same type, real of complex numbers. The lowest integer of a type stays as it is. */
-  abs<A extends ArithmeticOperand>(a: A, options: OperationOptions = {}): Promise<ResultAs<A, AbsoluteOf<A['type']>>> {
+  abs<A extends ArithmeticOperand>(a: A, options: StoppableOptions = {}): Promise<ResultAs<A, AbsoluteOf<A['type']>>> {
     return this.#unary('abs', a, options) as never;
   }
 
@@ -190,7 +190,8 @@ export class ElementwiseOperations {
    * type of `a` holds. A NaN stays.
    */
   async clip<A extends NumberOperand>(a: A, options: ClipOptions = {}): Promise<ResultAs<A, A['type']>> {
-    const { min, max } = checkOptions(options, 'clip', clipNames);
+    const where = checkStoppable(options, 'clip', clipNames);
+    const { min, max } = options;
     const operand = checkOperand(a, 'clip');
     const type = requireNumbers(operand, 'clip');
     const [lowest, highest] = limits[type];
@@ -200,7 +201,7 @@ export class ElementwiseOperations {
       high: bound(type, max === undefined ? highest : max, 'clip: max'),
     };
     const shapes = [{ type, dims: [...operand.dims] }];
-    const [result] = await this.#runner.run('clip', operands, { type, count: product(operand.dims) }, shapes, options);
+    const [result] = await this.#runner.run('clip', operands, { type, count: product(operand.dims) }, shapes, where);
     return result as ResultAs<A, A['type']>;
   }
 
@@ -212,9 +213,9 @@ export class ElementwiseOperations {
     condition: C,
     a: A,
     b: B,
-    options: OperationOptions = {},
+    options: StoppableOptions = {},
   ): Promise<ResultAs<C | TensorsOf<A | B>, WhereType<A, B>>> {
-    checkOptions(options, 'where');
+    const place = checkStoppable(options, 'where');
     const chosen = checkOperand(condition, 'where: condition');
     if (chosen.type !== 'bool') {
       throw new TensorlaneError('ERR_DTYPE', `where: the condition must be bool, not ${chosen.type}`);
@@ -232,7 +233,7 @@ export class ElementwiseOperations {
       { condition: chosen, a: left, b: right },
       { type, dims: walk.dims, conditionStrides, aStrides, bStrides },
       [{ type, dims: walk.dims }],
-      options,
+      place,
       { a: type, b: type },
     );
     return result as never;
@@ -246,17 +247,18 @@ export class ElementwiseOperations {
     a: A,
     options: Omit<ReduceOptions, 'keepDims'> = {},
   ): Promise<ResultAs<A, FloatOf<A['type']>>> {
-    const { axis = -1 } = checkOptions(options, 'softmax', softmaxNames);
+    const where = checkStoppable(options, 'softmax', softmaxNames);
+    const { axis = -1 } = options;
     const operand = checkOperand(a, 'softmax', 1);
     const type = floatOf(requireNumbers(operand, 'softmax'));
     const shapes = [{ type, dims: [...operand.dims] }];
     const request = { type, ...checkAxis(operand.dims, axis, 'softmax') };
-    const [result] = await this.#runner.run('softmax', { a: operand }, request, shapes, options, { a: type });
+    const [result] = await this.#runner.run('softmax', { a: operand }, request, shapes, where, { a: type });
     return result as ResultAs<A, FloatOf<A['type']>>;
   }
 
-  async #binary(op: BinaryOp, a: unknown, b: unknown, options: OperationOptions): Promise<Operand> {
-    checkOptions(options, op);
+  async #binary(op: BinaryOp, a: unknown, b: unknown, options: StoppableOptions): Promise<Operand> {
+    const where = checkStoppable(options, op);
     const [left, right] = checkPair(a, b, op);
     const check = orders.has(op) ? requireNumbers : requireArithmetic;
     const common = promote(check(left, `${op}: a`), check(right, `${op}: b`));
@@ -269,18 +271,18 @@ export class ElementwiseOperations {
     const settings = { op, type, dims, aStrides, bStrides };
     const results = [{ type: arithmetic ? type : ('bool' as const), dims }];
     const step = { name: 'binary' as const, operands, settings, results };
-    const [result] = await runAs(this.#runner, op, step, options, { a: type, b: type });
+    const [result] = await runAs(this.#runner, op, step, where, { a: type, b: type });
     return result!;
   }
 
-  async #unary(op: UnaryOp, a: unknown, options: OperationOptions): Promise<Operand> {
-    checkOptions(options, op);
+  async #unary(op: UnaryOp, a: unknown, options: StoppableOptions): Promise<Operand> {
+    const where = checkStoppable(options, op);
     const operand = checkOperand(a, op);
     const given = requireArithmetic(operand, op);
     const type = op === 'abs' ? given : floatOf(given);
     const shapes = [{ type: op === 'abs' && isComplex(type) ? realOf(type) : type, dims: [...operand.dims] }];
     const request = { op, type, count: product(operand.dims) };
-    const [result] = await this.#runner.run('unary', { a: operand }, request, shapes, options, { a: type });
+    const [result] = await this.#runner.run('unary', { a: operand }, request, shapes, where, { a: type });
     return result!;
   }
 }

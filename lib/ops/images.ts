@@ -5,9 +5,9 @@ import { flag, namesOf, requiredWholeNumber } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
 import { checkOperand, type Operand } from '../runtime/operands.js';
-import { checkOptions, type OperationOptions } from '../runtime/options.js';
+import { checkStoppable, type StoppableOptions } from '../runtime/out.js';
 
-export interface ImageOptions extends OperationOptions {
+export interface ImageOptions extends StoppableOptions {
   /** Of the result; by default the images' own. */
   height?: number | undefined;
   /** Of the result; by default the images' own. */
@@ -24,13 +24,14 @@ export interface ImageOptions extends OperationOptions {
 
 const imageNames = namesOf<ImageOptions>({
   ...{ height: true, width: true, scale: true, mean: true, std: true, swapRedBlue: true },
-  stream: true,
+  ...{ signal: true, stream: true },
 });
 
 /** Images, and what is to be done with them. Errors: ERR_ARGUMENT, ERR_DTYPE, ERR_SHAPE. */
 export function checkImages(images: unknown, options: ImageOptions) {
   const what = 'imageToTensor';
-  const { scale = 1 / 255, mean = 0, std = 1, ...others } = checkOptions(options, what, imageNames);
+  const where = checkStoppable(options, what, imageNames);
+  const { scale = 1 / 255, mean = 0, std = 1, ...others } = options;
   const operand = checkOperand(images, what);
   const { type, dims } = operand;
   if (type !== 'uint8') throw new TensorlaneError('ERR_DTYPE', `${what}: expected images of uint8, not ${type}`);
@@ -65,7 +66,7 @@ export function checkImages(images: unknown, options: ImageOptions) {
   };
   if (request.std.includes(0)) throw new TensorlaneError('ERR_ARGUMENT', `${what}: std must not be 0, as it divides`);
   // By its name: what is declared of it is of this compiler's time otherwise, and older ones refuse it.
-  return { operand: operand as Operand, request };
+  return { operand: operand as Operand, request, where };
 }
 
 /** A finite number for each channel, from one for all of them or one for each. Errors: ERR_ARGUMENT. */

@@ -14,7 +14,7 @@ import {
   type ResultAs,
   type ResultOf,
 } from '../runtime/operands.js';
-import { checkOptions, type OperationOptions } from '../runtime/options.js';
+import { checkStoppable, type StoppableOptions } from '../runtime/out.js';
 import type { Runner } from '../runtime/runner.js';
 import { type CastType, checkCastType } from '../tensor/cast-types.js';
 import { elementCount, product } from '../tensor/tensor.js';
@@ -32,7 +32,7 @@ export interface TopK<V, I> {
   readonly indices: I;
 }
 
-export interface PadOptions extends OperationOptions {
+export interface PadOptions extends StoppableOptions {
   /** Of each row; by default that of the longest sequence. */
   length?: number | undefined;
   /** What comes behind a sequence: 0 by default. Floats are rounded to the nearest of the type. */
@@ -41,14 +41,14 @@ export interface PadOptions extends OperationOptions {
 
 type Reduction = Operations['reduce']['reduction'];
 
-const padNames = namesOf<PadOptions>({ length: true, value: true, stream: true });
+const padNames = namesOf<PadOptions>({ length: true, value: true, signal: true, stream: true });
 
 /**
  * Operands are host tensors or device tensors; where one is on the device, so are the results. Host operands of up to 64 KiB may
  * be reused as soon as a call returns; larger ones are read until its promise settles.
  *
  * Every operation rejects with ERR_ARGUMENT, ERR_DTYPE or ERR_SHAPE for what it cannot take, ERR_DISPOSED once its device is
- * gone, ERR_OUT_OF_MEMORY and ERR_DEVICE_LOST. A NaN or an infinity is a number like any other.
+ * gone, ERR_ABORTED by its `signal`, ERR_OUT_OF_MEMORY and ERR_DEVICE_LOST. A NaN or an infinity is a number like any other.
  */
 export class TensorOperations extends ElementwiseOperations {
   readonly #runner: Runner;
@@ -67,15 +67,15 @@ export class TensorOperations extends ElementwiseOperations {
   async cast<A extends Operand, T extends CastType>(
     a: A,
     type: T,
-    options: OperationOptions = {},
+    options: StoppableOptions = {},
   ): Promise<ResultAs<A, T>> {
-    checkOptions(options, 'cast');
+    const where = checkStoppable(options, 'cast');
     const operand = checkOperand(a, 'cast');
     const to = checkCastType(type, 'cast: type');
     const from = checkCastType(operand.type, 'cast');
     const request = { type: from, to, count: product(operand.dims) };
     const shapes = [{ type: to, dims: [...operand.dims] }];
-    const [result] = await this.#runner.run('cast', { a: operand }, request, shapes, options);
+    const [result] = await this.#runner.run('cast', { a: operand }, request, shapes, where);
     return result as ResultAs<A, T>;
   }
 
@@ -86,15 +86,15 @@ export class TensorOperations extends ElementwiseOperations {
   async transpose<A extends Operand>(
     a: A,
     axes?: readonly number[],
-    options: OperationOptions = {},
+    options: StoppableOptions = {},
   ): Promise<ResultAs<A, A['type']>> {
-    checkOptions(options, 'transpose');
+    const where = checkStoppable(options, 'transpose');
     const operand = checkOperand(a, 'transpose');
     const { type, dims } = operand;
     const order = checkOrder(axes, dims.length, 'transpose');
     const shapes = [{ type, dims: order.map((axis) => dims[axis]!) }];
     const request = { type, dims: [...dims], axes: order };
-    const [result] = await this.#runner.run('transpose', { a: operand }, request, shapes, options);
+    const [result] = await this.#runner.run('transpose', { a: operand }, request, shapes, where);
     return result as ResultAs<A, A['type']>;
   }
 
@@ -133,14 +133,14 @@ export class TensorOperations extends ElementwiseOperations {
    * Errors: ERR_SHAPE (an axis of no elements).
    */
   async argmax<A extends FloatOperand>(a: A, options: ReduceOptions = {}): Promise<ResultAs<A, 'int64'>> {
-    const { operand, request, dims } = checkReduction(a, options, 'argmax');
+    const { operand, request, dims, where } = checkReduction(a, options, 'argmax');
     if (request.length === 0 && product(dims) > 0) {
       throw new TensorlaneError(
         'ERR_SHAPE',
         `argmax: dims [${operand.dims.join(', ')}] have no element along the axis`,
       );
     }
-    const [result] = await this.#runner.run('argmax', { a: operand }, request, [{ type: 'int64', dims }], options);
+    const [result] = await this.#runner.run('argmax', { a: operand }, request, [{ type: 'int64', dims }], where);
     return result as ResultAs<A, 'int64'>;
   }
 
@@ -151,9 +151,9 @@ export class TensorOperations extends ElementwiseOperations {
   async topK<A extends FloatOperand>(
     a: A,
     k: number,
-    options: OperationOptions = {},
+    options: StoppableOptions = {},
   ): Promise<TopK<ResultOf<A>, ResultAs<A, 'int64'>>> {
-    checkOptions(options, 'topK');
+    const where = checkStoppable(options, 'topK');
     const operand = checkFloat(a, 'topK', 1);
     const { type } = operand;
     const lead = operand.dims.slice(0, -1);
@@ -164,7 +164,7 @@ export class TensorOperations extends ElementwiseOperations {
       { type: 'int64' as const, dims: [...lead, k] },
     ];
     const request = { type, rows: product(lead), columns, k };
-    const [values, indices] = await this.#runner.run('topK', { a: operand }, request, shapes, options);
+    const [values, indices] = await this.#runner.run('topK', { a: operand }, request, shapes, where);
     return { values, indices } as TopK<ResultOf<A>, ResultAs<A, 'int64'>>;
   }
 
@@ -172,13 +172,13 @@ export class TensorOperations extends ElementwiseOperations {
    * For each item of the leading dimension, whether it has a NaN or an infinity among its elements: [n, ...] to [n] of bool. What
    * linear algebra would refuse with ERR_NOT_FINITE, in a batch.
    */
-  async hasNonFinite<A extends FloatOperand>(a: A, options: OperationOptions = {}): Promise<ResultAs<A, 'bool'>> {
-    checkOptions(options, 'hasNonFinite');
+  async hasNonFinite<A extends FloatOperand>(a: A, options: StoppableOptions = {}): Promise<ResultAs<A, 'bool'>> {
+    const where = checkStoppable(options, 'hasNonFinite');
     const operand = checkFloat(a, 'hasNonFinite', 1);
     const [items, ...rest] = operand.dims as [number, ...number[]];
     const request = { type: operand.type, items, elements: product(rest) };
     const shapes = [{ type: 'bool' as const, dims: [items] }];
-    const [result] = await this.#runner.run('hasNonFinite', { a: operand }, request, shapes, options);
+    const [result] = await this.#runner.run('hasNonFinite', { a: operand }, request, shapes, where);
     return result as ResultAs<A, 'bool'>;
   }
 
@@ -193,24 +193,24 @@ export class TensorOperations extends ElementwiseOperations {
   async gather<A extends Operand>(
     a: A,
     indices: readonly number[],
-    options?: OperationOptions,
+    options?: StoppableOptions,
   ): Promise<ResultAs<A, A['type']>>;
   /** The same by a tensor of indices, int32 or int64, in host memory or on the device. Errors: ERR_ARGUMENT (an index that is out of range). */
   async gather<A extends Operand, I extends Operand<'int32' | 'int64'>>(
     a: A,
     indices: I,
-    options?: OperationOptions,
+    options?: StoppableOptions,
   ): Promise<ResultAs<A | I, A['type']>>;
   async gather(
     a: Operand,
     indices: readonly number[] | Operand<'int32' | 'int64'>,
-    options: OperationOptions = {},
+    options: StoppableOptions = {},
   ): Promise<unknown> {
-    checkOptions(options, 'gather');
+    const where = checkStoppable(options, 'gather');
     const { operand, picked, rest, request } = checkPick(a, indices, 'gather');
     const shapes = [{ type: operand.type, dims: [...picked.dims, ...rest] }];
     const operands = { a: operand, indices: picked as Operand };
-    const [result] = await this.#runner.run('gather', operands, request, shapes, options);
+    const [result] = await this.#runner.run('gather', operands, request, shapes, where);
     return result;
   }
 
@@ -225,22 +225,22 @@ export class TensorOperations extends ElementwiseOperations {
     a: A,
     indices: readonly number[],
     updates: U,
-    options?: OperationOptions,
+    options?: StoppableOptions,
   ): Promise<ResultAs<A | U, A['type']>>;
   /** The same by a tensor of indices, int32 or int64, in host memory or on the device. Errors: ERR_ARGUMENT (an index that is out of range). */
   async scatter<A extends Operand, I extends Operand<'int32' | 'int64'>, U extends Operand>(
     a: A,
     indices: I,
     updates: U,
-    options?: OperationOptions,
+    options?: StoppableOptions,
   ): Promise<ResultAs<A | I | U, A['type']>>;
   async scatter(
     a: Operand,
     indices: readonly number[] | Operand<'int32' | 'int64'>,
     updates: Operand,
-    options: OperationOptions = {},
+    options: StoppableOptions = {},
   ): Promise<unknown> {
-    checkOptions(options, 'scatter');
+    const where = checkStoppable(options, 'scatter');
     const { operand, picked, rest, request } = checkPick(a, indices, 'scatter');
     const placed = checkOperand(updates, 'scatter: updates');
     const { type, dims } = operand;
@@ -255,7 +255,7 @@ export class TensorOperations extends ElementwiseOperations {
       );
     }
     const operands = { a: operand, indices: picked as Operand, updates: placed };
-    const [result] = await this.#runner.run('scatter', operands, request, [{ type, dims: [...dims] }], options);
+    const [result] = await this.#runner.run('scatter', operands, request, [{ type, dims: [...dims] }], where);
     return result;
   }
 
@@ -271,7 +271,7 @@ export class TensorOperations extends ElementwiseOperations {
     lengths: readonly number[],
     options: PadOptions = {},
   ): Promise<ResultAs<A, A['type']>> {
-    checkOptions(options, 'padSequences', padNames);
+    const where = checkStoppable(options, 'padSequences', padNames);
     const operand = checkOperand(a, 'padSequences', 1);
     const [total, ...rest] = operand.dims as [number, ...number[]];
     const { type } = operand;
@@ -287,7 +287,7 @@ export class TensorOperations extends ElementwiseOperations {
       offsets: { type: 'int64', data: BigInt64Array.from(offsets, BigInt), dims: [offsets.length] } as Tensor<'int64'>,
       value: scalarOperand(type, options.value === undefined ? 0 : options.value, 'padSequences: value'),
     };
-    const [result] = await this.#runner.run('pad', operands, request, [{ type, dims }], options);
+    const [result] = await this.#runner.run('pad', operands, request, [{ type, dims }], where);
     return result as ResultAs<A, A['type']>;
   }
 
@@ -300,17 +300,17 @@ export class TensorOperations extends ElementwiseOperations {
     images: A,
     options: ImageOptions = {},
   ): Promise<ResultAs<A, 'float32'>> {
-    const { operand, request } = checkImages(images, options);
+    const { operand, request, where } = checkImages(images, options);
     const { batch, channels, toHeight, toWidth } = request;
     const shapes = [{ type: 'float32' as const, dims: [batch, channels, toHeight, toWidth] }];
-    const [result] = await this.#runner.run('imageToTensor', { a: operand }, request, shapes, options);
+    const [result] = await this.#runner.run('imageToTensor', { a: operand }, request, shapes, where);
     return result as ResultAs<A, 'float32'>;
   }
 
   async #reduce<A extends FloatOperand>(reduction: Reduction, a: A, options: ReduceOptions): Promise<ResultOf<A>> {
-    const { operand, request, dims } = checkReduction(a, options, reduction);
+    const { operand, request, dims, where } = checkReduction(a, options, reduction);
     const shapes = [{ type: request.type, dims }];
-    const [result] = await this.#runner.run('reduce', { a: operand }, { ...request, reduction }, shapes, options);
+    const [result] = await this.#runner.run('reduce', { a: operand }, { ...request, reduction }, shapes, where);
     return result as ResultOf<A>;
   }
 }

@@ -4,7 +4,7 @@ import { namesOf, plainObject, refuseUnknown } from '../core/arguments.js';
 import { TensorlaneError } from '../core/errors.js';
 import { DeviceTensor } from './device-tensor.js';
 import { checkOperand, type Operand } from './operands.js';
-import type { OperationOptions } from './options.js';
+import { checkOptions, type OperationOptions } from './options.js';
 import { checkSignal } from './stopping.js';
 import type { Shape } from './storage.js';
 import { orderOf } from './transposed.js';
@@ -34,9 +34,19 @@ export interface ResultsOptions<Name extends string> extends StoppableOptions {
 
 /** Where results go, in their order; what is missing is made. */
 export interface Placed extends StoppableOptions {
+  /** What the caller knows the operation by, where it is not what the device does. */
+  readonly what?: string;
   /** None that has not been looked at. */
   readonly out?: undefined;
   readonly outs?: readonly (Operand | undefined)[] | undefined;
+}
+
+const stoppableNames = namesOf<StoppableOptions>({ signal: true, stream: true });
+
+/** The options of an operation whose results are always made, none of which is unknown. Errors: ERR_ARGUMENT. */
+export function checkStoppable<O extends StoppableOptions>(options: O, what: string, names = stoppableNames): Placed {
+  const { signal, stream } = checkOptions(options, what, names);
+  return signal === undefined ? { stream } : { stream, signal: checkSignal(signal, what), what };
 }
 
 /** The names of `ResultOptions`. */

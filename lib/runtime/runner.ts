@@ -95,10 +95,10 @@ export class Runner implements StorageOwner {
     options: Placed,
     types?: OperandTypes,
   ): Promise<Results> {
-    const { outs, signal } = options;
+    const { outs, signal, what = name } = options;
     if (hasViews(operands)) return this.#ofViews({ name, operands, types, settings, outs }, results, options);
     if (signal === undefined) return this.#run({ name, operands, types, settings, outs }, results, options);
-    return stoppable(signal, name, (stop) =>
+    return stoppable(signal, what, (stop) =>
       this.#run({ name, operands, types, settings, outs, stop }, results, options),
     );
   }
@@ -163,7 +163,7 @@ export class Runner implements StorageOwner {
   ): Promise<Results> {
     const { name, operands, settings } = call;
     let ran: string | undefined;
-    const given = await this.compose(name, options, async (run) => {
+    const given = await this.compose(options.what ?? name, options, async (run) => {
       const held: Operand[] = [];
       const hold = (one: Operand) => {
         held.push(one);
