@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { add, identity, model, node, square, twoOutputs, value } from '../../../test/support/onnx-builder.js';
 import { messageType, protos } from '../lib/core/protos.js';
 import type { Server, ServerOptions } from '../lib/index.js';
-import { ask, folderOf, lasting, startServer, until } from './support.js';
+import { ask, cold, folderOf, lasting, startServer, until } from './support.js';
 
 type Files = Readonly<Record<string, Uint8Array | string>>;
 // biome-ignore lint/suspicious/noExplicitAny: what a message has is what its .proto file says
@@ -438,7 +438,7 @@ test('a call that is cancelled or late is not computed for; REST and gRPC share 
 });
 
 test('watchers learn that it ends, calls are answered before it does, and nothing is left of its address', async () => {
-  const { server, client } = await started({ 'm.onnx': lasting() });
+  const { server, client } = await started({ 'm.onnx': lasting() }, { load: cold });
   const { resolvedResponseType } = methodOf(health, 'Watch');
   const states: number[] = [];
   const decode = (bytes: Buffer) => (resolvedResponseType!.decode(bytes) as Message).status as number;

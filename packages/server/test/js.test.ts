@@ -5,7 +5,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { expectError } from '../../../test/support/errors.js';
 import { square } from '../../../test/support/onnx-builder.js';
 import { Engine, type EngineChange } from '../lib/index.js';
-import { ask, folderOf, gathering, lasting, put, startEngine, startServer, until } from './support.js';
+import { ask, cold, folderOf, gathering, lasting, put, startEngine, startServer, until } from './support.js';
 
 /** y = (x squared) squared + number, through the model beside it. */
 const chain = (number: number) => `
@@ -92,6 +92,7 @@ test('what a chain has accepted it answers while the engine closes', async () =>
   const source = chain(0).replaceAll("'square'", "'slow'").replaceAll('[-1, 2]', '[-1, 256]');
   const engine = await startEngine({
     repository: folderOf({ 'slow.onnx': lasting(), 'chain/1/model.mjs': source }),
+    load: cold,
   });
   const running = engine.run('chain', { x: tensor(new Float32Array(256).fill(1), [1, 256]) });
   await until(() => engine.resolve({ name: 'slow' }).stats()!.requests.pending === 1);

@@ -16,7 +16,7 @@ import { kindOfRequest } from '../lib/core/routes.js';
 import { connect, type ServerOptions } from '../lib/index.js';
 import { kindOfCall } from '../lib/security/access.js';
 import { call, codeOf, grpcClient, inferOf } from './calls.js';
-import { ask, folderOf, lasting, startServer, until } from './support.js';
+import { ask, cold, folderOf, lasting, startServer, until } from './support.js';
 
 const body = { inputs: [{ name: 'x', shape: [1, 2], datatype: 'FP32', data: [3, 4] }] };
 const squares = { status: 200, body: { outputs: [{ data: [9, 16] }] } };
@@ -181,7 +181,7 @@ describe('HTTP/2 in the clear', () => {
   });
 
   test('a session ends with the server, after what it has', async () => {
-    const server = await startServer({ repository: folderOf({ 'm.onnx': lasting() }) });
+    const server = await startServer({ repository: folderOf({ 'm.onnx': lasting() }), load: cold });
     const session = openHttp2(server.url);
     const row = { inputs: [{ name: 'x', shape: [1, 256], datatype: 'FP32', data: new Array(256).fill(1) }] };
     const last = askHttp2(session, '/v2/models/m/infer', row);
@@ -410,9 +410,9 @@ describe('who is slow is cut off', () => {
 
   test('with an answer, of which it takes nothing, whatever it sends meanwhile; and not who waits for one', async () => {
     const repository = folderOf({ 'm.onnx': identity('float32', ['N', 'M']), 'slow.onnx': lasting() });
-    const stalled = await startServer({ repository, limits: { stallSeconds: 0.2 } });
+    const stalled = await startServer({ repository, load: cold, limits: { stallSeconds: 0.2 } });
     await askAndWait(stalled.url);
-    const endless = await startServer({ repository, limits: { requestSeconds: 2 } });
+    const endless = await startServer({ repository, load: cold, limits: { requestSeconds: 2 } });
     await askAndWait(endless.url, '\r\n');
     // Half a second of computing, and no byte either way meanwhile.
     const row = { inputs: [{ name: 'x', shape: [1, 256], datatype: 'FP32', data: new Array(256).fill(1) }] };

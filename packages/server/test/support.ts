@@ -25,6 +25,9 @@ export function put(folder: string, files: Readonly<Record<string, Uint8Array | 
 /** A run takes half a second: whoever waits for it to have begun, or for others to wait behind it, sees that, however busy the machine is. */
 export const lasting = (): Uint8Array => slow({ iterations: 100_000 });
 
+/** Options of such models, whose batches of all sizes would take seconds to warm up. */
+export const cold = { warmup: false };
+
 /** Options of models whose batches wait so long for more rows that requests of one moment share them, however far apart they are read. */
 export const gathering = { batching: { maxQueueDelayMicros: 200_000 } };
 
