@@ -2,92 +2,12 @@
 // some size on, on a machine that pauses now and then or does not.
 
 import { describe, expect, test } from 'vitest';
-import { type BatcherSettings, completeBatcherOptions } from '../../lib/batching/options.js';
 import { type ServedModel, serve } from '../batching/callers.js';
 import { type Link, serveChain } from '../batching/chain.js';
+import { base, best, learning, randomModel, rateOf, watched } from '../batching/random-model.js';
 import { mulberry } from '../batching/simulation.js';
 
 const models = 100;
-const sizes = [1, 2, 4, 8, 16, 32];
-const base = completeBatcherOptions({}, 'batching');
-const learning: BatcherSettings = {
-  ...base,
-  learns: {
-    bounds: { leastRows: 1, mostRows: 32, leastAtOnce: 1, mostAtOnce: 2, leastThreads: 1, mostThreads: 2 },
-    tuned: undefined,
-  },
-};
-
-interface RandomModel extends ServedModel {
-  /** How long a row takes by itself. */
-  readonly one: number;
-  readonly helped: number;
-}
-
-interface How {
-  readonly seed: number;
-  readonly thinkMicros: number;
-}
-
-/** A row by itself takes 0.2 to 10 ms, of which more or less is for the whole batch. A second thread may be a help or a hindrance. */
-function randomModel(seed: number, pauseMicros: number): RandomModel {
-  const random = mulberry(seed * 77);
-  const one = 10 ** (2.3 + 1.7 * random());
-  const fixed = one * random() ** 0.7;
-  const perRow = one - fixed;
-  const cliff = random() < 0.4 ? 2 ** Math.floor(1 + 5 * random()) : Number.POSITIVE_INFINITY;
-  const worse = 1 + 0.6 * random();
-  const shared = random() < 0.3 ? 0.1 * random() : 1.1 * random();
-  const noise = 0.03 + 0.09 * random();
-  const helped = 0.6 + 0.6 * random();
-  const micros = (rows: number) => fixed + perRow * rows * (rows >= cliff ? worse : 1);
-  return { one, micros, shared, noise, helped, pauseMicros };
-}
-
-/** For how many seconds after the first three it is watched: long enough for some hundred batches. */
-/** What a model without options could be given by hand. */
-interface Setting {
-  readonly maxBatchSize: number;
-  readonly concurrency: number;
-  readonly threads: number;
-}
-const lanesAndThreads = [
-  { concurrency: 1, threads: 1 },
-  { concurrency: 1, threads: 2 },
-  { concurrency: 2, threads: 2 },
-];
-
-const watched = (one: number) => Math.min(9, Math.max(1, one * 1e-3));
-
-async function best(model: RandomModel, count: number, how: How): Promise<number> {
-  const candidates = sizes
-    // All callers fit into one of the last.
-    .filter((rows) => rows < 2 * count)
-    .flatMap((maxBatchSize) => lanesAndThreads.map((one) => ({ ...one, maxBatchSize })));
-  const measured: { setting: Setting; rate: number }[] = [];
-  for (const setting of candidates) {
-    const seconds = watched(model.one) / 3;
-    const { rate } = await serveBy(setting, model, count, seconds, how);
-    measured.push({ setting, rate: rate(seconds / 5, seconds) });
-  }
-  // The best of few batches is the luckiest: the three best are measured for as long as what is compared with them.
-  measured.sort((a, b) => b.rate - a.rate);
-  const rates: number[] = [];
-  for (const { setting } of measured.slice(0, 3)) rates.push(await rateOf(model, setting, count, how));
-  return Math.max(...rates);
-}
-
-/** What a fixed setting gives. */
-async function rateOf(model: RandomModel, setting: Setting, count: number, how: How): Promise<number> {
-  const seconds = 0.3 + watched(model.one);
-  const { rate } = await serveBy(setting, model, count, seconds, how);
-  return rate(0.3, seconds);
-}
-
-function serveBy({ threads, ...setting }: Setting, model: RandomModel, count: number, seconds: number, how: How) {
-  const helped = threads === 1 ? 1 : model.helped;
-  return serve({ ...model, helped }, { ...base, ...setting }, [{ callers: count, seconds }], how);
-}
 
 describe.each([
   ['that asks again at once', 0, 0, [1, 2, 3, 8, 12, 64]],

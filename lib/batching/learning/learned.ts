@@ -4,7 +4,9 @@
 // The rules it keeps:
 // 1. For each load (how many rows are queued or running, by powers of two) there is a present setting. It begins with the most rows, and
 //    when the first batches have told how long these take, with no more than take a moment; at another load, with what was best at the
-//    nearest one. What is found better at one load holds at all with the same present setting, until it is tried there.
+//    nearest one. What is found better at one load holds at all with the same present setting, until it is tried there. One that the load
+//    does not fill any more is left for smaller batches untried: whether its requests share a batch or have a lane each is chance, which
+//    stays as it is, and what a trial shows of it does not.
 // 2. Another setting is tried for a few batches. What those have of the device's time for their rows is compared with what the present one
 //    has for rows of the same shapes. One that is clearly better becomes the present one (trial.ts).
 // 3. The smallest size is tried first, as it tells the soonest; then, where there are many lanes, all of them on one thread each, and one on
@@ -82,6 +84,7 @@ export class Learned implements Limits {
     if (!(batch.micros > 0)) return; // a clock that stands still
     this.#load = Math.max(batch.pending, this.#load * forgetting);
     if (this.#load < 0.75 * 2 ** this.#level) this.#moveTo(Math.max(0, Math.floor(Math.log2(this.#load))));
+    this.#at.most = Math.max(batch.pending, this.#at.most * forgetting);
     const trial = this.#trials.get(this.#at);
     if (trial !== undefined) {
       const verdict = trial.watch(batch);
@@ -197,7 +200,10 @@ export class Learned implements Limits {
     const at = this.#at;
     if (!at.isSettled) return;
     const from = this.#filled(at.present, this.#level);
-    if (this.#try(from)) return;
+    if (from !== at.present) {
+      at.change(from, at.known.get(from)?.ratio ?? 1, retryAfter.left);
+      return;
+    }
     const sizes = this.#surface.sizes(from);
     const least = sizes[0]!;
     // The least is told the soonest.

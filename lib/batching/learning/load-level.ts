@@ -59,7 +59,7 @@ export class LoadLevel {
   present: Cell;
   /** Whether the present setting is nobody's choice yet. */
   begins: boolean;
-  /** The most rows that were queued or running. */
+  /** The most rows that were queued or running, of late. */
   most = 0;
   /** Groups with the present setting. */
   seen = 0;

@@ -1,0 +1,88 @@
+// Random models of simulated time, and what the best of the settings that could be given by hand makes of each.
+
+import { type BatcherSettings, completeBatcherOptions } from '../../lib/batching/options.js';
+import { type ServedModel, serve } from './callers.js';
+import { mulberry } from './simulation.js';
+
+const sizes = [1, 2, 4, 8, 16, 32];
+export const base = completeBatcherOptions({}, 'batching');
+/** Nothing is fixed, on two cores. */
+export const learning: BatcherSettings = {
+  ...base,
+  learns: {
+    bounds: { leastRows: 1, mostRows: 32, leastAtOnce: 1, mostAtOnce: 2, leastThreads: 1, mostThreads: 2 },
+    tuned: undefined,
+  },
+};
+
+export interface RandomModel extends ServedModel {
+  /** How long a row takes by itself. */
+  readonly one: number;
+  readonly helped: number;
+}
+
+export interface How {
+  readonly seed: number;
+  readonly thinkMicros: number;
+}
+
+/** A row by itself takes 0.2 to 10 ms, of which more or less is for the whole batch. A second thread may be a help or a hindrance. */
+export function randomModel(seed: number, pauseMicros: number): RandomModel {
+  const random = mulberry(seed * 77);
+  const one = 10 ** (2.3 + 1.7 * random());
+  const fixed = one * random() ** 0.7;
+  const perRow = one - fixed;
+  const cliff = random() < 0.4 ? 2 ** Math.floor(1 + 5 * random()) : Number.POSITIVE_INFINITY;
+  const worse = 1 + 0.6 * random();
+  const shared = random() < 0.3 ? 0.1 * random() : 1.1 * random();
+  const noise = 0.03 + 0.09 * random();
+  const helped = 0.6 + 0.6 * random();
+  const micros = (rows: number) => fixed + perRow * rows * (rows >= cliff ? worse : 1);
+  return { one, micros, shared, noise, helped, pauseMicros };
+}
+
+/** What a model without options could be given by hand. */
+export interface Setting {
+  readonly maxBatchSize: number;
+  readonly concurrency: number;
+  readonly threads: number;
+}
+const lanesAndThreads = [
+  { concurrency: 1, threads: 1 },
+  { concurrency: 1, threads: 2 },
+  { concurrency: 2, threads: 2 },
+];
+
+/** For how many seconds it is watched once it has settled: long enough for some hundred batches. */
+export const watched = (one: number) => Math.min(9, Math.max(1, one * 1e-3));
+
+/** What the best fixed setting gives so many callers, in rows a second. */
+export async function best(model: RandomModel, count: number, how: How): Promise<number> {
+  const candidates = sizes
+    // All callers fit into one of the last.
+    .filter((rows) => rows < 2 * count)
+    .flatMap((maxBatchSize) => lanesAndThreads.map((one) => ({ ...one, maxBatchSize })));
+  const measured: { setting: Setting; rate: number }[] = [];
+  for (const setting of candidates) {
+    const seconds = watched(model.one) / 3;
+    const { rate } = await serveBy(setting, model, count, seconds, how);
+    measured.push({ setting, rate: rate(seconds / 5, seconds) });
+  }
+  // The best of few batches is the luckiest: the three best are measured for as long as what is compared with them.
+  measured.sort((a, b) => b.rate - a.rate);
+  const rates: number[] = [];
+  for (const { setting } of measured.slice(0, 3)) rates.push(await rateOf(model, setting, count, how));
+  return Math.max(...rates);
+}
+
+/** What a fixed setting gives. */
+export async function rateOf(model: RandomModel, setting: Setting, count: number, how: How): Promise<number> {
+  const seconds = 0.3 + watched(model.one);
+  const { rate } = await serveBy(setting, model, count, seconds, how);
+  return rate(0.3, seconds);
+}
+
+function serveBy({ threads, ...setting }: Setting, model: RandomModel, count: number, seconds: number, how: How) {
+  const helped = threads === 1 ? 1 : model.helped;
+  return serve({ ...model, helped }, { ...base, ...setting }, [{ callers: count, seconds }], how);
+}
