@@ -70,8 +70,10 @@ test('ecosystem.config.cjs: what PM2 would start, two of the clients, before the
   const cluster = `const cluster = require('node:cluster');
     cluster.setupPrimary({ exec: ${JSON.stringify(web.script)}, execArgv: [] });
     const workers = [cluster.fork(), cluster.fork()];
-    let open = 0;
-    cluster.on('listening', (_, { port }) => ++open === workers.length && console.log('port: ' + port));
+    const ready = new Set();
+    let port;
+    cluster.on('listening', (_, address) => ({ port } = address));
+    cluster.on('message', (worker) => ready.add(worker.id).size === workers.length && console.log('port: ' + port));
     process.on('SIGINT', () => workers.forEach((worker) => worker.process.kill('SIGINT')));
     workers.forEach((worker) => worker.on('exit', (code, signal) => console.log('ended with', code, signal)));`;
   const starting = startProgram(['-e', cluster], { env: { ...web.env, PORT: '0' } });
