@@ -70,13 +70,13 @@ test('ecosystem.config.cjs: what PM2 would start, two of the clients, before the
   const cluster = `const cluster = require('node:cluster');
     cluster.setupPrimary({ exec: ${JSON.stringify(web.script)}, execArgv: [] });
     const workers = [cluster.fork(), cluster.fork()];
-    const ready = new Set();
-    let port;
-    cluster.on('listening', (_, address) => ({ port } = address));
-    cluster.on('message', (worker) => ready.add(worker.id).size === workers.length && console.log('port: ' + port));
+    let open = 0;
+    cluster.on('listening', (_, { port }) => ++open === workers.length && console.log('both listen at ' + port));
     process.on('SIGINT', () => workers.forEach((worker) => worker.process.kill('SIGINT')));
     workers.forEach((worker) => worker.on('exit', (code, signal) => console.log('ended with', code, signal)));`;
-  const starting = startProgram(['-e', cluster], { env: { ...web.env, PORT: '0' } });
+  // Each of them prints its port, too, when the other may not be there yet.
+  const listening = /both listen at (\d+)/;
+  const starting = startProgram(['-e', cluster], { env: { ...web.env, PORT: '0' }, listening });
   let stop = () => {};
   const served = runNode([models.script, ...models.args!], {
     onOutput(_, child) {
