@@ -46,7 +46,7 @@ const stoppableNames = namesOf<StoppableOptions>({ signal: true, stream: true })
 /** The options of an operation whose results are always made, none of which is unknown. Errors: ERR_ARGUMENT. */
 export function checkStoppable<O extends StoppableOptions>(options: O, what: string, names = stoppableNames): Placed {
   const { signal, stream } = checkOptions(options, what, names);
-  return signal === undefined ? { stream } : { stream, signal: checkSignal(signal, what), what };
+  return { ...whereOf(signal, stream, what), what };
 }
 
 /** The names of `ResultOptions`. */

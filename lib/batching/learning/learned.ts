@@ -199,9 +199,10 @@ export class Learned implements Limits {
   #tryAnother(): void {
     const at = this.#at;
     if (!at.isSettled) return;
-    const from = this.#filled(at.present, this.#level);
-    if (from !== at.present) {
-      at.change(from, at.known.get(from)?.ratio ?? 1, retryAfter.left);
+    const from = at.present;
+    const filled = this.#filled(from, this.#level);
+    if (filled !== from) {
+      at.change(filled, at.known.get(filled)?.ratio ?? 1, retryAfter.left);
       return;
     }
     const sizes = this.#surface.sizes(from);
