@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cuda/memory/memory_pool.h"
+#include "cuda/runtime/batch_sizes.h"
 #include "cuda/runtime/context.h"
 #include "cuda/runtime/user_kernel.h"
 #include "device/device.h"
@@ -18,6 +19,7 @@ struct CudaOptions {
   std::size_t lanes = 0;          // how many there will be; 0: default_lanes()
   std::size_t high_priority = 0;  // the last so many of them
   MemoryOptions memory{};
+  BatchSizes batches{};
 };
 
 class CudaDevice final : public Device {

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/lanes/stop.h"
+#include "cuda/cuda_device.h"
 #include "cuda/memory/staging.h"
 #include "cuda/runtime/context.h"
 #include "cuda/runtime/errors.h"
@@ -206,6 +207,11 @@ void run_batch(CudaLane& lane, std::int64_t batch, std::span<const BatchOperand>
   if (batch <= 0) return;
   Batch work(lane, static_cast<std::size_t>(batch), inputs, outputs, sizes);
   work.run(body);
+}
+
+void run_batch(CudaLane& lane, std::int64_t batch, std::span<const BatchOperand> inputs,
+               std::span<const BatchOperand> outputs, const std::function<void(const Chunk&)>& body) {
+  run_batch(lane, batch, inputs, outputs, body, lane.device().options().batches);
 }
 
 }  // namespace tensorlane::cuda

@@ -11,6 +11,7 @@
 #include <functional>
 #include <span>
 
+#include "cuda/runtime/batch_sizes.h"
 #include "cuda/runtime/lane.h"
 #include "device/device.h"
 
@@ -29,17 +30,13 @@ struct Chunk {
   std::span<void* const> outputs;
 };
 
-// How a batch is cut. Below two chunks it goes as one piece.
-struct BatchSizes {
-  std::size_t chunk_bytes = std::size_t{8} << 20U;    // of host operands
-  std::size_t piece_bytes = std::size_t{4} << 20U;    // of one pinned block
-  std::size_t staged_bytes = std::size_t{16} << 20U;  // pinned in each direction; what fits goes without waiting
-};
-
 // `body` puts the operation on lane.stream(). Operands without bytes have null addresses. Inputs must not be written
 // to, whether they are copies or not. Errors: OutOfMemory, DeviceLost, Aborted between two chunks, and what `body` throws.
 void run_batch(CudaLane& lane, std::int64_t batch, std::span<const BatchOperand> inputs,
                std::span<const BatchOperand> outputs, const std::function<void(const Chunk&)>& body,
-               const BatchSizes& sizes = {});
+               const BatchSizes& sizes);
+// Cut as the lane's device has it.
+void run_batch(CudaLane& lane, std::int64_t batch, std::span<const BatchOperand> inputs,
+               std::span<const BatchOperand> outputs, const std::function<void(const Chunk&)>& body);
 
 }  // namespace tensorlane::cuda

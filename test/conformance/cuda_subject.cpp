@@ -13,6 +13,7 @@ const Traits& traits() {
 std::shared_ptr<Device> open_device(const SubjectOptions& options) {
   cuda::CudaOptions cuda;
   cuda.lanes = options.lanes;
+  cuda.batches = {.chunk_bytes = kChunkBytes, .piece_bytes = kChunkBytes / 2, .staged_bytes = 2 * kChunkBytes};
   return std::make_shared<cuda::CudaDevice>(cuda);
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <future>
 #include <initializer_list>
@@ -25,6 +26,10 @@ namespace tensorlane::test {
 enum class Where { Host, Buffers };
 
 inline constexpr Where kPlaces[] = {Where::Host, Where::Buffers};
+
+// A device with memory of its own takes operands from host memory in chunks of so many bytes where there are two of them or more. It
+// is opened so here: with its own, larger ones the cases that look at that would be most of all that is computed.
+inline constexpr std::int64_t kChunkBytes = std::int64_t{512} << 10;
 
 inline std::string name_of(Where where) { return where == Where::Host ? "host memory" : "buffers"; }
 
