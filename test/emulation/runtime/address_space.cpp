@@ -12,6 +12,7 @@
 #include <mutex>
 
 #include "cuda_runtime.h"
+#include "runtime/filled_memory.h"
 
 namespace emulation {
 
@@ -23,11 +24,12 @@ constexpr std::size_t kPage = 4096;
 constexpr std::size_t kRedzone = 256;
 // ThreadSanitizer forgets who used an address before by the page.
 constexpr std::size_t kAlignment = kThreadSanitizer ? kPage : 512;
-constexpr int kFresh = 0xCD;
-constexpr int kFreed = 0xDD;
-// So much of an allocation is overwritten when its life begins and ends. ThreadSanitizer's runs look for races, and
-// memory that is touched costs them several times its size.
-constexpr std::size_t kFilled = kThreadSanitizer ? std::size_t{1} << 20 : ~std::size_t{0};
+// What an allocation is overwritten with when its life begins and ends.
+constexpr unsigned char kFresh = 0xCD;
+constexpr unsigned char kFreed = 0xDD;
+// So much of it for ThreadSanitizer, to which that must be a write of whoever makes or frees it: what it is shown costs it several
+// times its size.
+constexpr std::size_t kShown = std::size_t{1} << 20;
 
 // Ranges for device_of(), which runs without the lock, also in a signal handler.
 std::atomic<const Device*> ranges[kMaxDevices];
@@ -156,21 +158,34 @@ void give_region(Device& device, const Block& block) {
 }
 
 void begin_life(const Block& block, std::size_t bytes) {
+  // Streams may end after the program's static objects.
+  static const Pattern& fresh = *new Pattern(kFresh);
   void* alias = alias_of(block);
   if constexpr (kThreadSanitizer) {
     // Whoever used these addresses before was done with them; a fresh mapping has no history.
     hide_begin();
     mmap(alias, block.region, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     hide_end();
+    std::memset(alias, kFresh, std::min(bytes, kShown));
+  } else {
+    unpoison(alias, bytes);
+    fresh.fill(alias, bytes);
+    // What was mapped for that is alive all of it.
+    poison(alias, block.region);
+    unpoison(alias, bytes);
   }
-  unpoison(alias, bytes);
-  std::memset(alias, kFresh, std::min(bytes, kFilled));
 }
 
 void end_life(const Block& block, std::size_t bytes) {
-  unpoison(alias_of(block), bytes);  // of a device that failed, it may never have begun
-  std::memset(alias_of(block), kFreed, std::min(bytes, kFilled));
-  poison(alias_of(block), block.region);
+  static const Pattern& freed = *new Pattern(kFreed);
+  void* alias = alias_of(block);
+  if constexpr (kThreadSanitizer) {
+    std::memset(alias, kFreed, std::min(bytes, kShown));
+  } else {
+    unpoison(alias, bytes);  // of a device that failed, it may never have begun
+    freed.fill(alias, bytes);
+    poison(alias, block.region);
+  }
 }
 
 const Device* device_of(const volatile void* pointer) {

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/sanitizers.h"
 #include "runtime/support.h"
 
 using emulation_tests::Clean;
@@ -51,6 +52,31 @@ constexpr int kOwnDevice = 3;
 static void use_own_device() {
   emulation::config().devices = kOwnDevice + 1;
   OK(cudaSetDevice(kOwnDevice));
+}
+
+// Large memory is not filled byte by byte.
+TEST_CASE("fresh memory of any size is not zero, nor what was written there before") {
+  const Clean clean;
+  for (const std::size_t bytes : {std::size_t{1000}, std::size_t{1'048'576}, std::size_t{9'000'001}}) {
+    // ThreadSanitizer's runs look for races, and show it no more.
+    const std::size_t looked = emulation::kThreadSanitizer ? std::min(bytes, std::size_t{1} << 20) : bytes;
+    std::vector<unsigned char> host(looked);
+    for (int again = 0; again < 2; ++again) {
+      unsigned char* before = nullptr;
+      unsigned char* memory = nullptr;
+      OK(cudaMalloc(&before, 100));  // whose end is no page's
+      OK(cudaMemset(before, 1, 100));
+      OK(cudaMalloc(&memory, bytes));
+      OK(cudaMemcpy(host.data(), memory, looked, cudaMemcpyDeviceToHost));
+      CHECK_MESSAGE(std::ranges::all_of(host, [](unsigned char value) { return value == 0xCD; }), bytes, " bytes");
+      OK(cudaMemset(memory, 7, bytes));
+      OK(cudaMemcpy(host.data(), before, 100, cudaMemcpyDeviceToHost));
+      CHECK_MESSAGE(std::all_of(host.begin(), host.begin() + 100, [](unsigned char value) { return value == 1; }),
+                    "what lies before ", bytes, " bytes");
+      OK(cudaFree(memory));
+      OK(cudaFree(before));
+    }
+  }
 }
 
 TEST_CASE("fresh memory is not zero, and freed memory is gone") {
