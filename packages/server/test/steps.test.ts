@@ -116,6 +116,85 @@ test("labels of TensorFlow Serving's classify are those of the classes that are 
   ]);
 });
 
+const saidOf = (option: string, steps: unknown) =>
+  `parameters { key: "tensorlane.${option}" value { string_value: '${JSON.stringify(steps)}' } }`;
+
+test('steps are said in config.pbtxt, too, and an ensemble has the classes of the model that its output is of', async () => {
+  const classes = {
+    'm/1/model.onnx': imageClassifier(),
+    'm/config.pbtxt': `${config(`${indices} output { name: "mean" data_type: TYPE_FP32 dims: [3, 1, 1] }`)}
+      ${saidOf('preprocess', steps.preprocess)} ${saidOf('postprocess', steps.postprocess)}`,
+    'm/labels.txt': labels.join('\n'),
+  };
+  const ensemble = (outputs: string, maps: string, labelled = '') => `max_batch_size: 8
+    input { name: "photo" data_type: TYPE_UINT8 dims: [-1, -1, 3] }
+    output { name: "scores" data_type: TYPE_FP32 dims: 3 ${labelled} } ${outputs}
+    ensemble_scheduling { step { model_name: "m" input_map { key: "image" value: "photo" }
+      output_map { key: "logits" value: "scores" } ${maps} } }`;
+  const places = 'output_map { key: "logits_indices" value: "places" }';
+  const given = 'output { name: "places" data_type: TYPE_INT64 dims: 3 }';
+  // Another's, which only happens to be called so.
+  const misled = 'output { name: "logits_indices" data_type: TYPE_FP32 dims: [3, 1, 1] }';
+  const repository = folderOf({
+    ...classes,
+    'e/config.pbtxt': ensemble(given, places),
+    'own/config.pbtxt': ensemble(given, places, 'label_filename: "mine.txt"'),
+    'own/mine.txt': labels.map((label) => label.toUpperCase()).join('\n'),
+    'nested/config.pbtxt': ensemble(given, places)
+      .replace('model_name: "m"', 'model_name: "e"')
+      .replace('key: "image"', 'key: "photo"')
+      .replace('key: "logits"', 'key: "scores"')
+      .replace('key: "logits_indices"', 'key: "places"'),
+    'hidden/config.pbtxt': ensemble('', places),
+    'short/config.pbtxt': ensemble(misled, 'output_map { key: "mean" value: "logits_indices" }'),
+    'js/1/model.mjs': 'export const inputs = [], outputs = []; export async function run() { return {}; }',
+    'js/config.pbtxt': saidOf('preprocess', steps.preprocess),
+    'empty/1/model.onnx': imageClassifier(),
+    'empty/config.pbtxt': 'parameters { key: "tensorlane.postprocess" }',
+    'unknown/1/model.onnx': imageClassifier(),
+    'unknown/config.pbtxt': saidOf('preproces', steps.preprocess),
+    'wrong/1/model.onnx': imageClassifier(),
+    'wrong/config.pbtxt': saidOf('postprocess', { logits: [{ step: 'softmaxx' }] }),
+    'parts/config.pbtxt': `${ensemble(given, places)} ${saidOf('preprocess', steps.preprocess)}`,
+  });
+  const server = await startServer({ repository });
+  const top = async (name: string, input: string, output: string) =>
+    ask(`${server.url}/v2/models/${name}/infer`, {
+      inputs: [{ name: input, shape: [1, height, width, 3], datatype: 'UINT8', data: pixels(7) }],
+      outputs: [{ name: output, parameters: { classification: 2 } }],
+    });
+  const { body } = await top('m', 'image', 'logits');
+  const wanted = (body as { outputs: { data: string[] }[] }).outputs[0]!.data;
+  expect(wanted[0]).toMatch(/^0\.\d{6}:(\d):[a-z]{3}$/);
+  for (const name of ['e', 'nested']) {
+    expect((await top(name, 'photo', 'scores')).body, name).toMatchObject({
+      outputs: [{ name: 'scores', datatype: 'BYTES', shape: [1, 2], data: wanted }],
+    });
+  }
+  expect((await top('own', 'photo', 'scores')).body).toMatchObject({
+    outputs: [{ data: wanted.map((one) => one.toUpperCase()) }],
+  });
+  for (const [name, left] of [
+    ['hidden', 'places'],
+    ['short', 'logits_indices'],
+  ] as const) {
+    expect(await top(name, 'photo', 'scores')).toMatchObject({
+      status: 501,
+      body: { error: expect.stringMatching(`output 'scores' of '${name}' .*'${left}'`) },
+    });
+  }
+  const { body: index } = await ask(`${server.url}/v2/repository/index`, {});
+  for (const [name, reason] of [
+    ['js', "'tensorlane.preprocess' is for a model that is an ONNX file"],
+    ['parts', "'tensorlane.preprocess' is for a model that is an ONNX file"],
+    ['empty', "the string_value of 'tensorlane.postprocess' must be JSON"],
+    ['unknown', "'tensorlane.preproces' is unknown; those of tensorlane are 'tensorlane.preprocess' and"],
+    ['wrong', 'postprocess.logits[0].step must be one of'],
+  ]) {
+    expect(index).toContainEqual(expect.objectContaining({ name, reason: expect.stringContaining(reason!) }));
+  }
+});
+
 test('a step that does not fit fails the model alone, and the index says which', async () => {
   const repository = folderOf({ 'm.onnx': imageClassifier(), 'n.onnx': identity('float32', ['N', 2]) });
   const load = { preprocess: { picture: [{ step: 'imageToTensor' }] } } as const;

@@ -9,7 +9,9 @@ import type { FoundConfig } from '../repository/config.js';
 import type { TritonConfig, TritonInput, TritonOutput, TritonStep } from '../triton/config.js';
 import { readLabels } from '../triton/labels.js';
 import { requireServed } from '../triton/options.js';
+import { requireNoSteps } from '../triton/steps.js';
 import { dataTypeOf, elementTypeOf } from '../triton/values.js';
+import { classesOf } from './ensemble-classes.js';
 import { overOf } from './over.js';
 import type { ModelReference } from './reference.js';
 import { type Runnable, Servable, type ServedRunOptions } from './servable.js';
@@ -24,7 +26,7 @@ export interface EnsembleModels {
   find(model: ModelReference): Servable | undefined;
 }
 
-interface Step {
+export interface Step {
   readonly model: ModelReference;
   /** The step's inputs, each with the ensemble's tensor. */
   readonly inputs: readonly (readonly [input: string, tensor: string])[];
@@ -43,6 +45,7 @@ interface EnsembleVersion {
 export async function loadEnsemble({ name, version, found, statistics, models }: EnsembleVersion): Promise<Servable> {
   const { config } = found;
   requireServed(config);
+  requireNoSteps(config);
   if (!['', ensemblePlatform].includes(config.platform)) {
     throw wrongOption(`platform '${config.platform}' is none of an ensemble`);
   }
@@ -64,7 +67,7 @@ export async function loadEnsemble({ name, version, found, statistics, models }:
     platform: ensemblePlatform,
     priorityLevels: 1,
     config,
-    labels: await readLabels(found),
+    ...classesOf(name, steps, models, await readLabels(found)),
     parts: [...new Set(steps.map(({ model }) => model.name))],
     fits: () => {
       try {

@@ -10,6 +10,7 @@ import type { FoundConfig } from '../repository/config.js';
 import { emptyConfig, type TritonConfig } from '../triton/config.js';
 import { readLabels } from '../triton/labels.js';
 import { requireServed } from '../triton/options.js';
+import { requireNoSteps } from '../triton/steps.js';
 import { type Described, describe } from '../triton/values.js';
 import { LateError, type Modules } from './modules.js';
 import { overOf } from './over.js';
@@ -52,6 +53,7 @@ export const jsPlatform = 'tensorlane_js';
 /** What a configuration may say of a model in JS: what it takes and gives, and what its classes are called. Errors: ERR_ARGUMENT. */
 function requireJsConfig(config: TritonConfig, isDecoupled: boolean): void {
   requireServed(config, isDecoupled);
+  requireNoSteps(config);
   const { dynamic_batching: dynamic, sequence_batching: sequences } = config;
   if (!['', 'tensorlane'].includes(config.backend))
     throw wrongOption(`backend '${config.backend}' is not that of model.mjs`);

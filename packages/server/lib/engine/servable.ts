@@ -17,6 +17,9 @@ export interface ServedRunOptions extends RunOptions {
   readonly sequence?: SequenceStep | undefined;
 }
 
+/** Asked for each time: of what runs others it changes with them. */
+export type ByOutput<T> = Pick<ReadonlyMap<string, T>, 'get'>;
+
 /** What a version runs. */
 export interface Runnable {
   readonly inputs: readonly ValueInfo[];
@@ -27,10 +30,10 @@ export interface Runnable {
   readonly priorityLevels: number;
   /** What its config.pbtxt says. */
   readonly config?: TritonConfig | undefined;
-  /** By output: what its classes are called. */
-  readonly labels?: ReadonlyMap<string, readonly string[]> | undefined;
-  /** By output that has but the highest elements: the output that says which of all they are. */
-  readonly indices?: ReadonlyMap<string, string> | undefined;
+  /** What its classes are called. */
+  readonly labels?: ByOutput<readonly string[]> | undefined;
+  /** Of an output that has but the highest elements: the output that says which of all they are. Errors: ERR_NOT_SUPPORTED, where that is left out. */
+  readonly indices?: ByOutput<string> | undefined;
   /** Whether its requests belong to sequences; false by default. */
   readonly keepsState?: boolean | undefined;
   /** The models that it runs, where it runs others: these are not unloaded before it. */
@@ -121,10 +124,7 @@ export class Servable {
   indicesOf(output: string): string | undefined {
     const indices = this.#runnable.indices?.get(output);
     if (indices === undefined || this.outputs.some(({ name }) => name === indices)) return indices;
-    throw new TensorlaneError(
-      'ERR_NOT_SUPPORTED',
-      `output '${output}' of '${this.name}' has its highest elements alone, and '${indices}', which says of what classes they are, is left out`,
-    );
+    throw indicesLeftOut(this.name, output, indices);
   }
 
   stats(): ModelStats | undefined {
@@ -255,6 +255,13 @@ export class Servable {
   afterDrain(told: () => void): void {
     this.#afterDrain = told;
   }
+}
+
+export function indicesLeftOut(model: string, output: string, indices: string): TensorlaneError {
+  return new TensorlaneError(
+    'ERR_NOT_SUPPORTED',
+    `output '${output}' of '${model}' has its highest elements alone, and '${indices}', which says of what classes they are, is left out`,
+  );
 }
 
 /** So that what it runs in turn is known as its own. */

@@ -7,6 +7,7 @@ import type { BatchingOptions, Device, QueuePolicy, SessionOptions } from 'tenso
 import { wrongOption } from '../core/options.js';
 import type { LoadOptions, VersionPolicy } from '../engine/options.js';
 import type { TritonConfig, TritonDynamicBatching, TritonInstanceGroup, TritonQueuePolicy } from './config.js';
+import { stepsOf } from './steps.js';
 
 export interface Meaning {
   readonly load: LoadOptions;
@@ -45,7 +46,7 @@ export function onnxMeaning(config: TritonConfig, { kind, index, devices }: Devi
   for (const { name } of others) warnings.push(`optimization: the accelerator '${name}' is not used`);
   if (cuda?.graphs) warnings.push('optimization.cuda.graphs: whether graphs are captured is not for the model to say');
   return {
-    load: { ...batchingOf(config), ...instances, ...sessionOf(config, warnings) },
+    load: { ...batchingOf(config), ...instances, ...sessionOf(config, warnings), ...stepsOf(config) },
     warnings,
   };
 }
