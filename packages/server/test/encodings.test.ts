@@ -1,7 +1,7 @@
 // How bodies are written: compressed either way, in one connection after the other, floats of 16 bits as numbers, and bytes of a tensor as they lie.
 
 import { Agent, request } from 'node:http';
-import { deflateSync, gunzipSync, inflateSync } from 'node:zlib';
+import { constants, deflateRawSync, deflateSync, gunzipSync, inflateSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { identity, square } from '../../../test/support/onnx-builder.js';
 import { call, grpcClient } from './calls.js';
@@ -48,6 +48,60 @@ test('deflate in, and deflate or gzip out for who takes it', async () => {
   }
   const broken = await sent(url, body.subarray(0, body.length - 3), { 'content-encoding': 'deflate' });
   expect(JSON.parse(broken.bytes.toString())).toHaveProperty('error');
+});
+
+test('deflate without the header that zlib has, in all forms, is taken, and bounded as any is', async () => {
+  const server = await startServer({
+    repository: folderOf({ 'm.onnx': square({ features: 2 }) }),
+    limits: { bodyBytes: 100_000 },
+  });
+  const text = JSON.stringify(many);
+  const send = async (body: Uint8Array, headers = {}) => {
+    const { bytes } = await sent(`${server.url}/v2/models/m/infer`, body, {
+      'content-encoding': 'deflate',
+      ...headers,
+    });
+    return JSON.parse(bytes.toString());
+  };
+  const forms = [
+    {},
+    // Stored as it is, of fixed codes, of codes of its own.
+    { level: 0 },
+    { strategy: constants.Z_FIXED },
+    { strategy: constants.Z_HUFFMAN_ONLY },
+    { windowBits: 9 },
+  ];
+  for (const options of forms) {
+    for (const pack of [deflateRawSync, deflateSync]) {
+      expect(await send(pack(text, options)), `${pack.name} ${JSON.stringify(options)}`).toMatchObject({
+        outputs: [{ data: nines }],
+      });
+    }
+  }
+  // Byte by byte, and of no length that is told.
+  const parts = [...deflateRawSync(text)].map((byte) => Uint8Array.of(byte));
+  const inParts = await fetch(`${server.url}/v2/models/m/infer`, {
+    method: 'POST',
+    headers: { 'content-encoding': 'deflate' },
+    body: new ReadableStream({
+      pull: (to) => {
+        const part = parts.shift();
+        part === undefined ? to.close() : to.enqueue(part);
+      },
+    }),
+    duplex: 'half',
+  } as RequestInit);
+  expect(await inParts.json()).toMatchObject({ outputs: [{ data: nines }] });
+  const raw = deflateRawSync(text);
+  const larger = deflateRawSync(Buffer.alloc(200_000, ' '));
+  for (const [body, error] of [
+    [raw.subarray(0, raw.length - 3), 'the body is no deflate'],
+    [new Uint8Array(), 'the body is no deflate'],
+    [Uint8Array.of(0xff, 0xff), 'the body is no deflate'],
+    [larger, 'larger than 100000 bytes'],
+  ] as const) {
+    expect((await send(body)).error).toContain(error);
+  }
 });
 
 test('a connection serves one request after the other, also after failures', async () => {

@@ -4,23 +4,33 @@
 // it is too long; one that is compressed, when what comes out of it is, or there is no room for more of it. What has been unpacked is not held.
 
 import type { IncomingMessage } from 'node:http';
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import type { Transform } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw, type ZlibOptions } from 'node:zlib';
 import { invalid, Refusal } from '../core/errors.js';
 import type { Lease } from './budget.js';
 import type { Limits as AllLimits } from './limits.js';
 
 type Limits = Pick<AllLimits, 'bodyBytes'>;
 
+/** By the first byte of what comes. */
+type Unpacker = (first: number, options: ZlibOptions) => Transform;
+
 const unpackers = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-} as const;
+  gzip: (_, options) => createGunzip(options),
+  'x-gzip': (_, options) => createGunzip(options),
+  deflate: (first, options) => (isOfZlib(first) ? createInflate(options) : createInflateRaw(options)),
+  br: (_, options) => createBrotliDecompress(options),
+} as const satisfies Record<string, Unpacker>;
 /** Of what comes out of them at once. */
 const chunkSize = 64 * 1024;
 /** So much of what goes in is not counted as held, while it is unpacked. */
 const pieceBytes = 16 * 1024;
+
+/**
+ * HTTP's deflate is zlib's format, which names its method, 8, first; many send what is in it alone. That never begins so: it would be a block
+ * that is stored as it is, and has bits set that are nothing's.
+ */
+const isOfZlib = (first: number) => (first & 0x0f) === 8;
 
 export interface BodySource {
   readonly length: number | undefined;
@@ -117,24 +127,28 @@ async function unpacked(
 ): Promise<Uint8Array> {
   const { length } = source;
   const plain = new Parts(limits, lease);
-  const unpacker = unpackers[encoding]({ chunkSize });
+  let unpacker: Transform | undefined;
+  let begin: (first: number) => Transform;
   const ended = new Promise<void>((resolve, reject) => {
     const failed = (error: unknown) => reject(error instanceof Refusal ? error : invalid(`the body is no ${encoding}`));
-    unpacker.on('end', resolve).on('error', failed);
-  });
-  unpacker.on('data', (part: Uint8Array) => {
-    try {
-      plain.add(part);
-    } catch (error) {
-      unpacker.destroy(error as Error);
-    }
+    begin = (first) => {
+      const begun = unpackers[encoding](first, { chunkSize }).on('end', resolve).on('error', failed);
+      return begun.on('data', (part: Uint8Array) => {
+        try {
+          plain.add(part);
+        } catch (error) {
+          begun.destroy(error as Error);
+        }
+      });
+    };
   });
   let came = 0;
   let fed = Promise.resolve();
   const feed = async (piece: Uint8Array) => {
+    unpacker ??= begin(piece[0]!);
     if (unpacker.destroyed) return;
     lease.give(piece.length);
-    await new Promise((resolve) => unpacker.write(piece, resolve));
+    await new Promise((resolve) => unpacker!.write(piece, resolve));
   };
   const read = async () => {
     await source.read((part) => {
@@ -148,6 +162,8 @@ async function unpacked(
     });
     if (came < (length ?? 0)) throw shorter();
     await fed;
+    // Of nothing it says what it says.
+    unpacker ??= begin(0);
     unpacker.end();
     await ended;
   };
@@ -155,7 +171,7 @@ async function unpacked(
     // What has failed is not waited for to come. An end may come before that of the body, where something follows it.
     await Promise.race([read(), ended.then(() => new Promise<never>(() => {}))]);
   } finally {
-    unpacker.destroy();
+    unpacker?.destroy();
   }
   return plain.end(head);
 }
