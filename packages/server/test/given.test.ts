@@ -7,6 +7,8 @@ import { tensor } from 'tensorlane';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { expectError } from '../../../test/support/errors.js';
 import { square } from '../../../test/support/onnx-builder.js';
+import { pieceBytes } from '../lib/json/long-strings.js';
+import { controlModel } from '../lib/v2/repository.js';
 import { call, grpcClient } from './calls.js';
 import { ask, folderOf, put, startEngine, startServer } from './support.js';
 
@@ -157,6 +159,53 @@ test('what cannot be loaded changes nothing, and is told', async () => {
     }),
   ).rejects.toThrow(/must be bytes/);
   expect(existsSync(join(temporary, '..', 'model.onnx'))).toBe(false);
+});
+
+test('a large file is never in hand as a whole text, and the event loop turns with each piece of it', async () => {
+  ownTemporary();
+  const { server, post, widthOf } = await started({ 'm.onnx': ofTwo });
+  const zeros = Buffer.alloc(4 * 2 ** 20);
+  const large = base64(zeros);
+  const parameters = { config: config(), 'file:1/model.onnx': base64(ofThree), 'file:1/weights': large };
+  const decode = vi.spyOn(TextDecoder.prototype, 'decode');
+  onTestFinished(() => decode.mockRestore());
+  let turns = 0;
+  let isOver = false;
+  const turn = () => {
+    turns++;
+    if (!isOver) setImmediate(turn);
+  };
+  setImmediate(turn);
+  // All of the body is there: it does not wait for anything but the reader.
+  const body = Buffer.from(JSON.stringify({ parameters }));
+  const exchange = { method: 'POST', header: () => undefined, signal: AbortSignal.timeout(200_000) };
+  const loaded = vi.spyOn(server.engine, 'load').mockImplementation(async () => {
+    isOver = true;
+  });
+  await controlModel('load', server.engine, { ...exchange, body: async () => body } as never, { name: 'm' });
+  const [, given] = loaded.mock.calls[0]!;
+  expect(Buffer.compare(given!.files!['1/weights']!, zeros)).toBe(0);
+  expect(Buffer.compare(given!.files!['1/model.onnx']!, ofThree)).toBe(0);
+  loaded.mockRestore();
+  // To find where it ends, and that it has no escapes, and to decode it.
+  expect(turns).toBeGreaterThanOrEqual(3 * (large.length / pieceBytes - 1));
+  const longest = Math.max(...decode.mock.calls.map(([bytes]) => (bytes as Uint8Array).length));
+  expect(longest).toBeLessThan(10_000);
+  expect(await post('m/load', parameters)).toMatchObject({ status: 200 });
+  expect(await widthOf('m')).toBe(3);
+  // What is no file, or no JSON, is told as of any body.
+  const text = 'x'.repeat(2 * pieceBytes);
+  for (const [wrong, status, message] of [
+    [{ parameters: { config: text } }, 400, 'configuration given'],
+    [{ parameters: { [text]: '' } }, 501, "does not take the parameter 'xxx"],
+    [{ parameters: { ...parameters, 'file:1/weights': `${large}*` } }, 400, 'unable to base64 decode'],
+    [{ parameters: [large] }, 400, "'parameters' must be an object"],
+    [`{"parameters": {"file:a": "${large}" "b"}}`, 400, `got "\\""`],
+    [`{"parameters": {"file:a": "${large}", "file:a": 7}}`, 400, "'file:a' must be base64"],
+  ] as const) {
+    const { status: got, body: answer } = await ask(`${server.url}/v2/repository/models/m/load`, wrong);
+    expect([got, (answer as { error: string }).error]).toEqual([status, expect.stringContaining(message)]);
+  }
 });
 
 test('control has to be on, and an engine checks what it is given', async () => {

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { byType } from '../lib/core/dtypes.js';
 import { bytesOfBase64, bytesOfLongBase64 } from '../lib/json/base64.js';
 import { bfloat16Bits, float16Bits } from '../lib/json/half.js';
+import { pieceBytes, takeLongStrings } from '../lib/json/long-strings.js';
 import { type JsonValue, Numbers, parseJson } from '../lib/json/parse.js';
 import { readJson } from '../lib/json/read.js';
 import { tensorOf } from '../lib/json/tensor.js';
@@ -260,7 +261,9 @@ test('bytes in base64 are the same whether they are long or not, and so is what 
     const part = bytes.subarray(0, length);
     const text = part.toString('base64');
     for (const one of [text, text.replace(/=+$/, '')]) {
-      expect(Buffer.compare(await bytesOfLongBase64('x', one), part), `${length}`).toBe(0);
+      for (const given of [one, Buffer.from(one)]) {
+        expect(Buffer.compare(await bytesOfLongBase64('x', given), part), `${length}`).toBe(0);
+      }
     }
   }
   const text = bytes.toString('base64');
@@ -276,7 +279,32 @@ test('bytes in base64 are the same whether they are long or not, and so is what 
     `${text.slice(0, at)}\n`,
   ]) {
     expect(() => bytesOfBase64('x', wrong)).toThrow('unable to base64 decode');
-    await expect(bytesOfLongBase64('x', wrong)).rejects.toThrow('unable to base64 decode');
+    for (const given of [wrong, Buffer.from(wrong)]) {
+      await expect(bytesOfLongBase64('x', given)).rejects.toThrow('unable to base64 decode');
+    }
+  }
+});
+
+test('long strings are taken out of a body, wherever they are, and what is left is the same', async () => {
+  const long = 'A'.repeat(pieceBytes + 3);
+  const other = 'B'.repeat(2 * pieceBytes);
+  // Neither is one: it has escapes, or is no longer than a piece.
+  const escaped = JSON.stringify(`"${long}\\`);
+  const [short, quotes] = ['C'.repeat(pieceBytes), JSON.stringify('\\\\"\\"'.repeat(3))];
+  const text = (one: string, two: string) =>
+    `{"a\\"":"${one}", ${escaped}: [${quotes},"${two}",${escaped}, "","${short}"], "b": {"${one}": 1}, "c":"\\\\"}`;
+  const { outline, strings } = await takeLongStrings(Buffer.from(text(long, other)));
+  expect([...strings.values()].map(({ length }) => length)).toEqual([long.length, other.length, long.length]);
+  const back = [...strings].reduce(
+    (left, [name, bytes]) => left.replace(name, Buffer.from(bytes).toString()),
+    Buffer.from(outline).toString(),
+  );
+  expect(back === text(long, other)).toBe(true);
+  // What has none, or does not end, is left as it is.
+  for (const one of ['', 'x', '"', `"${long}`, `"${long}\\"`, text('a', 'b')]) {
+    const body = Buffer.from(one);
+    const left = await takeLongStrings(body);
+    expect([left.outline === body, left.strings.size]).toEqual([true, 0]);
   }
 });
 

@@ -62,7 +62,8 @@ export function wholeAt(from: JsonObject, name: string): number | undefined {
   throw invalid(`parameter '${name}' must be an integer of at least 0`);
 }
 
-const none: ReadonlySet<string> = new Set();
+/** Names whose values are `Numbers`: none. */
+export const none: ReadonlySet<string> = new Set();
 
 /** The body as an object; an empty one is one without anything in it. Errors: INVALID_ARGUMENT. */
 export async function objectIn(exchange: Exchange): Promise<JsonObject> {

@@ -7,8 +7,9 @@ import type { GivenModel } from '../engine/given.js';
 import type { VersionStatus } from '../engine/versions.js';
 import { type Answer, type Exchange, emptyAnswer, jsonAnswer } from '../http/exchange.js';
 import { bytesOfLongBase64 } from '../json/base64.js';
-import { isObject } from '../json/parse.js';
-import { objectIn } from './parameters.js';
+import { takeLongStrings } from '../json/long-strings.js';
+import { isObject, type JsonObject } from '../json/parse.js';
+import { none, objectIn, objectOf } from './parameters.js';
 
 const stateNames = {
   START: 'LOADING',
@@ -45,13 +46,32 @@ export async function controlModel(
   { name }: ModelReference,
 ): Promise<Answer> {
   engine.requireControl();
-  const { parameters = {} } = await objectIn(exchange);
-  if (!isObject(parameters)) throw invalid("'parameters' must be an object");
+  const parameters = await parametersOf(await exchange.body());
   await control(what, engine, name, parameters, (called, value) => {
-    if (typeof value !== 'string') throw invalid(`${called} must be base64`);
+    if (typeof value !== 'string' && !(value instanceof Uint8Array)) throw invalid(`${called} must be base64`);
     return bytesOfLongBase64(called, value);
   });
   return emptyAnswer(200);
+}
+
+/** Files may be the bytes of their base64. Errors: INVALID_ARGUMENT. */
+async function parametersOf(body: Uint8Array): Promise<Readonly<Record<string, unknown>>> {
+  const { outline, strings } = await takeLongStrings(body);
+  if (strings.size > 0) {
+    const parameters = await objectOf(outline, none).then(parametersIn, () => ({}));
+    const isFile = ([key, value]: [string, unknown]) => key.startsWith(filePrefix) && strings.has(value as string);
+    const files = Object.entries(parameters).filter(isFile);
+    if (files.length === strings.size) {
+      return { ...parameters, ...Object.fromEntries(files.map(([key, name]) => [key, strings.get(name as string)])) };
+    }
+  }
+  // Where they are anything else, or the body is wrong, that is told of the body as it came.
+  return parametersIn(await objectOf(body, none));
+}
+
+function parametersIn({ parameters = {} }: JsonObject): JsonObject {
+  if (isObject(parameters)) return parameters;
+  throw invalid("'parameters' must be an object");
 }
 
 /** `bytesOf`: how this protocol has a file. Errors: those of `engine.load` and `unload`; INVALID_ARGUMENT, UNIMPLEMENTED. */
