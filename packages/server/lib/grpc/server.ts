@@ -1,13 +1,13 @@
 // All gRPC on one address.
 
 import type { Http2Server } from 'node:http2';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import { TensorlaneError } from 'tensorlane';
 import type { Engine } from '../engine/engine.js';
 import { type Address, urlOf } from '../http/address.js';
 import type { ByteBudget } from '../http/budget.js';
 import type { Limits } from '../http/limits.js';
-import { keepSessions, type Sessions } from '../http/sessions.js';
+import { keepSessions } from '../http/sessions.js';
 import type { Log } from '../log/log.js';
 import type { Guard } from '../security/access.js';
 import type { Tls } from '../security/tls.js';
@@ -41,13 +41,11 @@ export async function serveGrpc(
   address: Address,
   { limits, budget, guard, tls, log }: GrpcOptions,
 ): Promise<GrpcServer> {
-  const server = new Server({
+  const stallMillis = limits.stallSeconds * 1000;
+  const server = createServer(stallMillis, {
     'grpc.max_receive_message_length': limits.bodyBytes,
     'grpc.max_send_message_length': -1,
     'grpc.max_concurrent_streams': mostStreams,
-    // Who is not there any more is found out.
-    'grpc.keepalive_time_ms': 60_000,
-    'grpc.keepalive_timeout_ms': limits.stallSeconds * 1000,
     interceptors: [guardedCalls(guard, limits, budget)],
   });
   const around = { budget, tracing: engine.tracing, log };
@@ -65,7 +63,7 @@ export async function serveGrpc(
         );
     });
   });
-  const sessions = sessionsOf(server, limits.stallSeconds * 1000);
+  const sessions = [...(http2ServersOf(server)?.keys() ?? [])].map((one) => keepSessions(one, { stallMillis }));
   return {
     target: 'path' in address ? target : urlOf({ ...address, port }).replace('http://', ''),
     close: (drainMillis) => {
@@ -86,10 +84,16 @@ export async function serveGrpc(
   };
 }
 
-/** grpc-js keeps its servers of HTTP/2 to itself. Where they are not found any more, its own keepalive has to do. */
-function sessionsOf(server: Server, stallMillis: number): readonly Sessions[] {
-  const { http2Servers } = server as unknown as { readonly http2Servers?: ReadonlyMap<Http2Server, unknown> };
-  return [...(http2Servers?.keys() ?? [])].map((one) => keepSessions(one, { stallMillis }));
+/** Who is not there any more `keepSessions` finds. grpc-js' own keepalive, which also cuts off who answered while the loop stood still, is for where that cannot. */
+function createServer(stallMillis: number, options: ServerOptions): Server {
+  const server = new Server(options);
+  if (http2ServersOf(server) !== undefined) return server;
+  return new Server({ ...options, 'grpc.keepalive_time_ms': 60_000, 'grpc.keepalive_timeout_ms': stallMillis });
+}
+
+/** grpc-js keeps them to itself. Undefined: they are not found any more. */
+function http2ServersOf(server: Server): ReadonlyMap<Http2Server, unknown> | undefined {
+  return (server as unknown as { readonly http2Servers?: ReadonlyMap<Http2Server, unknown> }).http2Servers;
 }
 
 function credentialsOf(tls: Tls | undefined): ServerCredentials {
