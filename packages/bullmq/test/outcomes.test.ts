@@ -4,6 +4,7 @@ import { getEventListeners } from 'node:events';
 import { Queue } from 'bullmq';
 import { describe, expect, test, vi } from 'vitest';
 import { onAbort } from '../lib/core/aborts.js';
+import { keysOf } from '../lib/job/format.js';
 import { Outcomes } from '../lib/producer/outcomes.js';
 import { RedisClock } from '../lib/redis/clock.js';
 import { usePlace } from './support/place.js';
@@ -32,7 +33,7 @@ describe.skipIf(!hasRedis)('outcomes', () => {
 
   test('jobs that nobody asks for are forgotten, and may be asked for after all', async () => {
     const queue = new Queue('outcomes', { connection: place.redis });
-    const outcomes = new Outcomes(queue, place.redis, new RedisClock(place.redis));
+    const outcomes = new Outcomes(queue, place.redis, new RedisClock(place.redis), keysOf('bull', 'outcomes'));
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     try {
       await outcomes.listen();
@@ -40,13 +41,13 @@ describe.skipIf(!hasRedis)('outcomes', () => {
       for (const one of [id!, 'gone', 'progress']) outcomes.expect(one, undefined);
       outcomes.added(id!);
       const stop = outcomes.onProgress('progress', () => {});
-      const waiting = outcomes.wait(id!, undefined);
+      const waiting = outcomes.wait(id!, undefined, false);
       vi.advanceTimersByTime(30_000);
       expect(outcomes.size).toBe(2);
       stop();
       vi.advanceTimersByTime(30_000);
       expect(outcomes.size).toBe(1);
-      expect((await outcomes.wait('gone', undefined)).error?.code).toBe('ERR_NOT_FOUND');
+      expect((await outcomes.wait('gone', undefined, false)).error?.code).toBe('ERR_NOT_FOUND');
       await queue.remove(id!);
       expect((await waiting).error?.code).toBe('ERR_ABORTED');
       expect(outcomes.size).toBe(0);

@@ -25,6 +25,8 @@ export interface JobData {
   readonly options?: Readonly<Record<string, unknown>>;
   /** When the answer is worth nothing any more: milliseconds since 1970 by Redis' own clock, since those of hosts differ. */
   readonly deadline?: number;
+  /** The name of the channel on which its producer is told of its end. */
+  readonly reply?: string;
   /** Feeds that are outputs of jobs before it, its children in the queue, by the feeds' names. */
   readonly from?: Readonly<Record<string, Origin>>;
 }
@@ -93,6 +95,8 @@ export function keysOf(prefix: string, queue: string) {
     cancelled: (id: string) => `${base}:${id}:cancelled`,
     /** A channel: ids of jobs to give up while they run. */
     cancel: `${base}:cancel`,
+    /** A channel: ends of a producer's jobs, by the name that these have for it. */
+    reply: (name: string) => `${base}:reply:${name}`,
     /** A hash: what each worker says of itself. */
     workers: `${base}:workers`,
   };

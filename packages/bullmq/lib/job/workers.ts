@@ -11,6 +11,8 @@ export interface WorkerReport {
   readonly device: string;
   /** Of this package. */
   readonly version: string;
+  /** Whether it tells producers of ends by channels of theirs. */
+  readonly replies?: boolean;
   /** How many jobs of the queue it takes at once, and how many it has. */
   readonly slots: number;
   readonly running: number;

@@ -5,6 +5,7 @@
 import { Job, type Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type JobData, keysOf } from '../job/format.js';
+import { replyOf, tellEnds } from '../job/replies.js';
 import type { QueueSettings } from '../job/settings.js';
 
 /** Whether there was anything to cancel. Errors: those of Redis. */
@@ -30,6 +31,8 @@ export async function cancelJob(
     return true;
   }
   await redis.del(own);
+  const reply = replyOf(job.data);
+  if (reply !== '') await tellEnds(redis, keysOf(prefix, queue.name).reply(reply), { removed: [id] });
   // With it those went that it waited for.
   const all = [
     job.data,

@@ -3,13 +3,11 @@
 
 import type { Redis } from 'ioredis';
 import { another, type Connected } from '../redis/connection.js';
+import type { EndListeners } from './replies.js';
 
-export interface EventListeners {
+export interface EventListeners extends EndListeners {
   /** Whether anything of this job is to be told. */
   awaits(id: string): boolean;
-  completed(id: string, value: unknown): void;
-  failed(id: string, reason: string | undefined): void;
-  removed(id: string): void;
   progress(id: string, value: unknown): void;
 }
 

@@ -13,10 +13,17 @@ export interface ResultOptions {
 
 const resultNames = { signal: true } as const;
 
+/** Of a job that was added here. */
+export interface Added {
+  /** Whether its end is told here. */
+  readonly isOwn: boolean;
+  /** What it carries. */
+  readonly trace?: string | undefined;
+}
+
 /** What a handle asks of its queue. */
 export interface HandleOwner {
-  /** `trace` is what the job carries, where it was added here. */
-  resultOf(id: string, signal: AbortSignal | undefined, trace: string | undefined): Promise<unknown>;
+  resultOf(id: string, signal: AbortSignal | undefined, added: Added | undefined): Promise<unknown>;
   stateOf(id: string): Promise<JobState>;
   progressOf(id: string): Promise<unknown>;
   onProgress(id: string, listener: (progress: unknown) => void): () => void;
@@ -28,11 +35,11 @@ export class JobHandle<R = unknown> {
   readonly name: string;
   readonly #owner: HandleOwner;
   readonly #given: (outputs: never) => R;
-  readonly #trace: string | undefined;
+  readonly #added: Added | undefined;
 
   /** @internal */
-  constructor(owner: HandleOwner, id: string, name: string, given: (outputs: never) => R, trace?: string) {
-    this.#trace = trace;
+  constructor(owner: HandleOwner, id: string, name: string, given: (outputs: never) => R, added?: Added) {
+    this.#added = added;
     this.#owner = owner;
     this.id = id;
     this.name = name;
@@ -50,7 +57,7 @@ export class JobHandle<R = unknown> {
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
       refuse(`result: signal must be an AbortSignal, got ${shown(signal)}`);
     }
-    const outputs = await this.#owner.resultOf(this.id, signal, this.#trace);
+    const outputs = await this.#owner.resultOf(this.id, signal, this.#added);
     return this.#given(outputs as never);
   }
 

@@ -1,5 +1,5 @@
-// How callers hear of their jobs' ends: by the queue's events, which come at once, and, since those can be missed (a connection lost, a
-// stream cut to its length), by asking after every job that is waited for, each few seconds.
+// How callers are told of their jobs' ends: as the producer hears of them, at once, and, since that can be missed (a connection lost, a stream
+// cut to its length), by asking after every job that is waited for, each few seconds.
 
 import { Job, type Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
@@ -7,9 +7,9 @@ import { TensorlaneError } from 'tensorlane';
 import { onAbort } from '../core/aborts.js';
 import { mostTimerMs } from '../core/checks.js';
 import { errorOfReason } from '../core/reason.js';
-import type { JobData } from '../job/format.js';
+import type { JobData, keysOf } from '../job/format.js';
 import type { RedisClock } from '../redis/clock.js';
-import { Events } from './events.js';
+import { Hearing } from './hearing.js';
 import { rootOf } from './roots.js';
 
 export interface Outcome {
@@ -27,6 +27,8 @@ class Pending {
   lateAt: number | undefined;
   /** Whether its end cannot have been missed: it was expected before it was added, or asked after since. */
   sure = false;
+  /** Whether it is another's, so that only the queue's events tell of it. */
+  isAnothers = false;
   /** Whether nobody wanted to know of it when it was last looked at. */
   forgotten = false;
   readonly waiters = new Set<(outcome: Outcome) => void>();
@@ -42,32 +44,43 @@ export class Outcomes {
   readonly #redis: Redis;
   readonly #clock: RedisClock;
   readonly #pending = new Map<string, Pending>();
-  #events: Promise<Events> | undefined;
-  #listening: Events | undefined;
+  readonly #hearing: Hearing;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(queue: Queue, redis: Redis, clock: RedisClock) {
+  constructor(queue: Queue, redis: Redis, clock: RedisClock, keys: ReturnType<typeof keysOf>) {
     this.#clock = clock;
     this.#queue = queue;
     this.#redis = redis;
+    const parts = { redis, clock, keys, eventsKey: queue.toKey('events') };
+    this.#hearing = new Hearing(parts, {
+      awaits: (id) => this.#pending.has(id),
+      completed: (id, value) => this.#settle(id, { value }),
+      failed: (id, reason) => void this.#fail(id, reason),
+      removed: (id) => this.#settle(id, { error: removed(id) }),
+      progress: (id, value) => {
+        for (const listener of this.#pending.get(id)?.listeners ?? []) listener(value);
+      },
+      wantsEvents: () =>
+        [...this.#pending.values()].some(({ isAnothers, listeners }) => isAnothers || listeners.size > 0),
+      missed: () => this.#askAll(),
+    });
   }
 
-  /** Hears the queue's events from now on. */
+  /** What its own jobs name, so that it hears of them. */
+  get reply(): string {
+    return this.#hearing.name;
+  }
+
+  /** Hears of its own jobs from now on. */
   async listen(): Promise<void> {
-    if (this.#events === undefined) {
-      this.#events = this.#start();
-      // The next tries again.
-      this.#events.catch(() => {
-        this.#events = undefined;
-      });
-    }
-    await this.#events;
+    this.#lookAfter();
+    await this.#hearing.listen();
   }
 
-  /** Told before a job is added, so that its end is not missed, however soon it comes; `inMs` is its timeout. */
+  /** Told before a job of its own is added, so that its end is not missed, however soon it comes; `inMs` is its timeout. */
   expect(id: string, inMs: number | undefined): void {
-    if (this.#events === undefined) return;
+    if (!this.#hearing.isThere) return;
     const pending = this.#of(id);
     pending.sure = true;
     if (inMs !== undefined) pending.lateAt = performance.now() + inMs;
@@ -83,8 +96,12 @@ export class Outcomes {
     this.#pending.delete(id);
   }
 
-  /** Errors: ERR_ABORTED, with the signal; ERR_DISPOSED, where the queue is closed meanwhile. */
-  async wait(id: string, signal: AbortSignal | undefined): Promise<Outcome> {
+  /**
+   * `isOwn`: whether it names what its own jobs do.
+   *
+   * Errors: ERR_ABORTED, with the signal; ERR_DISPOSED, where the queue is closed meanwhile.
+   */
+  async wait(id: string, signal: AbortSignal | undefined, isOwn: boolean): Promise<Outcome> {
     if (signal?.aborted) throw aborted(id);
     const pending = this.#of(id);
     let settle: (outcome: Outcome) => void = () => {};
@@ -96,7 +113,8 @@ export class Outcomes {
     const stop = onAbort(signal, () => settle({ error: aborted(id) }));
     try {
       if (this.#closed) throw closed(id);
-      await this.listen();
+      if (isOwn) await this.listen();
+      else await this.#listenToAll(pending);
       // It may have ended before anyone listened.
       if (!pending.sure) {
         pending.added = pending.sure = true;
@@ -118,7 +136,8 @@ export class Outcomes {
   onProgress(id: string, listener: ProgressListener): () => void {
     const pending = this.#of(id);
     pending.listeners.add(listener);
-    this.listen().catch(() => {});
+    this.#lookAfter();
+    this.#hearing.listenToAll().catch(() => {});
     return () => pending.listeners.delete(listener);
   }
 
@@ -127,8 +146,17 @@ export class Outcomes {
     clearInterval(this.#timer);
     for (const [id, pending] of this.#pending) settleAll(pending, { error: closed(id) });
     this.#pending.clear();
-    // Where it is only about to listen, nobody waits for that.
-    this.#listening?.close();
+    this.#hearing.close();
+  }
+
+  async #listenToAll(pending: Pending): Promise<void> {
+    this.#lookAfter();
+    pending.isAnothers = true;
+    await this.#hearing.listenToAll();
+  }
+
+  #lookAfter(): void {
+    if (!this.#closed) this.#timer ??= setInterval(() => void this.#look().catch(() => {}), askEveryMs).unref();
   }
 
   #of(id: string): Pending {
@@ -137,25 +165,6 @@ export class Outcomes {
     const pending = new Pending();
     this.#pending.set(id, pending);
     return pending;
-  }
-
-  async #start(): Promise<Events> {
-    const events = await Events.listen(this.#redis, this.#queue.toKey('events'), {
-      awaits: (id) => this.#pending.has(id),
-      completed: (id, value) => this.#settle(id, { value }),
-      failed: (id, reason) => void this.#fail(id, reason),
-      removed: (id) => this.#settle(id, { error: removed(id) }),
-      progress: (id, value) => {
-        for (const listener of this.#pending.get(id)?.listeners ?? []) listener(value);
-      },
-    });
-    if (this.#closed) {
-      events.close();
-      return events;
-    }
-    this.#listening = events;
-    this.#timer = setInterval(() => this.#askAll(), askEveryMs).unref();
-    return events;
   }
 
   /** One that no worker has, and that none will run any more. */
@@ -186,11 +195,22 @@ export class Outcomes {
     return this.#pending.size;
   }
 
-  #askAll(): void {
+  async #look(): Promise<void> {
     if (this.#redis.status !== 'ready') return;
-    for (const [id, pending] of this.#pending) {
-      const { added, waiters, listeners } = pending;
+    this.#forget();
+    if (this.#pending.size > 0) await this.#hearing.look().catch(() => {});
+    this.#askAll();
+  }
+
+  #askAll(): void {
+    for (const [id, { added, waiters }] of this.#pending) {
       if (added && waiters.size > 0) this.#ask(id).catch(() => {});
+    }
+  }
+
+  #forget(): void {
+    for (const [id, pending] of this.#pending) {
+      const { waiters, listeners } = pending;
       if (waiters.size + listeners.size > 0) pending.forgotten = false;
       // Its end may have been missed, and who asks for it after all is told by the queue.
       else if (pending.forgotten) this.#pending.delete(id);

@@ -82,14 +82,16 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     this.queue.on('error', () => {});
     this.#calls = new Calls(redis, 'the queue');
     this.#clock = new RedisClock(redis);
-    this.#outcomes = new Outcomes(this.queue, redis, this.#clock);
+    this.#outcomes = new Outcomes(this.queue, redis, this.#clock, this.#keys);
     this.#adder = new Adder(this.queue, redis);
     this.#load = new Load(this.queue, redis, this.#keys.workers, this.#clock, bounds);
     this.#owner = {
-      resultOf: (id, signal, parent) => {
+      resultOf: (id, signal, added) => {
         const attributes = { 'bullmq.job.id': id };
-        const span = { name: `result ${name}`, kind: SpanKind.CLIENT, attributes, parent };
-        return inSpan(options.telemetry, span, () => this.#calls.run(`job ${id}`, () => this.#resultOf(id, signal)));
+        const span = { name: `result ${name}`, kind: SpanKind.CLIENT, attributes, parent: added?.trace };
+        return inSpan(options.telemetry, span, () =>
+          this.#calls.run(`job ${id}`, () => this.#resultOf(id, signal, added?.isOwn === true)),
+        );
       },
       stateOf: (id) => this.#calls.run('state', () => this.#stateOf(id)),
       progressOf: (id) => this.#calls.run('progress', async () => (await Job.fromId(this.queue, id))?.progress),
@@ -171,7 +173,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
       this.#outcomes.expect(id, last.options?.timeoutMs);
       await this.#flows.add(flowOf(last, prepared, this.#settings.prefix, resultName));
       this.#outcomes.added(id);
-      return new JobHandle<R>(this.#owner, id, last.name, givenOf(last.name) as never);
+      return new JobHandle<R>(this.#owner, id, last.name, givenOf(last.name) as never, { isOwn: true });
     } catch (reason) {
       for (const { id } of prepared.values()) this.#outcomes.forget(id);
       await Promise.all(sealed.map((one) => this.#drop(one)));
@@ -287,9 +289,11 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
       feeds: reference,
       ...optionsOf(checked),
       ...(deadline === undefined ? {} : { deadline }),
+      // Of a key's job another may be told.
+      ...(checked.key === undefined ? { reply: this.#outcomes.reply } : {}),
     };
     const trace = await this.#put(id, name, data, checked);
-    return new JobHandle(this.#owner, id, name, given, trace);
+    return new JobHandle(this.#owner, id, name, given, { isOwn: checked.key === undefined, trace });
   }
 
   async #prepare(step: Step, isLast: boolean, sealed: Reference[]): Promise<Prepared> {
@@ -310,6 +314,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
       feeds: reference,
       ...optionsOf(checked),
       ...(deadline === undefined ? {} : { deadline }),
+      ...(isLast ? { reply: this.#outcomes.reply } : {}),
     };
     // What waits for a job that has failed for good is told so.
     const failing = isLast ? {} : { failParentOnFailure: true };
@@ -388,8 +393,8 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     return this.#checked;
   }
 
-  async #resultOf(id: string, signal: AbortSignal | undefined): Promise<Tensors> {
-    const { value, error } = await this.#outcomes.wait(id, signal);
+  async #resultOf(id: string, signal: AbortSignal | undefined, isOwn: boolean): Promise<Tensors> {
+    const { value, error } = await this.#outcomes.wait(id, signal, isOwn);
     // The stack of whoever awaits, and an error of their own.
     if (error !== undefined) throw new TensorlaneError(error.code, error.message, { cause: error });
     return this.#settings.payloads.open(checkJobResult(value, `job ${id}`).outputs, `job ${id}`);

@@ -39,8 +39,8 @@ export function connectToWork(connection: Connection | undefined, what: string):
 }
 
 /** One more to the same server, of the caller's own. */
-export function another(redis: Redis): Connected {
-  return owned(redis.duplicate(always));
+export function another(redis: Redis, options: RedisOptions = {}): Connected {
+  return owned(redis.duplicate({ ...always, ...options }));
 }
 
 /** It connects again by itself; what is lost meanwhile is told to whoever asked for it. */

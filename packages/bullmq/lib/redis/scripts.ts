@@ -54,22 +54,23 @@ return #added
 export const mostTogether = 250;
 
 /**
- * Completes jobs, and takes as many others for who asks for them. Gives for each, in their order: what it has taken, as BullMQ's script
+ * Completes jobs, tells their producers, and takes as many others for who asks for them. Gives for each, in their order: what it has taken, as BullMQ's script
  * has it; 0, where it has completed the job and taken none; -1, where it has done nothing, since the job is not there, locked by another,
  * a parent, a child or deduplicated.
  *
  * Nothing is taken where delayed jobs are due or those with priorities come first, and where the queue is paused or limited.
  *
  * Keys: wait, active, meta, events, marker, completed, stalled, delayed, prioritized. Arguments: the prefix of the jobs' keys, the time,
- * for how long a lock holds; of each job its id, the token of its lock, its result, and '1' where another is asked for.
+ * for how long a lock holds, what the names of channels come after; of each job its id, the token of its lock, its result, the name of its
+ * producer's channel, if any, and '1' where another is asked for.
  */
 export const completeJobs = script(
   'tensorlaneCompleteJobs',
   9,
   `
 local rcall = redis.call
-local prefix, timestamp, lockMs = ARGV[1], ARGV[2], ARGV[3]
-local results, wanted = {}, {}
+local prefix, timestamp, lockMs, channels = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local results, wanted, replies = {}, {}, {}
 local ids, scores, locks = {}, {}, {}
 
 local function complete(id, token, value)
@@ -90,11 +91,17 @@ local function complete(id, token, value)
 end
 
 local count = 0
-for i = 4, #ARGV, 4 do
+for i = 5, #ARGV, 5 do
   count = count + 1
   if complete(ARGV[i], ARGV[i + 1], ARGV[i + 2]) then
     results[count] = 0
-    if ARGV[i + 3] == '1' then wanted[#wanted + 1] = { count, ARGV[i + 1] } end
+    local name = ARGV[i + 3]
+    if name ~= '' then
+      replies[name] = replies[name] or {}
+      table.insert(replies[name], cjson.encode(ARGV[i]))
+      table.insert(replies[name], ARGV[i + 2])
+    end
+    if ARGV[i + 4] == '1' then wanted[#wanted + 1] = { count, ARGV[i + 1] } end
   else
     results[count] = -1
   end
@@ -104,6 +111,10 @@ if #ids > 0 then
   rcall('DEL', unpack(locks))
   rcall('SREM', KEYS[7], unpack(ids))
   rcall('ZADD', KEYS[6], unpack(scores))
+end
+for name, ends in pairs(replies) do
+  -- Who may not publish still completes.
+  redis.pcall('PUBLISH', channels .. name, '{"completed":[' .. table.concat(ends, ',') .. ']}')
 end
 
 local meta = rcall('HMGET', KEYS[3], 'paused', 'concurrency', 'max')

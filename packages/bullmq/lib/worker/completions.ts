@@ -2,9 +2,11 @@
 // is out of the ordinary goes BullMQ's own way, by itself, and so does one every so often, since BullMQ then removes results that are kept no
 // longer, up to a thousand of them.
 
-import { type KeepJobs, type RedisQueueBackend, raw2NextJobData, type Worker } from 'bullmq';
+import { type Job, type KeepJobs, type RedisQueueBackend, raw2NextJobData, type Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { replyOf } from '../job/replies.js';
 import { completeJobs, mostTogether } from '../redis/scripts.js';
+import type { Replies } from './replies.js';
 
 type Complete = RedisQueueBackend['moveToCompleted'];
 type Completed = Awaited<ReturnType<Complete>>;
@@ -23,7 +25,7 @@ const aloneEveryJobs = 500;
 const keys = ['wait', 'active', 'meta', 'events', 'marker', 'completed', 'stalled', 'delayed', 'prioritized'];
 
 /** For a worker without a limiter, which keeps results by their age. */
-export function completeTogether(worker: Worker, redis: Redis, lockMs: number): void {
+export function completeTogether(worker: Worker, redis: Redis, lockMs: number, replies: Replies): void {
   const backend = worker.getBackend() as RedisQueueBackend;
   const alone = backend.moveToCompleted.bind(backend) as Complete;
   const places = keys.map((name) => backend.toKey(name));
@@ -48,12 +50,12 @@ export function completeTogether(worker: Worker, redis: Redis, lockMs: number): 
   };
 
   const complete = async (all: readonly Waiting[], finishedOn: number) => {
-    const args: (string | number)[] = [...places, prefix, finishedOn, lockMs];
+    const args: (string | number)[] = [...places, prefix, finishedOn, lockMs, replies.channels];
     for (const {
       args: [job, , , token, fetchNext],
       value,
     } of all) {
-      args.push(job.id!, token, value, fetchNext && !worker.closing ? '1' : '0');
+      args.push(job.id!, token, value, replyOf(job.data), fetchNext && !worker.closing ? '1' : '0');
     }
     try {
       const results = (await completeJobs(redis, args)) as (number | unknown[])[];
@@ -61,7 +63,10 @@ export function completeTogether(worker: Worker, redis: Redis, lockMs: number): 
         const result = results[i];
         // What is out of the ordinary, or wrong, BullMQ itself does or says.
         if (result === -1) one.resolve(alone(...one.args));
-        else one.resolve({ result: raw2NextJobData(result as unknown[]), finishedOn });
+        else {
+          replies.told(one.args[0] as Job);
+          one.resolve({ result: raw2NextJobData(result as unknown[]), finishedOn });
+        }
       }
     } catch (reason) {
       for (const one of all) one.reject(reason);

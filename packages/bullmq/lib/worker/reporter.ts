@@ -55,6 +55,7 @@ export class Reporter {
       pid: process.pid,
       device: this.#device,
       version,
+      replies: true,
       ...counts,
       perSecond: this.#rate.look(counts.completed + counts.failed, performance.now()),
       at: await this.#clock.now(),

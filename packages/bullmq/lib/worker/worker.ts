@@ -16,6 +16,7 @@ import { checkHandlers, type Handler, Handlers, type ModelGiven } from './handle
 import type { JsLimits } from './js-model.js';
 import { leave } from './leaving.js';
 import { Processor, type ProcessorParts } from './processor.js';
+import { Replies } from './replies.js';
 import { Reporter } from './reporter.js';
 import { Slots } from './slots.js';
 import { Suspects } from './suspects.js';
@@ -237,7 +238,10 @@ export class TensorWorker implements AsyncDisposable {
       removeOnFail,
       ...(this.#limiter === undefined ? {} : { limiter: this.#limiter }),
     });
-    if (this.#limiter === undefined) completeTogether(worker, this.#connected.redis, this.#lockMs);
+    const keys = keysOf(prefix, queue);
+    const { redis } = this.#connected;
+    const replies = new Replies(redis, keys);
+    if (this.#limiter === undefined) completeTogether(worker, redis, this.#lockMs, replies);
     this.#workers.set(queue, worker);
     this.#slots.set(queue, slots);
     worker.on('active', () => {
@@ -251,20 +255,23 @@ export class TensorWorker implements AsyncDisposable {
     worker.on('completed', (job, result) => {
       counts.completed++;
       rest();
+      replies.completed(job, result);
       this.#whenCompleted(processor, job, result);
     });
     worker.on('failed', (job) => {
       this.#failed++;
       counts.failed++;
       rest();
-      if (job?.finishedOn) void processor.failedForGood(job);
+      if (!job?.finishedOn) return;
+      replies.failed(job);
+      void processor.failedForGood(job);
     });
     const cancel = (id: string, reason: string) => worker.cancelJob(id, reason);
     await this.#calls.run('ready', async () => {
       await worker.waitUntilReady();
-      await this.#cancellations!.listen(keysOf(prefix, queue).cancel, cancel);
+      await this.#cancellations!.listen(keys.cancel, cancel);
     });
-    const reporter = new Reporter(this.#connected.redis, keysOf(prefix, queue).workers, clock, device.info, () => ({
+    const reporter = new Reporter(redis, keys.workers, clock, device.info, () => ({
       ...counts,
       slots: slots.limit,
     }));
