@@ -164,21 +164,23 @@ describe.skipIf(!hasRedis)('replies', () => {
 
   test('what is told while it does not listen is asked for when it does', async () => {
     askNever();
-    let release = () => {};
+    const releases: (() => void)[] = [];
     const held = async (feeds: Tensors) => {
-      await new Promise<void>((resolve) => {
-        release = resolve;
-      });
+      await new Promise<void>((resolve) => releases.push(resolve));
       return feeds;
     };
-    await using made = await make(place, { handlers: { held } });
-    const handle = await made.jobs.add('held', { x });
-    const waiting = handle.result();
-    const begun = release;
-    await until(() => release !== begun);
+    await using made = await make(place, { handlers: { held }, concurrency: 2 });
+    const { jobs, name } = made;
+    const waiting = (await jobs.add('held', { x })).result();
+    // Nobody waits for this one yet.
+    const later = await jobs.add('held', { x });
+    await until(() => releases.length === 2);
+    const listeners = async () => (await place.redis.pubsub('CHANNELS', `bull:${name}:tensorlane:reply:*`)).length;
     await place.redis.client('KILL', 'TYPE', 'pubsub');
-    release();
+    for (const release of releases) release();
+    await until(async () => (await jobs.status()).completed === 2 && (await listeners()) === 1);
     expect((await waiting).x).toEqual(x);
+    expect((await later.result()).x).toEqual(x);
   });
 
   test('who may not listen or tell on channels hears all the same', async () => {

@@ -63,7 +63,10 @@ export class Outcomes {
       },
       wantsEvents: () =>
         [...this.#pending.values()].some(({ isAnothers, listeners }) => isAnothers || listeners.size > 0),
-      missed: () => this.#askAll(),
+      missed: () => {
+        for (const pending of this.#pending.values()) pending.sure = false;
+        this.#askAll();
+      },
     });
   }
 
