@@ -134,6 +134,7 @@ describe.skipIf(!hasRedis)('flows', () => {
       { name: '' },
       { name: 'inv', from: { a: { step: { name: 'inv', typo: 1 } as never } } },
       { name: 'inv', feeds: { a: big }, from: { a: { step } } },
+      { name: 'inv', queue: 'elsewhere', from: { a: { step } } },
       { name: 'inv', from: { a: { step, options: 1 } as never } },
       { name: 'inv', options: { key: 'k' } as never, from: { a: { step } } },
       { name: 'inv', from: { a: { step }, b: { step: { name: 'double', feeds: { x: 1 as never } } } } },

@@ -11,7 +11,7 @@ import type { AddOptions } from './add-options.js';
 export interface Step {
   /** An operation, model or handler. */
   readonly name: string;
-  /** Whose workers do it; the queue's own by default. */
+  /** Whose workers do it; the queue's own by default, and always that of the last. */
   readonly queue?: string | undefined;
   readonly feeds?: Tensors | undefined;
   /** Feeds that are outputs of other steps. */
@@ -28,7 +28,7 @@ export interface StepOutput {
 const stepNames = { name: true, queue: true, feeds: true, from: true, options: true } as const;
 const outputNames = { step: true, output: true } as const;
 
-/** Errors: ERR_ARGUMENT, also for what more than one step takes from: in a flow each job has one parent. */
+/** Errors: ERR_ARGUMENT, also for what more than one step takes from: in a flow each job has one parent; and a last step of another queue. */
 export function checkSteps(last: Step, queue: string): void {
   const seen = new Map<Step, Step | undefined>();
   const check = (step: Step, parent: Step | undefined): void => {
@@ -54,6 +54,12 @@ export function checkSteps(last: Step, queue: string): void {
     }
   };
   check(last, undefined);
+  // Its handle asks this queue.
+  if (last.queue !== undefined && last.queue !== queue) {
+    refuse(
+      `flow: the last step, '${last.name}', must be of the queue itself, '${queue}', got ${shown(last.queue)}; ask a TensorQueue of that one`,
+    );
+  }
 }
 
 /** A step that is to be added: what the queue makes of one. */
