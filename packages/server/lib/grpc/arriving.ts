@@ -6,6 +6,7 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import { Refusal } from '../core/errors.js';
 import type { ByteBudget, Lease } from '../http/budget.js';
+import { whereStill } from '../http/still.js';
 
 /** What stands before each message: whether it is compressed, and how long it is. */
 const prefixBytes = 5;
@@ -23,6 +24,7 @@ export class Arriving {
   /** Of those that are whole and were not handed over, their lengths; and what is held altogether. */
   readonly #whole: number[] = [];
   #held = 0;
+  #came = 0;
   #timer: NodeJS.Timeout | undefined;
 
   /** `stream`: undefined, where it is not known; a message is counted when it is whole, then. */
@@ -47,6 +49,7 @@ export class Arriving {
 
   end(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#stream?.off('data', this.#onData);
     // It has not been answered, whatever it is.
     this.#give(this.#held);
@@ -59,6 +62,7 @@ export class Arriving {
   }
 
   readonly #onData = (part: Uint8Array): void => {
+    this.#came += part.length;
     try {
       for (let at = 0; at < part.length; ) at += this.#read(part.subarray(at));
     } catch (error) {
@@ -70,7 +74,9 @@ export class Arriving {
       clearTimeout(this.#timer);
       this.#timer = undefined;
     } else if (this.#timer === undefined) {
-      this.#timer = setTimeout(() => this.#stalled(), this.#stallMillis).unref();
+      const came = () => this.#came;
+      const stalled = () => whereStill(came, () => this.#stalled());
+      this.#timer = setTimeout(stalled, this.#stallMillis).unref();
     } else this.#timer.refresh();
   };
 
@@ -99,6 +105,8 @@ export class Arriving {
   }
 
   #stalled(): void {
+    // It has ended meanwhile.
+    if (this.#timer === undefined) return;
     // It waits for us.
     if (this.#stream?.isPaused()) {
       this.#timer?.refresh();

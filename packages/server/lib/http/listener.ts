@@ -11,6 +11,7 @@ import { connect, type Socket } from 'node:net';
 import type { Tls } from '../security/tls.js';
 import type { Limits } from './limits.js';
 import { keepSessions } from './sessions.js';
+import { whereStill } from './still.js';
 
 export interface Listener {
   readonly server: http.Server;
@@ -117,6 +118,14 @@ function bytesIn(headers: readonly string[]): number {
 function peek(socket: Socket, millis: number, then: (isHttp2: boolean) => void): void {
   const drop = () => socket.destroy();
   let held = Buffer.alloc(0);
+  let isHanded = false;
+  const late = () =>
+    whereStill(
+      () => held.length,
+      () => {
+        if (!isHanded) drop();
+      },
+    );
   const look = () => {
     const bytes = socket.read() as Buffer | null;
     // It has ended.
@@ -124,12 +133,13 @@ function peek(socket: Socket, millis: number, then: (isHttp2: boolean) => void):
     held = Buffer.concat([held, bytes]);
     const said = held.toString('latin1', 0, preface.length);
     if (said.length < preface.length && preface.startsWith(said)) return;
-    socket.off('readable', look).off('error', drop).off('timeout', drop).off('end', drop).setTimeout(0);
+    isHanded = true;
+    socket.off('readable', look).off('error', drop).off('timeout', late).off('end', drop).setTimeout(0);
     socket.unshift(held);
     then(said === preface);
   };
   socket.setTimeout(millis);
-  socket.on('readable', look).on('error', drop).on('timeout', drop).on('end', drop);
+  socket.on('readable', look).on('error', drop).on('timeout', late).on('end', drop);
 }
 
 interface ServerTls {

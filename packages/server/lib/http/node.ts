@@ -8,6 +8,7 @@ import { bodyOf, readBody } from './body.js';
 import type { Lease } from './budget.js';
 import { type Answer, type Exchange, lengthOf } from './exchange.js';
 import type { Limits } from './limits.js';
+import { whereStill } from './still.js';
 
 const compressors = { gzip: promisify(gzip), deflate: promisify(deflate) } as const;
 /** Below it, compressing costs more than it saves. */
@@ -57,16 +58,27 @@ export class NodeExchange implements Exchange {
 
   async body(head?: number): Promise<Uint8Array> {
     const message = this.#message;
-    const cutOff = () => hangUp(message);
+    const { read, ...said } = bodyOf(message);
+    let came = 0;
+    let isRead = false;
+    const cutOff = () => {
+      if (!isRead) hangUp(message);
+    };
     let isWatched = false;
     // Most bodies come with their headers, and need no timer.
     const soon = setImmediate(() => {
       isWatched = true;
-      message.setTimeout?.(this.#limits.stallSeconds * 1000, cutOff);
+      message.setTimeout?.(this.#limits.stallSeconds * 1000, () => whereStill(() => came, cutOff));
     });
+    const counted = (onPart: (part: Uint8Array) => void) =>
+      read((part) => {
+        came += part.length;
+        onPart(part);
+      });
     try {
-      return await readBody(bodyOf(message), this.#limits, this.#lease, head);
+      return await readBody({ ...said, read: counted }, this.#limits, this.#lease, head);
     } finally {
+      isRead = true;
       clearImmediate(soon);
       // From here on it waits for us.
       if (isWatched) socketOf(message)?.setTimeout?.(0);
