@@ -7,6 +7,7 @@ import { tensor } from 'tensorlane';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { encodeTensors, type HandlerContext, TensorQueue, type Tensors } from '../lib/index.js';
 import { report } from '../lib/job/workers.js';
+import { Link } from './support/link.js';
 import { make } from './support/made.js';
 import { usePlace } from './support/place.js';
 import { hasRedis } from './support/redis.js';
@@ -181,6 +182,27 @@ describe.skipIf(!hasRedis)('replies', () => {
     await until(async () => (await jobs.status()).completed === 2 && (await listeners()) === 1);
     expect((await waiting).x).toEqual(x);
     expect((await later.result()).x).toEqual(x);
+  });
+
+  test('a connection that leads nowhere any more is noticed, although it only listens', async () => {
+    const pass = askNever();
+    const link = await Link.start(Number(new URL(place.url).port));
+    onTestFinished(() => link.close());
+    await using made = await make(place, 'none', { connection: link.url });
+    const listening = async () =>
+      /id=(\d+) .* sub=1 /.exec(String(await place.redis.call('CLIENT', 'LIST', 'TYPE', 'pubsub')))?.[1];
+    const before = await listening();
+    expect(before).toBeDefined();
+    link.silence('subscribe');
+    // Somebody waits.
+    const later = (await made.jobs.add('echo', { x })).result();
+    await until(async () => {
+      pass(5000);
+      const now = await listening();
+      return now !== undefined && now !== before;
+    });
+    await made.work({ connection: place.url, handlers: { echo } });
+    expect((await later).x).toEqual(x);
   });
 
   test('who may not listen or tell on channels hears all the same', async () => {

@@ -78,6 +78,7 @@ export class Hearing {
 
   /** To be called now and then: who works may have changed. Errors: those of Redis. */
   async look(): Promise<void> {
+    this.#replies?.look();
     const isNeeded = await this.#hasSilentWorkers();
     if (isNeeded || this.#listeners.wantsEvents()) await this.listenToAll();
     else this.#endEvents();

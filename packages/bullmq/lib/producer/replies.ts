@@ -14,6 +14,8 @@ export class Replies {
   readonly #connected: Connected;
   readonly #channel: string;
   #listens = false;
+  /** A ping that was not answered yet. */
+  #asked: Promise<unknown> | undefined;
 
   /** `missed`: it listens again, and what was told meanwhile is lost. */
   constructor(from: Redis, channel: string, listeners: EndListeners, missed: () => void) {
@@ -31,6 +33,22 @@ export class Replies {
   async listen(): Promise<void> {
     await this.#connected.redis.subscribe(this.#channel);
     this.#listens = true;
+  }
+
+  /** To be called now and then: who only listens does not notice by itself that a connection leads nowhere any more. */
+  look(): void {
+    const { redis } = this.#connected;
+    if (redis.status !== 'ready') return;
+    if (this.#asked !== undefined) {
+      redis.disconnect(true);
+      return;
+    }
+    const asked = redis.ping();
+    const answered = () => {
+      if (this.#asked === asked) this.#asked = undefined;
+    };
+    this.#asked = asked;
+    asked.then(answered, answered);
   }
 
   close(): void {
