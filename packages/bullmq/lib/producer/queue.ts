@@ -283,17 +283,11 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     const expireMs = checked.delayMs + this.#settings.expireMs;
     const sealing = this.#settings.payloads.seal(bytes, this.#keys.feeds(id, randomUUID()), expireMs);
     const reference = sealing instanceof Promise ? await sealing : sealing;
-    const deadline = await this.#deadlineOf(checked);
-    const data: JobData = {
-      tensorlane: formatVersion,
-      feeds: reference,
-      ...optionsOf(checked),
-      ...(deadline === undefined ? {} : { deadline }),
-      // Of a key's job another may be told.
-      ...(checked.key === undefined ? { reply: this.#outcomes.reply } : {}),
-    };
+    // Of a key's job another may be told.
+    const isOwn = checked.key === undefined;
+    const data = await this.#dataOf(reference, checked, isOwn);
     const trace = await this.#put(id, name, data, checked);
-    return new JobHandle(this.#owner, id, name, given, { isOwn: checked.key === undefined, trace });
+    return new JobHandle(this.#owner, id, name, given, { isOwn, trace });
   }
 
   async #prepare(step: Step, isLast: boolean, sealed: Reference[]): Promise<Prepared> {
@@ -308,14 +302,7 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     const key = keysOf(prefix, queue).feeds(id, randomUUID());
     const reference = await payloads.seal(payloads.encode(feeds, what), key, checked.delayMs + this.#settings.expireMs);
     sealed.push(reference);
-    const deadline = await this.#deadlineOf(checked);
-    const data = {
-      tensorlane: formatVersion,
-      feeds: reference,
-      ...optionsOf(checked),
-      ...(deadline === undefined ? {} : { deadline }),
-      ...(isLast ? { reply: this.#outcomes.reply } : {}),
-    };
+    const data = await this.#dataOf(reference, checked, isLast);
     // What waits for a job that has failed for good is told so.
     const failing = isLast ? {} : { failParentOnFailure: true };
     return {
@@ -377,8 +364,15 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     await this.#settings.payloads.drop(reference).catch(() => {});
   }
 
-  async #deadlineOf({ timeoutMs }: CheckedAddOptions): Promise<number | undefined> {
-    return timeoutMs === undefined ? undefined : (await this.#clock.now()) + timeoutMs;
+  /** `isOwn`: whether its end is told on this producer's channel. */
+  async #dataOf(feeds: Reference, { options, timeoutMs }: CheckedAddOptions, isOwn: boolean): Promise<JobData> {
+    return {
+      tensorlane: formatVersion,
+      feeds,
+      ...(options === undefined ? {} : { options }),
+      ...(timeoutMs === undefined ? {} : { deadline: (await this.#clock.now()) + timeoutMs }),
+      ...(isOwn ? { reply: this.#outcomes.reply } : {}),
+    };
   }
 
   /** Once, if it is well. */
@@ -406,5 +400,3 @@ export class TensorQueue extends LinearAlgebraJobs implements AsyncDisposable {
     return state === 'prioritized' ? 'waiting' : (state as JobState);
   }
 }
-
-const optionsOf = ({ options }: CheckedAddOptions) => (options === undefined ? {} : { options });
