@@ -23,6 +23,7 @@ export interface WithoutLong {
 /** Of those longer than a piece, the ones that have no escapes. A body that is no JSON is for whoever parses the outline to find. */
 export async function takeLongStrings(body: Uint8Array): Promise<WithoutLong> {
   const strings = new Map<string, Uint8Array>();
+  if (body.length <= pieceBytes) return { outline: body, strings };
   const parts: Uint8Array[] = [];
   let taken = 0;
   let passed = 0;
