@@ -3,8 +3,9 @@
 import { open, tensor } from 'tensorlane';
 import { expect, test } from 'vitest';
 import { identity, imageClassifier } from '../../../test/support/onnx-builder.js';
+import { outputTensor } from '../lib/v2/reply.js';
 import { call, grpcClient } from './calls.js';
-import { ask, folderOf, startServer } from './support.js';
+import { ask, folderOf, put, startEngine, startServer } from './support.js';
 
 const labels = ['ant', 'bee', 'cat', 'dog', 'eel', 'fox', 'gnu'];
 const steps = {
@@ -193,6 +194,38 @@ test('steps are said in config.pbtxt, too, and an ensemble has the classes of th
   ]) {
     expect(index).toContainEqual(expect.objectContaining({ name, reason: expect.stringContaining(reason!) }));
   }
+});
+
+test('classes of an ensemble are those of the version that has answered, whatever is served by then', async () => {
+  const scores = identity('float32', ['N', 3]);
+  const files = (config: string, names: readonly string[]) => ({
+    'm/config.pbtxt': `max_batch_size: 8 output { name: "y" data_type: TYPE_FP32 dims: 3 label_filename: "labels.txt" } ${config}`,
+    'm/labels.txt': names.join('\n'),
+  });
+  const repository = folderOf({
+    'm/1/model.onnx': scores,
+    ...files('', ['one', 'two', 'three']),
+    'e/config.pbtxt': `max_batch_size: 8
+      input { name: "in" data_type: TYPE_FP32 dims: 3 } output { name: "out" data_type: TYPE_FP32 dims: 3 }
+      ensemble_scheduling { step { model_name: "m" input_map { key: "x" value: "in" } output_map { key: "y" value: "out" } } }`,
+  });
+  const engine = await startEngine({ repository });
+  const feeds = { in: tensor([[1, 3, 2]]) };
+  const servable = engine.resolve({ name: 'e' });
+  const before = await servable.run(feeds);
+  // The next has the highest alone, and does not say here which they are.
+  const places = 'output { name: "y_indices" data_type: TYPE_INT64 dims: 3 }';
+  const top = `${places} ${saidOf('postprocess', { y: [{ step: 'topK', k: 3 }] })}`;
+  put(repository, files(top, ['another', 'name', 'each']));
+  await engine.refresh();
+  const after = await engine.run('e', feeds);
+  expect([[...before.out!.data], [...after.out!.data]]).toEqual([
+    [1, 3, 2],
+    [3, 2, 1],
+  ]);
+  const [top2] = outputTensor(servable, { name: 'out', classes: 1 }, before).data;
+  expect(top2).toBe('3.000000:1:two');
+  expect(() => outputTensor(engine.resolve({ name: 'e' }), { name: 'out', classes: 1 }, after)).toThrow("'y_indices'");
 });
 
 test('a step that does not fit fails the model alone, and the index says which', async () => {

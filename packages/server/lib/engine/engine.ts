@@ -409,7 +409,7 @@ export class Engine implements AsyncDisposable {
           const batcher = `${name}/${version}${this.#suffix}`;
           const { device } = this;
           const load = { all: this.#settings.load, own: this.#settingsOf(name).load };
-          const models = { run: this.#runWithin, stream: this.#streamWithin, find: this.#find };
+          const models = { use: this.#useWithin, run: this.#runWithin, stream: this.#streamWithin, find: this.#find };
           const modules = this.#modules;
           const servable = await loadVersion({
             device,
@@ -471,13 +471,11 @@ export class Engine implements AsyncDisposable {
   }
 
   /** For models that call others, also while the engine closes. */
-  readonly #runWithin = async (
-    model: string | ModelReference,
-    feeds: Feeds,
-    options?: ServedRunOptions,
-  ): Promise<Outputs> => {
-    return this.#within(model).use((servable) => servable.run(feeds, options));
-  };
+  readonly #useWithin = async <T>(model: string | ModelReference, work: (servable: Servable) => Promise<T>) =>
+    this.#within(model).use(work);
+
+  readonly #runWithin = (model: string | ModelReference, feeds: Feeds, options?: ServedRunOptions) =>
+    this.#useWithin(model, (servable) => servable.run(feeds, options));
 
   readonly #streamWithin = (model: string | ModelReference, feeds: Feeds, options?: ServedRunOptions) =>
     streamOf(this.#within(model), feeds, options);

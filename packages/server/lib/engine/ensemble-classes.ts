@@ -1,32 +1,43 @@
 // What the classes of an ensemble's outputs are called, and which they are: what its own configuration says, else what the model of the step
-// says that the output comes from, as it is served now.
+// says that the output comes from.
+//
+// The rule: of outputs that are there, it is the version that has given them that says so, whatever is served by now.
 
+import type { Outputs } from 'tensorlane';
 import type { EnsembleModels, Step } from './ensemble.js';
-import { indicesLeftOut, type Runnable } from './servable.js';
+import { indicesLeftOut, type Runnable, type Servable } from './servable.js';
 
+/** By step, what a run of an ensemble came from. */
+export type Ran = Map<Step, { readonly servable: Servable; readonly outputs: Outputs }>;
+
+/** `runs`: by their outputs. */
 export function classesOf(
   ensemble: string,
   steps: readonly Step[],
   models: EnsembleModels,
   own: ReadonlyMap<string, readonly string[]>,
+  runs: WeakMap<Outputs, Ran>,
 ): Pick<Runnable, 'labels' | 'indices'> {
-  const sourceOf = (tensor: string) => {
+  const sourceOf = (tensor: string, given: Outputs | undefined) => {
     const step = steps.find(({ outputs }) => outputs.some(([, name]) => name === tensor));
-    const servable = step && models.find(step.model);
-    return servable && { step, servable, output: step.outputs.find(([, name]) => name === tensor)![0] };
+    if (step === undefined) return undefined;
+    const ran = given && runs.get(given)?.get(step);
+    const servable = ran?.servable ?? models.find(step.model);
+    const [output] = step.outputs.find(([, name]) => name === tensor)!;
+    return servable && { step, servable, output, given: ran?.outputs };
   };
   return {
     labels: {
-      get(tensor) {
+      get(tensor, outputs) {
         if (own.has(tensor)) return own.get(tensor);
-        const source = sourceOf(tensor);
-        return source?.servable.labelsOf(source.output);
+        const source = sourceOf(tensor, outputs);
+        return source?.servable.labelsOf(source.output, source.given);
       },
     },
     indices: {
-      get(tensor) {
-        const source = sourceOf(tensor);
-        const indices = source?.servable.indicesOf(source.output);
+      get(tensor, outputs) {
+        const source = sourceOf(tensor, outputs);
+        const indices = source?.servable.indicesOf(source.output, source.given);
         if (source === undefined || indices === undefined) return undefined;
         const taken = source.step.outputs.find(([output]) => output === indices);
         if (taken === undefined) throw indicesLeftOut(ensemble, tensor, indices);

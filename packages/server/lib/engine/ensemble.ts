@@ -11,7 +11,7 @@ import { readLabels } from '../triton/labels.js';
 import { requireServed } from '../triton/options.js';
 import { requireNoSteps } from '../triton/steps.js';
 import { dataTypeOf, elementTypeOf } from '../triton/values.js';
-import { classesOf } from './ensemble-classes.js';
+import { classesOf, type Ran } from './ensemble-classes.js';
 import { overOf } from './over.js';
 import type { ModelReference } from './reference.js';
 import { type Runnable, Servable, type ServedRunOptions } from './servable.js';
@@ -21,6 +21,8 @@ const ensemblePlatform = 'ensemble';
 
 export interface EnsembleModels {
   run(model: string | ModelReference, feeds: Feeds, options?: ServedRunOptions): Promise<Outputs>;
+  /** It is not unloaded before the promise settles. */
+  use<T>(model: ModelReference, work: (servable: Servable) => Promise<T>): Promise<T>;
   stream(model: string | ModelReference, feeds: Feeds, options?: ServedRunOptions): AsyncGenerator<Outputs, void>;
   /** What is served now. */
   find(model: ModelReference): Servable | undefined;
@@ -61,13 +63,14 @@ export async function loadEnsemble({ name, version, found, statistics, models }:
   requireFlow(inputs, outputs, steps);
   requireFit(config, steps, served);
   const most = config.max_batch_size;
+  const runs = new WeakMap<Outputs, Ran>();
   const runnable: Runnable = {
     inputs,
     outputs,
     platform: ensemblePlatform,
     priorityLevels: 1,
     config,
-    ...classesOf(name, steps, models, await readLabels(found)),
+    ...classesOf(name, steps, models, await readLabels(found), runs),
     parts: [...new Set(steps.map(({ model }) => model.name))],
     fits: () => {
       try {
@@ -86,7 +89,10 @@ export async function loadEnsemble({ name, version, found, statistics, models }:
       if (unknown !== undefined) {
         throw new TensorlaneError('ERR_ARGUMENT', `'${name}' has no output '${unknown}'; it has ${names.join(', ')}`);
       }
-      return runSteps(steps, models, given, options.outputs ?? names, options);
+      const ran: Ran = new Map();
+      const results = await runSteps(steps, models, given, options.outputs ?? names, options, ran);
+      runs.set(results, ran);
+      return results;
     },
     stats: () => undefined,
     dispose: async () => {},
@@ -221,13 +227,14 @@ function requireFeeds(model: string, inputs: readonly ValueInfo[], feeds: Feeds,
   );
 }
 
-/** Errors: those of the steps, the first that fails; what still waits is cancelled then. */
+/** `ran` is told of each step. Errors: those of the steps, the first that fails; what still waits is cancelled then. */
 async function runSteps(
   steps: readonly Step[],
   models: EnsembleModels,
   given: ReadonlyMap<string, Tensor>,
   wanted: readonly string[],
   options: ServedRunOptions,
+  ran: Ran,
 ): Promise<Outputs> {
   const over = overOf(options);
   const failed = new AbortController();
@@ -243,12 +250,15 @@ async function runSteps(
       const work = (async () => {
         const feeds: Record<string, Tensor> = {};
         for (const [input, tensor] of step.inputs) feeds[input] = await tensors.get(tensor)!;
-        const keepsState = sequence !== undefined && models.find(step.model)?.keepsState === true;
-        return models.run(step.model, feeds, {
-          signal,
-          outputs: step.outputs.map(([output]) => output),
-          ...(priority === undefined ? {} : { priority }),
-          ...(keepsState ? { sequence } : {}),
+        return models.use(step.model, async (servable) => {
+          const outputs = await servable.run(feeds, {
+            signal,
+            outputs: step.outputs.map(([output]) => output),
+            ...(priority === undefined ? {} : { priority }),
+            ...(sequence !== undefined && servable.keepsState ? { sequence } : {}),
+          });
+          ran.set(step, { servable, outputs });
+          return outputs;
         });
       })();
       for (const [output, tensor] of step.outputs) {

@@ -17,8 +17,10 @@ export interface ServedRunOptions extends RunOptions {
   readonly sequence?: SequenceStep | undefined;
 }
 
-/** Asked for each time: of what runs others it changes with them. */
-export type ByOutput<T> = Pick<ReadonlyMap<string, T>, 'get'>;
+/** Asked for each time, of outputs that are there with these: what runs others says what they say. */
+export interface ByOutput<T> {
+  get(output: string, outputs?: Outputs): T | undefined;
+}
 
 /** What a version runs. */
 export interface Runnable {
@@ -112,18 +114,20 @@ export class Servable {
     return this.#runnable.maxBatchSize;
   }
 
-  /** What the classes of an output are called; undefined, where nobody says. */
-  labelsOf(output: string): readonly string[] | undefined {
-    return this.#runnable.labels?.get(output);
+  /** What the classes of an output are called, of those that a run gave; undefined, where nobody says. */
+  labelsOf(output: string, outputs?: Outputs): readonly string[] | undefined {
+    return this.#runnable.labels?.get(output, outputs);
   }
 
   /**
-   * The output that says which of all its elements an output has, where it has but the highest. Undefined: it has all. Errors: ERR_NOT_SUPPORTED, where
-   * nobody can tell.
+   * The output that says which of all its elements an output has, where it has but the highest; of those that a run gave, one of them. Undefined: it has
+   * all. Errors: ERR_NOT_SUPPORTED, where nobody can tell.
    */
-  indicesOf(output: string): string | undefined {
-    const indices = this.#runnable.indices?.get(output);
-    if (indices === undefined || this.outputs.some(({ name }) => name === indices)) return indices;
+  indicesOf(output: string, outputs?: Outputs): string | undefined {
+    const indices = this.#runnable.indices?.get(output, outputs);
+    if (indices === undefined) return undefined;
+    const names = outputs === undefined ? this.outputs.map(({ name }) => name) : Object.keys(outputs);
+    if (names.includes(indices)) return indices;
     throw indicesLeftOut(this.name, output, indices);
   }
 

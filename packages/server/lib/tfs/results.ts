@@ -15,8 +15,11 @@ export interface ScoredClass {
 
 const floats = ['float32', 'float64', 'float16', 'bfloat16'];
 
-/** The outputs that are looked at. Errors: INVALID_ARGUMENT, where it is not clear which; ERR_NOT_SUPPORTED, where labels are of no classes. */
-export function classifyOutputs(servable: Servable): {
+/** The outputs that are looked at, of those that a run gave. Errors: INVALID_ARGUMENT, where it is not clear which; ERR_NOT_SUPPORTED, where labels are of no classes. */
+export function classifyOutputs(
+  servable: Servable,
+  given?: Outputs,
+): {
   scores: string;
   classes: string | undefined;
   /** Of what labels the scores are, where they are not of all. */
@@ -27,8 +30,8 @@ export function classifyOutputs(servable: Servable): {
     return floats.includes(type) && (dims?.length ?? 2) === 2;
   });
   const classes = outputs.find((one) => one.name === 'classes' && one.type === 'string');
-  const isLabelled = classes === undefined && servable.labelsOf(scores) !== undefined;
-  return { scores, classes: classes?.name, indices: isLabelled ? servable.indicesOf(scores) : undefined };
+  const isLabelled = classes === undefined && servable.labelsOf(scores, given) !== undefined;
+  return { scores, classes: classes?.name, indices: isLabelled ? servable.indicesOf(scores, given) : undefined };
 }
 
 /** Errors: INVALID_ARGUMENT, where it is not clear which. */
@@ -58,7 +61,7 @@ function chosen(
 
 /** Of each example. Errors: INVALID_ARGUMENT, where the outputs have other shapes. */
 export function classesOf(servable: Servable, outputs: Outputs, examples: number): ScoredClass[][] {
-  const names = classifyOutputs(servable);
+  const names = classifyOutputs(servable, outputs);
   const scores = outputs[names.scores]!;
   const classes = names.classes === undefined ? undefined : (outputs[names.classes] as Tensor);
   if (scores.dims.length !== 2 || scores.dims[0] !== examples) {
@@ -67,7 +70,7 @@ export function classesOf(servable: Servable, outputs: Outputs, examples: number
   if (classes !== undefined && classes.data.length !== scores.data.length) {
     throw invalid(`outputs '${names.classes}' and '${names.scores}' have other numbers of classes`);
   }
-  const labels = servable.labelsOf(names.scores);
+  const labels = servable.labelsOf(names.scores, outputs);
   const indices = names.indices === undefined ? undefined : (outputs[names.indices] as Tensor);
   const each = scores.dims[1]!;
   const value = numbersIn(scores);

@@ -1,6 +1,6 @@
 // Triton's classification: of an output, the highest values, as text: "value:index", and behind it what the class is called.
 
-import type { Tensor, ValueInfo } from 'tensorlane';
+import type { Tensor } from 'tensorlane';
 import { byType } from '../core/dtypes.js';
 import { invalid } from '../core/errors.js';
 import type { Servable } from '../engine/servable.js';
@@ -27,25 +27,30 @@ export function outputsToRun(
   return [...new Set(names)];
 }
 
+export interface Classes {
+  /** Whether its first dimension are rows. */
+  readonly isBatched: boolean;
+  /** What they are called. */
+  readonly labels?: readonly string[] | undefined;
+  /** Of what classes the elements are, where they are not all. */
+  readonly indices?: Tensor | undefined;
+}
+
 /**
  * Of each row of a model that has batches, else of the whole tensor, its `count` highest elements, the first of equal ones first:
- * [rows, count] or [count]. `indices`: of what classes the elements are, where they are not all. Errors: INVALID_ARGUMENT, of strings.
+ * [rows, count] or [count]. Errors: INVALID_ARGUMENT, of strings.
  */
 export function classified(
-  servable: Servable,
-  info: ValueInfo | undefined,
   name: string,
   tensor: Tensor,
   count: number,
-  indices?: Tensor,
+  { isBatched, labels, indices }: Classes,
 ): Tensor {
   if (tensor.type === 'string') throw invalid(`output '${name}' is of BYTES, which are no values to be classified`);
-  const isBatched = servable.maxBatchSize !== undefined && info?.dims?.[0] === -1;
   const rows = isBatched ? tensor.dims[0]! : 1;
   const each = rows === 0 ? 0 : tensor.data.length / rows;
   const most = Math.min(count, each);
   const values = numbersOf(tensor);
-  const labels = servable.labelsOf(name);
   const isFloat = byType.get(tensor.type)?.v2.includes('F') === true;
   const data: string[] = [];
   for (let row = 0; row < rows; row++) {

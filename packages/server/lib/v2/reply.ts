@@ -65,8 +65,11 @@ export function outputTensor(
   const tensor = servedTensor(name, outputs[name]);
   if (classes === undefined) return tensor;
   const info = servable.outputs.find((output) => output.name === name);
-  const indices = servable.indicesOf(name);
-  return classified(servable, info, name, tensor, classes, indices === undefined ? undefined : outputs[indices]);
+  const indices = servable.indicesOf(name, outputs);
+  const labels = servable.labelsOf(name, outputs);
+  const isBatched = servable.maxBatchSize !== undefined && info?.dims?.[0] === -1;
+  const places = indices === undefined ? undefined : outputs[indices];
+  return classified(name, tensor, classes, { isBatched, labels, indices: places });
 }
 
 /** Of an output that is in shared memory. */
