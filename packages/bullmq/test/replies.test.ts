@@ -184,6 +184,28 @@ describe.skipIf(!hasRedis)('replies', () => {
     expect((await later.result()).x).toEqual(x);
   });
 
+  test('a queue that is closed while it begins to listen leaves no connection', async () => {
+    const clients = async () =>
+      String(await place.redis.client('LIST'))
+        .trim()
+        .split('\n').length;
+    const before = await clients();
+    for (const begin of [
+      (jobs: TensorQueue) => jobs.ready(),
+      (jobs: TensorQueue) => jobs.job('none').result(),
+      async (jobs: TensorQueue) => (await jobs.add('echo', { x })).onProgress(() => {}),
+    ]) {
+      const jobs = new TensorQueue('closed-early', { connection: place.url });
+      // What is under way is answered first where Redis is there.
+      await jobs.status();
+      const begun = begin(jobs);
+      begun.catch(() => {});
+      await jobs.close();
+      await begun.catch(() => {});
+      await until(async () => (await clients()) === before);
+    }
+  });
+
   test('a connection that leads nowhere any more is noticed, although it only listens', async () => {
     const pass = askNever();
     const link = await Link.start(Number(new URL(place.url).port));

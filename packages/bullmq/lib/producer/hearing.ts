@@ -35,6 +35,7 @@ export class Hearing {
   #isThere = false;
   #mayListen = true;
   #events: Promise<Events> | undefined;
+  #closed = false;
 
   constructor(parts: HearingParts, listeners: Listeners) {
     this.#parts = parts;
@@ -65,6 +66,7 @@ export class Hearing {
 
   /** Hears of all jobs from now on. Errors: those of Redis. */
   async listenToAll(): Promise<void> {
+    if (this.#closed) return;
     if (this.#events === undefined) {
       const { redis, eventsKey } = this.#parts;
       const events = Events.listen(redis, eventsKey, this.#listeners);
@@ -84,12 +86,15 @@ export class Hearing {
     else this.#endEvents();
   }
 
+  /** Who is about to listen does not any more. */
   close(): void {
+    this.#closed = true;
     this.#replies?.close();
     this.#endEvents();
   }
 
   async #listen(): Promise<void> {
+    if (this.#closed) return;
     const { redis, keys } = this.#parts;
     this.#replies ??= new Replies(redis, keys.reply(this.name), this.#listeners, () => this.#listeners.missed());
     try {
