@@ -4,11 +4,8 @@
 // The rule: of outputs that are there, it is the version that has given them that says so, whatever is served by now.
 
 import type { Outputs } from 'tensorlane';
-import type { EnsembleModels, Step } from './ensemble.js';
-import { indicesLeftOut, type Runnable, type Servable } from './servable.js';
-
-/** By step, what a run of an ensemble came from. */
-export type Ran = Map<Step, { readonly servable: Servable; readonly outputs: Outputs }>;
+import type { EnsembleModels, Ran, Step } from './ensemble-steps.js';
+import { indicesLeftOut, type Runnable } from './servable.js';
 
 /** `runs`: by their outputs. */
 export function classesOf(

@@ -11,29 +11,13 @@ import { readLabels } from '../triton/labels.js';
 import { requireServed } from '../triton/options.js';
 import { requireNoSteps } from '../triton/steps.js';
 import { dataTypeOf, elementTypeOf } from '../triton/values.js';
-import { classesOf, type Ran } from './ensemble-classes.js';
+import { classesOf } from './ensemble-classes.js';
+import type { EnsembleModels, Ran, Step } from './ensemble-steps.js';
 import { overOf } from './over.js';
-import type { ModelReference } from './reference.js';
 import { type Runnable, Servable, type ServedRunOptions } from './servable.js';
 import type { VersionStatistics } from './statistics.js';
 
 const ensemblePlatform = 'ensemble';
-
-export interface EnsembleModels {
-  run(model: string | ModelReference, feeds: Feeds, options?: ServedRunOptions): Promise<Outputs>;
-  /** It is not unloaded before the promise settles. */
-  use<T>(model: ModelReference, work: (servable: Servable) => Promise<T>): Promise<T>;
-  stream(model: string | ModelReference, feeds: Feeds, options?: ServedRunOptions): AsyncGenerator<Outputs, void>;
-  /** What is served now. */
-  find(model: ModelReference): Servable | undefined;
-}
-
-export interface Step {
-  readonly model: ModelReference;
-  /** The step's inputs, each with the ensemble's tensor. */
-  readonly inputs: readonly (readonly [input: string, tensor: string])[];
-  readonly outputs: readonly (readonly [output: string, tensor: string])[];
-}
 
 interface EnsembleVersion {
   readonly name: string;
