@@ -121,6 +121,36 @@ describe.skipIf(!hasRedis)('replies', () => {
     await Promise.all(later);
   });
 
+  test('progress is told before the end, however late the events are read', async () => {
+    askNever();
+    const handlers = {
+      async tells(feeds: Tensors, { progress }: HandlerContext) {
+        await progress(50);
+        return feeds;
+      },
+    };
+    await using made = await make(place, 'none');
+    const told: unknown[] = [];
+    const telling = await made.jobs.add('tells', { x });
+    telling.onProgress((value) => told.push(value));
+    await until(async () => (await blocked('xread')) === 1);
+    // Commands of readers wait for a moment; what is published does not.
+    const { xread } = Redis.prototype;
+    Redis.prototype.xread = async function (this: Redis, ...args: unknown[]) {
+      const answer = await (xread as (...all: unknown[]) => Promise<unknown>).apply(this, args);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return answer;
+    } as never;
+    onTestFinished(() => {
+      Redis.prototype.xread = xread;
+    });
+    // The one that waits at present is not of those yet.
+    await (await made.jobs.queue.add('other', {})).remove();
+    await made.work({ handlers });
+    await telling.result();
+    expect(told).toEqual([50]);
+  });
+
   test('workers of before are heard, whether they are there already or come later', async () => {
     const pass = askNever();
     await using made = await make(place, 'none');

@@ -21,6 +21,10 @@ export interface HearingParts {
 export interface Listeners extends EventListeners {
   /** Whether anything is to be told that its channel does not tell. */
   wantsEvents(): boolean;
+  /** Whether progress of this job is to be told: the queue's events have it in order, and its end after it. */
+  isFollowed(id: string): boolean;
+  /** One of those has ended, of which the events are to tell. */
+  followedEnded(id: string): void;
   /** Ends may have been missed. */
   missed(): void;
 }
@@ -96,7 +100,14 @@ export class Hearing {
   async #listen(): Promise<void> {
     if (this.#closed) return;
     const { redis, keys } = this.#parts;
-    this.#replies ??= new Replies(redis, keys.reply(this.name), this.#listeners, () => this.#listeners.missed());
+    const { completed, failed, removed, isFollowed, followedEnded, missed } = this.#listeners;
+    const told = (id: string, tell: () => void) => (isFollowed(id) ? followedEnded(id) : tell());
+    const ends = {
+      completed: (id: string, value: unknown) => told(id, () => completed(id, value)),
+      failed: (id: string, reason: string | undefined) => told(id, () => failed(id, reason)),
+      removed: (id: string) => told(id, () => removed(id)),
+    };
+    this.#replies ??= new Replies(redis, keys.reply(this.name), ends, missed);
     try {
       await this.#replies.listen();
     } catch (reason) {

@@ -36,6 +36,8 @@ class Pending {
 }
 
 const askEveryMs = 5000;
+/** Where the events were not read yet when it ended, it is asked for. */
+const followedMs = 200;
 /** So much later its worker has said so itself, if it has one. */
 const lateMs = 100;
 
@@ -63,6 +65,8 @@ export class Outcomes {
       },
       wantsEvents: () =>
         [...this.#pending.values()].some(({ isAnothers, listeners }) => isAnothers || listeners.size > 0),
+      isFollowed: (id) => (this.#pending.get(id)?.listeners.size ?? 0) > 0,
+      followedEnded: (id) => void setTimeout(() => void this.#ask(id).catch(() => {}), followedMs).unref(),
       missed: () => {
         for (const pending of this.#pending.values()) pending.sure = false;
         this.#askAll();
