@@ -9,7 +9,7 @@ import type { LoadModelOptions } from 'tensorlane';
 import { arrivalsOf } from '../../lib/cli/load/arrivals.js';
 import { settingsOf } from '../../lib/cli/plan/command.js';
 import { ServiceTimes } from '../../lib/cli/plan/service.js';
-import { simulate } from '../../lib/cli/plan/simulate.js';
+import { type FleetModel, simulate } from '../../lib/cli/plan/simulate.js';
 import { readTunedFile, type TunedFile } from '../../lib/cli/tune/file.js';
 import { Crew } from '../../lib/cli/tune/measure.js';
 import { samplesOf } from '../../lib/cli/tune/samples.js';
@@ -164,7 +164,6 @@ async function besideReality(
   found: { p50: number[]; p99: number[] },
 ): Promise<void> {
   const seconds = context.rounds(12, 0.5);
-  const times = new ServiceTimes(tuned.measured.cells, tuned.measured.shares);
   for (const processes of [1, 2]) {
     const up = await start(crew, subject, { processes, open: {}, load: { tuned } });
     const capacity = await up.capacity(context.rounds(2000, 200));
@@ -187,9 +186,7 @@ async function besideReality(
           machines: processes,
           processes: true,
           policy: 'leastLoaded',
-          settings: settingsOf('tuned', tuned, times, SLO_MS * 1000),
-          times,
-          overheadMicros: tuned.measured.overheadMicros,
+          models: [plannedModel(tuned, tuned.measured.overheadMicros)],
           failsEveryMicros: undefined,
           startUpMicros: 1,
           scaleTo: undefined,
@@ -197,10 +194,10 @@ async function besideReality(
         {
           arrivals: () => inMicros(arrivalsOf({ ...arrivals, durationMs })),
           rowsOf: () => 1,
+          modelOf: () => 0,
           comeSeconds: durationMs / 1000,
           seconds: durationMs / 1000 + 1,
           warmupSeconds: warmupMillis / 1000,
-          sloMicros: SLO_MS * 1000,
           seed,
         },
       );
@@ -215,13 +212,18 @@ async function besideReality(
   }
 }
 
+function plannedModel(tuned: TunedFile, overheadMicros: number): FleetModel {
+  const times = new ServiceTimes(tuned.measured.cells, tuned.measured.shares);
+  const sloMicros = SLO_MS * 1000;
+  return { settings: settingsOf('tuned', tuned, times, sloMicros), times, overheadMicros, sloMicros, work: 1 };
+}
+
 function* inMicros(millis: Iterable<number>): Generator<number> {
   for (const at of millis) yield at * 1000;
 }
 
 /** In the time of this process's CPU, so that what else runs here does not count. */
 async function simulationSpeed(tuned: TunedFile, context: Context): Promise<void> {
-  const times = new ServiceTimes(tuned.measured.cells, tuned.measured.shares);
   const seconds = context.rounds(100, 20);
   const samples: number[] = [];
   for (let round = 0; round <= context.rounds(5, 1); round++) {
@@ -230,9 +232,7 @@ async function simulationSpeed(tuned: TunedFile, context: Context): Promise<void
       {
         machines: 1,
         policy: 'leastLoaded',
-        settings: settingsOf('tuned', tuned, times, SLO_MS * 1000),
-        times,
-        overheadMicros: 0,
+        models: [plannedModel(tuned, 0)],
         failsEveryMicros: undefined,
         startUpMicros: 1,
         scaleTo: undefined,
@@ -241,10 +241,10 @@ async function simulationSpeed(tuned: TunedFile, context: Context): Promise<void
         arrivals: () =>
           inMicros(arrivalsOf({ arrivals: 'poisson', rate: 2000, durationMs: seconds * 1000, seed: round })),
         rowsOf: () => 1,
+        modelOf: () => 0,
         comeSeconds: seconds,
         seconds,
         warmupSeconds: 0,
-        sloMicros: SLO_MS * 1000,
         seed: round,
       },
     );

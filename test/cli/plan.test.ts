@@ -4,51 +4,18 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { completeBatcherOptions } from '../../lib/batching/options.js';
-import { schedule } from '../../lib/cli/load/arrivals.js';
 import { random } from '../../lib/cli/load/random.js';
 import { balancer, policies } from '../../lib/cli/plan/balancer.js';
 import { EventClock } from '../../lib/cli/plan/event-clock.js';
+import { everywhere } from '../../lib/cli/plan/placement.js';
 import { fewest } from '../../lib/cli/plan/search.js';
 import { ServiceTimes } from '../../lib/cli/plan/service.js';
-import { type Asked, type Fleet, type Simulated, simulate } from '../../lib/cli/plan/simulate.js';
+import { type Simulated, simulate } from '../../lib/cli/plan/simulate.js';
 import { parseTrace } from '../../lib/cli/plan/trace.js';
-import { loadsOf, type MeasuredCell, shares } from '../../lib/cli/tune/file.js';
+import { loadsOf, shares } from '../../lib/cli/tune/file.js';
 import { runNode } from '../support/processes.js';
+import { askedAt, cell, fleetOf, modelOf, onlyOne, poisson } from './fleet.js';
 
-/** Batches that all take so long, or from the first number to the second. */
-function cell(rows: number, atOnce: number, micros: number, to = micros): MeasuredCell {
-  return { rows, atOnce, threads: 1, micros: shares.map((share) => micros + share * (to - micros)), batches: 100 };
-}
-
-const onlyOne = [cell(1, 1, 1000)];
-const settingsOf = (cells: readonly MeasuredCell[]) => {
-  const most = (name: 'rows' | 'atOnce') => Math.max(...cells.map((one) => one[name]));
-  return completeBatcherOptions({ maxBatchSize: most('rows'), concurrency: most('atOnce') }, 'test');
-};
-const fleetOf = (cells: readonly MeasuredCell[], given: Partial<Fleet> = {}): Fleet => ({
-  machines: 1,
-  policy: 'leastLoaded',
-  settings: settingsOf(cells),
-  times: new ServiceTimes(cells, shares),
-  overheadMicros: 0,
-  failsEveryMicros: undefined,
-  startUpMicros: 1e6,
-  scaleTo: undefined,
-  ...given,
-});
-const askedAt = (times: ArrayLike<number>, given: Partial<Asked> = {}): Asked => ({
-  arrivals: () => Array.from(times).values(),
-  rowsOf: () => 1,
-  comeSeconds: Array.from(times).at(-1)! / 1e6,
-  seconds: Array.from(times).at(-1)! / 1e6 + 1,
-  warmupSeconds: 0,
-  sloMicros: 5000,
-  seed: 1,
-  ...given,
-});
-const poisson = (rate: number, seconds: number, seed = 1) =>
-  schedule({ arrivals: 'poisson', rate, durationMs: seconds * 1000, seed }).map((at) => at * 1000);
 const quantile = (values: readonly number[], share: number) =>
   [...values].sort((a, b) => a - b)[Math.max(0, Math.ceil(share * values.length) - 1)]!;
 
@@ -71,7 +38,7 @@ describe('a machine', () => {
       return free - at;
     });
     const { p50, p95, p99, requests, lost, goodput } = await simulate(
-      fleetOf(onlyOne, { overheadMicros: 7 }),
+      fleetOf(onlyOne, { models: [modelOf(onlyOne, { overheadMicros: 7 })] }),
       askedAt(times),
     );
     for (const [share, simulated] of [
@@ -197,7 +164,8 @@ test.each(policies)(
   'a balancer (%s) gives requests to those that are up alone, and knows how many each has',
   (policy) => {
     const dice = random(3);
-    const balance = balancer(policy, 5, dice);
+    const placement = everywhere(5);
+    const balance = balancer(policy, 5, dice, placement);
     const up = new Set([0, 1, 2, 3, 4]);
     const has = new Map<number, number>();
     let count = 5;
@@ -208,18 +176,19 @@ test.each(policies)(
         else up.add(any);
         balance.setUp(any, up.has(any));
       } else if (dice() < 0.01 && count < 12) {
+        placement.add(0);
         expect(balance.add()).toBe(count++);
       } else if (dice() < 0.5 && (has.get(any) ?? 0) > 0) {
         has.set(any, has.get(any)! - 1);
         balance.done(any);
       } else {
-        const chosen = balance.choose();
+        const chosen = balance.choose(0);
         expect(up).toContain(chosen);
         const loads = [...up].map((one) => has.get(one) ?? 0);
-        if (policy === 'leastLoaded') expect(has.get(chosen) ?? 0).toBe(Math.min(...loads));
+        if (policy === 'leastLoaded' || policy === 'byModel') expect(has.get(chosen) ?? 0).toBe(Math.min(...loads));
         has.set(chosen, (has.get(chosen) ?? 0) + 1);
       }
-      expect(balance.up).toBe(up.size);
+      expect([balance.up(), balance.up(0)]).toEqual([up.size, up.size]);
     }
   },
 );
@@ -250,18 +219,23 @@ test('events happen in order, arrivals among them, and what waits for the end of
   expect(clock.now()).toBe(8);
 });
 
+/** Of a model whose answers are to come within 5, and of one that nobody asked for. */
+function outcome(p99: number): Simulated {
+  const own = { p99, requests: 100, refused: 0, lost: 0, sloMicros: 5 };
+  return { ...own, models: [own, { ...own, p99: 0, requests: 0 }] } as unknown as Simulated;
+}
+
 test('the fewest machines are found, to one in a hundred, without trying many', async () => {
   for (const enough of [1, 2, 3, 7, 50, 51, 120, 1000]) {
     for (const least of [1, Math.ceil(enough / 2), enough]) {
-      const simulated = async (machines: number) =>
-        ({ p99: machines >= enough ? 1 : 9, requests: 100, refused: 0, lost: 0 }) as Simulated;
-      const { machines, tried } = await fewest(least, 1e5, 5, simulated);
+      const simulated = async (machines: number) => outcome(machines >= enough ? 1 : 9);
+      const { machines, tried } = await fewest(least, 1e5, simulated);
       expect(machines).toBeGreaterThanOrEqual(enough);
       expect(machines).toBeLessThanOrEqual(enough + Math.max(0, Math.floor(enough / 99)));
       expect(tried.size).toBeLessThanOrEqual(24);
     }
   }
-  const never = await fewest(1, 100, 5, async () => ({ p99: 9, requests: 1, refused: 0, lost: 0 }) as Simulated);
+  const never = await fewest(1, 100, async () => outcome(9));
   expect([never.machines, never.tried.has(100)]).toEqual([undefined, true]);
 });
 
@@ -271,11 +245,16 @@ describe('a log', () => {
     ['milliseconds since 1970', '1700000000000,a\n1700000000250,b\n', [0, 250_000]],
     ['ISO 8601, by name', 'id,Time\r\n1,2024-01-01T00:00:01Z\r\n2,"2024-01-01T00:00:01.5Z"\r\n', [0, 5e5]],
   ])('%s', (_what, text, times) => {
-    expect(Array.from(parseTrace(text, 'log.csv').times)).toEqual(times);
+    expect(Array.from(parseTrace(text, 'log.csv', ['m']).times)).toEqual(times);
   });
 
-  test('with rows', () => {
-    expect(parseTrace('time,rows\n2,3\n1,4\n', 'log.csv')).toEqual({ times: Float64Array.of(0, 1e6), rows: [4, 3] });
+  test('with rows and models', () => {
+    const times = Float64Array.of(0, 1e6);
+    const given = (text: string) => parseTrace(text, 'log.csv', ['ocr', 'lstm']);
+    expect(given('time,rows,model\n2,3,ocr\n1,4,lstm\n')).toEqual({ times, rows: [4, 3], models: [1, 0] });
+    expect(parseTrace('time,rows\n2,3\n1,4\n', 'log.csv', ['m'])).toEqual({ times, rows: [4, 3], models: undefined });
+    expect(() => given('1\n2\n')).toThrow(/expected a column 'model', which says for which of ocr, lstm each/);
+    expect(() => given('time,model\n1,ocr\n2,gru\n')).toThrow(/log\.csv, line 3: expected one of the models ocr, lstm/);
   });
 
   test.each([
@@ -284,7 +263,7 @@ describe('a log', () => {
     ['time,rows\n1,0\n', /log\.csv, line 2: rows must be an integer of at least 1/],
     ['1\n', /two requests at least, got 1/],
   ])('refuses %j', (text, message) => {
-    expect(() => parseTrace(text, 'log.csv')).toThrow(message);
+    expect(() => parseTrace(text, 'log.csv', ['m'])).toThrow(message);
   });
 });
 
@@ -298,6 +277,10 @@ describe.concurrent('as a user runs it', () => {
   writeFileSync(join(folder, 'tuned.json'), JSON.stringify({ version: 1, loads: loadsOf(cells), measured }));
   writeFileSync(join(folder, 'learned.json'), JSON.stringify({ version: 1, loads: loadsOf(cells) }));
   writeFileSync(join(folder, 'log.csv'), `time\n${Array.from(poisson(900, 3), (at) => at / 1e6).join('\n')}\n`);
+  const other = { ...measured, sloMicros: 80_000, model: { file: 'models/lstm.onnx' } };
+  writeFileSync(join(folder, 'other.json'), JSON.stringify({ version: 1, loads: loadsOf(cells), measured: other }));
+  const lines = Array.from({ length: 2700 }, (_, i) => `${i / 900},${i % 3 === 2 ? 'lstm' : 'ocr'}`);
+  writeFileSync(join(folder, 'models.csv'), `time,model\n${lines.join('\n')}\n`);
   const plan = (...args: string[]) => runNode([join(root, 'dist/cli/main.js'), 'plan', ...args], { cwd: folder });
 
   test('says how many machines, with which setting, and what they cost', async () => {
@@ -312,7 +295,8 @@ describe.concurrent('as a user runs it', () => {
     expect(Number(found![1])).toBeLessThanOrEqual(6);
     expect(Number(found![2])).toBeLessThanOrEqual(50);
     expect(stdout).toContain(`That is ${(1.2 * Number(found![1])).toFixed(2)} an hour`);
-    for (const policy of policies) expect(stdout).toMatch(new RegExp(`^${policy} +\\d`, 'm'));
+    // By model is for several.
+    for (const policy of policies) expect(new RegExp(`^${policy} +\\d`, 'm').test(stdout)).toBe(policy !== 'byModel');
   });
 
   test('a log, so many machines, and all figures as JSON', async () => {
@@ -332,6 +316,30 @@ describe.concurrent('as a user runs it', () => {
     expect(rows[0]).toMatchObject({ asked: 3, result: { lost: 0, machines: 3 } });
   });
 
+  test('several models, each with its rate and its SLO', async () => {
+    const args = ['ocr=tuned.json', 'other.json', '--rate', '900,300', '--seconds', '3', '--policy', 'byModel'];
+    const { code, stdout, stderr } = await plan(...args);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(
+      /^Run \d+ machines .*: 1,200 requests a second have a p99 of \d+ ms, and each model keeps its SLO/m,
+    );
+    expect(stdout).toMatch(/^ocr +900 +50 ms .* 1-\d$/m);
+    expect(stdout).toMatch(/^lstm +300 +80 ms .* \d-\d$/m);
+    for (const policy of policies) expect(stdout).toMatch(new RegExp(`^${policy} +\\d`, 'm'));
+  });
+
+  test('a log of several models', async () => {
+    const { code, stdout } = await plan('ocr=tuned.json', 'other.json', '--trace', 'models.csv', '--json');
+    expect(code).toBe(0);
+    const { models, best } = JSON.parse(stdout) as {
+      models: { name: string; rate: number }[];
+      best: { result: Simulated };
+    };
+    expect(models.map(({ name }) => name)).toEqual(['ocr', 'lstm']);
+    expect(models[0]!.rate / models[1]!.rate).toBeCloseTo(2, 1);
+    expect(best.result.models.map(({ requests }) => requests)).toEqual([1800, 900]);
+  });
+
   test('an SLO that nothing keeps', async () => {
     const { code, stdout } = await plan('tuned.json', '--rate', '10', '--slo', '1ms', '--seconds', '5');
     expect(code).toBe(1);
@@ -342,6 +350,9 @@ describe.concurrent('as a user runs it', () => {
     [['tuned.json'], 2, /wants --rate/],
     [['tuned.json', '--rate', 'many'], 2, /--rate must be a number/],
     [['tuned.json', '--rate', '1', '--policy', 'best'], 2, /--policy must be one of random, roundRobin/],
+    [['tuned.json', '--rate', '1', '--policy', 'byModel'], 2, /byModel is for several models/],
+    [['tuned.json', 'other.json', '--rate', '1'], 2, /--rate must be a number for each of tuned, lstm, .*got '1'/],
+    [['lstm=tuned.json', 'other.json', '--rate', '1,2'], 2, /two models have the name lstm: .*lstm2=other\.json/],
     [['tuned.json', '--rate', '1', '--price', '1/week'], 2, /--price must be a number, with \/h/],
     [['learned.json', '--rate', '1'], 1, /learned\.json: has nothing that was measured; `tensorlane tune` writes/],
     [['none.json', '--rate', '1'], 1, /none\.json/],

@@ -1,33 +1,37 @@
 // Who answers the next request, of several machines or processes: the same for the load that tune sends and for what plan simulates.
 //
-// The rule it keeps: a choice takes constant time however many there are, so that the cost of a simulation grows with its requests alone.
+// The rule it keeps: a choice takes constant time however many there are, so that the cost of a simulation grows with its requests alone (by model, also
+// with how many models one machine holds).
 
 import type { Random } from '../load/random.js';
+import { everywhere, type Placement } from './placement.js';
 
 /**
  * - random: any.
  * - roundRobin: one after the other.
  * - leastLoaded: one of those with the fewest requests that are not answered, any of them.
  * - twoChoices: of two at random, the one with fewer (Mitzenmacher 2001).
+ * - byModel: of those that hold its model, one of those with the fewest; by all others, each holds all models.
  */
-export const policies = ['random', 'roundRobin', 'leastLoaded', 'twoChoices'] as const;
+export const policies = ['random', 'roundRobin', 'leastLoaded', 'twoChoices', 'byModel'] as const;
 export type Policy = (typeof policies)[number];
 
 export interface Balancer {
-  /** Gives a request to one; there has to be one that is up. */
-  choose(): number;
+  /** Gives a request of this model to one; there has to be one that is up for it. */
+  choose(model: number): number;
   /** A request that it was given has been answered, or was lost. */
   done(index: number): void;
-  /** One more, which is not up yet; gives its number. */
+  /** One more, which is not up yet; gives its number. By model, its place is known. */
   add(): number;
   /** From now on it is given requests, or none any more. */
   setUp(index: number, up: boolean): void;
-  /** How many are given requests. */
-  readonly up: number;
+  /** How many are given requests; of this model, or of any. */
+  up(model?: number): number;
 }
 
-/** All are up to begin with. */
-export function balancer(policy: Policy, count: number, random: Random): Balancer {
+/** All are up to begin with. `placement`: by model, who has which; one model that all have where it is not given. */
+export function balancer(policy: Policy, count: number, random: Random, placement = everywhere(count)): Balancer {
+  if (policy === 'byModel') return new ByModel(placement, count, random);
   return policy === 'leastLoaded' ? new LeastLoaded(count, random) : new Simple(policy, count, random);
 }
 
@@ -70,7 +74,7 @@ class Simple implements Balancer {
     for (let i = 0; i < count; i++) this.#members.add(i);
   }
 
-  get up(): number {
+  up(): number {
     return this.#members.all.length;
   }
 
@@ -118,15 +122,15 @@ class LeastLoaded implements Balancer {
   #least = 0;
   #count: number;
 
-  constructor(count: number, random: Random) {
+  constructor(count: number, random: Random, isUp: (index: number) => boolean = () => true) {
     this.#random = random;
     this.#loads = new Array<number>(count).fill(0);
-    this.#up = new Array<boolean>(count).fill(true);
-    this.#count = count;
-    for (let i = 0; i < count; i++) this.#of(0).add(i);
+    this.#up = Array.from(this.#loads, (_, i) => isUp(i));
+    for (const [i, up] of this.#up.entries()) if (up) this.#of(0).add(i);
+    this.#count = this.#of(0).all.length;
   }
 
-  get up(): number {
+  up(): number {
     return this.#count;
   }
 
@@ -134,8 +138,13 @@ class LeastLoaded implements Balancer {
     while (this.#of(this.#least).all.length === 0) this.#least++;
     const { all } = this.#of(this.#least);
     const chosen = all[Math.floor(this.#random() * all.length)]!;
-    this.#move(chosen, 1);
+    this.took(chosen);
     return chosen;
+  }
+
+  /** It has one more, which was not chosen for it here. */
+  took(index: number): void {
+    this.#move(index, 1);
   }
 
   done(index: number): void {
@@ -170,5 +179,49 @@ class LeastLoaded implements Balancer {
   #of(load: number): Members {
     while (this.#byLoad.length <= load) this.#byLoad.push(new Members());
     return this.#byLoad[load]!;
+  }
+}
+
+/** For each model its own least loaded, of those that hold it; what a machine has of one model counts for all that it holds. */
+class ByModel implements Balancer {
+  readonly #placement: Placement;
+  readonly #up: boolean[];
+  readonly #ofModel: LeastLoaded[];
+  #count: number;
+
+  constructor(placement: Placement, count: number, random: Random) {
+    this.#placement = placement;
+    this.#up = new Array<boolean>(count).fill(true);
+    this.#count = count;
+    this.#ofModel = Array.from(
+      { length: placement.models },
+      (_, model) => new LeastLoaded(count, random, (index) => placement.of(index).includes(model)),
+    );
+  }
+
+  up(model?: number): number {
+    return model === undefined ? this.#count : this.#ofModel[model]!.up();
+  }
+
+  choose(model: number): number {
+    const chosen = this.#ofModel[model]!.choose();
+    for (const other of this.#placement.of(chosen)) if (other !== model) this.#ofModel[other]!.took(chosen);
+    return chosen;
+  }
+
+  done(index: number): void {
+    for (const model of this.#placement.of(index)) this.#ofModel[model]!.done(index);
+  }
+
+  add(): number {
+    for (const least of this.#ofModel) least.add();
+    return this.#up.push(false) - 1;
+  }
+
+  setUp(index: number, up: boolean): void {
+    if (this.#up[index] === up) return;
+    this.#up[index] = up;
+    this.#count += up ? 1 : -1;
+    for (const model of this.#placement.of(index)) this.#ofModel[model]!.setUp(index, up);
   }
 }

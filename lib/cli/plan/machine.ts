@@ -1,11 +1,12 @@
-// A machine that is simulated: the scheduler as it is, before an executor whose batches take as long as was measured.
+// A machine that is simulated: the scheduler as it is, for each model that it is asked for, before an executor whose batches take as long as was measured.
 //
-// The rule it keeps: batches that run at once share the machine's cores, whichever process they are of. How far each has come is kept as a part of
-// its whole, and goes on at the pace that was measured for as many at once as there are now.
+// The rules it keeps: batches that run at once share the machine's cores, whichever process or model they are of. How far each has come is kept as a
+// part of its whole, and goes on at the pace that was measured for as many at once as there are now. Models share lanes as those of a device do.
 
 import { Batcher } from '../../batching/batcher.js';
 import type { BatcherSettings } from '../../batching/options.js';
 import type { Batch, Failure } from '../../batching/running/executor.js';
+import { Limiter } from '../../batching/running/limiter.js';
 import { noLatencies } from '../../core/latency.js';
 import type { Random } from '../load/random.js';
 import type { EventClock } from './event-clock.js';
@@ -13,6 +14,7 @@ import type { ServiceTimes } from './service.js';
 
 interface RunningBatch {
   readonly of: Machine;
+  readonly times: ServiceTimes;
   readonly rows: number;
   readonly threads: number;
   readonly rank: number;
@@ -25,14 +27,12 @@ interface RunningBatch {
 /** What runs batches: a machine's own, or of several processes of one machine. */
 export class Cores {
   readonly #clock: EventClock;
-  readonly #times: ServiceTimes;
   readonly #running = new Set<RunningBatch>();
   #since = 0;
   #cancel: (() => void) | undefined;
 
-  constructor(clock: EventClock, times: ServiceTimes) {
+  constructor(clock: EventClock) {
     this.#clock = clock;
-    this.#times = times;
   }
 
   start(batch: Omit<RunningBatch, 'left' | 'micros'>): void {
@@ -64,7 +64,7 @@ export class Cores {
     let first: RunningBatch | undefined;
     let soonest = Number.POSITIVE_INFINITY;
     for (const batch of this.#running) {
-      batch.micros = this.#times.micros(batch.rows, atOnce, batch.threads, batch.rank);
+      batch.micros = batch.times.micros(batch.rows, atOnce, batch.threads, batch.rank);
       const left = Math.max(0, batch.left * batch.micros);
       if (left >= soonest) continue;
       soonest = left;
@@ -81,10 +81,15 @@ export class Cores {
   }
 }
 
+/** A model as machines have it. */
+export interface PlannedModel {
+  readonly settings: BatcherSettings;
+  readonly times: ServiceTimes;
+}
+
 export interface MachineParts {
   readonly clock: EventClock;
-  readonly times: ServiceTimes;
-  readonly settings: BatcherSettings;
+  readonly models: readonly PlannedModel[];
   readonly random: Random;
   /** Of its own where they are not given. */
   readonly cores?: Cores | undefined;
@@ -92,29 +97,31 @@ export interface MachineParts {
 
 export class Machine {
   readonly #clock: EventClock;
-  readonly #times: ServiceTimes;
+  readonly #models: readonly PlannedModel[];
   readonly #random: Random;
   readonly #cores: Cores;
-  readonly #batcher: Batcher<undefined, undefined>;
+  /** Of each model, once it is asked for. */
+  readonly #batchers: (Batcher<undefined, undefined> | undefined)[];
+  /** Who runs next, where there are several. */
+  readonly #limiter: Limiter | undefined;
   #running = 0;
   #busySince = 0;
   #busyMicros = 0;
   #failed = false;
 
-  constructor({ clock, times, settings, random, cores }: MachineParts) {
+  constructor({ clock, models, random, cores }: MachineParts) {
     this.#clock = clock;
-    this.#times = times;
+    this.#models = models;
     this.#random = random;
-    this.#cores = cores ?? new Cores(clock, times);
-    this.#batcher = new Batcher<undefined, undefined>(
-      { run: (batch) => this.#run(batch), join: () => undefined },
-      settings,
-      { clock, latencies: noLatencies },
-    );
+    this.#cores = cores ?? new Cores(clock);
+    this.#batchers = models.map(() => undefined);
+    const lanes = Math.max(...models.map(({ times }) => times.mostAtOnce));
+    this.#limiter = models.length > 1 ? new Limiter(lanes) : undefined;
   }
 
-  submit(rows: number): Promise<undefined | Failure> {
-    return this.#batcher.submit(undefined, { key: '', rows });
+  submit(model: number, rows: number): Promise<undefined | Failure> {
+    this.#batchers[model] ??= this.#batcher(this.#models[model]!);
+    return this.#batchers[model].submit(undefined, { key: '', rows });
   }
 
   /** For how long it has had something to run. */
@@ -122,8 +129,8 @@ export class Machine {
     return this.#busyMicros + (this.#running > 0 ? this.#clock.now() - this.#busySince : 0);
   }
 
-  get batches(): { readonly count: number; readonly rows: number } {
-    return this.#batcher.stats().batches;
+  batches(model: number): { readonly count: number; readonly rows: number } {
+    return this.#batchers[model]?.stats().batches ?? { count: 0, rows: 0 };
   }
 
   /** What it has is never answered. */
@@ -134,7 +141,16 @@ export class Machine {
     this.#running = 0;
   }
 
-  #run({ payloads, padded, threads = this.#times.mostThreads }: Batch<undefined>): Promise<readonly undefined[]> {
+  #batcher({ settings, times }: PlannedModel): Batcher<undefined, undefined> {
+    const executor = { run: (batch: Batch<undefined>) => this.#run(times, batch), join: () => undefined };
+    const limiter = this.#limiter && { of: this.#limiter, resources: 1, weight: 1 };
+    return new Batcher(executor, settings, { clock: this.#clock, latencies: noLatencies, limiter });
+  }
+
+  #run(
+    times: ServiceTimes,
+    { payloads, padded, threads = times.mostThreads }: Batch<undefined>,
+  ): Promise<readonly undefined[]> {
     return new Promise((resolve) => {
       if (this.#failed) return;
       if (this.#running++ === 0) this.#busySince = this.#clock.now();
@@ -142,7 +158,7 @@ export class Machine {
         if (--this.#running === 0) this.#busyMicros += this.#clock.now() - this.#busySince;
         resolve(payloads as readonly undefined[]);
       };
-      this.#cores.start({ of: this, rows: padded, threads, rank: this.#random(), done });
+      this.#cores.start({ of: this, times, rows: padded, threads, rank: this.#random(), done });
     });
   }
 }

@@ -8,22 +8,26 @@ import type { Simulated } from './simulate.js';
 /** What may be refused or lost of requests. */
 export const mostLost = 0.01;
 
-export function keeps({ p99, requests, refused, lost }: Simulated, sloMicros: number): boolean {
-  return requests > 0 && p99 <= sloMicros && refused + lost <= mostLost * requests;
+/** Every model its own; one that nobody asked for does. */
+export function keeps({ models, requests }: Pick<Simulated, 'models' | 'requests'>): boolean {
+  return requests > 0 && models.every(keepsOwn);
+}
+
+export function keepsOwn({ p99, requests, refused, lost, sloMicros }: Simulated['models'][number]): boolean {
+  return p99 <= sloMicros && refused + lost <= mostLost * requests;
 }
 
 /** Gives all that was tried, by their numbers; the fewest that keep the SLO is undefined where not even `most` do. */
 export async function fewest(
   least: number,
   most: number,
-  sloMicros: number,
   simulate: (machines: number) => Promise<Simulated>,
 ): Promise<{ readonly machines: number | undefined; readonly tried: ReadonlyMap<number, Simulated> }> {
   const tried = new Map<number, Simulated>();
   const isEnough = async (machines: number) => {
     const result = await simulate(machines);
     tried.set(machines, result);
-    return keeps(result, sloMicros);
+    return keeps(result);
   };
   let low = least - 1;
   let high = least;

@@ -4,13 +4,14 @@
 // numbers of batches that were measured it lies on a line, and beyond the last size on the line through the last two. More batches at once than were
 // measured, as several processes have them, divide what the most that were measured had.
 
-import type { MeasuredCell } from '../tune/file.js';
+import { type MeasuredCell, microsPerRow } from '../tune/file.js';
 
 export class ServiceTimes {
   readonly mostRows: number;
   readonly mostAtOnce: number;
   readonly mostThreads: number;
   readonly leastThreads: number;
+  readonly leastMicrosPerRow: number;
   readonly #cells: readonly MeasuredCell[];
   readonly #shares: readonly number[];
   readonly #known = new Map<number, Float64Array>();
@@ -22,6 +23,7 @@ export class ServiceTimes {
     this.mostAtOnce = Math.max(...cells.map(({ atOnce }) => atOnce));
     this.mostThreads = Math.max(...cells.map(({ threads }) => threads));
     this.leastThreads = Math.min(...cells.map(({ threads }) => threads));
+    this.leastMicrosPerRow = Math.min(...cells.map(microsPerRow));
   }
 
   /** Of a batch of so many rows among so many at once, in microseconds; `rank` from 0, the fastest that was seen, to 1. */

@@ -1,4 +1,4 @@
-// A log of requests: a line of CSV for each, when it came and, where there is such a column, how many rows it had.
+// A log of requests: a line of CSV for each, when it came and, where there are such columns, how many rows it had and which model it was for.
 
 import { readFile } from 'node:fs/promises';
 import { TensorlaneError } from '../../core/errors.js';
@@ -7,17 +7,19 @@ export interface Trace {
   /** In microseconds from the first, ascending. */
   readonly times: Float64Array;
   readonly rows: readonly number[] | undefined;
+  /** By their places in the names that were given. */
+  readonly models: readonly number[] | undefined;
 }
 
 /**
- * The columns are named by a first line (`time`, `rows`), or the first one is the time: in seconds, in milliseconds since 1970, or as ISO
+ * The columns are named by a first line (`time`, `rows`, `model`), or the first one is the time: in seconds, in milliseconds since 1970, or as ISO
  * 8601 has it. Errors: ERR_ARGUMENT, naming the line; those of the file system.
  */
-export async function readTrace(file: string): Promise<Trace> {
-  return parseTrace(await readFile(file, 'utf8'), file);
+export async function readTrace(file: string, names: readonly string[]): Promise<Trace> {
+  return parseTrace(await readFile(file, 'utf8'), file, names);
 }
 
-export function parseTrace(text: string, file: string): Trace {
+export function parseTrace(text: string, file: string, names: readonly string[]): Trace {
   const lines = text.split(/\r?\n/);
   const split = (line: string) => line.split(',').map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
   const head = split(lines[0] ?? '');
@@ -25,10 +27,17 @@ export function parseTrace(text: string, file: string): Trace {
   const columnOf = (name: string) => head.findIndex((cell) => cell.toLowerCase() === name);
   const time = named ? columnOf('time') : 0;
   const rowsColumn = named ? columnOf('rows') : -1;
+  const modelColumn = named ? columnOf('model') : -1;
   if (time === -1) {
     throw new TensorlaneError('ERR_ARGUMENT', `${file}: expected a column 'time', got ${head.join(', ') || 'nothing'}`);
   }
-  const requests: { at: number; rows: number }[] = [];
+  if (modelColumn === -1 && names.length > 1) {
+    throw new TensorlaneError(
+      'ERR_ARGUMENT',
+      `${file}: expected a column 'model', which says for which of ${names.join(', ')} each request is`,
+    );
+  }
+  const requests: { at: number; rows: number; model: number }[] = [];
   for (const [i, line] of lines.entries()) {
     if ((named && i === 0) || line.trim() === '') continue;
     const cells = split(line);
@@ -38,7 +47,12 @@ export function parseTrace(text: string, file: string): Trace {
       new TensorlaneError('ERR_ARGUMENT', `${file}, line ${i + 1}: ${what}, got '${line}'`);
     if (at === undefined) throw wrong('expected a time: seconds, milliseconds since 1970, or ISO 8601');
     if (!Number.isSafeInteger(rows) || rows < 1) throw wrong('rows must be an integer of at least 1');
-    requests.push({ at, rows });
+    const model = modelColumn === -1 ? 0 : names.indexOf(cells[modelColumn] ?? '');
+    if (model === -1) {
+      const others = `expected one of the models ${names.join(', ')}, which NAME=FILE names otherwise`;
+      throw wrong(others);
+    }
+    requests.push({ at, rows, model });
   }
   if (requests.length < 2)
     throw new TensorlaneError('ERR_ARGUMENT', `${file}: expected two requests at least, got ${requests.length}`);
@@ -47,6 +61,7 @@ export function parseTrace(text: string, file: string): Trace {
   return {
     times: Float64Array.from(requests, ({ at }) => at - first),
     rows: rowsColumn === -1 ? undefined : requests.map(({ rows }) => rows),
+    models: modelColumn === -1 ? undefined : requests.map(({ model }) => model),
   };
 }
 

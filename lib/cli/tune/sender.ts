@@ -139,7 +139,7 @@ function chooser(policy: Policy): { request(): Promise<void> } {
   const balance: Balancer = balancer(policy, lines.length, random(1));
   return {
     request: async () => {
-      const chosen = balance.choose();
+      const chosen = balance.choose(0);
       try {
         await lines[chosen]!.request();
       } finally {
