@@ -34,6 +34,8 @@ export interface DeviceDescription {
   driver?: string;
   /** CUDA: the version of the runtime that is built in, '13.0'. */
   runtime?: string;
+  /** CUDA: as Linux has it, '0000:01:00.0'. */
+  pciAddress?: string;
 }
 
 /** The best device first, the CPU last; `noCuda` says why there is no CUDA device. */
@@ -41,6 +43,39 @@ export function findDevices(): Promise<{ devices: DeviceDescription[]; noCuda?: 
 
 /** Such as '12.4'; undefined where there is no NVIDIA driver. It stays loaded: to be asked in a process of its own. */
 export function newestCudaOfDriver(): string | undefined;
+
+/** What NVIDIA's management library tells of each GPU now, or why it tells nothing. It stays loaded, too. */
+export function readGpus(): GpuReadings;
+
+export interface GpuReadings {
+  driver?: string;
+  /** By PCI address. */
+  gpus: GpuReading[];
+  problem?: string;
+}
+
+/** What is undefined the GPU or its driver does not tell. */
+export interface GpuReading extends GpuPart {
+  pciAddress?: string;
+  /** Parts, from 0 to 1, of the last second at most: in which a kernel ran, and in which memory was read or written. */
+  busy?: number;
+  memoryBusy?: number;
+  computeMode?: 'default' | 'exclusive process' | 'exclusive thread' | 'prohibited';
+  /** That compute on it. */
+  processes?: number;
+  mig: boolean;
+  /** MIG's. */
+  parts: GpuPart[];
+  /** Why it tells nothing. */
+  problem?: string;
+}
+
+export interface GpuPart {
+  name: string;
+  uuid: string;
+  memoryBytes?: number;
+  usedBytes?: number;
+}
 
 /** The cores that the calling thread may run on; none where the system does not tell. */
 export function threadCores(): number[];

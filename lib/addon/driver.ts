@@ -21,11 +21,13 @@ export const oldestDriver: Readonly<Record<CudaMajor, number>> = { 13: 580, 12: 
 
 const kernelFile = '/proc/driver/nvidia/version';
 
+/** Where the dynamic linker looks first. */
+export const libraryFolders = () => (process.env.LD_LIBRARY_PATH ?? '').split(':').filter(Boolean);
+
 /** Whether its library is worth asking for: there is a sign of it in the kernel (WSL's and Jetson's among them), or a path to it. */
 export function mayHaveDriver(): boolean {
   const signs = [kernelFile, '/dev/nvidiactl', '/dev/dxg', '/dev/nvmap'];
-  const folders = (process.env.LD_LIBRARY_PATH ?? '').split(':').filter(Boolean);
-  return [...signs, ...folders.map((folder) => join(folder, 'libcuda.so.1'))].some((file) => existsSync(file));
+  return [...signs, ...libraryFolders().map((folder) => join(folder, 'libcuda.so.1'))].some((file) => existsSync(file));
 }
 
 /** undefined where there is none. */

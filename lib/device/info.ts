@@ -17,6 +17,8 @@ export interface DeviceInfo {
   readonly driver?: string;
   /** CUDA: the version of the CUDA runtime that tensorlane was built with. */
   readonly runtime?: string;
+  /** CUDA: where it hangs, as Linux has it: '0000:01:00.0'. */
+  readonly pciAddress?: string;
   /** Why `open()` gave this device and not a GPU. */
   readonly fallbackReason?: string;
   /** Of a group (`open({ devices })`): its devices; what stands beside is the first one's, and the memory of all. */

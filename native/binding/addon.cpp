@@ -14,6 +14,7 @@
 #include "binding/objects/stop_object.h"
 #include "binding/objects/timer_object.h"
 #include "binding/values/convert.h"
+#include "binding/values/gpus.h"
 #include "binding/values/pin.h"
 #include "binding/values/result_block.h"
 #include "binding/values/transfers.h"
@@ -30,6 +31,10 @@ Napi::Value find_devices(const Napi::CallbackInfo& info) { return queue_find_dev
 Napi::Value newest_cuda(const Napi::CallbackInfo& info) {
   const std::string version = newest_cuda_of_driver();
   return version.empty() ? info.Env().Undefined() : Napi::String::New(info.Env(), version);
+}
+
+Napi::Value read_gpus_now(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return describe_gpus(info.Env()); });
 }
 
 Napi::Value find_numbers(const Napi::CallbackInfo& info) {
@@ -94,6 +99,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Stop", StopObject::define(env));
   exports.Set("findDevices", Napi::Function::New(env, find_devices, "findDevices"));
   exports.Set("newestCudaOfDriver", Napi::Function::New(env, newest_cuda, "newestCudaOfDriver"));
+  exports.Set("readGpus", Napi::Function::New(env, read_gpus_now, "readGpus"));
   exports.Set("threadCores", Napi::Function::New(env, cores_of_thread, "threadCores"));
   exports.Set("bindThread", Napi::Function::New(env, bind_to_cores, "bindThread"));
   exports.Set("findNumbers", Napi::Function::New(env, find_numbers, "findNumbers"));

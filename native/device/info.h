@@ -16,6 +16,7 @@ struct DeviceInfo {
   std::string compute_capability;  // CUDA: "9.0"
   std::string driver;              // CUDA: the newest CUDA version that the driver supports, "13.0"
   std::string runtime;             // CUDA: the version of the runtime that is built in
+  std::string pci_address;         // CUDA: as Linux has it, "0000:01:00.0"
 };
 
 }  // namespace tensorlane

@@ -16,6 +16,7 @@ test('open() takes the GPU, and says what it is', async () => {
   expect(device.info.computeCapability).toMatch(/^\d+\.\d$/);
   expect(device.info.driver).toMatch(/^\d+\.\d$/);
   expect(device.info.runtime).toMatch(/^1[23]\.\d$/);
+  expect(device.info.pciAddress).toMatch(/^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.0$/);
   expect(device.info.library).toMatch(/cuSOLVER \d/);
   expect(device.info.fallbackReason).toBeUndefined();
 });

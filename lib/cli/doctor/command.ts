@@ -3,6 +3,7 @@
 import type { Driver } from '../../addon/driver.js';
 import { type Command, type CommandOptions, UsageError } from '../command.js';
 import { about, type Outcome, tryOut } from './checks.js';
+import { gpuLines } from './gpus.js';
 import { type Machine, machine } from './machine.js';
 import type { Check } from './probe.js';
 
@@ -41,6 +42,8 @@ function machineLines({
   throttled,
   memoryBytes,
   driver,
+  gpus,
+  mps,
   onnxruntime,
   packages,
 }: Machine): string[] {
@@ -49,6 +52,7 @@ function machineLines({
     `tensorlane ${tensorlane} on ${platform}, Node ${node}`,
     `  CPU: ${cpu}${limitText(cpuLimit, throttled)}, ${(memoryBytes / 2 ** 30).toFixed(1)} GiB`,
     `  NVIDIA's driver: ${driver === null ? 'none' : driverText(driver)}`,
+    ...(gpus === null ? [] : gpuLines(gpus, mps)),
     `  ONNX Runtime: ${onnxruntime ?? 'none'}`,
     `  packages: ${listed.join(', ') || 'none beside tensorlane'}`,
   ];

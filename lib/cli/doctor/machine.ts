@@ -2,11 +2,14 @@
 
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
+import type { GpuReadings } from '../../../binding.js';
 import { platform, platformPackage } from '../../addon/choose.js';
 import { type Driver, findDriver } from '../../addon/driver.js';
+import { readGpus } from '../../addon/gpus.js';
 import { ownVersion } from '../../addon/own-package.js';
 import { glibcVersion } from '../../addon/remedies.js';
 import { cpuLimit, throttling } from '../../device/container.js';
+import { folders, MpsControl } from '../mps/control.js';
 import { onnxRuntimeVersion } from '../versions.js';
 
 export interface Machine {
@@ -20,6 +23,10 @@ export interface Machine {
   readonly throttled: number | null;
   readonly memoryBytes: number;
   readonly driver: Driver | null;
+  /** As the driver's management library tells of them. */
+  readonly gpus: GpuReadings | null;
+  /** NVIDIA's control daemon of its multi-process service, by its pid. */
+  readonly mps: number | null;
   readonly onnxruntime: string | null;
   /** Those beside tensorlane's own, by name, with their versions. */
   readonly packages: Readonly<Record<string, string>>;
@@ -44,6 +51,8 @@ export async function machine(): Promise<Machine> {
     throttled: stopped === undefined ? null : stopped.periods / stopped.allPeriods,
     memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Infinity),
     driver: (await findDriver()) ?? null,
+    gpus: (await readGpus()) ?? null,
+    mps: folders(undefined).flatMap((folder) => new MpsControl(folder).daemon()?.pid ?? [])[0] ?? null,
     onnxruntime: onnxRuntimeVersion() ?? null,
     packages,
   };

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { type Command, UsageError } from '../command.js';
 import { microsOption, wholeOption } from '../quantities.js';
-import { MpsControl, ownFolder, type Server, usualFolder } from './control.js';
+import { folders, MpsControl, ownFolder, type Server } from './control.js';
 
 interface Status {
   readonly folder: string;
@@ -33,12 +33,6 @@ export const mps: Command = {
     throw new UsageError(`mps takes one of status, start, stop, got ${what === undefined ? 'none' : `'${what}'`}`);
   },
 };
-
-/** Where daemons are looked for: those that clients here would find, and the one of `start`. */
-function folders(named: string | undefined): string[] {
-  if (named !== undefined) return [named];
-  return [...new Set([process.env.CUDA_MPS_PIPE_DIRECTORY ?? usualFolder, usualFolder, ownFolder])];
-}
 
 async function status(named: string | undefined, json: boolean): Promise<number> {
   const found: Status[] = [];

@@ -11,11 +11,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TensorlaneError } from '../../core/errors.js';
 import { fieldsOfProcess, readIfThere } from '../../core/system-files.js';
 
-const program = 'nvidia-cuda-mps-control';
+export const program = 'nvidia-cuda-mps-control';
 /** NVIDIA's own default. */
-export const usualFolder = '/tmp/nvidia-mps';
+const usualFolder = '/tmp/nvidia-mps';
 /** Where one that is started here has its files. */
 export const ownFolder = join(tmpdir(), `tensorlane-mps-${process.getuid?.() ?? 0}`);
+/** Where daemons are looked for: those that clients here would find, and the one that is started here. */
+export function folders(named: string | undefined): string[] {
+  if (named !== undefined) return [named];
+  return [...new Set([process.env.CUDA_MPS_PIPE_DIRECTORY ?? usualFolder, usualFolder, ownFolder])];
+}
+
 /** What the program answers, it answers at once. */
 const answerMillis = 10_000;
 

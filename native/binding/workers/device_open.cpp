@@ -106,6 +106,7 @@ Napi::Object describe_device(Napi::Env env, const DeviceInfo& info) {
     object.Set("computeCapability", info.compute_capability);
     object.Set("driver", info.driver);
     object.Set("runtime", info.runtime);
+    object.Set("pciAddress", info.pci_address);
   }
   return object;
 }

@@ -42,6 +42,7 @@ emulated_library(cusolver 12
 emulated_library(nvrtc 13 nvrtc.cpp nvrtc_build.cpp nvrtc_source.cpp)
 emulated_library(nvrtc-builtins 13.0 empty.cpp)
 emulated_library(cuda 1 driver.cpp)
+emulated_library(nvidia-ml 1 nvml.cpp)
 
 # It works on copies of its own, which no other thread sees, and is a fifth of what the SVD's tests do under ThreadSanitizer.
 if(emulation_options MATCHES "-fsanitize=thread")

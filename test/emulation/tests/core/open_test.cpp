@@ -18,6 +18,7 @@ TEST_CASE("a device tells what it is") {
   CHECK(info.index == 0);
   CHECK(info.memory_bytes == emulation::config().memory_bytes);
   CHECK(info.compute_capability == "9.0");
+  CHECK(info.pci_address == "0000:01:00.0");
   CHECK(info.driver == "13.0");
   CHECK(info.runtime == "13.0");
   CHECK_FALSE(info.library.empty());
