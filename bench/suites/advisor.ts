@@ -149,7 +149,8 @@ async function besideGrid(crew: Crew, subject: Subject, tuned: TunedFile, contex
 function advised(tuned: TunedFile): Way {
   const { advice, alone, sloMicros } = tuned.measured;
   const cores = availableParallelism();
-  const possible = { device: 'cpu', cores, mostProcesses: cores, alone, sloMicros, noPeer: null } as const;
+  const own = { device: 'cpu', cores, mostProcesses: cores, gpus: [], noMps: undefined } as const;
+  const possible = { ...own, alone, sloMicros, noPeer: null };
   const setup = setupsOf(possible).setups.find(({ name }) => name === advice.setup)!;
   const load = 'tuned' in setup.load ? { ...setup.load, tuned } : setup.load;
   return { processes: setup.processes, open: setup.open, load };

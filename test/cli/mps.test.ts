@@ -2,49 +2,18 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { mpsProgram } from '../support/mps.js';
 import { runNode } from '../support/processes.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const bin = mkdtempSync(join(tmpdir(), 'tensorlane-mps-bin-'));
 afterAll(() => rmSync(bin, { recursive: true }));
-const program = join(bin, 'nvidia-cuda-mps-control');
-writeFileSync(
-  program,
-  `#!${process.execPath}
-const { spawn } = require('node:child_process');
-const { existsSync, mkdirSync, writeFileSync, appendFileSync, rmSync, readFileSync } = require('node:fs');
-const { createServer, connect } = require('node:net');
-const folder = process.env.CUDA_MPS_PIPE_DIRECTORY;
-const pid = folder + '/nvidia-cuda-mps-control.pid';
-const socket = folder + '/control';
-if (process.argv[2] === 'daemon') {
-  createServer({ allowHalfOpen: true }, (client) => {
-    let text = '';
-    client.on('data', (more) => (text += more)).on('end', () => {
-      appendFileSync(folder + '/asked', text);
-      const answers = { get_server_list: '4711\\n', 'get_client_list 4711': '100\\n101\\n' };
-      client.end(answers[text.trim()] ?? '', () => {
-        if (text.trim() !== 'quit' || existsSync(folder + '/busy')) return;
-        rmSync(pid);
-        rmSync(socket);
-        process.exit(0);
-      });
-    });
-  }).listen(socket, () => writeFileSync(pid, process.pid + '\\n'));
-} else if (process.argv[2] === '-d') {
-  if (existsSync(folder + '/broken')) process.exit(3);
-  spawn(process.execPath, [__filename, 'daemon'], { detached: true, stdio: 'ignore' }).unref();
-} else {
-  process.stdin.pipe(connect(socket).on('error', () => { console.error('Cannot find MPS control daemon process'); process.exit(1); })).pipe(process.stdout);
-}
-`,
-);
-chmodSync(program, 0o755);
+const program = mpsProgram(bin);
 
 /** A machine: what it has for temporary files, and so where daemons of its own are. */
 function machine() {

@@ -22,6 +22,7 @@ import {
 import { Journal } from '../../lib/cli/tune/journal.js';
 import { readNpy } from '../../lib/cli/tune/npz.js';
 import { samplesOf } from '../../lib/cli/tune/samples.js';
+import { setupsOf } from '../../lib/cli/tune/setups.js';
 import { crossRow, lookup, square } from '../support/onnx-builder.js';
 import { runNode } from '../support/processes.js';
 
@@ -133,6 +134,48 @@ test('of each load the setting is chosen that takes the least for a row, of thos
   ]);
 });
 
+describe('ways to serve', () => {
+  const possible = {
+    device: 'cuda',
+    cores: 4,
+    mostProcesses: 3,
+    alone: undefined,
+    sloMicros: 1e5,
+    gpus: ['cuda:0', 'cuda:1'],
+    noMps: undefined,
+    noPeer: null,
+  } as const;
+
+  test('under MPS and one process a GPU are measured where that can be', () => {
+    const { setups, skipped } = setupsOf(possible);
+    expect(skipped).toEqual([]);
+    expect(setups.slice(-5).map(({ name, processes, mps, devices }) => [name, processes, mps, devices])).toEqual([
+      ['3 processes', 3, undefined, undefined],
+      ['3 processes, batches of 8', 3, undefined, undefined],
+      ['3 processes under MPS', 3, true, undefined],
+      ['3 processes under MPS, batches of 8', 3, true, undefined],
+      ['2 processes, one a GPU', 2, undefined, ['cuda:0', 'cuda:1']],
+    ]);
+    expect(new Set(setups.map(({ id }) => id)).size).toBe(setups.length);
+  });
+
+  test.each([
+    [{ device: 'cpu' }, ['MPS', 'MPS, batches of 8', 'one process a GPU'], /the model runs on the CPU here/],
+    [{ noMps: 'there is none' }, ['MPS', 'MPS, batches of 8'], /there is none/],
+    [{ gpus: ['cuda:1'] }, ['one process a GPU'], /there is one GPU, or one was named/],
+    [
+      { alone: 'its rows mix' },
+      ['batches of 8', '2 x batches of 4', '4 processes, batches of 8', 'MPS, batches of 8'],
+      /mix/,
+    ],
+    [{ cores: 1 }, ['1 process', '1 process, batches of 8', 'MPS', 'MPS, batches of 8'], /there is one core/],
+  ] as const)('of %j it is said which are not, and why', (given, names, why) => {
+    const { skipped } = setupsOf({ ...possible, ...given });
+    expect(skipped.map(({ name }) => name)).toEqual(names);
+    for (const one of skipped) expect(one.why).toMatch(why);
+  });
+});
+
 describe('advice', () => {
   const point = (callers: number, throughput: number, p99: number, lost = 0): MeasuredPoint => ({
     load: { callers },
@@ -173,6 +216,24 @@ describe('advice', () => {
     );
     expect(clientsServed(setups[1]!, 50)).toBe(8);
     expect(clientsServed(setups[2]!, 50), 'one in fifty was lost').toBe(0);
+  });
+
+  test('on a GPU, whether it is full, and what processes at once give beside processes by turns', () => {
+    const busy = (setup: MeasuredSetup, share: number) => ({
+      ...setup,
+      points: setup.points.map((one) => ({ ...one, gpu: { busy: share, usedBytes: 2 ** 30 } })),
+    });
+    const gpu = { ...evidence, device: 'cuda' as const, sloMillis: 50 };
+    const tuned = busy(setup('tuned', 1, point(8, 490, 40)), 0.97);
+    const turns = setup('2 processes', 2, point(8, 245, 40));
+    const full = advise({ ...gpu, setups: [single, tuned, turns] });
+    expect(full.sentences[1]).toContain(
+      'the GPU is at work for 97% of the time, and more processes divide the same time (2 processes: 0.50 times the throughput)',
+    );
+    const mps = setup('2 processes under MPS', 2, point(8, 980, 40));
+    const under = advise({ ...gpu, setups: [single, tuned, turns, mps] });
+    expect(under.setup).toBe('2 processes under MPS');
+    expect(under.sentences[1]).toContain('by turns the same processes give 0.25 times of that');
   });
 
   test('of what is alike, the one that asks for less; and where nothing keeps the SLO it says so', () => {

@@ -87,8 +87,36 @@ function reason(chosen: MeasuredSetup, { setups, cells, cores, device, alone, sl
       facts.push(`${share}, and more processes divide the same time (${less.toFixed(2)} times the throughput)`);
     } else facts.push(share);
   }
+  const gpu = bestPoint(chosen, sloMillis).gpu?.busy;
+  if (device === 'cuda') facts.push(...onGpu(chosen, several, gpu, sloMillis));
   const text = facts.join('; ');
   return `${text[0]!.toUpperCase()}${text.slice(1)}.`;
+}
+
+/** `gpu`: the part of the time in which it had something to run, where that is known. */
+function onGpu(
+  chosen: MeasuredSetup,
+  several: readonly MeasuredSetup[],
+  gpu: number | undefined,
+  sloMillis: number,
+): string[] {
+  const rateOf = (setup: MeasuredSetup) => bestPoint(setup, sloMillis).throughput;
+  const busy = gpu === undefined ? undefined : `the GPU is at work for ${Math.round(100 * gpu)}% of the time`;
+  const times = (other: MeasuredSetup) => (rateOf(other) / rateOf(chosen)).toFixed(2);
+  if (chosen.processes === 1) {
+    const most = several.reduce<MeasuredSetup | undefined>(
+      (best, one) => (best === undefined || rateOf(one) > rateOf(best) ? one : best),
+      undefined,
+    );
+    if (most === undefined) return busy === undefined ? [] : [busy];
+    const less = `more processes divide the same time (${most.name}: ${times(most)} times the throughput)`;
+    return [busy === undefined ? less : `${busy}, and ${less}`];
+  }
+  // The same number of processes that have it by turns.
+  const turns = several.find((other) => other !== chosen && chosen.name.replace(' under MPS', '') === other.name);
+  const facts = busy === undefined ? [] : [busy];
+  if (turns !== undefined) facts.push(`by turns the same processes give ${times(turns)} times of that`);
+  return facts;
 }
 
 /** How many times as many rows a second the best size of batch gives as one row at a time, with as many batches at once and threads. */

@@ -15,9 +15,10 @@ import type { LoadModelOptions } from '../../model/options.js';
 import { type Command, UsageError } from '../command.js';
 import { microsOption, numberOption } from '../quantities.js';
 import { advise } from './advice.js';
-import { loadsOf, type Measured, median, shares, type TunedFile } from './file.js';
+import { loadsOf, type Measured, median, type SkippedSetup, shares, type TunedFile } from './file.js';
 import { Journal } from './journal.js';
 import { Crew, measureCells, measureSetup, type Subject } from './measure.js';
+import { noMps, underMps } from './mps.js';
 import { pageOf } from './page.js';
 import { Progress } from './progress.js';
 import { samplesOf } from './samples.js';
@@ -137,7 +138,7 @@ async function measure(crew: Crew, asked: Asked): Promise<Measured> {
 
   const stoppedBefore = throttling();
   progress.at(0, 'loads the model');
-  const { loaded, samples, alone, memory } = await lookAt(crew, model, asked);
+  const { loaded, samples, alone, memory, gpus } = await lookAt(crew, model, asked);
 
   // What a container's limit leaves, which Node does not know of everywhere.
   const cores = loaded.device.kind === 'cpu' ? loaded.device.threads : usableCores();
@@ -158,6 +159,8 @@ async function measure(crew: Crew, asked: Asked): Promise<Measured> {
   );
   const sloMicros = asked.slo ?? usualSlo(lone);
   const { setups, skipped } = setupsOf({
+    gpus: gpus.map(({ name }) => name),
+    noMps: noMps(),
     device: loaded.device.kind,
     cores,
     mostProcesses: memory === 0 ? cores : Math.floor((memoryShare * process.availableMemory()) / memory),
@@ -168,17 +171,35 @@ async function measure(crew: Crew, asked: Asked): Promise<Measured> {
   const tuned = { version: 1, loads: loadsOf(cells) } as const;
   const sloMillis = sloMicros / 1000;
   const owns = setups.map((setup) => ('tuned' in setup.load ? { ...setup, load: { ...setup.load, tuned } } : setup));
-  const results = await inTurn(owns, (1 - cellsShare) * seconds, (setup, share, left) => {
+  const watch = await watchGpus(
+    crew,
+    gpus.flatMap(({ pciAddress }) => pciAddress ?? []),
+  );
+  const failed: SkippedSetup[] = [];
+  const results = await inTurn(owns, (1 - cellsShare) * seconds, async (setup, share, left) => {
     const tell = (part: number, what: string) => progress.at(cellsShare + (1 - cellsShare) * share(part), what);
-    return journal.step(`setup ${setup.id}`, () =>
-      measureSetup(crew, subject, setup, { sloMillis, seconds: left }, tell),
-    );
+    const measured = (env?: NodeJS.ProcessEnv) => {
+      const names = setup.devices ?? [`cuda:${loaded.device.index}`];
+      const addresses = gpus.flatMap(({ name, pciAddress }) => (names.includes(name) && pciAddress) || []);
+      const told = watch?.child && { watch: watch.child, addresses };
+      const conditions = { sloMillis, seconds: left, gpus: told, ...(env && { env }) };
+      return measureSetup(crew, subject, setup, conditions, tell);
+    };
+    try {
+      return await journal.step(`setup ${setup.id}`, () => (setup.mps === true ? underMps(measured) : measured()));
+    } catch (error) {
+      // Of several processes one may find no memory left on the GPU, or the service may not start: the other ways can be measured.
+      if (!(error instanceof TensorlaneError) || setup.processes === 1 || loaded.device.kind === 'cpu') throw error;
+      failed.push({ name: setup.name, why: error.message });
+      return undefined;
+    }
   });
   progress.end();
   const stopped = throttling();
   const periods = (stopped?.allPeriods ?? 0) - (stoppedBefore?.allPeriods ?? 0);
-  const ours = results.filter(({ id }) => setups.find((setup) => setup.id === id)!.by === 'tensorlane');
-  const alones = results
+  const found = results.filter((result) => result !== undefined);
+  const ours = found.filter(({ id }) => setups.find((setup) => setup.id === id)!.by === 'tensorlane');
+  const alones = found
     .find(({ name }) => name === tunedName)!
     .points.find(({ load }) => 'callers' in load && load.callers === 1)!;
   return {
@@ -186,6 +207,7 @@ async function measure(crew: Crew, asked: Asked): Promise<Measured> {
     date: new Date().toISOString(),
     model: { file: asked.file, sha256 },
     machine: { cpu, cores, device: loaded.device.kind === 'cuda' ? loaded.device.name : 'CPU' },
+    noGpuUsage: watch?.problem,
     throttled: periods > 0 ? (stopped!.periods - (stoppedBefore?.periods ?? 0)) / periods : undefined,
     input: samples.about,
     sloMicros,
@@ -193,8 +215,8 @@ async function measure(crew: Crew, asked: Asked): Promise<Measured> {
     overheadMicros: Math.max(0, Math.round(alones.p50 * 1000 - lone)),
     shares: shares,
     cells,
-    setups: results,
-    skipped,
+    setups: found,
+    skipped: [...skipped, ...failed],
     advice: advise({ setups: ours, cells, cores, device: loaded.device.kind, alone, sloMillis }),
   };
 }
@@ -207,8 +229,19 @@ async function lookAt(crew: Crew, model: string, { device, load, input }: Asked)
   await first.call('give', samples.all);
   const alone = await first.call('whyAlone', undefined as never);
   const memory = peakBytes(first.pid) ?? 0;
+  const all = loaded.device.kind === 'cuda' ? await first.call('gpus', undefined as never) : [];
   await crew.dismiss(first);
-  return { loaded, samples, alone, memory };
+  // Where one was named, that alone is measured.
+  const gpus = device === undefined || device === 'cuda' ? all : all.filter(({ name }) => name === device);
+  return { loaded, samples, alone, memory, gpus };
+}
+
+/** Undefined where there are none. `problem`: why nothing is told of them. */
+async function watchGpus(crew: Crew, addresses: readonly string[]) {
+  if (addresses.length === 0) return undefined;
+  const child = crew.gpuWatch();
+  const problem = await child.call('watch', addresses);
+  return { child: problem === undefined ? child : undefined, problem };
 }
 
 /** One after the other, each with an equal part of the seconds that are left; `share` says what part of all is done. */

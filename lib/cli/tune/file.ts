@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { checkedTuned, type Tuned, type TunedLoad } from '../../batching/learning/tuned.js';
 import { TensorlaneError } from '../../core/errors.js';
+import type { GpuUsage } from './gpu-watch.js';
 import type { LoadResult } from './sender.js';
 import type { Usage } from './usage.js';
 
@@ -32,6 +33,8 @@ export interface MeasuredSetup {
 export interface MeasuredPoint extends LoadResult {
   readonly load: { readonly callers: number } | { readonly arrivals: 'poisson' | 'bursty'; readonly rate: number };
   readonly usage: Usage | undefined;
+  /** Of its GPUs; undefined where there are none, or nothing is told of them. */
+  readonly gpu?: GpuUsage | undefined;
 }
 
 export interface SkippedSetup {
@@ -53,6 +56,8 @@ export interface Measured {
   readonly machine: { readonly cpu: string; readonly cores: number; readonly device: string };
   /** Of a container: the part of the periods of its limit of CPU time in which that stopped what was measured. */
   readonly throttled?: number | undefined;
+  /** Why it is not known what the GPU did. */
+  readonly noGpuUsage?: string | undefined;
   readonly input: string;
   readonly sloMicros: number;
   /** Why requests share no batches; undefined where they do. */

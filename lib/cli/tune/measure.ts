@@ -12,6 +12,7 @@ import type { DeviceName } from '../../device/open.js';
 import type { LoadModelOptions } from '../../model/options.js';
 import { Child } from '../load/child.js';
 import { type MeasuredCell, type MeasuredPoint, type MeasuredSetup, shares } from './file.js';
+import type { GpuWatch } from './gpu-watch.js';
 import type { Journal } from './journal.js';
 import type { Peer } from './peer.js';
 import type { Sample } from './samples.js';
@@ -31,25 +32,32 @@ export interface Subject {
 /** Programs of dist/, wherever this is bundled. */
 const program = (name: string) => pathToFileURL(join(packageRoot, 'dist', 'cli', 'tune', `${name}.js`));
 
+type Member = Child<Target> | Child<Peer> | Child<Sender> | Child<GpuWatch>;
+
 /** All processes that were started and have not ended; an interruption ends them. */
 export class Crew {
-  readonly #children = new Set<Child<Target> | Child<Peer> | Child<Sender>>();
+  readonly #children = new Set<Member>();
 
-  target = () => this.#add(new Child<Target>(program('target'), 'the measured process'));
+  target = (env?: NodeJS.ProcessEnv) => this.#add(new Child<Target>(program('target'), 'the measured process', env));
   peer = () => this.#add(new Child<Peer>(program('peer'), 'onnxruntime-node'));
   sender = () => this.#add(new Child<Sender>(program('sender'), 'the load'));
 
-  async dismiss(child: Child<Target> | Child<Peer> | Child<Sender>): Promise<void> {
+  gpuWatch = () => this.#add(new Child<GpuWatch>(program('gpu-watch'), 'what looks at the GPUs'));
+
+  async dismiss(child: Member): Promise<void> {
     this.#children.delete(child);
     await child.close();
   }
 
-  kill(): void {
-    for (const child of this.#children) child.kill();
-    this.#children.clear();
+  /** All of them, or these. */
+  kill(children: Iterable<Member> = this.#children): void {
+    for (const child of [...children]) {
+      child.kill();
+      this.#children.delete(child);
+    }
   }
 
-  #add<C extends Child<Target> | Child<Peer> | Child<Sender>>(child: C): C {
+  #add<C extends Member>(child: C): C {
     this.#children.add(child);
     return child;
   }
@@ -158,35 +166,63 @@ const openLoads = [
   { arrivals: 'bursty', share: 0.5 },
 ] as const;
 
+export interface Conditions {
+  readonly sloMillis: number;
+  readonly seconds: number;
+  /** What its processes have in their environment. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Looks at their GPUs, which hang there. */
+  readonly gpus?: { readonly watch: Child<GpuWatch>; readonly addresses: readonly string[] } | undefined;
+}
+
 /** A way of serving under all loads: callers that wait for their answers, more and more of them; then requests at random times. */
 export async function measureSetup(
   crew: Crew,
+  subject: Subject,
+  setup: Setup,
+  conditions: Conditions,
+  tell: (share: number, what: string) => void,
+): Promise<MeasuredSetup> {
+  const started: Member[] = [];
+  try {
+    return await underLoads(crew, subject, setup, conditions, started, tell);
+  } finally {
+    crew.kill(started); // those of one that failed
+  }
+}
+
+async function underLoads(
+  crew: Crew,
   { model, device, load, samples }: Subject,
   setup: Setup,
-  { sloMillis, seconds }: { sloMillis: number; seconds: number },
+  { sloMillis, seconds, env, gpus }: Conditions,
+  started: Member[],
   tell: (share: number, what: string) => void,
 ): Promise<MeasuredSetup> {
   const { id, name, processes, by } = setup;
-  const targets: (Child<Target> | Child<Peer>)[] = [];
+  const pids: number[] = [];
   const paths: string[] = [];
   for (let i = 0; i < processes; i++) {
     if (by === 'tensorlane') {
-      const target = crew.target();
-      targets.push(target);
-      await target.call('load', { model, device, open: setup.open, load: merged(load, setup.load) });
+      const target = crew.target(env);
+      started.push(target);
+      pids.push(target.pid);
+      const own = setup.devices?.[i] ?? device;
+      await target.call('load', { model, device: own, open: setup.open, load: merged(load, setup.load) });
       await target.call('give', samples);
       paths.push(await target.call('listen', undefined as never));
     } else {
       const target = crew.peer();
-      targets.push(target);
+      started.push(target);
+      pids.push(target.pid);
       await target.call('load', { model, workers: setup.workers });
       await target.call('give', samples);
       paths.push(await target.call('listen', undefined as never));
     }
   }
   const sender = crew.sender();
+  started.push(sender);
   await sender.call('connect', paths);
-  const pids = targets.map(({ pid }) => pid);
   const end = performance.now() + seconds * 1000;
   const all = callers.length + openLoads.length;
   let done = 0;
@@ -201,9 +237,11 @@ export async function measureSetup(
     );
     const whole = Math.max(50, (end - performance.now()) / (all - done));
     done++;
+    const gpu = () => gpus?.watch.call('take', gpus.addresses);
+    await gpu(); // what was before
     const usage = watchUsage(pids);
     const result = await run({ millis: 0.75 * whole, warmupMillis: 0.25 * whole, sloMillis });
-    points.push({ ...result, load, usage: usage() });
+    points.push({ ...result, load, usage: usage(), gpu: await gpu() });
     return result;
   };
   let most = 0;
@@ -226,7 +264,7 @@ export async function measureSetup(
   }
   const memory = pids.map(peakBytes);
   const known = memory.every((bytes) => bytes !== undefined);
-  for (const child of [sender, ...targets]) await crew.dismiss(child);
+  for (const child of started.reverse()) await crew.dismiss(child); // the load first
   return {
     id,
     name,

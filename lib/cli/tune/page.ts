@@ -3,7 +3,7 @@
 import { ms, rate } from './advice.js';
 import { chart, colours, escaped, number, type Series } from './chart.js';
 import { type Measured, type MeasuredPoint, microsPerRow, type TunedFile } from './file.js';
-import { columns, notesOf, rowsOf } from './table.js';
+import { columnsOf, notesOf, rowsOf } from './table.js';
 
 export function pageOf({ measured }: TunedFile): string {
   const { advice, model, machine, by, date, input, sloMicros, alone } = measured;
@@ -12,7 +12,9 @@ export function pageOf({ measured }: TunedFile): string {
     ([name, ...cells]) =>
       `<tr${name === advice.setup ? ' class="chosen"' : ''}><th scope="row">${escaped(name!)}</th>${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}</tr>`,
   );
-  const head = columns.map((column) => `<th scope="col">${column}</th>`).join('');
+  const head = columnsOf(measured)
+    .map((column) => `<th scope="col">${column}</th>`)
+    .join('');
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>${escaped(model.file)}: tensorlane tune</title>

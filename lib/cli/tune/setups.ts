@@ -1,6 +1,6 @@
 // The ways of serving a model that are compared, and which of them this machine cannot do.
 
-import type { OpenOptions } from '../../device/open.js';
+import type { DeviceName, OpenOptions } from '../../device/open.js';
 import type { LoadModelOptions } from '../../model/options.js';
 import type { SkippedSetup } from './file.js';
 
@@ -13,6 +13,10 @@ export interface Setup {
   /** tensorlane's. */
   readonly open: Omit<OpenOptions, 'device'>;
   readonly load: LoadModelOptions;
+  /** The device of each process; undefined: that of the command. */
+  readonly devices?: readonly DeviceName[];
+  /** Under NVIDIA's multi-process service. */
+  readonly mps?: boolean;
   /** onnxruntime-node's: worker threads; 0 where it runs on the main one. */
   readonly workers: number;
 }
@@ -25,12 +29,16 @@ export interface Possible {
   /** Why requests share no batches. */
   readonly alone: string | undefined;
   readonly sloMicros: number;
+  /** The GPUs that may be measured together: one alone where it was named. */
+  readonly gpus: readonly DeviceName[];
+  /** Why no processes can be measured under MPS. */
+  readonly noMps: string | undefined;
   /** Why there is no onnxruntime-node to compare with; undefined where there is, null where nobody asked. */
   readonly noPeer: string | undefined | null;
 }
 
 /** Those that are compared, in the order in which they are shown; without `tuned`, which each time is what was measured here. */
-export function setupsOf({ device, cores, mostProcesses, alone, sloMicros, noPeer }: Possible): {
+export function setupsOf({ device, cores, mostProcesses, alone, sloMicros, gpus, noMps, noPeer }: Possible): {
   readonly setups: readonly Setup[];
   readonly skipped: readonly SkippedSetup[];
 } {
@@ -60,16 +68,25 @@ export function setupsOf({ device, cores, mostProcesses, alone, sloMicros, noPee
   });
   add('batches of 8', alone, { load: { batching: batches(8), concurrency: 1 } });
   add('2 x batches of 4', alone, { load: { batching: batches(4), concurrency: 2 } });
-  add(`${plural(cores)}`, noProcesses, { ...ofOneCore, name: plural(count), load: { ...single, threads: 1 } });
-  add(`${plural(cores)}, batches of 8`, noProcesses ?? alone, {
-    ...ofOneCore,
-    name: `${plural(count)}, batches of 8`,
-    load: { batching: batches(8), concurrency: 1, threads: 1 },
-  });
+  const ofAll = (name: string, called: string, why: string | undefined, own: Partial<Setup>) => {
+    add(name, why, { ...ofOneCore, name: called, load: { ...single, threads: 1 }, ...own });
+    add(`${name}, batches of 8`, why ?? alone, {
+      ...ofOneCore,
+      name: `${called}, batches of 8`,
+      load: { batching: batches(8), concurrency: 1, threads: 1 },
+      ...own,
+    });
+  };
+  ofAll(plural(cores), plural(count), noProcesses, {});
   const noGpu = device === 'cuda' ? undefined : 'the model runs on the CPU here';
-  const mps = noGpu ?? "NVIDIA's multi-process service is not started by this command";
-  skipped.push({ name: 'MPS', why: mps }, { name: 'MPS, with batches', why: mps });
-  skipped.push({ name: 'one process a GPU', why: noGpu ?? 'only the GPU that was named is measured' });
+  ofAll('MPS', `${plural(count)} under MPS`, noGpu ?? noMps ?? noProcesses, { mps: true });
+  const noGpus = gpus.length > 1 ? undefined : 'there is one GPU, or one was named';
+  add('one process a GPU', noGpu ?? noGpus, {
+    name: `${plural(gpus.length)}, one a GPU`,
+    processes: gpus.length,
+    devices: gpus,
+    load: { tuned: '' },
+  });
   if (noPeer !== null) {
     add('onnxruntime-node', noPeer, { by: 'onnxruntime-node' });
     add(`onnxruntime-node, ${cores} worker threads`, noPeer ?? noProcesses, { by: 'onnxruntime-node', workers: cores });

@@ -12,10 +12,17 @@ function isBoundByLoad({ sender }: MeasuredPoint, sloMillis: number): boolean {
   return sender.busy > senderBusy || sender.late > Math.max(1, senderLate * sloMillis);
 }
 
-export const columns = ['set-up', 'requests/s', 'p50', 'p95', 'p99', 'callers', 'memory', 'cores'] as const;
+const usual = ['set-up', 'requests/s', 'p50', 'p95', 'p99', 'callers', 'memory', 'cores'] as const;
+
+const gpuTold = ({ setups }: Measured) => setups.some(({ points }) => points.some(({ gpu }) => gpu !== undefined));
+
+/** What the GPUs did has a column where it is known. */
+export const columnsOf = (measured: Measured): readonly string[] => (gpuTold(measured) ? [...usual, 'GPU'] : usual);
 
 /** A row for each set-up: the load under which it answers the most within the SLO. */
-export function rowsOf({ setups, sloMicros }: Measured): string[][] {
+export function rowsOf(measured: Measured): string[][] {
+  const { setups, sloMicros } = measured;
+  const told = gpuTold(measured);
   const sloMillis = sloMicros / 1000;
   return setups.map((setup) => {
     const point = bestPoint(setup, sloMillis);
@@ -30,13 +37,20 @@ export function rowsOf({ setups, sloMicros }: Measured): string[][] {
       String(clientsServed(setup, sloMillis)),
       memoryBytes === undefined ? '-' : `${Math.round(memoryBytes / 2 ** 20)} MiB`,
       point.usage === undefined ? '-' : point.usage.own.toFixed(2),
+      ...(told ? [gpuText(point.gpu)] : []),
     ];
   });
 }
 
+function gpuText(gpu: MeasuredPoint['gpu']): string {
+  const busy = gpu?.busy === undefined ? [] : [`${Math.round(100 * gpu.busy)}%`];
+  const used = gpu?.usedBytes === undefined ? [] : [`${(gpu.usedBytes / 2 ** 30).toFixed(1)} GiB`];
+  return [...busy, ...used].join(', ') || '-';
+}
+
 /** What has to be known to read the table. */
 export function notesOf(measured: Measured): string[] {
-  const { setups, skipped, sloMicros, machine, throttled = 0 } = measured;
+  const { setups, skipped, sloMicros, machine, throttled = 0, noGpuUsage } = measured;
   const sloMillis = sloMicros / 1000;
   const bound = setups.some((setup) => isBoundByLoad(bestPoint(setup, sloMillis), sloMillis));
   const points = setups.flatMap(({ points }) => points).flatMap(({ usage }) => usage ?? []);
@@ -44,6 +58,13 @@ export function notesOf(measured: Measured): string[] {
   return [
     `Each row is the load under which 99 of 100 answers came within ${ms(sloMillis)} and most came at all; callers: as many as can ask again and again so.`,
     ...(bound ? ['*: the load was busy or late itself here, and may be what bounds this row.'] : []),
+    ...(machine.device === 'CPU' ? [] : [`The GPU is: ${machine.device}.`]),
+    ...(gpuTold(measured)
+      ? [
+          'GPU: the part of the time in which kernels ran on it, and its memory in use at the peak, as its driver tells; on average, and together, of several.',
+        ]
+      : []),
+    ...(noGpuUsage === undefined ? [] : [`What the GPU did is not known: ${noGpuUsage}.`]),
     ...(others > 0.2 * machine.cores
       ? [`Beside what was measured up to ${others.toFixed(1)} cores were at work, the load itself and other programs.`]
       : []),
@@ -57,6 +78,7 @@ export function notesOf(measured: Measured): string[] {
 }
 
 export function textOf(measured: Measured): string {
+  const columns = columnsOf(measured);
   const rows = [[...columns], ...rowsOf(measured)];
   const widths = columns.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
   const lines = rows.map((row) =>

@@ -1,7 +1,7 @@
 // A process that has the model loaded and is measured: by itself, batch after batch, or asked by the load over a socket.
 
 import type { DeviceName, OpenOptions } from '../../device/open.js';
-import { open } from '../../device/open.js';
+import { listDevices, open } from '../../device/open.js';
 import type { Device } from '../../device/types.js';
 import type { LoadModelOptions } from '../../model/options.js';
 import type { Model } from '../../model/types.js';
@@ -19,7 +19,13 @@ export interface TargetSpec {
 
 export interface Loaded {
   readonly inputs: readonly ValueInfo[];
-  readonly device: { readonly kind: 'cuda' | 'cpu'; readonly name: string; readonly threads: number };
+  readonly device: {
+    readonly kind: 'cuda' | 'cpu';
+    readonly name: string;
+    readonly threads: number;
+    readonly index: number;
+    readonly pciAddress: string | undefined;
+  };
   /** Batches at once, and threads of a run, that its options allow. */
   readonly atOnce: number;
   readonly threads: number;
@@ -50,13 +56,19 @@ const methods = {
   async load({ model: file, device: name, open: openOptions, load }: TargetSpec): Promise<Loaded> {
     device = await open({ ...openOptions, ...(name !== undefined && { device: name }) });
     model = await device.loadModel(file, load);
-    const { kind, name: deviceName, threads } = device.info;
+    const { kind, name: deviceName, threads, index, pciAddress } = device.info;
     return {
       inputs: model.inputs,
-      device: { kind, name: deviceName, threads },
+      device: { kind, name: deviceName, threads, index, pciAddress },
       atOnce: model.concurrency,
       threads: model.stats().adaptive?.threads ?? 1,
     };
+  },
+
+  /** All that there are: their names, and where they hang. */
+  async gpus(): Promise<{ readonly name: DeviceName; readonly pciAddress: string | undefined }[]> {
+    const cuda = (await listDevices()).filter(({ kind }) => kind === 'cuda');
+    return cuda.map(({ index, pciAddress }) => ({ name: `cuda:${index}` as const, pciAddress }));
   },
 
   /** The requests to send. Each is run once: what the model does not take fails here. */
