@@ -14,8 +14,10 @@ const programs = [
   'cli/tune/target.js',
   'cli/tune/peer.js',
   'cli/tune/sender.js',
+  'cli/tune/gpu-watch.js',
   'addon/probe.js',
   'addon/driver-probe.js',
+  'addon/gpu-probe.js',
 ];
 /** What CommonJS is kept in, laid out as the package is, so that the types find one another. */
 export const commonJs = 'cjs';

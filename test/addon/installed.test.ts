@@ -1,6 +1,16 @@
 // tensorlane as npm installs it, outside of any clone: which package the addon comes from, and what is said where there is none.
 
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -54,6 +64,19 @@ async function run(script: string, env: NodeJS.ProcessEnv = {}) {
   });
   return { code, printed: stdout.trim(), stderr };
 }
+
+test('what the library starts in processes of their own is in the package', () => {
+  const lib = join(root, 'lib');
+  const started = readdirSync(lib, { recursive: true, encoding: 'utf8' }).flatMap((file) => {
+    if (!file.endsWith('.ts')) return [];
+    const text = readFileSync(join(lib, file), 'utf8');
+    const apart = [...text.matchAll(/tryApart<[^(]*>\('([^']+)'/g)].map(([, program]) => program!);
+    const measured = [...text.matchAll(/program\('([\w-]+)'\)/g)].map(([, name]) => `cli/tune/${name}.js`);
+    return [...apart, ...measured];
+  });
+  expect(started).toEqual(expect.arrayContaining(['addon/probe.js', 'addon/gpu-probe.js', 'cli/tune/gpu-watch.js']));
+  expect(started.filter((program) => !existsSync(join(published, 'dist', program)))).toEqual([]);
+});
 
 const svd = `
   import { open, tensor } from 'tensorlane';
