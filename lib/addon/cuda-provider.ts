@@ -1,7 +1,6 @@
 // Where ONNX Runtime's CUDA provider is. ONNX Runtime opens it in the folder of the path that it was opened by itself, links not
 // followed, and it has to be of the very same version. Where the two lie apart, a folder of links brings them together.
 
-import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, symlinkSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -75,6 +74,8 @@ function providersIn(folder: string): string[] {
 
 /** A folder for each pair, which is kept. */
 function linked(core: string, providers: string): PlacedRuntime {
+  // Loaded here, where few come: it takes milliseconds.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   const name = `onnxruntime-${createHash('sha256').update(`${core}\0${providers}`).digest('hex').slice(0, 16)}`;
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
   const problems: string[] = [];

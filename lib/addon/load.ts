@@ -55,23 +55,38 @@ async function load(): Promise<void> {
   }
 }
 
+/**
+ * OpenBLAS makes a thread for each core as soon as it is there, and each spins for some 25 ms for work that in a process of models alone never
+ * comes. Told of one, it makes them when it is told of more, which is with the first operation of linear algebra (native/cpu/linalg/blas_share.h).
+ */
+function withoutItsThreads<T>(load: () => T): T {
+  const name = 'OPENBLAS_NUM_THREADS';
+  if (process.env[name] !== undefined) return load();
+  process.env[name] = '1';
+  try {
+    return load();
+  } finally {
+    delete process.env[name];
+  }
+}
+
 /** The file that is named, or a build in the clone in `root`; undefined where there is neither. Errors: ERR_NO_DEVICE. */
 export function ownBuild(root: string, named: string | undefined): Addon | undefined {
   let tried = '';
   try {
     if (named) {
       tried = `${named} (TENSORLANE_ADDON)`;
-      return require(resolve(named)) as Addon;
+      return withoutItsThreads(() => require(resolve(named)) as Addon);
     }
     const withCuda = join(root, 'build', 'cuda', 'Release', 'tensorlane.node');
     const without = join(root, 'build', 'Release', 'tensorlane.node');
     if (builtAt(withCuda) > builtAt(without)) {
       tried = withCuda;
-      return require(withCuda) as Addon;
+      return withoutItsThreads(() => require(withCuda) as Addon);
     }
     if (!existsSync(join(root, 'scripts', 'setup.mjs'))) return undefined;
     tried = join(root, 'build', 'Release');
-    return (require('node-gyp-build') as (folder: string) => Addon)(root);
+    return withoutItsThreads(() => (require('node-gyp-build') as (folder: string) => Addon)(root));
   } catch (cause) {
     throw refused(tried, cause, refusedFile((cause as Error).message, existsSync(join(root, 'scripts', 'setup.mjs'))));
   }
@@ -95,7 +110,7 @@ function fromPackage(found: PlatformPackage | undefined, name = platformPackage)
   const mismatch = mismatchOf(found);
   if (mismatch !== undefined) throw refused(name, new Error(mismatch), exactly(name));
   try {
-    return found.load();
+    return withoutItsThreads(() => found.load());
   } catch (cause) {
     throw refused(found.file, cause, refusedPackage((cause as Error).message));
   }

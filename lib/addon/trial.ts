@@ -1,6 +1,5 @@
 // What may take a process down is tried in another one, which says over IPC what it found, or why it failed.
 
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { packageRoot } from './own-package.js';
 
@@ -13,6 +12,8 @@ const limitMs = 60_000;
  * failed, whatever it answered before.
  */
 export function tryApart<T>(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Trial<T>> {
+  // Most processes try nothing, and loading it takes milliseconds.
+  const { spawn } = process.getBuiltinModule('node:child_process');
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [join(packageRoot, 'dist', program), ...args], {
       env: { ...process.env, ...env },

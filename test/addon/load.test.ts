@@ -98,3 +98,19 @@ test('nothing is loaded before it is needed, and then open() rejects', async () 
     '',
   ]);
 });
+
+test.runIf(process.platform === 'linux')(
+  'loading starts no threads, which would spin, and leaves the environment as it was',
+  async () => {
+    const load = JSON.stringify(new URL('../../dist/addon/load.js', import.meta.url).href);
+    const script = `
+    import { readdirSync } from 'node:fs';
+    delete process.env.OPENBLAS_NUM_THREADS;
+    const { addon } = await import(${load});
+    const threads = () => readdirSync('/proc/self/task').length;
+    const before = threads();
+    addon();
+    console.log(threads() - before, process.env.OPENBLAS_NUM_THREADS);`;
+    expect(await printedBy(script)).toBe('0 undefined\n');
+  },
+);

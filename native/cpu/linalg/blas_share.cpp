@@ -99,8 +99,7 @@ void BlasShare::set_cores(unsigned cores) {
   State& shared = state();
   const std::lock_guard lock(shared.mutex);
   shared.cores = std::max(1U, cores);
-  shared.forget_others();
-  shared.divide();
+  shared.forget_others();  // whoever comes next divides anew: until then OpenBLAS has no need of threads
 }
 
 void BlasShare::set_left_by_others(Left left) {
