@@ -17,14 +17,16 @@ const counted = { least: 3, most: 12, patience: 12 };
 const little = { micros: 2000, groups: 100 };
 /** Of groups that take long so few are enough; and a trial ends after so many microseconds, of what seems better later. */
 const long = { least: 1, trial: 300_000, better: 600_000 };
+/** So few are enough, too, of what takes so many times what was expected, where that was so many microseconds. */
+const far = { least: 1, micros: 5000, worse: 1.5 };
 /** A trial that shows nothing worse may have lost this part of its time. */
 const leastLost = 0.1;
 /** What part a trial may have of the groups after which it is made again. */
 const mostOfRetry = { part: 1 / 6, groups: 64 };
 /** After other threads were woken the system takes so many microseconds to give each a core: so many batches at most do not count. */
 const placing = { micros: 10_000, batches: 200 };
-/** A pause must not make a group look worse than so many times what was expected. */
-const mostOfExpected = 3;
+/** A pause must not make a group look worse than so many times what the quickest of its trial does, or what was expected. */
+const mostOfLeast = 3;
 
 export interface Verdict {
   /** How many times as long as the present setting's its rows take, by so many groups. */
@@ -40,13 +42,16 @@ export class Trial {
   readonly at: LoadLevel;
   readonly cell: Cell;
   /** Groups at least, of such as do not take long, and at most. */
-  readonly #least: number;
+  readonly #fewest: number;
   readonly #most: number;
   /** So many batches do not count until it is under way; and so many may end until it is over. */
   #unsettled: number;
   #patience: number;
   #group = emptyGroup();
   #groups = 0;
+  readonly #shown: { readonly took: number; readonly expected: number }[] = [];
+  /** How many times as long as expected the quickest group took, and at least as long as that. */
+  #least = Number.POSITIVE_INFINITY;
   #took = 0;
   #expected = 0;
   /** What the setting has shown, once the present one has its turn. */
@@ -56,8 +61,8 @@ export class Trial {
   constructor(at: LoadLevel, cell: Cell, after: number) {
     this.at = at;
     this.cell = cell;
-    this.#least = Math.max(counted.least, Math.min(little.groups, Math.ceil(little.micros / at.groupMicros)));
-    this.#most = Math.max(counted.most, this.#least, Math.min(mostOfRetry.groups, mostOfRetry.part * after));
+    this.#fewest = Math.max(counted.least, Math.min(little.groups, Math.ceil(little.micros / at.groupMicros)));
+    this.#most = Math.max(counted.most, this.#fewest, Math.min(mostOfRetry.groups, mostOfRetry.part * after));
     const isPlaced = cell.threads === at.present.threads;
     const placed = isPlaced ? 0 : Math.ceil(placing.micros / at.groupMicros) * cell.atOnce;
     this.#unsettled = Math.max(cell.atOnce, at.present.atOnce, Math.min(placing.batches, placed));
@@ -83,21 +88,39 @@ export class Trial {
     if (counts && this.#unsettled-- <= 0 && this.at.add(this.#group, batch)) {
       this.at.groups++;
       this.#groups++;
-      const { took, expected } = this.#group;
-      this.#took += Math.min(took, mostOfExpected * expected);
-      this.#expected += expected;
+      this.#add(this.#group);
       this.#group = emptyGroup(this.#group.keys);
       if (this.#isOver()) return this.#endTurn();
     }
     return this.#patience <= 0 ? this.#endTurn() : undefined;
   }
 
+  #add({ took, expected }: { took: number; expected: number }): void {
+    this.#expected += expected;
+    this.#shown.push({ took, expected });
+    const bounded = (one: { took: number; expected: number }) =>
+      Math.min(one.took, mostOfLeast * Math.max(1, this.#least) * one.expected);
+    if (took / expected >= this.#least) {
+      this.#took += bounded({ took, expected });
+      return;
+    }
+    // What was taken for usual until now may have been a pause.
+    this.#least = took / expected;
+    this.#took = this.#shown.reduce((sum, one) => sum + bounded(one), 0);
+  }
+
   #isOver(): boolean {
     if (this.#better !== undefined) return this.#groups >= this.#better.groups;
     if (this.#groups >= this.#most) return true;
-    if (this.#groups < (this.#took / this.#groups > longMicros ? long.least : this.#least)) return false;
+    if (this.#groups < this.#enough) return false;
     if (this.#took > (this.#took > this.#expected ? long.trial : long.better)) return true;
     return Math.abs(this.#took / this.#expected - 1) > doubt(this.at, this.#groups);
+  }
+
+  get #enough(): number {
+    // By what was expected: a pause is no group that takes long.
+    if (Math.min(this.#took, mostOfLeast * this.#expected) / this.#groups > longMicros) return long.least;
+    return this.#expected > far.micros && this.#took > far.worse * this.#expected ? far.least : this.#fewest;
   }
 
   #endTurn(): Verdict | undefined {
@@ -115,6 +138,8 @@ export class Trial {
     this.#better = { ratio, groups, isBetter, lost: 0 };
     this.#group = emptyGroup();
     this.#groups = this.#took = this.#expected = 0;
+    this.#shown.length = 0;
+    this.#least = Number.POSITIVE_INFINITY;
     const { atOnce } = this.at.present;
     this.#unsettled = Math.max(this.cell.atOnce, atOnce);
     this.#patience = this.#unsettled + (groups + counted.patience) * atOnce;
