@@ -4,22 +4,24 @@
 // The rules it keeps:
 // 1. For each load (how many rows are queued or running, by powers of two) there is a present setting. It begins with the most rows, and
 //    when the first batches have told how long these take, with no more than take a moment; at another load, with what was best at the
-//    nearest one. What is found better at one load holds at all with the same present setting, until it is tried there. One that the load
-//    does not fill any more is left for smaller batches untried: whether its requests share a batch or have a lane each is chance, which
-//    stays as it is, and what a trial shows of it does not.
+//    nearest one at which anything was tried, of what this one fills (inherited.ts). What is found better at one load holds at all with the
+//    same present setting, until it is tried there. One that the load does not fill any more is left for smaller batches untried: whether its
+//    requests share a batch or have a lane each is chance, which stays as it is, and what a trial shows of it does not.
 // 2. Another setting is tried for a few batches. What those have of the device's time for their rows is compared with what the present one
 //    has for rows of the same shapes. One that is clearly better becomes the present one (trial.ts).
 // 3. The smallest size is tried first, as it tells the soonest; then, where there are many lanes, all of them on one thread each, and one on
-//    all threads; then sizes from the present one on, in both directions, until one is far worse; then what is next to the present setting. One
-//    that was not better is tried again after twice as many batches as before, or more, so that trials cost less and less. Where batches take
-//    long, a trial of a large one costs seconds: what single rows can tell is asked of them, and asked again soon, since a slow moment of the
-//    machine may have been all that it showed.
+//    all threads; then, where batches take more than a moment, other lanes and threads with single rows, and at once with larger batches where
+//    those are far better; then sizes from the present one on, in both directions, until one is far worse; then what is next to the present
+//    setting, what single rows show to be worse later. One that was not better is tried again after twice as many batches as before, or more,
+//    so that trials cost less and less. Where batches take long, what single rows tell is asked again soon, since a slow moment of the machine
+//    may have been all that it showed.
 // 4. A batch that fails, and is run again one by one, has taken as long as all of that: so sizes for which there is no memory are left.
 // 5. A trial counts at the load at which it began, and waits while that is another one: of models in a chain each has many rows and few
 //    in turns.
 
 import type { AdaptiveStats } from '../statistics/stats.js';
 import type { Limits } from '../waiting/selection.js';
+import { inherited } from './inherited.js';
 import { type LearnedBatch, LoadLevel, longMicros } from './load-level.js';
 import { type Bounds, type Cell, Surface } from './surface.js';
 import { Trial, type Verdict } from './trial.js';
@@ -34,6 +36,8 @@ const farther = { usual: 1.25, long: 1.1 };
 const retryAfter = { first: 128, most: 4096, timesLost: 25, least: 4, left: 32 };
 /** Whose single rows take less than so many times what the present one's take, is tried first. */
 const promising = 0.75;
+/** Where groups take longer than so many microseconds, single rows are tried for others. */
+const slowMicros = 10_000;
 /** After its first batches a model goes on with no more rows than take so long, in microseconds, by what these took. */
 const leapMicros = 100_000;
 /** Batches at once to begin with. */
@@ -85,6 +89,7 @@ export class Learned implements Limits {
     this.#load = Math.max(batch.pending, this.#load * forgetting);
     if (this.#load < 0.75 * 2 ** this.#level) this.#moveTo(Math.max(0, Math.floor(Math.log2(this.#load))));
     this.#at.most = Math.max(batch.pending, this.#at.most * forgetting);
+    this.#leaveUnfilled();
     const trial = this.#trials.get(this.#at);
     if (trial !== undefined) {
       const verdict = trial.watch(batch);
@@ -93,7 +98,7 @@ export class Learned implements Limits {
       this.#at.learn(batch);
       if (this.#at.begins && this.#at.seen > 0) this.#begin(this.#at);
     }
-    if (!this.#trials.has(this.#at)) this.#tryAnother();
+    if (!this.#trials.has(this.#at) && this.#at.isSettled) this.#tryAnother(this.#at);
   }
 
   /** What is chosen and why, and what was measured at the present load. */
@@ -121,9 +126,11 @@ export class Learned implements Limits {
     const { present, isSettled, known } = this.#at;
     if (this.#trials.has(this.#at)) return `tried beside ${shownCell(present)}`;
     if (!isSettled) return 'too few batches have ended to tell';
-    const next = Math.min(...Array.from(known.values(), ({ ratio }) => ratio));
-    if (known.size === 0) return 'the load leaves no choice';
-    return `the next best of ${known.size} others takes ${next.toFixed(2)} times as long a row`;
+    // What the load does not fill is known of another one.
+    const others = [...known].filter(([cell]) => this.#fits(cell) || differsInThreads(cell, present));
+    const next = Math.min(...others.map(([, { ratio }]) => ratio));
+    if (others.length === 0) return 'the load leaves no choice';
+    return `the next best of ${others.length} others takes ${next.toFixed(2)} times as long a row`;
   }
 
   #first(): Cell {
@@ -136,6 +143,7 @@ export class Learned implements Limits {
     const present = this.#surface.find(rows, atOnce, threads);
     if (present === undefined) return;
     const level = new LoadLevel(present);
+    level.hasTried = true;
     for (const { rows, atOnce, threads, ratio } of others) {
       const cell = this.#surface.find(rows, atOnce, threads);
       if (cell !== undefined) level.known.set(cell, { ratio, groups: 0, tried: 0, after: tunedAfter });
@@ -148,20 +156,37 @@ export class Learned implements Limits {
     this.#trials.get(this.#at)?.pause();
     this.#at.forget();
     this.#level = level;
-    this.#at = this.#levels[level] ??= this.#beside(level);
+    this.#at = this.#levels[level] = this.#enter(level);
+  }
+
+  /** One at which nothing was tried yet is new, though the load has passed through it on its way up. */
+  #enter(level: number): LoadLevel {
+    const there = this.#levels[level];
+    if (there !== undefined && (there.begins || there.hasTried || this.#trials.has(there))) return there;
+    const next = this.#beside(level);
+    if (there?.present !== next.present) return next;
+    for (const [cell, known] of next.known) if (!there.known.has(cell)) there.known.set(cell, known);
+    return there;
   }
 
   /** What is known of a load that is new: what was best at the nearest one. */
   #beside(level: number): LoadLevel {
-    const near = this.#near(level);
+    const near = this.#near(level, (one) => one.hasTried) ?? this.#near(level, () => true);
     if (near === undefined) return new LoadLevel(this.#first(), true);
-    return near.begins ? new LoadLevel(near.present, true) : new LoadLevel(this.#filled(near.present, level));
+    if (near.begins) return new LoadLevel(near.present, true);
+    const filled = this.#filled(near.present, level);
+    const larger = this.#surface.sizes(filled).filter(({ rows }) => rows > filled.rows);
+    return inherited(near, filled, larger, (cell) => fits(cell, level, this.#levels[level]?.most ?? 0));
   }
 
-  #near(level: number): LoadLevel | undefined {
+  #near(level: number, isWanted: (one: LoadLevel) => boolean): LoadLevel | undefined {
+    const at = (i: number) => {
+      const one = this.#levels[i];
+      return one !== undefined && isWanted(one) ? one : undefined;
+    };
     for (let off = 1; off <= Math.max(level, this.#levels.length); off++) {
       // From above first: what a large load wants is known soonest.
-      const near = this.#levels[level + off] ?? this.#levels[level - off];
+      const near = at(level + off) ?? at(level - off);
       if (near !== undefined) return near;
     }
     return undefined;
@@ -169,6 +194,7 @@ export class Learned implements Limits {
 
   #decide({ at, cell }: Trial, { groups, isBetter, lost, ...found }: Verdict): void {
     this.#trials.delete(at);
+    at.hasTried = true;
     at.forget();
     const before = at.known.get(cell);
     const ratio = groups === 0 ? (before?.ratio ?? 1) : found.ratio;
@@ -196,15 +222,18 @@ export class Learned implements Limits {
     }
   }
 
-  #tryAnother(): void {
+  /** A setting that the load does not fill any more, and what is tried beside it. */
+  #leaveUnfilled(): void {
     const at = this.#at;
     if (!at.isSettled) return;
+    const filled = this.#filled(at.present, this.#level);
+    if (filled === at.present) return;
+    this.#trials.delete(at);
+    at.change(filled, at.known.get(filled)?.ratio ?? 1, retryAfter.left);
+  }
+
+  #tryAnother(at: LoadLevel): void {
     const from = at.present;
-    const filled = this.#filled(from, this.#level);
-    if (filled !== from) {
-      at.change(filled, at.known.get(filled)?.ratio ?? 1, retryAfter.left);
-      return;
-    }
     const sizes = this.#surface.sizes(from);
     const least = sizes[0]!;
     // The least is told the soonest.
@@ -212,6 +241,7 @@ export class Learned implements Limits {
     if ((isLong || !at.known.has(least)) && this.#try(least)) return;
     const ends = this.#surface.ends(isLong ? least : from, (one) => this.#fits(one));
     if (ends.some((end) => this.#try(end))) return;
+    if (at.groupMicros > slowMicros && this.#tryPromising(from, least)) return;
     for (const way of this.#surface.ways(from)) {
       let last = 1;
       for (const cell of way) {
@@ -222,10 +252,10 @@ export class Learned implements Limits {
         last = known?.ratio ?? 1;
       }
     }
-    if (isLong && this.#tryPromising(from, least)) return;
     for (const cell of this.#surface.around(from)) {
       // One that leaves a lane idle may take twice as long.
       if (isLong && cell.atOnce < from.atOnce && this.#probed(cell, least) > farther.usual) continue;
+      if (this.#seemsWorse(cell, least)) continue;
       if (this.#try(cell)) return;
     }
   }
@@ -250,6 +280,17 @@ export class Learned implements Limits {
     const others = this.#surface.around(from).filter(({ rows }) => rows === from.rows);
     if (others.some((cell) => this.#try(this.#surface.sizes(cell)[0]!))) return true;
     return others.some((cell) => !this.#at.known.has(cell) && this.#probed(cell, least) < promising && this.#try(cell));
+  }
+
+  /** Whether single rows say that it is worse, of one that was not tried: then that is put off, larger batches for less long. */
+  #seemsWorse(cell: Cell, least: Cell): boolean {
+    const at = this.#at;
+    const probed = this.#probed(cell, least);
+    if (at.known.has(cell) || probed < farther.usual) return false;
+    const after = probed > 1.5 && cell.rows <= at.present.rows ? 8 * retryAfter.left : retryAfter.left;
+    const until = at.putOff.get(cell) ?? at.groups + after;
+    at.putOff.set(cell, until);
+    return at.groups < until;
   }
 
   /** How many times as long a single row takes in a setting as in the present one, as far as is known. */

@@ -59,12 +59,16 @@ export class LoadLevel {
   present: Cell;
   /** Whether the present setting is nobody's choice yet. */
   begins: boolean;
+  /** Whether anything was tried here. */
+  hasTried = false;
   /** The most rows that were queued or running, of late. */
   most = 0;
   /** Groups with the present setting. */
   seen = 0;
   /** Groups of all. */
   groups = 0;
+  /** What seems worse, and after how many groups of all it is tried all the same. */
+  readonly putOff = new Map<Cell, number>();
   readonly known = new Map<Cell, Known>();
   /** What a row takes with the present setting, by shape. */
   readonly #each = new BoundedMap<number>();
@@ -99,7 +103,6 @@ export class LoadLevel {
     if (!this.add(this.#group, batch)) return;
     const { took, expected, keys, rows } = this.#group;
     this.rowMicros = took / rows;
-    this.forget();
     this.#took = took;
     this.seen++;
     this.groups++;
@@ -108,6 +111,7 @@ export class LoadLevel {
     // The first ones at their mean, and a pause must not teach more than twice what is usual.
     const share = Math.max(weight * Math.min(1, took / weighsMicros), 1 / this.seen);
     this.#learn(keys, share, Math.min(took / expected, this.seen <= settled ? 10 : 2));
+    this.forget();
   }
 
   /** So many groups with the present setting took so many times as long as was expected of it. */
