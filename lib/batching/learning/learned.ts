@@ -38,6 +38,8 @@ const retryAfter = { first: 128, most: 4096, timesLost: 25, least: 4, left: 32 }
 const promising = 0.75;
 /** Where groups take longer than so many microseconds, single rows are tried for others. */
 const slowMicros = 10_000;
+/** Whether another setting is to be tried is looked at once in so many microseconds, or groups. */
+const look = { micros: 5000, groups: 32 };
 /** After its first batches a model goes on with no more rows than take so long, in microseconds, by what these took. */
 const leapMicros = 100_000;
 /** Batches at once to begin with. */
@@ -98,7 +100,7 @@ export class Learned implements Limits {
       this.#at.learn(batch);
       if (this.#at.begins && this.#at.seen > 0) this.#begin(this.#at);
     }
-    if (!this.#trials.has(this.#at) && this.#at.isSettled) this.#tryAnother(this.#at);
+    this.#lookFurther();
   }
 
   /** What is chosen and why, and what was measured at the present load. */
@@ -225,11 +227,20 @@ export class Learned implements Limits {
   /** A setting that the load does not fill any more, and what is tried beside it. */
   #leaveUnfilled(): void {
     const at = this.#at;
-    if (!at.isSettled) return;
+    // Nothing has fewer rows than one.
+    if (at.present.rows === 1 || !at.isSettled || this.#fits(at.present)) return;
     const filled = this.#filled(at.present, this.#level);
     if (filled === at.present) return;
     this.#trials.delete(at);
     at.change(filled, at.known.get(filled)?.ratio ?? 1, retryAfter.left);
+  }
+
+  /** Not with every batch: where batches take little, the look itself would cost one caller more than what it finds. */
+  #lookFurther(): void {
+    const at = this.#at;
+    if (at.groups < at.lookAt || !at.isSettled || this.#trials.has(at)) return;
+    this.#tryAnother(at);
+    at.lookAt = at.groups + Math.min(look.groups, Math.ceil(look.micros / at.groupMicros));
   }
 
   #tryAnother(at: LoadLevel): void {

@@ -67,12 +67,14 @@ export class LoadLevel {
   seen = 0;
   /** Groups of all. */
   groups = 0;
+  /** After how many of these it is looked for another setting to try. */
+  lookAt = 0;
   /** What seems worse, and after how many groups of all it is tried all the same. */
   readonly putOff = new Map<Cell, number>();
   readonly known = new Map<Cell, Known>();
   /** What a row takes with the present setting, by shape. */
   readonly #each = new BoundedMap<number>();
-  #group = emptyGroup();
+  readonly #group = emptyGroup();
   /** How long the last one took, and each of its rows. */
   #took = 0;
   rowMicros = 0;
@@ -146,7 +148,10 @@ export class LoadLevel {
 
   /** What was begun with the present setting counts no more: another one came between. */
   forget(): void {
-    this.#group = emptyGroup();
+    // The same object again: of small models each batch is a group.
+    const group = this.#group;
+    group.batches = group.rows = group.took = group.expected = 0;
+    group.keys.clear();
   }
 
   /** The present setting becomes another, which takes so many times as long; the one before is tried again after so many groups. */
