@@ -17,6 +17,7 @@ interface Control {
     streams: number;
     events: number;
     pools: number;
+    graphs: number;
   };
 }
 

@@ -127,7 +127,7 @@ describe.skipIf(emulation === undefined)('every call fails in turn', () => {
 
   /** Frees are done when their streams come to them. */
   async function nothingLives(what: string): Promise<void> {
-    const nothing = { deviceAllocations: 0, pinnedAllocations: 0, streams: 0, events: 0, pools: 0 };
+    const nothing = { deviceAllocations: 0, pinnedAllocations: 0, streams: 0, events: 0, pools: 0, graphs: 0 };
     await expect.poll(() => control.live(), { message: what, timeout: 200_000, interval: 2 }).toEqual(nothing);
   }
 

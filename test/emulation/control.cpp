@@ -40,6 +40,7 @@ Napi::Value live(const Napi::CallbackInfo& info) {
   object.Set("streams", static_cast<double>(live.streams));
   object.Set("events", static_cast<double>(live.events));
   object.Set("pools", static_cast<double>(live.pools));
+  object.Set("graphs", static_cast<double>(live.graphs));
   return object;
 }
 

@@ -36,6 +36,7 @@ add_library(emulated_cudart SHARED
   ${CMAKE_CURRENT_LIST_DIR}/runtime/faults.cpp
   ${CMAKE_CURRENT_LIST_DIR}/runtime/fiber_pool.cpp
   ${CMAKE_CURRENT_LIST_DIR}/runtime/filled_memory.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/runtime/graphs.cpp
   ${CMAKE_CURRENT_LIST_DIR}/runtime/launch.cpp
   ${CMAKE_CURRENT_LIST_DIR}/runtime/memory.cpp
   ${CMAKE_CURRENT_LIST_DIR}/runtime/pools.cpp

@@ -100,6 +100,7 @@ struct Live {
   std::size_t streams = 0;
   std::size_t events = 0;
   std::size_t pools = 0;
+  std::size_t graphs = 0;
   bool operator==(const Live&) const = default;
 };
 Live live();

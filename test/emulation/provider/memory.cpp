@@ -12,12 +12,15 @@ struct Streams {
   std::mutex mutex;  // guards what follows
   std::set<cudaStream_t> alive;
   std::map<void*, cudaStream_t> taken_on;
+  std::set<void*> of_graphs;
 };
 
 Streams& streams() {
   static auto* const all = new Streams;
   return *all;
 }
+
+thread_local std::vector<void*>* taken_for_graph = nullptr;
 
 int device_of(const MemoryInfo* info) {
   return static_cast<int>(ort().MemoryDevice_GetDeviceId(ort().MemoryInfo_GetMemoryDevice(info)));
@@ -49,7 +52,12 @@ struct Allocator final : AllocatorTable {
     }
     if (stream == nullptr) return memory;
     const std::lock_guard lock(streams().mutex);
-    streams().taken_on[memory] = stream;
+    if (taken_for_graph == nullptr) {
+      streams().taken_on[memory] = stream;
+    } else {
+      taken_for_graph->push_back(memory);
+      streams().of_graphs.insert(memory);
+    }
     return memory;
   }
 
@@ -58,6 +66,7 @@ struct Allocator final : AllocatorTable {
     if (memory == nullptr) return;
     static_cast<void>(cudaSetDevice(device));
     const std::lock_guard lock(streams().mutex);
+    if (streams().of_graphs.contains(memory)) return;
     const auto taken = streams().taken_on.find(memory);
     cudaStream_t stream = nullptr;
     if (taken != streams().taken_on.end()) {
@@ -125,6 +134,13 @@ AllocatorTable* make_allocator(const MemoryInfo* info) { return new Allocator(in
 void release_allocator(AllocatorTable* allocator) noexcept { delete static_cast<Allocator*>(allocator); }
 
 DataTransferTable* make_data_transfer() { return new DataTransfer; }
+
+void take_for_graph(std::vector<void*>* taken) noexcept { taken_for_graph = taken; }
+
+void forget_memory(const std::vector<void*>& taken) noexcept {
+  const std::lock_guard lock(streams().mutex);
+  for (void* memory : taken) streams().of_graphs.erase(memory);
+}
 
 void remember_stream(cudaStream_t stream) {
   const std::lock_guard lock(streams().mutex);

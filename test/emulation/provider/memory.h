@@ -3,6 +3,8 @@
 
 #include <cuda_runtime_api.h>
 
+#include <vector>
+
 #include "provider/ort.h"
 
 namespace emulated_provider {
@@ -19,6 +21,11 @@ AllocatorTable* make_allocator(const MemoryInfo* info);
 void release_allocator(AllocatorTable* allocator) noexcept;
 
 DataTransferTable* make_data_transfer();
+
+// Memory that the calling thread takes goes to `taken` from now on, and is not given back by whoever took it: it is a graph's, until that
+// forgets it. Null: as ever.
+void take_for_graph(std::vector<void*>* taken) noexcept;
+void forget_memory(const std::vector<void*>& taken) noexcept;
 
 // A stream, from which memory may be taken until it is forgotten. Whoever ends one forgets it first.
 void remember_stream(cudaStream_t stream);

@@ -52,6 +52,7 @@ namespace emulated_provider {
   X(Node_GetOperatorType, 350, Status*, (const Node*, const char**))                                                   \
   X(Node_GetNumInputs, 353, Status*, (const Node*, std::size_t*))                                                      \
   X(Node_GetInputs, 354, Status*, (const Node*, const ValueInfo**, std::size_t))                                       \
+  X(GetRunConfigEntry, 373, const char*, (const RunOptions*, const char* key))                                         \
   X(GetTensorData, 378, Status*, (const Value*, const void**))                                                         \
   X(GetSessionOptionsConfigEntries, 379, Status*, (const SessionOptions*, KeyValuePairs**))                            \
   X(SyncStream_GetHandle, 384, void*, (SyncStream*))

@@ -3,6 +3,7 @@
 
 add_library(emulated_provider SHARED
   ${CMAKE_CURRENT_LIST_DIR}/factory.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/graphs.cpp
   ${CMAKE_CURRENT_LIST_DIR}/memory.cpp
   ${CMAKE_CURRENT_LIST_DIR}/operators.cpp
   ${CMAKE_CURRENT_LIST_DIR}/ort.cpp

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "provider/graphs.h"
 #include "provider/operators.h"
 #include "provider/streams.h"
 
@@ -19,20 +20,33 @@ constexpr int kHostInput = -2;  // OrtMemType
 constexpr int kHostOutput = -1;
 constexpr int kNewest = 1 << 30;  // of the greatest int the runtime thinks that only the first version is meant
 
+// What a kernel is made of.
+struct KernelSource {
+  const Operator* row;
+  bool waits;
+};
+
 struct Kernel final : KernelTable {
-  explicit Kernel(emulated_provider::Compute work) : KernelTable{}, compute(std::move(work)) {
+  Kernel(emulated_provider::Compute work, bool waiting) : KernelTable{}, compute(std::move(work)), waits(waiting) {
     version = kApiVersion;
     Compute = [](KernelTable* self, KernelContext* context) {
-      return guarded([&] { static_cast<Kernel*>(self)->compute(Run(context)); });
+      const auto& it = *static_cast<Kernel*>(self);
+      return guarded([&] {
+        const Run run(context);
+        it.compute(run);
+        if (it.waits) check(cudaStreamSynchronize(run.stream()), "cudaStreamSynchronize");
+      });
     };
     Release = [](KernelTable* self) { delete static_cast<Kernel*>(self); };
   }
 
   emulated_provider::Compute compute;
+  bool waits;
 };
 
-Status* create_kernel(void* row, const KernelInfo* info, KernelTable** made) {
-  return guarded([&] { *made = new Kernel(static_cast<const Operator*>(row)->make(Attributes(info))); });
+Status* create_kernel(void* source, const KernelInfo* info, KernelTable** made) {
+  const auto& [row, waits] = *static_cast<const KernelSource*>(source);
+  return guarded([&] { *made = new Kernel(row->make(Attributes(info)), waits); });
 }
 
 template <typename T, void (*Functions::*Release)(T*)>
@@ -43,7 +57,8 @@ using OwnedBuilder = std::unique_ptr<KernelDefBuilder, Released<KernelDefBuilder
 using OwnedDef = std::unique_ptr<KernelDef, Released<KernelDef, &Functions::ReleaseKernelDef>>;
 using OwnedRegistry = std::unique_ptr<KernelRegistry, Released<KernelRegistry, &Functions::ReleaseKernelRegistry>>;
 
-void add_kernel(KernelRegistry* registry, const Operator& row) {
+void add_kernel(KernelRegistry* registry, KernelSource& source) {
+  const Operator& row = *source.row;
   KernelDefBuilder* made = nullptr;
   check(ort().CreateKernelDefBuilder(&made));
   const OwnedBuilder builder(made);
@@ -59,14 +74,21 @@ void add_kernel(KernelRegistry* registry, const Operator& row) {
   KernelDef* def = nullptr;
   check(ort().BuildKernelDef(made, &def));
   const OwnedDef owned(def);
-  check(ort().KernelRegistry_AddKernel(registry, def, create_kernel, const_cast<Operator*>(&row)));
+  check(ort().KernelRegistry_AddKernel(registry, def, create_kernel, &source));
 }
 
-OwnedRegistry make_registry() {
+std::vector<KernelSource> sources_of(const ProviderOptions& options) {
+  std::vector<KernelSource> sources;
+  for (const Operator& row : operators()) sources.push_back({&row, options.waits.contains(row.name)});
+  return sources;
+}
+
+// Kernels are made of the sources as long as the registry is there.
+OwnedRegistry make_registry(std::vector<KernelSource>& sources) {
   KernelRegistry* registry = nullptr;
   check(ort().CreateKernelRegistry(&registry));
   OwnedRegistry owned(registry);
-  for (const Operator& row : operators()) add_kernel(registry, row);
+  for (KernelSource& source : sources) add_kernel(registry, source);
   return owned;
 }
 
@@ -94,7 +116,11 @@ bool takes_shape(const Operator& row, const Node* node) {
 
 struct Provider final : EpTable {
   Provider(int of, ProviderOptions given)
-      : EpTable{}, device(of), options(std::move(given)), registry(make_registry()) {
+      : EpTable{},
+        device(of),
+        options(std::move(given)),
+        sources(sources_of(options)),
+        registry(make_registry(sources)) {
     version = kApiVersion;
     GetName = [](const EpTable*) { return kName; };
     GetCapability = [](EpTable* self, const Graph* graph, SupportInfo* support) {
@@ -104,12 +130,19 @@ struct Provider final : EpTable {
       *own = static_cast<Provider*>(self)->registry.get();
       return nullptr;
     };
-    CreateSyncStreamForDevice = [](EpTable*, const MemoryDevice* memory, SyncStreamTable** made) {
-      return guarded([&] { *made = make_stream(memory); });
+    CreateSyncStreamForDevice = [](EpTable* self, const MemoryDevice* memory, SyncStreamTable** made) {
+      auto& it = *static_cast<Provider*>(self);
+      return guarded(
+          [&] { *made = it.options.captures ? lend_stream(it.device, it.graphs.stream()) : make_stream(memory); });
     };
-    OnRunStart = [](EpTable* self, const RunOptions*) {
-      return guarded([&] { check(cudaSetDevice(static_cast<Provider*>(self)->device), "cudaSetDevice"); });
+    OnRunStart = [](EpTable* self, const RunOptions* run) {
+      auto& it = *static_cast<Provider*>(self);
+      return guarded([&] {
+        check(cudaSetDevice(it.device), "cudaSetDevice");
+        if (it.options.captures) it.graphs.begin_run(graph_of(run));
+      });
     };
+    if (options.captures) offer_graphs();
     IsConcurrentRunSupported = [](EpTable*, bool* supported) -> Status* {
       *supported = true;
       return nullptr;
@@ -120,6 +153,22 @@ struct Provider final : EpTable {
         check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
       });
     };
+  }
+
+  void offer_graphs() {
+    OnRunEnd = [](EpTable* self, const RunOptions* run, bool synchronizes) {
+      return guarded([&] { static_cast<Provider*>(self)->graphs.end_run(graph_of(run), synchronizes); });
+    };
+    IsGraphCaptureEnabled = [](const EpTable*) { return true; };
+    IsGraphCaptured = [](const EpTable* self, int id) { return static_cast<const Provider*>(self)->graphs.has(id); };
+    ReplayGraph = [](EpTable* self, int id) {
+      auto& it = *static_cast<Provider*>(self);
+      return guarded([&] {
+        check(cudaSetDevice(it.device), "cudaSetDevice");
+        it.graphs.replay(id);
+      });
+    };
+    GetGraphCaptureNodeAssignmentPolicy = [](const EpTable*) { return 1; };  // the CPU may compute shapes
   }
 
   void choose(const Graph* graph, SupportInfo* support) const {
@@ -142,8 +191,24 @@ struct Provider final : EpTable {
 
   int device;
   ProviderOptions options;
+  Graphs graphs{device};
+  std::vector<KernelSource> sources;
   OwnedRegistry registry;
 };
+
+}  // namespace
+
+namespace {
+
+std::set<std::string> names_in(std::string_view list) {
+  std::set<std::string> names;
+  for (std::size_t from = 0; from < list.size();) {
+    const std::size_t end = std::min(list.find(',', from), list.size());
+    names.emplace(list.substr(from, end - from));
+    from = end + 1;
+  }
+  return names;
+}
 
 }  // namespace
 
@@ -162,11 +227,11 @@ ProviderOptions read_options(const SessionOptions* options) {
     key.remove_prefix(kPrefix.size());
     const std::string_view value = values[i];
     if (key == "operators") {
-      for (std::size_t from = 0; from < value.size();) {
-        const std::size_t end = std::min(value.find(',', from), value.size());
-        read.operators.emplace(value.substr(from, end - from));
-        from = end + 1;
-      }
+      read.operators = names_in(value);
+    } else if (key == "waits") {
+      read.waits = names_in(value);
+    } else if (key == "enable_cuda_graph") {
+      read.captures = value == "1";
     } else if (key == "refuses") {
       read.refuses = value == "1";
     } else {

@@ -14,6 +14,9 @@ inline constexpr const char* kName = "EmulatedCudaExecutionProvider";
 struct ProviderOptions {
   std::set<std::string> operators;  // those that it takes: empty, all; "operators": "MatMul,Add"
   bool refuses = false;             // "refuses": "1": no session may be made
+  bool captures = false;            // "enable_cuda_graph": "1": as graphs.h has it
+  std::set<std::string>
+      waits;  // those whose kernels wait for the stream, so that no capture survives them: "waits": "Relu"
 };
 
 // Errors: Failure, for an option that there is not.

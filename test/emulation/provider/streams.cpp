@@ -41,7 +41,8 @@ struct Notification final : NotificationTable {
 };
 
 struct Stream final : SyncStreamTable {
-  explicit Stream(int of) : SyncStreamTable{}, device(of) {
+  // A null stream: one of its own.
+  Stream(int of, cudaStream_t lent) : SyncStreamTable{}, device(of), stream(lent), owns(lent == nullptr) {
     version = kApiVersion;
     Release = [](SyncStreamTable* self) { delete static_cast<Stream*>(self); };
     GetHandle = [](SyncStreamTable* self) -> void* { return static_cast<Stream*>(self)->stream; };
@@ -52,10 +53,12 @@ struct Stream final : SyncStreamTable {
     // An error of this one is only logged, so what a run has to know of is met in the other.
     Flush = [](SyncStreamTable* self) { return static_cast<Stream*>(self)->wait(); };
     OnSessionRunEnd = [](SyncStreamTable* self) { return static_cast<Stream*>(self)->wait(); };
+    if (!owns) return;
     check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
     remember_stream(stream);
   }
   ~Stream() {
+    if (!owns) return;
     forget_stream(stream);
     static_cast<void>(cudaSetDevice(device));
     static_cast<void>(cudaStreamDestroy(stream));
@@ -68,11 +71,14 @@ struct Stream final : SyncStreamTable {
   }
 
   int device;
-  cudaStream_t stream = nullptr;
+  cudaStream_t stream;
+  bool owns;
 };
 
 }  // namespace
 
-SyncStreamTable* make_stream(const MemoryDevice* memory) { return new Stream(use_device_of(memory)); }
+SyncStreamTable* make_stream(const MemoryDevice* memory) { return new Stream(use_device_of(memory), nullptr); }
+
+SyncStreamTable* lend_stream(int device, cudaStream_t stream) { return new Stream(device, stream); }
 
 }  // namespace emulated_provider

@@ -13,6 +13,7 @@
 #include "runtime/address_space.h"
 #include "runtime/faults.h"
 #include "runtime/fiber_pool.h"
+#include "runtime/graphs.h"
 #include "runtime/pools.h"
 #include "runtime/state.h"
 #include "runtime/streams.h"
@@ -87,7 +88,23 @@ bool frees_pending(const CUmemPoolHandle_st& pool) {
   });
 }
 
-// Not under the lock.
+// Not under the lock, like what follows.
+cudaError_t allocate_for_graph(CUstream_st& stream, std::shared_ptr<CUmemPoolHandle_st> pool, std::size_t bytes,
+                               void** result) {
+  Block block;
+  {
+    const Quiet quiet;
+    Allocation made;
+    if (!allocate(*stream.device, std::move(pool), bytes, made)) return cudaErrorMemoryAllocation;
+    block = made.block;
+    state().allocations.emplace(block.address, std::move(made));
+    stream.capture->memory.push_back(as_pointer(block));
+  }
+  begin_life(block, bytes);
+  *result = as_pointer(block);
+  return cudaSuccess;
+}
+
 cudaError_t allocate_on_stream(CUstream_st& stream, std::shared_ptr<CUmemPoolHandle_st> pool, std::size_t bytes,
                                void** result) {
   if (bytes == 0) {
@@ -96,6 +113,12 @@ cudaError_t allocate_on_stream(CUstream_st& stream, std::shared_ptr<CUmemPoolHan
   }
   Allocation made;
   auto op = std::make_unique<Op>();
+  bool captures = false;
+  {
+    Quiet quiet;
+    captures = stream.capture != nullptr;
+  }
+  if (captures) return allocate_for_graph(stream, std::move(pool), bytes, result);
   {
     Quiet quiet;
     // When all else fails, what is being freed may be enough together.
@@ -143,6 +166,11 @@ cudaError_t free_on_stream(CUstream_st& stream, const void* pointer) {
   const Quiet quiet;
   const auto found = state().allocations.find(host_address(pointer));
   if (found == state().allocations.end() || found->second.pool == nullptr) return cudaErrorInvalidValue;
+  if (stream.capture != nullptr) {
+    if (belongs_to(*stream.capture, pointer)) return cudaSuccess;  // with the graph
+    stream.capture->valid = false;
+    return cudaErrorStreamCaptureUnsupported;
+  }
   auto pending = std::make_shared<PendingFree>();
   remove_allocation(pointer, pending->allocation);
   pending->stream = &stream;
@@ -208,6 +236,7 @@ Live live() {
   now.streams = all.streams.size();
   now.events = all.events.size();
   now.pools = all.pools.size();
+  now.graphs = all.graphs.size() + all.graph_execs.size();
   return now;
 }
 
@@ -253,6 +282,7 @@ cudaError_t cudaMalloc(void** devPtr, std::size_t size) {
     if (devPtr == nullptr) return cudaErrorInvalidValue;
     *devPtr = nullptr;
     if (size == 0) return cudaSuccess;
+    if (emulation::spoils_capture(device)) return cudaErrorStreamCaptureUnsupported;
     emulation::Block block;
     {
       const Quiet quiet;

@@ -5,6 +5,7 @@
 
 #include "runtime/address_space.h"
 #include "runtime/events.h"
+#include "runtime/graphs.h"
 #include "runtime/pools.h"
 #include "runtime/streams.h"
 

@@ -95,6 +95,8 @@ struct State {
   std::uint64_t stream_count = 0;
   std::unordered_map<cudaEvent_t, std::unique_ptr<CUevent_st>> events;
   std::unordered_map<cudaMemPool_t, std::shared_ptr<CUmemPoolHandle_st>> pools;
+  std::unordered_map<cudaGraph_t, std::unique_ptr<CUgraph_st>> graphs;
+  std::unordered_map<cudaGraphExec_t, std::unique_ptr<CUgraphExec_st>> graph_execs;
   std::map<const void*, std::size_t> max_dynamic_shared;  // of kernels that asked for more than the usual
 
   struct Plan {

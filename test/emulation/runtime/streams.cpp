@@ -160,6 +160,17 @@ void prepare(Op& op) {
 }
 
 std::uint64_t append(CUstream_st& stream, std::unique_ptr<Op> op) {
+  if (stream.capture != nullptr) {
+    if (op->wait != nullptr || op->record != nullptr) stream.capture->valid = false;
+    if (op->at_execution != cudaSuccess) {
+      op->work = [device = stream.device, error = op->at_execution] {
+        const Quiet quiet;
+        fail(*device, error);
+      };
+    }
+    stream.capture->work.push_back(std::move(op->work));
+    return stream.completed;
+  }
   stream.queue.push_back(std::move(op));
   stream.filled.notify_one();
   return ++stream.submitted;
@@ -264,12 +275,17 @@ cudaError_t cudaStreamGetDevice(cudaStream_t hStream, int* device) {
 
 cudaError_t cudaStreamDestroy(cudaStream_t handle) {
   return emulation::releasing_call("cudaStreamDestroy", [&](emulation::Device&) {
-    const emulation::Quiet quiet;
-    const auto found = emulation::state().streams.find(handle);
-    if (found == emulation::state().streams.end()) return cudaErrorInvalidResourceHandle;
-    found->second->closing = true;
-    found->second->filled.notify_all();
-    emulation::state().streams.erase(found);
+    std::unique_ptr<emulation::Capture> capture;
+    {
+      const emulation::Quiet quiet;
+      const auto found = emulation::state().streams.find(handle);
+      if (found == emulation::state().streams.end()) return cudaErrorInvalidResourceHandle;
+      capture = std::move(found->second->capture);
+      found->second->closing = true;
+      found->second->filled.notify_all();
+      emulation::state().streams.erase(found);
+    }
+    emulation::drop(std::move(capture));
     return cudaSuccess;
   });
 }
@@ -279,6 +295,10 @@ cudaError_t cudaStreamSynchronize(cudaStream_t handle) {
     std::uint64_t position = 0;
     {
       const emulation::Quiet quiet;
+      if (stream.capture != nullptr) {
+        stream.capture->valid = false;
+        return cudaErrorStreamCaptureUnsupported;
+      }
       position = stream.submitted;
     }
     emulation::wait_for_stream(stream, position);
@@ -309,6 +329,7 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t handle, cudaHostFn_t fn, void* userD
 
 cudaError_t cudaDeviceSynchronize(void) {
   return emulation::device_call("cudaDeviceSynchronize", [](emulation::Device& device) {
+    if (emulation::spoils_capture(device)) return cudaErrorStreamCaptureUnsupported;
     emulation::wait_for_device(device);
     return emulation::sticky_error(device);
   });

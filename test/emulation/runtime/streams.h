@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "runtime/faults.h"
+#include "runtime/graphs.h"
 #include "runtime/state.h"
 
 struct CUstream_st {
@@ -21,6 +22,7 @@ struct CUstream_st {
   std::uint64_t submitted = 0;
   std::uint64_t completed = 0;
   bool closing = false;
+  std::unique_ptr<emulation::Capture> capture;
   char order = 0;  // the object of release() and acquire() for hosts that wait for the stream
 };
 
@@ -45,7 +47,7 @@ class HeldStream {
 };
 
 // Returns the position in the stream, for wait_for_stream(). The work of a call that has a fault planned at its
-// execution is replaced by the fault.
+// execution is replaced by the fault. On a stream that captures it is kept for the graph, and nothing is there to wait for.
 std::uint64_t submit(CUstream_st& stream, std::unique_ptr<Op> op);
 // Its two halves, for what must be on the stream at the moment in which others can see it: prepare() without the lock,
 // append() under it.

@@ -38,6 +38,7 @@ inline void check_nothing_leaked(const emulation::Live& before) {
   CHECK_MESSAGE(now.streams == before.streams, "streams leaked");
   CHECK_MESSAGE(now.events == before.events, "events leaked");
   CHECK_MESSAGE(now.pools == before.pools, "memory pools leaked");
+  CHECK_MESSAGE(now.graphs == before.graphs, "graphs leaked");
 }
 
 // The same for a device that was lost: where the call that met the loss was one that gives something back, that one
@@ -45,7 +46,7 @@ inline void check_nothing_leaked(const emulation::Live& before) {
 inline void check_at_most_one_leaked(const emulation::Live& before) {
   const emulation::Live now = alive();
   const auto count = [](const emulation::Live& live) {
-    return live.device_allocations + live.pinned_allocations + live.streams + live.events + live.pools;
+    return live.device_allocations + live.pinned_allocations + live.streams + live.events + live.pools + live.graphs;
   };
   CHECK_MESSAGE(count(now) <= count(before) + 1, "a lost device leaked more than the call that failed could not free");
 }
