@@ -453,6 +453,8 @@ export interface LoadOptions {
   /** What inputs go through before the model, and outputs after it: what it is described by, takes and gives is then what callers see. */
   preprocess?: readonly { name: string; steps: readonly StepRequest[] }[];
   postprocess?: readonly { name: string; steps: readonly StepRequest[] }[];
+  /** Asks providers of libraries of their own to record CUDA graphs; false by default. */
+  graphs?: boolean;
   session?: SessionSettings;
   /** Files of weights, by the names that the model has for them. */
   externalData?: readonly { path: string; data: Uint8Array }[];
@@ -553,8 +555,18 @@ export interface RunRequest {
   resident?: boolean;
   /** Only its lane computes, whatever threads models share. */
   alone?: boolean;
+  /** A CUDA graph of more rows will do. */
+  pads?: boolean;
   /** How ONNX Runtime's log tells of it; what is left out is the session's. */
   log?: RunLog;
+}
+
+export interface CaptureRequest {
+  /** As a run's, without overrides. */
+  inputs: readonly RunInput[];
+  /** Which of the inputs and the outputs have a row for each of the batch, in their first dimension. */
+  inputRows: readonly boolean[];
+  outputRows: readonly boolean[];
 }
 
 export interface TensorOutput {
@@ -616,8 +628,12 @@ export class Model {
     /** How many threads may compute a run, its lane's among them, and whether the others are shared with other models. */
     threads: number;
     sharesThreads: boolean;
+    /** Those that it may run on, from 0. */
+    lanes: number;
     /** Why not on the first that was asked for. */
     fallbackReason?: string;
+    /** Why no CUDA graphs can be recorded, where they were asked for. */
+    noGraphs?: string;
     /** Where it was asked for: what the graph says of all inputs. */
     rows?: RowsFinding & {
       /** A digest of the graph, and the axes of its batch; empty where it cannot be read. */
@@ -625,6 +641,10 @@ export class Model {
     };
   };
   run(request: RunRequest): Promise<RunResult>;
+  /** Records a CUDA graph for runs like this on the lane: ERR_MODEL where it cannot be. */
+  capture(lane: number, request: CaptureRequest): Promise<void>;
+  /** How many runs were graphs, with how many rows of padding, and how many were not. */
+  graphCounters(): { replayed: number; paddedRows: number; plain: number };
   /** What the graph says of these inputs, where `mayChange`. */
   examine(known: KnownInputs): Promise<RowsFinding>;
   /** What runs of one row show, alone and beside others. */

@@ -58,6 +58,7 @@ export type {
 } from './linalg/solving.js';
 
 export type { BatchingFinding, RowsVerdict } from './model/finding.js';
+export type { GraphStats, GraphsInfo } from './model/graphs.js';
 export type { ModelBatching, ModelInfo, ModelStats } from './model/model.js';
 export type {
   BatchAxisOptions,

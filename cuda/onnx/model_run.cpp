@@ -105,6 +105,19 @@ void CudaModelRun::end() {
   provider_ = nullptr;
 }
 
+void CudaModelRun::join() {
+  // The provider may have left another device behind.
+  check(cudaSetDevice(lane_.context().device()), "cudaSetDevice");
+  lane_.context().events().record(lane_.copy_in())->let_wait(lane_.stream());
+}
+
+void CudaModelRun::copy(std::byte* to, const std::byte* from, std::size_t bytes) {
+  if (bytes == 0) return;
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, lane_.stream()), "cudaMemcpyAsync");
+}
+
+void CudaModelRun::await() { check(cudaStreamSynchronize(lane_.stream()), "cudaStreamSynchronize"); }
+
 void CudaModelRun::operated() { lane_.context().events().record(lane_.stream())->let_wait(lane_.copy_out()); }
 
 std::byte* CudaModelRun::fetch(const std::byte* from, std::size_t bytes) {

@@ -25,6 +25,9 @@ class CudaModelRun final : public ModelRun {
   Operand room(std::size_t bytes, bool stays) override;
   void begin(void* stream) override;
   void end() override;
+  void join() override;
+  void copy(std::byte* to, const std::byte* from, std::size_t bytes) override;
+  void await() override;
   void operated() override;
   std::byte* fetch(const std::byte* from, std::size_t bytes) override;
   std::shared_ptr<Buffer> keep(const std::byte* from, std::size_t bytes) override;

@@ -2,6 +2,7 @@
 // its device is lost. It is what a model on one device is to lib/model.
 
 import type {
+  CaptureRequest,
   Device as NativeDevice,
   Model as NativeModel,
   RunRequest,
@@ -59,6 +60,20 @@ class Replicas implements NativeModel {
 
   run(request: RunRequest): Promise<RunResult> {
     return this.#elsewhere((native) => native.run(request));
+  }
+
+  /** On each of them. */
+  async capture(lane: number, request: CaptureRequest): Promise<void> {
+    await Promise.all([...this.#natives.values()].map((native) => native.capture(lane, request)));
+  }
+
+  graphCounters(): ReturnType<NativeModel['graphCounters']> {
+    const all = { replayed: 0, paddedRows: 0, plain: 0 };
+    for (const native of this.#natives.values()) {
+      const one = native.graphCounters();
+      for (const key of ['replayed', 'paddedRows', 'plain'] as const) all[key] += one[key];
+    }
+    return all;
   }
 
   examine(...args: Parameters<NativeModel['examine']>): ReturnType<NativeModel['examine']> {

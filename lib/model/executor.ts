@@ -2,7 +2,7 @@
 //
 // Pages and output buffers are pooled, so a steady load allocates nothing but what its callers keep.
 
-import type { Model as NativeModel, RunOutput, TensorOutput } from '../../binding.js';
+import type { Model as NativeModel, RunInput, RunOutput, TensorOutput } from '../../binding.js';
 import type { Batch, Executor } from '../batching/running/executor.js';
 import { TensorlaneError } from '../core/errors.js';
 import { own, setOwn } from '../core/own.js';
@@ -30,9 +30,16 @@ export class ModelExecutor implements Executor<QueuedRun, Outputs> {
   readonly #open = new Map<string, Page>();
   readonly #freePages: Page[] = [];
   readonly #freeStagings: Staging[] = [];
+  /** Whether batches may be filled up on the device. */
+  readonly #pads: boolean;
   #disproved = false;
 
-  constructor(model: NativeModel, layout: Layout, options: { maxBatchSize: number; concurrency: number }) {
+  constructor(
+    model: NativeModel,
+    layout: Layout,
+    options: { maxBatchSize: number; concurrency: number; pads?: boolean },
+  ) {
+    this.#pads = options.pads === true;
     this.#model = model;
     this.#layout = layout;
     this.#maxBatchSize = options.maxBatchSize;
@@ -90,6 +97,7 @@ export class ModelExecutor implements Executor<QueuedRun, Outputs> {
         staging: parted ? wanted.map((output) => staging[output]) : [],
         resident: stays,
         alone: formed.threads === 1,
+        ...(this.#pads && { pads: !bare }),
         ...(log === undefined ? {} : { log }),
       });
       formed.tookMicros = microseconds;
@@ -98,6 +106,15 @@ export class ModelExecutor implements Executor<QueuedRun, Outputs> {
       for (const output of wanted) if ((staging[output]?.byteLength ?? 0) > keptBytes) staging[output] = undefined;
       if (this.#freeStagings.length < this.#keep) this.#freeStagings.push(staging);
     }
+  }
+
+  /** The model's inputs of one request by itself. */
+  inputsOf(request: QueuedRun): RunInput[] {
+    const page = new Page(this.#layout);
+    page.add(request);
+    const { rows } = request.checked;
+    const batch = { payloads: [request], rows: [rows], starts: undefined, total: rows, padded: rows };
+    return this.#layout.inputs.map((_, index) => page.input(index, batch, true));
   }
 
   join(results: readonly Outputs[]): Outputs {

@@ -7,6 +7,7 @@ import { findOnnxRuntime } from '../addon/onnxruntime.js';
 import { Limiter } from '../batching/running/limiter.js';
 import type { Served } from '../batching/statistics/advice.js';
 import { TensorlaneError, toTensorlaneError } from '../core/errors.js';
+import { NotRecorded } from './graphs.js';
 import { type DeviceMemory, LoadedModel } from './model.js';
 import { completeLoadModelOptions, type LoadModelOptions, type ModelSettings } from './options.js';
 import { type ModelSource, modelSource } from './source.js';
@@ -67,7 +68,8 @@ export class LoadedModels {
       this.#options.onnxruntimeProviders,
     );
     let loading: Promise<NativeModel> | undefined;
-    try {
+    /** `noGraphs`: why it is loaded without. */
+    const load = async (noGraphs?: string): Promise<LoadedModel> => {
       const { inputs = {}, outputs = {} } = settings.batchAxis;
       const examines = settings.batching !== 'off' && !settings.independentRows;
       const rows = examines ? { rows: { inputs, outputs } } : {};
@@ -90,6 +92,7 @@ export class LoadedModels {
         ...rows,
         ...given,
         ...steps,
+        ...(settings.graphs !== undefined && noGraphs === undefined && { graphs: true }),
       });
       this.#loading.add(loading);
       const loaded = await loading;
@@ -98,7 +101,16 @@ export class LoadedModels {
         throw new TensorlaneError('ERR_DISPOSED', 'loadModel: the device was disposed meanwhile');
       }
       const name = options.name ?? (typeof source === 'string' ? basename(source) : 'model');
-      const model = await this.#make(loaded, settings, name);
+      try {
+        return await this.#make(loaded, settings, name, noGraphs);
+      } catch (reason) {
+        if (!(reason instanceof NotRecorded)) throw reason;
+        this.#loading.delete(loading);
+        return load(reason.message);
+      }
+    };
+    try {
+      const model = await load();
       this.onLoaded(model);
       return model;
     } catch (reason) {
@@ -137,7 +149,12 @@ export class LoadedModels {
     await Promise.all(this.#live().map((model) => model.dispose()));
   }
 
-  async #make(loaded: NativeModel, settings: ModelSettings, name: string): Promise<LoadedModel> {
+  async #make(
+    loaded: NativeModel,
+    settings: ModelSettings,
+    name: string,
+    noGraphs: string | undefined,
+  ): Promise<LoadedModel> {
     let kept: WeakRef<LoadedModel> | undefined;
     try {
       const onDisposed = () => kept && this.#models.delete(kept);
@@ -147,7 +164,7 @@ export class LoadedModels {
       kept = new WeakRef(model);
       this.#live(); // forgets those that were collected
       this.#models.add(kept);
-      await model.warmUp();
+      await model.prepare(noGraphs);
       return model;
     } catch (reason) {
       // What was loaded is not left behind, whatever the options or the warm-up did.

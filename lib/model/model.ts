@@ -19,6 +19,7 @@ import { inHostMemory, onDevice, requireNumbers } from './device-values.js';
 import { ModelExecutor } from './executor.js';
 import type { BatchingFinding } from './finding.js';
 import { useDeviceTensors } from './given.js';
+import { dependent, type GraphRows, type GraphStats, type GraphsInfo, recordOnLanes, rowsOf } from './graphs.js';
 import { Independence } from './independence.js';
 import { type Batchable, Layout } from './layout.js';
 import type { ModelSettings } from './options.js';
@@ -48,11 +49,16 @@ export interface ModelInfo {
   readonly memory: 'host' | 'device';
   /** Of ONNX Runtime's: all lanes of a device run one, and share its weights. */
   readonly sessions: number;
+  /** Of a model that was loaded with `batching.graphs`. */
+  readonly graphs?: GraphsInfo;
   /** Which provider runs which node. Undefined where the CPU runs all of them, and with an ONNX Runtime before 1.24, which does not tell. */
   readonly nodes?: readonly NodePlacement[];
 }
 
-export type ModelStats = BatcherStats;
+export interface ModelStats extends BatcherStats {
+  /** Of a model that has CUDA graphs. */
+  readonly graphs?: GraphStats;
+}
 
 /** How a model gets at the tensors of its device. */
 export interface TensorAccess extends DeviceMemory {
@@ -91,7 +97,11 @@ export class LoadedModel implements AsyncDisposable {
   readonly provider: string;
   /** Why not on the first of the providers that were asked for; on a CUDA device, why not on the GPU. */
   readonly fallbackReason: string | undefined;
-  readonly info: ModelInfo;
+  readonly #info: ModelInfo;
+  /** Of a model that was to have some. */
+  #graphs: GraphsInfo | undefined;
+  #graphStats: GraphStats | undefined;
+  readonly #executor: ModelExecutor;
   readonly #native: NativeModel;
   readonly #layout: Layout;
   readonly #signature: Signature;
@@ -120,7 +130,7 @@ export class LoadedModel implements AsyncDisposable {
     const description = native.describe();
     this.provider = description.provider;
     this.fallbackReason = description.fallbackReason;
-    this.info = infoOf(description, native.sessions ?? 1);
+    this.#info = infoOf(description, native.sessions ?? 1);
     this.#layout = new Layout(description, settings.batchAxis, settings.padding);
     const inMemory = description.inDeviceMemory && this.#layout.ofNumbers;
     this.#readsDevice = !tensors.areSeveral && (tensors.readsDevice || inMemory);
@@ -138,7 +148,10 @@ export class LoadedModel implements AsyncDisposable {
       const rows = { ...description.rows, graph: withSteps(description.rows.graph, settings) };
       this.#independence = new Independence(native, this.#layout, rows, settings.finding);
     }
-    const executor = new ModelExecutor(native, this.#layout, settings.batcher);
+    const { maxBatchSize, concurrency } = settings.batcher;
+    const pads = settings.graphs !== undefined;
+    const executor = new ModelExecutor(native, this.#layout, { maxBatchSize, concurrency, pads });
+    this.#executor = executor;
     executor.onDisproved = (reason) => {
       this.#batchable = { enabled: false, reason };
     };
@@ -157,6 +170,10 @@ export class LoadedModel implements AsyncDisposable {
     const rows = this.#batchable.enabled ? {} : { leastRows: 1, mostRows: 1 };
     const bounds = { ...learns.bounds, ...rows, leastThreads: sharesThreads ? 1 : threads, mostThreads: threads };
     return { ...batcher, learns: { bounds, tuned: learns.tuned } };
+  }
+
+  get info(): ModelInfo {
+    return this.#graphs === undefined ? this.#info : { ...this.#info, graphs: this.#graphs };
   }
 
   get disposed(): boolean {
@@ -298,7 +315,9 @@ export class LoadedModel implements AsyncDisposable {
 
   /** Counters and histograms, cheap enough to poll. */
   stats(): ModelStats {
-    return this.#batcher.stats();
+    const stats = this.#batcher.stats();
+    if (!this.#graphs?.sizes.length) return stats;
+    return { ...stats, graphs: this.#graphStats ?? this.#native.graphCounters() };
   }
 
   /** @internal What `device.advise()` looks at, and how many of the device's resources a batch takes. */
@@ -318,8 +337,35 @@ export class LoadedModel implements AsyncDisposable {
     };
   }
 
-  /** @internal `loadModel` waits for it. */
-  async warmUp(): Promise<void> {
+  /** @internal `loadModel` waits for it. `noGraphs`: why none are recorded. Errors: also NotRecorded. */
+  async prepare(noGraphs?: string): Promise<void> {
+    await this.#warmUp();
+    const { graphs } = this.#settings;
+    if (graphs === undefined) return;
+    const rows = rowsOf(this.#layout);
+    const reason = noGraphs ?? this.#native.describe().noGraphs;
+    this.#graphs = reason === undefined ? await this.#record(graphs, rows) : { sizes: [], reason };
+  }
+
+  async #record(sizes: readonly number[], rows: GraphRows): Promise<GraphsInfo> {
+    const isAsked = this.#settings.batching === 'asked';
+    const warmup = this.#settings.warmup ?? {};
+    const row = warmupRow(this.#layout.given, warmup);
+    const batchable = this.#batchable;
+    if (!batchable.enabled) throw dependent(batchable.reason, isAsked);
+    const mayPad = await this.#independence?.learn(this.#checkWarmupRow(row, true));
+    const { refusal, doubt } = this.#independence ?? {};
+    if (mayPad === false) throw dependent(mixes(refusal ?? doubt!), isAsked);
+    for (const { feeds } of warmupRuns(this.#layout.given, row, sizes, { ...warmup, count: 1 })) {
+      const checked = this.#signature.checkFeeds(feeds, true)!;
+      const outputs = this.#signature.outputIndices(undefined);
+      const inputs = this.#executor.inputsOf(queued(checked, outputs, false));
+      await recordOnLanes(this.#native, { inputs, ...rows });
+    }
+    return { sizes };
+  }
+
+  async #warmUp(): Promise<void> {
     const { warmup, batcher } = this.#settings;
     if (warmup === undefined) return;
     const batchable = this.#batchable;
@@ -330,12 +376,12 @@ export class LoadedModel implements AsyncDisposable {
     for (const { rows, feeds } of warmupRuns(this.#layout.given, row, sizes, warmup)) {
       const checked = this.#signature.checkFeeds(feeds, !alone)!;
       const outputs = this.#signature.outputIndices(undefined);
-      const request = { checked, outputs, alone, resident: false, log: undefined, page: undefined, place: 0 };
+      const request = queued(checked, outputs, alone);
       try {
         await this.#batcher.warmUp(request, { key: checked.key, rows });
       } catch (reason) {
         // The warm-up may be the first to see that the model's rows cannot be told apart.
-        if (batchable !== this.#batchable) return this.warmUp();
+        if (batchable !== this.#batchable) return this.#warmUp();
         if (this.#disposal === undefined) throw failedWarmup(reason, rows, this.#layout.given, warmup);
       }
       if (this.#disposal !== undefined) {
@@ -365,6 +411,7 @@ export class LoadedModel implements AsyncDisposable {
   async #dispose(): Promise<void> {
     await this.#batcher.close();
     await this.#independence?.close();
+    if (this.#graphs !== undefined) this.#graphStats = this.#native.graphCounters();
     try {
       await this.#native.close();
     } finally {
@@ -391,6 +438,10 @@ function infoOf(description: ReturnType<NativeModel['describe']>, sessions: numb
 /** What was found of a model's shapes is by what callers give, which is another thing where there are steps before it. */
 function withSteps(graph: string, { preprocess }: ModelSettings): string {
   return graph === '' || preprocess.length === 0 ? graph : `${graph} after ${JSON.stringify(preprocess)}`;
+}
+
+function queued(checked: CheckedFeeds, outputs: readonly number[], alone: boolean): QueuedRun {
+  return { checked, outputs, alone, resident: false, log: undefined, page: undefined, place: 0 };
 }
 
 /** As a request that runs by itself, all rows of which are one to the batcher. */

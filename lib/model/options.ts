@@ -25,6 +25,7 @@ import { TensorlaneError } from '../core/errors.js';
 import { shown } from '../core/shown.js';
 import type { ModelValue } from '../tensor/types.js';
 import { type BatchingFinding, checkedFinding } from './finding.js';
+import { completeGraphs, graphSizes } from './graph-options.js';
 import { completeProviders, type Provider } from './providers.js';
 import {
   checkedExternalData,
@@ -53,6 +54,12 @@ export interface BatchingOptions extends Omit<BatcherOptions, 'concurrency'> {
    * where there is none, requests run alone.
    */
   required?: boolean | undefined;
+  /**
+   * On a CUDA device, with a provider that can: numbers of rows, ascending, for each of which every lane records a CUDA graph while the model is
+   * loaded. A batch runs as the smallest that it fits in, filled up. Where the model cannot be recorded it runs without, and
+   * `model.info.graphs` says why.
+   */
+  graphs?: readonly number[] | undefined;
   /** Which axes are the batch, where they are not the leading ones. */
   batchAxis?: BatchAxisOptions | undefined;
   /**
@@ -158,6 +165,8 @@ export interface ModelSettings {
   readonly independentRows: boolean;
   readonly finding: BatchingFinding | undefined;
   readonly batchAxis: BatchAxisOptions;
+  /** Sizes to record; undefined: none. */
+  readonly graphs: readonly number[] | undefined;
   /** true: as the model's inputs have it. */
   readonly padding: PaddingOptions | true | undefined;
   /** 0: not given. */
@@ -204,6 +213,7 @@ const batchingNames = new Set([
   ...batcherOptionNames.filter((name) => name !== 'concurrency'),
   'batchAxis',
   'finding',
+  'graphs',
   'independentRows',
   'padVariableLength',
   'required',
@@ -229,12 +239,15 @@ export function completeLoadModelOptions(
     throw new TensorlaneError('ERR_ARGUMENT', `loadModel: name must be a string, got ${shown(options.name)}`);
   }
   const given: BatchingOptions = batching === false ? {} : batching;
-  const { batchAxis = {}, finding, independentRows, padVariableLength, required, ...batcher } = given;
+  const { batchAxis = {}, finding, graphs, independentRows, padVariableLength, required, ...batcher } = given;
   const asked = options.batching !== undefined && flag('batching.required', required, true);
   const hasTarget = given.targetLatencyMicros !== undefined;
   const atOnce = Math.max(defaultConcurrency, device.lanes);
   const concurrency = wholeNumber('concurrency', options.concurrency, atOnce, 1, mostConcurrency);
-  const settings = completeBatcherOptions({ ...batcher, concurrency }, 'batching');
+  const sizes = graphSizes(graphs);
+  // A batch of more rows would run without.
+  const { maxBatchSize = batcher.allowedBatchSizes === undefined ? sizes?.at(-1) : undefined } = batcher;
+  const settings = completeBatcherOptions({ ...batcher, maxBatchSize, concurrency }, 'batching');
   const saysRows = (['maxBatchSize', 'allowedBatchSizes', 'splitOversize'] as const).some(
     (name) => batcher[name] !== undefined,
   );
@@ -252,6 +265,8 @@ export function completeLoadModelOptions(
   };
   checkStepsInBatches(steps, checkedAxes(batchAxis), padding !== undefined);
   const tuned = options.tuned === undefined ? undefined : checkedTuned(options.tuned); // one in a file has been read
+  const providers = completeProviders(options.providers, device.cudaDevice);
+  const session = options.session === undefined ? undefined : completeSessionOptions(options.session);
   const isFixed = fixesRows && options.concurrency !== undefined;
   return {
     batching: batching === false ? 'off' : asked ? 'asked' : 'found',
@@ -261,13 +276,19 @@ export function completeLoadModelOptions(
     independentRows: flag('batching.independentRows', independentRows, false),
     finding: finding === undefined ? undefined : checkedFinding(finding),
     batchAxis,
+    graphs: completeGraphs(sizes, {
+      maxBatchSize: settings.maxBatchSize,
+      cudaDevice: device.cudaDevice,
+      providers,
+      parallel: session?.parallel === true,
+    }),
     padding,
     threads: wholeNumber('threads', options.threads, device.threads, 1, mostThreads),
     rateLimiter: checkedRateLimiter(options.rateLimiter === undefined ? {} : options.rateLimiter, device.resources),
     warmup: checkedWarmup(options.warmup, settings),
-    providers: completeProviders(options.providers, device.cudaDevice),
+    providers,
     ...steps,
-    session: options.session === undefined ? undefined : completeSessionOptions(options.session),
+    session,
     externalData: options.externalData === undefined ? undefined : checkedExternalData(options.externalData),
   };
 }

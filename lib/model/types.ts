@@ -151,7 +151,7 @@ type SequencesOf<T extends ModelTypes> = IsKnown<T['outputs']> extends true ? Ty
 /** A client's runs of a model that keeps state. */
 export type Sequence<T extends ModelTypes = ModelTypes> = Omit<LoadedSequence, 'run'> & RunsOf<T>;
 
-interface AnyModel extends Omit<LoadedModel, 'run' | 'sequence' | 'warmUp' | 'runInTurn'> {}
+interface AnyModel extends Omit<LoadedModel, 'run' | 'sequence' | 'prepare' | 'runInTurn'> {}
 
 /** A model that is loaded. Made by `device.loadModel`. */
 export type Model<T extends ModelTypes = ModelTypes> = AnyModel & RunsOf<T> & SequencesOf<T>;

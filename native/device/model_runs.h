@@ -40,6 +40,13 @@ class ModelRun {
   virtual void begin(void* stream) = 0;
   virtual void end() = 0;
 
+  // For a provider that computes on a stream of its own thread's, which nothing here can wait for: instead of begin() and end(). What was
+  // brought and the rooms are there for what is copied after join(), which stands behind the provider's work as well; after await() all
+  // of it is there for the provider. Errors: DeviceLost.
+  virtual void join() = 0;
+  virtual void copy(std::byte* to, const std::byte* from, std::size_t bytes) = 0;
+  virtual void await() = 0;
+
   // Behind end(), once operations on the lane have made what is fetched.
   virtual void operated() = 0;
   // Of an output, behind end(). In host memory, once the device has done the task's work: until what was deferred has run.

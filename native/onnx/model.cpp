@@ -1,5 +1,6 @@
 #include "onnx/model.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/error.h"
@@ -7,8 +8,35 @@
 
 namespace tensorlane {
 
+namespace {
+
+// Without graphs where they could not be used: the provider would record runs all the same.
+Session make_session(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options,
+                     const RunPlace& place) {
+  Session session(runtime, source, options);
+  if (!session.captures()) return session;
+  const auto is_numbers = [](const ValueInfo& info) {
+    return info.kind == ValueKind::Tensor && info.type != DType::String;
+  };
+  const bool of_numbers =
+      std::ranges::all_of(session.inputs(), is_numbers) && std::ranges::all_of(session.outputs(), is_numbers);
+  const bool there = DeviceRuns::possible(runtime, session, place);
+  if (of_numbers && there) return session;
+  ModelOptions plain = options;
+  plain.graphs = false;
+  Session without(runtime, source, plain);
+  without.set_no_graphs(there ? "not all of its inputs and outputs are tensors of numbers"
+                              : "its inputs and outputs do not all lie in the device's memory");
+  return without;
+}
+
+}  // namespace
+
 Model::Model(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options, RunPlace place)
-    : runtime_(&runtime), shapes_(source), session_(runtime, source, options), runs_(runtime) {
+    : runtime_(&runtime),
+      shapes_(source),
+      session_(make_session(runtime, source, options, place)),
+      runs_(runtime, session_.captures()) {
   if (!options.before.empty() || !options.after.empty()) {
     steps_ = std::make_unique<const ModelSteps>(session_, options.before, options.after, place);
   }
@@ -23,10 +51,21 @@ bool Model::runs_there(std::span<const InputParts> inputs, std::span<const std::
 }
 
 void Model::run_there(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
-                      bool resident, DeviceRuns::Deliver deliver, const RunLog& log) {
+                      bool resident, DeviceRuns::Deliver deliver, const RunLog& log, bool pads) {
   // What nodes of the CPU's there are gain no help: the lane is soon back.
   const SharedThreads::Run shared(runtime_->shared_threads.get(), runs_long_, true);
-  device_runs_->run(lane, runs_, log, {inputs, wanted, resident, steps_.get(), &shapes_}, std::move(deliver));
+  device_runs_->run(lane, runs_, log, {inputs, wanted, resident, pads, steps_.get(), &shapes_}, std::move(deliver));
+}
+
+void Model::capture(Lane& lane, std::span<const InputParts> inputs, const Graphs::Rows& rows) {
+  if (device_runs_ == nullptr) throw Error(Code::NotSupported, "the model does not run in the device's memory");
+  const SharedThreads::Run shared(runtime_->shared_threads.get(), runs_long_, true);
+  device_runs_->capture(lane, runs_, {inputs, {}, false, false, steps_.get(), &shapes_}, rows);
+}
+
+GraphCounters Model::graph_counters() const {
+  const Graphs* graphs = device_runs_ == nullptr ? nullptr : device_runs_->graphs();
+  return graphs == nullptr ? GraphCounters{} : graphs->counters();
 }
 
 std::vector<Output> Model::run(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted,

@@ -61,8 +61,15 @@ class Model {
   [[nodiscard]] bool in_device_memory() const noexcept { return device_runs_ != nullptr; }
   // These outputs of these inputs; then run_there() is how, as DeviceRuns has it. Errors: also DeviceLost.
   [[nodiscard]] bool runs_there(std::span<const InputParts> inputs, std::span<const std::size_t> wanted) const;
+  // `pads`: it may be run as one of more rows, of which the first are its own.
   void run_there(Lane& lane, std::span<const InputParts> inputs, std::span<const std::size_t> wanted, bool resident,
-                 DeviceRuns::Deliver deliver, const RunLog& log = {});
+                 DeviceRuns::Deliver deliver, const RunLog& log = {}, bool pads = false);
+
+  // Why no CUDA graphs are recorded, where they were asked for; empty: they can be.
+  [[nodiscard]] const std::string& no_graphs() const noexcept { return session_.no_graphs(); }
+  // On a lane of the device, as Graphs::capture has it; `rows` is of what callers give and get.
+  void capture(Lane& lane, std::span<const InputParts> inputs, const Graphs::Rows& rows);
+  [[nodiscard]] GraphCounters graph_counters() const;
 
   // Makes the runs in progress return early with an error, and later ones refuse, for a teardown that waits for them.
   // From any thread.

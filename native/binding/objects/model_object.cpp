@@ -14,6 +14,7 @@
 #include "binding/values/provider_requests.h"
 #include "binding/values/session_settings.h"
 #include "binding/values/steps.h"
+#include "binding/workers/capture_worker.h"
 #include "binding/workers/lane_worker.h"
 #include "binding/workers/one_off_worker.h"
 #include "binding/workers/release_worker.h"
@@ -62,6 +63,7 @@ class LoadWorker final : public OneOffWorker {
     options_.niceness = niceness.IsNull() && in_branches ? 0 : niceness_;
     options_.before = to_steps(options.Get("preprocess"));
     options_.after = to_steps(options.Get("postprocess"));
+    options_.graphs = options.Get("graphs").ToBoolean();
     const Napi::Value rows = options.Get("rows");
     if (!rows.IsUndefined()) {
       const Napi::Object axes = to_object(rows, "rows");
@@ -126,6 +128,8 @@ Napi::Function ModelObject::define(Napi::Env env) {
                      {
                          InstanceMethod<&ModelObject::describe>("describe"),
                          InstanceMethod<&ModelObject::run>("run"),
+                         InstanceMethod<&ModelObject::capture>("capture"),
+                         InstanceMethod<&ModelObject::graph_counters>("graphCounters"),
                          InstanceMethod<&ModelObject::examine>("examine"),
                          InstanceMethod<&ModelObject::try_rows>("tryRows"),
                          InstanceMethod<&ModelObject::end_profiling>("endProfiling"),
@@ -161,8 +165,10 @@ Napi::Value ModelObject::describe(const Napi::CallbackInfo& info) {
     object.Set("inDeviceMemory", model_->in_device_memory());
     object.Set("threads", model_->threads());
     object.Set("sharesThreads", model_->shares_threads());
+    object.Set("lanes", static_cast<double>(pool_->common()));
     if (!provider.fallback_reason.empty()) object.Set("fallbackReason", provider.fallback_reason);
     if (model_->placement().has_value()) object.Set("nodes", placement_to_js(info.Env(), *model_->placement()));
+    if (!model_->no_graphs().empty()) object.Set("noGraphs", model_->no_graphs());
     if (examination_ != nullptr) {
       Napi::Object rows = to_js(info.Env(), examination_->finding());
       rows.Set("graph", examination_->digest());
@@ -176,6 +182,26 @@ Napi::Value ModelObject::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     if (model_ == nullptr) throw Error(Code::Disposed, "the model has been disposed");
     return LaneWorker::queue(make_run_worker(info.Env(), model_, pool_, to_object(info[0], "request")), pool_);
+  });
+}
+
+Napi::Value ModelObject::capture(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (model_ == nullptr) throw Error(Code::Disposed, "the model has been disposed");
+    const auto lane = static_cast<std::size_t>(to_int(info[0], "lane"));
+    if (lane >= pool_->size()) throw Error(Code::Argument, "there is no such lane");
+    return LaneWorker::queue(make_capture_worker(info.Env(), model_, to_object(info[1], "request")), pool_, lane);
+  });
+}
+
+Napi::Value ModelObject::graph_counters(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const GraphCounters counters = model_ == nullptr ? GraphCounters{} : model_->graph_counters();
+    Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("replayed", static_cast<double>(counters.replayed));
+    object.Set("paddedRows", static_cast<double>(counters.padded_rows));
+    object.Set("plain", static_cast<double>(counters.plain));
+    return object;
   });
 }
 

@@ -26,6 +26,8 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
  private:
   Napi::Value describe(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);
+  Napi::Value capture(const Napi::CallbackInfo& info);
+  Napi::Value graph_counters(const Napi::CallbackInfo& info);
   Napi::Value examine(const Napi::CallbackInfo& info);
   Napi::Value try_rows(const Napi::CallbackInfo& info);
   Napi::Value end_profiling(const Napi::CallbackInfo& info);

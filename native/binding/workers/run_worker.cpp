@@ -32,7 +32,8 @@ class RunWorker final : public LaneWorker {
         pool_(std::move(pool)),
         inputs_(to_array(request.Get("inputs"), "inputs"), model_->inputs()),
         resident_(request.Get("resident").ToBoolean()),
-        alone_(request.Get("alone").ToBoolean()) {
+        alone_(request.Get("alone").ToBoolean()),
+        pads_(request.Get("pads").ToBoolean()) {
     if (const Napi::Value log = request.Get("log"); !log.IsUndefined()) log_ = to_run_log(to_object(log, "log"));
     if (inputs_.values().size() < model_->overridable_from()) {
       throw Error(Code::Argument, "every input is needed, in order");
@@ -60,7 +61,7 @@ class RunWorker final : public LaneWorker {
     if (there_) {
       model_->run_there(
           lane, inputs_.values(), wanted_, resident_,
-          [this, &lane, start](std::vector<Output> outputs) { deliver(lane, std::move(outputs), start); }, log_);
+          [this, &lane, start](std::vector<Output> outputs) { deliver(lane, std::move(outputs), start); }, log_, pads_);
     } else {
       deliver(lane, model_->run(lane, inputs_.values(), wanted_, alone_, log_), start);
     }
@@ -114,6 +115,7 @@ class RunWorker final : public LaneWorker {
   bool resident_;       // outputs stay on the device
   bool there_ = false;  // it runs in the memory of the device
   bool alone_;          // shared threads do not help
+  bool pads_;           // a graph of more rows will do
   RunLog log_;
   std::vector<std::size_t> wanted_;
   std::vector<std::int64_t> rows_;

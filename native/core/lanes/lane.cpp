@@ -191,6 +191,10 @@ Lane* LanePool::idle_lane() const noexcept {
 
 // Who brings work is often told by a lane that it has ended, and on a core of its own brings more before that lane has come
 // back: another that is woken then would go on taking turns with it, each as cold as the other.
+std::size_t LanePool::common() const noexcept {
+  return static_cast<std::size_t>(std::ranges::count_if(lanes_, [](const auto& lane) { return lane->serves_common_; }));
+}
+
 bool LanePool::enough_return() const noexcept {
   const auto returning = std::ranges::count_if(
       lanes_, [](const auto& lane) { return lane->returns_ && lane->serves_common_ && lane->queue_.empty(); });

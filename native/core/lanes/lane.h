@@ -185,6 +185,8 @@ class LanePool {
   void stop();
 
   [[nodiscard]] std::size_t size() const noexcept { return lanes_.size(); }
+  // The first so many take tasks that are for any lane.
+  [[nodiscard]] std::size_t common() const noexcept;
   [[nodiscard]] LaneCounters counters();
 
   // For the end of the process: no pool starts another task; true when no task is running any more, within

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "onnx/runs/bound_outputs.h"
 #include "onnx/values/input_bytes.h"
 
 namespace tensorlane {
@@ -15,30 +16,6 @@ constexpr int kDefaultMemory = 0;  // OrtDeviceMemoryType
 constexpr const char* kRunning = "running the model";
 
 bool is_numbers(const ValueInfo& info) { return info.kind == ValueKind::Tensor && info.type != DType::String; }
-
-// The values of a run's outputs as they are bound, released together.
-class BoundOutputs {
- public:
-  BoundOutputs(const ort::Runtime& runtime, const ort::IoBinding* binding) : runtime_(runtime) {
-    const ort::Attempt running(runtime, kRunning);
-    running(runtime.api.GetBoundOutputValues(binding, runtime.allocator, &values_, &count_));
-  }
-  ~BoundOutputs() {
-    for (ort::Value* value : std::span(values_, count_)) runtime_.api.ReleaseValue(value);
-    if (values_ == nullptr) return;
-    if (ort::Status* status = runtime_.api.AllocatorFree(runtime_.allocator, values_))
-      runtime_.api.ReleaseStatus(status);
-  }
-  BoundOutputs(const BoundOutputs&) = delete;
-  BoundOutputs& operator=(const BoundOutputs&) = delete;
-
-  [[nodiscard]] std::span<ort::Value*> values() const { return {values_, count_}; }
-
- private:
-  const ort::Runtime& runtime_;
-  ort::Value** values_ = nullptr;
-  std::size_t count_ = 0;
-};
 
 }  // namespace
 
@@ -91,10 +68,12 @@ void DeviceRuns::run_bound(Runs& runs, const RunLog& log, ModelRun& work, ort::S
   ort::Status* status = nullptr;
   {
     const Runs::Run run(runs, log);
-    // The runtime waits for nothing at the end of the run; an event does.
-    running(api.AddRunConfigEntry(run.options(), "disable_synchronize_execution_providers", "1"));
-    api.RunOptionsSetSyncStream(run.options(), stream);
-    work.begin(api.SyncStream_GetHandle(stream));
+    if (stream != nullptr) {
+      // The runtime waits for nothing at the end of the run; an event does.
+      running(api.AddRunConfigEntry(run.options(), "disable_synchronize_execution_providers", "1"));
+      api.RunOptionsSetSyncStream(run.options(), stream);
+      work.begin(api.SyncStream_GetHandle(stream));
+    }
     status = api.RunWithBinding(session_.get(), run.options(), binding);
   }
   running(status);
@@ -138,26 +117,36 @@ void DeviceRuns::run(Lane& lane, Runs& runs, const RunLog& log, const Request& r
   }
 }
 
-void DeviceRuns::run(Lane& lane, ModelRun& work, Runs& runs, const RunLog& log, const Request& request,
-                     Deliver deliver) {
+void DeviceRuns::capture(Lane& lane, Runs& runs, const Request& request, const Graphs::Rows& rows) {
+  if (graphs_ == nullptr) throw Error(Code::NotSupported, "the model's session records no CUDA graphs");
+  const std::unique_ptr<ModelRun> work = place_->model_run(lane);
+  try {
+    std::vector<InputParts> inputs(request.inputs.begin(), request.inputs.end());
+    if (request.steps != nullptr) inputs = request.steps->before(lane, where_of(*work, request.steps), request.inputs);
+    if (request.shapes != nullptr) request.shapes->check(inputs, session_.inputs());
+    graphs_->capture(lane, *work, runs, inputs, rows);
+  } catch (const Error&) {
+    work->check_device();
+    throw;
+  }
+}
+
+ModelSteps::Where DeviceRuns::where_of(ModelRun& work, const ModelSteps* steps) const {
+  ModelSteps::Where where;
+  where.operations = steps->device_operations();
+  where.take = [&work](std::size_t bytes) { return work.take(bytes); };
+  where.join = [&work](std::span<const Operand> parts) { return work.operand(parts); };
+  return where;
+}
+
+std::vector<Output> DeviceRuns::run_plain(const Lane& lane, ModelRun& work, Runs& runs, const RunLog& log,
+                                          std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
+                                          bool stay) {
   const ort::Api& api = runtime_.api;
   const ort::Attempt running(runtime_, kRunning);
   const ort::MemoryInfo* memory = api.EpDevice_MemoryInfo(provider_, kDefaultMemory);
-  ModelSteps::Where where;
-  where.take = [&](std::size_t bytes) { return work.take(bytes); };
-  where.join = [&](std::span<const Operand> parts) { return work.operand(parts); };
-  std::vector<InputParts> stepped;  // the model's own
-  std::vector<std::size_t> own;
-  const ModelSteps* const steps = request.steps;
-  if (steps != nullptr) {
-    where.operations = steps->device_operations();
-    stepped = steps->before(lane, where, request.inputs);
-    own = steps->own_outputs(request.wanted);
-  }
-  const std::span<const InputParts> inputs = steps == nullptr ? request.inputs : stepped;
-  const std::span<const std::size_t> wanted = steps == nullptr ? request.wanted : own;
-  if (request.shapes != nullptr) request.shapes->check(inputs, session_.inputs());
-  ort::SyncStream* const stream = stream_of(lane);
+  // Of a session that records graphs each thread has a stream, which is its provider's.
+  ort::SyncStream* const stream = graphs_ == nullptr ? stream_of(lane) : nullptr;
   ort::OwnedIoBinding binding(api);
   running(api.CreateIoBinding(session_.get(), binding.out()));
   std::vector<std::byte> bools;  // read before bring() returns
@@ -176,9 +165,13 @@ void DeviceRuns::run(Lane& lane, ModelRun& work, Runs& runs, const RunLog& log, 
   const std::vector<OutputShapes::Dims> expected = shapes_.expected(key);
   std::vector<Output> outputs;
   if (expected.size() == wanted.size()) {
-    outputs = bind_rooms(work, binding.get(), wanted, expected, request.resident);
+    outputs = bind_rooms(work, binding.get(), wanted, expected, stay);
   } else {
     bind_to_device(binding.get(), wanted);
+  }
+  if (stream == nullptr) {
+    work.join();
+    work.await();
   }
   try {
     run_bound(runs, log, work, stream, binding.get());
@@ -190,7 +183,11 @@ void DeviceRuns::run(Lane& lane, ModelRun& work, Runs& runs, const RunLog& log, 
     bind_to_device(binding.get(), wanted);
     run_bound(runs, log, work, stream, binding.get());
   }
-  work.end();
+  if (stream == nullptr) {
+    work.join();
+  } else {
+    work.end();
+  }
   if (outputs.empty()) {
     auto values = std::make_shared<BoundOutputs>(runtime_, binding.get());
     std::vector<OutputShapes::Dims> made;
@@ -201,12 +198,33 @@ void DeviceRuns::run(Lane& lane, ModelRun& work, Runs& runs, const RunLog& log, 
     shapes_.learn(key, made);
     work.hold(std::move(values));
   }
+  return outputs;
+}
+
+void DeviceRuns::run(Lane& lane, ModelRun& work, Runs& runs, const RunLog& log, const Request& request,
+                     Deliver deliver) {
+  const ModelSteps* const steps = request.steps;
+  std::vector<InputParts> stepped;  // the model's own
+  std::vector<std::size_t> own;
+  if (steps != nullptr) {
+    stepped = steps->before(lane, where_of(work, steps), request.inputs);
+    own = steps->own_outputs(request.wanted);
+  }
+  const std::span<const InputParts> inputs = steps == nullptr ? request.inputs : stepped;
+  const std::span<const std::size_t> wanted = steps == nullptr ? request.wanted : own;
+  if (request.shapes != nullptr) request.shapes->check(inputs, session_.inputs());
+  std::vector<Output> outputs;
+  if (graphs_ != nullptr) {
+    outputs = graphs_->replay(lane, work, runs, log, inputs, wanted, request.pads, request.resident);
+  }
+  if (outputs.empty()) outputs = run_plain(lane, work, runs, log, inputs, wanted, request.resident);
   const auto keep = [&](const Operand& elements) -> Operand {
     auto buffer = work.keep(elements.data, elements.bytes);
     std::byte* data = buffer->data();
     return {data, elements.bytes, std::move(buffer)};
   };
   if (steps != nullptr) {
+    ModelSteps::Where where = where_of(work, steps);
     where.join = [&](std::span<const Operand> parts) {
       return parts.front().buffer == nullptr ? keep(parts.front()) : parts.front();
     };

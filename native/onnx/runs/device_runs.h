@@ -16,6 +16,7 @@
 #include "core/lanes/lane.h"
 #include "device/model_runs.h"
 #include "onnx/guard/shape_guard.h"
+#include "onnx/runs/graphs.h"
 #include "onnx/runs/model_steps.h"
 #include "onnx/runs/output_shapes.h"
 #include "onnx/runs/runs.h"
@@ -33,7 +34,9 @@ class DeviceRuns {
 
   DeviceRuns(const ort::Runtime& runtime, const Session& session, const ort::EpDevice* device,
              std::shared_ptr<ModelRuns> place)
-      : runtime_(runtime), session_(session), provider_(device), place_(std::move(place)) {}
+      : runtime_(runtime), session_(session), provider_(device), place_(std::move(place)) {
+    if (session.captures()) graphs_ = std::make_unique<Graphs>(runtime, session, device);
+  }
   ~DeviceRuns();
   DeviceRuns(const DeviceRuns&) = delete;
   DeviceRuns& operator=(const DeviceRuns&) = delete;
@@ -46,6 +49,7 @@ class DeviceRuns {
     std::span<const InputParts> inputs;
     std::span<const std::size_t> wanted;
     bool resident = false;
+    bool pads = false;  // its rows change nothing of one another's outputs: a graph of more of them will do
     const ModelSteps* steps = nullptr;
     ShapeGuard* shapes = nullptr;  // sees the model's own inputs before it runs
   };
@@ -54,6 +58,10 @@ class DeviceRuns {
   // where `resident`, else with outputs in host memory that is good for the call, and that no buffer keeps.
   // Errors: Model, Shape, OutOfMemory, DeviceLost, Disposed.
   void run(Lane& lane, Runs& runs, const RunLog& log, const Request& request, Deliver deliver);
+
+  // Records a graph for runs on the lane of inputs like these. Errors: NotSupported, and as Graphs has them.
+  void capture(Lane& lane, Runs& runs, const Request& request, const Graphs::Rows& rows);
+  [[nodiscard]] const Graphs* graphs() const noexcept { return graphs_.get(); }
 
  private:
   void run(Lane& lane, ModelRun& work, Runs& runs, const RunLog& log, const Request& request, Deliver deliver);
@@ -65,10 +73,16 @@ class DeviceRuns {
                                                std::span<const std::size_t> wanted,
                                                std::span<const OutputShapes::Dims> expected, bool stay) const;
 
+  // Of the model's own inputs, which makes its own outputs. Errors: as run().
+  std::vector<Output> run_plain(const Lane& lane, ModelRun& work, Runs& runs, const RunLog& log,
+                                std::span<const InputParts> inputs, std::span<const std::size_t> wanted, bool stay);
+  ModelSteps::Where where_of(ModelRun& work, const ModelSteps* steps) const;
+
   const ort::Runtime& runtime_;
   const Session& session_;
   const ort::EpDevice* provider_;
   std::shared_ptr<ModelRuns> place_;
+  std::unique_ptr<Graphs> graphs_;  // null: the session records none
   // Errors: as run().
   void run_bound(Runs& runs, const RunLog& log, ModelRun& work, ort::SyncStream* stream,
                  const ort::IoBinding* binding) const;

@@ -19,13 +19,16 @@ struct RunLog {
 
 class Runs {
  public:
-  explicit Runs(const ort::Runtime& runtime) : runtime_(&runtime) {}
+  // With `turns` no two of them are at once, and each is by its graph's id (graphs.h): of a session that records graphs.
+  explicit Runs(const ort::Runtime& runtime, bool turns = false) : runtime_(&runtime), turns_(turns) {}
+
+  static constexpr int kNoGraph = -1;
 
   // One of them, for as long as this lives, with the options that it must be given to be ended by.
   class Run {
    public:
     // Errors: Disposed, after terminate().
-    Run(Runs& runs, const RunLog& log);
+    Run(Runs& runs, const RunLog& log, int graph = kNoGraph);
     ~Run();
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;
@@ -35,6 +38,7 @@ class Runs {
    private:
     Runs& runs_;
     ort::OwnedRunOptions options_;
+    std::unique_lock<std::mutex> turn_;
   };
 
   // Those in progress return early with an error, and no other starts. From any thread.
@@ -42,6 +46,8 @@ class Runs {
 
  private:
   const ort::Runtime* runtime_;
+  const bool turns_;
+  std::mutex turn_;   // held while the model runs, where they take turns
   std::mutex mutex_;  // guards all below; never held while the model runs
   std::set<ort::RunOptions*> in_progress_;
   bool terminated_ = false;

@@ -69,9 +69,11 @@ void add_cuda(const ort::Runtime& runtime, ort::SessionOptions* session_options,
 }
 
 const ort::EpDevice* add_plugin(const ort::Runtime& runtime, ort::SessionOptions* session_options,
-                                const ProviderRequest& request) {
+                                const ProviderRequest& request, bool graphs) {
   const ort::EpDevice* device = find_plugin_device(runtime, {request.library, request.name, request.device});
-  const Options options({request.options.begin(), request.options.end()});
+  std::map<std::string, std::string> entries(request.options.begin(), request.options.end());
+  if (graphs) entries["enable_cuda_graph"] = "1";
+  const Options options(std::move(entries));
   const ort::Attempt adding(runtime, "adding a provider");
   adding(runtime.api.SessionOptionsAppendExecutionProvider_V2(session_options, runtime.env, &device, 1, options.keys(),
                                                               options.values(), options.size()));
@@ -94,8 +96,8 @@ const Provider& find_provider(const std::string& name) {
 
 // Gives a plugin's device.
 const ort::EpDevice* add(const ort::Runtime& runtime, ort::SessionOptions* session_options,
-                         const ProviderRequest& request) {
-  if (!request.library.empty()) return add_plugin(runtime, session_options, request);
+                         const ProviderRequest& request, bool graphs) {
+  if (!request.library.empty()) return add_plugin(runtime, session_options, request, graphs);
   find_provider(request.name).add(runtime, session_options, request);
   return nullptr;
 }
@@ -107,11 +109,11 @@ bool may_fall_back(const std::vector<ProviderRequest>& requests) {
 }
 
 ProviderInUse add_providers(const ort::Runtime& runtime, ort::SessionOptions* session_options,
-                            const std::vector<ProviderRequest>& requests) {
+                            const std::vector<ProviderRequest>& requests, bool graphs) {
   ProviderInUse in_use;
   for (const ProviderRequest& request : requests) {
     try {
-      const ort::EpDevice* device = add(runtime, session_options, request);
+      const ort::EpDevice* device = add(runtime, session_options, request, graphs);
       if (!in_use.name.empty()) continue;
       in_use.name = request.name;
       in_use.device = device;

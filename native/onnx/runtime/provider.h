@@ -32,9 +32,9 @@ struct ProviderInUse {
 
 [[nodiscard]] bool may_fall_back(const std::vector<ProviderRequest>& requests);
 
-// None asked for: the CPU. Errors: Argument, for a name that is not in the table, and for options that the provider does not take;
+// None asked for: the CPU. `graphs`: plugins are told to record CUDA graphs. Errors: Argument, for a name that is not in the table, and for options that the provider does not take;
 // Model and NotSupported, where one cannot be had and may not be left out.
 ProviderInUse add_providers(const ort::Runtime& runtime, ort::SessionOptions* session_options,
-                            const std::vector<ProviderRequest>& requests);
+                            const std::vector<ProviderRequest>& requests, bool graphs = false);
 
 }  // namespace tensorlane

@@ -162,13 +162,14 @@ Session::Session(const ort::Runtime& runtime, const ModelSource& source, const M
       shares_threads_(shares(runtime, options)) {
   const ort::Api& api = runtime.api;
   try {
-    load(runtime, source, options, options.providers);
+    load(runtime, source, options);
   } catch (const Error& error) {
     // What the model itself is to blame for comes back from the CPU, too.
     if (provider_.name.empty() || provider_.name == kOnCpu || !may_fall_back(options.providers)) throw;
     const std::string reason = "ONNX Runtime made no session on '" + provider_.name + "': " + error.what();
-    load(runtime, source, options, {});
+    load(runtime, source, options, {}, false);
     provider_.fallback_reason = reason;
+    if (options.graphs) no_graphs_ = "it runs on the CPU";
   }
   check_free_dimensions(source, options.settings);
   inputs_ = describe(runtime, get(), api.SessionGetInputCount, api.SessionGetInputName, api.SessionGetInputTypeInfo);
@@ -182,12 +183,12 @@ Session::Session(const ort::Runtime& runtime, const ModelSource& source, const M
 }
 
 void Session::load(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options,
-                   const std::vector<ProviderRequest>& providers) {
+                   const std::vector<ProviderRequest>& providers, bool graphs) {
   const ort::Api& api = runtime.api;
   // Here, as loading computes what can be, and on the threads that are made for it.
   ort::wrap_division_in(reinterpret_cast<const void*>(api.CreateSession));
   const auto made = make_options(runtime, options, threads_, shares_threads_);
-  provider_ = add_providers(runtime, made.get(), providers);
+  provider_ = add_providers(runtime, made.get(), providers, graphs);
   const bool only_cpu = provider_.name == kOnCpu;
   if (!only_cpu) record_placement(runtime, made.get());
   apply_settings(runtime, made.get(), options.settings);
@@ -199,6 +200,24 @@ void Session::load(const ort::Runtime& runtime, const ModelSource& source, const
     loading(api.CreateSessionFromArray(runtime.env, bytes.data(), bytes.size(), made.get(), session_.out()));
   }
   if (!only_cpu) placement_ = read_placement(runtime, get());
+}
+
+void Session::load(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options) {
+  if (!options.graphs) return load(runtime, source, options, options.providers, false);
+  try {
+    load(runtime, source, options, options.providers, true);
+    captures_ = provider_.device != nullptr;
+    if (captures_) return;
+    const bool on_cpu = provider_.name == kOnCpu;
+    no_graphs_ =
+        on_cpu ? "it runs on the CPU" : "ONNX Runtime's own '" + provider_.name + "' is given values in host memory";
+    // One that comes behind it was told to record all the same.
+    if (!on_cpu || options.providers.back().name != kOnCpu) load(runtime, source, options, options.providers, false);
+  } catch (const Error& error) {
+    // Where it is not for the graphs, it fails once more.
+    no_graphs_ = error.what();
+    load(runtime, source, options, options.providers, false);
+  }
 }
 
 std::string Session::end_profiling(const ort::Runtime& runtime) {

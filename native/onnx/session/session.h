@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "device/steps.h"
@@ -23,6 +24,7 @@ struct ModelOptions {
   int niceness = 0;  // 0 to 19, of the runtime's threads
   std::vector<ProviderRequest> providers{};  // in order; none: the CPU
   SessionSettings settings{};
+  bool graphs = false;  // the provider is to record CUDA graphs, where it can
   // Not the session's: what the model does before and after it.
   StepsByName before{}, after{};
 };
@@ -39,6 +41,10 @@ class Session {
   [[nodiscard]] const ProviderInUse& provider() const noexcept { return provider_; }
   // Of a model that runs on more than the CPU, where the runtime tells of it.
   [[nodiscard]] const std::optional<std::vector<NodePlacement>>& placement() const noexcept { return placement_; }
+  // Whether runs are recorded and repeated by ids (runs/graphs.h), and why not where that was asked for.
+  [[nodiscard]] bool captures() const noexcept { return captures_; }
+  [[nodiscard]] const std::string& no_graphs() const noexcept { return no_graphs_; }
+  void set_no_graphs(std::string reason) { no_graphs_ = std::move(reason); }
   // As the model's.
   [[nodiscard]] unsigned threads() const noexcept { return threads_; }
   [[nodiscard]] bool shares_threads() const noexcept { return shares_threads_; }
@@ -50,11 +56,15 @@ class Session {
 
  private:
   void load(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options,
-            const std::vector<ProviderRequest>& providers);
+            const std::vector<ProviderRequest>& providers, bool graphs);
+  // With graphs where they are asked for and can be had.
+  void load(const ort::Runtime& runtime, const ModelSource& source, const ModelOptions& options);
 
   ort::OwnedSession session_;
   ProviderInUse provider_;
   std::optional<std::vector<NodePlacement>> placement_;
+  bool captures_ = false;
+  std::string no_graphs_;
   unsigned threads_;
   bool shares_threads_;
   std::vector<ValueInfo> inputs_;

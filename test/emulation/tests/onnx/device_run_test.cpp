@@ -16,6 +16,7 @@
 #include "cuda/onnx/model_run.h"
 #include "cuda/runtime/context.h"
 #include "emulation.h"
+#include "onnx/device_models.h"
 #include "onnx/model_bytes.h"
 #include "onnx/support.h"
 #include "support/fault_sweep.h"
@@ -23,28 +24,8 @@
 using namespace tensorlane;
 using namespace tensorlane::test;
 using tensorlane::cuda::CudaLane;
-using tensorlane::cuda::testing::await;
-using tensorlane::cuda::testing::Outcome;
-using tensorlane::cuda::testing::Rig;
 
 namespace {
-
-constexpr std::uint32_t kNvidia = 0x10DE;
-
-// y = relu(x + x), [N, 4].
-Bytes doubling() {
-  GraphParts parts;
-  parts.inputs = {value("x", tensor_of(DType::Float32, {-1, 4}))};
-  parts.outputs = {value("y", tensor_of(DType::Float32, {-1, 4}))};
-  parts.nodes = {node("Add", {"x", "x"}, {"sum"}), node("Relu", {"sum"}, {"y"})};
-  return model_bytes(parts);
-}
-
-std::unique_ptr<Model> load_there(const Bytes& bytes) {
-  ModelOptions options{1, 0, {{.name = "EmulatedCudaExecutionProvider", .library = TENSORLANE_TEST_PROVIDER}}};
-  return std::make_unique<Model>(runtime(), as_span(bytes), options,
-                                 RunPlace{std::make_shared<cuda::CudaModelRuns>(), kNvidia, 0});
-}
 
 // The same of bytes, of which the largest of each row is given, and where it is.
 std::unique_ptr<Model> load_stepped(Rig& rig, const Bytes& bytes) {
@@ -55,37 +36,6 @@ std::unique_ptr<Model> load_stepped(Rig& rig, const Bytes& bytes) {
   place.operations = rig.shared_device();
   return std::make_unique<Model>(runtime(), as_span(bytes), options, std::move(place));
 }
-
-std::vector<InputParts> inputs_of(std::vector<Operand> parts) {
-  std::vector<InputParts> inputs(1);
-  std::size_t bytes = 0;
-  for (const Operand& part : parts) bytes += part.bytes;
-  inputs[0].dims = {static_cast<std::int64_t>(bytes / (4 * sizeof(float))), 4};
-  inputs[0].parts = std::move(parts);
-  return inputs;
-}
-
-const std::vector<std::size_t> kFirst{0};
-
-// Its result is written when the future is ready.
-std::future<Outcome> submit(Rig& rig, Model& model, const std::vector<InputParts>& inputs, std::vector<float>& result) {
-  return rig.submit([&](Lane& lane) {
-    model.run_there(lane, inputs, kFirst, false, [&](std::vector<Output> outputs) {
-      const Operand& elements = outputs.at(0).elements;
-      result.resize(elements.bytes / sizeof(float));
-      if (elements.bytes != 0) std::memcpy(result.data(), elements.data, elements.bytes);
-    });
-  });
-}
-
-std::vector<float> run_there(Rig& rig, Model& model, const std::vector<InputParts>& inputs) {
-  std::vector<float> result;
-  await(submit(rig, model, inputs, result));
-  return result;
-}
-
-const std::vector<float> kGiven{1, -1, 2, -2, 3, -3, 4, -4};
-const std::vector<float> kExpected{2, 0, 4, 0, 6, 0, 8, 0};
 
 // Kernels of the provider's wait for as long as it lives.
 class Hold {
@@ -214,56 +164,6 @@ TEST_CASE("device run: lanes run one session at once") {
 }
 
 namespace {
-
-// With each call of a run failing in turn: `load(rig)` makes the model.
-template <typename Load>
-void sweep(Load load, const std::vector<InputParts>& inputs, const std::vector<float>& expected) {
-  std::uint64_t calls = 0;
-  // The first of its dims, and one whose outputs' dims are known.
-  const auto twice = [&](Rig& rig, Model& model) {
-    std::vector<float> result = run_there(rig, model, inputs);
-    CHECK(result == expected);
-    return run_there(rig, model, inputs);
-  };
-  {
-    Rig rig;
-    const auto model = load(rig);
-    const std::uint64_t before = emulation::calls();
-    CHECK(twice(rig, *model) == expected);
-    calls = emulation::calls() - before;
-  }
-  REQUIRE(calls > 20);
-  for (const auto& kind : cuda::testing::kFaultKinds) {
-    for (std::uint64_t nth = 1; nth <= calls; nth += cuda::testing::kSweepStride) {
-      INFO("call ", nth, " of ", calls, " failed with ", std::string(kind.name));
-      const emulation::Live before = cuda::testing::alive();
-      {
-        Rig rig;
-        const auto model = load(rig);
-        emulation::plan_fault("", nth, kind.error);
-        std::vector<float> result;
-        std::string message;
-        const auto code = cuda::testing::code_of([&] { result = twice(rig, *model); }, &message);
-        emulation::clear_faults();
-        INFO("it ended with: ", message);
-        if (!code.has_value()) CHECK(result == expected);
-        if (kind.loses) {
-          if (code.has_value()) CHECK(*code == Code::DeviceLost);
-          emulation::reset_errors();
-        } else {
-          if (code.has_value()) CHECK((*code == Code::Model || *code == Code::OutOfMemory || *code == Code::Internal));
-          CHECK_FALSE(rig.context().health().lost());
-          CHECK(run_there(rig, *model, inputs) == expected);
-        }
-      }
-      if (kind.loses) {
-        cuda::testing::check_at_most_one_leaked(before);
-      } else {
-        cuda::testing::check_nothing_leaked(before);
-      }
-    }
-  }
-}
 
 const std::vector<std::uint8_t> kGivenBytes{1, 7, 2, 0, 3, 0, 200, 4};
 
