@@ -161,6 +161,23 @@ describe.skipIf(found === undefined)('CUDA graphs', () => {
     await expectGone();
   });
 
+  test.each<[string, LoadModelOptions['providers'], RegExp]>([
+    ['comes behind another', found && ['cpu', found], /runs on the CPU/],
+    [
+      "computes in another device's memory",
+      found && [{ ...found, device: 1 }],
+      /do not all lie in the device's memory/,
+    ],
+  ])('a provider that %s is not told to record: it is given values elsewhere each time', async (_, providers, why) => {
+    await using model = await load({ providers });
+    expect(model.info.graphs).toEqual({ sizes: [], reason: expect.stringMatching(why) });
+    await expectRuns(model, [1, 2, 3, 3, 3, 3]);
+    for (let seed = 1; seed < 8; seed++) {
+      const x = floats([3, width], seed);
+      await expectRight((await model.run({ x })).y!.data as Float32Array, x);
+    }
+  });
+
   test('each device of a group has its own', async () => {
     await using group = await open({ device: 'cuda', devices: 'all', streams: 1 });
     await using model = await group.loadModel(dense, { providers: [plugin], batching: { graphs: [2] } });
