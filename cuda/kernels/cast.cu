@@ -109,14 +109,14 @@ __device__ To convert(From value) {
 template <typename From, typename To>
 inline constexpr int kCount = kPack<std::conditional_t<(sizeof(From) > sizeof(To)), From, To>>;
 template <typename From, typename To>
-inline constexpr int kAhead = kCount<From, To> >= 8 ? 2 : 4;
+inline constexpr int kCastAhead = kCount<From, To> >= 8 ? 2 : 4;
 
 // The first `packs` packs as such, and what is behind them one by one.
 template <typename From, typename To>
 __global__ void __launch_bounds__(kBlock, 4)
     cast_kernel(const From* from, To* to, std::int64_t packs, std::int64_t count) {
   constexpr int kElements = kCount<From, To>;
-  constexpr int kPacks = kAhead<From, To>;
+  constexpr int kPacks = kCastAhead<From, To>;
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   const auto* in = reinterpret_cast<const Pack<From, kElements>*>(from);
@@ -141,7 +141,7 @@ void launch_cast(cudaStream_t stream, const void* from, void* to, std::int64_t c
   constexpr int kElements = kCount<From, To>;
   const bool aligned = is_aligned(from, kElements * sizeof(From)) && is_aligned(to, kElements * sizeof(To));
   const std::int64_t packs = aligned ? count / kElements : 0;
-  const Shape shape = flat_shape(ceil_div(aligned ? ceil_div(count, kElements) : count, kAhead<From, To>));
+  const Shape shape = flat_shape(ceil_div(aligned ? ceil_div(count, kElements) : count, kCastAhead<From, To>));
   launch(stream, shape.grid, shape.block, 0, &cast_kernel<From, To>, static_cast<const From*>(from),
          static_cast<To*>(to), packs, count);
 }

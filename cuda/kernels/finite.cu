@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::int64_t kGroupElements = 512;    // up to which a group of lanes does an item
 constexpr std::int64_t kBlockElements = 32768;  // and a block
-constexpr int kAhead = 4;
+constexpr int kFiniteAhead = 4;
 constexpr int kMark = 1 << 30;  // on a flag, between the two passes
 
 template <typename Bits>
@@ -30,12 +30,12 @@ template <typename Bits, typename Use>
 __device__ void for_each_pack(const Bits* item, std::int64_t elements, std::int64_t first, std::int64_t step, Use use) {
   constexpr int kCount = kPack<Bits>;
   const bool aligned = is_aligned(item, 16);
-  for (std::int64_t at = first * kCount; at < elements; at += kAhead * step * kCount) {
-    Pack<Bits, kCount> held[kAhead];
-    for (int a = 0; a < kAhead; ++a) {
+  for (std::int64_t at = first * kCount; at < elements; at += kFiniteAhead * step * kCount) {
+    Pack<Bits, kCount> held[kFiniteAhead];
+    for (int a = 0; a < kFiniteAhead; ++a) {
       held[a] = load_pack<kCount>(item, at + a * step * kCount, elements, aligned, Bits{0});
     }
-    for (int a = 0; a < kAhead; ++a) use(held[a], at + a * step * kCount);
+    for (int a = 0; a < kFiniteAhead; ++a) use(held[a], at + a * step * kCount);
   }
 }
 
@@ -141,7 +141,7 @@ void finite_of(cudaStream_t stream, const void* from_bytes, void* to_bytes, std:
   auto* to = static_cast<Bits*>(to_bytes);
   constexpr int kCount = kPack<Bits>;
   if (elements <= kGroupElements) {
-    const Shape shape = group_shape(items, power_of_two(ceil_div(elements, 2 * kCount), kWarp));
+    const Shape shape = group_shape(items, power_of_two(ceil_div(elements, std::int64_t{2} * kCount), kWarp));
     launch(stream, shape.grid, shape.block, 0, &finite_group_kernel<Bits>, from, to, items, elements, flags);
     return;
   }
@@ -150,7 +150,8 @@ void finite_of(cudaStream_t stream, const void* from_bytes, void* to_bytes, std:
            flags);
     return;
   }
-  const dim3 grid(limited(ceil_div(elements, kBlock * kCount * kAhead), kGridX), limited(items, kGridYZ));
+  const dim3 grid(limited(ceil_div(elements, std::int64_t{kBlock} * kCount * kFiniteAhead), kGridX),
+                  limited(items, kGridYZ));
   launch(stream, grid, dim3(kBlock), 0, &finite_part_kernel<Bits>, from, to, items, elements,
          to == nullptr ? 1 : 1 | kMark, flags);
   if (to == nullptr) return;

@@ -10,10 +10,10 @@
 namespace tensorlane::cuda {
 namespace {
 
-constexpr std::int64_t kGroupColumns = 1024;  // up to which a group of lanes does a row
-constexpr std::int64_t kPiece = 8192;         // elements, at least
-constexpr std::int64_t kPieces = 4096;        // at most
-constexpr int kAhead = 4;
+constexpr std::int64_t kReduceGroupColumns = 1024;  // up to which a group of lanes does a row
+constexpr std::int64_t kReducePiece = 8192;         // elements, at least
+constexpr std::int64_t kPieces = 4096;              // at most
+constexpr int kReduceAhead = 4;
 
 // The elements from `begin` to `end` of a row, a multiple of 16 bytes behind its start, by one of `threads` threads.
 template <typename Op, typename T>
@@ -23,11 +23,11 @@ __device__ typename Op::Accumulator accumulate(const T* row, std::int64_t begin,
   const bool aligned = is_aligned(row, 16);
   const std::int64_t step = static_cast<std::int64_t>(threads) * kCount;
   typename Op::Accumulator result = Op::identity();
-  for (std::int64_t at = begin + static_cast<std::int64_t>(thread) * kCount; at < end; at += kAhead * step) {
-    Pack<T, kCount> held[kAhead];
-    for (int a = 0; a < kAhead; ++a) held[a] = load_pack<kCount>(row, at + a * step, end, aligned, Op::neutral());
-    for (int a = 0; a < kAhead; ++a) {
-      for (int e = 0; e < kCount; ++e) Op::add(result, held[a].v[e]);
+  for (std::int64_t at = begin + static_cast<std::int64_t>(thread) * kCount; at < end; at += kReduceAhead * step) {
+    Pack<T, kCount> held[kReduceAhead];
+    for (int a = 0; a < kReduceAhead; ++a) held[a] = load_pack<kCount>(row, at + a * step, end, aligned, Op::neutral());
+    for (const Pack<T, kCount>& pack : held) {
+      for (int e = 0; e < kCount; ++e) Op::add(result, pack.v[e]);
     }
   }
   return result;
@@ -89,9 +89,9 @@ struct Cut {
   std::int64_t piece, pieces;
 };
 Cut cut(std::int64_t columns) {
-  if (columns <= kPiece) return {kPiece, 1};
+  if (columns <= kReducePiece) return {kReducePiece, 1};
   // A multiple of what a block has under way.
-  const std::int64_t piece = ceil_div(ceil_div(columns, kPieces), kPiece) * kPiece;
+  const std::int64_t piece = ceil_div(ceil_div(columns, kPieces), kReducePiece) * kReducePiece;
   return {piece, ceil_div(columns, piece)};
 }
 
@@ -105,7 +105,7 @@ void reduce_with(cudaStream_t stream, const void* from_bytes, std::int64_t rows,
   using Accumulator = typename Op::Accumulator;
   const auto* from = static_cast<const T*>(from_bytes);
   auto* to = static_cast<T*>(to_bytes);
-  if (columns <= kGroupColumns) {
+  if (columns <= kReduceGroupColumns) {
     const Shape shape = group_shape(rows, lanes_for(columns));
     launch(stream, shape.grid, shape.block, 0, &group_kernel<Op>, from, rows, columns, to);
     return;

@@ -11,21 +11,21 @@
 namespace tensorlane::cuda {
 namespace {
 
-constexpr int kAhead = 4;
+constexpr int kRowsAhead = 4;
 
 // A thread's share of a row: the units first, first + step, ... Null `from`: zeros.
 template <typename Unit>
 __device__ void copy_row(const Unit* from, Unit* to, std::int64_t units) {
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.y) * blockDim.x + threadIdx.x;
   const std::int64_t step = static_cast<std::int64_t>(gridDim.y) * blockDim.x;
-  for (std::int64_t u = first; u < units; u += kAhead * step) {
-    Unit held[kAhead] = {};
+  for (std::int64_t u = first; u < units; u += kRowsAhead * step) {
+    Unit held[kRowsAhead] = {};
     if (from != nullptr) {
-      for (int a = 0; a < kAhead; ++a) {
+      for (int a = 0; a < kRowsAhead; ++a) {
         if (u + a * step < units) held[a] = from[u + a * step];
       }
     }
-    for (int a = 0; a < kAhead; ++a) {
+    for (int a = 0; a < kRowsAhead; ++a) {
       if (u + a * step < units) to[u + a * step] = held[a];
     }
   }
@@ -89,7 +89,7 @@ struct Fill {
 };
 // Packs under way; one of bytes, each of which takes a register.
 template <typename T>
-inline constexpr int kPacksAhead = sizeof(T) == 1 ? 1 : kAhead;
+inline constexpr int kPacksAhead = sizeof(T) == 1 ? 1 : kRowsAhead;
 
 // Results are written in packs of 16 bytes where rows begin at multiples of them, and read in packs where the sequence
 // begins at one, too.
@@ -116,10 +116,10 @@ __global__ void __launch_bounds__(kBlock) pad_kernel(const T* from, const std::i
         }
       }
     } else {
-      for (std::int64_t e = first; e < length; e += kAhead * step) {
-        T held[kAhead];
-        for (int a = 0; a < kAhead; ++a) held[a] = e + a * step < given ? sequence[e + a * step] : fill.value;
-        for (int a = 0; a < kAhead; ++a) {
+      for (std::int64_t e = first; e < length; e += kRowsAhead * step) {
+        T held[kRowsAhead];
+        for (int a = 0; a < kRowsAhead; ++a) held[a] = e + a * step < given ? sequence[e + a * step] : fill.value;
+        for (int a = 0; a < kRowsAhead; ++a) {
           if (e + a * step < length) row[e + a * step] = held[a];
         }
       }
@@ -146,7 +146,7 @@ void pad_rows_of(cudaStream_t stream, const void* from, const std::int64_t* offs
   Fill<T> value{};
   std::memcpy(&value.value, fill, sizeof(T));
   const bool packs = length % kPack<T> == 0 && is_aligned(to, 16);
-  const Shape shape = row_shape(count, packs ? length / kPack<T> : length, packs ? kPacksAhead<T> : kAhead);
+  const Shape shape = row_shape(count, packs ? length / kPack<T> : length, packs ? kPacksAhead<T> : kRowsAhead);
   launch(stream, shape.grid, shape.block, 0, &pad_kernel<T>, static_cast<const T*>(from), offsets, count, length, value,
          packs, static_cast<T*>(to));
 }
@@ -175,7 +175,7 @@ void gather_rows(cudaStream_t stream, const void* from, std::int64_t from_rows, 
   with_unit(row_bytes, from, to, [&](auto unit) {
     using Unit = decltype(unit);
     const auto units = static_cast<std::int64_t>(row_bytes / sizeof(Unit));
-    const Shape shape = row_shape(count, units, kAhead);
+    const Shape shape = row_shape(count, units, kRowsAhead);
     launch(stream, shape.grid, shape.block, 0, &gather_kernel<Unit>, static_cast<const Unit*>(from), from_rows, rows,
            count, units, static_cast<Unit*>(to));
   });
@@ -197,7 +197,7 @@ void scatter_rows(cudaStream_t stream, const void* from, const std::int64_t* row
   with_unit(row_bytes, from, to, [&](auto unit) {
     using Unit = decltype(unit);
     const auto units = static_cast<std::int64_t>(row_bytes / sizeof(Unit));
-    const Shape shape = row_shape(count, units, kAhead);
+    const Shape shape = row_shape(count, units, kRowsAhead);
     launch(stream, shape.grid, shape.block, 0, &scatter_kernel<Unit>, static_cast<const Unit*>(from), rows, count,
            to_rows, units, static_cast<const unsigned*>(winners), static_cast<Unit*>(to));
   });

@@ -30,7 +30,7 @@ namespace {
 constexpr unsigned kMost = TopKArgs::kMost;
 constexpr int kFewSlots = 4;  // of a thread of a block
 constexpr int kManySlots = 16;
-constexpr std::int64_t kPiece = kBlock * kManySlots;
+constexpr std::int64_t kPiece = std::int64_t{kBlock} * kManySlots;
 constexpr std::int64_t kWorkspace = 16 << 20;  // bytes, where a row is content with them
 
 // A launch over the pieces of `columns` elements.
@@ -76,8 +76,8 @@ struct Candidates {
 
 template <typename T, bool kFirst>
 auto select_kernel(std::int64_t piece) {
-  return piece <= kBlock * kFewSlots ? &top_k_select_kernel<T, kFewSlots, kFirst, kMost>
-                                     : &top_k_select_kernel<T, kManySlots, kFirst, kMost>;
+  return piece <= std::int64_t{kBlock} * kFewSlots ? &top_k_select_kernel<T, kFewSlots, kFirst, kMost>
+                                                   : &top_k_select_kernel<T, kManySlots, kFirst, kMost>;
 }
 
 template <typename T>

@@ -37,7 +37,7 @@ __device__ Word<T> make_word(Element element) {
     return element(0);
   } else {
     Word<T> word = 0;
-    for (int e = 0; e < kEach<T>; ++e) word |= static_cast<Word<T>>(element(e)) << (e * 8 * sizeof(T));
+    for (int e = 0; e < kEach<T>; ++e) word |= static_cast<Word<T>>(element(e)) << (e * (8 * sizeof(T)));
     return word;
   }
 }
@@ -46,7 +46,7 @@ __device__ T element_of(const Word<T>& word, unsigned e) {
   if constexpr (kEach<T> == 1) {
     return word;
   } else {
-    return static_cast<T>(word >> (e * 8 * sizeof(T)));
+    return static_cast<T>(word >> (e * (8 * sizeof(T))));
   }
 }
 

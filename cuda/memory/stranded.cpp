@@ -13,7 +13,7 @@ void Stranded::add(void* memory, std::size_t bytes, MemoryKind kind) noexcept {
   }
 }
 
-bool Stranded::free(const One& one) noexcept {
+bool Stranded::free_one(const One& one) noexcept {
   cudaError_t error = cudaFree(one.memory);
   if (error != cudaSuccess && !is_sticky(error)) error = cudaFree(one.memory);
   health_.note(error, "cudaFree");
@@ -33,7 +33,7 @@ void Stranded::release() noexcept {
   if (idle != cudaSuccess && !is_sticky(idle)) idle = cudaDeviceSynchronize();
   health_.note(idle, "cudaDeviceSynchronize");
   for (const One& one : all) {
-    if (idle != cudaSuccess || !free(one)) add(one.memory, one.bytes, one.kind);
+    if (idle != cudaSuccess || !free_one(one)) add(one.memory, one.bytes, one.kind);
   }
 }
 

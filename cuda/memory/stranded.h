@@ -27,7 +27,7 @@ class Stranded {
     MemoryKind kind;
   };
 
-  [[nodiscard]] bool free(const One& one) noexcept;
+  [[nodiscard]] bool free_one(const One& one) noexcept;
 
   MemoryAccount& account_;
   Health& health_;

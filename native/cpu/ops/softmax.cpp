@@ -56,7 +56,7 @@ T quotient(T one, double sum) {
 
 // Of one axis' elements side by side.
 template <typename T>
-struct Rows {
+struct AxisRows {
   std::int64_t length;
 
   void subtract_largest(const T* from, T* to) const {
@@ -119,7 +119,7 @@ void softmax(Lane& lane, const SoftmaxArgs& args) {
     using T = decltype(zero);
     const T* from = elements<const T>(args.a);
     T* to = elements<T>(args.result);
-    if (dims.inner == 1) return softmax_of(from, to, dims.outer, dims.length, Rows<T>{dims.length});
+    if (dims.inner == 1) return softmax_of(from, to, dims.outer, dims.length, AxisRows<T>{dims.length});
     const auto [largest, sums] = take_arrays<T, double>(lane.workspace(), dims.inner, dims.inner);
     const Columns<T> columns{dims.length, dims.inner, largest, sums};
     softmax_of(from, to, dims.outer, dims.length * dims.inner, columns);
