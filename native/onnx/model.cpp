@@ -105,7 +105,7 @@ std::vector<Output> Model::run_own(Lane& lane, std::span<const InputParts> input
                      output_names.data(), output_names.size(), results.data());
   }
   for (ort::Value* result : results) owned_results.emplace_back(api, result);  // before anything is thrown
-  const ort::Attempt running(*runtime_, "running the model");
+  const ort::Attempt running(*runtime_, ort::kRunning);
   running(status);
   std::vector<Output> outputs;
   outputs.reserve(results.size());

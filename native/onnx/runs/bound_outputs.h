@@ -12,7 +12,7 @@ class BoundOutputs {
  public:
   // Errors: Model.
   BoundOutputs(const ort::Runtime& runtime, const ort::IoBinding* binding) : runtime_(runtime) {
-    const ort::Attempt running(runtime, "running the model");
+    const ort::Attempt running(runtime, ort::kRunning);
     running(runtime.api.GetBoundOutputValues(binding, runtime.allocator, &values_, &count_));
   }
   ~BoundOutputs() {

@@ -12,9 +12,6 @@
 namespace tensorlane {
 namespace {
 
-constexpr int kDefaultMemory = 0;  // OrtDeviceMemoryType
-constexpr const char* kRunning = "running the model";
-
 bool is_numbers(const ValueInfo& info) { return info.kind == ValueKind::Tensor && info.type != DType::String; }
 
 }  // namespace
@@ -35,7 +32,7 @@ bool DeviceRuns::possible(const ort::Runtime& runtime, const Session& session, c
     return id == place.index;
   };
   // Of the provider none: it computes on values in host memory.
-  return is_the_devices(api.EpDevice_MemoryInfo(provider, kDefaultMemory)) &&
+  return is_the_devices(api.EpDevice_MemoryInfo(provider, ort::kDeviceMemoryDefault)) &&
          std::ranges::all_of(inputs, is_the_devices) && std::ranges::all_of(outputs, is_the_devices);
 }
 
@@ -64,7 +61,7 @@ ort::SyncStream* DeviceRuns::stream_of(const Lane& lane) {
 void DeviceRuns::run_bound(Runs& runs, const RunLog& log, ModelRun& work, ort::SyncStream* stream,
                            const ort::IoBinding* binding) const {
   const ort::Api& api = runtime_.api;
-  const ort::Attempt running(runtime_, kRunning);
+  const ort::Attempt running(runtime_, ort::kRunning);
   ort::Status* status = nullptr;
   {
     const Runs::Run run(runs, log);
@@ -80,8 +77,8 @@ void DeviceRuns::run_bound(Runs& runs, const RunLog& log, ModelRun& work, ort::S
 }
 
 void DeviceRuns::bind_to_device(ort::IoBinding* binding, std::span<const std::size_t> wanted) const {
-  const ort::MemoryInfo* memory = runtime_.api.EpDevice_MemoryInfo(provider_, kDefaultMemory);
-  const ort::Attempt running(runtime_, kRunning);
+  const ort::MemoryInfo* memory = runtime_.api.EpDevice_MemoryInfo(provider_, ort::kDeviceMemoryDefault);
+  const ort::Attempt running(runtime_, ort::kRunning);
   for (const std::size_t index : wanted) {
     running(runtime_.api.BindOutputToDevice(binding, session_.outputs()[index].name.c_str(), memory));
   }
@@ -90,8 +87,8 @@ void DeviceRuns::bind_to_device(ort::IoBinding* binding, std::span<const std::si
 std::vector<Output> DeviceRuns::bind_rooms(ModelRun& work, ort::IoBinding* binding, std::span<const std::size_t> wanted,
                                            std::span<const OutputShapes::Dims> expected, bool stay) const {
   const ort::Api& api = runtime_.api;
-  const ort::MemoryInfo* memory = api.EpDevice_MemoryInfo(provider_, kDefaultMemory);
-  const ort::Attempt running(runtime_, kRunning);
+  const ort::MemoryInfo* memory = api.EpDevice_MemoryInfo(provider_, ort::kDeviceMemoryDefault);
+  const ort::Attempt running(runtime_, ort::kRunning);
   std::vector<Output> outputs;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const ValueInfo& info = session_.outputs()[wanted[i]];
@@ -143,8 +140,8 @@ std::vector<Output> DeviceRuns::run_plain(const Lane& lane, ModelRun& work, Runs
                                           std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
                                           bool stay) {
   const ort::Api& api = runtime_.api;
-  const ort::Attempt running(runtime_, kRunning);
-  const ort::MemoryInfo* memory = api.EpDevice_MemoryInfo(provider_, kDefaultMemory);
+  const ort::Attempt running(runtime_, ort::kRunning);
+  const ort::MemoryInfo* memory = api.EpDevice_MemoryInfo(provider_, ort::kDeviceMemoryDefault);
   // Of a session that records graphs each thread has a stream, which is its provider's.
   ort::SyncStream* const stream = graphs_ == nullptr ? stream_of(lane) : nullptr;
   ort::OwnedIoBinding binding(api);

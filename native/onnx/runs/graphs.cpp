@@ -13,8 +13,6 @@
 namespace tensorlane {
 namespace {
 
-constexpr int kDefaultMemory = 0;  // OrtDeviceMemoryType
-constexpr const char* kRunning = "running the model";
 constexpr const char* kCapturing = "recording a CUDA graph";
 constexpr std::byte kUnwritten{0xA5};  // what outputs are full of before the graph is tried
 constexpr double kFar = 1e-2;          // of the largest number of an output
@@ -59,14 +57,14 @@ bool is_made(DType type, const std::byte* given, const std::byte* wanted, std::s
 ort::OwnedValue Graphs::value_of(const Place& place) const {
   const ort::Attempt running(runtime_, kCapturing);
   ort::OwnedValue value(runtime_.api);
-  running(runtime_.api.CreateTensorWithDataAsOrtValue(runtime_.api.EpDevice_MemoryInfo(provider_, kDefaultMemory),
-                                                      place.elements.data, place.elements.bytes, place.dims.data(),
-                                                      place.dims.size(), static_cast<int>(place.type), value.out()));
+  running(runtime_.api.CreateTensorWithDataAsOrtValue(
+      runtime_.api.EpDevice_MemoryInfo(provider_, ort::kDeviceMemoryDefault), place.elements.data, place.elements.bytes,
+      place.dims.data(), place.dims.size(), static_cast<int>(place.type), value.out()));
   return value;
 }
 
 void Graphs::run(Runs& runs, const RunLog& log, const ort::IoBinding* binding, int id) const {
-  const ort::Attempt running(runtime_, kRunning);
+  const ort::Attempt running(runtime_, ort::kRunning);
   ort::Status* status = nullptr;
   {
     const Runs::Run run(runs, log, id);
@@ -110,7 +108,7 @@ std::vector<const std::byte*> Graphs::try_plain(ModelRun& work, Runs& runs, Grap
     const ort::OwnedValue value = value_of(graph.inputs[i]);
     running(api.BindInput(binding.get(), session_.inputs()[i].name.c_str(), value.get()));
   }
-  const ort::MemoryInfo* memory = api.EpDevice_MemoryInfo(provider_, kDefaultMemory);
+  const ort::MemoryInfo* memory = api.EpDevice_MemoryInfo(provider_, ort::kDeviceMemoryDefault);
   for (const ValueInfo& info : session_.outputs()) {
     running(api.BindOutputToDevice(binding.get(), info.name.c_str(), memory));
   }

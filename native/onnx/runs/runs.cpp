@@ -6,7 +6,7 @@ namespace tensorlane {
 
 Runs::Run::Run(Runs& runs, const RunLog& log, int graph) : runs_(runs), options_(runs.runtime_->api) {
   const ort::Api& api = runs.runtime_->api;
-  const ort::Attempt running(*runs.runtime_, "running the model");
+  const ort::Attempt running(*runs.runtime_, ort::kRunning);
   running(api.CreateRunOptions(options_.out()));
   if (log.severity_level) running(api.RunOptionsSetRunLogSeverityLevel(options_.get(), *log.severity_level));
   if (log.verbosity_level) running(api.RunOptionsSetRunLogVerbosityLevel(options_.get(), *log.verbosity_level));

@@ -53,10 +53,11 @@ inline constexpr int kTypeMap = 3;
 inline constexpr int kTypeSparseTensor = 5;
 inline constexpr int kTypeOptional = 6;
 
-// OrtLoggingLevel, OrtAllocatorType and OrtMemType: the ones that are used.
+// OrtLoggingLevel, OrtAllocatorType, OrtMemType and OrtDeviceMemoryType: the ones that are used.
 inline constexpr int kLogFatal = 4;
 inline constexpr int kArenaAllocator = 1;
 inline constexpr int kMemTypeDefault = 0;
+inline constexpr int kDeviceMemoryDefault = 0;
 
 // X(name, place in the array, version since which it is there, result, arguments), in the order of their places.
 #define TENSORLANE_ORT_FUNCTIONS(X)                                                                                    \

@@ -54,4 +54,7 @@ class Attempt {
   const char* doing_;
 };
 
+// What several places attempt.
+inline constexpr const char* kRunning = "running the model";
+
 }  // namespace tensorlane::ort
