@@ -56,23 +56,27 @@ const lanesAndThreads = [
 /** For how many seconds it is watched once it has settled: long enough for some hundred batches. */
 export const watched = (one: number) => Math.min(9, Math.max(1, one * 1e-3));
 
-/** What the best fixed setting gives so many callers, in rows a second. */
+/** What the best fixed setting gives so many callers, in rows a second: of the five that should give the most. */
 export async function best(model: RandomModel, count: number, how: How): Promise<number> {
   const candidates = sizes
     // All callers fit into one of the last.
     .filter((rows) => rows < 2 * count)
     .flatMap((maxBatchSize) => lanesAndThreads.map((one) => ({ ...one, maxBatchSize })));
-  const measured: { setting: Setting; rate: number }[] = [];
-  for (const setting of candidates) {
-    const seconds = watched(model.one) / 3;
-    const { rate } = await serveBy(setting, model, count, seconds, how);
-    measured.push({ setting, rate: rate(seconds / 5, seconds) });
-  }
-  // The best of few batches is the luckiest: the three best are measured for as long as what is compared with them.
-  measured.sort((a, b) => b.rate - a.rate);
+  candidates.sort((a, b) => expected(b, model, count, how) - expected(a, model, count, how));
   const rates: number[] = [];
-  for (const { setting } of measured.slice(0, 3)) rates.push(await rateOf(model, setting, count, how));
+  for (const setting of candidates.slice(0, 5)) rates.push(await rateOf(model, setting, count, how));
   return Math.max(...rates);
+}
+
+/** What a fixed setting should give so many callers, in rows a second, but for the noise. */
+function expected({ maxBatchSize, concurrency, threads }: Setting, model: RandomModel, count: number, how: How) {
+  // With fewer callers than lanes the others are idle; where they do not fill all batches they are divided among them.
+  const lanes = Math.min(concurrency, count);
+  const rows = Math.min(maxBatchSize, Math.ceil(count / lanes));
+  const helped = lanes === 1 && threads > 1 ? model.helped : 1;
+  const micros = model.micros(rows, '') * (1 + model.shared * (lanes - 1)) * helped;
+  // Who was answered last is not back yet when nobody else waits.
+  return (lanes * rows * 1e6) / (micros + (lanes * rows < count ? 0 : how.thinkMicros));
 }
 
 /** What a fixed setting gives. */
