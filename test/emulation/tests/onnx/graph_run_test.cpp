@@ -103,33 +103,22 @@ TEST_CASE("graph run: every call fails in turn while it is recorded; each time a
     calls = emulation::calls() - before;
   }
   REQUIRE(calls > 40);
-  for (const auto& kind : cuda::testing::kFaultKinds) {
-    for (std::uint64_t nth = 1; nth <= calls; nth += cuda::testing::kSweepStride) {
-      INFO("call ", nth, " of ", calls, " failed with ", std::string(kind.name));
-      const emulation::Live before = cuda::testing::alive();
-      {
-        Rig rig;
-        const auto model = load_there(bytes, true);
-        emulation::plan_fault("", nth, kind.error);
-        std::string message;
-        const auto code = cuda::testing::code_of([&] { capture(rig, *model, inputs); }, &message);
-        emulation::clear_faults();
-        INFO("it ended with: ", message);
-        if (kind.loses) {
-          if (code.has_value()) CHECK(*code == Code::DeviceLost);
-          emulation::reset_errors();
-        } else if (code.has_value()) {
-          CHECK((*code == Code::Model || *code == Code::OutOfMemory || *code == Code::Internal));
-          CHECK_FALSE(rig.context().health().lost());
-        } else {
-          CHECK(run_there(rig, *model, inputs, true) == kExpected);
-        }
-      }
-      if (kind.loses) {
-        cuda::testing::check_at_most_one_leaked(before);
-      } else {
-        cuda::testing::check_nothing_leaked(before);
-      }
+  cuda::testing::for_each_fault(calls, 1, [&](std::uint64_t nth, const cuda::testing::FaultKind& kind) {
+    Rig rig;
+    const auto model = load_there(bytes, true);
+    emulation::plan_fault("", nth, kind.error);
+    std::string message;
+    const auto code = cuda::testing::code_of([&] { capture(rig, *model, inputs); }, &message);
+    emulation::clear_faults();
+    INFO("it ended with: ", message);
+    if (kind.loses) {
+      if (code.has_value()) CHECK(*code == Code::DeviceLost);
+      emulation::reset_errors();
+    } else if (code.has_value()) {
+      CHECK((*code == Code::Model || *code == Code::OutOfMemory || *code == Code::Internal));
+      CHECK_FALSE(rig.context().health().lost());
+    } else {
+      CHECK(run_there(rig, *model, inputs, true) == kExpected);
     }
-  }
+  });
 }

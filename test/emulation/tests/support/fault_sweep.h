@@ -51,39 +51,6 @@ inline void check_at_most_one_leaked(const emulation::Live& before) {
   CHECK_MESSAGE(count(now) <= count(before) + 1, "a lost device leaked more than the call that failed could not free");
 }
 
-// One fault at the nth call.
-inline void run_with_fault(const std::function<void(Rig&)>& operation, const CudaOptions& options, std::uint64_t nth,
-                           const FaultKind& kind) {
-  INFO("call ", nth, " failed with ", std::string(kind.name));
-  const emulation::Live before = alive();
-  {
-    Rig rig(options);
-    emulation::plan_fault("", nth, kind.error);
-    std::string message;
-    const std::optional<Code> code = code_of([&] { operation(rig); }, &message);
-    emulation::clear_faults();
-    INFO("it ended with: ", message);
-    if (kind.loses) {
-      if (code.has_value()) CHECK(*code == Code::DeviceLost);
-      // From now on whatever comes is refused, once the loss was met.
-      static_cast<void>(code_of([&] { operation(rig); }));
-      if (rig.context().health().lost()) {
-        CHECK(code_of([&] { rig.run([](Lane&) {}); }) == Code::DeviceLost);
-      }
-      emulation::reset_errors();  // waits for what still runs, as the end of the process would
-    } else {
-      CHECK_FALSE(rig.context().health().lost());
-      std::string again;
-      CHECK_MESSAGE(!code_of([&] { operation(rig); }, &again).has_value(), "it does not work any more: ", again);
-    }
-  }
-  if (kind.loses) {
-    check_at_most_one_leaked(before);
-  } else {
-    check_nothing_leaked(before);
-  }
-}
-
 // ThreadSanitizer looks for races, of which every call that fails is a chance among many; AddressSanitizer's run takes
 // all.
 #ifdef __SANITIZE_THREAD__
@@ -91,6 +58,47 @@ inline constexpr std::uint64_t kSweepStride = 20;
 #else
 inline constexpr std::uint64_t kSweepStride = 1;
 #endif
+
+// Lets each of so many calls fail once, in each way: `body` makes them with that fault planned, and gives everything back.
+template <typename Body>
+void for_each_fault(std::uint64_t calls, std::uint64_t stride, Body body) {
+  for (const FaultKind& kind : kFaultKinds) {
+    for (std::uint64_t nth = 1; nth <= calls; nth += stride * kSweepStride) {
+      INFO("call ", nth, " of ", calls, " failed with ", std::string(kind.name));
+      const emulation::Live before = alive();
+      body(nth, kind);
+      if (kind.loses) {
+        check_at_most_one_leaked(before);
+      } else {
+        check_nothing_leaked(before);
+      }
+    }
+  }
+}
+
+// One fault at the nth call.
+inline void run_with_fault(const std::function<void(Rig&)>& operation, const CudaOptions& options, std::uint64_t nth,
+                           const FaultKind& kind) {
+  Rig rig(options);
+  emulation::plan_fault("", nth, kind.error);
+  std::string message;
+  const std::optional<Code> code = code_of([&] { operation(rig); }, &message);
+  emulation::clear_faults();
+  INFO("it ended with: ", message);
+  if (kind.loses) {
+    if (code.has_value()) CHECK(*code == Code::DeviceLost);
+    // From now on whatever comes is refused, once the loss was met.
+    static_cast<void>(code_of([&] { operation(rig); }));
+    if (rig.context().health().lost()) {
+      CHECK(code_of([&] { rig.run([](Lane&) {}); }) == Code::DeviceLost);
+    }
+    emulation::reset_errors();  // waits for what still runs, as the end of the process would
+  } else {
+    CHECK_FALSE(rig.context().health().lost());
+    std::string again;
+    CHECK_MESSAGE(!code_of([&] { operation(rig); }, &again).has_value(), "it does not work any more: ", again);
+  }
+}
 
 // `operation` must check its results where it ends well. `stride`: every so manyth call only, for long operations.
 inline void sweep_faults(const std::function<void(Rig&)>& operation, const CudaOptions& options = {},
@@ -104,10 +112,8 @@ inline void sweep_faults(const std::function<void(Rig&)>& operation, const CudaO
     calls = emulation::calls() - before;
   }
   REQUIRE(calls > 0);
-  for (const FaultKind& kind : kFaultKinds) {
-    for (std::uint64_t nth = 1; nth <= calls; nth += stride * kSweepStride)
-      run_with_fault(operation, options, nth, kind);
-  }
+  for_each_fault(calls, stride,
+                 [&](std::uint64_t nth, const FaultKind& kind) { run_with_fault(operation, options, nth, kind); });
 }
 
 }  // namespace tensorlane::cuda::testing
