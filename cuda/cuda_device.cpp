@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "core/error.h"
+#include "core/nvml.h"
 #include "cuda/kernels/transpose.h"
 #include "cuda/libraries/libraries.h"
 #include "cuda/memory/cuda_buffer.h"
@@ -38,13 +38,6 @@ int device_count(cudaError_t& error) noexcept {
   return 0;
 }
 
-std::string pci_address_of(const cudaDeviceProp& properties) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%04x:%02x:%02x.0", static_cast<unsigned>(properties.pciDomainID),
-                static_cast<unsigned>(properties.pciBusID), static_cast<unsigned>(properties.pciDeviceID));
-  return text.data();
-}
-
 DeviceInfo info_of(int index, const cudaDeviceProp& properties) {
   DeviceInfo info;
   info.kind = "cuda";
@@ -55,7 +48,9 @@ DeviceInfo info_of(int index, const cudaDeviceProp& properties) {
   info.compute_capability = std::to_string(properties.major) + "." + std::to_string(properties.minor);
   info.driver = version_text(driver_version());
   info.runtime = version_text(CUDART_VERSION);
-  info.pci_address = pci_address_of(properties);
+  info.pci_address =
+      pci_address(static_cast<unsigned>(properties.pciDomainID), static_cast<unsigned>(properties.pciBusID),
+                  static_cast<unsigned>(properties.pciDeviceID));
   return info;
 }
 

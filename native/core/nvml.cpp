@@ -140,9 +140,7 @@ class Library {
   [[nodiscard]] std::string pci_address_of(Device device) const {
     PciInfo pci{};
     if (call<Device, PciInfo*>("nvmlDeviceGetPciInfo_v3", device, &pci) != kSuccess) return {};
-    std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%04x:%02x:%02x.0", pci.domain, pci.bus, pci.device);
-    return text.data();
+    return pci_address(pci.domain, pci.bus, pci.device);
   }
 
   [[nodiscard]] std::string compute_mode_of(Device device) const {
@@ -181,6 +179,12 @@ class Library {
 };
 
 }  // namespace
+
+std::string pci_address(unsigned domain, unsigned bus, unsigned device) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%04x:%02x:%02x.0", domain, bus, device);
+  return text.data();
+}
 
 GpuReadings read_gpus() { return Library::only().read(); }
 

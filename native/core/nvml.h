@@ -25,7 +25,7 @@ struct GpuPart {
 struct GpuReading {
   std::string name;
   std::string uuid;
-  std::string pci_address;  // as Linux has it: "0000:01:00.0"
+  std::string pci_address;
   std::optional<GpuMemory> memory;
   // Of the time that the driver looked at last, at most a second: that in which a kernel ran, and in which memory was read or written. MIG has neither.
   std::optional<double> busy;
@@ -43,6 +43,9 @@ struct GpuReadings {
   std::vector<GpuReading> gpus;  // by PCI address
   std::string problem;           // why there are none; empty where there are no GPUs
 };
+
+// As Linux has it: "0000:01:00.0".
+std::string pci_address(unsigned domain, unsigned bus, unsigned device);
 
 // The library stays loaded, and initialized: for a process that was started to ask.
 GpuReadings read_gpus();
