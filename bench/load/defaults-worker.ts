@@ -6,7 +6,7 @@ import { schedule } from '../../lib/cli/load/arrivals.js';
 import { serve } from '../../lib/cli/load/child.js';
 import { openLoop } from '../../lib/cli/load/open-loop.js';
 import { randomFloats } from '../../test/support/onnx-builder.js';
-import type { Joint } from '../defaults/grid.js';
+import { type Joint, name } from '../defaults/grid.js';
 import type { Step } from '../defaults/subjects.js';
 import { closedLoop } from './closed-loop.js';
 import { type Phase, phasedLoop } from './phases.js';
@@ -19,7 +19,7 @@ const device = await open('cpu');
 
 interface Server {
   readonly models: readonly Model[];
-  readonly inputs: readonly { readonly name: string; readonly requests: readonly Request[] }[];
+  readonly inputs: readonly { readonly input: string; readonly requests: readonly Request[] }[];
 }
 type Request = { type: 'float32'; data: Float32Array<ArrayBuffer>; dims: number[] };
 
@@ -37,8 +37,8 @@ function options(path: string, setting: Joint[number] | undefined): LoadModelOpt
 async function answer({ models, inputs }: Server, index: number): Promise<Float32Array> {
   let last: unknown;
   for (const [i, model] of models.entries()) {
-    const { name, requests } = inputs[i] as Server['inputs'][number];
-    last = Object.values(await model.run({ [name]: requests[index % requests.length] as Request }))[0];
+    const { input, requests } = inputs[i] as Server['inputs'][number];
+    last = Object.values(await model.run({ [input]: requests[index % requests.length] as Request }))[0];
   }
   return (last as { data: Float32Array }).data;
 }
@@ -71,7 +71,7 @@ const methods = {
           dims,
         };
       });
-      return { name: model.inputs[0]?.name ?? '', requests };
+      return { input: model.inputs[0]?.name ?? '', requests };
     });
     servers.set(key, { models, inputs });
     await answer(server(key), 0); // The first run of all is slow.
@@ -82,6 +82,15 @@ const methods = {
     servers.delete(key);
     for (const model of models) await model.dispose();
   },
+
+  /** What its models aim at now, as a fixed setting is named. */
+  aim: (key: string): string =>
+    name(
+      server(key).models.flatMap((model) => {
+        const aim = model.stats().adaptive;
+        return aim === undefined ? [] : [{ rows: aim.rows, lanes: aim.atOnce, threads: aim.threads }];
+      }),
+    ),
 
   /** Lets go of all that is loaded. */
   async clear(): Promise<void> {

@@ -77,6 +77,8 @@ interface LoadTable {
   /** The best first; a setting that was dropped early has fewer rounds. Requests a second. */
   readonly tried: readonly { readonly setting: string; readonly throughput: readonly number[] }[];
   readonly default: readonly number[];
+  /** What the default aimed at when each of its rounds ended: a setting, or a trial of one. */
+  readonly aims: readonly string[];
   readonly best: string;
 }
 
@@ -163,6 +165,7 @@ class Comparison {
     const settling = context.rounds(SETTLING_MS, 50);
     await sides.default.call('closedLoop', { key: DEFAULT, callers, warmupMs: 0, ms: settling });
     const ours: Round[] = [];
+    const aims: string[] = [];
     const theirs = finalists.map((): Round[] => []);
     const ms = context.rounds(400, 50);
     const turn = () => (context.short ? 20 : Math.max(50, most === 0 ? 0 : (500 * callers) / most));
@@ -171,6 +174,7 @@ class Comparison {
         async () => {
           const long = Math.max(ms, 2 * turn());
           ours.push(await sides.default.call('closedLoop', { key: DEFAULT, callers, warmupMs: turn(), ms: long }));
+          aims.push(await sides.default.call('aim', DEFAULT));
         },
         ...finalists.map(({ joint }, i) => async () => {
           theirs[i]?.push(await measureFixed(joint, ms));
@@ -178,7 +182,7 @@ class Comparison {
       ];
       for (const measure of round % 2 === 0 ? measures : measures.toReversed()) await measure();
     }
-    return this.#report(callers, tried, ours, theirs);
+    return this.#report(callers, tried, ours, aims, theirs);
   }
 
   #grid(callers: number): Joint[] {
@@ -191,6 +195,7 @@ class Comparison {
     callers: number,
     tried: readonly Tried[],
     ours: readonly Round[],
+    aims: readonly string[],
     theirs: readonly (readonly Round[])[],
   ): Best {
     const { context, subject } = this;
@@ -216,6 +221,7 @@ class Comparison {
         throughput: [...one.throughput, ...rate(theirs[i] ?? [])],
       })),
       default: rate(ours),
+      aims,
       best: name(joint),
     };
     return { joint, throughput: median(rate(rounds)) };
