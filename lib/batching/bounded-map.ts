@@ -10,7 +10,8 @@ export class BoundedMap<Value> {
   }
 
   get(key: string): Value | undefined {
-    return this.#known.get(key);
+    // Most of them hold nothing for most of the time: of such a map no key need be hashed.
+    return this.#known.size === 0 ? undefined : this.#known.get(key);
   }
 
   set(key: string, value: Value): void {

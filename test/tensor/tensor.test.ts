@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { TensorlaneError, tensor } from 'tensorlane';
 import { describe, expect, test } from 'vitest';
 
@@ -17,6 +18,14 @@ const row = new Array<number>(10 ** 6).fill(0);
 const wide = new Array<number[]>(10 ** 6).fill(row);
 
 describe('tensor', () => {
+  test('says where it lies, as onnxruntime-node asks, and looks like what it has', () => {
+    const made = tensor([[1, 2]]);
+    expect((made as { location?: unknown }).location).toBe('cpu');
+    expect(Object.getOwnPropertyNames(made)).toEqual(['type', 'data', 'dims']);
+    expect({ ...made }).toStrictEqual(made);
+    expect(inspect(made)).toBe(inspect({ ...made }));
+  });
+
   test('takes nested arrays as float32, with their shape', () => {
     const t = tensor([
       [1, 2, 3],

@@ -96,7 +96,7 @@ export class Adaptive implements Limits {
 
   /** The most rows that a batch of this key is to have. */
   rowsOf(key: string): number {
-    return Math.min(this.#rowsWithin(this.#ways.aim, this.#costs.of(key)), this.#ceilings.of(key, this.#batches));
+    return this.#rowsOf(key, this.#costs.of(key));
   }
 
   /** The most batches that are to run at once. */
@@ -228,6 +228,7 @@ export class Adaptive implements Limits {
     batchesBefore: number,
   ) {
     const { atOnce } = this;
+    const cost = this.#costs.of(key);
     let mine = 0;
     let others = 0;
     for (const before of queued) {
@@ -238,17 +239,21 @@ export class Adaptive implements Limits {
     // A batch that takes twice as long as expected, so far, says that those after it will.
     let slow = 1;
     for (const batch of running) {
-      const micros = this.predict(batch.key, batch.rows);
+      const micros = this.#predict(batch.key === key ? cost : this.#costs.of(batch.key), batch.rows);
       free = Math.min(free, Math.max(0, batch.started + micros - now));
       if (micros > 0) slow = Math.max(slow, (now - batch.started) / micros);
     }
-    const most = this.rowsOf(key);
-    const full = this.predict(key, most);
+    const most = this.#rowsOf(key, cost);
+    const full = this.#predict(cost, most);
     const before = Math.floor((mine + rows - 1) / most);
-    const own = this.predict(key, Math.min(most, Math.max(rows, mine + rows - before * most)));
-    const inTurn = batchesBefore * this.predict(key, 1);
+    const own = this.#predict(cost, Math.min(most, Math.max(rows, mine + rows - before * most)));
+    const inTurn = batchesBefore === 0 ? 0 : batchesBefore * this.#predict(cost, 1);
     const takes = free + (inTurn + others + (before * full) / atOnce + own) * slow;
     return { takes, full: full + full / atOnce + others };
+  }
+
+  #rowsOf(key: string, cost: number): number {
+    return Math.min(this.#rowsWithin(this.#ways.aim, cost), this.#ceilings.of(key, this.#batches));
   }
 
   #predict(cost: number, rows: number, way: Way = this.#ways.aim): number {
