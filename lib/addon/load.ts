@@ -72,24 +72,24 @@ function withoutItsThreads<T>(load: () => T): T {
 
 /** The file that is named, or a build in the clone in `root`; undefined where there is neither. Errors: ERR_NO_DEVICE. */
 export function ownBuild(root: string, named: string | undefined): Addon | undefined {
-  let tried = '';
+  const own = ownFile(root, named);
+  if (own === undefined) return undefined;
   try {
-    if (named) {
-      tried = `${named} (TENSORLANE_ADDON)`;
-      return withoutItsThreads(() => require(resolve(named)) as Addon);
-    }
-    const withCuda = join(root, 'build', 'cuda', 'Release', 'tensorlane.node');
-    const without = join(root, 'build', 'Release', 'tensorlane.node');
-    if (builtAt(withCuda) > builtAt(without)) {
-      tried = withCuda;
-      return withoutItsThreads(() => require(withCuda) as Addon);
-    }
-    if (!existsSync(join(root, 'scripts', 'setup.mjs'))) return undefined;
-    tried = join(root, 'build', 'Release');
-    return withoutItsThreads(() => (require('node-gyp-build') as (folder: string) => Addon)(root));
+    return withoutItsThreads(own.load);
   } catch (cause) {
-    throw refused(tried, cause, refusedFile((cause as Error).message, existsSync(join(root, 'scripts', 'setup.mjs'))));
+    const remedy = refusedFile((cause as Error).message, existsSync(join(root, 'scripts', 'setup.mjs')));
+    throw refused(own.tried, cause, remedy);
   }
+}
+
+function ownFile(root: string, named: string | undefined): { tried: string; load: () => Addon } | undefined {
+  if (named) return { tried: `${named} (TENSORLANE_ADDON)`, load: () => require(resolve(named)) };
+  const withCuda = join(root, 'build', 'cuda', 'Release', 'tensorlane.node');
+  const without = join(root, 'build', 'Release', 'tensorlane.node');
+  if (builtAt(withCuda) > builtAt(without)) return { tried: withCuda, load: () => require(withCuda) };
+  if (!existsSync(join(root, 'scripts', 'setup.mjs'))) return undefined;
+  const find = () => require('node-gyp-build') as (folder: string) => Addon;
+  return { tried: join(root, 'build', 'Release'), load: () => find()(root) };
 }
 
 function ofPlatform(): PlatformPackage | undefined {

@@ -5,7 +5,14 @@ import { flag, namesOf, oneOf, requiredWholeNumber, wholeNumber } from '../core/
 import { TensorlaneError } from '../core/errors.js';
 import type { MatrixOperand, Operand, RealResultOf, ResultOf } from '../runtime/operands.js';
 import { checkOptions, type OperationOptions } from '../runtime/options.js';
-import { type Placed, placedByName, type ResultOptions, type ResultsOptions, resultNames } from '../runtime/out.js';
+import {
+  type Placed,
+  placed,
+  placedByName,
+  type ResultOptions,
+  type ResultsOptions,
+  resultNames,
+} from '../runtime/out.js';
 import { realOf } from '../runtime/promotion.js';
 import type { Runner } from '../runtime/runner.js';
 import { compose, type Factors, type Steps } from '../runtime/steps.js';
@@ -258,8 +265,12 @@ export class SingularValueOperations extends EigenvalueOperations {
 
   /** The singular values of `a` [..., m, n], largest first: [..., min(m, n)]. Errors: ERR_NOT_CONVERGED. */
   async svdvals<A extends MatrixOperand>(a: A, options: ResultOptions = {}): Promise<RealResultOf<A>> {
-    const { out, ...others } = checkOptions(options, 'svdvals', resultNames);
-    return (await this.svd(a, { ...others, mode: 'values', out: out === undefined ? undefined : { s: out } })).s;
+    const to = placed(checkOptions(options, 'svdvals', resultNames), 'svdvals');
+    const { operand, type, lead, batch, m, n } = checkFieldMatrices(a, 'svdvals');
+    const settings = { type, mode: 'values', driver: 'auto', rank: 0, batch, m, n } as const;
+    const results = [{ type: realOf(type), dims: [...lead, Math.min(m, n)] }];
+    const [s] = await this.#runner.run('svd', { a: operand }, settings, results, to, { a: type });
+    return s as RealResultOf<A>;
   }
 
   /** The results of these names and, of vectors, the driver, made of steps. */

@@ -46,7 +46,7 @@ const stoppableNames = namesOf<StoppableOptions>({ signal: true, stream: true })
 /** The options of an operation whose results are always made, none of which is unknown. Errors: ERR_ARGUMENT. */
 export function checkStoppable<O extends StoppableOptions>(options: O, what: string, names = stoppableNames): Placed {
   const { signal, stream } = checkOptions(options, what, names);
-  return { ...whereOf(signal, stream, what), what };
+  return whereOf(signal, stream, what);
 }
 
 /** The names of `ResultOptions`. */
@@ -78,9 +78,9 @@ export function placedByName(
   return { ...where, outs };
 }
 
-/** Without a signal no more than the stream: every operation passes here. */
+/** Without a signal nothing is checked: every operation passes here. */
 function whereOf(signal: unknown, stream: Placed['stream'], what: string): Placed {
-  return signal === undefined ? { stream } : { stream, signal: checkSignal(signal, what) };
+  return signal === undefined ? { stream, what } : { stream, what, signal: checkSignal(signal, what) };
 }
 
 /** Errors: ERR_ARGUMENT, ERR_DTYPE. */
