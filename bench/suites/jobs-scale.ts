@@ -2,22 +2,18 @@
 // one Redis bears, by jobs that cost nothing else.
 
 import { availableParallelism } from 'node:os';
-import { Child } from '../../lib/cli/load/child.js';
 import { makeHosts } from '../load/hosts.js';
-import type { JobsWorker } from '../load/jobs-worker.js';
+import { type Cast, endAll } from '../load/jobs-cast.js';
 import type { RedisProcess } from '../load/redis.js';
 import type { Context } from '../suite.js';
 
 const N = 256;
 const COUNTS = [1, 2, 4] as const;
 
-const child = (name: string, node?: string) =>
-  new Child<JobsWorker>(new URL('../load/jobs-worker.ts', import.meta.url), name, {}, node);
-
-export async function jobsScale(context: Context, redis: RedisProcess): Promise<void> {
+export async function jobsScale(context: Context, cast: Cast, redis: RedisProcess): Promise<void> {
   // Each worker is a process: a short run starts one.
   const counts = context.short ? [1] : COUNTS;
-  await rates(context, counts, 'processes of this machine', (queue, count) =>
+  await rates(context, cast, counts, 'processes of this machine', (queue, count) =>
     Array.from({ length: count }, () => ({ place: { url: redis.url, queue }, node: undefined })),
   );
   const hosts = makeHosts(counts.at(-1)!);
@@ -26,7 +22,7 @@ export async function jobsScale(context: Context, redis: RedisProcess): Promise<
     for (const count of counts) context.skip(nameOf(count, where), '/s', hosts);
   } else {
     try {
-      await rates(context, counts, where, (queue, count) =>
+      await rates(context, cast, counts, where, (queue, count) =>
         hosts.all
           .slice(0, count)
           .map(({ gateway, node }) => ({ place: { url: `redis://${gateway}:${redis.port}`, queue }, node })),
@@ -35,7 +31,7 @@ export async function jobsScale(context: Context, redis: RedisProcess): Promise<
       hosts.remove();
     }
   }
-  await bearing(context, redis);
+  await bearing(context, cast, redis);
 }
 
 const nameOf = (count: number, where: string) => `SVDs with ${count} ${count === 1 ? 'worker' : 'workers'}, ${where}`;
@@ -47,6 +43,7 @@ interface Seat {
 
 async function rates(
   context: Context,
+  cast: Cast,
   counts: readonly number[],
   where: string,
   seats: (queue: string, count: number) => readonly Seat[],
@@ -54,8 +51,8 @@ async function rates(
   const ms = context.rounds(2000, 200);
   for (const count of counts) {
     const queue = `scale-${where.length}-${count}`;
-    const workers = seats(queue, count).map((seat) => ({ ...seat, child: child('worker', seat.node) }));
-    const producers = [child('producer'), child('producer')];
+    const workers = seats(queue, count).map((seat) => ({ ...seat, child: cast.take('worker', seat.node) }));
+    const producers = Array.from({ length: context.rounds(2, 1) }, () => cast.take('producer'));
     try {
       await Promise.all(workers.map((one) => one.child.call('work', { place: one.place, streams: 1 })));
       const { url } = seats(queue, 1)[0]!.place;
@@ -66,7 +63,7 @@ async function rates(
         );
         return each.reduce((a, b) => a + b, 0);
       };
-      await rate();
+      if (!context.short) await rate(); // The first warms everything up.
       const samples: number[] = [];
       for (let round = 0; round < context.rounds(3, 1); round++) samples.push(await rate());
       const cores = availableParallelism();
@@ -74,15 +71,18 @@ async function rates(
         remark: `${N}x${N} float64, a lane a worker, tensors in Redis; all of it on ${cores} cores`,
       });
     } finally {
-      await Promise.all([...workers.map((one) => one.child), ...producers].map((one) => one.close()));
+      // Who works in a host of its own goes with it.
+      const [away, here] = [workers.filter(({ node }) => node), workers.filter(({ node }) => !node)];
+      await endAll(away.map((one) => one.child));
+      await cast.release([...here.map((one) => one.child), ...producers]);
     }
   }
 }
 
 /** Redis has one thread: of what a job costs it follows how many it can bear, whatever machines are around it. */
-async function bearing(context: Context, redis: RedisProcess): Promise<void> {
+async function bearing(context: Context, cast: Cast, redis: RedisProcess): Promise<void> {
   const place = { url: redis.url, queue: 'bearing' };
-  const [producer, worker] = [child('producer'), child('worker')];
+  const [producer, worker] = [cast.take('producer'), cast.take('worker')];
   const count = context.rounds(5000, 200);
   try {
     await worker.call('work', { place });
@@ -98,6 +98,6 @@ async function bearing(context: Context, redis: RedisProcess): Promise<void> {
       remark: 'its thread, by INFO cpu; 1e6 divided by it are the jobs a second that one Redis bears',
     });
   } finally {
-    await Promise.all([producer.close(), worker.close()]);
+    await cast.release([producer, worker]);
   }
 }

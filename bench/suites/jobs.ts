@@ -2,9 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Child } from '../../lib/cli/load/child.js';
+import type { Child } from '../../lib/cli/load/child.js';
+import { Cast } from '../load/jobs-cast.js';
 import type { JobsWorker, Place } from '../load/jobs-worker.js';
-import { cpuMsOf, startRedis } from '../load/redis.js';
+import { cpuMsOf, type RedisProcess, startRedis } from '../load/redis.js';
 import { models } from '../models.js';
 import { Celery } from '../peers/celery.js';
 import { median, ratios } from '../stats.js';
@@ -14,6 +15,11 @@ import { jobsScale } from './jobs-scale.js';
 const N = 256;
 const PRODUCERS = 4;
 const WORKERS = 2;
+/** A short run has one of each, under the same names. */
+const numbersOf = (context: Context) => ({
+  producers: context.rounds(PRODUCERS, 1),
+  workers: context.rounds(WORKERS, 1),
+});
 const SVD = `SVD ${N}x${N}, ${PRODUCERS} producers and ${WORKERS} workers, of what one process does without a queue`;
 const SQUARE = '16-float model, against BullMQ with one job at a time';
 const CELERY = `SVD ${N}x${N}, ${PRODUCERS} producers and ${WORKERS} workers, against Celery with numpy`;
@@ -31,39 +37,34 @@ export const jobs: Suite = {
     }
     const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'tensorlane-bench-'));
     const redis = await startRedis(folder);
+    const cast = new Cast(context.short);
     try {
-      await latency(context, redis.url);
-      await squares(context, redis);
-      await svds(context, redis.url, join(folder, 'payloads'));
-      await jobsScale(context, redis);
+      await latency(context, cast, redis.url);
+      await squares(context, cast, redis);
+      await svds(context, cast, redis.url, join(folder, 'payloads'));
+      await jobsScale(context, cast, redis);
     } finally {
-      await redis.stop();
+      await cast.close().finally(() => redis.stop());
       rmSync(folder, { recursive: true, force: true });
     }
   },
 };
 
-const child = (name: string) => new Child<JobsWorker>(new URL('../load/jobs-worker.ts', import.meta.url), name);
-
 /** Ours, and BullMQ's own. */
-function sides() {
-  const producer = child('producer');
-  const worker = child('worker');
-  const plainProducer = child('BullMQ producer');
-  const plainWorker = child('BullMQ worker');
+function sides(cast: Cast) {
+  const producer = cast.take('producer');
+  const worker = cast.take('worker');
+  const plainProducer = cast.take('BullMQ producer');
+  const plainWorker = cast.take('BullMQ worker');
   return { all: [producer, worker, plainProducer, plainWorker], producer, worker, plainProducer, plainWorker };
 }
 
-async function closeAll(children: readonly Child<JobsWorker>[]): Promise<void> {
-  await Promise.all(children.map((one) => one.close()));
-}
-
-async function latency(context: Context, url: string): Promise<void> {
+async function latency(context: Context, cast: Cast, url: string): Promise<void> {
   const [place, plain] = [
     { url, queue: 'latency' },
     { url, queue: 'latency-plain' },
   ];
-  const { all, producer, worker, plainProducer, plainWorker } = sides();
+  const { all, producer, worker, plainProducer, plainWorker } = sides(cast);
   const count = context.rounds(200, 20);
   const [ours, theirs]: [number[], number[]] = [[], []];
   try {
@@ -87,16 +88,16 @@ async function latency(context: Context, url: string): Promise<void> {
     for (const part of ['load', 'run', 'store'] as const)
       context.add(`a small job at its worker: ${part}`, 'us', [costs[part]]);
   } finally {
-    await closeAll(all);
+    await cast.release(all);
   }
 }
 
-async function squares(context: Context, { url, pid }: { readonly url: string; readonly pid: number }): Promise<void> {
+async function squares(context: Context, cast: Cast, { url, pid }: RedisProcess): Promise<void> {
   const [place, plain] = [
     { url, queue: 'square' },
     { url, queue: 'square-plain' },
   ];
-  const { all, producer, worker, plainProducer, plainWorker } = sides();
+  const { all, producer, worker, plainProducer, plainWorker } = sides(cast);
   const count = context.rounds(3000, 200);
   const [ours, theirs]: [number[], number[]] = [[], []];
   const costs = { producer: [] as number[], worker: [] as number[], Redis: [] as number[] };
@@ -124,15 +125,15 @@ async function squares(context: Context, { url, pid }: { readonly url: string; r
     context.add('16-float model, BullMQ with one job at a time', '/s', theirs);
     for (const [part, each] of Object.entries(costs))
       context.add(`16-float model, CPU time a job: ${part}`, 'us', each);
-    await parts(context, path);
+    await parts(context, cast, path);
   } finally {
-    await closeAll(all);
+    await cast.release(all);
   }
 }
 
 /** Where a job's time goes beside Redis: its tensors to bytes and back, and its way into a batch and out of it. */
-async function parts(context: Context, path: string): Promise<void> {
-  const one = child('a job by itself');
+async function parts(context: Context, cast: Cast, path: string): Promise<void> {
+  const one = cast.take('a job by itself');
   const count = context.rounds(20_000, 500);
   try {
     const { there, back } = await one.call('payload', { count });
@@ -147,26 +148,27 @@ async function parts(context: Context, path: string): Promise<void> {
       },
     );
   } finally {
-    await one.close();
+    await cast.release([one]);
   }
 }
 
-async function svds(context: Context, url: string, folder: string): Promise<void> {
-  const alone = child('in place');
+async function svds(context: Context, cast: Cast, url: string, folder: string): Promise<void> {
+  const numbers = numbersOf(context);
+  const alone = cast.take('in place');
   const ways: readonly { readonly name: string; readonly place: Place }[] = [
     { name: 'tensors in files', place: { url, queue: 'svd-files', folder } },
     { name: 'tensors in Redis', place: { url, queue: 'svd-redis' } },
   ];
-  const ms = context.rounds(2000, 300);
+  const ms = context.rounds(2000, 200);
   const inPlace: number[] = [];
   const through: number[][] = ways.map(() => []);
-  const celery = await Celery.start(`${url}/1`, WORKERS, PRODUCERS);
+  const celery = await Celery.start(`${url}/1`, numbers.workers, numbers.producers);
   const celeryRates: number[] = [];
   const fleets = ways.map(() => ({ producers: [] as Child<JobsWorker>[], workers: [] as Child<JobsWorker>[] }));
   try {
     for (const [i, { place }] of ways.entries()) {
-      for (let k = 0; k < WORKERS; k++) fleets[i]!.workers.push(child('worker'));
-      for (let k = 0; k < PRODUCERS; k++) fleets[i]!.producers.push(child('producer'));
+      for (let k = 0; k < numbers.workers; k++) fleets[i]!.workers.push(cast.take('worker'));
+      for (let k = 0; k < numbers.producers; k++) fleets[i]!.producers.push(cast.take('producer'));
       await Promise.all(fleets[i]!.workers.map((one) => one.call('work', { place, streams: 1 })));
       await Promise.all(fleets[i]!.producers.map((one) => one.call('produce', place)));
     }
@@ -174,7 +176,7 @@ async function svds(context: Context, url: string, folder: string): Promise<void
     for (const { producers } of fleets) {
       await Promise.all(producers.map((one) => one.call('latencies', { count: context.rounds(400, 5) })));
     }
-    for (let round = -1; round < context.rounds(5, 1); round++) {
+    for (let round = context.rounds(-1, 0); round < context.rounds(5, 1); round++) {
       const direct = await alone.call('svdInPlace', { n: N, atOnce: 8, ms });
       const rates: number[] = [];
       for (const { producers } of fleets) {
@@ -182,7 +184,7 @@ async function svds(context: Context, url: string, folder: string): Promise<void
         rates.push(each.reduce((a, b) => a + b, 0));
       }
       const celerys = typeof celery === 'string' ? undefined : await celery.svds(N, 2, ms);
-      // The first round warms everything up.
+      // The first round warms everything up, but in a short run.
       if (round < 0) continue;
       inPlace.push(direct);
       // In the little time of a short run not one may have come back.
@@ -204,6 +206,6 @@ async function svds(context: Context, url: string, folder: string): Promise<void
     for (const [i, { name }] of ways.entries()) context.add(`SVDs through the queue, ${name}`, '/s', through[i]!);
   } finally {
     if (typeof celery !== 'string') await celery.close();
-    await closeAll([alone, ...fleets.flatMap(({ producers, workers }) => [...producers, ...workers])]);
+    await cast.release([alone, ...fleets.flatMap(({ producers, workers }) => [...producers, ...workers])]);
   }
 }
