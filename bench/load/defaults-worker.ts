@@ -100,18 +100,18 @@ const methods = {
   },
 
   /** The answers to requests that are all sent at once: for checking that the settings do not change them. */
-  answers: (key: string): Promise<Float32Array[]> =>
-    Promise.all(Array.from({ length: REQUESTS }, (_, i) => answer(server(key), i))),
+  answers: ({ key, count }: { key: string; count: number }): Promise<Float32Array[]> =>
+    Promise.all(Array.from({ length: count }, (_, i) => answer(server(key), i))),
 
-  /** Over longer than asked, where too few requests are answered meanwhile to say anything. */
-  async closedLoop({ key, callers, warmupMs, ms }: { key: string; callers: number; warmupMs: number; ms: number }) {
+  /** Over longer than asked, where fewer than `fewest` requests are answered meanwhile. */
+  async closedLoop({ key, callers, warmupMs, ms, fewest }: ClosedLoad) {
     const own = server(key);
     for (let longer = 1; longer <= 64; longer *= 2) {
       const durationMs = ms * longer;
       const { throughput, latencyMs } = await closedLoop((i) => answer(own, i), { callers, warmupMs, durationMs });
-      if (throughput * durationMs >= 4000) return { throughput, p50: latencyMs.p50, p99: latencyMs.p99 };
+      if (throughput * durationMs >= 1000 * fewest) return { throughput, p50: latencyMs.p50, p99: latencyMs.p99 };
     }
-    throw new Error(`fewer than four requests were answered in ${ms * 64} ms`);
+    throw new Error(`fewer than ${fewest} requests were answered in ${ms * 64} ms`);
   },
 
   async openLoop({ key, rate, warmupMs, ms, seed }: OpenLoad): Promise<Summary> {
@@ -127,6 +127,14 @@ const methods = {
     return phasedLoop((i) => answer(own, i), phases, spanMs);
   },
 };
+
+interface ClosedLoad {
+  readonly key: string;
+  readonly callers: number;
+  readonly warmupMs: number;
+  readonly ms: number;
+  readonly fewest: number;
+}
 
 interface OpenLoad {
   readonly key: string;

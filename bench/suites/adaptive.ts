@@ -5,14 +5,20 @@ import { median, ratios } from '../stats.js';
 import type { Context, Suite } from '../suite.js';
 
 interface AdaptiveModel {
-  readonly path: () => string;
+  readonly path: string;
   readonly dims: readonly number[];
 }
 
-const MODELS: Readonly<Record<string, AdaptiveModel>> = {
-  'dense 4x1536': { path: () => models.dense(1536), dims: [1, 1536] },
-  'dense 6x3072': { path: () => models.dense(3072, 6), dims: [1, 3072] },
-  'OCR classifier': { path: models.classifier, dims: [1, 3, 48, 192] },
+/** A short run takes narrower layers, under the same name. */
+const dense = (context: Context, whole: number, layers: number): AdaptiveModel => {
+  const width = context.rounds(whole, whole / 6);
+  return { path: models.dense(width, layers), dims: [1, width] };
+};
+
+const MODELS: Readonly<Record<string, (context: Context) => AdaptiveModel>> = {
+  'dense 4x1536': (context) => dense(context, 1536, 4),
+  'dense 6x3072': (context) => dense(context, 3072, 6),
+  'OCR classifier': () => ({ path: models.classifier(), dims: [1, 3, 48, 192] }),
 };
 
 /** Multiples of what the model can do. */
@@ -36,7 +42,10 @@ const GRID: readonly Fixed[] = [1, 4, 16, MAX_BATCH_SIZE].flatMap((maxBatchSize)
     [1, 2].map((concurrency) => ({ maxBatchSize, maxQueueDelayMicros, concurrency })),
   ),
 );
-const SHORT_SETTING: Fixed = { maxBatchSize: MAX_BATCH_SIZE, maxQueueDelayMicros: 0, concurrency: 2 };
+/** Of a short run: smaller batches are sooner over, and all there is to wait for with them. */
+const SHORT_BATCH_SIZE = 8;
+const SHORT_SETTING: Fixed = { maxBatchSize: SHORT_BATCH_SIZE, maxQueueDelayMicros: 0, concurrency: 2 };
+const mostRows = (context: Context) => context.rounds(MAX_BATCH_SIZE, SHORT_BATCH_SIZE);
 
 const kept = (model: string, load: number) => `${model} at ${load}x: windows within the target`;
 const againstBest = (model: string, load: number) => `${model} at ${load}x: in time, against the best fixed setting`;
@@ -58,7 +67,7 @@ export const adaptive: Suite = {
     try {
       const all: Rounds[] = [];
       for (const [name, model] of Object.entries(MODELS)) {
-        all.push(...(await compare(name, model, { fixed, target }, context)));
+        all.push(...(await compare(name, model(context), { fixed, target }, context)));
       }
       const share = (side: keyof Rounds) => {
         const shares = all.flatMap((rounds) => rounds[side].map(within));
@@ -87,24 +96,24 @@ interface Rounds {
 
 /** Gives the rounds of each load. */
 async function compare(name: string, model: AdaptiveModel, sides: Sides, context: Context): Promise<readonly Rounds[]> {
-  const spec = { path: model.path(), dims: model.dims };
-  const withFixed = ({ concurrency, ...batching }: Fixed) => ({ ...spec, options: { batching, concurrency } });
+  const most = mostRows(context);
+  const withFixed = ({ concurrency, ...batching }: Fixed) => ({ ...model, options: { batching, concurrency } });
   const { capacity, batchMs } = await calibrate(sides.fixed, withFixed, context);
   const targetMs = targetOf(batchMs);
   context.add(`${name}: capacity`, '/s', [capacity], {
     remark: 'answers under an open loop that offers more than can be answered',
   });
   context.add(`${name}: target`, 'ms', [targetMs], {
-    remark: `five times a full batch of ${MAX_BATCH_SIZE} rows, and at least 5 ms`,
+    remark: `five times a full batch of ${most} rows, and at least 5 ms`,
   });
   // Four targets' worth in flight: a queue without a bound under too much load would only grow.
-  const maxInFlight = Math.max(4 * MAX_BATCH_SIZE, Math.ceil((4 * targetMs * capacity) / 1000));
-  const windowMs = context.rounds(WINDOW_MS, WINDOW_MS / 2);
+  const maxInFlight = Math.max(4 * most, Math.ceil((4 * targetMs * capacity) / 1000));
+  const windowMs = context.rounds(WINDOW_MS, 100);
   const loads = LOADS.map((load) => ({ rate: load * capacity, targetMs, maxInFlight, windowMs }));
 
   const best = await search(sides.fixed, withFixed, loads, context);
-  const batching = { maxBatchSize: MAX_BATCH_SIZE, targetLatencyMicros: Math.round(targetMs * 1000) };
-  await sides.target.call('load', { ...spec, options: { batching } });
+  const batching = { maxBatchSize: most, targetLatencyMicros: Math.round(targetMs * 1000) };
+  await sides.target.call('load', { ...model, options: { batching } });
   const all: Rounds[] = [];
   const goodputs: number[][] = [];
   for (const [i, load] of loads.entries()) {
@@ -125,14 +134,15 @@ async function compare(name: string, model: AdaptiveModel, sides: Sides, context
 
 /** What the model can do with full batches, the load program at work beside it, and how long one takes. */
 async function calibrate(side: Sides['fixed'], withFixed: (setting: Fixed) => SettingsSpec, context: Context) {
+  const most = mostRows(context);
   const capacities: number[] = [];
   let batchMs = 0;
   for (const concurrency of context.short ? [2] : [2, 1]) {
-    await side.call('load', withFixed({ maxBatchSize: MAX_BATCH_SIZE, maxQueueDelayMicros: 0, concurrency }));
-    batchMs = await side.call('batchMs', { size: MAX_BATCH_SIZE, runs: context.rounds(15, 3) });
-    const durationMs = Math.max(context.rounds(1000, 150), 6 * batchMs);
-    const rate = 1.5 * (await side.call('capacity', { callers: 2 * MAX_BATCH_SIZE, durationMs }));
-    const bounds = { maxInFlight: 4 * MAX_BATCH_SIZE, targetMs: 1000, windowMs: durationMs, seed: 1 };
+    await side.call('load', withFixed({ maxBatchSize: most, maxQueueDelayMicros: 0, concurrency }));
+    batchMs = await side.call('batchMs', { size: most, runs: context.rounds(15, 1) });
+    const durationMs = Math.max(context.rounds(1000, 100), context.rounds(6, 2) * batchMs);
+    const rate = 1.5 * (await side.call('capacity', { callers: 2 * most, durationMs }));
+    const bounds = { maxInFlight: 4 * most, targetMs: 1000, windowMs: durationMs, seed: 1 };
     const load = { rate, warmupMs: durationMs / 4, measureMs: durationMs, ...bounds };
     // In a short round on a busy machine it may be nothing.
     capacities.push((await side.call('openLoop', load)).summary.achieved || rate / 1.5);
@@ -170,8 +180,8 @@ async function alternate(sides: Sides, load: Load, context: Context): Promise<Ro
   const rounds = { fixed: [] as SettingsResult[], target: [] as SettingsResult[] };
   for (let round = 0; round < context.rounds(2, 1); round++) {
     // Long beside the target: a queue that only grows keeps its callers happy for as long as that.
-    const warmupMs = context.rounds(Math.max(500, 2 * load.targetMs), 50);
-    const measureMs = context.rounds(10_000, 250);
+    const warmupMs = context.rounds(Math.max(500, 2 * load.targetMs), 20);
+    const measureMs = context.rounds(10_000, 200);
     const order = round % 2 === 0 ? (['fixed', 'target'] as const) : (['target', 'fixed'] as const);
     for (const side of order) {
       const result = await sides[side].call('openLoop', { ...load, warmupMs, measureMs, seed: 100 + round });

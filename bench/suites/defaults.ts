@@ -10,11 +10,16 @@ import type { Context, Suite } from '../suite.js';
 
 /** From the most callers to one: so the first tells what the model can do. */
 const CALLERS = [64, 8, 2, 1] as const;
-/** So few that a slow model answers all of them at once in no time. */
-const SHORT_CALLERS = [4, 1] as const;
+/** A short run has one caller and one setting, after answers to requests that come at once; and is content with one answer. */
+const SHORT_CALLERS = [1] as const;
+const SHORT_REQUESTS = 4;
 /** How long the default is under a load before it is measured, and how long it may take to settle. */
 const SETTLING_MS = 3000;
 const SPAN_MS = 50;
+/** Different requests whose answers are looked at, sent all at once. */
+const REQUESTS = 16;
+/** Of fewer answers nothing can be told. */
+const FEWEST = 4;
 const DEFAULT = 'default';
 const AT_LEAST = { is: '>=', value: 0.95 } as const;
 const AT_MOST = { is: '<=', value: 1.05 } as const;
@@ -104,7 +109,7 @@ class Comparison {
     readonly sides: Sides,
     readonly context: Context,
   ) {
-    this.#steps = subject.steps();
+    this.#steps = subject.steps(context.short);
   }
 
   async run(): Promise<Table> {
@@ -121,8 +126,9 @@ class Comparison {
   /** A fast wrong answer is worth nothing. */
   async #checkAnswers(): Promise<void> {
     const alone: Joint = this.#steps.map(() => ({ rows: 1, lanes: 1, threads: 1 }));
-    const expected = await this.sides.fixed.call('answers', await this.#key(alone));
-    const answers = await this.sides.default.call('answers', DEFAULT);
+    const count = this.context.rounds(REQUESTS, SHORT_REQUESTS);
+    const expected = await this.sides.fixed.call('answers', { key: await this.#key(alone), count });
+    const answers = await this.sides.default.call('answers', { key: DEFAULT, count });
     for (const [i, answer] of answers.entries()) {
       const error = maxAbsError(answer, expected[i] ?? []);
       if (error > 1e-4) throw new Error(`${this.subject.name}: request ${i} got an answer that is off by ${error}`);
@@ -140,6 +146,7 @@ class Comparison {
   async #load(callers: number): Promise<Best> {
     const { context, sides } = this;
     const joints = this.#grid(callers);
+    const fewest = context.rounds(FEWEST, 1);
     let most = 0;
     const measureFixed = async (joint: Joint, ms: number): Promise<Round> => {
       const key = await this.#key(joint);
@@ -150,6 +157,7 @@ class Comparison {
         callers,
         warmupMs: Math.max(20, turn / 2),
         ms: Math.max(ms, turn),
+        fewest,
       });
       most = Math.max(most, round.throughput);
       return round;
@@ -162,8 +170,9 @@ class Comparison {
     const finalists = tried.slice(0, 2);
 
     // The default learns while it is under this load.
-    const settling = context.rounds(SETTLING_MS, 50);
-    await sides.default.call('closedLoop', { key: DEFAULT, callers, warmupMs: 0, ms: settling });
+    if (!context.short) {
+      await sides.default.call('closedLoop', { key: DEFAULT, callers, warmupMs: 0, ms: SETTLING_MS, fewest });
+    }
     const ours: Round[] = [];
     const aims: string[] = [];
     const theirs = finalists.map((): Round[] => []);
@@ -173,7 +182,8 @@ class Comparison {
       const measures = [
         async () => {
           const long = Math.max(ms, 2 * turn());
-          ours.push(await sides.default.call('closedLoop', { key: DEFAULT, callers, warmupMs: turn(), ms: long }));
+          const load = { key: DEFAULT, callers, warmupMs: turn(), ms: long, fewest };
+          ours.push(await sides.default.call('closedLoop', load));
           aims.push(await sides.default.call('aim', DEFAULT));
         },
         ...finalists.map(({ joint }, i) => async () => {
@@ -186,7 +196,7 @@ class Comparison {
   }
 
   #grid(callers: number): Joint[] {
-    if (this.context.short) return [1, 8].map((rows) => this.#steps.map(() => ({ rows, lanes: 1, threads: 1 })));
+    if (this.context.short) return [this.#steps.map(() => ({ rows: 1, lanes: 1, threads: 1 }))];
     const cores = availableParallelism();
     return this.subject === CHAIN ? chainGrid(cores, callers) : grid(cores, callers);
   }
@@ -263,7 +273,7 @@ class Comparison {
     const key = 'just loaded';
     await sides.default.call('drop', DEFAULT);
     await sides.default.call('load', { key, steps: this.#steps });
-    const settling = { callers: context.short ? 4 : 64, ms: context.rounds(4000, 100) };
+    const settling = { callers: context.rounds(CALLERS[0], SHORT_CALLERS[0]), ms: context.rounds(4000, 100) };
     const changes = context.short ? [] : [8, 64, 1].map((callers) => ({ callers, ms: 2000 }));
     const phases = [settling, ...changes];
     const answers = await sides.default.call('phases', { key, phases, spanMs: SPAN_MS });

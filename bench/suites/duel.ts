@@ -85,10 +85,10 @@ export async function closedLoopDuel(
   { path, dims, callers, durationMs, options = { maxBatchSize: callers }, ratio }: ClosedLoop,
 ) {
   const spec = { path, input: 'x', dims, requests: callers, options };
-  const load = { key, callers, warmupMs: context.rounds(1000, 300), durationMs: context.rounds(durationMs, 700) };
+  const load = { key, callers, warmupMs: context.rounds(1000, 50), durationMs: context.rounds(durationMs, 200) };
   const results = await Duel.run(
     { [key]: spec },
-    (duel) => duel.alternate(context.rounds(5, 2), (side) => side.call('closedLoop', load)),
+    (duel) => duel.alternate(context.rounds(5, 1), (side) => side.call('closedLoop', load)),
     [...CONTENDERS, PISCINA],
   );
   const { tensorlane: ours, 'onnxruntime-node': theirs, [PISCINA]: threads } = results;

@@ -53,8 +53,9 @@ const RANDOMIZED = `rank ${RANK} of ${TALL.rows}x${TALL.columns} float32, scikit
 
 const PRODUCTS = 1_000_000;
 
-/** A short run takes a twentieth of each batch, under the same name. */
-const some = (context: Context, count: number) => (context.short ? Math.ceil(count / 20) : count);
+/** A short run takes a hundredth of each batch, and a quarter of a large matrix' rows, under the same name. */
+const some = (context: Context, count: number) => (context.short ? Math.ceil(count / 100) : count);
+const sideOf = (context: Context, { count, n }: Batch) => (count === 1 ? context.rounds(n, n / 4) : n);
 
 export const linalg: Suite = {
   name: 'linalg',
@@ -89,8 +90,9 @@ function nameOf({ operation, type, count, n }: Batch): string {
 }
 
 /** Symmetric and diagonally dominant where the operation asks for that; no less random for it. */
-function jobOf(context: Context, { operation, type, count: whole, n }: Batch): Job {
-  const count = some(context, whole);
+function jobOf(context: Context, batch: Batch): Job {
+  const { operation, type } = batch;
+  const [count, n] = [some(context, batch.count), sideOf(context, batch)];
   const values = randomFloats(count * n * n, n);
   const wants = {
     symmetric: operation === 'eigh' || operation === 'cholesky',
@@ -106,7 +108,7 @@ function jobOf(context: Context, { operation, type, count: whole, n }: Batch): J
   mkdirSync(folder, { recursive: true });
   const file = fileURLToPath(new URL(`linalg-${operation}-${count}-${n}.${type}`, folder));
   writeFileSync(file, type === 'float32' ? values : Float64Array.from(values));
-  return { operation, file, type, dims: [count, n, n], iterations: 3 };
+  return { operation, file, type, dims: [count, n, n], iterations: context.rounds(3, 1) };
 }
 
 async function againstNumpy(
@@ -127,8 +129,8 @@ async function randomized(context: Context, ours: Child<Methods>, numpy: NumpyLi
     return context.skip(RANDOMIZED, 'x', 'no python3 with scikit-learn');
   }
   context.versions['scikit-learn'] = numpy.info.sklearn;
-  const rows = some(context, TALL.rows);
-  const { columns } = TALL;
+  const rows = context.rounds(TALL.rows, TALL.rows / 20);
+  const columns = context.rounds(TALL.columns, TALL.columns / 4);
   const file = fileURLToPath(new URL(`../cache/decaying-${rows}-${columns}.float32`, import.meta.url));
   await ours.call('decaying', { file, rows, columns });
   const job: Job = { operation: 'randomized', file, type: 'float32', dims: [1, rows, columns], iterations: 1 };
@@ -147,9 +149,11 @@ async function inTurns(context: Context, name: string, job: Job, { ours, numpy, 
   const own: number[] = [];
   const others: number[] = [];
   for (let round = 0; round < context.rounds(5, 1); round++) {
-    await sleep(100); // OpenBLAS's threads spin for some tens of milliseconds after their work.
+    // OpenBLAS's threads spin for some tens of milliseconds after their work.
+    const pause = () => sleep(context.rounds(100, 0));
+    await pause();
     const theirs = await numpy.run(job);
-    await sleep(100);
+    await pause();
     const mine = await ours.call('run', job);
     if (!(Math.abs(mine.sum / theirs.sum - 1) < allowed)) {
       throw new Error(`${name}: numpy's results sum up to ${theirs.sum}, tensorlane's to ${mine.sum}`);

@@ -1,12 +1,14 @@
 import { type LoadModelOptions, open } from 'tensorlane';
 import { models } from '../models.js';
 import { median, ratios } from '../stats.js';
-import type { Suite } from '../suite.js';
+import type { Context, Suite } from '../suite.js';
 
 const silero = { inputs: { state: 1, sr: null }, outputs: { stateN: 1 } };
-const MODELS: Readonly<Record<string, () => [path: string, batching: LoadModelOptions['batching'] & object]>> = {
+type Found = [path: string, batching: LoadModelOptions['batching'] & object];
+const MODELS: Readonly<Record<string, (context: Context) => Found>> = {
   'square of 16': () => [models.square(), {}],
-  'dense 4x2048': () => [models.dense(2048), {}],
+  // A short run takes narrower layers, under the same name.
+  'dense 4x2048': (context) => [models.dense(context.rounds(2048, 512)), {}],
   'OCR detection': () => [models.detection(), {}],
   'OCR recognition': () => [models.recognition(), {}],
   'OCR classifier': () => [models.classifier(), {}],
@@ -21,7 +23,7 @@ export const loading: Suite = {
   async run(context) {
     await using device = await open({ device: 'cpu' });
     for (const [name, find] of Object.entries(MODELS)) {
-      const [path, batching] = find();
+      const [path, batching] = find(context);
       const load = async (independentRows: boolean) => {
         const start = performance.now();
         const model = await device.loadModel(path, { batching: { ...batching, independentRows } });
@@ -33,9 +35,9 @@ export const loading: Suite = {
       const asked: number[] = [];
       const told: number[] = [];
       // Rounds of several loads that take turns: single ones scatter by more than what is looked for.
-      for (let round = 0; round < context.rounds(9, 2); round++) {
+      for (let round = 0; round < context.rounds(9, 1); round++) {
         const sums = { asked: 0, told: 0 };
-        const loads = context.short ? 2 : 10;
+        const loads = context.rounds(10, 1);
         for (let i = 0; i < loads; i++) {
           // Whichever comes first has the cold caches.
           for (const independent of i % 2 === 0 ? [true, false] : [false, true]) {

@@ -12,7 +12,7 @@ export const ocr: Suite = {
     const { ours } = await closedLoopDuel(context, 'ocr', {
       path: models.recognition(),
       dims: [1, 3, 48, 320],
-      callers: 32,
+      callers: context.rounds(32, 4),
       durationMs: 3000,
       options: {},
       ratio: { target: { is: '>=', value: 1 } },

@@ -13,6 +13,8 @@ import { maxAbsError, median, ratios } from '../stats.js';
 import type { Context, Suite } from '../suite.js';
 
 const WIDTH = 2048;
+/** Of the dense model of a short run, under the same name: it is sooner loaded, by everybody. */
+const SHORT_WIDTH = 256;
 const SMALL = 16;
 const SIDE = 224;
 const FLOATS = 3 * SIDE * SIDE;
@@ -47,7 +49,7 @@ export const serve: Suite = {
     ...WAYS.flatMap((way) => [sustainedAgainst(way), lightAgainst(way)]),
   ],
   async run(context) {
-    const stage = await Stage.open();
+    const stage = await Stage.open(context.rounds(WIDTH, SHORT_WIDTH));
     try {
       await stage.checkAnswers();
       await dense(context, stage);
@@ -71,10 +73,13 @@ class Stage {
   /** Lies beside the models, which are links to them. */
   readonly #folder = mkdtempSync(join(dirname(models.square()), 'serve-'));
 
-  static async open(): Promise<Stage> {
-    const stage = new Stage();
+  private constructor(readonly width: number) {}
+
+  /** With a dense model of this width. */
+  static async open(width: number): Promise<Stage> {
+    const stage = new Stage(width);
     try {
-      const served = { dense: models.dense(WIDTH), square: models.square(), colours: models.colours() };
+      const served = { dense: models.dense(width), square: models.square(), colours: models.colours() };
       const folders = Object.entries(served).map(([name, file]) => [name, stage.#folderOf(name, file)]);
       stage.place = await stage.server.call('start', Object.fromEntries(folders));
       stage.nothing = await stage.empty.call('startEmpty', { path: EMPTY_CALL });
@@ -134,15 +139,15 @@ class Stage {
 const worker = (name: string) => new URL(`../load/${name}-worker.ts`, import.meta.url);
 const picture = () => randomFloats(FLOATS, 7);
 
-async function dense(context: Context, { server, alone, client, place }: Stage): Promise<void> {
-  const request = binaryRequest(place, 'dense', [1, WIDTH], randomFloats(WIDTH, 1));
-  const load = { callers: CONNECTIONS, warmupMs: context.rounds(3000, 200), durationMs: context.rounds(4000, 400) };
+async function dense(context: Context, { server, alone, client, place, width }: Stage): Promise<void> {
+  const request = binaryRequest(place, 'dense', [1, width], randomFloats(width, 1));
+  const load = { callers: CONNECTIONS, warmupMs: context.rounds(3000, 50), durationMs: context.rounds(4000, 150) };
   const [direct, served, loop, idle]: number[][] = [[], [], [], []];
   for (let round = 0; round < context.rounds(5, 1); round++) {
     await server.call('watch', undefined as never);
-    await new Promise((resolve) => setTimeout(resolve, context.rounds(1000, 200)));
+    await new Promise((resolve) => setTimeout(resolve, context.rounds(1000, 50)));
     idle!.push((await server.call('watched', undefined as never)).loop.p99);
-    direct!.push(await alone.call('inProcess', { path: models.dense(WIDTH), width: WIDTH, ...load }));
+    direct!.push(await alone.call('inProcess', { path: models.dense(width), width, ...load }));
     await server.call('watch', undefined as never);
     served!.push((await client.call('closedLoop', { request, ...load })).throughput);
     loop!.push((await server.call('watched', undefined as never)).loop.p99);
@@ -169,7 +174,7 @@ interface Side {
 
 async function small(context: Context, { server, empty, client, place, nothing }: Stage): Promise<void> {
   const row = randomFloats(SMALL, 1);
-  const load = { callers: CONNECTIONS, warmupMs: context.rounds(1000, 200), durationMs: context.rounds(3000, 600) };
+  const load = { callers: CONNECTIONS, warmupMs: context.rounds(1000, 50), durationMs: context.rounds(3000, 150) };
   const http = (name: string, process: Child<ServeWorker>, request: RawRequest): Side => ({
     name,
     process,
@@ -227,7 +232,7 @@ async function largeBodies(context: Context, { client, place }: Stage): Promise<
   const binary = binaryRequest(place, 'colours', dims, picture());
   const count = context.rounds(40, 3);
   const [asJson, asBytes]: [number[], number[]] = [[], []];
-  for (let round = -1; round < context.rounds(5, 1); round++) {
+  for (let round = context.rounds(-1, 0); round < context.rounds(5, 1); round++) {
     const one = median(await client.call('latencies', { request: json, count }));
     const other = median(await client.call('latencies', { request: binary, count }));
     // The first round warms everything up.
@@ -244,19 +249,19 @@ async function largeBodies(context: Context, { client, place }: Stage): Promise<
 }
 
 /** Both under the same open loop of JSON bodies: each rate that is tried meets the same arrivals. */
-async function beside(context: Context, { client, place }: Stage): Promise<void> {
-  const body = rowsBody(randomFloats(WIDTH, 1));
+async function beside(context: Context, { client, place, width }: Stage): Promise<void> {
+  const body = rowsBody(randomFloats(width, 1));
   const load = {
     arrivals: 'poisson',
-    warmupMs: context.rounds(1000, 200),
-    measureMs: context.rounds(4000, 1000),
+    warmupMs: context.rounds(1000, 50),
+    measureMs: context.rounds(4000, 400),
     maxInFlight: 512,
   } as const;
   let seed = 1;
   const measure = (url: string, rate: number, own = seed++) =>
     client.call('openLoop', { request: { url, headers: json, body }, rate, seed: own, ...load });
   const sustained = async (url: string, name: string): Promise<number> => {
-    const rate = await highestRate((one) => measure(url, one), context.rounds(4, 0));
+    const rate = await highestRate((one) => measure(url, one), context.rounds(1.5, 8), context.rounds(4, 0));
     context.log(`${name}: ${rate}/s with p95 below ${MOST_P95_MS} ms`);
     return rate;
   };
@@ -264,7 +269,7 @@ async function beside(context: Context, { client, place }: Stage): Promise<void>
   const light = 20;
   let own: number | undefined;
   for (const way of WAYS) {
-    const peer = await FastApi.open(models.dense(WIDTH), way);
+    const peer = await FastApi.open(models.dense(width), way);
     if ('missing' in peer) {
       for (const name of [sustainedAgainst(way), lightAgainst(way)]) context.skip(name, 'x', peer.missing);
       continue;
@@ -302,8 +307,12 @@ async function beside(context: Context, { client, place }: Stage): Promise<void>
   });
 }
 
-/** The highest rate that is kept up with and answered in time, to a few percent: by steps of a half and then between. */
-async function highestRate(measure: (rate: number) => Promise<Summary>, refinements: number): Promise<number> {
+/** The highest rate that is kept up with and answered in time: each is `step` times the one before, and then it is looked between. */
+async function highestRate(
+  measure: (rate: number) => Promise<Summary>,
+  step: number,
+  refinements: number,
+): Promise<number> {
   const keepsUp = async (rate: number) => {
     const summary = await measure(rate);
     return isSustained(summary) && summary.latencyMs.p95 < MOST_P95_MS;
@@ -312,9 +321,9 @@ async function highestRate(measure: (rate: number) => Promise<Summary>, refineme
   let bad = 25;
   while (bad < 50_000 && (await keepsUp(bad))) {
     good = bad;
-    bad = Math.round(bad * 1.5);
+    bad = Math.round(bad * step);
   }
-  for (let step = 0; step < refinements; step++) {
+  for (let i = 0; i < refinements; i++) {
     const middle = Math.round((good + bad) / 2);
     if (middle === good || middle === bad) break;
     if (await keepsUp(middle)) good = middle;

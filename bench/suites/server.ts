@@ -37,7 +37,7 @@ const FULL: Load = {
   rounds: 3,
   refinements: 3,
 };
-const SHORT: Load = { width: 512, rates: [50, 200], warmupMs: 100, measureMs: 300, rounds: 1, refinements: 0 };
+const SHORT: Load = { width: 256, rates: [50, 200], warmupMs: 20, measureMs: 200, rounds: 1, refinements: 0 };
 
 /** The simplest-queue experiment: what a server in front of a large model gains by the way its requests queue. */
 export const server: Suite = {

@@ -29,6 +29,9 @@ const SIZES: readonly Size[] = [
 /** Only for this size is anything promised; the others are for information. */
 const PROMISED = 512;
 
+/** Of which a short run takes matrices with a quarter of the rows, under the same names: they pass through the same code. */
+const SHORT_SIZES: readonly number[] = [64, PROMISED];
+
 export const svd: Suite = {
   name: 'svd',
   about: 'SVD of one float64 matrix against ml-matrix, numpy and numpy-ts',
@@ -43,7 +46,7 @@ export const svd: Suite = {
       const library = loadedOpenBlas();
       if (library !== undefined) context.versions.OpenBLAS = openBlasVersion(library);
       context.log(`tensorlane: ${device.info.library} from ${library ?? 'inside the addon'}, ${threads} threads`);
-      for (const size of SIZES.filter(({ n }) => !context.short || n <= PROMISED)) {
+      for (const size of SIZES.filter(({ n }) => !context.short || SHORT_SIZES.includes(n))) {
         await measure(context, size, device, { numpys, other }, library);
       }
     } finally {
@@ -61,13 +64,14 @@ async function measure(
   { numpys, other }: { readonly numpys: readonly Numpy[]; readonly other: OtherAddon | undefined },
   library: string | undefined,
 ): Promise<void> {
-  const data = Float64Array.from(randomFloats(n * n, n));
-  const file = fileURLToPath(new URL(`../cache/svd-${n}.f64`, import.meta.url));
+  const side = context.rounds(n, n / 4);
+  const data = Float64Array.from(randomFloats(side * side, side));
+  const file = fileURLToPath(new URL(`../cache/svd-${side}.f64`, import.meta.url));
   mkdirSync(new URL('../cache/', import.meta.url), { recursive: true });
   writeFileSync(file, data);
-  const a = tensor(data, [n, n]);
+  const a = tensor(data, [side, side]);
   const result = await device.linalg.svd(a, { mode: 'thin' });
-  checkFactors(n, data, result);
+  checkFactors(side, data, result);
   const expected = result.s.data;
 
   const ours: Contestant = (iterations) =>
@@ -77,11 +81,11 @@ async function measure(
 
   if (other !== undefined) {
     const theirs: Contestant = async (iterations) => {
-      const { ms, singularValues } = await other.svd(file, n, iterations);
+      const { ms, singularValues } = await other.svd(file, side, iterations);
       if (maxAbsError(expected, singularValues) > 1e-9 * n) throw new Error(`svd ${n}: the other addon disagrees`);
       return ms;
     };
-    const times = await alternate(context.rounds(15, 2), calls, ours, theirs);
+    const times = await alternate(context, context.rounds(15, 2), calls, ours, theirs);
     context.add(`${n} speed, other addon`, 'x', ratios(times.theirs, times.ours), {
       remark: `${await other.library()} in ${other.file}, against ${device.info.library}`,
     });
@@ -91,11 +95,11 @@ async function measure(
 
   for (const numpy of numpys) {
     const theirs: Contestant = async (iterations) => {
-      const { ms, singularValues } = await numpy.svd(file, n, iterations, 1);
+      const { ms, singularValues } = await numpy.svd(file, side, iterations, 1);
       if (maxAbsError(expected, singularValues) > 1e-9 * n) throw new Error(`svd ${n}: numpy disagrees`);
       return ms;
     };
-    const times = await alternate(rounds, calls, ours, theirs);
+    const times = await alternate(context, rounds, calls, ours, theirs);
     const { info } = numpy;
     const same = info.blas !== null && library !== undefined && realpathSync(info.blas) === realpathSync(library);
     const sameThreads = info.threads === device.info.threads;
@@ -114,25 +118,25 @@ async function measure(
     context.skip(`${n} speed, numpy`, 'x', 'no python3 whose numpy uses the OpenBLAS that tensorlane uses');
   }
 
-  await againstJs(context, n, ours, data, expected);
+  await againstJs(context, { n, side }, ours, data, expected);
 }
 
 async function againstJs(
   context: Context,
-  n: number,
+  { n, side }: { readonly n: number; readonly side: number },
   ours: Contestant,
   data: Float64Array,
   expected: ArrayLike<number>,
 ): Promise<void> {
-  const matrix = Matrix.from1DArray(n, n, data);
+  const matrix = Matrix.from1DArray(side, side, data);
   let decomposition: SingularValueDecomposition | undefined;
   const decompose = () => {
     decomposition = new SingularValueDecomposition(matrix, { autoTranspose: true });
   };
   const mlMatrix: Contestant = (iterations) => sample(decompose, { iterations, warmup: 0, async: false });
   // Seconds a call from 512 on: one call a round says enough about a ratio of twenty.
-  const calls = n <= 64 ? 20 : 1;
-  const times = await alternate(n > PROMISED ? 1 : context.rounds(3, 1), calls, ours, mlMatrix);
+  const calls = n <= 64 ? context.rounds(20, 1) : 1;
+  const times = await alternate(context, n > PROMISED ? 1 : context.rounds(3, 1), calls, ours, mlMatrix);
   if (maxAbsError(expected, decomposition?.diagonal ?? []) > 1e-9 * n) throw new Error(`svd ${n}: ml-matrix disagrees`);
   context.add(`${n} speed, ml-matrix`, 'x', ratios(times.theirs, times.ours), {
     ...(n === PROMISED ? { target: { is: '>=', value: 20 } } : {}),
@@ -152,16 +156,16 @@ async function againstJs(
   const array = numpyTs.array(matrix.to2DArray());
   const slow: Contestant = (iterations) =>
     sample(() => numpyTs.linalg.svd(array), { iterations, warmup: 0, async: false });
-  const slowTimes = await alternate(1, 1, ours, slow);
+  const slowTimes = await alternate(context, 1, 1, ours, slow);
   context.add(name, 'x', ratios(slowTimes.theirs, slowTimes.ours));
 }
 
 /** Medians of rounds that take turns. */
-async function alternate(rounds: number, calls: number, ours: Contestant, theirs: Contestant) {
+async function alternate(context: Context, rounds: number, calls: number, ours: Contestant, theirs: Contestant) {
   const times: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] };
   const turn = async (side: 'ours' | 'theirs') => {
     // OpenBLAS's threads spin for some tens of milliseconds after their work, which would be on the other's time.
-    await sleep(100);
+    await sleep(context.rounds(100, 0));
     times[side].push(median(await (side === 'ours' ? ours : theirs)(calls)));
   };
   for (let round = 0; round < rounds; round++) {
