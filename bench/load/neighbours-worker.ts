@@ -10,8 +10,6 @@ import { Busy } from './busy.js';
 import { type Observation, Reader } from './reads.js';
 
 const N = 512;
-/** However short the time: of less nothing can be told. */
-const FEWEST = 4;
 
 const { NICENESS } = process.env;
 const device = await open(NICENESS === undefined ? 'cpu' : { device: 'cpu', niceness: Number(NICENESS) });
@@ -21,11 +19,19 @@ const square = tensor(Float64Array.from(randomFloats(N * N, 2)), [N, N]);
 const reader = new Reader();
 
 const loads = {
-  'OCR recognition': { callers: 16, call: () => recognition.run({ x: line }) },
-  SVDs: { callers: 16, call: () => device.linalg.svd(square) },
+  'OCR recognition': () => recognition.run({ x: line }),
+  SVDs: () => device.linalg.svd(square),
 };
 
 export type Load = keyof typeof loads;
+
+interface Asked {
+  readonly load: Load;
+  readonly callers: number;
+  readonly fewest: number;
+  readonly beforeMs: number;
+  readonly ms: number;
+}
 
 const methods = {
   idle: (ms: number): Promise<Observation> =>
@@ -34,15 +40,14 @@ const methods = {
       return 0;
     }),
 
-  /** The load begins, and is watched after `beforeMs` for `ms`, or longer where next to nothing was done. */
-  async loaded({ load, beforeMs, ms }: { load: Load; beforeMs: number; ms: number }): Promise<Observation> {
-    const { callers, call } = loads[load];
-    const busy = new Busy(callers, call);
+  /** The load begins, and is watched after `beforeMs` for `ms`, or longer where fewer than `fewest` were answered. */
+  async loaded({ load, callers, fewest, beforeMs, ms }: Asked): Promise<Observation> {
+    const busy = new Busy(callers, loads[load]);
     await busy.during(sleep(beforeMs));
     const observation = await reader.observe(async () => {
       const before = busy.done;
       await busy.during(sleep(ms));
-      while (busy.done - before < FEWEST) await busy.during(sleep(20));
+      while (busy.done - before < fewest) await busy.during(sleep(20));
       return busy.done - before;
     });
     await busy.end();

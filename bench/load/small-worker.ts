@@ -11,8 +11,6 @@ import { Busy } from './busy.js';
 const N = 512;
 /** A pause between small operations, so that they are a part of the load and not all of it. */
 const PAUSE_MS = 10;
-/** For the large work to fill its lanes and queues. */
-const BEFORE_MS = 700;
 
 const device = await open('cpu');
 const recognition = await device.loadModel(models.recognition());
@@ -26,9 +24,9 @@ const picture: Tensor<'uint8'> = {
 };
 
 const large = {
-  none: { callers: 0, call: async () => {} },
-  'OCR recognition': { callers: 32, call: () => recognition.run({ x: line }) },
-  SVDs: { callers: 16, call: () => device.linalg.svd(square) },
+  none: async () => {},
+  'OCR recognition': () => recognition.run({ x: line }),
+  SVDs: () => device.linalg.svd(square),
 };
 const small = {
   none: undefined,
@@ -48,13 +46,25 @@ export interface Among {
   readonly share: number;
 }
 
+interface Asked {
+  readonly large: Large;
+  /** Of the large work. */
+  readonly callers: number;
+  readonly small: Small;
+  readonly beforeMs: number;
+  readonly ms: number;
+}
+
 const methods = {
-  /** For so many milliseconds, or until some of the large work was done; where there are no small operations, latencies are 0. */
-  async among(asked: { large: Large; small: Small; ms: number }): Promise<Among> {
-    const { callers, call } = large[asked.large];
+  /**
+   * For `ms`, or until some of the large work was done, after `beforeMs` of the large work alone; where there are no small operations,
+   * latencies are 0.
+   */
+  async among(asked: Asked): Promise<Among> {
+    const { callers } = asked;
     const operation = small[asked.small];
-    const busy = new Busy(callers, call);
-    await busy.during(sleep(BEFORE_MS)); // with nobody to wait for it is over at once
+    const busy = new Busy(callers, large[asked.large]);
+    await busy.during(sleep(asked.beforeMs)); // with nobody to wait for it is over at once
     const before = busy.done;
     const latencies: number[] = [];
     const start = performance.now();

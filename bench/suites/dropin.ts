@@ -61,10 +61,10 @@ export const dropin: Suite = {
   },
 };
 
-/** Calls `measure` for both, in turns; the first round warms up. */
-async function inTurns(rounds: number, measure: (which: Which) => Promise<number>): Promise<Samples> {
+/** Calls `measure` for both, in turns; the first round warms up, but in a short run. */
+async function inTurns(context: Context, rounds: number, measure: (which: Which) => Promise<number>): Promise<Samples> {
   const samples: Samples = { original: [], dropin: [] };
-  for (let round = -1; round < rounds; round++) {
+  for (let round = context.rounds(-1, 0); round < rounds; round++) {
     for (const which of round % 2 === 0 ? BOTH : BOTH.toReversed()) {
       const sample = await measure(which);
       if (round >= 0) samples[which].push(sample);
@@ -77,7 +77,7 @@ async function extraction(context: Context, workers: Workers): Promise<void> {
   const size = context.short ? { layers: 1, width: 64 } : { layers: 6, width: 384 };
   const name = bertFolder(cache, size).slice(cache.length);
   const texts = sentences(256, 8, 64);
-  const durationMs = context.short ? 300 : 3000;
+  const durationMs = context.rounds(3000, 100);
   const loops: Record<Which | 'tokenising', LoopDelay[]> = { original: [], dropin: [], tokenising: [] };
   const answers = new Map<Which, number[][]>();
   const rounds = context.rounds(3, 1);
@@ -103,7 +103,7 @@ async function extraction(context: Context, workers: Workers): Promise<void> {
       await worker.call('stop', undefined as never);
     }
   };
-  const rates = await inTurns(rounds, (which) => measure(which, false));
+  const rates = await inTurns(context, rounds, (which) => measure(which, false));
   for (let round = 0; round < rounds; round++) await measure('original', true);
   checkSame(answers);
   const remark = `${CALLERS} callers, sentences of 8 to 64 tokens, BERT of ${size.layers} layers, ${size.width} wide`;
@@ -139,7 +139,7 @@ async function reading(context: Context, workers: Workers): Promise<void> {
   const texts = new Map<Which, string>();
   const loops: Record<Which, number[]> = { original: [], dropin: [] };
   const rounds = context.rounds(3, 1);
-  const took = await inTurns(rounds, async (which) => {
+  const took = await inTurns(context, rounds, async (which) => {
     const { ms, loop, texts: read } = await workers[which].call('read', { picture, count });
     texts.set(which, read.join());
     loops[which].push(loop.p99);
@@ -173,9 +173,11 @@ async function single(context: Context, workers: Workers): Promise<void> {
   ] as const;
   for (const [name, path, inputs] of cases) {
     for (const which of BOTH) await workers[which].call('load', { key: name, path, inputs });
-    const probe = await workers.original.call('runs', { key: name, count: 3 });
+    const probe = await workers.original.call('runs', { key: name, count: context.rounds(3, 1) });
     const count = context.short ? 1 : Math.max(5, Math.ceil(250 / probe));
-    const took = await inTurns(context.rounds(7, 1), (which) => workers[which].call('runs', { key: name, count }));
+    const took = await inTurns(context, context.rounds(7, 1), (which) =>
+      workers[which].call('runs', { key: name, count }),
+    );
     context.add(name, 'x', ratios(took.dropin, took.original), { target: { is: '<=', value: 1.05 } });
     context.add(`${name}, onnxruntime-node`, 'ms', took.original);
   }
@@ -190,7 +192,7 @@ function imports(context: Context, folders: Readonly<Record<Which, string>>): vo
     return performance.now() - start;
   };
   const took: Samples = { original: [], dropin: [] };
-  for (let round = -1; round < context.rounds(21, 2); round++) {
+  for (let round = context.rounds(-1, 0); round < context.rounds(21, 1); round++) {
     const bare = timeOf(folders.original, '');
     for (const which of round % 2 === 0 ? BOTH : BOTH.toReversed()) {
       const ms = timeOf(folders[which], "require('onnxruntime-node')");

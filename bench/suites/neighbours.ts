@@ -13,6 +13,9 @@ const beside = (load: Load) => `${load} beside neighbours, against lanes of nice
 const delay = (load: Load) => `${load} without neighbours: event-loop delay p99`;
 const reads = (load: Load) => `${load} without neighbours: readFile p99 against idle`;
 
+/** Those who ask are all answered before a round ends, and beside neighbours each answer takes long: a short run has fewer of both. */
+const askers = (context: Context) => ({ callers: context.rounds(16, 2), fewest: context.rounds(4, 1) });
+
 type Side = Child<NeighboursWorker>;
 
 /** How far lanes stand back: enough for the event loop where the process is alone, and not behind other processes. */
@@ -25,7 +28,7 @@ export const neighbours: Suite = {
     const usual: Side = new Child(script, 'the default');
     const forward: Side = new Child(script, 'niceness 0', { NICENESS: '0' });
     try {
-      await usual.call('idle', 300); // The first reads are slower: code is cold.
+      await usual.call('idle', context.rounds(300, 50)); // The first reads are slower: code is cold.
       for (const load of LOADS) await alone(load, { usual, forward }, context);
       for (const load of LOADS) await besideOthers(load, { usual, forward }, context);
     } finally {
@@ -41,10 +44,10 @@ interface Sides {
 }
 
 async function alone(load: Load, { usual, forward }: Sides, context: Context): Promise<void> {
-  const ms = context.rounds(3000, 600);
+  const ms = context.rounds(3000, 150);
   const idle: Observation[] = [];
   const rounds = { usual: [] as Observation[], forward: [] as Observation[] };
-  const asked = { load, beforeMs: context.rounds(1500, 200), ms };
+  const asked = { load, ...askers(context), beforeMs: context.rounds(1500, 50), ms };
   for (let round = 0; round < context.rounds(5, 1); round++) {
     idle.push(await usual.call('idle', ms));
     rounds.usual.push(await usual.call('loaded', asked));
@@ -72,7 +75,7 @@ async function besideOthers(load: Load, { usual, forward }: Sides, context: Cont
   const theirs: number[] = [];
   try {
     // From the first moment on: what lanes need to see that they are not alone counts.
-    const asked = { load, beforeMs: 0, ms: context.rounds(8000, 600) };
+    const asked = { load, ...askers(context), beforeMs: 0, ms: context.rounds(8000, 150) };
     const measures = [
       async () => ours.push((await usual.call('loaded', asked)).throughput),
       async () => theirs.push((await forward.call('loaded', asked)).throughput),

@@ -6,6 +6,11 @@ import type { Suite } from '../suite.js';
 const LARGE: readonly Exclude<Large, 'none'>[] = ['OCR recognition', 'SVDs'];
 const SMALL: readonly Exclude<Small, 'none'>[] = ['imageToTensor', 'matmul'];
 
+/** Who asks for large work. All are answered before a round ends: a short run has fewer. */
+const CALLERS: Readonly<Record<Large, number>> = { none: 0, 'OCR recognition': 32, SVDs: 16 };
+/** For the large work to fill its lanes and queues. */
+const BEFORE_MS = 700;
+
 /** Small operations among large ones: each waits for a core, and for nothing that was asked for before it. */
 export const small: Suite = {
   name: 'small',
@@ -16,12 +21,24 @@ export const small: Suite = {
     const child = new Child<SmallWorker>(new URL('../load/small-worker.ts', import.meta.url), 'small');
     const rounds = new Map<string, Among[]>();
     const take = async (large: Large, name: Small) => {
-      const among = await child.call('among', { large, small: name, ms: context.rounds(2000, 600) });
+      const among = await child.call('among', {
+        large,
+        callers: context.rounds(CALLERS[large], CALLERS[large] / 8),
+        small: name,
+        beforeMs: context.rounds(BEFORE_MS, 50),
+        ms: context.rounds(2000, 100),
+      });
       const key = `${large} ${name}`;
       rounds.set(key, [...(rounds.get(key) ?? []), among]);
     };
     try {
-      await child.call('among', { large: 'OCR recognition', small: 'imageToTensor', ms: 600 }); // Code is cold.
+      // Code is cold.
+      const cold = {
+        callers: context.rounds(32, 1),
+        beforeMs: context.rounds(BEFORE_MS, 0),
+        ms: context.rounds(600, 50),
+      };
+      await child.call('among', { large: 'OCR recognition', small: 'imageToTensor', ...cold });
       for (let round = 0; round < context.rounds(3, 1); round++) {
         for (const name of SMALL) await take('none', name);
         for (const large of LARGE) {

@@ -17,10 +17,10 @@ export const waiting: Suite = {
     const idle: Observation[] = [];
     const loaded: Observation[] = [];
     try {
-      await child.call('idle', 300); // The first reads are slower: code is cold.
+      await child.call('idle', context.rounds(300, 50)); // The first reads are slower: code is cold.
       for (let round = 0; round < context.rounds(5, 1); round++) {
-        idle.push(await child.call('idle', context.rounds(3000, 1500)));
-        loaded.push(await child.call('loaded', { count: WAITING, n: N }));
+        idle.push(await child.call('idle', context.rounds(3000, 200)));
+        loaded.push(await child.call('loaded', { count: context.rounds(WAITING, 16), n: context.rounds(N, N / 2) }));
       }
     } finally {
       await child.close();
