@@ -3,7 +3,7 @@
 // one page, demo/output/index.html.
 //
 //   npm run demo                       the whole of it, about two minutes on two cores
-//   npm run demo -- --short            fewer pictures and requests, for CI
+//   npm run demo -- --short            fewer pictures and requests, and next to no warming up, for CI
 //   npm run demo -- --device cuda:0    on the device named, where the best one is not wanted
 
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -30,7 +30,6 @@ import { dusk } from './svd/picture.js';
 const SEED = 2024;
 /** Below this share of right characters something is broken, and the demo fails. */
 const LEAST_ACCURACY = 0.9;
-const IN_FLIGHT = 64;
 
 const OUTPUT = fileURLToPath(new URL('output/', import.meta.url));
 const LINES = join(OUTPUT, 'lines');
@@ -41,8 +40,17 @@ async function main(): Promise<void> {
     options: { short: { type: 'boolean', default: false }, device: { type: 'string' } },
   });
   const size = options.short
-    ? { pictures: 24, rounds: 1, warmUp: 64, requests: 64, alone: 12, turn: 700, ranks: [16, 64] }
-    : { pictures: 64, rounds: 2, warmUp: 256, requests: 128, alone: 32, turn: 3000, ranks: [8, 32, 96, 256] };
+    ? { pictures: 16, rounds: 1, inFlight: 16, warmUp: 2, requests: 16, alone: 4, turn: 150, ranks: [16, 64] }
+    : {
+        pictures: 64,
+        rounds: 2,
+        inFlight: 64,
+        warmUp: 256,
+        requests: 128,
+        alone: 32,
+        turn: 3000,
+        ranks: [8, 32, 96, 256],
+      };
   const progress = new Progress();
   await mkdir(PICTURES, { recursive: true });
   await using device = await open(options.device === undefined ? {} : { device: options.device as DeviceName });
@@ -61,14 +69,14 @@ async function main(): Promise<void> {
   const pictures = await Promise.all(truths.map(({ file }) => decoded(join(LINES, file))));
 
   const idle = await idleLoop();
-  const rows = await compareRows(device, pictures, { ...size, inFlight: IN_FLIGHT }, progress);
+  const rows = await compareRows(device, pictures, size, progress);
   const lines = truths.map((truth, index) => {
     const [picture, reading] = [pictures[index], rows.usual.measured.readings[index]];
     if (picture === undefined || reading === undefined) throw new Error(`${truth.file} was never read`);
     return { truth, picture, reading, score: score(truth.text, reading.text) };
   });
 
-  const dense = await compareDense(device, { ...size, inFlight: IN_FLIGHT }, progress);
+  const dense = await compareDense(device, size, progress);
 
   const original = await progress.stage('painting a picture to compress', 0, () => dusk(SEED));
   const compression = await progress.stage('compressing it by SVD', 0, (report) =>

@@ -132,7 +132,7 @@ export async function compareRows(
     const before = new Map<RowName, Sizes | undefined>();
     for (const { key, name, callers, measurement, models: own } of running) {
       // What learns is to have learned: every row has as long.
-      const requests = callers === 1 ? Math.ceil(pictures.length / 4) : load.warmUp;
+      const requests = callers === 1 ? Math.min(Math.ceil(pictures.length / 4), load.warmUp) : load.warmUp;
       await progress.stage(`warming up: ${name}`, requests, (report) => measurement.warmUp(requests, report));
       before.set(key, sizes(own));
     }
