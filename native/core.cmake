@@ -35,9 +35,12 @@ add_library(tensorlane_core STATIC ${core_sources})
 # other options than what it would be compiled as one with.
 set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/cpu/ops/vector_math.cpp PROPERTIES
   COMPILE_OPTIONS -fno-trapping-math SKIP_PRECOMPILE_HEADERS ON SKIP_UNITY_BUILD_INCLUSION ON)
-# Kernels for small matrices, once an instruction set: with that set's options, a file has nothing in common with any other.
+# Kernels for small matrices, once an instruction set: with that set's options, a file has nothing in common with any other. With
+# TENSORLANE_PLAIN_KERNELS there are those alone that every processor can run: of the same source, and sooner built.
 set(options_of_plain)
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+if(TENSORLANE_PLAIN_KERNELS)
+  target_compile_definitions(tensorlane_core PRIVATE TENSORLANE_PLAIN_KERNELS)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(options_of_avx2 -mavx2 -mfma)
   set(options_of_avx512 -mavx2 -mfma -mavx512f -mavx512dq -mavx512vl)
 endif()

@@ -9,6 +9,8 @@ import { buildTarget } from './builds.mjs';
 
 // What every device must pass: in each suite, for its device.
 const conformance = 'test/conformance';
+// What one thread does alone, which is not built under the thread sanitizer: see test/native/tests.cmake.
+const serial = 'serial/';
 
 /** Where the tests are, and the program that they make. */
 const suites = {
@@ -34,7 +36,10 @@ export async function runTests(name, sanitizer, report) {
   const command = [...(fixed ? ['setarch', '-R'] : []), `${build}/${program}`];
   const env = options(name, build);
 
-  const queue = [source, conformance].flatMap((folder) => testFiles(folder)).sort((a, b) => b.size - a.size);
+  const queue = [source, conformance]
+    .flatMap((folder) => testFiles(folder))
+    .filter(({ file }) => sanitizer !== 'thread' || !file.startsWith(serial))
+    .sort((a, b) => b.size - a.size);
   const all = queue.length;
   const sum = { passed: 0, failures: /** @type {string[]} */ ([]) };
   let done = 0;

@@ -44,7 +44,7 @@ std::size_t run_one(LanePool& pool, std::size_t index = LanePool::kAnyLane) {
 struct DevicePoll {
   States states;
   Journal journal;
-  std::array<Work, 3> work;
+  std::array<HandedWork, 3> work;
   LanePool pool{options(states)};
 
   static LaneOptions options(States& states) {

@@ -22,7 +22,7 @@ using namespace tensorlane::test;
 
 namespace {
 
-bool submit_device(LanePool& pool, Journal& journal, const std::string& name, Work* work, bool pipelines,
+bool submit_device(LanePool& pool, Journal& journal, const std::string& name, HandedWork* work, bool pipelines,
                    std::size_t lane = 0) {
   std::unique_ptr<Task> task = std::make_unique<DeviceTask>(name, journal, work, pipelines);
   return pool.submit(task, lane);
@@ -56,7 +56,7 @@ using Entries = std::vector<std::string>;
 TEST_CASE("tasks that pipeline run while older ones are pending, and end in order") {
   States states;
   Journal journal;
-  std::array<Work, 3> work;
+  std::array<HandedWork, 3> work;
   Gate gate;
   LanePool pool(with_fake_states(1, states));
   REQUIRE(occupy(pool, 0, gate));
@@ -72,7 +72,7 @@ TEST_CASE("tasks that pipeline run while older ones are pending, and end in orde
   CHECK_MESSAGE((before == Entries{"run 0", "run 1", "run 2"}), "a task ended before one that ran earlier");
   CHECK((journal.entries() == Entries{"run 0", "run 1", "run 2", "completed 0", "finished 0", "completed 1",
                                       "finished 1", "completed 2", "finished 2"}));
-  for (const Work& one : work) {
+  for (const HandedWork& one : work) {
     CHECK_MESSAGE(one.completions == 1, "complete() was called " << one.completions << " times");
     CHECK(one.destroyed == 1);
   }
@@ -81,7 +81,7 @@ TEST_CASE("tasks that pipeline run while older ones are pending, and end in orde
 TEST_CASE("a task that does not pipeline waits until the older ones have ended") {
   States states;
   Journal journal;
-  std::array<Work, 3> work;
+  std::array<HandedWork, 3> work;
   Gate gate;
   LanePool pool(with_fake_states(1, states));
   REQUIRE(occupy(pool, 0, gate));
@@ -104,7 +104,7 @@ TEST_CASE("a task that does not pipeline waits until the older ones have ended")
 TEST_CASE("a task that hands the device nothing ends at once, whatever is pending") {
   States states;
   Journal journal;
-  Work work;
+  HandedWork work;
   Gate gate;
   LanePool pool(with_fake_states(1, states));
   REQUIRE(occupy(pool, 0, gate));
@@ -124,7 +124,7 @@ TEST_CASE("a task that needs no device neither waits for pending ones nor counts
   constexpr std::size_t kMost = 64;  // pending at once
   States states;
   Journal journal;
-  std::deque<Work> work(kMost + 1);
+  std::deque<HandedWork> work(kMost + 1);
   Gate gate;
   LanePool pool(with_fake_states(1, states));
   REQUIRE(occupy(pool, 0, gate));
@@ -139,7 +139,7 @@ TEST_CASE("a task that needs no device neither waits for pending ones nor counts
   give_time();
   const Entries before = journal.entries();
   const int ends = states.ended;
-  for (Work& one : work) one.done.open();
+  for (HandedWork& one : work) one.done.open();
   REQUIRE(eventually([&] { return has(journal, "finished behind it") && has(journal, "finished one too many"); }));
   CHECK_MESSAGE(ended, "it waited for a device that it does not need");
   CHECK(waits);
@@ -150,7 +150,7 @@ TEST_CASE("a task that needs no device neither waits for pending ones nor counts
 TEST_CASE("a lane that has done nothing for the device does not make it idle") {
   States states;
   Journal journal;
-  Work work;
+  HandedWork work;
   work.done.open();
   LanePool pool(with_fake_states(1, states));
   for (int i = 0; i < 3; ++i) REQUIRE(submit_without_device(pool, journal, std::to_string(i)));
@@ -164,8 +164,8 @@ TEST_CASE("a lane that has done nothing for the device does not make it idle") {
 TEST_CASE("what the device has done already is ended before the next task runs") {
   States states;
   Journal journal;
-  std::array<Work, 2> work;
-  for (Work& one : work) one.done.open();
+  std::array<HandedWork, 2> work;
+  for (HandedWork& one : work) one.done.open();
   Gate gate;
   LanePool pool(with_fake_states(1, states));
   REQUIRE(occupy(pool, 0, gate));
@@ -177,7 +177,7 @@ TEST_CASE("what the device has done already is ended before the next task runs")
 
 TEST_CASE("a task is told that its work is handed over after end(), once, and before it is completed") {
   struct Told final : Task {
-    Told(Journal& journal, States& states, Work* work) : journal_(journal), states_(states), work_(work) {}
+    Told(Journal& journal, States& states, HandedWork* work) : journal_(journal), states_(states), work_(work) {}
     void run(Lane& lane) noexcept override {
       if (work_ != nullptr) FakeState::of(lane).hand(*work_);
       journal_.add("run");
@@ -191,11 +191,11 @@ TEST_CASE("a task is told that its work is handed over after end(), once, and be
     }
     Journal& journal_;
     States& states_;
-    Work* work_;
+    HandedWork* work_;
   };
   States states;
   Journal journal;
-  Work work;
+  HandedWork work;
   LanePool pool(with_fake_states(1, states));
   std::unique_ptr<Task> pending = std::make_unique<Told>(journal, states, &work);
   REQUIRE(pool.submit(pending));
@@ -212,9 +212,9 @@ TEST_CASE("a task is told that its work is handed over after end(), once, and be
 TEST_CASE("a task whose pending work fails ends all the same") {
   States states;
   Journal journal;
-  std::array<Work, 2> work;
+  std::array<HandedWork, 2> work;
   work[0].fails = true;
-  for (Work& one : work) one.done.open();
+  for (HandedWork& one : work) one.done.open();
   LanePool pool(with_fake_states(1, states));
   for (std::size_t i = 0; i < 2; ++i) REQUIRE(submit_device(pool, journal, std::to_string(i), &work[i], true));
   REQUIRE(eventually([&] { return pool.counters().completed == 2 && has(journal, "finished 1"); }));
@@ -227,7 +227,7 @@ TEST_CASE("only so many tasks are pending at once") {
   constexpr std::size_t kMost = 64;
   States states;
   Journal journal;
-  std::deque<Work> work(kTasks);
+  std::deque<HandedWork> work(kTasks);
   Gate gate;
   LanePool pool(with_fake_states(1, states));
   REQUIRE(occupy(pool, 0, gate));
@@ -236,7 +236,7 @@ TEST_CASE("only so many tasks are pending at once") {
   const bool waited = eventually([&] { return work[0].waits > 0; });
   give_time();
   const std::size_t ran = journal.entries().size();
-  for (Work& one : work) one.done.open();
+  for (HandedWork& one : work) one.done.open();
   CHECK_MESSAGE(waited, "the lane did not wait for the oldest task");
   CHECK_MESSAGE(ran == kMost, ran << " tasks were handed to the device at once");
   CHECK(eventually([&] { return pool.counters().completed == kTasks + 1; }));
@@ -245,7 +245,7 @@ TEST_CASE("only so many tasks are pending at once") {
 TEST_CASE("stop() waits for what is pending, and discards what is queued") {
   States states;
   Journal journal;
-  std::array<Work, 2> work;
+  std::array<HandedWork, 2> work;
   std::atomic<bool> stopped{false};
   Gate gate;
   LanePool pool(with_fake_states(1, states));
@@ -261,20 +261,20 @@ TEST_CASE("stop() waits for what is pending, and discards what is queued") {
   const bool discarded = eventually([&] { return pool.counters().queued == 0; });
   give_time();
   const bool early = stopped;
-  for (Work& one : work) one.done.open();
+  for (HandedWork& one : work) one.done.open();
   stopper.join();
   CHECK(discarded);
   CHECK_FALSE_MESSAGE(early, "stop() returned while work was pending");
   CHECK((journal.entries() == Entries{"run 0", "run 1", "completed 0", "finished 0", "completed 1", "finished 1"}));
   CHECK_MESSAGE(states.destroyed == 1, "the state was not destroyed");
-  for (const Work& one : work) CHECK(one.destroyed == 1);
+  for (const HandedWork& one : work) CHECK(one.destroyed == 1);
   CHECK(pool.counters().completed == 3);
 }
 
 TEST_CASE("a task that waits for pending ones before it does not start after stop()") {
   States states;
   Journal journal;
-  Work work;
+  HandedWork work;
   Gate gate;
   LanePool pool(with_fake_states(1, states));
   REQUIRE(occupy(pool, 0, gate));
@@ -297,7 +297,7 @@ TEST_CASE("a task that waits for pending ones before it does not start after sto
 TEST_CASE("a task for any lane is not held by one that would have to wait with it") {
   States states;
   Journal journal;
-  Work work;
+  HandedWork work;
   Gate first;
   Gate second;
   LanePool pool(with_fake_states(2, states));
@@ -316,7 +316,7 @@ TEST_CASE("a task for any lane is not held by one that would have to wait with i
 TEST_CASE("a pending task is neither completed nor is its lane free") {
   States states;
   Journal journal;
-  std::array<Work, 2> work;
+  std::array<HandedWork, 2> work;
   Gate gate;
   LanePool pool(with_fake_states(2, states));
   REQUIRE(occupy(pool, 1, gate));
@@ -343,7 +343,7 @@ TEST_CASE("a pending task is neither completed nor is its lane free") {
 TEST_CASE("quiesce_all() waits for what is pending") {
   States states;
   Journal journal;
-  Work work;
+  HandedWork work;
   LanePool pool(with_fake_states(1, states));
   REQUIRE(submit_device(pool, journal, "0", &work, true));
   REQUIRE(eventually([&] { return has(journal, "run 0"); }));
@@ -361,7 +361,7 @@ TEST_CASE("3,000 tasks on three lanes, of which some pipeline and some leave not
   std::mt19937 random(11);
   States states;
   std::array<Journal, kLanes> journals;
-  std::deque<Work> work(kTasks);
+  std::deque<HandedWork> work(kTasks);
   std::array<Entries, kLanes> expected;
   std::array<Entries, kLanes> completed;  // of those that leave the device something
   std::array<Entries, kLanes> others;

@@ -9,7 +9,7 @@
 namespace tensorlane::cpu::small {
 namespace {
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(TENSORLANE_PLAIN_KERNELS)
 std::span<const InstructionSet* const> runnable() {
   static constexpr const InstructionSet* kAll[] = {&kAvx512, &kAvx2, &kPlain};
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");

@@ -42,7 +42,7 @@ inline bool has(Journal& journal, const std::string& entry) {
 }
 
 // What a task hands to the device.
-struct Work {
+struct HandedWork {
   Gate done;
   bool fails = false;
   std::atomic<int> waits{0};
@@ -52,7 +52,7 @@ struct Work {
 
 class FakePending final : public Pending {
  public:
-  explicit FakePending(Work& work) : work_(work) {}
+  explicit FakePending(HandedWork& work) : work_(work) {}
   FakePending(const FakePending&) = delete;
   FakePending& operator=(const FakePending&) = delete;
   ~FakePending() override { ++work_.destroyed; }
@@ -68,7 +68,7 @@ class FakePending final : public Pending {
   }
 
  private:
-  Work& work_;
+  HandedWork& work_;
 };
 
 // What became of the states of a pool.
@@ -95,11 +95,11 @@ class FakeState final : public LaneState {
   [[nodiscard]] std::thread::id made_on() const noexcept { return thread_; }
 
   // For the task in hand.
-  void hand(Work& work) { work_ = &work; }
+  void hand(HandedWork& work) { work_ = &work; }
 
   void begin() override {}
   std::unique_ptr<Pending> end() noexcept override {
-    Work* work = std::exchange(work_, nullptr);
+    HandedWork* work = std::exchange(work_, nullptr);
     ++states_.ended;
     return work == nullptr ? nullptr : std::make_unique<FakePending>(*work);
   }
@@ -117,14 +117,14 @@ class FakeState final : public LaneState {
 
   States& states_;
   std::thread::id thread_ = std::this_thread::get_id();
-  Work* work_ = nullptr;
+  HandedWork* work_ = nullptr;
 };
 
 // Writes what happens to it into a journal, as "run NAME", "completed NAME" and "finished NAME".
 class DeviceTask final : public Task {
  public:
   // `work` may be null: then it hands the device nothing.
-  DeviceTask(std::string name, Journal& journal, Work* work, bool pipelines)
+  DeviceTask(std::string name, Journal& journal, HandedWork* work, bool pipelines)
       : name_(std::move(name)), journal_(journal), work_(work), pipelines_(pipelines) {}
 
   void run(Lane& lane) noexcept override {
@@ -144,7 +144,7 @@ class DeviceTask final : public Task {
  private:
   std::string name_;
   Journal& journal_;
-  Work* work_;
+  HandedWork* work_;
   bool pipelines_;
 };
 
