@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { errorCodes } from '../../lib/core/errors.js';
-import { preparePage, runExample, typeErrors } from './examples.js';
+import { type Page, preparePage, runExample, typeErrors } from './examples.js';
 import { blocksOf } from './markdown.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -20,15 +20,20 @@ const pages = [
 /** Its examples need a CUDA device: cuda.test.ts runs them. */
 const onCuda = ['docs/cuda.md'];
 
-describe.each(pages.filter((page) => blocksOf(read(page)).some(({ language }) => language === 'ts')))('%s', (file) => {
-  const page = preparePage(file);
+const prepared = pages
+  .filter((page) => blocksOf(read(page)).some(({ language }) => language === 'ts'))
+  .map((page) => preparePage(page));
 
-  test('its examples compile', () => {
-    expect(typeErrors(page)).toBe('');
-  });
+test('all examples compile', () => {
+  expect(typeErrors(prepared)).toBe('');
+});
 
-  if (onCuda.includes(file)) return;
-  for (const example of page.examples.filter(({ name }) => name === undefined)) {
+/** Those that no other test runs. */
+const runnable = ({ file, examples }: Page) =>
+  onCuda.includes(file) ? [] : examples.filter(({ name }) => name === undefined);
+
+describe.each(prepared.filter((page) => runnable(page).length > 0))('$file', (page) => {
+  for (const example of runnable(page)) {
     test.concurrent(example.title, async ({ expect }) => {
       const { code, stdout, stderr } = await runExample(page, example.file);
       expect(code, stdout + stderr).toBe(0);
@@ -37,7 +42,7 @@ describe.each(pages.filter((page) => blocksOf(read(page)).some(({ language }) =>
 });
 
 test('the server of the README answers, refuses what is wrong, and ends when it is told to', async () => {
-  const page = preparePage('README.md');
+  const page = prepared.find(({ file }) => file === 'README.md')!;
   const example = page.examples.find(({ name }) => name === 'server');
   expect(example, 'the README has no example named server').toBeDefined();
   let stop = () => {};
