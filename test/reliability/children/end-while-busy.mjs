@@ -22,15 +22,17 @@ const ways = {
 };
 
 if (way === 'sigtermHandled') process.once('SIGTERM', () => process.exit(5));
-await keepBusy({ square, slow });
-if (way === 'exitWithWorkers') {
-  for (let i = 0; i < 2; i++) {
-    const worker = new Worker(new URL('./busy-worker.mjs', import.meta.url), {
-      workerData: { way: 'terminate', square, slow },
-    });
-    await once(worker, 'message');
-  }
+/** A worker_thread that is as busy, once it is. */
+async function busyWorker() {
+  const worker = new Worker(new URL('./busy-worker.mjs', import.meta.url), {
+    workerData: { way: 'terminate', square, slow },
+  });
+  await once(worker, 'message');
 }
+
+// All begin together: beside what is busy already, a start takes seconds of all cores.
+const workers = way === 'exitWithWorkers' ? [busyWorker(), busyWorker()] : [];
+await Promise.all([keepBusy({ square, slow }), ...workers]);
 setTimeout(() => {
   // Written before the end by a synchronous write, since stdout is a pipe and process.exit does not wait for it.
   process.stdout._handle?.setBlocking?.(true);
