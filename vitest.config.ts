@@ -30,6 +30,31 @@ export const inOneProcess = [
   'ops',
   'tensor',
 ].map((room) => `test/${room}/**/*.test.ts`);
+// The same of the packages whose modules take longest to load, but for the files that change modules, prototypes, timers, variables or
+// warnings of the whole process, and those of commands.
+const allBut = (folder: string, ...files: string[]) => `packages/${folder}/test/!(${files.join('|')}).test.ts`;
+const packagesInOneProcess = [
+  allBut(
+    'server',
+    'batches',
+    'body',
+    'classification',
+    'command',
+    'curl',
+    'decoupled',
+    'engine',
+    'given',
+    'grpc-given',
+    'js',
+    'security',
+    'seed-client',
+    'sessions',
+    'start',
+    'triton',
+    'unreadable',
+  ),
+  allBut('bullmq', 'command', 'docs', 'replies'),
+];
 
 export default defineConfig({
   plugins: [commonJs],
@@ -65,7 +90,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: each,
-          exclude: [...others, ...inOneProcess],
+          exclude: [...others, ...inOneProcess, ...packagesInOneProcess],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
@@ -75,6 +100,16 @@ export default defineConfig({
         test: {
           name: 'fast, in one process',
           include: inOneProcess,
+          isolate: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'fast, packages in one process',
+          include: packagesInOneProcess,
           isolate: false,
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
