@@ -79,11 +79,22 @@ function expected({ maxBatchSize, concurrency, threads }: Setting, model: Random
   return (lanes * rows * 1e6) / (micros + (lanes * rows < count ? 0 : how.thinkMicros));
 }
 
+/** What was simulated gives the same again, and what is learned is often one of the best. */
+const simulated = new WeakMap<RandomModel, Map<string, number>>();
+
 /** What a fixed setting gives. */
 export async function rateOf(model: RandomModel, setting: Setting, count: number, how: How): Promise<number> {
+  const { maxBatchSize, concurrency, threads } = setting;
+  const key = [maxBatchSize, concurrency, threads, count, how.seed, how.thinkMicros].join();
+  const known = simulated.get(model) ?? new Map<string, number>();
+  simulated.set(model, known);
+  const before = known.get(key);
+  if (before !== undefined) return before;
   const seconds = 0.3 + watched(model.one);
   const { rate } = await serveBy(setting, model, count, seconds, how);
-  return rate(0.3, seconds);
+  const result = rate(0.3, seconds);
+  known.set(key, result);
+  return result;
 }
 
 function serveBy({ threads, ...setting }: Setting, model: RandomModel, count: number, seconds: number, how: How) {
