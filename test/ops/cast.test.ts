@@ -165,7 +165,7 @@ describe.each(types)('from %s', (from) => {
     for (const [i, value] of values.entries()) {
       const got = result.data[i]!;
       if (Number.isNaN(value) && (isHalf(to) || to.startsWith('float'))) {
-        expect(isNaNOf(to, got), `element ${i}: NaN to ${to} gave ${got}`).toBe(true);
+        if (!isNaNOf(to, got)) expect.fail(`element ${i}: NaN to ${to} gave ${got}`);
         continue;
       }
       const expected = from === to ? data[i] : convert(value, to); // any byte but 0 is a true one

@@ -5,7 +5,7 @@ import { type Device, DeviceTensor, type NumberOperand, type Operand, open, type
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
-import { expectSame, floats, generator, inAllWays, product } from './support.js';
+import { expectSame, expectWithin, floats, generator, inAllWays, product } from './support.js';
 
 let device: Device;
 beforeAll(async () => {
@@ -260,8 +260,7 @@ describe('operations on one', () => {
           const expected = functions[name](Number(x));
           const got = Number(result.data[i]);
           const eps = result.type === 'float32' ? 2 ** -23 : 2 ** -52;
-          const isRight = Object.is(got, expected) || Math.abs(got - expected) <= 4 * eps * Math.abs(expected);
-          expect(isRight, `${name}(${x}) is ${got}, expected ${expected}`).toBe(true);
+          expectWithin(got, expected, 4 * eps * Math.abs(expected), () => `${name}(${x})`);
         }
       }
     }
@@ -367,7 +366,12 @@ describe('softmax', () => {
           const sum = own.reduce((all, x) => all + Math.exp(x), 0);
           for (const [j, x] of own.entries()) {
             const tolerance = (type === 'float32' ? 4e-6 : 1e-14) * (Math.exp(x) / sum) + 1e-40;
-            expect(Math.abs(result.data[at(j)]! - Math.exp(x) / sum)).toBeLessThanOrEqual(tolerance);
+            expectWithin(
+              result.data[at(j)]!,
+              Math.exp(x) / sum,
+              tolerance,
+              () => `[${dims}] along ${axis}, ${row}, ${j}`,
+            );
           }
         }
       }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
 import { epsilon } from '../support/matrices.js';
-import { floats, inAllWays, product } from './support.js';
+import { expectWithin, floats, inAllWays, product } from './support.js';
 
 let device: Device;
 beforeAll(async () => {
@@ -56,14 +56,10 @@ async function check(name: Name, a: Floats, { axis = -1, keepDims = false }: Red
   for (const [i, row] of rows.entries()) {
     const expected = row.some(Number.isNaN) && name !== 'sum' ? Number.NaN : reductions[name](row);
     const got = result.data[i]!;
-    if (Number.isFinite(expected)) {
-      const size = name === 'mean' ? sum(row.map(Math.abs)) / row.length : sum(row.map(Math.abs));
-      const exact = name === 'max' || name === 'min';
-      const bound = exact ? 0 : 4 * epsilon[a.type] * Math.max(size, Number.MIN_VALUE);
-      expect(Math.abs(got - expected), `${what}, result ${i}: ${got}, expected ${expected}`).toBeLessThanOrEqual(bound);
-    } else {
-      expect(got, `${what}, result ${i}`).toBe(expected);
-    }
+    const size = name === 'mean' ? sum(row.map(Math.abs)) / row.length : sum(row.map(Math.abs));
+    const exact = name === 'max' || name === 'min';
+    const bound = exact ? 0 : 4 * epsilon[a.type] * Math.max(size, Number.MIN_VALUE);
+    expectWithin(got, expected, bound, () => `${what}, result ${i}`);
   }
 }
 
@@ -104,8 +100,9 @@ describe.each(Object.keys(reductions) as Name[])('%s', (name) => {
   });
 
   test('of a batch that is sent to a device in several pieces', async () => {
-    await check(name, floats('float32', [20_000, 110], 5), {});
-    await check(name, floats('float64', [30, 400, 100], 6), { axis: 1 });
+    // Of 4 MiB, which end in the middle of a row and of a matrix.
+    await check(name, floats('float32', [10_000, 110], 5), {});
+    await check(name, floats('float64', [15, 400, 100], 6), { axis: 1 });
   });
 
   test('of nothing', async () => {
