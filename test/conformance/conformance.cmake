@@ -8,8 +8,8 @@ add_library(conformance_cases OBJECT EXCLUDE_FROM_ALL ${conformance_sources} ${c
 target_include_directories(conformance_cases PRIVATE ${conformance_root})
 target_include_directories(conformance_cases SYSTEM PRIVATE ${DOCTEST_INCLUDE})
 target_link_libraries(conformance_cases PRIVATE tensorlane_core)
-# They are many assertions and little work: to optimize them fully takes twice as long, and saves nothing.
-target_compile_options(conformance_cases PRIVATE -O1)
+# They are many assertions and little work: to optimize them takes twice as long, and saves nothing.
+target_compile_options(conformance_cases PRIVATE -O0)
 
 # Half of what the tests of the SVD do is to judge its results, and all of that on copies of a test's own: it is optimized where they
 # are not, and nothing that threads share is looked at in it.
