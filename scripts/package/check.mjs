@@ -19,22 +19,10 @@ import { shapes } from './check/shapes.mjs';
 import { Skipped } from './check/skipped.mjs';
 import { workspaces } from './check/workspaces.mjs';
 
-/**
- * What every check gets.
- * @typedef {object} Surroundings
- * @property {string} registry its address
- * @property {string} version tensorlane's
- * @property {string} other another one, of the same
- * @property {string} tools the folder of the package managers, bundlers and runtimes
- * @property {(name: string) => string} folder an empty one, whose path has a blank and an umlaut
- */
-
-/** A `long` one is made only where it is named. @typedef {{ name: string, long?: boolean, run(surroundings: Surroundings): Promise<void> }} Check */
-
 /** The same packages as another version, so that there are two. */
 export const other = '0.0.1-other';
 
-/** @type {Check[]} */
+/** @type {import('./check/surroundings.mjs').Check[]} */
 const checks = [
   ...installers,
   ...algebra,

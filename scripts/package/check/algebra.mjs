@@ -5,7 +5,7 @@ import { runProgram } from '../../processes.mjs';
 import { inRoot, run } from '../../setup/run.mjs';
 import { tarballOf } from './packed.mjs';
 
-/** @type {import('../check.mjs').Check[]} */
+/** @type {import('./surroundings.mjs').Check[]} */
 export const algebra = [
   {
     name: 'linear algebra, tests',

@@ -64,7 +64,7 @@ async function emulatedNode(folder, processor = server) {
   return program;
 }
 
-/** @type {import('../check.mjs').Check[]} */
+/** @type {import('./surroundings.mjs').Check[]} */
 export const arm64 = [
   {
     name: 'arm64, installed on x64 and emulated',

@@ -15,7 +15,7 @@ async function bundle({ registry, version, folder }, build) {
   return moved;
 }
 
-/** @type {import('../check.mjs').Check[]} */
+/** @type {import('./surroundings.mjs').Check[]} */
 export const bundles = [
   ...['esm', 'cjs'].map((format) => ({
     name: `esbuild, ${format}`,

@@ -24,7 +24,7 @@ async function downloaded(project, registry) {
   return bytes;
 }
 
-/** @type {import('../check.mjs').Check[]} */
+/** @type {import('./surroundings.mjs').Check[]} */
 export const installers = [
   {
     name: 'npm',

@@ -21,7 +21,7 @@ const tests = (taken, body) => `
   });
 `;
 
-/** @type {import('../check.mjs').Check[]} */
+/** @type {import('./surroundings.mjs').Check[]} */
 export const jest = [
   { name: 'Jest, CommonJS', manifest: {}, taken: required },
   { name: 'Jest, import through Babel', manifest: {}, taken: imported, babel: true },

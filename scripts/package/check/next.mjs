@@ -52,7 +52,7 @@ function add(project, tools, names, added = new Set()) {
   }
 }
 
-/** @type {import('../check.mjs').Check[]} */
+/** @type {import('./surroundings.mjs').Check[]} */
 export const next = ['turbopack', 'webpack'].map((bundler) => ({
   name: `Next.js, ${bundler}`,
   async run({ registry, version, tools, folder }) {

@@ -61,7 +61,7 @@ async function inside(root, ...command) {
   return output.trim();
 }
 
-/** @type {import('../check.mjs').Check[]} */
+/** @type {import('./surroundings.mjs').Check[]} */
 export const rootChecks = roots.map((which) => ({
   name: `glibc ${which.glibc}, a bare system${which.own ? '' : ` of Debian ${which.release}`}`,
   async run({ registry, version, tools, folder }) {

@@ -8,7 +8,7 @@ async function installed({ registry, version, folder }) {
   return project;
 }
 
-/** @type {import('../check.mjs').Check[]} */
+/** @type {import('./surroundings.mjs').Check[]} */
 export const runtimes = [
   ...['20', '22', '24', '26'].map((version) => ({
     name: `Node ${version}`,

@@ -27,7 +27,7 @@ const published = [...withTypes, ...targets.map(({ name }) => name)];
 const isOfEsModules = (name) =>
   JSON.parse(readFileSync(inRoot('packages', name, 'package.json'), 'utf8')).type === 'module';
 
-/** @type {import('../check.mjs').Check[]} */
+/** @type {import('./surroundings.mjs').Check[]} */
 export const shapes = [
   ...[
     ['node16', 'node16'],

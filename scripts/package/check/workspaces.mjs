@@ -78,7 +78,7 @@ async function installed(name, folder, registry, ...dependencies) {
   return project;
 }
 
-/** @type {import('../check.mjs').Check[]} */
+/** @type {import('./surroundings.mjs').Check[]} */
 export const workspaces = [
   {
     name: '@tensorlane/server',
