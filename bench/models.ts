@@ -9,7 +9,7 @@ import { attention, colours, lstm } from './built.js';
 
 const require = createRequire(import.meta.url);
 const cache = fileURLToPath(new URL('cache/', import.meta.url));
-const builders = ['../test/support/onnx-builder.ts', './built.ts'].map((file) =>
+const builders = ['../test/support/onnx-graph.ts', '../test/support/onnx-builder.ts', './built.ts'].map((file) =>
   fileURLToPath(new URL(file, import.meta.url)),
 );
 
