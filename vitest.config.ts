@@ -21,8 +21,11 @@ const others = ['test/long/**', 'test/cuda/**', 'packages/*/test/long/**'];
 export const inOneProcess = [
   'batching',
   'bench',
+  'cli',
   'core',
+  'demo',
   'device',
+  'gpu',
   'json',
   'linalg',
   'metrics',
@@ -30,30 +33,12 @@ export const inOneProcess = [
   'ops',
   'tensor',
 ].map((room) => `test/${room}/**/*.test.ts`);
-// The same of the packages whose modules take longest to load, but for the files that change modules, prototypes, timers, variables or
-// warnings of the whole process, and those of commands.
+// The same of the packages whose modules take longest to load, but for the files that replace modules, or what every file uses, or look
+// at all warnings of the process.
 const allBut = (folder: string, ...files: string[]) => `packages/${folder}/test/!(${files.join('|')}).test.ts`;
 const packagesInOneProcess = [
-  allBut(
-    'server',
-    'batches',
-    'body',
-    'classification',
-    'command',
-    'curl',
-    'decoupled',
-    'engine',
-    'given',
-    'grpc-given',
-    'js',
-    'security',
-    'seed-client',
-    'sessions',
-    'start',
-    'triton',
-    'unreadable',
-  ),
-  allBut('bullmq', 'command', 'docs', 'replies'),
+  allBut('server', 'batches', 'given', 'grpc-given', 'sessions', 'triton', 'unreadable'),
+  'packages/bullmq/test/*.test.ts',
 ];
 
 export default defineConfig({
