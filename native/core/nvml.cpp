@@ -13,7 +13,7 @@ namespace {
 constexpr const char* kLibrary = "libnvidia-ml.so.1";
 
 // nvml.h's; these have not changed since their versions were made.
-using Device = void*;
+using Gpu = void*;
 using Result = int;
 constexpr Result kSuccess = 0;
 constexpr Result kInsufficientSize = 7;
@@ -98,22 +98,22 @@ class Library {
     return message;
   }
 
-  [[nodiscard]] std::optional<GpuMemory> memory_of(Device device) const {
+  [[nodiscard]] std::optional<GpuMemory> memory_of(Gpu device) const {
     Memory memory{};
-    if (call<Device, Memory*>("nvmlDeviceGetMemoryInfo", device, &memory) != kSuccess) return std::nullopt;
+    if (call<Gpu, Memory*>("nvmlDeviceGetMemoryInfo", device, &memory) != kSuccess) return std::nullopt;
     return GpuMemory{memory.total, memory.used};
   }
 
-  [[nodiscard]] std::string text_of(const char* name, Device device) const {
+  [[nodiscard]] std::string text_of(const char* name, Gpu device) const {
     Text text{};
-    const Result result = call<Device, char*, unsigned>(name, device, text.data(), size_of(text));
+    const Result result = call<Gpu, char*, unsigned>(name, device, text.data(), size_of(text));
     return result == kSuccess ? text.data() : "";
   }
 
   [[nodiscard]] GpuReading read_gpu(unsigned index) const {
     GpuReading gpu;
-    Device device = nullptr;
-    const Result result = call<unsigned, Device*>("nvmlDeviceGetHandleByIndex_v2", index, &device);
+    Gpu device = nullptr;
+    const Result result = call<unsigned, Gpu*>("nvmlDeviceGetHandleByIndex_v2", index, &device);
     if (result != kSuccess) {
       gpu.problem = failure("nvmlDeviceGetHandleByIndex_v2", result);
       return gpu;
@@ -123,7 +123,7 @@ class Library {
     gpu.pci_address = pci_address_of(device);
     gpu.memory = memory_of(device);
     Utilization busy{};
-    if (call<Device, Utilization*>("nvmlDeviceGetUtilizationRates", device, &busy) == kSuccess) {
+    if (call<Gpu, Utilization*>("nvmlDeviceGetUtilizationRates", device, &busy) == kSuccess) {
       gpu.busy = busy.gpu / 100.0;
       gpu.memory_busy = busy.memory / 100.0;
     }
@@ -131,43 +131,42 @@ class Library {
     gpu.processes = processes_of(device);
     unsigned now = 0;
     unsigned after_restart = 0;
-    gpu.mig = call<Device, unsigned*, unsigned*>("nvmlDeviceGetMigMode", device, &now, &after_restart) == kSuccess &&
-              now == 1;
+    gpu.mig =
+        call<Gpu, unsigned*, unsigned*>("nvmlDeviceGetMigMode", device, &now, &after_restart) == kSuccess && now == 1;
     if (gpu.mig) gpu.parts = parts_of(device);
     return gpu;
   }
 
-  [[nodiscard]] std::string pci_address_of(Device device) const {
+  [[nodiscard]] std::string pci_address_of(Gpu device) const {
     PciInfo pci{};
-    if (call<Device, PciInfo*>("nvmlDeviceGetPciInfo_v3", device, &pci) != kSuccess) return {};
+    if (call<Gpu, PciInfo*>("nvmlDeviceGetPciInfo_v3", device, &pci) != kSuccess) return {};
     return pci_address(pci.domain, pci.bus, pci.device);
   }
 
-  [[nodiscard]] std::string compute_mode_of(Device device) const {
+  [[nodiscard]] std::string compute_mode_of(Gpu device) const {
     int mode = 0;
-    if (call<Device, int*>("nvmlDeviceGetComputeMode", device, &mode) != kSuccess) return {};
+    if (call<Gpu, int*>("nvmlDeviceGetComputeMode", device, &mode) != kSuccess) return {};
     constexpr std::array<const char*, 4> names{"default", "exclusive thread", "prohibited", "exclusive process"};
     return mode >= 0 && mode < static_cast<int>(names.size()) ? names[static_cast<std::size_t>(mode)] : "";
   }
 
-  [[nodiscard]] std::optional<unsigned> processes_of(Device device) const {
+  [[nodiscard]] std::optional<unsigned> processes_of(Gpu device) const {
     unsigned count = 0;
     // With room for none it tells how many there are.
     const Result result =
-        call<Device, unsigned*, void*>("nvmlDeviceGetComputeRunningProcesses_v3", device, &count, nullptr);
+        call<Gpu, unsigned*, void*>("nvmlDeviceGetComputeRunningProcesses_v3", device, &count, nullptr);
     if (result != kSuccess && result != kInsufficientSize) return std::nullopt;
     return count;
   }
 
-  [[nodiscard]] std::vector<GpuPart> parts_of(Device device) const {
+  [[nodiscard]] std::vector<GpuPart> parts_of(Gpu device) const {
     std::vector<GpuPart> parts;
     unsigned most = 0;
-    if (call<Device, unsigned*>("nvmlDeviceGetMaxMigDeviceCount", device, &most) != kSuccess) return parts;
+    if (call<Gpu, unsigned*>("nvmlDeviceGetMaxMigDeviceCount", device, &most) != kSuccess) return parts;
     for (unsigned i = 0; i < most; ++i) {
-      Device part = nullptr;
+      Gpu part = nullptr;
       // Places may be free.
-      if (call<Device, unsigned, Device*>("nvmlDeviceGetMigDeviceHandleByIndex", device, i, &part) != kSuccess)
-        continue;
+      if (call<Gpu, unsigned, Gpu*>("nvmlDeviceGetMigDeviceHandleByIndex", device, i, &part) != kSuccess) continue;
       parts.push_back({text_of("nvmlDeviceGetUUID", part), text_of("nvmlDeviceGetName", part), memory_of(part)});
     }
     return parts;

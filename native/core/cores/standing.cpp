@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds kEnough{20};
 constexpr double kCalm = 0.25;
 constexpr double kStarved = 0.4;
 // While a thread waits for a core, all of them are busy. With so much of that its own process has them to itself.
-constexpr double kAll = 0.9;
+constexpr double kNearlyAll = 0.9;
 
 }  // namespace
 
@@ -30,7 +30,7 @@ Standing::Step Standing::look(const Share& now) noexcept {
   const auto part = [](std::chrono::nanoseconds of, std::chrono::nanoseconds all) {
     return static_cast<double>(of.count()) / static_cast<double>(all.count());
   };
-  const bool has_all = part(now.process - last_.process, waited * cores_ + ran) > kAll;
+  const bool has_all = part(now.process - last_.process, waited * cores_ + ran) > kNearlyAll;
   const double waiting = part(waited, wanted);
   last_ = now;
   has_neighbours_ = waiting >= (stands_back_ ? kStarved : kCalm) && !has_all;

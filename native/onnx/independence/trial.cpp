@@ -15,7 +15,7 @@ namespace tensorlane {
 namespace {
 
 // What a row of a trial is made of.
-enum class Row {
+enum class TrialRow {
   Own,     // the one that is compared
   Turned,  // its elements, moved on by one: as plausible, and another (see bytes_of)
   Zero,
@@ -105,20 +105,20 @@ std::vector<std::byte> halved(DType type, std::vector<std::byte> bytes) {
 
 // Numbers that have extremes get them. Others (token numbers, say) may only be what the model has a use for: they are moved on;
 // and where that changes nothing, halved, for rows that are all alike show nothing.
-std::vector<std::byte> bytes_of(Row row, DType type, const std::vector<std::byte>& own) {
+std::vector<std::byte> bytes_of(TrialRow row, DType type, const std::vector<std::byte>& own) {
   std::vector<std::byte> bytes = own;
   const Floats* floats = find_floats(type);
-  if (row == Row::Own) return bytes;
-  if (row == Row::Large || row == Row::Negative) {
-    if (!is_integer(type)) return bytes_of(row == Row::Large ? Row::Huge : Row::Least, type, own);
+  if (row == TrialRow::Own) return bytes;
+  if (row == TrialRow::Large || row == TrialRow::Negative) {
+    if (!is_integer(type)) return bytes_of(row == TrialRow::Large ? TrialRow::Huge : TrialRow::Least, type, own);
     const std::size_t size = byte_size(type, 1);
     const bool is_signed = type == DType::Int8 || type == DType::Int16 || type == DType::Int32 || type == DType::Int64;
     const std::int64_t most = size > 1 ? 1000 : is_signed ? 127 : 255;
-    const std::int64_t value = row == Row::Large ? most : is_signed ? -most : 0;
+    const std::int64_t value = row == TrialRow::Large ? most : is_signed ? -most : 0;
     for (std::size_t at = 0; at + size <= bytes.size(); at += size) std::memcpy(bytes.data() + at, &value, size);
     return bytes;
   }
-  if (row == Row::Turned || floats == nullptr) {
+  if (row == TrialRow::Turned || floats == nullptr) {
     const std::size_t element = floats != nullptr ? floats->bytes : byte_size(type, 1);
     if (bytes.size() > element) {
       std::rotate(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(element), bytes.end());
@@ -127,12 +127,12 @@ std::vector<std::byte> bytes_of(Row row, DType type, const std::vector<std::byte
     return floats == nullptr ? halved(type, std::move(bytes)) : varied(*floats, own.size(), 1);
   }
   const std::uint64_t sign = std::uint64_t{1} << (8 * floats->bytes - 1);
-  const std::uint64_t bits = row == Row::Huge         ? floats->huge
-                             : row == Row::Least      ? floats->huge | sign
-                             : row == Row::Tiny       ? floats->tiny
-                             : row == Row::Infinite   ? floats->infinite
-                             : row == Row::NotANumber ? floats->nan
-                                                      : 0;
+  const std::uint64_t bits = row == TrialRow::Huge         ? floats->huge
+                             : row == TrialRow::Least      ? floats->huge | sign
+                             : row == TrialRow::Tiny       ? floats->tiny
+                             : row == TrialRow::Infinite   ? floats->infinite
+                             : row == TrialRow::NotANumber ? floats->nan
+                                                           : 0;
   for (std::size_t at = 0; at + floats->bytes <= bytes.size(); at += floats->bytes) {
     std::memcpy(bytes.data() + at, &bits, floats->bytes);  // little-endian, as every machine is that this runs on
   }
@@ -193,20 +193,21 @@ class Trial {
 
   // What is wrong; empty where nothing is.
   std::string run() {
-    const std::vector<Output> own = outputs_of({Row::Own});
-    const std::vector<Output> turned = outputs_of({Row::Turned});
-    const std::vector<std::vector<Row>> batches{
-        {Row::Own, Row::Turned, Row::Zero},
-        {Row::Turned, Row::Own},
-        {Row::Huge, Row::Own, Row::Tiny, Row::NotANumber},
-        {Row::Infinite, Row::Zero, Row::Turned, Row::Own},
+    const std::vector<Output> own = outputs_of({TrialRow::Own});
+    const std::vector<Output> turned = outputs_of({TrialRow::Turned});
+    const std::vector<std::vector<TrialRow>> batches{
+        {TrialRow::Own, TrialRow::Turned, TrialRow::Zero},
+        {TrialRow::Turned, TrialRow::Own},
+        {TrialRow::Huge, TrialRow::Own, TrialRow::Tiny, TrialRow::NotANumber},
+        {TrialRow::Infinite, TrialRow::Zero, TrialRow::Turned, TrialRow::Own},
         // As many that what is done by fours or fives shows; and what is only seen where a sum is far below zero.
-        {Row::Least, Row::Turned, Row::Own, Row::Zero, Row::Turned, Row::Own, Row::Least, Row::Own, Row::Turned},
+        {TrialRow::Least, TrialRow::Turned, TrialRow::Own, TrialRow::Zero, TrialRow::Turned, TrialRow::Own,
+         TrialRow::Least, TrialRow::Own, TrialRow::Turned},
     };
     // Integers that a model may have no use for: what fails of them shows nothing.
-    const std::vector<std::vector<Row>> bold{
-        {Row::Large, Row::Own, Row::Negative, Row::Turned},
-        {Row::Own, Row::Negative, Row::Turned},
+    const std::vector<std::vector<TrialRow>> bold{
+        {TrialRow::Large, TrialRow::Own, TrialRow::Negative, TrialRow::Turned},
+        {TrialRow::Own, TrialRow::Negative, TrialRow::Turned},
     };
     const bool has_some = has_integers();
     for (std::size_t i = 0; has_some && i < bold.size(); ++i) {
@@ -217,7 +218,7 @@ class Trial {
         if (error.code() == Code::Disposed) throw;
       }
     }
-    for (const std::vector<Row>& batch : batches) {
+    for (const std::vector<TrialRow>& batch : batches) {
       std::string problem = compare(batch, own, turned);
       if (!problem.empty()) return problem;
     }
@@ -232,12 +233,12 @@ class Trial {
     return false;
   }
 
-  std::string compare(const std::vector<Row>& batch, const std::vector<Output>& own,
+  std::string compare(const std::vector<TrialRow>& batch, const std::vector<Output>& own,
                       const std::vector<Output>& turned) {
     const std::vector<Output> together = outputs_of(batch);
     for (std::size_t row = 0; row < batch.size(); ++row) {
-      if (batch[row] != Row::Own && batch[row] != Row::Turned) continue;
-      const std::vector<Output>& alone = batch[row] == Row::Own ? own : turned;
+      if (batch[row] != TrialRow::Own && batch[row] != TrialRow::Turned) continue;
+      const std::vector<Output>& alone = batch[row] == TrialRow::Own ? own : turned;
       for (std::size_t i = 0; i < alone.size(); ++i) {
         if (same(alone[i], together[i], axes_[i], row, batch.size())) continue;
         return "output '" + model_.own_outputs()[i].name + "' of a row was another in a batch of " +
@@ -247,7 +248,7 @@ class Trial {
     return {};
   }
 
-  std::vector<Output> outputs_of(const std::vector<Row>& batch) {
+  std::vector<Output> outputs_of(const std::vector<TrialRow>& batch) {
     std::vector<InputParts> parts;
     std::vector<std::vector<std::byte>> memory;  // what the parts refer to
     memory.reserve(inputs_.size());
@@ -263,7 +264,7 @@ class Trial {
         std::vector<std::vector<std::string>> lists;
         for (std::size_t row = 0; row < rows; ++row) {
           lists.push_back(input.strings);
-          if (input.axis.has_value() && batch[row] != Row::Own) lists.back() = turned(input.strings);
+          if (input.axis.has_value() && batch[row] != TrialRow::Own) lists.back() = turned(input.strings);
         }
         made.strings = interleaved(lists, outer);
         continue;
