@@ -12,6 +12,8 @@
 #include <mutex>
 #include <string>
 
+#include "cuda/runtime/check.h"
+
 namespace tensorlane::cuda {
 
 // Whether no call of this process on the device can succeed after this one. Leaves nothing in cudaGetLastError.
@@ -72,9 +74,6 @@ class OnDevice {
 
 // The same for a thread that works for one device only, until it is called again. Null: none.
 void watch_this_thread(Health* health) noexcept;
-
-// Errors: DeviceLost for sticky errors, OutOfMemory, else Internal. None of them stays in cudaGetLastError.
-void check(cudaError_t error, const char* what);
 
 // "cudaMalloc: cudaErrorMemoryAllocation (out of memory)"
 [[nodiscard]] std::string describe(cudaError_t error, const char* what);

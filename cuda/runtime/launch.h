@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-#include "cuda/runtime/errors.h"
+#include "cuda/runtime/check.h"
 
 namespace tensorlane::cuda {
 

@@ -1,12 +1,10 @@
-// The sum of a diagonal: a group of lanes a matrix, or a whole block where the diagonal is long.
-#include <array>
+// A group of lanes a matrix, or a whole block where the diagonal is long.
 #include <cstdint>
 
 #include "cuda/kernels/grid.h"
 #include "cuda/kernels/reductions.h"
+#include "cuda/kernels/trace.h"
 #include "cuda/kernels/warp.h"
-#include "cuda/linalg/linalg.h"
-#include "cuda/runtime/batch.h"
 #include "cuda/runtime/launch.h"
 
 namespace tensorlane::cuda {
@@ -37,19 +35,14 @@ __global__ void __launch_bounds__(kBlock)
 
 }  // namespace
 
-void trace(CudaLane& lane, const TraceArgs& args) {
-  const std::int64_t elements = args.m * args.n;
-  const std::int64_t length = args.length();
+void trace(cudaStream_t stream, DType type, const void* a, std::int64_t batch, const Diagonals& diagonals, void* sums) {
+  const std::int64_t length = diagonals.length;
   const unsigned lanes = length <= std::int64_t{4} * kWarp ? power_of_two(length, kWarp) : kBlock;
-  const std::array inputs{BatchOperand{&args.a, byte_size(args.type, static_cast<std::size_t>(elements))}};
-  const std::array outputs{BatchOperand{&args.trace, byte_size(args.type, 1)}};
-  run_batch(lane, args.batch, inputs, outputs, [&](const Chunk& chunk) {
-    const Shape shape = group_shape(chunk.count, lanes);
-    with_float("trace", args.type, [&](auto zero) {
-      using T = decltype(zero);
-      launch(lane.stream(), shape.grid, shape.block, 0, trace_kernel<T>, static_cast<const T*>(chunk.inputs[0]),
-             chunk.count, elements, args.first(), args.step(), length, static_cast<T*>(chunk.outputs[0]));
-    });
+  const Shape shape = group_shape(batch, lanes);
+  with_float("trace", type, [&](auto zero) {
+    using T = decltype(zero);
+    launch(stream, shape.grid, shape.block, 0, trace_kernel<T>, static_cast<const T*>(a), batch, diagonals.elements,
+           diagonals.first, diagonals.step, length, static_cast<T*>(sums));
   });
 }
 
