@@ -49,7 +49,8 @@ describe.skipIf(!hasRedis)('outcomes', () => {
       expect(outcomes.size).toBe(1);
       expect((await outcomes.wait('gone', undefined, false)).error?.code).toBe('ERR_NOT_FOUND');
       await queue.remove(id!);
-      expect((await waiting).error?.code).toBe('ERR_ABORTED');
+      // It hears of that, or one of the looks for which it was time finds it gone before.
+      expect((await waiting).error?.code).toMatch(/^ERR_(ABORTED|NOT_FOUND)$/);
       expect(outcomes.size).toBe(0);
     } finally {
       vi.useRealTimers();

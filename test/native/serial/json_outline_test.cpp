@@ -1,6 +1,4 @@
 // What is taken out of a JSON text, and that nothing else is changed by it.
-#include "json/outline.h"
-
 #include <doctest/doctest.h>
 
 #include <cstddef>
@@ -8,6 +6,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "json/outline.h"
 
 using namespace tensorlane::json;
 

@@ -1,6 +1,4 @@
 // Elements as JSON: in the digits that each protocol has for them, and in its layout.
-#include "json/print.h"
-
 #include <doctest/doctest.h>
 
 #include <bit>
@@ -16,6 +14,7 @@
 
 #include "core/error.h"
 #include "json/element.h"
+#include "json/print.h"
 
 using tensorlane::DType;
 using tensorlane::Error;

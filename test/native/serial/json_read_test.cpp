@@ -1,6 +1,4 @@
 // Elements out of a JSON text: exact, or refused.
-#include "json/read.h"
-
 #include <doctest/doctest.h>
 
 #include <bit>
@@ -18,6 +16,7 @@
 #include "core/error.h"
 #include "cpu/ops/half.h"
 #include "json/element.h"
+#include "json/read.h"
 
 using tensorlane::Code;
 using tensorlane::DType;
