@@ -35,11 +35,8 @@ export const inOneProcess = [
 ].map((room) => `test/${room}/**/*.test.ts`);
 // The same of the packages whose modules take longest to load, but for the files that replace modules, or what every file uses, or look
 // at all warnings of the process, or at what the JS thread takes: with what other files have left, its garbage takes longer.
-const allBut = (folder: string, ...files: string[]) => `packages/${folder}/test/!(${files.join('|')}).test.ts`;
-const packagesInOneProcess = [
-  allBut('server', 'batches', 'given', 'grpc-given', 'json-thread', 'sessions', 'triton', 'unreadable'),
-  'packages/bullmq/test/*.test.ts',
-];
+const apart = ['batches', 'given', 'grpc-given', 'json-thread', 'sessions', 'triton', 'unreadable'];
+const packagesInOneProcess = [`packages/server/test/!(${apart.join('|')}).test.ts`, 'packages/bullmq/test/*.test.ts'];
 
 export default defineConfig({
   plugins: [commonJs],

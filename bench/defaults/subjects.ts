@@ -23,7 +23,7 @@ const one = (name: string, path: () => string, ...shapes: number[][]): Subject =
 
 export const SINGLE: readonly Subject[] = [
   one('square 16', models.square, [1, 16]),
-  one('dense 4x512', () => models.dense(512), [1, 512]),
+  { name: 'dense 4x512', steps: () => dense(512) },
   { name: 'dense 4x2048', steps: (short) => dense(short ? 256 : 2048) },
   one('OCR classifier', models.classifier, [1, 3, 48, 192]),
   one('OCR recognition', models.recognition, [1, 3, 48, 320]),

@@ -29,7 +29,7 @@ export class Cast {
   }
 }
 
-/** One that somebody else's Node runs cannot be taken again. */
+/** Ends them. So it has to be with one that another Node runs: nobody can take that again. */
 export async function endAll(children: readonly Child<JobsWorker>[]): Promise<void> {
   await Promise.all(children.map((one) => one.close()));
 }

@@ -88,8 +88,10 @@ function ownFile(root: string, named: string | undefined): { tried: string; load
   const without = join(root, 'build', 'Release', 'tensorlane.node');
   if (builtAt(withCuda) > builtAt(without)) return { tried: withCuda, load: () => require(withCuda) };
   if (!existsSync(join(root, 'scripts', 'setup.mjs'))) return undefined;
-  const find = () => require('node-gyp-build') as (folder: string) => Addon;
-  return { tried: join(root, 'build', 'Release'), load: () => find()(root) };
+  return {
+    tried: join(root, 'build', 'Release'),
+    load: () => (require('node-gyp-build') as (folder: string) => Addon)(root),
+  };
 }
 
 function ofPlatform(): PlatformPackage | undefined {
@@ -124,6 +126,7 @@ function refused(tried: string, cause: unknown, remedy: string): TensorlaneError
   );
 }
 
+/** 0 where there is none, or none that can be seen. */
 function builtAt(file: string): number {
-  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return existsSync(file) ? statSync(file).mtimeMs : 0;
 }

@@ -10,7 +10,7 @@ export class BoundedMap<Value> {
   }
 
   get(key: string): Value | undefined {
-    // Most of them hold nothing for most of the time: of such a map no key need be hashed.
+    // Where nothing is known of any key, as mostly of ceilings, none need be hashed.
     return this.#known.size === 0 ? undefined : this.#known.get(key);
   }
 

@@ -1,6 +1,6 @@
 // The vocabulary of the public surface. Everything here is a type: it costs nothing at run time.
 //
-// Host tensors are plain objects, structurally those of onnxruntime-common, so either library's tensors can be
+// Host tensors are any objects of this structure, which is onnxruntime-common's, so either library's tensors can be
 // passed to the other. Matrices are row-major, as in numpy.
 
 /** Element types, by ONNX's names as onnxruntime-common spells them. */

@@ -45,9 +45,8 @@ export function preparePage(file: string, as = file.replaceAll(/[/.]/g, '-')): P
     writeFileSync(`${path}.ts`, example.program);
     return { ...example, file: `${path}.js` };
   });
-  const sources = ['given.js', ...examples.map((example) => example.file)].map((path) => path.replace(/js$/, 'ts'));
   buildSync({
-    entryPoints: sources,
+    entryPoints: ['*.ts'],
     absWorkingDir: folder,
     outdir: folder,
     format: 'esm',

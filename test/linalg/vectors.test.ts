@@ -5,6 +5,7 @@ import { type Device, DeviceTensor, open, type Tensor } from 'tensorlane';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { arrayClasses, type NumericDType } from '../../lib/tensor/dtypes.js';
 import { testDevice } from '../support/device.js';
+import { expectWithin } from '../support/within.js';
 
 interface Encoded {
   readonly type: NumericDType;
@@ -69,10 +70,7 @@ function expectSame(given: Tensor, encoded: Encoded, what: string): void {
   const size = Math.max(1e-300, ...values.map(Math.abs).filter(Number.isFinite));
   const within = (tolerance[given.type] ?? 0) * size;
   for (const [i, value] of values.entries()) {
-    const own = Number(given.data[i]);
-    // An expectation for each element would take longer than all else.
-    const isRight = Number.isFinite(value) ? Math.abs(own - value) <= within : Object.is(own, value);
-    if (!isRight) expect.fail(`${what}: element ${i} is ${own}, not ${value}`);
+    expectWithin(Number(given.data[i]), value, within, () => `${what}, element ${i}`);
   }
 }
 

@@ -5,7 +5,8 @@ import { type Device, DeviceTensor, type NumberOperand, type Operand, open, type
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
-import { expectSame, expectWithin, floats, generator, inAllWays, product } from './support.js';
+import { expectWithin } from '../support/within.js';
+import { expectSame, floats, generator, inAllWays, product } from './support.js';
 
 let device: Device;
 beforeAll(async () => {

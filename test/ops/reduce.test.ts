@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDevice } from '../support/device.js';
 import { expectError } from '../support/errors.js';
 import { epsilon } from '../support/matrices.js';
-import { expectWithin, floats, inAllWays, product } from './support.js';
+import { expectWithin } from '../support/within.js';
+import { floats, inAllWays, product } from './support.js';
 
 let device: Device;
 beforeAll(async () => {

@@ -32,15 +32,6 @@ function each(result: unknown): [string, unknown][] {
     : Object.entries(result as object);
 }
 
-/**
- * Of thousands of results, each: an expectation alone takes longer than what is expected of, so there is one only where it fails.
- * What is not finite is so exactly.
- */
-export function expectWithin(got: number, expected: number, bound: number, what: () => string): void {
-  const isRight = Number.isFinite(expected) ? Math.abs(got - expected) <= bound : Object.is(got, expected);
-  if (!isRight) expect.fail(`${what()}: ${got}, expected ${expected} within ${bound}`);
-}
-
 /** The same type, dims and bits. */
 export function expectSame(got: Tensor, expected: Tensor, what: string): void {
   expect({ type: got.type, dims: got.dims }, what).toEqual({ type: expected.type, dims: expected.dims });
