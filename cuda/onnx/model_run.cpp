@@ -118,6 +118,12 @@ void CudaModelRun::copy(std::byte* to, const std::byte* from, std::size_t bytes)
 
 void CudaModelRun::await() { check(cudaStreamSynchronize(lane_.stream()), "cudaStreamSynchronize"); }
 
+void CudaModelRun::await_device() noexcept {
+  cudaError_t error = cudaSetDevice(lane_.context().device());  // the provider may have left another behind
+  if (error == cudaSuccess) error = cudaDeviceSynchronize();
+  if (error != cudaSuccess) lane_.context().health().note(error, "cudaDeviceSynchronize");
+}
+
 void CudaModelRun::operated() { lane_.context().events().record(lane_.stream())->let_wait(lane_.copy_out()); }
 
 std::byte* CudaModelRun::fetch(const std::byte* from, std::size_t bytes) {

@@ -28,6 +28,7 @@ class CudaModelRun final : public ModelRun {
   void join() override;
   void copy(std::byte* to, const std::byte* from, std::size_t bytes) override;
   void await() override;
+  void await_device() noexcept override;
   void operated() override;
   std::byte* fetch(const std::byte* from, std::size_t bytes) override;
   std::shared_ptr<Buffer> keep(const std::byte* from, std::size_t bytes) override;

@@ -46,6 +46,8 @@ class ModelRun {
   virtual void join() = 0;
   virtual void copy(std::byte* to, const std::byte* from, std::size_t bytes) = 0;
   virtual void await() = 0;
+  // Whatever the device was given by anyone: for such a provider's run that failed, which may have begun. An error is noted.
+  virtual void await_device() noexcept = 0;
 
   // Behind end(), once operations on the lane have made what is fetched.
   virtual void operated() = 0;

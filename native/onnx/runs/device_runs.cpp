@@ -72,6 +72,7 @@ void DeviceRuns::run_bound(Runs& runs, const RunLog& log, ModelRun& work, ort::S
       work.begin(api.SyncStream_GetHandle(stream));
     }
     status = api.RunWithBinding(session_.get(), run.options(), binding);
+    if (stream == nullptr && status != nullptr) work.await_device();
   }
   running(status);
 }

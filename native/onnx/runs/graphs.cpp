@@ -63,12 +63,14 @@ ort::OwnedValue Graphs::value_of(const Place& place) const {
   return value;
 }
 
-void Graphs::run(Runs& runs, const RunLog& log, const ort::IoBinding* binding, int id) const {
+void Graphs::run(ModelRun& work, Runs& runs, const RunLog& log, const ort::IoBinding* binding, int id) const {
   const ort::Attempt running(runtime_, ort::kRunning);
   ort::Status* status = nullptr;
   {
     const Runs::Run run(runs, log, id);
     status = runtime_.api.RunWithBinding(session_.get(), run.options(), binding);
+    // What was begun may still use what the caller gives back.
+    if (status != nullptr) work.await_device();
   }
   running(status);
 }
@@ -112,7 +114,7 @@ std::vector<const std::byte*> Graphs::try_plain(ModelRun& work, Runs& runs, Grap
   for (const ValueInfo& info : session_.outputs()) {
     running(api.BindOutputToDevice(binding.get(), info.name.c_str(), memory));
   }
-  run(runs, {}, binding.get(), Runs::kNoGraph);
+  run(work, runs, {}, binding.get(), Runs::kNoGraph);
   work.join();
   auto values = std::make_shared<BoundOutputs>(runtime_, binding.get());
   std::vector<const std::byte*> made;
@@ -164,7 +166,7 @@ void Graphs::capture(Lane& lane, ModelRun& work, Runs& runs, std::span<const Inp
   }
   work.join();
   work.await();
-  run(runs, {}, made.binding.get(), made.id);
+  run(work, runs, {}, made.binding.get(), made.id);
   // A provider that records on another stream than it computes on has recorded nothing.
   const std::vector<std::byte> unwritten(most, kUnwritten);
   const std::vector<Operand> parts{{const_cast<std::byte*>(unwritten.data()), most, nullptr}};
@@ -172,7 +174,7 @@ void Graphs::capture(Lane& lane, ModelRun& work, Runs& runs, std::span<const Inp
   work.join();
   for (const Place& place : made.outputs) work.copy(place.elements.data, from, place.elements.bytes);
   work.await();
-  run(runs, {}, made.binding.get(), made.id);
+  run(work, runs, {}, made.binding.get(), made.id);
   work.join();
   std::vector<const std::byte*> given;
   for (const Place& place : made.outputs) given.push_back(work.fetch(place.elements.data, place.elements.bytes));
@@ -240,7 +242,7 @@ std::vector<Output> Graphs::replay(const Lane& lane, ModelRun& work, Runs& runs,
     output.elements = work.room(byte_size(place.type, element_count(output.dims)), stay);
   }
   bring(work, inputs, *graph);
-  run(runs, log, graph->binding.get(), graph->id);
+  run(work, runs, log, graph->binding.get(), graph->id);
   work.join();
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     const Operand& to = outputs[i].elements;

@@ -78,7 +78,7 @@ class Graphs {
 
   [[nodiscard]] ort::OwnedValue value_of(const Place& place) const;
   void bring(ModelRun& work, std::span<const InputParts> inputs, const Graph& graph) const;
-  void run(Runs& runs, const RunLog& log, const ort::IoBinding* binding, int id) const;
+  void run(ModelRun& work, Runs& runs, const RunLog& log, const ort::IoBinding* binding, int id) const;
   // The outputs of a plain run, whose places they give. In host memory once the task has ended.
   [[nodiscard]] std::vector<const std::byte*> try_plain(ModelRun& work, Runs& runs, Graph& graph) const;
   [[nodiscard]] const Graph* find(const Lane& lane, std::span<const InputParts> inputs, bool pads) const;

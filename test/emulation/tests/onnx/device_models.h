@@ -1,6 +1,7 @@
 // Models on the emulated device by the provider of test/emulation/provider, and runs of them with every call failing in turn.
 #pragma once
 
+#include <dlfcn.h>
 #include <doctest/doctest.h>
 
 #include <cstring>
@@ -72,6 +73,26 @@ inline std::vector<float> run_there(Rig& rig, Model& model, const std::vector<In
   await(submit(rig, model, inputs, result, pads));
   return result;
 }
+
+// Kernels of the provider's wait for as long as it lives.
+class Hold {
+ public:
+  Hold() { call(1); }
+  ~Hold() { let_go(); }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  void let_go() { call(0); }
+
+ private:
+  static void call(int held) {
+    void* library = dlopen(TENSORLANE_TEST_PROVIDER, RTLD_NOW | RTLD_NOLOAD);
+    REQUIRE(library != nullptr);
+    auto* hold = reinterpret_cast<void (*)(int)>(dlsym(library, "emulated_provider_hold"));
+    REQUIRE((hold != nullptr));
+    hold(held);
+    dlclose(library);
+  }
+};
 
 inline const std::vector<float> kGiven{1, -1, 2, -2, 3, -3, 4, -4};
 inline const std::vector<float> kExpected{2, 0, 4, 0, 6, 0, 8, 0};

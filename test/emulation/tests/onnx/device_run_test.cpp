@@ -1,5 +1,4 @@
 // Runs of models in the device's memory: bound there, handed over without waiting, their copies beside other runs' work.
-#include <dlfcn.h>
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -36,26 +35,6 @@ std::unique_ptr<Model> load_stepped(Rig& rig, const Bytes& bytes) {
   place.operations = rig.shared_device();
   return std::make_unique<Model>(runtime(), as_span(bytes), options, std::move(place));
 }
-
-// Kernels of the provider's wait for as long as it lives.
-class Hold {
- public:
-  Hold() { call(1); }
-  ~Hold() { let_go(); }
-  Hold(const Hold&) = delete;
-  Hold& operator=(const Hold&) = delete;
-  void let_go() { call(0); }
-
- private:
-  static void call(int held) {
-    void* library = dlopen(TENSORLANE_TEST_PROVIDER, RTLD_NOW | RTLD_NOLOAD);
-    REQUIRE(library != nullptr);
-    auto* hold = reinterpret_cast<void (*)(int)>(dlsym(library, "emulated_provider_hold"));
-    REQUIRE((hold != nullptr));
-    hold(held);
-    dlclose(library);
-  }
-};
 
 }  // namespace
 

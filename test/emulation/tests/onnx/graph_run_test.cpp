@@ -1,10 +1,13 @@
 // CUDA graphs of models: recorded by the provider as the CUDA provider does, one for each lane and size.
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <future>
+#include <latch>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -62,16 +65,14 @@ TEST_CASE("graph run: lanes have their own, and take turns") {
   const auto model = load_there(bytes, true);
   std::vector<std::future<Outcome>> captures;
   const auto inputs = inputs_of({operand(kGiven)});
-  // Each holds its lane until all are there.
-  std::promise<void> all_are_there;
-  const std::shared_future<void> there = all_are_there.get_future().share();
+  // Each holds its lane until all have begun, so that no lane takes two.
+  std::latch all_have_begun(3);
   for (int lane = 0; lane < 3; ++lane) {
     captures.push_back(rig.submit([&](Lane& here) {
-      there.wait();
+      all_have_begun.arrive_and_wait();
       model->capture(here, inputs, kRows);
     }));
   }
-  all_are_there.set_value();
   for (auto& one : captures) await(std::move(one));
   std::vector<std::vector<float>> results(30);
   std::vector<std::future<Outcome>> runs;
@@ -79,6 +80,28 @@ TEST_CASE("graph run: lanes have their own, and take turns") {
   for (auto& run : runs) await(std::move(run));
   CHECK(results == std::vector<std::vector<float>>(30, kExpected));
   CHECK(model->graph_counters().replayed == 30);
+}
+
+TEST_CASE("graph run: what the runtime could not wait for has ended before the run has failed") {
+  const Bytes bytes = doubling();
+  Rig rig;
+  const auto model = load_there(bytes, true);
+  const auto inputs = inputs_of({operand(kGiven)});
+  capture(rig, *model, inputs);
+  std::vector<float> result;
+  Hold hold;
+  const std::uint64_t before = emulation::calls("cudaDeviceSynchronize");
+  emulation::plan_fault("cudaDeviceSynchronize", 1, cudaErrorInvalidValue);
+  auto run = submit(rig, *model, inputs, result, true);
+  // The runtime's, which fails, and one more that waits. Only so that a failure is no hang is there an end to it.
+  const auto waits = [&] { return emulation::calls("cudaDeviceSynchronize") - before; };
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (waits() < 2 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  CHECK_MESSAGE(waits() == 2, "nobody waits for the kernel that still runs");
+  CHECK(run.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
+  hold.let_go();
+  CHECK(cuda::testing::code_of([&] { await(std::move(run)); }) == Code::Model);
+  CHECK(run_there(rig, *model, inputs, true) == kExpected);
 }
 
 TEST_CASE("graph run: every call fails in turn; each time a typed error, and nothing leaks") {
