@@ -322,6 +322,7 @@ TEST_CASE_TEMPLATE("scale: qr", T, float, double) {
     const Matrix a = whole_numbers(random, m, n, false);
     const std::int64_t k = std::min(m, n);
     std::vector<T> plain;
+    std::vector<T> plain_q;
     for (const int exponent : {0, kHigh<T>, kLow<T> / 2, kLow<T>}) {
       INFO(m, " x ", n, " times 2^", exponent);
       const std::vector<T> given = scaled<T>(a, Exponents(static_cast<std::size_t>(m), exponent), {});
@@ -330,6 +331,8 @@ TEST_CASE_TEMPLATE("scale: qr", T, float, double) {
       subject.qr({kDType<T>, QrMode::Reduced, 1, m, n, operand(given), operand(q), operand(r)});
       const double eps = std::numeric_limits<T>::epsilon();
       CHECK(orthogonality(widen(q.data(), m, k), eps) < kThreshold);
+      if (plain_q.empty()) plain_q = q;
+      check_scaled(q, {plain_q.begin(), plain_q.end()}, Exponents(q.size(), 0), 1e3 * eps);
       if (exponent == kLow<T>) continue;  // r has no digits to speak of
       if (plain.empty()) plain = r;
       check_scaled(r, {plain.begin(), plain.end()}, Exponents(r.size(), exponent), 1e3 * eps);

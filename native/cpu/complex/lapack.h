@@ -44,8 +44,7 @@ void zgesvd_(const char* jobu, const char* jobvt, const Int* m, const Int* n, Co
 #endif
 
 inline void getrf(Int m, Int n, Complex64* a, Int* ipiv, Int* info) { cgetrf_(&m, &n, a, &m, ipiv, info); }
-inline void getrs(Int n, Int nrhs, const Complex64* a, const Int* ipiv, Complex64* b, Int* info) {
-  const char trans = 'N';
+inline void getrs(char trans, Int n, Int nrhs, const Complex64* a, const Int* ipiv, Complex64* b, Int* info) {
   cgetrs_(&trans, &n, &nrhs, a, &n, ipiv, b, &n, info);
 }
 // op(a) x = b in b's place, for a triangle of the row-major a.
@@ -58,7 +57,8 @@ inline void potrf(char uplo, Int n, Complex64* a, Int* info) { cpotrf_(&uplo, &n
 inline void gelqf(Int m, Int n, Complex64* a, Complex64* tau, Complex64* work, Int lwork, Int* info) {
   cgelqf_(&m, &n, a, &m, tau, work, &lwork, info);
 }
-inline void unglq(Int m, Int n, Int k, Complex64* a, const Complex64* tau, Complex64* work, Int lwork, Int* info) {
+// As of real ones, though what is orthogonal there is unitary here.
+inline void orglq(Int m, Int n, Int k, Complex64* a, const Complex64* tau, Complex64* work, Int lwork, Int* info) {
   cunglq_(&m, &n, &k, a, &m, tau, work, &lwork, info);
 }
 inline void heevd(char jobz, char uplo, Int n, Complex64* a, float* w, Complex64* work, Int lwork, float* rwork,
@@ -79,8 +79,7 @@ inline void gemm(Int m, Int n, Int k, const Complex64* a, const Complex64* b, Co
   cblas_cgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, &one, a, k, b, n, &zero, c, n);
 }
 inline void getrf(Int m, Int n, Complex128* a, Int* ipiv, Int* info) { zgetrf_(&m, &n, a, &m, ipiv, info); }
-inline void getrs(Int n, Int nrhs, const Complex128* a, const Int* ipiv, Complex128* b, Int* info) {
-  const char trans = 'N';
+inline void getrs(char trans, Int n, Int nrhs, const Complex128* a, const Int* ipiv, Complex128* b, Int* info) {
   zgetrs_(&trans, &n, &nrhs, a, &n, ipiv, b, &n, info);
 }
 // op(a) x = b in b's place, for a triangle of the row-major a.
@@ -93,7 +92,7 @@ inline void potrf(char uplo, Int n, Complex128* a, Int* info) { zpotrf_(&uplo, &
 inline void gelqf(Int m, Int n, Complex128* a, Complex128* tau, Complex128* work, Int lwork, Int* info) {
   zgelqf_(&m, &n, a, &m, tau, work, &lwork, info);
 }
-inline void unglq(Int m, Int n, Int k, Complex128* a, const Complex128* tau, Complex128* work, Int lwork, Int* info) {
+inline void orglq(Int m, Int n, Int k, Complex128* a, const Complex128* tau, Complex128* work, Int lwork, Int* info) {
   zunglq_(&m, &n, &k, a, &m, tau, work, &lwork, info);
 }
 inline void heevd(char jobz, char uplo, Int n, Complex128* a, double* w, Complex128* work, Int lwork, double* rwork,

@@ -14,7 +14,35 @@
 #include <limits>
 #include <vector>
 
+#include "cpu/linalg/finite.h"
+#include "cpu/linalg/operation.h"
+
 namespace tensorlane::cpu {
+
+// How large a number is, to within a factor of two: that of the larger of its parts.
+template <typename T>
+[[nodiscard]] Real<T> magnitude(const T& value) {
+  if constexpr (kIsComplex<T>) {
+    return std::max(std::abs(value.real()), std::abs(value.imag()));
+  } else {
+    return std::abs(value);
+  }
+}
+
+// Of what is not 0.
+template <typename T>
+[[nodiscard]] int exponent_of(const T& value) {
+  return std::ilogb(magnitude(value));
+}
+
+template <typename T>
+[[nodiscard]] T times_power_of_two(const T& value, int exponent) {
+  if constexpr (kIsComplex<T>) {
+    return {std::ldexp(value.real(), exponent), std::ldexp(value.imag(), exponent)};
+  } else {
+    return std::ldexp(value, exponent);
+  }
+}
 
 // How a matrix lies: one row after the other, or one column.
 enum class Layout { Rows, Columns };
@@ -27,8 +55,8 @@ class Equilibration {
       : rows_(static_cast<std::size_t>(size), kNone), columns_(static_cast<std::size_t>(size), kNone), layout_(layout) {
     std::vector<int> exponents(static_cast<std::size_t>(size) * static_cast<std::size_t>(size), kNone);
     for_each(size, [&](std::size_t at, std::size_t i, std::size_t) {
-      if (a[at] == 0) return;
-      exponents[at] = std::ilogb(a[at]);
+      if (a[at] == T{0}) return;
+      exponents[at] = exponent_of(a[at]);
       rows_[i] = std::max(rows_[i], exponents[at]);
     });
     for_each(size, [&](std::size_t at, std::size_t i, std::size_t j) {
@@ -36,7 +64,7 @@ class Equilibration {
     });
     for (auto* all : {&rows_, &columns_}) std::ranges::replace(*all, kNone, 0);  // zeros alone
     for_each(size, [&](std::size_t at, std::size_t i, std::size_t j) {
-      a[at] = std::ldexp(a[at], -(rows_[i] + columns_[j]));
+      a[at] = times_power_of_two(a[at], -(rows_[i] + columns_[j]));
     });
   }
 
@@ -72,35 +100,42 @@ class Equilibration {
   Layout layout_;
 };
 
+// What is smaller has fewer digits than others, or its rounding error would be so.
+template <typename T>
+inline constexpr Real<T> kLeastWithAllDigits =
+    std::numeric_limits<Real<T>>::min() / std::numeric_limits<Real<T>>::epsilon();
+
 // Whether elimination has kept its digits, by the pivots on the diagonal of its factors: none so small that rounding is
-// absolute there, and none so small beside another one that the quotients of their rows vanish.
+// absolute there, none so small beside another one that the quotients of their rows vanish, and none so large that its inverse has lost some.
 template <typename T>
 [[nodiscard]] bool has_safe_pivots(const T* factors, std::int64_t size) {
-  constexpr T kLeast = std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon();
-  T smallest = std::numeric_limits<T>::max();
-  T largest = 1;
-  bool finite = true;
+  using Limits = std::numeric_limits<Real<T>>;
+  Real<T> smallest = Limits::max();
+  Real<T> largest = 1;
   for (std::int64_t i = 0; i < size; ++i) {
-    const T pivot = std::abs(factors[i * (size + 1)]);
-    finite = pivot <= std::numeric_limits<T>::max() && finite;
+    const T& factor = factors[i * (size + 1)];
+    if (!all_finite(&factor, 1)) return false;
+    const Real<T> pivot = magnitude(factor);
     smallest = pivot < smallest ? pivot : smallest;
     largest = pivot > largest ? pivot : largest;
   }
-  return finite && smallest >= kLeast * largest;
+  // That of a complex pivot is found by way of at most twice its larger part.
+  constexpr Real<T> kMost = Real<T>{0.5} / Limits::min();
+  return smallest >= kLeastWithAllDigits<T> * largest && largest <= kMost;
 }
 
 // Whether one of so many elements is so small that what elimination takes from it may vanish: a pivot that came out 0 says nothing then.
 template <typename T>
 [[nodiscard]] bool has_tiny(const T* values, std::int64_t count) {
-  constexpr T kLeast = std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon();
-  return std::any_of(values, values + count, [](T value) { return value != 0 && std::abs(value) < kLeast; });
+  return std::any_of(values, values + count,
+                     [](const T& value) { return value != T{0} && magnitude(value) < kLeastWithAllDigits<T>; });
 }
 
 // That of the largest of so many elements; 0 of zeros alone.
 template <typename T>
 [[nodiscard]] int exponent_of_largest(const T* values, std::int64_t count) {
-  T largest = 0;
-  for (std::int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(values[i]));
+  Real<T> largest = 0;
+  for (std::int64_t i = 0; i < count; ++i) largest = std::max(largest, magnitude(values[i]));
   return largest == 0 ? 0 : std::ilogb(largest);
 }
 

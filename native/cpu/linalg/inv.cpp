@@ -7,7 +7,7 @@
 #include <tuple>
 #include <vector>
 
-#include "cpu/complex/operations.h"
+#include "cpu/complex/lapack.h"
 #include "cpu/linalg/equilibration.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
@@ -73,7 +73,7 @@ void inv_by_lapack(Lane& lane, const InvArgs& args, const Indices& indices) {
         for (std::int64_t row = 0; row < n; ++row) {
           for (std::int64_t column = 0; column < n; ++column) {
             T& element = one[row * n + column];
-            element = std::ldexp(element, -(scaled.column(row) + scaled.row(column)));
+            element = times_power_of_two(element, -(scaled.column(row) + scaled.row(column)));
           }
         }
         if (!all_finite(one, count)) beyond.push_back(i);
@@ -102,16 +102,20 @@ std::vector<std::int64_t> small_inv_batch(Lane& lane, const InvArgs& args) {
 template <typename T>
 void inv_batch(Lane& lane, const InvArgs& args) {
   if (args.n == 0 || args.batch == 0) return;
-  small_or_lapack(
-      small::takes_lu(args.n, args.n), args.batch, BlasShare::kAllCores, [&] { return small_inv_batch<T>(lane, args); },
-      [&](const Indices& indices) { inv_by_lapack<T>(lane, args, indices); });
+  const auto by_lapack = [&](const Indices& indices) { inv_by_lapack<T>(lane, args, indices); };
+  if constexpr (kIsComplex<T>) {
+    all_by_lapack(args.batch, BlasShare::kAllCores, by_lapack);
+  } else {
+    small_or_lapack(
+        small::takes_lu(args.n, args.n), args.batch, BlasShare::kAllCores,
+        [&] { return small_inv_batch<T>(lane, args); }, by_lapack);
+  }
 }
 
 }  // namespace
 
 void inv(Lane& lane, const InvArgs& args) {
-  if (is_complex(args.type)) return complex::inv(lane, args);
-  with_float(args.type, [&](auto element) { inv_batch<decltype(element)>(lane, args); });
+  with_field(args.type, [&](auto element) { inv_batch<decltype(element)>(lane, args); });
 }
 
 }  // namespace tensorlane::cpu

@@ -60,19 +60,14 @@ class Lu {
  private:
   [[nodiscard]] std::size_t count() const { return static_cast<std::size_t>(m_ * n_); }
 
-  // Complex numbers are not scaled, as in cpu/complex.
   [[nodiscard]] bool eliminate_scaled(std::int64_t i) {
-    if constexpr (kIsComplex<T>) {
-      eliminate();
-    } else {
-      const bool tiny = has_tiny(lu_, m_ * n_);
-      eliminate();
-      if (all_finite(lu_, count()) && !loses_digits(tiny)) return true;
-      if (!load(i)) return false;  // written to meanwhile
-      const std::vector<int> exponents = scale_columns();
-      eliminate();
-      scale_back(exponents);
-    }
+    const bool tiny = has_tiny(lu_, m_ * n_);
+    eliminate();
+    if (all_finite(lu_, count()) && !loses_digits(tiny)) return true;
+    if (!load(i)) return false;  // written to meanwhile
+    const std::vector<int> exponents = scale_columns();
+    eliminate();
+    scale_back(exponents);
     return all_finite(lu_, count());
   }
 
@@ -85,10 +80,9 @@ class Lu {
 
   // Whether there is a pivot beside which rounding is absolute. One of 0 says so only where something may have vanished.
   [[nodiscard]] bool loses_digits(bool tiny) const {
-    constexpr T kLeast = std::numeric_limits<T>::min() / std::numeric_limits<T>::epsilon();
     for (std::int64_t i = 0; i < k_; ++i) {
-      const T pivot = std::abs(lu_[i * (m_ + 1)]);
-      if (pivot < kLeast && (pivot != 0 || tiny)) return true;
+      const Real<T> pivot = magnitude(lu_[i * (m_ + 1)]);
+      if (pivot < kLeastWithAllDigits<T> && (pivot != 0 || tiny)) return true;
     }
     return false;
   }
@@ -97,7 +91,7 @@ class Lu {
     std::vector<int> exponents;
     for (std::int64_t j = 0; j < n_; ++j) {
       const int exponent = exponent_of_largest(lu_ + j * m_, m_);
-      for (std::int64_t i = 0; i < m_; ++i) lu_[j * m_ + i] = std::ldexp(lu_[j * m_ + i], -exponent);
+      for (std::int64_t i = 0; i < m_; ++i) lu_[j * m_ + i] = times_power_of_two(lu_[j * m_ + i], -exponent);
       exponents.push_back(exponent);
     }
     return exponents;
@@ -107,7 +101,7 @@ class Lu {
     for (std::int64_t j = 0; j < n_; ++j) {
       T* column = lu_ + j * m_;
       for (std::int64_t i = 0; i <= std::min(j, m_ - 1); ++i) {
-        column[i] = std::ldexp(column[i], exponents[static_cast<std::size_t>(j)]);
+        column[i] = times_power_of_two(column[i], exponents[static_cast<std::size_t>(j)]);
       }
     }
   }

@@ -1,4 +1,4 @@
-// QR by Householder reflections: of small matrices many at a time (cpu/small), of others LAPACK's gelqf and orglq.
+// QR by Householder reflections: of small real matrices many at a time (cpu/small), of others LAPACK's gelqf and orglq (unglq).
 //
 // Row-major without a transpose: the buffer of a row-major m x n matrix A is that of the column-major n x m matrix A^T,
 // and A^T = L P means A = P^T L^T. So the LQ factorisation of that buffer is the QR of A: the buffer of the
@@ -11,7 +11,7 @@
 #include <tuple>
 #include <vector>
 
-#include "cpu/complex/operations.h"
+#include "cpu/complex/lapack.h"
 #include "cpu/linalg/equilibration.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
@@ -49,14 +49,14 @@ class Qr {
     T* r = elements<T>(args_.r) + i * size_ * n_;
     reflect();
     write_r(r);
-    if (!all_finite(r, r_elements())) {
-      // A norm on the way has overflowed, perhaps without need.
+    if (!all_finite(r, r_elements()) || is_tiny(r)) {
+      // A norm on the way has overflowed, perhaps without need, or digits are lost beside the smallest numbers.
       if (!load(i)) return false;  // written to meanwhile
       const int exponent = exponent_of_largest(copy_, m_ * n_);
-      for (std::int64_t j = 0; j < m_ * n_; ++j) copy_[j] = std::ldexp(copy_[j], -exponent);
+      for (std::int64_t j = 0; j < m_ * n_; ++j) copy_[j] = times_power_of_two(copy_[j], -exponent);
       reflect();
       write_r(r);
-      for (std::size_t j = 0; j < r_elements(); ++j) r[j] = std::ldexp(r[j], exponent);
+      for (std::size_t j = 0; j < r_elements(); ++j) r[j] = times_power_of_two(r[j], exponent);
       if (!all_finite(r, r_elements())) return false;
     }
     if (wants_q_) write_q(elements<T>(args_.q) + i * m_ * size_);
@@ -65,6 +65,9 @@ class Qr {
 
  private:
   [[nodiscard]] std::size_t r_elements() const { return static_cast<std::size_t>(size_ * n_); }
+  [[nodiscard]] bool is_tiny(const T* r) const {
+    return std::ldexp(Real<T>{1}, exponent_of_largest(r, size_ * n_)) < kLeastWithAllDigits<T>;
+  }
 
   void reflect() {
     Int info = 0;
@@ -157,17 +160,20 @@ void qr_batch(Lane& lane, const QrArgs& args) {
     for (std::int64_t i = 0; i < args.batch; ++i) set_identity(elements<T>(args.q) + i * args.m * args.m, args.m);
     return;
   }
-  small_or_lapack(
-      small::takes_qr(args.m, args.n), args.batch, cores_by_columns(args.m, args.n),
-      [&] { return small_qr_batch<T>(lane, args); },
-      [&](const Indices& indices) { qr_by_lapack<T>(lane, args, indices); });
+  const auto by_lapack = [&](const Indices& indices) { qr_by_lapack<T>(lane, args, indices); };
+  const unsigned cores = cores_by_columns(args.m, args.n);
+  if constexpr (kIsComplex<T>) {
+    all_by_lapack(args.batch, cores, by_lapack);
+  } else {
+    small_or_lapack(
+        small::takes_qr(args.m, args.n), args.batch, cores, [&] { return small_qr_batch<T>(lane, args); }, by_lapack);
+  }
 }
 
 }  // namespace
 
 void qr(Lane& lane, const QrArgs& args) {
-  if (is_complex(args.type)) return complex::qr(lane, args);
-  with_float(args.type, [&](auto element) { qr_batch<decltype(element)>(lane, args); });
+  with_field(args.type, [&](auto element) { qr_batch<decltype(element)>(lane, args); });
 }
 
 }  // namespace tensorlane::cpu

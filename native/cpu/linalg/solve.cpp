@@ -15,7 +15,7 @@
 
 #include "core/batch_dims.h"
 #include "core/error.h"
-#include "cpu/complex/operations.h"
+#include "cpu/complex/lapack.h"
 #include "cpu/linalg/equilibration.h"
 #include "cpu/linalg/finite.h"
 #include "cpu/linalg/lapack.h"
@@ -89,13 +89,13 @@ class Solver {
   // solved for by themselves; the sum is the solution, as the system is linear.
   const T* substitute_parts(const Equilibration& scaled) {
     std::vector<T> rest(right_sides(), right_sides() + b_elements());
-    std::vector<T> sum(b_elements(), 0);
+    std::vector<T> sum(b_elements(), T{0});
     std::vector<int> largest(static_cast<std::size_t>(nrhs_));
     while (take_part(scaled, rest, largest)) {
       const T* y = substitute();
       for (std::int64_t at = 0; at < n_ * nrhs_; ++at) {
         const int power = largest[static_cast<std::size_t>(at / n_)] - scaled.column(at % n_);
-        sum[static_cast<std::size_t>(at)] += std::ldexp(y[at], power);
+        sum[static_cast<std::size_t>(at)] += times_power_of_two(y[at], power);
       }
     }
     std::ranges::copy(sum, right_sides());
@@ -106,21 +106,23 @@ class Solver {
   // exponent it gives. False where nothing is left.
   bool take_part(const Equilibration& scaled, std::vector<T>& rest, std::vector<int>& largest) {
     constexpr int kNone = std::numeric_limits<int>::min();
-    constexpr int kFar = std::numeric_limits<T>::max_exponent / 2;
+    constexpr int kFar = std::numeric_limits<Real<T>>::max_exponent / 2;
     bool any = false;
     for (std::int64_t column = 0; column < nrhs_; ++column) {
       T* left = rest.data() + column * n_;
       T* b = right_sides() + column * n_;
-      const auto exponent = [&](std::int64_t i) { return left[i] == 0 ? kNone : std::ilogb(left[i]) - scaled.row(i); };
+      const auto exponent = [&](std::int64_t i) {
+        return left[i] == T{0} ? kNone : exponent_of(left[i]) - scaled.row(i);
+      };
       int& most = largest[static_cast<std::size_t>(column)];
       most = kNone;
       for (std::int64_t i = 0; i < n_; ++i) most = std::max(most, exponent(i));
       const bool has_some = most != kNone;
       if (!has_some) most = 0;
       for (std::int64_t i = 0; i < n_; ++i) {
-        const bool is_taken = left[i] != 0 && exponent(i) >= most - kFar;
-        b[i] = is_taken ? std::ldexp(left[i], -(scaled.row(i) + most)) : 0;
-        if (is_taken) left[i] = 0;
+        const bool is_taken = left[i] != T{0} && exponent(i) >= most - kFar;
+        b[i] = is_taken ? times_power_of_two(left[i], -(scaled.row(i) + most)) : T{0};
+        if (is_taken) left[i] = T{0};
       }
       any = any || has_some;
     }
@@ -227,17 +229,20 @@ template <typename T>
 void solve_batch(Lane& lane, const SolveArgs& args) {
   if (args.n == 0 || args.nrhs == 0) return;
   const Systems systems(args);
-  small_or_lapack(
-      small::takes_lu(args.n, args.nrhs), systems.count(), BlasShare::kAllCores,
-      [&] { return small_solve_batch<T>(lane, args, systems); },
-      [&](const Indices& indices) { solve_by_lapack<T>(lane, args, systems, indices); });
+  const auto by_lapack = [&](const Indices& indices) { solve_by_lapack<T>(lane, args, systems, indices); };
+  if constexpr (kIsComplex<T>) {
+    all_by_lapack(systems.count(), BlasShare::kAllCores, by_lapack);
+  } else {
+    small_or_lapack(
+        small::takes_lu(args.n, args.nrhs), systems.count(), BlasShare::kAllCores,
+        [&] { return small_solve_batch<T>(lane, args, systems); }, by_lapack);
+  }
 }
 
 }  // namespace
 
 void solve(Lane& lane, const SolveArgs& args) {
-  if (is_complex(args.type)) return complex::solve(lane, args);
-  with_float(args.type, [&](auto element) { solve_batch<decltype(element)>(lane, args); });
+  with_field(args.type, [&](auto element) { solve_batch<decltype(element)>(lane, args); });
 }
 
 }  // namespace tensorlane::cpu
