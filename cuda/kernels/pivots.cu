@@ -6,7 +6,7 @@
 #include "cuda/kernels/grid.h"
 #include "cuda/kernels/pivots.h"
 #include "cuda/kernels/warp.h"
-#include "cuda/runtime/errors.h"
+#include "cuda/runtime/check.h"
 #include "cuda/runtime/launch.h"
 
 namespace tensorlane::cuda {

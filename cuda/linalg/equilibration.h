@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "core/dtype.h"
+#include "cuda/kernels/equilibration.h"
 #include "cuda/runtime/lane.h"
 
 namespace tensorlane::cuda {
@@ -25,7 +26,7 @@ class Equilibration {
 
   // `vectors` packed right-hand sides, `nrhs` to a system; system i is of the matrix first + i * step (0 or 1). Each is
   // scaled as the matrix' rows are, and by a power of two of its own, which goes to exponents[vector]. Where its elements would
-  // then be too far apart, it is left as it is, and kFarApart goes there (far_apart.h).
+  // then be too far apart, it is left as it is, and kFarApart goes there (cuda/kernels/far_apart.h).
   void scale_right_sides(std::int64_t first, std::int64_t step, std::int64_t nrhs, std::int64_t vectors, void* b,
                          int* exponents) const;
   // What was solved for them, to the solutions. Those that are far apart are left alone.
@@ -35,17 +36,16 @@ class Equilibration {
   void scale_inverses(void* inverses) const;
 
   // By which power of two each determinant became smaller.
-  [[nodiscard]] const int* of_determinants() const noexcept { return rows() + 2 * count_ * n_; }
+  [[nodiscard]] const int* of_determinants() const noexcept { return scaling_.of_determinants; }
 
   // The exponents, n a matrix.
-  [[nodiscard]] int* rows() const noexcept { return exponents_.as<int>(); }
-  [[nodiscard]] int* columns() const noexcept { return rows() + count_ * n_; }
+  [[nodiscard]] const int* rows() const noexcept { return scaling_.rows; }
+  [[nodiscard]] const int* columns() const noexcept { return scaling_.columns; }
 
  private:
   cudaStream_t stream_;
-  DType type_;
-  std::int64_t n_, count_;
   Temporary exponents_;
+  Scaling scaling_;
 };
 
 }  // namespace tensorlane::cuda

@@ -4,28 +4,15 @@
 // the system is linear. They are rare: a block of threads takes one vector after the other, and looks only at a word of all others.
 #pragma once
 
-#include <climits>
 #include <cstdint>
 
 #include "core/dtype.h"
+#include "cuda/kernels/far_apart.h"
 #include "cuda/linalg/equilibration.h"
 #include "cuda/linalg/lu.h"
 #include "cuda/runtime/lane.h"
 
 namespace tensorlane::cuda {
-
-// What stands in place of such a vector's exponent (Equilibration::scale_right_sides).
-inline constexpr int kFarApart = INT_MIN;
-
-// How many powers of two lie between the largest and the smallest element of a part.
-template <typename T>
-inline constexpr int kPart = sizeof(T) == 4 ? 64 : 512;
-
-// Row-major right-hand sides, of one system behind the other; from a system's to the next one's are `step` (0: all have the first).
-struct RightSides {
-  const void* b;
-  std::int64_t step;
-};
 
 // Of `vectors` vectors, `nrhs` to a system, system i of the matrix first + i * matrix_step (0 or 1), writes the solutions of those with
 // kFarApart to x, where all lie by columns. Errors: OutOfMemory.

@@ -1,13 +1,15 @@
+#include <climits>
+#include <cstdint>
+#include <type_traits>
+
+#include "cuda/kernels/exponents.h"
+#include "cuda/kernels/far_apart.h"
 #include "cuda/kernels/grid.h"
 #include "cuda/kernels/warp.h"
-#include "cuda/linalg/exponents.h"
-#include "cuda/linalg/far_apart.h"
 #include "cuda/runtime/launch.h"
 
 namespace tensorlane::cuda {
 namespace {
-
-constexpr std::int64_t kMostBlocks = 16;
 
 template <typename T, typename Pivot>
 struct Matrix {
@@ -86,24 +88,23 @@ __global__ void __launch_bounds__(kBlock, 1)
 
 }  // namespace
 
-void solve_far_apart(CudaLane& lane, DType type, std::int64_t n, const Equilibration& scaled, const LuFactors& lu,
-                     std::int64_t first, std::int64_t matrix_step, const RightSides& right, std::int64_t nrhs,
-                     std::int64_t vectors, const int* exponents, void* x) {
-  const unsigned blocks = limited(vectors, kMostBlocks);
-  const Temporary y = lane.temporary(byte_size(type, static_cast<std::size_t>(blocks * n)));
+void solve_far_apart(cudaStream_t stream, DType type, std::int64_t n, const Factorised& lu, std::int64_t matrix_step,
+                     const RightSides& right, std::int64_t nrhs, std::int64_t vectors, const int* exponents, void* y,
+                     void* x) {
+  const unsigned blocks = limited(vectors, kFarApartBlocks);
   with_float("solve", type, [&](auto zero) {
     using T = decltype(zero);
     const auto run = [&](const auto* pivots) {
       using Pivot = std::remove_cvref_t<decltype(*pivots)>;
-      launch(lane.stream(), dim3(blocks), dim3(kBlock), 0, &solve_far_apart_kernel<T, Pivot>,
-             static_cast<const T*>(lu.factors()) + first * n * n, pivots + first * n, scaled.rows() + first * n,
-             scaled.columns() + first * n, n, matrix_step, static_cast<const T*>(right.b), right.step, nrhs, vectors,
-             exponents, y.as<T>(), static_cast<T*>(x));
+      launch(stream, dim3(blocks), dim3(kBlock), 0, &solve_far_apart_kernel<T, Pivot>,
+             static_cast<const T*>(lu.factors) + lu.first * n * n, pivots + lu.first * n, lu.rows + lu.first * n,
+             lu.columns + lu.first * n, n, matrix_step, static_cast<const T*>(right.b), right.step, nrhs, vectors,
+             exponents, static_cast<T*>(y), static_cast<T*>(x));
     };
-    if (lu.pivot_bytes() == sizeof(int)) {
-      run(static_cast<const int*>(lu.pivots()));
+    if (lu.pivot_bytes == sizeof(int)) {
+      run(static_cast<const int*>(lu.pivots));
     } else {
-      run(static_cast<const std::int64_t*>(lu.pivots()));
+      run(static_cast<const std::int64_t*>(lu.pivots));
     }
   });
 }

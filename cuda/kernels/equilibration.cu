@@ -1,11 +1,11 @@
 #include <climits>
 #include <cstdint>
 
+#include "cuda/kernels/equilibration.h"
+#include "cuda/kernels/exponents.h"
+#include "cuda/kernels/far_apart.h"
 #include "cuda/kernels/grid.h"
 #include "cuda/kernels/warp.h"
-#include "cuda/linalg/equilibration.h"
-#include "cuda/linalg/exponents.h"
-#include "cuda/linalg/far_apart.h"
 #include "cuda/runtime/launch.h"
 
 namespace tensorlane::cuda {
@@ -178,43 +178,39 @@ void equilibrate(cudaStream_t stream, T* a, std::int64_t count, std::int64_t n, 
 
 }  // namespace
 
-Equilibration::Equilibration(CudaLane& lane, DType type, std::int64_t n, std::int64_t count, void* a)
-    : stream_(lane.stream()),
-      type_(type),
-      n_(n),
-      count_(count),
-      exponents_(lane.temporary(static_cast<std::size_t>(count * (2 * n + 1)) * sizeof(int))) {
-  with_float("equilibrate", type, [&](auto zero) {
-    equilibrate(stream_, static_cast<decltype(zero)*>(a), count, n, rows(), columns(), rows() + 2 * count * n);
+void equilibrate(cudaStream_t stream, const Scaling& scaling, void* a) {
+  with_float("equilibrate", scaling.type, [&](auto zero) {
+    equilibrate(stream, static_cast<decltype(zero)*>(a), scaling.count, scaling.n, scaling.rows, scaling.columns,
+                scaling.of_determinants);
   });
 }
 
-void Equilibration::scale_right_sides(std::int64_t first, std::int64_t step, std::int64_t nrhs, std::int64_t vectors,
-                                      void* b, int* exponents) const {
-  with_float("scale_right_sides", type_, [&](auto zero) {
+void scale_right_sides(cudaStream_t stream, const Scaling& scaling, std::int64_t first, std::int64_t step,
+                       std::int64_t nrhs, std::int64_t vectors, void* b, int* exponents) {
+  with_float("scale_right_sides", scaling.type, [&](auto zero) {
     using T = decltype(zero);
-    const Shape shape = group_shape(vectors, power_of_two(n_, kWarp));
-    launch(stream_, shape.grid, shape.block, 0, &scale_right_sides_kernel<T>, static_cast<T*>(b), vectors, n_, nrhs,
-           step, rows() + first * n_, exponents);
+    const Shape shape = group_shape(vectors, power_of_two(scaling.n, kWarp));
+    launch(stream, shape.grid, shape.block, 0, &scale_right_sides_kernel<T>, static_cast<T*>(b), vectors, scaling.n,
+           nrhs, step, scaling.rows + first * scaling.n, exponents);
   });
 }
 
-void Equilibration::scale_solutions(std::int64_t first, std::int64_t step, std::int64_t nrhs, std::int64_t vectors,
-                                    const int* exponents, void* x) const {
-  with_float("scale_solutions", type_, [&](auto zero) {
+void scale_solutions(cudaStream_t stream, const Scaling& scaling, std::int64_t first, std::int64_t step,
+                     std::int64_t nrhs, std::int64_t vectors, const int* exponents, void* x) {
+  with_float("scale_solutions", scaling.type, [&](auto zero) {
     using T = decltype(zero);
-    const Shape shape = flat_shape(vectors * n_);
-    launch(stream_, shape.grid, shape.block, 0, &scale_solutions_kernel<T>, static_cast<T*>(x), vectors, n_, nrhs, step,
-           columns() + first * n_, exponents);
+    const Shape shape = flat_shape(vectors * scaling.n);
+    launch(stream, shape.grid, shape.block, 0, &scale_solutions_kernel<T>, static_cast<T*>(x), vectors, scaling.n, nrhs,
+           step, scaling.columns + first * scaling.n, exponents);
   });
 }
 
-void Equilibration::scale_inverses(void* inverses) const {
-  with_float("scale_inverses", type_, [&](auto zero) {
+void scale_inverses(cudaStream_t stream, const Scaling& scaling, void* inverses) {
+  with_float("scale_inverses", scaling.type, [&](auto zero) {
     using T = decltype(zero);
-    const Shape shape = flat_shape(count_ * n_ * n_);
-    launch(stream_, shape.grid, shape.block, 0, &scale_inverses_kernel<T>, static_cast<T*>(inverses), count_, n_,
-           rows(), columns());
+    const Shape shape = flat_shape(scaling.count * scaling.n * scaling.n);
+    launch(stream, shape.grid, shape.block, 0, &scale_inverses_kernel<T>, static_cast<T*>(inverses), scaling.count,
+           scaling.n, scaling.rows, scaling.columns);
   });
 }
 
