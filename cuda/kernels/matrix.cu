@@ -4,7 +4,7 @@
 #include "cuda/kernels/grid.h"
 #include "cuda/kernels/matrix.h"
 #include "cuda/kernels/warp.h"
-#include "cuda/runtime/errors.h"
+#include "cuda/runtime/check.h"
 #include "cuda/runtime/launch.h"
 
 namespace tensorlane::cuda {
