@@ -26,8 +26,7 @@ const emulation = {
 const name = emulated ? 'emulation' : 'cuda';
 const project = (name: string, test: { include: string[]; isolate?: false }) => ({
   extends: true as const,
-  // Under a sanitizer files that let every call fail in turn wait more than they compute.
-  test: { name, maxWorkers: sanitizer ? 3 : 2, ...test },
+  test: { name, maxWorkers: 2, ...test },
 });
 
 export default defineConfig({
