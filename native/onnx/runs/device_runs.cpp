@@ -58,21 +58,18 @@ ort::SyncStream* DeviceRuns::stream_of(const Lane& lane) {
   return stream;
 }
 
-void DeviceRuns::run_bound(Runs& runs, const RunLog& log, ModelRun& work, ort::SyncStream* stream,
-                           const ort::IoBinding* binding) const {
+void DeviceRuns::run_on(ort::SyncStream* stream, Runs& runs, const RunLog& log, ModelRun& work,
+                        const ort::IoBinding* binding) const {
   const ort::Api& api = runtime_.api;
   const ort::Attempt running(runtime_, ort::kRunning);
   ort::Status* status = nullptr;
   {
     const Runs::Run run(runs, log);
-    if (stream != nullptr) {
-      // The runtime waits for nothing at the end of the run; an event does.
-      running(api.AddRunConfigEntry(run.options(), "disable_synchronize_execution_providers", "1"));
-      api.RunOptionsSetSyncStream(run.options(), stream);
-      work.begin(api.SyncStream_GetHandle(stream));
-    }
+    // The runtime waits for nothing at the end of the run; an event does.
+    running(api.AddRunConfigEntry(run.options(), "disable_synchronize_execution_providers", "1"));
+    api.RunOptionsSetSyncStream(run.options(), stream);
+    work.begin(api.SyncStream_GetHandle(stream));
     status = api.RunWithBinding(session_.get(), run.options(), binding);
-    if (stream == nullptr && status != nullptr) work.await_device();
   }
   running(status);
 }
@@ -171,15 +168,22 @@ std::vector<Output> DeviceRuns::run_plain(const Lane& lane, ModelRun& work, Runs
     work.join();
     work.await();
   }
+  const auto run_bound = [&] {
+    if (graphs_ == nullptr) {
+      run_on(stream, runs, log, work, binding.get());
+    } else {
+      graphs_->run(work, runs, log, binding.get(), Runs::kNoGraph);
+    }
+  };
   try {
-    run_bound(runs, log, work, stream, binding.get());
+    run_bound();
   } catch (const Error& error) {
     // It may have made other dims than those of its like.
     if (outputs.empty() || error.code() != Code::Model) throw;
     outputs.clear();
     shapes_.doubt(key);
     bind_to_device(binding.get(), wanted);
-    run_bound(runs, log, work, stream, binding.get());
+    run_bound();
   }
   if (stream == nullptr) {
     work.join();

@@ -83,9 +83,9 @@ class DeviceRuns {
   const ort::EpDevice* provider_;
   std::shared_ptr<ModelRuns> place_;
   std::unique_ptr<Graphs> graphs_;  // null: the session records none
-  // Errors: as run().
-  void run_bound(Runs& runs, const RunLog& log, ModelRun& work, ort::SyncStream* stream,
-                 const ort::IoBinding* binding) const;
+  // Of a session that records no graphs. Errors: as run().
+  void run_on(ort::SyncStream* stream, Runs& runs, const RunLog& log, ModelRun& work,
+              const ort::IoBinding* binding) const;
 
   OutputShapes shapes_;
   std::mutex mutex_;                                 // guards streams_

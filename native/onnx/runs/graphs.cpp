@@ -69,7 +69,7 @@ void Graphs::run(ModelRun& work, Runs& runs, const RunLog& log, const ort::IoBin
   {
     const Runs::Run run(runs, log, id);
     status = runtime_.api.RunWithBinding(session_.get(), run.options(), binding);
-    // What was begun may still use what the caller gives back.
+    // What it began may still use what the caller gives back.
     if (status != nullptr) work.await_device();
   }
   running(status);

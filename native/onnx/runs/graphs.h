@@ -54,6 +54,10 @@ class Graphs {
                                            std::span<const InputParts> inputs, std::span<const std::size_t> wanted,
                                            bool pads, bool stay);
 
+  // Runs the session on what is bound, by the graph of this id or by none (Runs::kNoGraph), on the stream of this thread's. Of a run that
+  // failed, all that it had begun has ended. Errors: Model, OutOfMemory, DeviceLost, Disposed.
+  void run(ModelRun& work, Runs& runs, const RunLog& log, const ort::IoBinding* binding, int id) const;
+
   [[nodiscard]] GraphCounters counters() const {
     return {replayed_.load(std::memory_order_relaxed), padded_rows_.load(std::memory_order_relaxed),
             plain_.load(std::memory_order_relaxed)};
@@ -78,7 +82,6 @@ class Graphs {
 
   [[nodiscard]] ort::OwnedValue value_of(const Place& place) const;
   void bring(ModelRun& work, std::span<const InputParts> inputs, const Graph& graph) const;
-  void run(ModelRun& work, Runs& runs, const RunLog& log, const ort::IoBinding* binding, int id) const;
   // The outputs of a plain run, whose places they give. In host memory once the task has ended.
   [[nodiscard]] std::vector<const std::byte*> try_plain(ModelRun& work, Runs& runs, Graph& graph) const;
   [[nodiscard]] const Graph* find(const Lane& lane, std::span<const InputParts> inputs, bool pads) const;
