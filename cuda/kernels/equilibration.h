@@ -18,10 +18,9 @@ struct Scaling {
   int* of_determinants;  // one a matrix: by which power of two it became smaller
 };
 
-// All of them are for float32 and float64. Errors: DType.
-// Finds the exponents, and scales the matrices by them.
+// Finds the exponents, and scales the matrices by them. All of these take float32 and float64. Errors: DType.
 void equilibrate(cudaStream_t stream, const Scaling& scaling, void* a);
-// Those of Equilibration.
+// What Equilibration says of its functions of these names.
 void scale_right_sides(cudaStream_t stream, const Scaling& scaling, std::int64_t first, std::int64_t step,
                        std::int64_t nrhs, std::int64_t vectors, void* b, int* exponents);
 void scale_solutions(cudaStream_t stream, const Scaling& scaling, std::int64_t first, std::int64_t step,

@@ -74,9 +74,9 @@ std::vector<std::int64_t> small_cholesky_batch(Lane& lane, const CholeskyArgs& a
 template <typename T>
 void cholesky_batch(Lane& lane, const CholeskyArgs& args) {
   if (args.n == 0) return;
-  small_or_lapack(
+  small_or_lapack<T>(
       small::takes_cholesky(args.n), args.batch, BlasShare::kAllCores,
-      [&] { return small_cholesky_batch<T>(lane, args); },
+      [&](auto element) { return small_cholesky_batch<decltype(element)>(lane, args); },
       [&](const Indices& indices) { cholesky_by_lapack<T>(lane, args, indices); });
 }
 

@@ -1,4 +1,4 @@
-// The determinant by LU factorisation with partial pivoting (of small matrices many at a time, cpu/small; of others LAPACK's
+// The determinant by LU factorisation with partial pivoting (of small real matrices many at a time, cpu/small; of others LAPACK's
 // getrf): the product of the pivots, with a sign for each exchange of rows. A matrix and its transpose have the same, so
 // row-major needs no thought.
 #include <algorithm>
@@ -23,8 +23,8 @@ using lapack::Int;
 
 template <typename T>
 void write_det(const DetArgs& args, std::int64_t i, const PivotProduct<T>& product) {
-  elements<T>(args.det)[i] = args.log ? product.template sign<T>() : product.template value<T>();
-  if (args.log) elements<Real<T>>(args.log_abs)[i] = product.template log_abs<Real<T>>();
+  elements<T>(args.det)[i] = args.log ? product.sign() : product.value();
+  if (args.log) elements<Real<T>>(args.log_abs)[i] = product.log_abs();
 }
 
 template <typename T>
@@ -65,7 +65,7 @@ void det_by_lapack(Lane& lane, const DetArgs& args, const Indices& indices) {
         if (!product.finite()) return beyond.push_back(i);
       }
     }
-    write_det<T>(args, i, product);
+    write_det(args, i, product);
   });
   throw_not_finite("det", not_finite, args.batch);
   throw_beyond(beyond, args.batch, args.type, "det: elimination has elements");
@@ -92,9 +92,9 @@ std::vector<std::int64_t> small_det_batch(Lane& lane, const DetArgs& args) {
     for (const std::int64_t i : left.undone) undone.push_back(first + i);
     for (const std::int64_t i : left.not_finite) not_finite.push_back(first + i);
     for (std::int64_t i = 0; i < count; ++i) {
-      RealProduct product;
+      PivotProduct<T> product;
       for (std::int64_t j = 0; j <= n; ++j) product.multiply(pivots[static_cast<std::size_t>(i * (n + 1) + j)]);
-      write_det<T>(args, first + i, product);
+      write_det(args, first + i, product);
     }
   }
   throw_not_finite("det", not_finite, args.batch);
@@ -103,14 +103,10 @@ std::vector<std::int64_t> small_det_batch(Lane& lane, const DetArgs& args) {
 
 template <typename T>
 void det_batch(Lane& lane, const DetArgs& args) {
-  const auto by_lapack = [&](const Indices& indices) { det_by_lapack<T>(lane, args, indices); };
-  if constexpr (kIsComplex<T>) {
-    all_by_lapack(args.batch, BlasShare::kAllCores, by_lapack);
-  } else {
-    small_or_lapack(
-        small::takes_lu(args.n, 0), args.batch, BlasShare::kAllCores, [&] { return small_det_batch<T>(lane, args); },
-        by_lapack);
-  }
+  small_or_lapack<T>(
+      small::takes_lu(args.n, 0), args.batch, BlasShare::kAllCores,
+      [&](auto element) { return small_det_batch<decltype(element)>(lane, args); },
+      [&](const Indices& indices) { det_by_lapack<T>(lane, args, indices); });
 }
 
 }  // namespace

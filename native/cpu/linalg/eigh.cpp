@@ -124,9 +124,9 @@ template <typename T>
 void eigh_batch(Lane& lane, const EighArgs& args) {
   if (args.n == 0 || args.batch == 0) return;
   say_ran(args.ran, small::takes_eigh(args.n) ? "jacobi" : "syevd");
-  small_or_lapack(
+  small_or_lapack<T>(
       small::takes_eigh(args.n), args.batch, cores_by_columns(args.n, args.n),
-      [&] { return small_eigh_batch<T>(lane, args); },
+      [&](auto element) { return small_eigh_batch<decltype(element)>(lane, args); },
       [&](const Indices& indices) { eigh_by_lapack<T>(lane, args, indices); });
 }
 

@@ -1,4 +1,4 @@
-// The inverse by LU factorisation with partial pivoting: of small matrices many at a time (cpu/small), of others, and of those
+// The inverse by LU factorisation with partial pivoting: of small real matrices many at a time (cpu/small), of others, and of those
 // that must be scaled, by LAPACK's getrf and getrs. A X = 1 is solved, of A itself and not of its transpose, as numpy does. Of badly
 // conditioned matrices that is what makes A X come close to 1, and the same ones exactly singular.
 #include <cmath>
@@ -102,14 +102,10 @@ std::vector<std::int64_t> small_inv_batch(Lane& lane, const InvArgs& args) {
 template <typename T>
 void inv_batch(Lane& lane, const InvArgs& args) {
   if (args.n == 0 || args.batch == 0) return;
-  const auto by_lapack = [&](const Indices& indices) { inv_by_lapack<T>(lane, args, indices); };
-  if constexpr (kIsComplex<T>) {
-    all_by_lapack(args.batch, BlasShare::kAllCores, by_lapack);
-  } else {
-    small_or_lapack(
-        small::takes_lu(args.n, args.n), args.batch, BlasShare::kAllCores,
-        [&] { return small_inv_batch<T>(lane, args); }, by_lapack);
-  }
+  small_or_lapack<T>(
+      small::takes_lu(args.n, args.n), args.batch, BlasShare::kAllCores,
+      [&](auto element) { return small_inv_batch<decltype(element)>(lane, args); },
+      [&](const Indices& indices) { inv_by_lapack<T>(lane, args, indices); });
 }
 
 }  // namespace

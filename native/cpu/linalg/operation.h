@@ -104,21 +104,20 @@ inline unsigned cores_by_columns(std::int64_t m, std::int64_t n) {
   return static_cast<double>(m) * static_cast<double>(n) > kTooSmallToShare ? BlasShare::kAllCores : 1;
 }
 
-template <typename ByLapack>
-void all_by_lapack(std::int64_t batch, unsigned most_cores, ByLapack by_lapack) {
+// Has kernels for small matrices compute what they take, and LAPACK, with a share of so many cores at most, what they do
+// not: all of the batch, or the matrices that small(T{}) gives, which are those that they have left. Of complex ones they take none.
+template <typename T, typename Small, typename ByLapack>
+void small_or_lapack(bool takes, std::int64_t batch, unsigned most_cores, Small small, ByLapack by_lapack) {
+  if constexpr (!kIsComplex<T>) {
+    if (takes) {
+      const std::vector<std::int64_t> left = small(T{});
+      if (left.empty()) return;
+      const BlasShare share(1);
+      return by_lapack(Indices(batch, left));
+    }
+  }
   const BlasShare share(most_cores);
   by_lapack(Indices(batch));
-}
-
-// Has kernels for small matrices compute what they take, and LAPACK, with a share of so many cores at most, what they do
-// not: all of the batch, or the matrices that small() gives, which are those that they have left.
-template <typename Small, typename ByLapack>
-void small_or_lapack(bool takes, std::int64_t batch, unsigned most_cores, Small small, ByLapack by_lapack) {
-  if (!takes) return all_by_lapack(batch, most_cores, by_lapack);
-  const std::vector<std::int64_t> left = small();
-  if (left.empty()) return;
-  const BlasShare share(1);
-  by_lapack(Indices(batch, left));
 }
 
 template <typename T>

@@ -66,7 +66,7 @@ class Qr {
  private:
   [[nodiscard]] std::size_t r_elements() const { return static_cast<std::size_t>(size_ * n_); }
   [[nodiscard]] bool is_tiny(const T* r) const {
-    return std::ldexp(Real<T>{1}, exponent_of_largest(r, size_ * n_)) < kLeastWithAllDigits<T>;
+    return exponent_of_largest(r, size_ * n_) < exponent_of(kLeastWithAllDigits<T>);
   }
 
   void reflect() {
@@ -160,14 +160,10 @@ void qr_batch(Lane& lane, const QrArgs& args) {
     for (std::int64_t i = 0; i < args.batch; ++i) set_identity(elements<T>(args.q) + i * args.m * args.m, args.m);
     return;
   }
-  const auto by_lapack = [&](const Indices& indices) { qr_by_lapack<T>(lane, args, indices); };
-  const unsigned cores = cores_by_columns(args.m, args.n);
-  if constexpr (kIsComplex<T>) {
-    all_by_lapack(args.batch, cores, by_lapack);
-  } else {
-    small_or_lapack(
-        small::takes_qr(args.m, args.n), args.batch, cores, [&] { return small_qr_batch<T>(lane, args); }, by_lapack);
-  }
+  small_or_lapack<T>(
+      small::takes_qr(args.m, args.n), args.batch, cores_by_columns(args.m, args.n),
+      [&](auto element) { return small_qr_batch<decltype(element)>(lane, args); },
+      [&](const Indices& indices) { qr_by_lapack<T>(lane, args, indices); });
 }
 
 }  // namespace

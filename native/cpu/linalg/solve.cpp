@@ -1,4 +1,4 @@
-// Linear systems by LU factorisation with partial pivoting: small ones many at a time (cpu/small), others, and those that
+// Linear systems by LU factorisation with partial pivoting: small real ones many at a time (cpu/small), others, and those that
 // must be scaled, by LAPACK's getrf and getrs.
 //
 // LAPACK's matrices lie by columns. A is transposed, so that its rows are what is exchanged, as with numpy: of its transpose other
@@ -229,14 +229,10 @@ template <typename T>
 void solve_batch(Lane& lane, const SolveArgs& args) {
   if (args.n == 0 || args.nrhs == 0) return;
   const Systems systems(args);
-  const auto by_lapack = [&](const Indices& indices) { solve_by_lapack<T>(lane, args, systems, indices); };
-  if constexpr (kIsComplex<T>) {
-    all_by_lapack(systems.count(), BlasShare::kAllCores, by_lapack);
-  } else {
-    small_or_lapack(
-        small::takes_lu(args.n, args.nrhs), systems.count(), BlasShare::kAllCores,
-        [&] { return small_solve_batch<T>(lane, args, systems); }, by_lapack);
-  }
+  small_or_lapack<T>(
+      small::takes_lu(args.n, args.nrhs), systems.count(), BlasShare::kAllCores,
+      [&](auto element) { return small_solve_batch<decltype(element)>(lane, args, systems); },
+      [&](const Indices& indices) { solve_by_lapack<T>(lane, args, systems, indices); });
 }
 
 }  // namespace

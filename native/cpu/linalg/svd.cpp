@@ -265,9 +265,9 @@ void svd_batch(Lane& lane, const SvdArgs& args) {
   if (args.m == 0 || args.n == 0) return empty_svd_batch<T>(args);
   const SvdDriver driver = choose_driver<T>(args);
   if (args.batch > 0) say_ran(args.ran, word_of(driver).data());
-  small_or_lapack(
+  small_or_lapack<T>(
       driver == SvdDriver::Jacobi, args.batch, cores_by_columns(args.m, args.n),
-      [&] { return small_svd_batch<T>(lane, args); },
+      [&](auto element) { return small_svd_batch<decltype(element)>(lane, args); },
       [&](const Indices& indices) { svd_by_lapack<T>(lane, args, driver, indices); });
 }
 
